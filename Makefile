@@ -1,0 +1,47 @@
+# Needs Python 3.11+, make and git. Everything else is installed by what stands here.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+UV_VERSION := 0.13.9
+
+export UV_PROJECT_ENVIRONMENT := $(VENV)
+export UV_PYTHON_DOWNLOADS := never
+
+.PHONY: help install demo test lint check bench duties clean
+
+help:
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
+
+$(UV):
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+$(VENV)/.installed: $(UV) pyproject.toml uv.lock
+	$(UV) sync --quiet --frozen --all-extras --python $(BIN)/python
+	@touch $@
+
+install: $(VENV)/.installed ## the project and its tools, in .venv
+
+demo: install ## sandbox, embedded bus and a worker, a few requests, and what came out
+	$(BIN)/bridge demo
+
+test: install ## every test, with a real RabbitMQ and a real NATS
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: install ## style, types, import directions, layout
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint test ## what the gate runs
+
+bench: install ## the speed table, as ratios inside one run; writes .bench/latest.json
+	$(BIN)/python -m tests.bench
+
+duties: install ## consumer duties: proven, deployer's, open (DIGEST=CS,SP fails when one is open)
+	$(BIN)/python -m tests.duties $(if $(DIGEST),--digest $(DIGEST))
+
+clean:
+	rm -rf $(VENV) .bridge .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

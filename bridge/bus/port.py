@@ -1,0 +1,143 @@
+"""The port: what the engine needs of a bus, and nothing that only one broker has.
+
+Handlers never see broker types. A handler gets a `Delivery` and returns an `Outcome`; the adapter
+makes it so, durably, before it forgets the delivery.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message as it was delivered.
+
+    Attributes:
+        body: the bytes, unread.
+        id: the sender's message id, or a hash of the body when it set none: stable over redelivery.
+        key: routing key or subject the message came by.
+        headers: application headers as text; binary-mode CloudEvents attributes are among them.
+        content_type: as sent, or None.
+        correlation_id: the broker's property, or None.
+        attempt: 1 for the first try; counted by us and raised by each `RetryAfter`.
+        deliveries: how often the broker handed over this attempt; more than one after a crash.
+    """
+
+    body: bytes
+    id: str
+    key: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str | None = None
+    correlation_id: str | None = None
+    attempt: int = 1
+    deliveries: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Everything that had to be published was, and is durable."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryAfter:
+    """Give the message back after at least `seconds`; `reason` is a code for the headers and the log."""
+
+    seconds: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """Park the message in the dead-letter queue with this reason (codes and field names only)."""
+
+    reason: str
+    detail: str = ""
+
+
+Outcome = Done | RetryAfter | Dead
+Handler = Callable[[Delivery], Awaitable[Outcome]]
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSpec:
+    """A work queue and what belongs to it.
+
+    Attributes:
+        name: e.g. ``gpconnect.structured_record``. Waiting rooms are ``<name>.wait.<delay>``, dead
+            letters ``<name>.dead``.
+        keys: routing keys on the request exchange that lead here, e.g. ``record.requested.v1``.
+    """
+
+    name: str
+    keys: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class QueueDepth:
+    """Messages of one pipeline by where they are; the numbers of the broker itself."""
+
+    ready: int
+    waiting: int
+    dead: int
+
+
+class Bus(Protocol):
+    """A message bus. One instance per process; start, declare, consume, stop."""
+
+    async def start(self) -> None:
+        """Connect, waiting for a broker that is away. Declares the two exchanges (or streams)."""
+
+    async def declare(self, queue: QueueSpec) -> None:
+        """Make the queue, its waiting rooms and its dead-letter queue exist, durably."""
+
+    async def consume(self, queue: QueueSpec, handler: Handler, *, concurrency: int) -> None:
+        """Start handing deliveries to `handler`, at most `concurrency` at a time. Returns at once.
+
+        A handler that raises is treated as ``RetryAfter`` with reason ``internal``.
+        """
+
+    async def publish(
+        self,
+        topic: str,
+        body: bytes,
+        *,
+        id: str,  # noqa: A002 - the field's own name
+        content_type: str,
+        correlation_id: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Publish an event; returns when the broker holds it durably, retrying through an outage.
+
+        Raises:
+            Unroutable: no queue is bound for `topic`: a configuration fault, never retried.
+        """
+
+    async def send(
+        self,
+        key: str,
+        body: bytes,
+        *,
+        id: str,  # noqa: A002
+        content_type: str,
+        correlation_id: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Put a request on the request exchange, as a hospital system would."""
+
+    async def depth(self, queue: QueueSpec) -> QueueDepth:
+        """Count what is ready, waiting and dead, by asking the broker."""
+
+    async def ready(self) -> bool:
+        """Whether the connection is up and every consumer that should exist does."""
+
+    async def stop(self, *, grace: float) -> None:
+        """Take nothing new, finish what is in flight within `grace` seconds, disconnect."""
+
+
+class Unroutable(Exception):  # noqa: N818 - what the message is
+    """No queue is bound for this topic; publishing it would lose it."""
+
+    def __init__(self, topic: str) -> None:
+        super().__init__(f"no queue is bound for topic {topic!r}")
+        self.topic = topic

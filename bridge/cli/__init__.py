@@ -1,0 +1,5 @@
+"""The `bridge` command."""
+
+
+def main() -> None:
+    """Entry point of the console script."""

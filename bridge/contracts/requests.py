@@ -1,0 +1,128 @@
+"""What a hospital system may ask, as it travels in the ``data`` of a request.
+
+Options stand inside the area they belong to, so an option of an area that is not wanted cannot be sent.
+"""
+
+from datetime import UTC, date, datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from bridge.record.nhs_number import is_valid_nhs_number
+
+
+def _check_digit(value: str) -> str:
+    if not is_valid_nhs_number(value):
+        # CS-008: an invalid number is never sent on. The value stays out of the text.
+        raise ValueError("must be ten digits with a valid check digit")
+    return value
+
+
+def _single_line(value: str) -> str:
+    # These texts go into headers and token claims: no line breaks, no control characters.
+    if not value.isprintable() or value != value.strip():
+        raise ValueError("must be printable text without leading or trailing blanks")
+    return value
+
+
+def _not_in_future(value: date) -> date:
+    if value > datetime.now(UTC).date():
+        raise ValueError("must not be in the future")  # CS-021
+    return value
+
+
+NhsNumber = Annotated[str, Field(pattern=r"^\d{10}$"), AfterValidator(_check_digit)]
+Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_single_line)]
+OdsCode = Annotated[str, Field(pattern=r"^[A-Z0-9]{3,10}$")]
+"""Upper case only: ODS codes reach a directory filter, so nothing else may pass."""
+PastDate = Annotated[date, AfterValidator(_not_in_future)]
+
+
+class Model(BaseModel):
+    """Strict about names: an option that is misspelt is refused, never ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Patient(Model):
+    """Whose record, and the details to check it against."""
+
+    nhs_number: NhsNumber
+    family_name: Text | None = None
+    given_name: Text | None = None
+    birth_date: date | None = None
+    gender: Literal["male", "female", "other", "unknown"] | None = None
+
+
+class Organisation(Model):
+    """The organisation the user works for: the originating one, never a shared host (SP-033)."""
+
+    ods_code: OdsCode
+    name: Text
+
+
+class Requester(Model):
+    """The person who asks. Sent to the practice as they are here: a generic user is refused (SP-077)."""
+
+    user_id: Text
+    """Local user id; becomes ``sub`` of the token."""
+    family_name: Text
+    given_names: Annotated[tuple[Text, ...], Field(min_length=1)]
+    prefix: Text | None = None
+    role: Text
+    """Job role as the local system knows it, for the audit trail."""
+    sds_user_id: Annotated[str, Field(pattern=r"^\d{12}$")] | None = None
+    """From the smartcard. Absent: sent as ``UNK`` (SP-074)."""
+    sds_role_profile_id: Annotated[str, Field(pattern=r"^\d{12}$")] | None = None
+    """From the smartcard. Absent: sent as ``UNK`` (SP-075)."""
+    organisation: Organisation
+
+
+class MedicationOptions(Model):
+    """What is wanted of medications and medical devices."""
+
+    search_from: PastDate | None = None
+    """Only medications active on or after this day; absent means the whole record."""
+    include_issues: bool = True
+    """Every issue of each medication (CS-026: always stated to the practice)."""
+
+
+class AllergyOptions(Model):
+    """What is wanted of allergies and intolerances."""
+
+    include_ended: bool = True
+    """Ended ones too. Without them nothing says that there were none of either kind (CS-092)."""
+
+
+class Areas(Model):
+    """The clinical areas wanted; at least one."""
+
+    medications: MedicationOptions | None = None
+    allergies: AllergyOptions | None = None
+
+    @model_validator(mode="after")
+    def _at_least_one(self) -> Self:
+        if self.medications is None and self.allergies is None:
+            raise ValueError("must name at least one clinical area")
+        return self
+
+
+class GpConnectRequest(Model):
+    """What every request carries, whatever it asks for."""
+
+    patient: Patient
+    requested_by: Requester
+    purpose: Literal["direct_care"]
+    """GP Connect may be used for the direct care of the patient only (CS-012)."""
+    encounter_id: Text | None = None
+    """Requests of one patient encounter may share directory look-ups; absent, nothing is shared (SP-015)."""
+    expires_at: AwareDatetime | None = None
+    """After this the answer is of no use, and the request fails as ``request_expired``."""
+
+
+class RecordRequest(GpConnectRequest):
+    """``record.requested.v1``: the structured record of one patient."""
+
+    areas: Areas
+    practice_ods_code: OdsCode | None = None
+    """Checked against the registered practice that PDS names; it never replaces it (CS-005)."""

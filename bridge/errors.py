@@ -1,0 +1,182 @@
+"""Everything that can go wrong, as one tree, split by what the caller can do about it.
+
+::
+
+    BridgeError
+    ├── RequestRejected      the sender must correct the message; nothing was called
+    ├── Misconfigured        an operator must correct the installation
+    └── RequestFailed        the request was understood and could not be fulfilled
+        ├── Refused          the answer is no: asking again gives the same answer
+        │   └── ResponseInvalid   an answer came and cannot be used; kept by hash for inspection
+        └── Unavailable      the answer may be different later: retry with back-off
+
+No text in here ever carries patient data: messages are fixed texts by code, and ``detail`` is
+made of codes, field names, host names and counts only (flow rule 5 of the engine).
+"""
+
+from enum import StrEnum
+from typing import Literal
+
+Stage = Literal["request", "pds", "sds", "spine", "provider", "mapping", "engine"]
+
+
+class FailureCode(StrEnum):
+    """Why a request failed; the value travels in ``request.failed`` events. Closed per major version."""
+
+    PATIENT_NOT_FOUND = "patient_not_found"
+    PATIENT_NOT_REGISTERED = "patient_not_registered"
+    PATIENT_RESTRICTED = "patient_restricted"
+    PATIENT_DECEASED = "patient_deceased"
+    INVALID_NHS_NUMBER = "invalid_nhs_number"
+    DEMOGRAPHICS_MISMATCH = "demographics_mismatch"
+    PRACTICE_MISMATCH = "practice_mismatch"
+    PRACTICE_NOT_ENABLED = "practice_not_enabled"
+    SHARING_REFUSED = "sharing_refused"
+    REQUEST_REFUSED = "request_refused"
+    RESPONSE_INVALID = "response_invalid"
+    PROVIDER_TIMEOUT = "provider_timeout"
+    PROVIDER_ERROR = "provider_error"
+    SPINE_ERROR = "spine_error"
+    RATE_LIMITED = "rate_limited"
+    REQUEST_EXPIRED = "request_expired"
+    CONFIGURATION = "configuration"
+    INTERNAL = "internal"
+
+
+MESSAGES: dict[FailureCode, tuple[str, str]] = {
+    # code: (what happened, what a person can do). PATIENT_NOT_FOUND from a practice cannot tell
+    # "unknown" from "sensitive", "deceased" or "not registered": the text must not claim any of them.
+    FailureCode.PATIENT_NOT_FOUND: (
+        "No GP record can be given for this NHS number.",
+        "Check the NHS number; use other sources.",
+    ),
+    FailureCode.PATIENT_NOT_REGISTERED: (
+        "The patient has no current registration with a GP practice.",
+        "Ask the patient which practice they use; use other sources.",
+    ),
+    FailureCode.PATIENT_RESTRICTED: (
+        "The patient's details are restricted, so no GP record may be requested.",
+        "Follow the organisation's procedure for restricted patients.",
+    ),
+    FailureCode.PATIENT_DECEASED: (
+        "The patient is recorded as deceased, so no GP record may be requested.",
+        "Check the NHS number.",
+    ),
+    FailureCode.INVALID_NHS_NUMBER: (
+        "The NHS number is not valid, or is no longer in use.",
+        "Trace the patient again and send a valid NHS number.",
+    ),
+    FailureCode.DEMOGRAPHICS_MISMATCH: (
+        "The details sent do not match the patient with this NHS number.",
+        "Check the patient's identity before asking again.",
+    ),
+    FailureCode.PRACTICE_MISMATCH: (
+        "The practice named in the request is not where the patient is registered.",
+        "Leave the practice out, or send the registered one.",
+    ),
+    FailureCode.PRACTICE_NOT_ENABLED: (
+        "The practice does not offer this GP Connect capability.",
+        "Use other sources; the practice can enable GP Connect.",
+    ),
+    FailureCode.SHARING_REFUSED: (
+        "The practice or the patient does not share this record.",
+        "Ask the patient; use other sources.",
+    ),
+    FailureCode.REQUEST_REFUSED: (
+        "The practice refused the request as it was sent.",
+        "Report this to the integration team with the correlation id.",
+    ),
+    FailureCode.RESPONSE_INVALID: (
+        "The practice answered, but the answer cannot be used safely.",
+        "Use other sources; the integration team can inspect the answer by its hash.",
+    ),
+    FailureCode.PROVIDER_TIMEOUT: ("The practice did not answer in time.", "Ask again later."),
+    FailureCode.PROVIDER_ERROR: ("The practice's system reported an error.", "Ask again later."),
+    FailureCode.SPINE_ERROR: ("A national service reported an error.", "Ask again later."),
+    FailureCode.RATE_LIMITED: ("A national service limits how often it may be asked.", "Ask again later."),
+    FailureCode.REQUEST_EXPIRED: (
+        "The request expired before it could be fulfilled.",
+        "Ask again if the record is still needed.",
+    ),
+    FailureCode.CONFIGURATION: (
+        "The installation is not set up for this request.",
+        "Report this to the integration team with the correlation id.",
+    ),
+    FailureCode.INTERNAL: (
+        "The engine could not fulfil the request.",
+        "Report this to the integration team with the correlation id.",
+    ),
+}
+
+
+class BridgeError(Exception):
+    """Base of every error this engine raises on purpose."""
+
+
+class RequestRejected(BridgeError):  # noqa: N818 - named for what happened to the request, as the events are
+    """The message itself is at fault; nothing was called.
+
+    Args:
+        field: the path of the offending field, e.g. ``data.patient.nhs_number``; never its value.
+        rule: the rule it breaks, in words.
+        correlation_id: when the message was readable enough to tell.
+    """
+
+    def __init__(self, field: str, rule: str, *, correlation_id: str | None = None) -> None:
+        super().__init__(f"{field}: {rule}")
+        self.field = field
+        self.rule = rule
+        self.correlation_id = correlation_id
+
+
+class Misconfigured(BridgeError):  # noqa: N818
+    """The installation is at fault; ``problems`` lists every one that was found."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+class RequestFailed(BridgeError):  # noqa: N818
+    """A request that was understood and could not be fulfilled.
+
+    Args:
+        code: why, from the closed list.
+        stage: where.
+        detail: for the log and the integration team: codes and names only, never patient data.
+    """
+
+    retryable = False
+
+    def __init__(self, code: FailureCode, *, stage: Stage, detail: str = "") -> None:
+        super().__init__(f"{code} at {stage}: {detail}" if detail else f"{code} at {stage}")
+        self.code = code
+        self.stage = stage
+        self.detail = detail
+
+
+class Refused(RequestFailed):
+    """The answer is no; the same request gets the same answer."""
+
+
+class ResponseInvalid(Refused):
+    """An answer came and cannot be used: not a Bundle, another patient, truncated, too large.
+
+    ``body_sha256`` identifies the raw answer in the log; nothing of it is published.
+    """
+
+    def __init__(self, *, stage: Stage, detail: str, body_sha256: str | None = None) -> None:
+        super().__init__(FailureCode.RESPONSE_INVALID, stage=stage, detail=detail)
+        self.body_sha256 = body_sha256
+
+
+class Unavailable(RequestFailed):
+    """May work later. ``retry_after`` is what the other side asked for, in seconds, if it did."""
+
+    retryable = True
+
+    def __init__(
+        self, code: FailureCode, *, stage: Stage, detail: str = "", retry_after: float | None = None
+    ) -> None:
+        super().__init__(code, stage=stage, detail=detail)
+        self.retry_after = retry_after

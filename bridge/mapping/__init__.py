@@ -1,0 +1,1 @@
+"""Bundle to record: one module per clinical area; pure, no I/O, and nothing raises."""

@@ -1,0 +1,1 @@
+"""A stand-in for PDS, SDS, the proxy and a GP practice, as real HTTP servers."""

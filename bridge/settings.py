@@ -1,0 +1,299 @@
+"""One settings tree, read from the environment (prefix ``BRIDGE_``), every fault reported at once.
+
+A nested name is joined by one underscore: ``BRIDGE_PDS_URL`` is ``pds.url``, ``BRIDGE_SPINE_CERT_FILE``
+is ``spine.cert_file``. Secrets are given as files, or as variables, and never have a default.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError
+
+from bridge.errors import Misconfigured
+
+OdsCode = Annotated[str, Field(pattern=r"^[A-Z0-9]{3,10}$")]
+
+
+def _split(value: object) -> object:
+    """A list is written with commas: ``RXX,RYY``."""
+    return (
+        tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+    )
+
+
+# Values that ship in examples. Outside the sandbox they are refused, so that nobody goes live on them.
+KNOWN_DEFAULTS = frozenset({"changeme", "change-me", "guest", "password", "secret", "sandbox", "test"})
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BusSettings(_Group):
+    """The message bus. Without a URL an embedded NATS server is started, for one machine only."""
+
+    url: str | None = None
+    """``amqp://``, ``amqps://`` or ``nats://``; unset starts the embedded NATS."""
+    prefix: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")] = "gpconnect"
+    """First part of every exchange, queue and stream name."""
+    concurrency: Annotated[int, Field(ge=1, le=2000)] = 50
+    """Requests in flight per pipeline and process: prefetch."""
+
+
+class PdsSettings(_Group):
+    """Personal Demographics Service, FHIR R4, application-restricted access."""
+
+    url: str | None = None
+    token_url: str | None = None
+    client_id: str | None = None
+    """API key of the application; issuer and subject of the signed assertion."""
+    key_file: Path | None = None
+    """Private key (PEM, RSA 4096) that signs the assertion."""
+    key_id: str | None = None
+    rate_per_second: Annotated[float, Field(gt=0)] = 5.0
+    """PDS allows an application 5 requests a second by default."""
+
+
+class SdsSettings(_Group):
+    """Spine Directory Service, FHIR R4."""
+
+    url: str | None = None
+    api_key: SecretStr | None = None
+    api_key_file: Path | None = None
+
+
+class SspSettings(_Group):
+    """Spine Secure Proxy."""
+
+    url: str | None = None
+    """Unset calls the practice's address directly: for tests only, refused outside the sandbox."""
+
+
+class SpineSettings(_Group):
+    """TLS and limits of every call to Spine and, through it, to practices."""
+
+    ca_file: Path | None = None
+    """Root and sub CA that Spine's certificates chain to."""
+    cert_file: Path | None = None
+    """Client certificate chain."""
+    key_file: Path | None = None
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = ()
+    """Host names (``host`` or ``*.domain``) a practice's address from SDS may point at."""
+    connect_timeout: Annotated[float, Field(gt=0)] = 5.0
+    read_timeout: Annotated[float, Field(gt=0)] = 30.0
+    """Between two reads, seconds. A practice must answer in 3 s; the proxy closes after its own limit."""
+    call_timeout: Annotated[float, Field(gt=0)] = 60.0
+    """A whole call, seconds: a practice that drips bytes does not hold a request for ever."""
+    max_response_bytes: Annotated[int, Field(gt=0)] = 64 * 1024 * 1024
+    """Of a decoded body; over it the answer is refused as ``response_invalid``."""
+
+
+class ConsumerSettings(_Group):
+    """Who this installation is, towards Spine and in every token."""
+
+    endpoint_url: str | None = None
+    """``iss`` of the token: URL of the consumer's Spine endpoint (SP-064)."""
+    supplier_ods: OdsCode | None = None
+    """Manufacturer of the consumer system: filters the own-ASID look-up (SP-018)."""
+    organisations: Annotated[tuple[OdsCode, ...], NoDecode, BeforeValidator(_split)] = ()
+    """ODS codes of the organisations whose users may ask through this installation."""
+    product: str = "gpconnect-bridge"
+    device_id: str | None = None
+    """Identifies this installation in ``requesting_device``."""
+    identifier_system: str | None = None
+    """Supplier URL that scopes the device id and local user ids (SP-071, SP-076)."""
+
+
+class EventsSettings(_Group):
+    """How events are named."""
+
+    type_prefix: Annotated[str, Field(pattern=r"^[a-z0-9]+(\.[a-z0-9-]+)*$")] = "uk.nhs.gpconnect"
+    """Reverse-DNS root of the CloudEvents ``type``."""
+    source: str = "/gpconnect-bridge"
+
+
+class PatientSettings(_Group):
+    """The site key that turns an NHS number into ``patientkey``."""
+
+    key: SecretStr | None = None
+    key_file: Path | None = None
+
+
+class RetrySettings(_Group):
+    """Automated retries of transient faults."""
+
+    attempts: Annotated[int, Field(ge=0, le=3)] = 3
+    """Retries after the first try: at most 3 (SP-037)."""
+    first_delay: Annotated[float, Field(gt=0)] = 5.0
+    max_delay: Annotated[float, Field(gt=0)] = 300.0
+    request_lifetime: Annotated[float, Field(gt=0)] = 3600.0
+    """Seconds after which a request without an expiry of its own is given up."""
+
+
+class LogSettings(_Group):
+    """Structured logs on stderr."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "json", "console"] = "auto"
+
+
+class HealthSettings(_Group):
+    """``/livez`` and ``/readyz``."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] | None = None
+    """Unset serves none."""
+
+
+class Settings(BaseSettings):
+    """Everything the engine can be told. Sections are documented at their classes."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="BRIDGE_",
+        env_nested_delimiter="_",
+        env_nested_max_split=1,
+        extra="ignore",
+        frozen=True,
+    )
+
+    sandbox: bool = False
+    """True against the sandbox only: allows http, a missing proxy and known default secrets."""
+    state_dir: Path = Path(".bridge")
+    stop_grace: Annotated[float, Field(gt=0)] = 60.0
+    """Seconds that in-flight requests get to finish after SIGTERM."""
+
+    bus: BusSettings = BusSettings()
+    pds: PdsSettings = PdsSettings()
+    sds: SdsSettings = SdsSettings()
+    ssp: SspSettings = SspSettings()
+    spine: SpineSettings = SpineSettings()
+    consumer: ConsumerSettings = ConsumerSettings()
+    events: EventsSettings = EventsSettings()
+    patient: PatientSettings = PatientSettings()
+    retry: RetrySettings = RetrySettings()
+    log: LogSettings = LogSettings()
+    health: HealthSettings = HealthSettings()
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read the environment.
+
+        Raises:
+            Misconfigured: with every malformed value, by its variable name.
+        """
+        try:
+            return cls()
+        except ValidationError as error:
+            problems = [
+                f"BRIDGE_{'_'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}"
+                for fault in error.errors(include_input=False)
+            ]
+            raise Misconfigured(*problems) from None
+        except SettingsError as error:
+            raise Misconfigured(str(error)) from None
+
+    def check(self) -> None:
+        """Whether a worker may start with these settings.
+
+        Raises:
+            Misconfigured: with everything that is missing, half set, unreadable or unsafe.
+        """
+        problems = [*self._missing(), *self._files(), *self._unsafe()]
+        if problems:
+            raise Misconfigured(*problems)
+
+    def _missing(self) -> Iterator[str]:
+        required: dict[str, object] = {
+            "BRIDGE_PDS_URL": self.pds.url,
+            "BRIDGE_PDS_TOKEN_URL": self.pds.token_url,
+            "BRIDGE_PDS_CLIENT_ID": self.pds.client_id,
+            "BRIDGE_PDS_KEY_FILE": self.pds.key_file,
+            "BRIDGE_PDS_KEY_ID": self.pds.key_id,
+            "BRIDGE_SDS_URL": self.sds.url,
+            "BRIDGE_SDS_API_KEY or BRIDGE_SDS_API_KEY_FILE": self.sds.api_key or self.sds.api_key_file,
+            "BRIDGE_CONSUMER_ENDPOINT_URL": self.consumer.endpoint_url,
+            "BRIDGE_CONSUMER_SUPPLIER_ODS": self.consumer.supplier_ods,
+            "BRIDGE_CONSUMER_ORGANISATIONS": self.consumer.organisations,
+            "BRIDGE_CONSUMER_DEVICE_ID": self.consumer.device_id,
+            "BRIDGE_CONSUMER_IDENTIFIER_SYSTEM": self.consumer.identifier_system,
+            "BRIDGE_SPINE_ALLOWED_HOSTS": self.spine.allowed_hosts,
+            "BRIDGE_PATIENT_KEY or BRIDGE_PATIENT_KEY_FILE": self.patient.key or self.patient.key_file,
+        }
+        if not self.sandbox:
+            required |= {
+                "BRIDGE_SSP_URL": self.ssp.url,
+                "BRIDGE_SPINE_CA_FILE": self.spine.ca_file,
+                "BRIDGE_SPINE_CERT_FILE": self.spine.cert_file,
+                "BRIDGE_SPINE_KEY_FILE": self.spine.key_file,
+            }
+        yield from (f"{name}: is required" for name, value in required.items() if not value)
+        if bool(self.spine.cert_file) != bool(self.spine.key_file):
+            yield "BRIDGE_SPINE_CERT_FILE and BRIDGE_SPINE_KEY_FILE: set both or neither"
+
+    def _files(self) -> Iterator[str]:
+        files = {
+            "BRIDGE_PDS_KEY_FILE": self.pds.key_file,
+            "BRIDGE_SDS_API_KEY_FILE": self.sds.api_key_file,
+            "BRIDGE_SPINE_CA_FILE": self.spine.ca_file,
+            "BRIDGE_SPINE_CERT_FILE": self.spine.cert_file,
+            "BRIDGE_SPINE_KEY_FILE": self.spine.key_file,
+            "BRIDGE_PATIENT_KEY_FILE": self.patient.key_file,
+        }
+        for name, path in files.items():
+            if path is None:
+                continue
+            try:
+                if not path.read_bytes().strip():
+                    yield f"{name}: the file is empty"
+            except OSError as error:
+                yield f"{name}: cannot be read ({error.strerror})"
+
+    def _unsafe(self) -> Iterator[str]:
+        if self.sandbox:
+            return
+        urls = {
+            "BRIDGE_PDS_URL": self.pds.url,
+            "BRIDGE_PDS_TOKEN_URL": self.pds.token_url,
+            "BRIDGE_SDS_URL": self.sds.url,
+            "BRIDGE_SSP_URL": self.ssp.url,
+        }
+        yield from (
+            f"{name}: must be https outside the sandbox"
+            for name, url in urls.items()
+            if url and urlsplit(url).scheme != "https"
+        )
+        secrets = {
+            "BRIDGE_SDS_API_KEY": self.sds_api_key,
+            "BRIDGE_PATIENT_KEY": self.patient_key,
+            "BRIDGE_BUS_URL": urlsplit(self.bus.url or "").password,
+        }
+        yield from (
+            f"{name}: is a known default, which only the sandbox may use"
+            for name, value in secrets.items()
+            if value and value.casefold() in KNOWN_DEFAULTS
+        )
+
+    @property
+    def sds_api_key(self) -> str | None:
+        """The SDS API key, from its variable or its file."""
+        return _secret(self.sds.api_key, self.sds.api_key_file)
+
+    @property
+    def patient_key(self) -> str | None:
+        """The site key of ``patientkey``, from its variable or its file."""
+        return _secret(self.patient.key, self.patient.key_file)
+
+
+def _secret(value: SecretStr | None, file: Path | None) -> str | None:
+    if value is not None:
+        return value.get_secret_value()
+    if file is None:
+        return None
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except OSError:
+        return None  # reported by name in Settings._files

@@ -1,0 +1,1 @@
+"""Spine: PDS, SDS, the secure proxy, tokens and TLS."""
