@@ -14,6 +14,7 @@ No text in here ever carries patient data: messages are fixed texts by code, and
 made of codes, field names, host names and counts only (flow rule 5 of the engine).
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Literal
 
@@ -119,14 +120,12 @@ class RequestRejected(BridgeError):  # noqa: N818 - named for what happened to t
     Args:
         field: the path of the offending field, e.g. ``data.patient.nhs_number``; never its value.
         rule: the rule it breaks, in words.
-        correlation_id: when the message was readable enough to tell.
+        more: further faults of the same message, so that a sender can correct all at once.
     """
 
-    def __init__(self, field: str, rule: str, *, correlation_id: str | None = None) -> None:
-        super().__init__(f"{field}: {rule}")
-        self.field = field
-        self.rule = rule
-        self.correlation_id = correlation_id
+    def __init__(self, field: str, rule: str, *, more: Sequence[tuple[str, str]] = ()) -> None:
+        self.faults = ((field, rule), *more)
+        super().__init__("; ".join(f"{where}: {what}" for where, what in self.faults))
 
 
 class Misconfigured(BridgeError):  # noqa: N818

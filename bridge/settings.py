@@ -114,6 +114,8 @@ class EventsSettings(_Group):
     type_prefix: Annotated[str, Field(pattern=r"^[a-z0-9]+(\.[a-z0-9-]+)*$")] = "uk.nhs.gpconnect"
     """Reverse-DNS root of the CloudEvents ``type``."""
     source: str = "/gpconnect-bridge"
+    schema_base: str | None = None
+    """Where the site serves the files of ``bridge schemas``; becomes ``dataschema`` of each event."""
 
 
 class PatientSettings(_Group):
@@ -130,8 +132,8 @@ class RetrySettings(_Group):
     """Retries after the first try: at most 3 (SP-037)."""
     first_delay: Annotated[float, Field(gt=0)] = 5.0
     max_delay: Annotated[float, Field(gt=0)] = 300.0
-    request_lifetime: Annotated[float, Field(gt=0)] = 3600.0
-    """Seconds after which a request without an expiry of its own is given up."""
+    longest_wait: Annotated[float, Field(gt=0)] = 3600.0
+    """The longest ``Retry-After`` that is waited for, seconds; over it the request fails at once."""
 
 
 class LogSettings(_Group):
@@ -163,6 +165,8 @@ class Settings(BaseSettings):
     sandbox: bool = False
     """True against the sandbox only: allows http, a missing proxy and known default secrets."""
     state_dir: Path = Path(".bridge")
+    request_timeout: Annotated[float, Field(gt=0)] = 120.0
+    """Seconds one try of a request may take, everything included."""
     stop_grace: Annotated[float, Field(gt=0)] = 60.0
     """Seconds that in-flight requests get to finish after SIGTERM."""
 

@@ -1,0 +1,214 @@
+"""The CloudEvents 1.0 envelope, read in the three ways existing buses send it, written in one.
+
+Read: *structured* (the body is the event), *binary* (attributes are headers, the body is the data) and
+*bare* JSON (the body is the data, the broker's own properties say the rest). Written: structured JSON,
+because one body then reads the same on every bus and in a file.
+
+Binary mode has no standard on AMQP 0-9-1. Accepted header prefixes: ``cloudEvents:`` and
+``cloudEvents_`` (the AMQP 1.0 binding) and ``ce-`` / ``ce_`` (the NATS, Kafka and HTTP ones).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, TypeVar
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+import orjson
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from bridge.contracts.requests import GpConnectRequest
+from bridge.errors import RequestRejected
+
+STRUCTURED = "application/cloudevents+json"
+_HEADER_PREFIXES = ("cloudevents:", "cloudevents_", "ce-", "ce_")
+_EVENT_IDS: UUID = uuid5(NAMESPACE_URL, "urn:gpconnect-bridge:event")
+_PLAIN_NAME = frozenset("abcdefghijklmnopqrstuvwxyz_")
+
+R = TypeVar("R", bound=GpConnectRequest)
+
+
+class Attributes(BaseModel):
+    """CloudEvents context attributes of a request. Unknown extensions are allowed and ignored."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
+
+    specversion: Literal["1.0"]
+    id: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")]
+    """With ``source`` unique per request; a request sent again keeps it."""
+    source: Annotated[str, Field(min_length=1, max_length=300)]
+    type: Annotated[str, Field(min_length=1, max_length=200)]
+    time: AwareDatetime | None = None
+    correlationid: Annotated[str, Field(max_length=200, pattern=r"^[\x21-\x7e]+$")] | None = None
+    """Carried unchanged into every event and log line; absent: the request's own id."""
+    expirytime: AwareDatetime | None = None
+    traceparent: Annotated[str, Field(max_length=60, pattern=r"^[0-9a-f-]+$")] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A message whose envelope could be read; `data` is not validated yet."""
+
+    attributes: Attributes
+    data: Any
+
+    @property
+    def request_id(self) -> str:
+        """The sender's id of the request."""
+        return self.attributes.id
+
+    @property
+    def correlation_id(self) -> str:
+        """Joins everything that belongs to one request."""
+        return self.attributes.correlationid or self.attributes.id
+
+    def request(self, model: type[R], *, now: datetime) -> R:
+        """Validate the data as a request.
+
+        Raises:
+            RequestRejected: with every field at fault and the rule it breaks, or when it has expired.
+        """
+        try:
+            # Strict JSON: a number is no date, "yes" is no boolean, and nothing is guessed.
+            request = model.model_validate_json(orjson.dumps(self.data), strict=True)
+        except ValidationError as error:
+            raise _rejected(error, "data") from None
+        expires_at = self.expires_at(request)
+        if expires_at is not None and expires_at <= now:
+            raise RequestRejected("expires_at", "has passed: the request expired before it was read")
+        return request
+
+    def expires_at(self, request: GpConnectRequest) -> datetime | None:
+        """The earlier of the envelope's and the request's own expiry."""
+        return min((at for at in (self.attributes.expirytime, request.expires_at) if at), default=None)
+
+
+def read_envelope(
+    body: bytes,
+    *,
+    message_id: str,
+    key: str,
+    content_type: str | None,
+    correlation_id: str | None,
+    headers: Mapping[str, str],
+) -> Incoming:
+    """Read a message in structured, binary or bare mode.
+
+    Args:
+        body: as delivered.
+        message_id: the broker's message id: the request's id in bare mode.
+        key: the routing key: the request's type in bare mode.
+        content_type: as sent.
+        correlation_id: the broker's correlation id, used when the envelope has none.
+        headers: application headers.
+
+    Raises:
+        RequestRejected: not JSON, not an object, or an attribute is missing or malformed.
+    """
+    content = _json_object(body)
+    binary = _binary_attributes(headers)
+    structured = (content_type or "").startswith(STRUCTURED) or "specversion" in content
+    attributes: dict[str, Any]
+    if structured:
+        data = content.pop("data", None)
+        attributes = content
+    elif binary:
+        data, attributes = content, binary
+    else:
+        data = content
+        attributes = {"specversion": "1.0", "id": message_id, "source": "amqp", "type": key}
+    if correlation_id and not attributes.get("correlationid"):
+        attributes["correlationid"] = correlation_id
+    try:
+        return Incoming(Attributes.model_validate_json(orjson.dumps(attributes), strict=True), data)
+    except ValidationError as error:
+        raise _rejected(error) from None
+
+
+def event_id(request_id: str, kind: str, snapshot_id: str) -> str:
+    """The id of an event about a request: a repeat of the same answer has the same id.
+
+    Args:
+        request_id: the sender's id of the request.
+        kind: e.g. ``medications.published.v1``.
+        snapshot_id: what the event tells of; empty for events that carry no record.
+    """
+    return str(uuid5(_EVENT_IDS, f"{request_id}|{kind}|{snapshot_id}"))
+
+
+@dataclass(frozen=True, slots=True)
+class EventStyle:
+    """How this installation names its events (settings ``BRIDGE_EVENTS_*``)."""
+
+    type_prefix: str
+    source: str
+    schema_base: str | None = None
+
+
+def write_event(
+    style: EventStyle,
+    kind: str,
+    data: Mapping[str, Any],
+    *,
+    id: str,  # noqa: A002 - the attribute's own name
+    subject: str,
+    request: Incoming | None,
+    extensions: Mapping[str, str | None],
+) -> bytes:
+    """Write an event as structured CloudEvents JSON.
+
+    `subject` and every attribute are opaque: the NHS number stands inside ``data`` only.
+    """
+    event: dict[str, Any] = {
+        "specversion": "1.0",
+        "id": id,
+        "source": style.source,
+        "type": f"{style.type_prefix}.{kind}",
+        "subject": subject,
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "datacontenttype": "application/json",
+    }
+    if style.schema_base:
+        event["dataschema"] = f"{style.schema_base.rstrip('/')}/{kind}.json"
+    if request is not None:
+        event["correlationid"] = request.correlation_id
+        event["causationid"] = request.request_id
+        if request.attributes.traceparent:
+            event["traceparent"] = request.attributes.traceparent
+    event |= {name: value for name, value in extensions.items() if value is not None}
+    event["data"] = data
+    return orjson.dumps(event)
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    try:
+        content = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise RequestRejected("body", "must be JSON in UTF-8") from None
+    if not isinstance(content, dict):
+        raise RequestRejected("body", "must be a JSON object")
+    return content
+
+
+def _binary_attributes(headers: Mapping[str, str]) -> dict[str, str]:
+    found = {}
+    for name, value in headers.items():
+        folded = name.casefold()
+        for prefix in _HEADER_PREFIXES:
+            if folded.startswith(prefix):
+                found[folded.removeprefix(prefix)] = value
+    return found
+
+
+def _rejected(error: ValidationError, *root: str) -> RequestRejected:
+    faults = [
+        (".".join((*root, *(_plain(part) for part in fault["loc"]))) or "data", fault["msg"])
+        for fault in error.errors(include_input=False, include_url=False, include_context=False)
+    ]
+    (field, rule), *more = faults
+    return RequestRejected(field, rule, more=more)
+
+
+def _plain(part: str | int) -> str:
+    # A sender's invented field name could itself be patient data, so only plain names are repeated.
+    return str(part) if isinstance(part, int) or set(part) <= _PLAIN_NAME else "(unknown field)"

@@ -1,0 +1,73 @@
+"""Logs on stderr: one line per message and per upstream call, joined by the correlation id.
+
+JSON when stderr is not a terminal. Lines of libraries go through the same redaction and rendering.
+"""
+
+import logging
+import sys
+from typing import TextIO
+
+import structlog
+from structlog.typing import Processor
+
+from bridge.observe.redaction import redact_event
+
+# These log addresses, headers or bodies at INFO; the engine's own line per call says what is needed.
+_QUIET = (
+    "httpx",
+    "httpcore",
+    "uvicorn",
+    "uvicorn.access",
+    "uvicorn.error",
+    "aio_pika",
+    "aiormq",
+    "nats",
+    "faststream",
+)
+
+
+def configure_logging(level: str = "info", style: str = "auto", stream: TextIO | None = None) -> None:
+    """Set up structlog and the standard library's logging, once per process.
+
+    Args:
+        level: debug, info, warning or error.
+        style: ``json``, ``console``, or ``auto``: console on a terminal only.
+        stream: where to write; stderr when None.
+    """
+    target = stream or sys.stderr
+    console = style == "console" or (style == "auto" and target.isatty())
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    # Order matters: an exception becomes text first, then everything is redacted, then written.
+    ending: list[Processor] = [structlog.processors.format_exc_info, redact_event]
+    renderer: Processor = (
+        structlog.dev.ConsoleRenderer(colors=console and target.isatty())
+        if console
+        else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[*shared, *ending, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(file=target),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(target)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *ending,
+                renderer,
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+        logging.getLogger(name).propagate = True
