@@ -81,6 +81,8 @@ class SpineSettings(_Group):
     cert_file: Path | None = None
     """Client certificate chain."""
     key_file: Path | None = None
+    crl_file: Path | None = None
+    """Revocation list (PEM) of the CA that issues the proxy's certificate; given, it must be current (SP-053)."""
     allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = ()
     """Host names (``host`` or ``*.domain``) a practice's address from SDS may point at."""
     connect_timeout: Annotated[float, Field(gt=0)] = 5.0
@@ -245,6 +247,7 @@ class Settings(BaseSettings):
             "BRIDGE_SPINE_CA_FILE": self.spine.ca_file,
             "BRIDGE_SPINE_CERT_FILE": self.spine.cert_file,
             "BRIDGE_SPINE_KEY_FILE": self.spine.key_file,
+            "BRIDGE_SPINE_CRL_FILE": self.spine.crl_file,
             "BRIDGE_PATIENT_KEY_FILE": self.patient.key_file,
         }
         for name, path in files.items():
