@@ -1,1 +1,67 @@
 """The local data models: `GpRecord`, medication courses, allergies. Types only, no I/O."""
+
+from bridge.record.allergies import Allergy, Reaction
+from bridge.record.common import (
+    BusinessId,
+    CodedText,
+    Coding,
+    Issue,
+    Note,
+    PartialDate,
+    Party,
+    Provenance,
+    Quantity,
+    Stop,
+)
+from bridge.record.gp_record import (
+    SCHEMA_VERSION,
+    Accounting,
+    AllergyStatement,
+    Area,
+    AreaOutcome,
+    AreaWarning,
+    DemographicsCheck,
+    Difference,
+    GpRecord,
+    LinkedProblem,
+    Match,
+    Unmapped,
+    Verdict,
+)
+from bridge.record.medications import Dosage, MedicationCourse, MedicationIssue, MedicationPlan, Repeat
+from bridge.record.schema import check_record, json_schema
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "Accounting",
+    "Allergy",
+    "AllergyStatement",
+    "Area",
+    "AreaOutcome",
+    "AreaWarning",
+    "BusinessId",
+    "CodedText",
+    "Coding",
+    "DemographicsCheck",
+    "Difference",
+    "Dosage",
+    "GpRecord",
+    "Issue",
+    "LinkedProblem",
+    "Match",
+    "MedicationCourse",
+    "MedicationIssue",
+    "MedicationPlan",
+    "Note",
+    "PartialDate",
+    "Party",
+    "Provenance",
+    "Quantity",
+    "Reaction",
+    "Repeat",
+    "Stop",
+    "Unmapped",
+    "Verdict",
+    "check_record",
+    "json_schema",
+]

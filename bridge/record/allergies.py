@@ -1,0 +1,51 @@
+"""Allergies and intolerances, active and ended, and the statement that there are none."""
+
+from typing import Literal, NotRequired
+
+from pydantic import with_config
+from typing_extensions import TypedDict
+
+from bridge.record.common import STRICT, CodedText, Note, PartialDate, Provenance, Stop, Text
+
+
+@with_config(STRICT)
+class Reaction(TypedDict):
+    """What happened."""
+
+    manifestations: list[CodedText]
+    """One whose `coding_quality` is `null_flavour` is no reaction: nothing was recorded."""
+    description: NotRequired[Text]
+    severity: NotRequired[Literal["mild", "moderate", "severe"]]
+    exposure_route: NotRequired[CodedText]
+
+
+@with_config(STRICT)
+class Allergy(TypedDict):
+    """One AllergyIntolerance, without its verificationStatus, which has no meaning (CS-089)."""
+
+    item_id: Text
+    statement: Literal["propensity", "no_known_allergy"]
+    """`no_known_allergy` is not an allergy to anything and must not be imported as one."""
+    substance: CodedText
+    """The causative agent, or an "allergy to …" concept."""
+    clinical_status: Literal["active", "resolved", "unknown"]
+    """`resolved` must never look active, nor reach decision support (CS-085, CS-086)."""
+    category: Literal["medication", "environment", "unknown"]
+    """GP Connect uses only these: food is `environment`; a drug or undeterminable agent is `medication`."""
+    reactions: list[Reaction]
+    notes: list[Note]
+    usable_for_decision_support: bool
+    """Active and coded. It means "has a code to look up", not "your drug file knows it"."""
+    requires_prescribing_block: bool
+    """A drug allergy without a usable code: prescribing must be prevented until it is re-coded (CS-084)."""
+    issue_codes: list[str]
+    provenance: Provenance
+    source_status: NotRequired[Text]
+    """The status as sent, when it is not one that GP Connect uses."""
+    reaction_type: NotRequired[Literal["allergy", "intolerance"]]
+    criticality: NotRequired[Literal["low", "high", "unable_to_assess"]]
+    onset: NotRequired[PartialDate]
+    """When it first showed; never taken from `asserted_at`."""
+    asserted_at: NotRequired[PartialDate]
+    last_occurrence: NotRequired[PartialDate]
+    ended: NotRequired[Stop]

@@ -1,0 +1,151 @@
+"""Pieces that every clinical area of the record shares.
+
+Plain dictionaries with known keys: typed for the checker, written to JSON as they are. An optional key is
+absent when the practice sent nothing; no value is ever null or an empty string. Dictionaries inside one
+record may be shared between items and are never changed after mapping.
+"""
+
+from typing import Annotated, Literal, NotRequired
+
+from pydantic import ConfigDict, Field, with_config
+from typing_extensions import TypedDict  # Pydantic needs this one before Python 3.12
+
+STRICT = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+SctId = Annotated[str, Field(pattern=r"^[1-9]\d{5,17}$")]
+"""SNOMED CT identifier, as text: it goes past 2^53."""
+Text = Annotated[str, Field(min_length=1)]
+Precision = Literal["year", "month", "day", "instant", "unparsed"]
+TermFrom = Literal["text", "description", "display", "code", "placeholder"]
+CodingQuality = Literal["coded", "degraded", "local_code_only", "text_only", "null_flavour", "empty"]
+PartyKind = Literal["practitioner", "organisation", "patient", "related_person", "unknown"]
+Severity = Literal["information", "warning", "error"]
+Audience = Literal["patient", "prescriber", "pharmacy", "additional", "unspecified"]
+
+
+@with_config(STRICT)
+class PartialDate(TypedDict):
+    """A date as precise as it was sent; never padded."""
+
+    value: Text
+    """The source text, for example `2004-05`."""
+    precision: Precision
+    """`unparsed` keeps a text that is no date."""
+
+
+@with_config(STRICT)
+class Coding(TypedDict):
+    """One code of one code system."""
+
+    system: NotRequired[Text]
+    code: NotRequired[Text]
+    display: NotRequired[Text]
+    description_id: NotRequired[SctId]
+    description_term: NotRequired[Text]
+    user_selected: NotRequired[bool]
+    """Present only when sent as true; absent means false (CS-070)."""
+
+
+@with_config(STRICT)
+class CodedText(TypedDict):
+    """A coded concept with the words the GP saw."""
+
+    term: Text
+    """What to show: the original text, else the description chosen, else the display (CS-061 to CS-063)."""
+    term_from: TermFrom
+    coding_quality: CodingQuality
+    """`degraded`: the code carries no clinical meaning, the term is the item."""
+    codings: list[Coding]
+    """Every coding received, in order (CS-064)."""
+    concept_id: NotRequired[SctId]
+    """SNOMED CT or dm+d concept; a degrade code too, so look at `coding_quality` first."""
+    description_id: NotRequired[SctId]
+    preferred_term: NotRequired[Text]
+    original_text: NotRequired[Text]
+    degrade_code: NotRequired[SctId]
+    """The transfer-degraded code to store, with the term, where no SNOMED code was sent (CS-068, CS-069)."""
+
+
+@with_config(STRICT)
+class Quantity(TypedDict):
+    """An amount as it was sent: number and unit, words, or both. No arithmetic is done on it."""
+
+    value: NotRequired[float]
+    unit: NotRequired[Text]
+    unit_code: NotRequired[Text]
+    text: NotRequired[Text]
+
+
+@with_config(STRICT)
+class Party(TypedDict):
+    """A person or organisation who took part."""
+
+    kind: PartyKind
+    ref: NotRequired[Text]
+    name: NotRequired[Text]
+    role: NotRequired[Text]
+    professional_ids: NotRequired[dict[str, str]]
+    """`sds_user_id`, `sds_role_profile_id`, `gmc_number`, `gmp_number`."""
+    organisation_ods: NotRequired[Text]
+    organisation_name: NotRequired[Text]
+
+
+@with_config(STRICT)
+class BusinessId(TypedDict):
+    """An identifier that stays the same from one retrieval to the next (CS-046)."""
+
+    value: Text
+    system: NotRequired[Text]
+
+
+@with_config(STRICT)
+class Provenance(TypedDict):
+    """Where an item came from and how to find it again."""
+
+    source_ref: Text
+    """`Type/id` as the practice sent it (CS-047); `List[code]#id` for one that is contained in a list."""
+    content_hash: Text
+    """`sha256:` over the resource received, keys sorted, without version and time of update."""
+    business_ids: list[BusinessId]
+    problem_refs: list[str]
+    """Problems that name this item: why it was given (CS-045)."""
+    list_codes: list[str]
+    """Codes of the lists that hold it, so that primary and secondary can be told apart (CS-077)."""
+    security_labels: list[str]
+    """`NOPAT`: not to be disclosed to the patient. Its absence says nothing (CS-059)."""
+    holder_ods: NotRequired[Text]
+    """The practice that answered."""
+    recorder: NotRequired[Party]
+    """Who entered it."""
+    author: NotRequired[Party]
+    """Who is responsible: prescriber, asserter or source of the information."""
+    recorded_at: NotRequired[PartialDate]
+    encounter_ref: NotRequired[Text]
+
+
+@with_config(STRICT)
+class Issue(TypedDict):
+    """Something about the answer that a reader or an integrator should know. Never patient data."""
+
+    code: Text
+    severity: Severity
+    message: Text
+    """A fixed text by code."""
+    source_ref: NotRequired[Text]
+    path: NotRequired[Text]
+
+
+@with_config(STRICT)
+class Note(TypedDict):
+    """Free text, layout kept."""
+
+    text: Text
+    audience: Audience
+
+
+@with_config(STRICT)
+class Stop(TypedDict):
+    """When and why something was ended on purpose."""
+
+    on: NotRequired[PartialDate]
+    reason: NotRequired[CodedText]

@@ -1,0 +1,46 @@
+"""The issue codes of a record, with severity and fixed text: never patient data. Closed per minor version."""
+
+from bridge.record.common import Severity
+
+ISSUES: dict[str, tuple[Severity, str]] = {
+    "unparsed_date": ("warning", "A date could not be read; its text is kept."),
+    "unreadable_element": ("warning", "An element has a form that cannot be read; it was left out."),
+    "unstable_id": ("warning", "The item has no business identifier; its id may change between retrievals."),
+    "identifier_clash": ("warning", "Several items carry the same business identifier; each was kept apart."),
+    "duplicate_id": ("warning", "Different resources carry the same type and id; all were kept."),
+    "dangling_reference": ("information", "A reference points at something that was not sent."),
+    "degraded_code": ("warning", "The code is a transfer-degraded one and has no clinical meaning."),
+    "local_code_only": ("warning", "No SNOMED CT code was sent, only a local or older one."),
+    "text_only": ("warning", "No code was sent, only text."),
+    "no_term": ("warning", "No words were sent for a coded item."),
+    "plan_missing": ("warning", "The plan of a medication was not sent."),
+    "plan_ambiguous": ("warning", "A medication names several plans; the first that was sent is used."),
+    "statement_missing": ("warning", "A plan has no medication statement; it stands as a course of its own."),
+    "order_without_plan": ("warning", "The plan of an issue was not sent; it stands as a course of its own."),
+    "status_conflict": ("warning", "Two parts of an item give different states."),
+    "date_status_conflict": ("warning", "The state of a medication and its dates do not agree."),
+    "medication_conflict": ("warning", "Parts of a medication name different drugs or devices."),
+    "dosage_conflict": ("warning", "Parts of a medication give different dosages."),
+    "dosage_changed": ("warning", "The dosage changed while the medication ran; see its text."),
+    "quantity_missing": ("information", "No quantity was sent."),
+    "unknown_status": ("warning", "The state is not one that GP Connect uses."),
+    "unknown_prescription_type": ("information", "The type of prescription is not known."),
+    "unknown_agency": ("information", "Who prescribed is not known."),
+    "unknown_category": ("warning", "The category of an allergy is not one that GP Connect uses."),
+    "extra_reaction": (
+        "information",
+        "An allergy has more than the one reaction expected.",
+    ),
+    "contradictory_nka": ("warning", "No known allergies is stated beside an allergy."),
+    "list_entry_missing": ("warning", "A list names an item that was not sent."),
+    "not_in_list": ("warning", "An item was sent that the main list of its area does not name."),
+    "list_absent": ("warning", "The list of an area that was asked for was not sent."),
+    "subject_unresolved": ("information", "The patient that an item refers to was not sent."),
+    "list_subject_conflict": ("warning", "A list is about another patient than its items."),
+    "modifier_extension": (
+        "error",
+        "An extension that may change the meaning is not understood.",
+    ),
+    "unknown_extension": ("information", "An extension is not understood and is not shown."),
+    "count_mismatch": ("error", "Not every resource received could be accounted for."),
+}
