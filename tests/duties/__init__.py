@@ -1,0 +1,1 @@
+"""The consumer duties of GP Connect, who meets each, and which tests prove it (``make duties``)."""
