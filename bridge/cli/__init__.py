@@ -1,5 +1,5 @@
 """The `bridge` command."""
 
+from bridge.cli.app import main
 
-def main() -> None:
-    """Entry point of the console script."""
+__all__ = ["main"]

@@ -62,20 +62,21 @@ class Incoming:
         """Joins everything that belongs to one request."""
         return self.attributes.correlationid or self.attributes.id
 
-    def request(self, model: type[R], *, now: datetime) -> R:
+    def request(self, model: type[R]) -> R:
         """Validate the data as a request.
 
         Raises:
-            RequestRejected: with every field at fault and the rule it breaks, or when it has expired.
+            RequestRejected: with every field at fault and the rule it breaks.
         """
         try:
             # Strict JSON: a number is no date, "yes" is no boolean, and nothing is guessed.
             request = model.model_validate_json(orjson.dumps(self.data), strict=True)
         except ValidationError as error:
             raise _rejected(error, "data") from None
-        expires_at = self.expires_at(request)
-        if expires_at is not None and expires_at <= now:
-            raise RequestRejected("expires_at", "has passed: the request expired before it was read")
+        for name in ("id", "correlationid", "source"):
+            if request.patient.nhs_number in (getattr(self.attributes, name) or ""):
+                # Ids travel in headers and logs, where an NHS number must never be (JO-033).
+                raise RequestRejected(name, "must not contain the NHS number")
         return request
 
     def expires_at(self, request: GpConnectRequest) -> datetime | None:
@@ -152,7 +153,6 @@ def write_event(
     *,
     id: str,  # noqa: A002 - the attribute's own name
     subject: str,
-    request: Incoming | None,
     extensions: Mapping[str, str | None],
 ) -> bytes:
     """Write an event as structured CloudEvents JSON.
@@ -170,11 +170,6 @@ def write_event(
     }
     if style.schema_base:
         event["dataschema"] = f"{style.schema_base.rstrip('/')}/{kind}.json"
-    if request is not None:
-        event["correlationid"] = request.correlation_id
-        event["causationid"] = request.request_id
-        if request.attributes.traceparent:
-            event["traceparent"] = request.attributes.traceparent
     event |= {name: value for name, value in extensions.items() if value is not None}
     event["data"] = data
     return orjson.dumps(event)

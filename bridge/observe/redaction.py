@@ -8,9 +8,11 @@ import re
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
-# Ten digits, written together or 3-3-4 with blanks or hyphens, also percent-encoded, not part of a
-# longer number. The check digit is not consulted: a number typed wrongly is still somebody's.
-_NHS_NUMBER = re.compile(r"(?<![0-9A-Fa-f-])\d{3}(?:[ -]|%20)?\d{3}(?:[ -]|%20)?\d{4}(?![0-9A-Fa-f-])")
+# Ten digits, written together or 3-3-4 with blanks or hyphens, also percent-encoded; not part of a longer
+# number or of a hash. The check digit is not consulted: a number typed wrongly is still somebody's.
+_NHS_NUMBER = re.compile(
+    r"(?:(?<![0-9A-Fa-f])|(?<=%[0-9A-Fa-f]{2}))\d{3}(?:[ -]|%20)?\d{3}(?:[ -]|%20)?\d{4}(?![0-9A-Fa-f])"
+)
 _BEARER = re.compile(r"(?i)\bbearer\s+[\w.~+/-]+=*")
 _URL_PASSWORD = re.compile(r"(?<=://)([^/:@\s]+):([^/@\s]+)@")
 REDACTED = "[redacted]"

@@ -1,0 +1,94 @@
+"""``bridge map`` and ``bridge check``: what the engine makes of a bundle, without any server."""
+
+import hashlib
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from bridge.cli.exits import Exit
+from bridge.mapping import Asked, Source, map_record
+
+Files = Annotated[
+    list[Path], typer.Argument(help="Bundle files; - reads standard input.", allow_dash=True, metavar="FILE...")
+]
+
+
+def map_(files: Files) -> None:
+    """Map bundles to GpRecord JSON on standard output.
+
+    One file gives readable JSON, several give one line each. Medications and allergies, ended ones included, are
+    taken to have been asked for. A file that is not a Bundle gives one line on standard error and exit code 2.
+    """
+    several = len(files) > 1
+    exit_code = Exit.OK
+    for file in files:
+        try:
+            body = _read(file)
+            record = map_record(_parse(body), asked=Asked(), source=_source(body))
+        except _UnreadableError as error:
+            typer.echo(f"{file}: {error}", err=True)
+            exit_code = Exit.UNREADABLE
+            continue
+        option = orjson.OPT_APPEND_NEWLINE | (0 if several else orjson.OPT_INDENT_2)
+        sys.stdout.buffer.write(orjson.dumps(record, option=option))
+    sys.stdout.flush()
+    raise typer.Exit(exit_code)
+
+
+def check(files: Files) -> None:
+    """List, per resource, how bundles deviate from base FHIR STU3: what to send to a supplier.
+
+    One line per deviation: file, resource, path, rule. Values are never printed. Exit code 1 when there is any.
+    """
+    from bridge.fhir.check import check_bundle  # noqa: PLC0415 - its library takes a second to load
+
+    exit_code = Exit.OK
+    for file in files:
+        try:
+            deviations = check_bundle(_parse(_read(file)))
+        except _UnreadableError as error:
+            typer.echo(f"{file}: {error}", err=True)
+            exit_code = Exit.UNREADABLE
+            continue
+        for deviation in deviations:
+            typer.echo(f"{file}\t{deviation.resource}\t{deviation.path}\t{deviation.rule}")
+        if deviations and exit_code is Exit.OK:
+            exit_code = Exit.NO
+    raise typer.Exit(exit_code)
+
+
+class _UnreadableError(Exception):
+    """The input is no bundle; the text says why in one line."""
+
+
+def _read(file: Path) -> bytes:
+    if str(file) == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise _UnreadableError(f"cannot be read: {error.strerror}") from None
+
+
+def _parse(body: bytes) -> Any:
+    try:
+        content = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise _UnreadableError(f"is not JSON: line {error.lineno} column {error.colno}") from None
+    kind = content.get("resourceType") if isinstance(content, dict) else None
+    if kind != "Bundle":
+        raise _UnreadableError(f"is not a FHIR Bundle (resourceType {kind!r})" if kind else "is not a FHIR Bundle")
+    return content
+
+
+def _source(body: bytes) -> Source:
+    digest = hashlib.sha256(body).hexdigest()
+    return Source(
+        request_id=digest,
+        retrieved_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        body_sha256=digest,
+    )

@@ -1,0 +1,107 @@
+"""The AsyncAPI 3 document of an installation: every queue it reads, every topic it writes."""
+
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+from bridge.contracts.envelope import STRUCTURED, Attributes
+from bridge.contracts.events import EVENT_TYPES, REQUEST_FAILED, REQUEST_REJECTED
+from bridge.contracts.schemas import component_schemas, envelope_schema, record_schema, schema_of
+from bridge.engine.pipeline import Pipeline
+
+
+def message_schemas(pipelines: Sequence[Pipeline[Any]]) -> dict[str, dict[str, Any]]:
+    """JSON Schemas by file stem: requests, the data of events, the envelope and the whole record."""
+    schemas = {"cloudevent": envelope_schema(), "gp-record": record_schema()}
+    for pipeline in pipelines:
+        schemas[pipeline.accepts] = schema_of(pipeline.request, pipeline.accepts, "validation")
+    for kind, model in _published(pipelines).items():
+        schemas[kind] = schema_of(model, kind)
+    return schemas
+
+
+def asyncapi_document(pipelines: Sequence[Pipeline[Any]], *, prefix: str, type_prefix: str) -> dict[str, Any]:
+    """AsyncAPI 3.0 for these pipelines.
+
+    Args:
+        pipelines: what the installation runs.
+        prefix: first part of exchange and queue names (``BRIDGE_BUS_PREFIX``).
+        type_prefix: first part of the CloudEvents type (``BRIDGE_EVENTS_TYPE_PREFIX``).
+    """
+    channels: dict[str, Any] = {}
+    operations: dict[str, Any] = {}
+    messages: dict[str, Any] = {}
+    schemas = component_schemas(Attributes, "cloudevent", "validation")
+    for pipeline in pipelines:
+        kind = pipeline.accepts
+        schemas |= component_schemas(pipeline.request, kind, "validation")
+        messages[kind] = _message(kind, "CloudEvents structured, binary, or bare JSON with AMQP properties.")
+        channels[pipeline.name] = _channel(
+            kind, f"{prefix}.requests", f", read from queue {prefix}.{pipeline.name}"
+        )
+        operations[pipeline.name] = _operation("receive", pipeline.name, kind, pipeline.handler)
+    for kind, model in _published(pipelines).items():
+        schemas |= component_schemas(model, kind)
+        messages[kind] = _message(kind, f"CloudEvents structured, type {type_prefix}.{kind}.")
+        channels[kind] = _channel(kind, f"{prefix}.events", "")
+        operations[f"publish-{kind}"] = _operation("send", kind, kind, model)
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "GP Connect bridge",
+            "version": version("gpconnect-bridge"),
+            "description": "Requests a hospital puts on its bus, and what the engine publishes in answer.",
+            "license": {"name": "Apache-2.0"},
+        },
+        "defaultContentType": STRUCTURED,
+        "channels": channels,
+        "operations": operations,
+        "components": {"messages": messages, "schemas": schemas},
+    }
+
+
+def _published(pipelines: Sequence[Pipeline[Any]]) -> Mapping[str, Any]:
+    found: dict[str, Any] = {}
+    for pipeline in pipelines:
+        found |= pipeline.publishes
+    return found | {kind: EVENT_TYPES[kind] for kind in (REQUEST_FAILED, REQUEST_REJECTED)}
+
+
+def _message(kind: str, summary: str) -> dict[str, Any]:
+    return {
+        "name": kind,
+        "title": kind,
+        "summary": summary,
+        "contentType": STRUCTURED,
+        "correlationId": {"location": "$message.payload#/correlationid"},
+        "payload": {
+            "allOf": [{"$ref": "#/components/schemas/cloudevent"}],
+            "type": "object",
+            "required": ["data"],
+            "properties": {"data": {"$ref": f"#/components/schemas/{kind}"}},
+        },
+    }
+
+
+def _channel(kind: str, exchange: str, queue: str) -> dict[str, Any]:
+    return {
+        "address": kind,
+        "title": kind,
+        "description": f"Routing key {kind} on exchange {exchange}{queue}.",
+        "messages": {kind: {"$ref": f"#/components/messages/{kind}"}},
+        "bindings": {
+            "amqp": {
+                "is": "routingKey",
+                "exchange": {"name": exchange, "type": "topic", "durable": True, "autoDelete": False},
+            }
+        },
+    }
+
+
+def _operation(action: str, channel: str, kind: str, described: object) -> dict[str, Any]:
+    return {
+        "action": action,
+        "channel": {"$ref": f"#/channels/{channel}"},
+        "summary": (described.__doc__ or "").strip().split("\n", 1)[0],
+        "messages": [{"$ref": f"#/channels/{channel}/messages/{kind}"}],
+    }

@@ -1,0 +1,55 @@
+"""``/livez`` and ``/readyz`` of a worker, for the platform that runs it."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from bridge.settings import HealthSettings
+
+
+class _Server(uvicorn.Server):
+    """Leaves the signals to the worker, which stops in its own order."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@contextlib.asynccontextmanager
+async def health_endpoints(
+    settings: HealthSettings, ready: Callable[[], Awaitable[bool]]
+) -> AsyncIterator[None]:
+    """Serve the two endpoints while the block runs; nothing when no port is set.
+
+    ``/livez`` answers 200 while the event loop turns. ``/readyz`` answers 200 while the bus is connected and every
+    consumer that should exist does, else 503.
+    """
+    if settings.port is None:
+        yield
+        return
+
+    async def livez(_request: Request) -> JSONResponse:
+        return JSONResponse({"live": True})
+
+    async def readyz(_request: Request) -> JSONResponse:
+        is_ready = await ready()
+        return JSONResponse({"ready": is_ready}, status_code=200 if is_ready else 503)
+
+    app = Starlette(routes=[Route("/livez", livez), Route("/readyz", readyz)])
+    server = _Server(
+        uvicorn.Config(
+            app, host=settings.host, port=settings.port, log_config=None, access_log=False, lifespan="off"
+        )
+    )
+    serving = asyncio.create_task(server.serve())
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await serving

@@ -1,0 +1,76 @@
+"""A worker: the bus, the clients and the pipelines of one process, from start to orderly stop."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+
+from bridge.bus import open_bus
+from bridge.bus.port import Bus
+from bridge.engine.context import PatientKeys, Services
+from bridge.engine.health import health_endpoints
+from bridge.engine.pipeline import Pipeline
+from bridge.engine.runner import Runner
+from bridge.gpconnect.client import GpConnect
+from bridge.settings import Settings
+from bridge.spine import Spine
+
+log = structlog.get_logger()
+
+
+class ConsumerLostError(Exception):
+    """A consumer is gone and does not come back; the process should be started anew."""
+
+
+@asynccontextmanager
+async def consuming(settings: Settings, pipelines: Sequence[Pipeline[Any]], bus: Bus) -> AsyncIterator[None]:
+    """Run the pipelines on a started bus while the block runs; then finish what is in flight.
+
+    Raises:
+        Misconfigured: before anything is consumed, with every fault of the settings.
+    """
+    settings.check()
+    async with Spine.open(settings) as spine:
+        services = Services(GpConnect(spine, settings), PatientKeys(settings.patient_key or ""))
+        for pipeline in pipelines:
+            queue = pipeline.queue(settings.bus.prefix)
+            await bus.declare(queue)
+            await bus.consume(
+                queue, Runner(pipeline, services, bus, settings), concurrency=settings.bus.concurrency
+            )
+        log.info("worker_started", pipelines=[pipeline.name for pipeline in pipelines])
+        try:
+            yield
+        finally:
+            await bus.stop(grace=settings.stop_grace)
+            log.info("worker_stopped")
+
+
+async def run_worker(settings: Settings, pipelines: Sequence[Pipeline[Any]]) -> None:
+    """Run until SIGTERM or SIGINT, then stop in order: take nothing new, finish what is in flight.
+
+    Raises:
+        Misconfigured: the settings do not allow a start.
+        ConsumerLostError: a consumer is gone for good.
+    """
+    settings.check()
+    stopping, lost = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stopping.set)
+
+    def on_lost() -> None:
+        lost.set()
+        stopping.set()
+
+    async with (
+        open_bus(settings, on_lost=on_lost) as bus,
+        health_endpoints(settings.health, bus.ready),
+        consuming(settings, pipelines, bus),
+    ):
+        await stopping.wait()
+    if lost.is_set():
+        raise ConsumerLostError

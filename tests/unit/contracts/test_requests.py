@@ -1,0 +1,134 @@
+import copy
+from datetime import UTC, datetime, timedelta
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.contracts.envelope import Attributes, Incoming
+from bridge.contracts.requests import RecordRequest
+from bridge.errors import RequestRejected
+from bridge.record.nhs_number import is_valid_nhs_number
+from tests.support.requests import PATIENT, record_request
+
+
+def read(data, **attributes):
+    envelope = Attributes(**({"specversion": "1.0", "id": "r-1", "source": "/epr", "type": "t"} | attributes))
+    return Incoming(envelope, data).request(RecordRequest)
+
+
+def faults(data, **attributes):
+    with pytest.raises(RequestRejected) as caught:
+        read(data, **attributes)
+    assert PATIENT not in str(caught.value)
+    return dict(caught.value.faults)
+
+
+def test_a_request_says_patient_areas_user_and_purpose():
+    request = read(record_request())
+    assert request.areas.medications is not None
+    assert request.areas.medications.include_issues is True
+    assert request.areas.allergies is not None
+    assert request.areas.allergies.include_ended is True
+    assert request.requested_by.organisation.ods_code == "RXX"
+
+
+@pytest.mark.duty("CS-008")
+@pytest.mark.parametrize(
+    "number", ["9990000019", "999000001", "99900000188", "999 000 0018", "９９９００００018", ""]
+)
+def test_an_nhs_number_with_a_wrong_check_digit_or_length_is_rejected_by_field(number):
+    data = record_request()
+    data["patient"]["nhs_number"] = number
+    assert list(faults(data)) == ["data.patient.nhs_number"]
+
+
+@given(st.integers(min_value=0, max_value=999_999_999))
+def test_at_most_one_check_digit_is_right(stem):
+    assert sum(is_valid_nhs_number(f"{stem:09d}{digit}") for digit in range(10)) <= 1
+
+
+@pytest.mark.duty("CS-021")
+@pytest.mark.parametrize(
+    "day", ["2025", "2025-01", "2025-13-01", "2025-01-01T00:00:00Z", 20250101, "01/01/2025"]
+)
+def test_a_search_date_is_a_whole_date(day):
+    data = record_request(areas={"medications": {"search_from": day}})
+    assert list(faults(data)) == ["data.areas.medications.search_from"]
+
+
+@pytest.mark.duty("CS-021", "CS-079")
+def test_a_search_date_is_not_in_the_future():
+    tomorrow = (datetime.now(UTC) + timedelta(days=2)).date().isoformat()
+    found = faults(record_request(areas={"medications": {"search_from": tomorrow}}))
+    assert found == {"data.areas.medications.search_from": "Value error, must not be in the future"}
+
+
+@pytest.mark.duty("CS-012")
+def test_direct_care_is_the_only_purpose():
+    assert list(faults(record_request(purpose="audit"))) == ["data.purpose"]
+
+
+@pytest.mark.duty("SP-077", "SP-033")
+@pytest.mark.parametrize("field", ["user_id", "family_name", "given_names", "role", "organisation"])
+def test_a_request_without_the_real_user_is_rejected(field):
+    data = record_request()
+    del data["requested_by"][field]
+    assert list(faults(data)) == [f"data.requested_by.{field}"]
+
+
+def test_no_area_is_a_fault():
+    assert list(faults(record_request(areas={}))) == ["data.areas"]
+
+
+def test_an_option_of_an_area_that_is_not_wanted_cannot_be_sent():
+    assert list(faults(record_request(areas={"allergies": {"search_from": "2025-01-01"}}))) == [
+        "data.areas.allergies.search_from"
+    ]
+
+
+def test_every_fault_is_named_at_once():
+    data = record_request(purpose="x")
+    data["patient"]["nhs_number"] = "1"
+    data["requested_by"]["organisation"]["ods_code"] = "rx*"
+    assert set(faults(data)) == {
+        "data.patient.nhs_number",
+        "data.purpose",
+        "data.requested_by.organisation.ods_code",
+    }
+
+
+def test_an_invented_field_name_is_not_repeated():
+    data = record_request()
+    data["9990000018"] = 1
+    assert list(faults(data)) == ["data.(unknown field)"]
+
+
+@pytest.mark.duty("JO-033")
+@pytest.mark.parametrize("attribute", ["id", "correlationid", "source"])
+def test_the_nhs_number_is_not_allowed_in_an_attribute(attribute):
+    assert list(faults(record_request(), **{attribute: f"x-{PATIENT}-1"})) == [attribute]
+
+
+@pytest.mark.parametrize("text", ["a\r\nb", " a", "a\x00", "a\x1b[31m"])
+def test_text_for_tokens_is_one_clean_line(text):
+    data = record_request()
+    data["requested_by"]["family_name"] = text
+    assert list(faults(data)) == ["data.requested_by.family_name"]
+
+
+def test_numbers_are_no_text_and_text_is_no_boolean():
+    data = record_request(areas={"medications": {"include_issues": "yes"}})
+    assert list(faults(data)) == ["data.areas.medications.include_issues"]
+
+
+def test_the_earlier_expiry_counts():
+    early, late = "2030-01-01T00:00:00Z", "2030-01-02T00:00:00Z"
+    for inside, outside in ((early, late), (late, early)):
+        data = record_request(expires_at=inside)
+        envelope = Attributes.model_validate_json(
+            orjson.dumps({"specversion": "1.0", "id": "r", "source": "s", "type": "t", "expirytime": outside})
+        )
+        incoming = Incoming(envelope, copy.deepcopy(data))
+        assert incoming.expires_at(incoming.request(RecordRequest)) == datetime(2030, 1, 1, tzinfo=UTC)
