@@ -1,0 +1,303 @@
+"""One HTTP call to one upstream: bounded in time and in bytes, and logged as one line.
+
+httpx's transport is used without its client, so that what a client would add cannot happen: redirects
+followed to wherever an answer points, cookies, proxies from the environment, log lines with the URL.
+"""
+
+import asyncio
+import hashlib
+import re
+import ssl
+import time
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final, Literal
+
+import httpx
+import structlog
+
+from bridge.errors import FailureCode, ResponseInvalid, Stage, Unavailable
+from bridge.settings import Settings
+
+_log = structlog.get_logger()
+
+_KEEPALIVE_SECONDS: Final = 30.0
+_STEP: Final = 64 * 1024
+"""Decoded bytes produced at a time, so that a small body cannot become a large one in a single step."""
+
+_GZIP: Final = 16 + zlib.MAX_WBITS
+_SECONDS = re.compile(r"\d{1,6}")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete answer, decoded.
+
+    Attributes:
+        status: HTTP status, whatever it is.
+        headers: names in lower case.
+        body: after decompression.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds to wait as the other side asks: `Retry-After`, else the planned `X-Rate-Limit-Reset`."""
+        for name in ("retry-after", "x-rate-limit-reset"):
+            value = self.headers.get(name, "").strip()
+            if _SECONDS.fullmatch(value):
+                return float(value)
+            if value and name == "retry-after":
+                return _until(value)
+        return None
+
+
+def _until(http_date: str) -> float | None:
+    try:
+        moment = parsedate_to_datetime(http_date)
+    except ValueError:
+        return None
+    return max(0.0, (moment.astimezone(UTC) - datetime.now(UTC)).total_seconds())
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one call may take.
+
+    Attributes:
+        connect, read, write: seconds for each step; `read` is between two reads.
+        call: seconds for everything, so that a server that drips bytes does not hold a request for ever.
+        response_bytes: of a decoded body.
+        connections: of the pool. No request needs more than one at a time per upstream, so with as many
+            as there are requests in flight nobody waits for one.
+    """
+
+    connect: float
+    read: float
+    write: float
+    call: float
+    response_bytes: int
+    connections: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Limits":
+        """The limits an installation is configured with."""
+        spine = settings.spine
+        return cls(
+            connect=spine.connect_timeout,
+            read=spine.read_timeout,
+            write=spine.read_timeout,
+            call=spine.call_timeout,
+            response_bytes=spine.max_response_bytes,
+            connections=settings.bus.concurrency,
+        )
+
+
+class Upstream:
+    """One server and its pool of connections.
+
+    Args:
+        name: as the log calls it.
+        stage: where its failures happened.
+        timeout_code: what it means when it was reached and did not answer in time.
+        fault_code: what it means when it could not be reached, or the connection broke.
+        limits: of each call.
+        tls: the context for `https` addresses.
+    """
+
+    def __init__(
+        self,
+        name: Literal["pds", "sds", "ssp", "practice"],
+        *,
+        stage: Stage,
+        timeout_code: FailureCode,
+        fault_code: FailureCode,
+        limits: Limits,
+        tls: ssl.SSLContext,
+    ) -> None:
+        self._name = name
+        self._stage: Stage = stage
+        self._timeout_code = timeout_code
+        self._fault_code = fault_code
+        self._limits = limits
+        self._timeouts = {
+            "connect": limits.connect,
+            "read": limits.read,
+            "write": limits.write,
+            "pool": limits.call,
+        }
+        self._transport = httpx.AsyncHTTPTransport(
+            verify=tls,
+            trust_env=False,
+            limits=httpx.Limits(
+                max_connections=limits.connections,
+                max_keepalive_connections=limits.connections,
+                keepalive_expiry=_KEEPALIVE_SECONDS,
+            ),
+        )
+
+    async def call(
+        self,
+        method: Literal["GET", "POST", "PUT"],
+        url: str,
+        *,
+        interaction: str,
+        trace_id: str,
+        headers: Mapping[str, str],
+        content: bytes = b"",
+        target: bytes | None = None,
+    ) -> Answer:
+        """Make one call and read its whole answer.
+
+        Args:
+            method: HTTP verb.
+            url: where to connect to, and the path unless `target` is given. Never logged.
+            interaction: what is being asked, for the log.
+            trace_id: the id that both sides log.
+            headers: all headers but `Host`, `Content-Length` and `Accept-Encoding`.
+            content: the body.
+            target: the request target, put on the wire byte for byte.
+
+        Raises:
+            Unavailable: no complete answer came.
+            ResponseInvalid: the answer is too large, or its encoding is broken.
+        """
+        request = httpx.Request(
+            method,
+            url,
+            headers={**headers, "Accept-Encoding": "gzip"},  # SP-092
+            content=content,
+            extensions={"timeout": self._timeouts} | ({"target": target} if target is not None else {}),
+        )
+        started = time.perf_counter()
+        answer: Answer | None = None
+        outcome = "cancelled"
+        try:
+            async with asyncio.timeout(self._limits.call):
+                answer = await self._exchange(request)
+            outcome = "answered"
+        except (TimeoutError, httpx.ReadTimeout) as error:
+            outcome = "read_timeout" if isinstance(error, httpx.ReadTimeout) else "deadline"
+            raise Unavailable(self._timeout_code, stage=self._stage, detail=outcome) from None
+        except httpx.TransportError as error:
+            outcome = _fault(error)
+            raise Unavailable(self._fault_code, stage=self._stage, detail=outcome) from None
+        except ResponseInvalid as error:
+            outcome = error.detail
+            raise
+        finally:
+            _log.info(
+                "upstream_call",
+                upstream=self._name,
+                interaction=interaction,
+                outcome=outcome,
+                status=answer.status if answer else None,
+                duration_ms=round((time.perf_counter() - started) * 1000),
+                bytes=len(answer.body) if answer else None,
+                trace_id=trace_id,
+            )
+        return answer
+
+    async def _exchange(self, request: httpx.Request) -> Answer:
+        response = await self._transport.handle_async_request(request)
+        try:
+            body = _Body(
+                response.headers.get("content-encoding", ""), self._limits.response_bytes, self._stage
+            )
+            stream = response.stream
+            assert isinstance(stream, httpx.AsyncByteStream)
+            async for chunk in stream:
+                body.feed(chunk)
+            return Answer(
+                status=response.status_code,
+                headers=dict(response.headers.items()),
+                body=body.finish(),
+            )
+        finally:
+            await response.aclose()
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._transport.aclose()
+
+
+class _Body:
+    """Collects a body up to a limit, decoding it on the way, so that no bomb expands in memory."""
+
+    def __init__(self, encoding: str, limit: int, stage: Stage) -> None:
+        self._limit = limit
+        self._stage: Stage = stage
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._inflate = None
+        match encoding.strip().casefold():
+            case "" | "identity":
+                pass
+            case "gzip" | "x-gzip":
+                self._inflate = zlib.decompressobj(_GZIP)
+            case _:
+                raise ResponseInvalid(stage=stage, detail="content_encoding_unknown")
+
+    def feed(self, chunk: bytes) -> None:
+        if self._inflate is None:
+            self._add(chunk)
+            return
+        try:
+            while chunk:
+                if self._inflate.eof:  # RFC 1952: one member may follow another
+                    self._inflate = zlib.decompressobj(_GZIP)
+                self._add(self._inflate.decompress(chunk, _STEP))
+                chunk = self._inflate.unconsumed_tail or self._inflate.unused_data
+        except zlib.error:
+            raise self._invalid("gzip_broken") from None
+
+    def finish(self) -> bytes:
+        if self._inflate is not None and self._parts:
+            self._add(self._inflate.flush())
+        if self._inflate is not None and self._parts and not self._inflate.eof:
+            raise self._invalid("gzip_truncated")
+        return b"".join(self._parts)
+
+    def _add(self, part: bytes) -> None:
+        self._parts.append(part)
+        self._size += len(part)
+        if self._size > self._limit:
+            raise self._invalid("too_large")
+
+    def _invalid(self, detail: str) -> ResponseInvalid:
+        """By the hash of what was read, up to the limit: the same answer has the same hash again."""
+        read = b"".join(self._parts)[: self._limit]
+        return ResponseInvalid(stage=self._stage, detail=detail, body_sha256=hashlib.sha256(read).hexdigest())
+
+
+def _fault(error: httpx.TransportError) -> str:
+    """A transport fault as a code: what OpenSSL objects to when it is TLS, else the kind of fault."""
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            # The number is OpenSSL's: 10 expired, 18-21 unknown issuer, 23 revoked, 62 another host's.
+            return f"tls_certificate_refused_{cause.verify_code}"
+        if isinstance(cause, ssl.SSLError):
+            return f"tls_{(cause.reason or 'error').casefold()}"
+    return _FAULTS.get(type(error), "connection_broken")
+
+
+_FAULTS: Final[Mapping[type[httpx.TransportError], str]] = {
+    httpx.ConnectTimeout: "connect_timeout",
+    httpx.ConnectError: "connect_failed",
+    httpx.WriteTimeout: "write_timeout",
+    httpx.PoolTimeout: "pool_timeout",
+    httpx.RemoteProtocolError: "protocol_broken",
+}
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__

@@ -1,0 +1,43 @@
+"""A rate limit that the other side enforces, kept by us first."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+
+class RateLimiter:
+    """At most `per_second` starts within any second, first come first served.
+
+    A rate below one is one start per ``1 / rate`` seconds. Whoever is cancelled while waiting takes
+    no start away from the others.
+
+    Args:
+        per_second: the rate.
+        clock: seconds, monotonic.
+        sleep: waits that many seconds.
+    """
+
+    def __init__(
+        self,
+        per_second: float,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        burst = max(1, int(per_second))
+        self._window = burst / per_second
+        self._starts: deque[float] = deque(maxlen=burst)
+        self._turn = asyncio.Lock()  # wakes its waiters in the order they came
+        self._clock = clock
+        self._sleep = sleep
+
+    async def start(self) -> None:
+        """Return when the next call may start."""
+        async with self._turn:
+            while (
+                len(self._starts) == self._starts.maxlen
+                and (wait := self._starts[0] + self._window - self._clock()) > 0
+            ):
+                await self._sleep(wait)
+            self._starts.append(self._clock())

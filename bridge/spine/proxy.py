@@ -1,0 +1,150 @@
+"""Spine Secure Proxy: every call to a practice goes through it, byte for byte as the directory says."""
+
+import re
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from bridge.contracts.requests import Requester
+from bridge.errors import FailureCode, Refused
+from bridge.spine.http import Answer, Upstream
+from bridge.spine.interactions import Interaction
+from bridge.spine.sds import Practice, Sds
+from bridge.spine.tokens import TokenIssuer
+
+MEDIA_TYPE: Final = "application/fhir+json;charset=utf-8"
+
+# Scheme, host, perhaps a port, and a path of RFC 3986 characters. No user info, query or fragment, and
+# nothing that could end the request line: the address comes from outside.
+_SERVICE_ROOT = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyAnswer:
+    """What the practice, or the proxy in its place, answered.
+
+    Attributes:
+        answer: status, headers and body.
+        trace_id: `Ssp-TraceID` of this attempt.
+    """
+
+    answer: Answer
+    trace_id: str
+
+
+class Proxy:
+    """The way to practices.
+
+    Args:
+        upstream: the proxy's server; the practices' where no proxy is configured.
+        sds: looks up own ASIDs.
+        issuer: makes the tokens.
+        url: address of the proxy; None calls the practice directly, in tests only.
+        organisations: whose users may ask through this installation.
+        allowed_hosts: ``host`` or ``*.domain`` that a service root may name.
+        plain_http: whether a service root may be `http`: in the sandbox only.
+        clock: seconds since the epoch, UTC.
+    """
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        *,
+        sds: Sds,
+        issuer: TokenIssuer,
+        url: str | None,
+        organisations: tuple[str, ...],
+        allowed_hosts: tuple[str, ...],
+        plain_http: bool,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._upstream = upstream
+        self._sds = sds
+        self._issuer = issuer
+        self._url = url.rstrip("/") if url else None
+        self._organisations = frozenset(organisations)
+        self._allowed_hosts = tuple(host.casefold() for host in allowed_hosts)
+        self._schemes = {"https", "http"} if plain_http else {"https"}
+        self._clock = clock
+
+    async def call(
+        self, practice: Practice, interaction: Interaction, *, requested_by: Requester, body: bytes = b""
+    ) -> ProxyAnswer:
+        """Make one attempt. Each has its own trace id and its own token (SP-032, SP-061).
+
+        Raises:
+            Refused: the organisation is not configured here, or the practice's address is not acceptable.
+            Unavailable: no complete answer came.
+            ResponseInvalid: the answer is too large, or its encoding is broken.
+        """
+        sender = await self._sender(requested_by, interaction)
+        root = self._checked(practice.service_root)
+        url = join(root, interaction.path)
+        if self._url is not None:
+            url = f"{self._url}/{url}"
+        trace_id = str(uuid.uuid4())
+        headers = {
+            "Accept": MEDIA_TYPE,
+            "Authorization": f"Bearer {self._token(practice, interaction, requested_by)}",
+            "Ssp-TraceID": trace_id,
+            "Ssp-From": sender,
+            "Ssp-To": practice.asid,
+            "Ssp-InteractionID": interaction.id,
+        }
+        if body:
+            headers["Content-Type"] = MEDIA_TYPE
+        answer = await self._upstream.call(
+            interaction.method,
+            self._url or root,
+            interaction=interaction.id,
+            trace_id=trace_id,
+            headers=headers,
+            content=body,
+            target=_target(url),
+        )
+        return ProxyAnswer(answer, trace_id)
+
+    async def _sender(self, requested_by: Requester, interaction: Interaction) -> str:
+        """`Ssp-From`: the ASID of the organisation where the request originates, never a host's (SP-033)."""
+        ods = requested_by.organisation.ods_code
+        if ods not in self._organisations:
+            raise Refused(FailureCode.CONFIGURATION, stage="request", detail="organisation_not_configured")
+        return await self._sds.own_asid(ods, interaction)
+
+    def _token(self, practice: Practice, interaction: Interaction, requested_by: Requester) -> str:
+        return self._issuer.token(
+            requested_by, audience=practice.service_root, scope=interaction.scope, now=int(self._clock())
+        )
+
+    def _checked(self, service_root: str) -> str:
+        if not _SERVICE_ROOT.fullmatch(service_root):
+            raise Refused(FailureCode.CONFIGURATION, stage="sds", detail="service_root_malformed")
+        parts = urlsplit(service_root)
+        if parts.scheme not in self._schemes:
+            raise Refused(FailureCode.CONFIGURATION, stage="sds", detail="service_root_not_https")
+        host = (parts.hostname or "").casefold()
+        if not any(_allows(pattern, host) for pattern in self._allowed_hosts):
+            raise Refused(FailureCode.CONFIGURATION, stage="sds", detail="service_root_host_not_allowed")
+        return service_root
+
+
+def join(service_root: str, path: str) -> str:
+    """The FHIR request under a service root, which stays as the directory has it (SP-031).
+
+    Roots have no trailing slash by the specification and sometimes one in the directory.
+    """
+    return f"{service_root}{path}" if service_root.endswith("/") else f"{service_root}/{path}"
+
+
+def _target(url: str) -> bytes:
+    """Everything after the host, unchanged: the proxy compares the embedded root with the directory."""
+    _scheme, _, rest = url.partition("://")
+    _host, _, path = rest.partition("/")
+    return b"/" + path.encode("ascii")
+
+
+def _allows(pattern: str, host: str) -> bool:
+    return host.endswith(pattern[1:]) if pattern.startswith("*.") else host == pattern

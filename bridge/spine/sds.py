@@ -1,0 +1,225 @@
+"""Spine Directory Service: where a practice's capability is, and which ASIDs speak to each other.
+
+FHIR R4. Endpoint is the MHS record, Device the AS record; the party key joins them (SP-010 to SP-012).
+"""
+
+import re
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import Hashable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, Generic, Literal, TypeVar
+from urllib.parse import quote
+
+import orjson
+
+from bridge.errors import FailureCode, Refused, Unavailable
+from bridge.spine.clock import timestamp
+from bridge.spine.http import Upstream
+from bridge.spine.interactions import Interaction
+from bridge.spine.outcomes import directory_error
+from bridge.spine.shared import SharedCalls
+from bridge.spine.tokens import ODS_SYSTEM
+
+_INTERACTION_SYSTEM: Final = "https://fhir.nhs.uk/Id/nhsServiceInteractionId"
+_PARTY_KEY_SYSTEM: Final = "https://fhir.nhs.uk/Id/nhsMhsPartyKey"
+_ASID_SYSTEM: Final = "https://fhir.nhs.uk/Id/nhsSpineASID"
+
+# An ODS code ends in a directory filter that does not escape it, so nothing else is ever sent.
+_ODS_CODE = re.compile(r"[A-Z0-9]{3,10}")
+
+_OK: Final = 200
+_FOUND_SECONDS: Final = 900.0
+_NOT_FOUND_SECONDS: Final = 30.0
+"""A directory that timed out answers "nothing found" as well, so that answer is believed only briefly."""
+_REMEMBERED: Final = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Practice:
+    """One capability of one practice, as the directory has it.
+
+    Attributes:
+        ods: the practice.
+        service_root: base URL of the capability, byte for byte (SP-031), also with a trailing slash.
+        party_key: joins endpoint and system.
+        asid: of the practice's system, for `Ssp-To`.
+        looked_up_at: RFC 3339, UTC: the age of this answer.
+    """
+
+    ods: str
+    service_root: str
+    party_key: str
+    asid: str
+    looked_up_at: str
+
+
+class Sds:
+    """The SDS client.
+
+    Args:
+        upstream: the server.
+        url: its FHIR base.
+        api_key: of this application.
+        supplier_ods: manufacturer of this system: filters its own ASIDs (SP-018).
+    """
+
+    def __init__(self, upstream: Upstream, *, url: str, api_key: str, supplier_ods: str) -> None:
+        self._upstream = upstream
+        self._url = url.rstrip("/")
+        self._api_key = api_key
+        self._supplier_ods = supplier_ods
+        self._practices = _Recent[tuple[Hashable, str, str], Practice](_REMEMBERED)
+        self._own = _Recent[tuple[str, str], tuple[str, ...]](_REMEMBERED)
+        self._own_calls = SharedCalls[tuple[str, str], tuple[str, ...]]()
+
+    async def practice(
+        self, ods: str, interaction: Interaction, *, encounter: Hashable = None, fresh: bool = False
+    ) -> Practice:
+        """Look up one capability of a practice: first its endpoint, then its system.
+
+        Args:
+            ods: the practice.
+            interaction: the capability; one capability's root is never used for another (SP-013).
+            encounter: whose answers may be shared (SP-014), for a quarter of an hour at most. None shares
+                nothing, and no answer ever passes from one encounter to another (SP-015).
+            fresh: ask again even within the encounter.
+
+        Raises:
+            Refused: the practice has no such capability, or the directory names more than one.
+            Unavailable: SDS cannot answer now.
+        """
+        if not _ODS_CODE.fullmatch(ods):
+            raise Refused(FailureCode.PRACTICE_NOT_ENABLED, stage="sds", detail="ods_code_malformed")
+        key = (encounter, ods, interaction.id)
+        known = None if encounter is None or fresh else self._practices.get(key)
+        if known is None:
+            known = await self._look_up(ods, interaction)
+            if encounter is not None:
+                self._practices.put(key, known, _FOUND_SECONDS)
+        return known
+
+    async def _look_up(self, ods: str, interaction: Interaction) -> Practice:
+        endpoints = {
+            (address, party_key)
+            for endpoint in await self._search("Endpoint", ods, interaction)
+            if (address := endpoint.get("address"))
+            for party_key in _identifiers(endpoint, _PARTY_KEY_SYSTEM)
+        }
+        pairs = {
+            (address, party_key, asid)
+            for address, party_key in sorted(endpoints)
+            for device in await self._search("Device", ods, interaction, party_key=party_key)
+            if party_key in _identifiers(device, _PARTY_KEY_SYSTEM)
+            for asid in _identifiers(device, _ASID_SYSTEM)
+        }
+        if not pairs:
+            detail = "device_not_found" if endpoints else "endpoint_not_found"
+            raise Refused(FailureCode.PRACTICE_NOT_ENABLED, stage="sds", detail=detail)
+        if len(pairs) > 1:  # never the first one: it may be another system's
+            raise Refused(FailureCode.CONFIGURATION, stage="sds", detail=f"ambiguous pairs={len(pairs)}")
+        ((address, party_key, asid),) = pairs
+        return Practice(
+            ods=ods, service_root=address, party_key=party_key, asid=asid, looked_up_at=timestamp()
+        )
+
+    async def own_asid(self, organisation_ods: str, interaction: Interaction) -> str:
+        """The ASID under which an organisation's users ask through this system (SP-019, SP-033).
+
+        It is our own record and no practice's, so it is shared by all requests for a quarter of an hour.
+
+        Raises:
+            Refused: the organisation has none for this interaction, or more than one.
+            Unavailable: SDS cannot answer now.
+        """
+        if not _ODS_CODE.fullmatch(organisation_ods):
+            raise Refused(FailureCode.CONFIGURATION, stage="sds", detail="ods_code_malformed")
+        key = (organisation_ods, interaction.id)
+        asids = self._own.get(key)
+        if asids is None:
+            asids = await self._own_calls.run(key, partial(self._own_asids, organisation_ods, interaction))
+            self._own.put(key, asids, _FOUND_SECONDS if len(asids) == 1 else _NOT_FOUND_SECONDS)
+        if len(asids) != 1:
+            raise Refused(FailureCode.CONFIGURATION, stage="sds", detail=f"own_asids={len(asids)}")
+        return asids[0]
+
+    async def _own_asids(self, ods: str, interaction: Interaction) -> tuple[str, ...]:
+        devices = await self._search("Device", ods, interaction, manufacturer=self._supplier_ods)
+        return tuple({asid for device in devices for asid in _identifiers(device, _ASID_SYSTEM)})
+
+    async def _search(
+        self,
+        resource: Literal["Endpoint", "Device"],
+        ods: str,
+        interaction: Interaction,
+        *,
+        party_key: str | None = None,
+        manufacturer: str | None = None,
+    ) -> list[dict[str, Any]]:
+        query = [
+            ("organization", ODS_SYSTEM, ods),
+            ("identifier", _INTERACTION_SYSTEM, interaction.id),
+        ]
+        if party_key is not None:
+            query.append(("identifier", _PARTY_KEY_SYSTEM, party_key))
+        if manufacturer is not None:
+            query.append(("manufacturing-organization", ODS_SYSTEM, manufacturer))
+        search = "&".join(f"{name}={quote(f'{system}|{value}', safe='')}" for name, system, value in query)
+        correlation_id = str(uuid.uuid4())
+        answer = await self._upstream.call(
+            "GET",
+            f"{self._url}/{resource}?{search}",
+            interaction=f"sds.{resource.casefold()}",
+            trace_id=correlation_id,
+            headers={
+                "Accept": "application/fhir+json",
+                "apikey": self._api_key,
+                "X-Correlation-ID": correlation_id,
+            },
+        )
+        if answer.status != _OK:
+            raise directory_error(answer, stage="sds")
+        try:
+            return _resources(orjson.loads(answer.body), resource)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise Unavailable(FailureCode.SPINE_ERROR, stage="sds", detail="not_a_searchset") from None
+
+
+def _resources(bundle: dict[str, Any], resource: str) -> list[dict[str, Any]]:
+    if bundle["resourceType"] != "Bundle":
+        raise ValueError
+    found = [entry["resource"] for entry in bundle.get("entry", [])]
+    return [item for item in found if item["resourceType"] == resource]
+
+
+def _identifiers(resource: dict[str, Any], system: str) -> list[str]:
+    """Values of one identifier system; several stand in any order."""
+    return [
+        identifier["value"]
+        for identifier in resource.get("identifier", [])
+        if identifier.get("system") == system
+    ]
+
+
+_Key = TypeVar("_Key", bound=Hashable)
+_Value = TypeVar("_Value")
+
+
+class _Recent(Generic[_Key, _Value]):
+    """The latest answers, each until its time is up."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._entries: OrderedDict[_Key, tuple[float, _Value]] = OrderedDict()
+
+    def get(self, key: _Key) -> _Value | None:
+        until, value = self._entries.get(key, (0.0, None))
+        return value if time.monotonic() < until else None
+
+    def put(self, key: _Key, value: _Value, seconds: float) -> None:
+        self._entries[key] = (time.monotonic() + seconds, value)
+        self._entries.move_to_end(key)
+        if len(self._entries) > self._size:
+            self._entries.popitem(last=False)

@@ -1,0 +1,101 @@
+"""The unsigned token that says, on every call, who asks for what and why (SP-060 to SP-077).
+
+Source: cross-organisation audit and provenance, GP Connect 1.2.7 and 1.6.2 (FHIR STU3).
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import jwt
+
+from bridge.contracts.requests import Requester
+
+LIFETIME_SECONDS: Final = 300
+"""``exp`` is exactly five minutes after ``iat``; providers refuse more and less (SP-067)."""
+
+ODS_SYSTEM: Final = "https://fhir.nhs.uk/Id/ods-organization-code"
+_SDS_USER_ID: Final = "https://fhir.nhs.uk/Id/sds-user-id"
+_SDS_ROLE_PROFILE_ID: Final = "https://fhir.nhs.uk/Id/sds-role-profile-id"
+_WITHOUT_SMARTCARD: Final = "UNK"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenIssuer:
+    """This installation, as tokens describe it.
+
+    Attributes:
+        endpoint_url: URL of the consumer's Spine endpoint (SP-064).
+        identifier_system: supplier URL under which device and local user ids are unique (SP-071, SP-076).
+        device_id: which installation of the product this is.
+        product: its name.
+        version: its version.
+    """
+
+    endpoint_url: str
+    identifier_system: str
+    device_id: str
+    product: str
+    version: str
+
+    def token(self, requester: Requester, *, audience: str, scope: str, now: int) -> str:
+        """A token for one attempt of one call; never reused (SP-061), so a retry cannot outlive it.
+
+        Args:
+            requester: the real user who asks, and the organisation they work for.
+            audience: the practice's service root as the directory has it, not the proxy's URL (SP-066).
+            scope: `Interaction.scope`.
+            now: seconds since the epoch, UTC, rounded down: ``iat`` is never in the future.
+
+        Returns:
+            Three base64url parts, the last one empty, so it ends with a full stop (SP-062).
+        """
+        claims = {
+            "iss": self.endpoint_url,
+            "sub": requester.user_id,
+            "aud": audience,
+            "iat": now,
+            "exp": now + LIFETIME_SECONDS,
+            "reason_for_request": "directcare",  # SP-068
+            "requested_scope": scope,
+            "requesting_device": self._device(),
+            "requesting_organization": _organisation(requester),
+            "requesting_practitioner": self._practitioner(requester),
+        }
+        return jwt.encode(claims, "", algorithm="none")
+
+    def _device(self) -> dict[str, Any]:
+        return {
+            "resourceType": "Device",
+            "identifier": [{"system": self._system("device-identifier"), "value": self.device_id}],
+            "model": self.product,
+            "version": self.version,
+        }
+
+    def _practitioner(self, requester: Requester) -> dict[str, Any]:
+        name: dict[str, Any] = {"family": requester.family_name, "given": list(requester.given_names)}
+        if requester.prefix is not None:
+            name["prefix"] = [requester.prefix]
+        return {
+            "resourceType": "Practitioner",
+            "id": requester.user_id,  # SP-065: the same as `sub`
+            "name": [name],
+            "identifier": [
+                {"system": _SDS_USER_ID, "value": requester.sds_user_id or _WITHOUT_SMARTCARD},
+                {
+                    "system": _SDS_ROLE_PROFILE_ID,
+                    "value": requester.sds_role_profile_id or _WITHOUT_SMARTCARD,
+                },
+                {"system": self._system("user-guid"), "value": requester.user_id},
+            ],
+        }
+
+    def _system(self, kind: str) -> str:
+        return f"{self.identifier_system.rstrip('/')}/Id/{kind}"
+
+
+def _organisation(requester: Requester) -> dict[str, Any]:
+    return {
+        "resourceType": "Organization",
+        "name": requester.organisation.name,
+        "identifier": [{"system": ODS_SYSTEM, "value": requester.organisation.ods_code}],
+    }
