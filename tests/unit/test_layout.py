@@ -1,0 +1,133 @@
+"""The layout of the repository, and that the rules about imports catch what they are there for."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TOP_LEVEL = {
+    "CHANGELOG.md",
+    "LICENSE",
+    "Makefile",
+    "README.md",
+    "bridge",
+    "deploy",
+    "pipelines",
+    "pyproject.toml",
+    "tests",
+    "uv.lock",
+}
+TESTS = {"bench", "contract", "duties", "faults", "integration", "support", "unit"}
+IMPORT_RULES = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+
+MARKS_OF_UNFINISHED_WORK = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME)\b")
+PATHS_OF_ONE_MACHINE = re.compile(r"(?<![\w.:/-])/(?:home|work|ro" + r"ot|Users)/\w")
+
+
+def files() -> list[Path]:
+    """What is, or is about to be, in the repository."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True).stdout
+    return [path for name in listed.split("\0") if name and (path := ROOT / name).is_file()]
+
+
+def test_nothing_but_the_agreed_names_stands_at_the_top():
+    names = {path.relative_to(ROOT).parts[0] for path in files()}
+    assert {name for name in names if not name.startswith(".")} - TOP_LEVEL == set()
+
+
+def test_a_test_folder_says_what_its_tests_need():
+    folders = {path.relative_to(ROOT).parts[1] for path in files() if path.is_relative_to(ROOT / "tests")}
+    assert {name for name in folders if "." not in name} - TESTS == set()
+
+
+@pytest.mark.parametrize("pattern", [MARKS_OF_UNFINISHED_WORK, PATHS_OF_ONE_MACHINE])
+def test_no_file_holds(pattern: re.Pattern[str]):
+    texts = [path for path in files() if path.name != "uv.lock"]
+    found = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in texts
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if pattern.search(line)
+    ]
+    assert found == []
+
+
+def lint_imports(folder: Path) -> str:
+    """What import-linter says about a tree with the project's packages and rules."""
+    for package in ("pipelines", "bridge", *(f"bridge/{name}" for name in packages())):
+        (folder / package).mkdir(exist_ok=True)
+        (folder / package / "__init__.py").touch()
+    (folder / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache", "--no-logo"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False).stdout
+
+
+def packages() -> list[str]:
+    layers = next(rule["layers"] for rule in IMPORT_RULES["contracts"] if rule["type"] == "layers")
+    return [name for layer in layers for name in re.split(r" [|:] ", layer)]
+
+
+ARROWS = "Arrows point one way"
+NO_IO = "What reads, maps and describes does no I/O"
+BUS = "The bus and what observes know nothing of the domain"
+CALLS = "Spine and GP Connect know neither the bus nor the mapping"
+BROKERS = "Only the bus knows brokers"
+JUDGE = "The sandbox judges independently"
+STARTS = "Only the command line starts the sandbox"
+NO_PIPELINE = "The engine knows no pipeline"
+
+
+@pytest.mark.parametrize(
+    ("importer", "imported", "rule"),
+    [
+        ("bridge.record", "bridge.fhir", ARROWS),
+        ("bridge.fhir", "bridge.mapping", ARROWS),
+        ("bridge.spine", "bridge.gpconnect", ARROWS),
+        ("bridge.mapping", "bridge.bus", ARROWS),
+        ("bridge.mapping", "bridge.spine", ARROWS),
+        ("bridge.contracts", "bridge.fhir", ARROWS),
+        ("bridge.engine", "bridge.cli", ARROWS),
+        ("bridge.bus", "bridge.engine", ARROWS),
+        ("bridge.errors", "bridge.settings", ARROWS),
+        ("bridge.gpconnect", "bridge.sandbox", ARROWS),
+        ("bridge.mapping", "httpx", NO_IO),
+        ("bridge.record", "sqlalchemy", NO_IO),
+        ("bridge.contracts", "aio_pika", NO_IO),
+        ("bridge.fhir", "socket", NO_IO),
+        ("bridge.mapping", "bridge.settings", NO_IO),
+        ("bridge.bus", "bridge.contracts", BUS),
+        ("bridge.bus", "bridge.record", BUS),
+        ("bridge.gpconnect", "bridge.bus", CALLS),
+        ("bridge.spine", "bridge.bus", ARROWS),
+        ("bridge.gpconnect", "bridge.mapping", CALLS),
+        ("pipelines", "aio_pika", BROKERS),
+        ("bridge.engine", "faststream.rabbit", BROKERS),
+        ("bridge.sandbox", "bridge.contracts", JUDGE),
+        ("bridge.sandbox", "bridge.spine", JUDGE),
+        ("bridge.sandbox", "bridge.settings", JUDGE),
+        ("bridge.engine", "bridge.sandbox", STARTS),
+        ("bridge.engine", "pipelines", NO_PIPELINE),
+        ("bridge.cli", "pipelines", NO_PIPELINE),
+    ],
+)
+def test_an_import_against_the_arrows_is_caught(tmp_path: Path, importer: str, imported: str, rule: str):
+    module = tmp_path / importer.replace(".", "/") / "offender.py"
+    module.parent.mkdir(parents=True)
+    module.write_text(f"import {imported}\n")
+    assert f"{rule} BROKEN" in lint_imports(tmp_path)
+
+
+def test_a_package_without_a_place_in_the_layers_is_caught(tmp_path: Path):
+    (tmp_path / "bridge" / "stray").mkdir(parents=True)
+    (tmp_path / "bridge" / "stray" / "__init__.py").touch()
+    assert "bridge.stray" in lint_imports(tmp_path)
+
+
+def test_what_follows_the_arrows_passes(tmp_path: Path):
+    said = lint_imports(tmp_path)
+    assert f"Contracts: {len(IMPORT_RULES['contracts'])} kept, 0 broken." in said
