@@ -1,0 +1,59 @@
+"""Building what we send, strictly: every body goes through `fhir.resources` (STU3) before it leaves."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+from fhir.resources.STU3.parameters import Parameters
+
+from bridge.record.nhs_number import NHS_NUMBER_SYSTEM
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Whole days, both included; a bound that is None is open."""
+
+    start: date | None = None
+    end: date | None = None
+
+
+Value = bool | int | str | date | Period
+Wanted = Mapping[str, Mapping[str, Value]]
+"""Top-level parameter → its parts. A parameter without parts is sent by name alone, which is legal here."""
+
+# Order matters: a bool is an int as well.
+_FHIR_TYPES: Final = (
+    (bool, "valueBoolean"),
+    (int, "valuePositiveInt"),
+    (str, "valueCode"),
+    (date, "valueDate"),
+)
+
+
+def patient_parameters(nhs_number: str, wanted: Wanted) -> bytes:
+    """A `Parameters` body for an operation on one patient's record.
+
+    Args:
+        nhs_number: goes first, because some providers look for it nowhere else.
+        wanted: what follows, in that order.
+
+    Raises:
+        pydantic.ValidationError: the result would not be valid FHIR.
+    """
+    identifier = {"system": NHS_NUMBER_SYSTEM, "value": nhs_number}
+    parameter: list[dict[str, Any]] = [{"name": "patientNHSNumber", "valueIdentifier": identifier}]
+    for name, parts in wanted.items():
+        # A part without a value is an error, an empty list of parts no FHIR: both are left out.
+        part = [{"name": part_name, **_value(value)} for part_name, value in parts.items()]
+        parameter.append({"name": name, "part": part} if part else {"name": name})
+    resource = Parameters.model_validate({"resourceType": "Parameters", "parameter": parameter})
+    return str(resource.model_dump_json()).encode()
+
+
+def _value(value: Value) -> dict[str, Any]:
+    if isinstance(value, Period):
+        bounds = {"start": value.start, "end": value.end}
+        return {"valuePeriod": {name: bound.isoformat() for name, bound in bounds.items() if bound}}
+    fhir_type = next(name for kind, name in _FHIR_TYPES if isinstance(value, kind))
+    return {fhir_type: value}

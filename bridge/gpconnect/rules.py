@@ -1,0 +1,123 @@
+"""What a structured record request must not say, checked before anything is sent.
+
+Source: Access Record Structured, retrieve_patient_record and search, 1.6.2. The table holds every clinical
+area, so that an area added later is held to it from its first day.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
+from typing import Final
+
+from bridge.errors import RequestRejected
+from bridge.fhir.build import Period, Value, Wanted
+
+_DIARY: Final = "diaryEntriesSearchDate"
+_STATUSES: Final = frozenset({"active", "inactive"})
+
+PARAMETERS: Final[Mapping[str, Mapping[str, type]]] = {
+    "includeAllergies": {"includeResolvedAllergies": bool},
+    "includeMedication": {"includePrescriptionIssues": bool, "medicationSearchFromDate": date},
+    "includeConsultations": {"consultationSearchPeriod": Period, "includeNumberOfMostRecent": int},
+    "includeProblems": {"filterStatus": str},
+    "includeImmunisations": {"includeNotGiven": bool, "includeStatus": bool},
+    "includeUncategorisedData": {"uncategorisedDataSearchPeriod": Period},
+    "includeInvestigations": {"investigationSearchPeriod": Period},
+    "includeReferrals": {"referralSearchPeriod": Period},
+    "includeDiaryEntries": {_DIARY: date},
+}
+"""Every parameter with its parts and their types; a part is legal inside its own parameter only."""
+
+MANDATORY: Final[Mapping[str, str]] = {"includeAllergies": "includeResolvedAllergies"}
+"""Parts without which their parameter is refused (CS-020)."""
+
+_WITH_PROBLEMS: Final = frozenset(
+    {
+        "medicationSearchFromDate",
+        "uncategorisedDataSearchPeriod",
+        "referralSearchPeriod",
+        _DIARY,
+        "includeNotGiven",
+        "includeStatus",
+    }
+)
+FORBIDDEN: Final[Mapping[str, frozenset[str]]] = {
+    # Items linked from these areas bypass the filters of their own area: an old linked medicine would
+    # come and a newer one would not, and a reader would take the list for a complete one (CS-022).
+    "includeProblems": _WITH_PROBLEMS,
+    "includeConsultations": _WITH_PROBLEMS | {"filterStatus"},
+}
+
+
+def check(wanted: Wanted, *, today: date) -> None:
+    """Hold a request to the rules.
+
+    Raises:
+        RequestRejected: naming the first parameter or part that breaks one, and the rule.
+    """
+    if not wanted:
+        raise RequestRejected("parameter", "at least one clinical area must be asked for")
+    for name, parts in wanted.items():
+        _check_parts(name, parts, today)
+    if wanted not in _predefined(today):
+        _check_combinations(wanted)
+
+
+def _check_parts(name: str, parts: Mapping[str, Value], today: date) -> None:
+    known = PARAMETERS.get(name)
+    if known is None:
+        raise RequestRejected(name, "is no parameter of a structured record request")
+    mandatory = MANDATORY.get(name)
+    if mandatory is not None and mandatory not in parts:
+        raise RequestRejected(f"{name}.{mandatory}", "must be stated")
+    if {"consultationSearchPeriod", "includeNumberOfMostRecent"} <= parts.keys():  # CS-023
+        raise RequestRejected(f"{name}.includeNumberOfMostRecent", "excludes consultationSearchPeriod")
+    for part, value in parts.items():
+        if type(value) is not known.get(part):
+            raise RequestRejected(f"{name}.{part}", "is no such part, or is of another type")
+        for problem in _problems(part, value, today):
+            raise RequestRejected(f"{name}.{part}", problem)
+
+
+def _problems(part: str, value: Value, today: date) -> Iterator[str]:
+    match value:
+        case Period(start=None, end=None):
+            yield "must have a start or an end"
+        case Period(start=date() as start, end=date() as end) if start > end:
+            yield "must not start after its end"
+        case str() if value not in _STATUSES:  # CS-024
+            yield "must be active or inactive"
+        case int() if not isinstance(value, bool) and value < 1:
+            yield "must be at least 1"
+    for day in _days(value):  # CS-021
+        if part == _DIARY and day < today:
+            yield "must not be in the past"
+        if part != _DIARY and day > today:
+            yield "must not be in the future"
+
+
+def _days(value: Value) -> Iterator[date]:
+    if isinstance(value, Period):
+        yield from (bound for bound in (value.start, value.end) if bound)
+    elif isinstance(value, date):
+        yield value
+
+
+def _check_combinations(wanted: Wanted) -> None:
+    for area, forbidden in FORBIDDEN.items():
+        if area not in wanted:
+            continue
+        for name, parts in wanted.items():
+            for part in parts:
+                if part in forbidden:
+                    raise RequestRejected(f"{name}.{part}", f"cannot be combined with {area}")
+
+
+def _predefined(today: date) -> tuple[Wanted, Wanted]:
+    """The two searches that may mix what is otherwise forbidden, in exactly these shapes."""
+    first: dict[str, dict[str, Value]] = {
+        "includeConsultations": {"includeNumberOfMostRecent": 3},
+        "includeProblems": {},
+        "includeAllergies": {"includeResolvedAllergies": True},
+        "includeMedication": {"medicationSearchFromDate": today - timedelta(days=365)},
+    }
+    return first, first | {"includeImmunisations": {}, "includeUncategorisedData": {}}
