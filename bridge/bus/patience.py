@@ -1,0 +1,44 @@
+"""One way to wait for a broker: try again, each time a little later, and say so in the log."""
+
+import asyncio
+import random
+
+import structlog
+
+log = structlog.get_logger()
+
+_FIRST = 0.05
+_LONGEST = 2.0
+_TRIES_PER_LINE = 5
+
+
+class Patience:
+    """Counts the tries of one action on the broker.
+
+    Args:
+        action: event name for the log, e.g. ``publish_retrying``.
+        context: values for the log line: names and codes only.
+    """
+
+    def __init__(self, action: str, **context: str) -> None:
+        self._action = action
+        self._context = context
+        self._tries = 0
+
+    async def wait(self, error: BaseException) -> None:
+        """Sleep before the next try: from 50 ms, doubling, to 2 s, with jitter."""
+        if self._tries % _TRIES_PER_LINE == 0:
+            # The type only: the text of a connection error may carry the broker's address and user.
+            log.warning(self._action, error=type(error).__name__, tries=self._tries + 1, **self._context)
+        pause = min(_LONGEST, _FIRST * 2**self._tries)
+        self._tries += 1
+        await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
+
+
+def asked_to_stop() -> bool:
+    """Whether a CancelledError means that this task is to end.
+
+    The drivers raise the same error into every call that waits on a connection that broke.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -1,0 +1,394 @@
+"""RabbitMQ: quorum queues, confirms, waiting rooms that are queues, and a watchdog.
+
+FastStream holds the connection and its channels and runs the consumers. Three things go to aio-pika
+directly, because FastStream stands in the way: copies must keep every property of the original message;
+publishing without its command objects saves a third of the worker's time on the bus; and queues are
+declared on a channel of their own, so that a refused declaration closes no other channel.
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from functools import partial
+from hashlib import sha256
+
+import structlog
+from aio_pika import DeliveryMode, IncomingMessage, Message
+from aio_pika.abc import AbstractChannel, AbstractExchange, HeadersType
+from aio_pika.exceptions import CONNECTION_EXCEPTIONS, ChannelPreconditionFailed, PublishError
+from faststream import AckPolicy
+from faststream.rabbit import Channel, ExchangeType, RabbitBroker, RabbitExchange, RabbitMessage, RabbitQueue
+from pamqp.commands import Queue
+from pamqp.common import FieldValue
+from yarl import URL
+
+from bridge.bus import marks
+from bridge.bus.patience import Patience, asked_to_stop
+from bridge.bus.port import Dead, Delivery, Handler, QueueDepth, QueueSpec, RetryAfter, Unroutable
+from bridge.bus.watchdog import Watchdog
+from bridge.bus.worker import Worker
+from bridge.errors import Misconfigured
+
+log = structlog.get_logger()
+
+RUNGS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
+"""Delays of the waiting rooms, seconds. A longer wait passes through the last one several times."""
+_HEARTBEAT = "15"
+"""Seconds: a link that died without a word is noticed after two of these."""
+_CONFIRM_TIMEOUT = 10.0
+_CALL_TIMEOUT = 15.0
+_DELIVERY_LIMIT = 20
+"""Fuse against a message that kills its worker; lost connections count too, so it must not be small."""
+
+_TROUBLE = (*CONNECTION_EXCEPTIONS, TimeoutError, asyncio.CancelledError)
+"""What a call on a connection that breaks may raise."""
+_FAULTS = (PublishError, ChannelPreconditionFailed)
+"""No queue is bound; a queue exists with other arguments."""
+
+
+class RabbitBus:
+    """The bus on RabbitMQ 3.10 or later.
+
+    Args:
+        url: ``amqp://`` or ``amqps://`` address with user, password and virtual host.
+        prefix: first part of every name.
+        rungs: delays of the waiting rooms in whole seconds, ascending.
+        on_lost: called once when a consumer is gone and does not come back.
+        watch_interval: seconds between two looks of the watchdog.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        prefix: str = "gpconnect",
+        rungs: Sequence[int] = RUNGS,
+        on_lost: Callable[[], None] | None = None,
+        watch_interval: float = 15.0,
+    ) -> None:
+        address = URL(url)
+        self._broker = RabbitBroker(
+            str(address if "heartbeat" in address.query else address.update_query(heartbeat=_HEARTBEAT)),
+            logger=None,
+            default_channel=Channel(publisher_confirms=True, on_return_raises=True),
+            # None: a consumer is cancelled first, and `stop` waits for its messages itself. FastStream
+            # would wait first, while the broker goes on delivering to nobody.
+            graceful_timeout=None,
+            reconnect_interval=1,
+            apply_types=False,  # a handler gets the message, nothing is injected
+        )
+        self._prefix = prefix
+        self._rungs = tuple(rungs)
+        self._exchanges: dict[str, AbstractExchange] = {}
+        self._workers: dict[str, Worker] = {}
+        self._watchdog = Watchdog(self._is_consuming, on_lost, interval=watch_interval)
+        self._taken: dict[str, int] = {}
+
+    async def start(self) -> None:
+        """Connect, waiting for a broker that is away. Declares the two exchanges."""
+        await _persist(self._connect, Patience("broker_unreachable"))
+        self._watchdog.start()
+        log.info("bus_connected", broker="rabbitmq")
+
+    async def _connect(self) -> None:
+        await self._broker.connect()
+        for name in ("requests", "events"):
+            self._exchanges[name] = await self._broker.declare_exchange(
+                RabbitExchange(f"{self._prefix}.{name}", type=ExchangeType.TOPIC, durable=True)
+            )
+        self._exchanges["queues"] = await self._broker.declare_exchange(RabbitExchange())
+
+    async def declare(self, queue: QueueSpec) -> None:
+        """Make the queue, its waiting rooms and its dead-letter queue exist, durably.
+
+        Raises:
+            Misconfigured: a queue of that name exists with other arguments.
+        """
+        try:
+            await _persist(partial(self._declare, queue), Patience("declare_retrying", queue=queue.name))
+        except ChannelPreconditionFailed:
+            raise Misconfigured(
+                f"queue {queue.name}: exists with other arguments, remove or rename it"
+            ) from None
+
+    async def _declare(self, queue: QueueSpec) -> None:
+        dead = f"{queue.name}.dead"
+        async with self._channel() as channel:
+            await channel.declare_queue(dead, durable=True, arguments={"x-queue-type": "quorum"})
+            work = await channel.declare_queue(
+                queue.name,
+                durable=True,
+                arguments=_passing_on(dead) | {"x-delivery-limit": _DELIVERY_LIMIT},
+            )
+            for delay in self._rungs:
+                # One delay per queue: only the head of a queue expires.
+                arguments = _passing_on(queue.name) | {"x-message-ttl": delay * 1000}
+                await channel.declare_queue(_room(queue, delay), durable=True, arguments=arguments)
+            for key in queue.keys:
+                await work.bind(f"{self._prefix}.requests", key)
+
+    async def consume(self, queue: QueueSpec, handler: Handler, *, concurrency: int) -> None:
+        """Start handing deliveries to `handler`, at most `concurrency` at a time. Returns at once."""
+        worker = self._workers[queue.name] = Worker(queue.name, handler, concurrency=concurrency)
+
+        async def on_message(message: RabbitMessage) -> None:
+            await self._on_message(queue, worker, message.raw_message)
+
+        subscriber = self._broker.subscriber(
+            RabbitQueue(queue.name, declare=False),
+            channel=Channel(prefetch_count=concurrency),
+            decoder=_undecoded,
+            no_reply=True,
+            ack_policy=AckPolicy.MANUAL,
+        )
+        subscriber(on_message)
+        await subscriber.start()
+        self._watchdog.watch(queue.name)
+
+    async def publish(
+        self,
+        topic: str,
+        body: bytes,
+        *,
+        id: str,  # noqa: A002
+        content_type: str,
+        correlation_id: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Publish an event; returns when the broker has confirmed it, retrying through an outage.
+
+        Raises:
+            Unroutable: no queue is bound for `topic`.
+        """
+        await self._put("events", topic, _message(body, id, content_type, correlation_id, headers))
+
+    async def send(
+        self,
+        key: str,
+        body: bytes,
+        *,
+        id: str,  # noqa: A002
+        content_type: str,
+        correlation_id: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Put a request on the request exchange, as a hospital system would.
+
+        Raises:
+            Unroutable: no pipeline takes requests with this key.
+        """
+        await self._put("requests", key, _message(body, id, content_type, correlation_id, headers))
+
+    async def depth(self, queue: QueueSpec) -> QueueDepth:
+        """Count what is ready, waiting and dead, by asking the broker."""
+        names = [queue.name, f"{queue.name}.dead", *(_room(queue, delay) for delay in self._rungs)]
+        async with self._channel() as channel:
+            ready, dead, *waiting = [(await _look(channel, name)).message_count or 0 for name in names]
+        return QueueDepth(ready=ready, waiting=sum(waiting), dead=dead)
+
+    async def ready(self) -> bool:
+        """Whether the connection is up and every consumer that should exist does."""
+        if not await self._broker.ping(timeout=1.0):
+            return False
+        try:
+            async with self._channel() as channel:
+                found = [await _look(channel, name) for name in self._workers]
+        except _TROUBLE as error:
+            if asked_to_stop():
+                raise
+            log.debug("bus_not_ready", error=type(error).__name__)
+            return False
+        return all(queue.consumer_count for queue in found)
+
+    async def stop(self, *, grace: float) -> None:
+        """Take nothing new, finish what is in flight within `grace` seconds, disconnect."""
+        await self._watchdog.stop()
+        for subscriber in self._broker.subscribers:
+            await subscriber.stop()
+        cancelled = await asyncio.gather(*(worker.drain(grace) for worker in self._workers.values()))
+        if sum(cancelled):
+            log.warning("stopped_with_work_unfinished", messages=sum(cancelled))
+        self._workers.clear()
+        await self._broker.stop()
+
+    async def _on_message(self, queue: QueueSpec, worker: Worker, message: IncomingMessage) -> None:
+        delivery = _delivery(message)
+        try:
+            wait = marks.due(delivery.headers) - time.time()
+            if wait > 0:
+                # Longer than the longest room, or a clock that is behind: not an attempt.
+                await self._put("queues", self._room_for(queue, wait), _copy(message, {}))
+            else:
+                await worker.run(delivery, partial(self._settle, queue, message, delivery))
+        except Exception as error:  # noqa: BLE001 - no outcome could be made durable: the broker keeps it
+            log.warning("message_returned", queue=queue.name, error=type(error).__name__)
+            await asyncio.sleep(1)
+            await message.nack(requeue=True)
+        else:
+            await message.ack()
+
+    async def _settle(
+        self, queue: QueueSpec, message: IncomingMessage, delivery: Delivery, outcome: RetryAfter | Dead
+    ) -> None:
+        if isinstance(outcome, Dead):
+            target, headers = f"{queue.name}.dead", marks.for_dead(delivery, outcome)
+        else:
+            due = time.time() + outcome.seconds
+            target = self._room_for(queue, outcome.seconds)
+            headers = marks.for_retry(delivery, reason=outcome.reason, due=due)
+        copy = _copy(message, headers)
+        try:
+            await self._put("queues", target, copy)
+        except Unroutable:  # somebody deleted the queue while we ran
+            await self.declare(queue)
+            await self._put("queues", target, copy)
+
+    def _room_for(self, queue: QueueSpec, seconds: float) -> str:
+        delay = next((rung for rung in self._rungs if rung >= math.ceil(seconds)), self._rungs[-1])
+        return _room(queue, delay)
+
+    async def _put(self, exchange: str, key: str, message: Message) -> None:
+        target = self._exchanges[exchange]
+        try:
+            await _persist(
+                lambda: target.publish(message, key, timeout=_CONFIRM_TIMEOUT),
+                Patience("publish_retrying", exchange=exchange),
+            )
+        except PublishError:
+            raise Unroutable(key) from None
+
+    @asynccontextmanager
+    async def _channel(self) -> AsyncIterator[AbstractChannel]:
+        """A channel for questions and declarations, which the broker may close without harm."""
+        connection = await self._broker.connect()
+        async with asyncio.timeout(_CALL_TIMEOUT):
+            await connection.ready()
+            transport = connection.transport
+            assert transport is not None
+        channel = connection.channel(publisher_confirms=False)
+        await channel.initialize(timeout=_CALL_TIMEOUT)
+        try:
+            yield channel
+        finally:
+            await channel.close()
+
+    async def _is_consuming(self, name: str) -> bool:
+        """Whether our consumer of this queue lives: the broker counts one, and what is ready is taken."""
+        async with self._channel() as channel:
+            found = await _look(channel, name)
+        worker = self._workers[name]
+        before, self._taken[name] = self._taken.get(name), worker.taken
+        idle = worker.busy < worker.concurrency and worker.taken == before
+        return bool(found.consumer_count) and not (found.message_count and idle)
+
+
+async def _persist(call: Callable[[], Awaitable[object]], patience: Patience) -> None:
+    """Make a call on the broker until it succeeds; only faults that waiting does not cure are raised."""
+    while True:
+        try:
+            await asyncio.wait_for(call(), _CALL_TIMEOUT)
+        except _FAULTS:
+            raise
+        except _TROUBLE as error:
+            if asked_to_stop():
+                raise
+            await patience.wait(error)
+        else:
+            return
+
+
+async def _undecoded(message: RabbitMessage) -> RabbitMessage:
+    """The body is read by the engine alone: what cannot be read must reach it too."""
+    return message
+
+
+async def _look(channel: AbstractChannel, queue: str) -> Queue.DeclareOk:
+    return (await channel.declare_queue(queue, passive=True, timeout=_CALL_TIMEOUT)).declaration_result
+
+
+def _passing_on(target: str) -> dict[str, FieldValue]:
+    """A quorum queue whose expired and rejected messages reach `target` at least once."""
+    return {
+        "x-queue-type": "quorum",
+        "x-dead-letter-exchange": "",
+        "x-dead-letter-routing-key": target,
+        "x-dead-letter-strategy": "at-least-once",
+        "x-overflow": "reject-publish",
+    }
+
+
+def _room(queue: QueueSpec, delay: int) -> str:
+    return f"{queue.name}.wait.{delay}s"
+
+
+def _message(
+    body: bytes,
+    message_id: str,
+    content_type: str,
+    correlation_id: str | None,
+    headers: Mapping[str, str] | None,
+) -> Message:
+    return Message(
+        body,
+        message_id=message_id,
+        content_type=content_type,
+        correlation_id=correlation_id,
+        headers=dict(headers or {}),
+        delivery_mode=DeliveryMode.PERSISTENT,
+    )
+
+
+def _copy(message: IncomingMessage, changes: Mapping[str, str]) -> Message:
+    """The same message with other marks; the broker's own trail starts anew."""
+    headers: HeadersType = {name: value for name, value in message.headers.items() if not _is_brokers(name)}
+    return Message(
+        message.body,
+        headers={**headers, **changes},
+        message_id=message.message_id,
+        correlation_id=message.correlation_id,
+        content_type=message.content_type,
+        content_encoding=message.content_encoding,
+        reply_to=message.reply_to,
+        timestamp=message.timestamp,
+        type=message.type,
+        app_id=message.app_id,
+        priority=message.priority,
+        delivery_mode=DeliveryMode.PERSISTENT,
+    )
+
+
+def _is_brokers(name: str) -> bool:
+    return name in {"x-death", "x-delivery-count"} or name.startswith(("x-first-death-", "x-last-death-"))
+
+
+def _delivery(message: IncomingMessage) -> Delivery:
+    headers = {name: text for name, value in message.headers.items() if (text := _text(value)) is not None}
+    redelivered = message.headers.get("x-delivery-count", 0)
+    return Delivery(
+        body=message.body,
+        id=message.message_id or sha256(message.body).hexdigest(),
+        key=headers.get(marks.ORIGINAL_KEY) or message.routing_key or "",
+        headers=headers,
+        content_type=message.content_type,
+        correlation_id=None if message.correlation_id is None else str(message.correlation_id),
+        attempt=marks.attempt(headers),
+        deliveries=1 + (redelivered if isinstance(redelivered, int) else 0),
+    )
+
+
+def _text(value: object) -> str | None:
+    """A header value as text; None for tables and lists, which only brokers and tools set."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case str() | int() | float():
+            return str(value)
+        case bytes():
+            return value.decode("utf-8", "replace")
+        case datetime():
+            return value.isoformat()
+        case _:
+            return None

@@ -1,0 +1,75 @@
+"""Notices a consumer that is gone while the connection looks well.
+
+Drivers restore consumers after a reconnection, and now and then one does not come back: the process then
+sits idle beside a full queue. The only sure cure is a new process.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+log = structlog.get_logger()
+
+MISSED_CHECKS = 3
+_CHECK_TIMEOUT = 10.0
+
+
+class Watchdog:
+    """Asks at intervals whether every consumer that should exist does.
+
+    Args:
+        is_consuming: whether the consumer of the named queue lives; may raise when the broker is away.
+        on_lost: called once, when one was missing for `MISSED_CHECKS` checks in a row.
+        interval: seconds between two checks.
+    """
+
+    def __init__(
+        self,
+        is_consuming: Callable[[str], Awaitable[bool]],
+        on_lost: Callable[[], None] | None,
+        *,
+        interval: float,
+    ) -> None:
+        self._is_consuming = is_consuming
+        self._on_lost = on_lost
+        self._interval = interval
+        self._missed: dict[str, int] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Start checking, in the background."""
+        self._task = asyncio.create_task(self._watch())
+
+    def watch(self, queue: str) -> None:
+        """Expect a consumer of `queue` from now on."""
+        self._missed[queue] = 0
+
+    async def stop(self) -> None:
+        """Expect nothing any more."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+        self._missed.clear()
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(self._interval)
+            for queue in tuple(self._missed):
+                await self._check(queue)
+
+    async def _check(self, queue: str) -> None:
+        try:
+            async with asyncio.timeout(_CHECK_TIMEOUT):
+                consuming = await self._is_consuming(queue)
+        except Exception as error:  # noqa: BLE001 - the broker is away: its return restores the consumer, or not
+            log.debug("watchdog_unanswered", queue=queue, error=type(error).__name__)
+            return
+        self._missed[queue] = 0 if consuming else self._missed[queue] + 1
+        if self._missed[queue] == MISSED_CHECKS:
+            log.error("consumer_lost", queue=queue)
+            if self._on_lost is not None:
+                self._on_lost()
