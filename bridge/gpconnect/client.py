@@ -155,9 +155,8 @@ def _accepted(call: ProxyAnswer) -> ProxyAnswer:
 def _capability(body: bytes) -> Capability:
     try:
         statement = orjson.loads(body)
-        if statement["resourceType"] != "CapabilityStatement":
-            raise ValueError
-        return Capability(
+        kind = statement["resourceType"]
+        capability = Capability(
             version=statement.get("version"),
             operations=tuple(
                 operation["name"]
@@ -167,9 +166,12 @@ def _capability(body: bytes) -> Capability:
             retrieved_at=timestamp(),
         )
     except (ValueError, TypeError, KeyError, AttributeError):
+        kind = None
+    if kind != "CapabilityStatement":
         raise ResponseInvalid(
             stage="provider", detail="not_a_capability_statement", body_sha256=_sha256(body)
-        ) from None
+        )
+    return capability
 
 
 def _sha256(body: bytes) -> str:
