@@ -34,7 +34,7 @@ async def consuming(settings: Settings, pipelines: Sequence[Pipeline[Any]], bus:
     """
     settings.check()
     async with Spine.open(settings) as spine:
-        services = Services(GpConnect(spine, settings), PatientKeys(settings.patient_key or ""))
+        services = Services(GpConnect(spine), PatientKeys(settings.patient_key or ""))
         for pipeline in pipelines:
             queue = pipeline.queue(settings.bus.prefix)
             await bus.declare(queue)

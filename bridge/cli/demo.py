@@ -1,0 +1,235 @@
+"""``bridge demo``: the whole story on one machine in a few seconds."""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from uuid import uuid4
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bridge.bus import open_bus
+from bridge.bus.port import Bus, Delivery
+from bridge.cli.exits import Exit
+from bridge.contracts.envelope import STRUCTURED
+from bridge.contracts.events import ALLERGIES_PUBLISHED, MEDICATIONS_PUBLISHED, REQUEST_FAILED, REQUEST_REJECTED
+from bridge.engine import installed_pipelines
+from bridge.engine.worker import consuming
+from bridge.observe import configure_logging
+from bridge.sandbox import BY_NAME, SandboxOptions, running
+from bridge.settings import Settings
+
+_KEY = "record.requested.v1"
+_PATIENTS = (
+    "rich_record",
+    "no_known_allergies",
+    "empty_record",
+    "withheld_items",
+    "unsupported_area",
+    "rate_limited_once",
+    "restricted",
+    "empty_object",
+)
+_TIMEOUT = 60.0
+_NEXT = """[bold]Try next[/bold]
+  make test                                          every test, on a real RabbitMQ and a real NATS
+  bridge sandbox                                     the same patients, to send your own requests to (see README.md)
+  bridge map FILE    bridge check FILE               what the engine makes of a bundle, and what is odd about it
+  bridge schemas DIR bridge asyncapi                 the messages, for your own systems"""
+
+
+@dataclass(slots=True)
+class _Sent:
+    """One request of the demo and what came of it."""
+
+    name: str
+    reason: str
+    expected_failure: bool
+    sent_at: float
+    events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    took: float = 0.0
+
+    @property
+    def is_over(self) -> bool:
+        return bool(self.took)
+
+    def add(self, delivery: Delivery) -> None:
+        event = orjson.loads(delivery.body)
+        self.events.append((delivery.key, event))
+        number, _, total = event["sequence"].partition("/")
+        if number == total:
+            self.took = time.perf_counter() - self.sent_at
+
+    @property
+    def outcome(self) -> str:
+        key, event = self.events[-1]
+        if key == REQUEST_FAILED:
+            return f"[yellow]failed[/yellow]: {event['data']['code']}"
+        if key == REQUEST_REJECTED:
+            fault = event["data"]["faults"][0]
+            return f"[yellow]rejected[/yellow]: {fault['field']}"
+        return f"[green]completed[/green]: {self._answer()}"
+
+    def _answer(self) -> str:
+        parts = {key: event["data"] for key, event in self.events}
+        medications = parts[MEDICATIONS_PUBLISHED]["area"]
+        allergies = parts[ALLERGIES_PUBLISHED]
+        return f"medications {_said(medications)}, allergies {allergies['allergy_statement']}"
+
+
+def _said(area: Mapping[str, Any]) -> str:
+    text = f"{area['mapped']} items" if area["outcome"] == "items" else str(area["outcome"])
+    return text if area["complete"] else f"{text} (incomplete)"
+
+
+def demo() -> None:
+    """Start sandbox, embedded bus and a worker, send a handful of requests, and show what came out."""
+    console = Console()
+    with TemporaryDirectory(prefix="bridge-demo-") as folder:
+        log_file = Path(folder) / "demo.log"
+        with log_file.open("w", encoding="utf-8") as stream:
+            configure_logging("info", "json", stream)
+            sent = asyncio.run(_story(console, Path(folder)))
+    as_meant = all(request.is_over and _failed(request) == request.expected_failure for request in sent)
+    raise typer.Exit(Exit.OK if as_meant else Exit.NO)
+
+
+def _failed(request: _Sent) -> bool:
+    return request.events[-1][0] in {REQUEST_FAILED, REQUEST_REJECTED}
+
+
+async def _story(console: Console, folder: Path) -> list[_Sent]:
+    started = time.perf_counter()
+    async with AsyncExitStack() as stack:
+        with console.status("starting PDS, SDS, the Spine proxy and a GP practice"):
+            sandbox = await stack.enter_async_context(running(SandboxOptions(state_dir=folder)))
+            os.environ.update(sandbox.environment)
+            os.environ.update(BRIDGE_STATE_DIR=str(folder), BRIDGE_RETRY_FIRST_DELAY="1", BRIDGE_PDS_RATE_PER_SECOND="50")
+            os.environ.pop("BRIDGE_BUS_URL", None)
+            settings = Settings.load()
+        with console.status("starting the embedded bus and a worker"):
+            bus = await stack.enter_async_context(open_bus(settings))
+            await stack.enter_async_context(consuming(settings, installed_pipelines(["structured_record"]), bus))
+            events = await stack.enter_async_context(bus.listen(["#"]))
+        console.print(f"Sandbox, bus and worker are up after {time.perf_counter() - started:.1f} s.\n")
+        sent = await _send_all(bus)
+        await _follow(console, events, sent)
+    _summarise(console, list(sent.values()))
+    return list(sent.values())
+
+
+async def _send_all(bus: Bus) -> dict[str, _Sent]:
+    sent: dict[str, _Sent] = {}
+    for name in _PATIENTS:
+        scenario = BY_NAME[name]
+        request_id = str(uuid4())
+        sent[request_id] = _Sent(
+            name, scenario.reason, name in {"restricted", "empty_object"}, time.perf_counter()
+        )
+        await bus.send(_KEY, _request(request_id, scenario.nhs_number), id=request_id, content_type=STRUCTURED)
+    broken_id = str(uuid4())
+    sent[broken_id] = _Sent("broken message", "an NHS number with a wrong check digit", True, time.perf_counter())  # noqa: FBT003
+    await bus.send(_KEY, _request(broken_id, "9990000019"), id=broken_id, content_type=STRUCTURED)
+    return sent
+
+
+def _request(request_id: str, nhs_number: str) -> bytes:
+    return orjson.dumps(
+        {
+            "specversion": "1.0",
+            "id": request_id,
+            "source": "/demo/ward-7",
+            "type": f"uk.nhs.gpconnect.{_KEY}",
+            "data": {
+                "patient": {"nhs_number": nhs_number},
+                "areas": {"medications": {}, "allergies": {}},
+                "requested_by": {
+                    "user_id": "u-481",
+                    "family_name": "Patel",
+                    "given_names": ["Asha"],
+                    "prefix": "Dr",
+                    "role": "Hospital pharmacist",
+                    "organisation": {"ods_code": "RXX", "name": "Example Hospital"},
+                },
+                "purpose": "direct_care",
+            },
+        }
+    )
+
+
+async def _follow(console: Console, events: AsyncIterator[Delivery], sent: Mapping[str, _Sent]) -> None:
+    try:
+        async with asyncio.timeout(_TIMEOUT):
+            async for delivery in events:
+                request = sent.get(delivery.correlation_id or "")
+                if request is None:
+                    continue
+                request.add(delivery)
+                if request.is_over:
+                    console.print(f"  {request.took * 1000:6.0f} ms  {request.name:<20} {request.outcome}")
+                if all(each.is_over for each in sent.values()):
+                    return
+    except TimeoutError:
+        missing = [request.name for request in sent.values() if not request.is_over]
+        console.print(f"[red]no outcome within {_TIMEOUT:g} s:[/red] {', '.join(missing)}")
+
+
+def _summarise(console: Console, sent: list[_Sent]) -> None:
+    table = Table(title="\nWhat came out on which topic", title_justify="left", show_edge=False)
+    for heading in ("request", "why this patient exists", "topics, in order"):
+        table.add_column(heading)
+    for request in sent:
+        table.add_row(request.name, request.reason, "\n".join(key for key, _ in request.events))
+    console.print(table)
+    rich_record = next(request for request in sent if request.name == "rich_record")
+    data = {key: event["data"] for key, event in rich_record.events}
+    if MEDICATIONS_PUBLISHED in data:
+        console.print(_medications(data[MEDICATIONS_PUBLISHED]))
+        console.print(_allergies(data[ALLERGIES_PUBLISHED]))
+    console.print(f"\n{_NEXT}")
+
+
+def _medications(data: Mapping[str, Any]) -> Table:
+    table = Table(
+        title=f"\nrich_record: medications, {data['source_label']}, {data['retrieved_at']}",
+        title_justify="left",
+        show_edge=False,
+    )
+    for heading in ("medication", "status", "type", "from", "dosage", "issues"):
+        table.add_column(heading)
+    for item in data["items"]:
+        plan = item.get("plan", {})
+        table.add_row(
+            item["medication"]["term"],
+            item["status"],
+            plan.get("prescription_type", ""),
+            item.get("effective_from", {}).get("value", ""),
+            "; ".join(dosage["text"] for dosage in item["dosage"] if "text" in dosage),
+            str(len(plan.get("issues", []))),
+        )
+    return table
+
+
+def _allergies(data: Mapping[str, Any]) -> Table:
+    table = Table(
+        title=f"\nrich_record: allergies, statement: {data['allergy_statement']}", title_justify="left", show_edge=False
+    )
+    for heading in ("substance", "status", "reaction", "severity"):
+        table.add_column(heading)
+    for item in data["items"]:
+        reactions = item["reactions"]
+        table.add_row(
+            item["substance"]["term"],
+            item["clinical_status"],
+            ", ".join(term["term"] for reaction in reactions for term in reaction["manifestations"]),
+            ", ".join(reaction["severity"] for reaction in reactions if "severity" in reaction),
+        )
+    return table

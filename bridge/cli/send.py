@@ -1,0 +1,87 @@
+"""``bridge send``: put a request on the bus as a hospital system would, and read what comes of it."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import uuid4
+
+import orjson
+import typer
+
+from bridge.bus import open_bus
+from bridge.bus.port import Delivery
+from bridge.cli.exits import Exit
+from bridge.contracts.envelope import STRUCTURED
+from bridge.contracts.events import REQUEST_FAILED, REQUEST_REJECTED
+from bridge.observe import configure_logging
+from bridge.settings import Settings
+
+_DEFAULT_KEY = "record.requested.v1"
+_KIND_PARTS = 3  # <subject>.<verb>.v1
+
+
+def send(
+    file: Annotated[
+        Path,
+        typer.Argument(help="A request as JSON: a CloudEvent, or its data alone; - reads standard input.", allow_dash=True),
+    ],
+    key: Annotated[
+        str | None, typer.Option(help="Routing key; by default the end of the CloudEvent's type.")
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Print the events that answer it.")] = False,  # noqa: FBT002
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for the last of them.")] = 60.0,
+) -> None:
+    """Send one request to the bus.
+
+    With --wait every event about it is printed as it comes. Exit code 1 when the request failed or was rejected.
+    """
+    settings = Settings.load()
+    configure_logging("warning", settings.log.format)
+    try:
+        body = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        content = orjson.loads(body)
+    except (OSError, orjson.JSONDecodeError):
+        typer.echo(f"{file}: is not a readable JSON file", err=True)
+        raise typer.Exit(Exit.UNREADABLE) from None
+    raise typer.Exit(asyncio.run(_send(settings, body, content, key, timeout if wait else None)))
+
+
+async def _send(settings: Settings, body: bytes, content: Any, key: str | None, timeout: float | None) -> Exit:  # noqa: ASYNC109
+    event = content if isinstance(content, dict) and "specversion" in content else {}
+    request_id = str(event.get("id") or uuid4())
+    correlation_id = str(event.get("correlationid") or request_id)
+    routing_key = key or ".".join(str(event.get("type") or _DEFAULT_KEY).split(".")[-_KIND_PARTS:])
+    async with open_bus(settings) as bus, bus.listen(["#"]) as events:
+        await bus.send(
+            routing_key,
+            body,
+            id=request_id,
+            content_type=STRUCTURED if event else "application/json",
+            correlation_id=correlation_id,
+        )
+        if timeout is None:
+            typer.echo(request_id)
+            return Exit.OK
+        try:
+            async with asyncio.timeout(timeout):
+                return await _print_until_final(events, correlation_id)
+        except TimeoutError:
+            typer.echo(f"no final event within {timeout:g} s; is a worker running?", err=True)
+            return Exit.UNAVAILABLE
+
+
+async def _print_until_final(events: AsyncIterator[Delivery], correlation_id: str) -> Exit:
+    async for delivery in events:
+        if delivery.correlation_id != correlation_id:
+            continue
+        event = orjson.loads(delivery.body)
+        sys.stdout.buffer.write(orjson.dumps(event, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        sys.stdout.flush()
+        if delivery.key in {REQUEST_FAILED, REQUEST_REJECTED}:
+            return Exit.NO
+        number, _, total = event["sequence"].partition("/")
+        if number == total:
+            return Exit.OK
+    return Exit.UNAVAILABLE
