@@ -1,0 +1,133 @@
+"""The broker set-up of deploy/rabbitmq, on a real node: it boots, and each account can do its part and no more."""
+
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import aio_pika
+import pytest
+from aio_pika.exceptions import AMQPError
+
+from bridge.bus.port import Delivery, Done, Outcome, QueueSpec
+from bridge.bus.rabbit import RabbitBus
+from tests.support.brokers import RABBIT_PLACES, RabbitNode
+
+DEPLOY = Path(__file__).parents[3] / "deploy" / "rabbitmq"
+WORK = QueueSpec("gpconnect.structured_record", ("record.requested.v1",))
+PASSWORDS = {"bridge": "of the bridge", "epr": "of the epr"}
+
+pytestmark = [pytest.mark.rabbit, pytest.mark.timeout(300)]
+
+
+class Broker(RabbitNode):
+    """A node with the configuration that operators get."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        config = (DEPLOY / "rabbitmq.conf").read_text(encoding="utf-8")
+        with (directory / "rabbitmq.conf").open("a", encoding="utf-8") as file:
+            file.writelines(line for line in config.splitlines(keepends=True) if "listeners" not in line)
+
+    def environment(self) -> Mapping[str, str]:
+        environment = dict(self._environment())
+        tools = ":".join(str(Path(place).parent) for place in RABBIT_PLACES)
+        return environment | {"PATH": f"{tools}:{environment['PATH']}"}
+
+    def set_up(self, passwords: Path) -> None:
+        command = ["sh", str(DEPLOY / "setup.sh"), str(DEPLOY / "definitions.json"), str(passwords)]
+        subprocess.run(command, env=self.environment(), check=True, capture_output=True, timeout=120)
+
+    def control(self, *arguments: str) -> str:
+        command = ["rabbitmqctl", "--quiet", *arguments]
+        done = subprocess.run(
+            command, env=self.environment(), check=True, capture_output=True, text=True, timeout=60
+        )
+        return done.stdout
+
+    def url_of(self, user: str, password: str | None = None) -> str:
+        secret = (password or PASSWORDS[user]).replace(" ", "%20")
+        return f"amqp://{user}:{secret}@127.0.0.1:{self.port}/"
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    directory = tmp_path_factory.mktemp("broker")
+    node = Broker(directory)
+    node.start()
+    try:
+        (directory / "passwords").mkdir()
+        for user, password in PASSWORDS.items():
+            (directory / "passwords" / f"{user}_password").write_text(password)
+        node.set_up(directory / "passwords")
+        yield node
+    finally:
+        node.close()
+
+
+async def test_a_request_of_the_epr_is_worked_on_and_its_event_reaches_the_epr(broker: Broker):
+    bus = RabbitBus(broker.url_of("bridge"))
+
+    async def answer(delivery: Delivery) -> Outcome:
+        await bus.publish("record.completed.v1", delivery.body, id="event-1", content_type="text/plain")
+        return Done()
+
+    await bus.start()
+    await bus.declare(WORK)
+    await bus.consume(WORK, answer, concurrency=1)
+    async with await aio_pika.connect(broker.url_of("epr")) as connection:
+        channel = await connection.channel()
+        requests = await channel.get_exchange("gpconnect.requests", ensure=False)
+        await requests.publish(aio_pika.Message(b"a request", message_id="1"), "record.requested.v1")
+        queue = await channel.get_queue("epr.gpconnect", ensure=False)
+        async with queue.iterator() as messages:
+            event = await anext(messages)
+            await event.ack()
+    await bus.stop(grace=10)
+    assert (event.body, event.routing_key) == (b"a request", "record.completed.v1")
+
+
+async def test_the_epr_cannot_read_requests_nor_forge_events(broker: Broker):
+    async with await aio_pika.connect(broker.url_of("epr")) as connection:
+        for name, forbidden in (("read", _read_dead_letters), ("forge", _forge_event)):
+            channel = await connection.channel()
+            with pytest.raises(AMQPError):
+                await forbidden(channel)
+            assert channel.is_closed, name
+
+
+async def _read_dead_letters(channel: aio_pika.abc.AbstractChannel) -> None:
+    queue = await channel.get_queue("gpconnect.structured_record.dead", ensure=False)
+    await queue.get()
+
+
+async def _forge_event(channel: aio_pika.abc.AbstractChannel) -> None:
+    events = await channel.get_exchange("gpconnect.events", ensure=False)
+    await events.publish(aio_pika.Message(b"forged"), "record.completed.v1")
+
+
+async def test_the_account_that_everybody_knows_is_gone(broker: Broker):
+    with pytest.raises(AMQPError):
+        await aio_pika.connect(broker.url_of("guest", "guest"))
+
+
+def test_running_it_again_changes_passwords_and_nothing_else(broker: Broker, tmp_path: Path):
+    def state() -> list[str]:
+        listings = ("list_users", "list_permissions", "list_queues", "list_exchanges", "list_policies")
+        return [line for listing in listings for line in sorted(broker.control(listing).splitlines())]
+
+    before = state()
+    for user, password in PASSWORDS.items():
+        (tmp_path / f"{user}_password").write_text(f"new {password}")
+    broker.set_up(tmp_path)
+    assert state() == before
+    assert "Success" in broker.control("authenticate_user", "epr", "new of the epr")
+
+
+def test_no_bound_discards_silently(broker: Broker):
+    policies = broker.control("list_policies", "--no-table-headers").splitlines()
+    assert len(policies) == 2
+    assert all('"overflow":"reject-publish"' in policy for policy in policies)
+
+
+def test_a_whole_record_fits_into_a_message(broker: Broker):
+    assert "{max_message_size,67108864}" in broker.control("environment")
