@@ -1,0 +1,87 @@
+"""What each server saw: the audit trail of the sandbox, for tests and for reading along."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+
+@dataclass(slots=True)
+class Call:
+    """One request and how it ended.
+
+    Attributes:
+        sequence: 1 for the first request of this sandbox; no gaps.
+        upstream: ``token``, ``pds``, ``sds``, ``proxy`` or ``practice``.
+        patient: NHS number, once the server has read it. Kept in memory, never logged.
+        practice: ODS code of the practice addressed.
+        claims: of the token, when it could be read.
+        fault: kind of the fault that this request met.
+        status: answered; None when nothing was.
+        refused: why the server refused, in words that name rules and never values of the patient.
+        remarks: what was accepted and yet is not as a consumer should do it; each names its duty.
+    """
+
+    sequence: int
+    upstream: str
+    method: str
+    at: datetime
+    interaction: str | None = None
+    trace_id: str | None = None
+    patient: str | None = None
+    practice: str | None = None
+    claims: dict[str, Any] | None = None
+    fault: str | None = None
+    status: int | None = None
+    refused: str | None = None
+    remarks: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class CallLog:
+    """All calls, oldest first. `listener` hears of each when it has ended."""
+
+    listener: Callable[[Call], None] | None = None
+    keep: bool = True
+    _calls: list[Call] = field(default_factory=list)
+    _count: int = 0
+    _once: dict[str, set[str]] = field(default_factory=dict)
+
+    def begin(self, upstream: str, method: str) -> Call:
+        """Note that a request has arrived."""
+        self._count += 1
+        call = Call(self._count, upstream, method, datetime.now(UTC))
+        if self.keep:
+            self._calls.append(call)
+        return call
+
+    def end(self, call: Call) -> None:
+        """Note that a request has been answered, or not."""
+        if self.listener:
+            self.listener(call)
+
+    def is_new(self, kind: str, value: str) -> bool:
+        """Whether `value` comes for the first time among its kind."""
+        seen = self._once.setdefault(kind, set())
+        if value in seen:
+            return False
+        seen.add(value)
+        return True
+
+    def of(self, upstream: str, *, patient: str | None = None) -> list[Call]:
+        """The calls one upstream saw, of one patient if that is said."""
+        return [
+            call
+            for call in self._calls
+            if call.upstream == upstream and (patient is None or call.patient == patient)
+        ]
+
+    def __iter__(self) -> Iterator[Call]:
+        return iter(self._calls)
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def clear(self) -> None:
+        """Forget the calls; the sequence goes on."""
+        self._calls.clear()

@@ -1,0 +1,178 @@
+"""OperationOutcomes, in the dialect of who answers (spine.md §11)."""
+
+import json
+from typing import Any
+
+from bridge.sandbox.faults import Fault, FaultKind
+from bridge.sandbox.web import Reply
+
+Json = dict[str, Any]
+
+HTML_PAGE = b"<!DOCTYPE html><html><head><title>Error</title></head><body><h1>Bad gateway</h1></body></html>"
+FHIR_JSON = "application/fhir+json"
+PROVIDER_PROFILE = "https://fhir.nhs.uk/STU3/StructureDefinition/GPConnect-OperationOutcome-1"
+PROVIDER_SYSTEM = "https://fhir.nhs.uk/STU3/CodeSystem/Spine-ErrorOrWarningCode-1"
+PROXY_SYSTEM = "http://fhir.nhs.net/ValueSet/gpconnect-schedule-response-code-1-0"
+PROXY_METHOD_SYSTEM = "https://fhir.nhs.uk/StructureDefinition/spine-operationoutcome-1"
+PDS_SYSTEM = "https://fhir.nhs.uk/R4/CodeSystem/Spine-ErrorOrWarningCode"
+SDS_SYSTEM = "https://fhir.nhs.uk/STU3/ValueSet/Spine-ErrorOrWarningCode-1"
+
+# Spine code of a practice: HTTP status, issue code, display.
+PROVIDER_CODES: dict[str, tuple[int, str, str]] = {
+    "INVALID_IDENTIFIER_SYSTEM": (400, "value", "Invalid identifier system"),
+    "INVALID_IDENTIFIER_VALUE": (400, "value", "Invalid identifier value"),
+    "INVALID_NHS_NUMBER": (400, "value", "Invalid NHS number"),
+    "INVALID_PATIENT_DEMOGRAPHICS": (400, "business-rule", "Invalid patient demographics"),
+    "BAD_REQUEST": (400, "invalid", "Bad request"),
+    "NO_PATIENT_CONSENT": (403, "forbidden", "Patient has not provided consent to share data"),
+    "NO_ORGANISATION_CONSENT": (403, "forbidden", "Organisation has not provided consent to share data"),
+    "ACCESS DENIED": (403, "forbidden", "Access denied"),
+    "PATIENT_NOT_FOUND": (404, "not-found", "Patient not found"),
+    "NO_RECORD_FOUND": (404, "not-found", "No record found"),
+    "UNSUPPORTED_MEDIA_TYPE": (415, "not-supported", "Unsupported media type"),
+    "INVALID_RESOURCE": (422, "invalid", "Invalid validation of resource"),
+    "INVALID_PARAMETER": (422, "invalid", "Invalid parameter"),
+    "INTERNAL_SERVER_ERROR": (500, "processing", "Unexpected internal server error"),
+    "NOT_IMPLEMENTED": (501, "not-supported", "Not implemented"),
+}
+_PROVIDER_BY_STATUS = {
+    400: "BAD_REQUEST",
+    403: "ACCESS DENIED",
+    404: "PATIENT_NOT_FOUND",
+    415: "UNSUPPORTED_MEDIA_TYPE",
+    422: "INVALID_PARAMETER",
+    501: "NOT_IMPLEMENTED",
+}
+
+# PDS code: HTTP status, severity, issue code, display; as its sandbox answers.
+PDS_CODES: dict[str, tuple[int, str, str, str]] = {
+    "INVALID_RESOURCE_ID": (400, "error", "value", "Resource Id is invalid"),
+    "MISSING_VALUE": (400, "error", "required", "Required value is missing"),
+    "INVALID_VALUE": (400, "error", "value", "Provided value is invalid"),
+    "ACCESS_DENIED": (401, "error", "forbidden", "Access Denied - Unauthorised"),
+    "RESOURCE_NOT_FOUND": (404, "information", "not-found", "Resource not found"),
+    "INVALIDATED_RESOURCE": (
+        404,
+        "error",
+        "not-found",
+        "Resource that has been marked as invalid was requested",
+    ),
+    "UNABLE_TO_CALL_SERVICE": (408, "error", "timeout", "Unable to call service"),
+    "TOO_MANY_REQUESTS": (429, "error", "throttled", "Too many requests"),
+    "INTERNAL_SERVER_ERROR": (500, "error", "exception", "Unexpected internal server error"),
+}
+_PDS_BY_STATUS = {status: code for code, (status, *_) in reversed(PDS_CODES.items())}
+
+# SDS code: issue code, display.
+SDS_CODES: dict[int, tuple[str, str, str]] = {
+    400: ("required", "BAD_REQUEST", "Bad request"),
+    401: ("forbidden", "ACCESS_DENIED", "Access denied"),
+    404: ("not-found", "NO_RECORD_FOUND", "No record found"),
+    405: ("not-supported", "NOT_IMPLEMENTED", "Not implemented"),
+    406: ("not-supported", "MISSING_OR_INVALID_HEADER", "There is a required header missing or invalid"),
+    429: ("throttled", "TOO_MANY_REQUESTS", "Too many requests"),
+}
+_PROXY_ISSUES = {400: "invalid", 403: "forbidden", 405: "forbidden", 415: "not-supported", 502: "transient"}
+
+
+def _outcome(severity: str, issue: str, coding: Json, diagnostics: str | None) -> Json:
+    value: Json = {"severity": severity, "code": issue, "details": {"coding": [coding]}}
+    if diagnostics:
+        value["diagnostics"] = diagnostics
+    return {"resourceType": "OperationOutcome", "issue": [value]}
+
+
+def json_reply(status: int, value: Json, **headers: str) -> Reply:
+    """`value` as FHIR JSON."""
+    body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return Reply(status, body, {"content-type": FHIR_JSON, **headers})
+
+
+def practice_error(code: str, diagnostics: str, *, status: int | None = None) -> Reply:
+    """As a GP practice refuses (structured.md §1.6)."""
+    usual, issue, display = PROVIDER_CODES[code]
+    value = {
+        **_outcome(
+            "error", issue, {"system": PROVIDER_SYSTEM, "code": code, "display": display}, diagnostics
+        ),
+        "meta": {"profile": [PROVIDER_PROFILE]},
+    }
+    headers = {"content-type": f"{FHIR_JSON};charset=utf-8", "cache-control": "no-store"}
+    return json_reply(status or usual, value, **headers)
+
+
+def proxy_error(status: int, text: str) -> Reply:
+    """As the Spine proxy refuses: the code is the HTTP status, the meaning is in the text (§11.4)."""
+    method = status == 405  # noqa: PLR2004 - the one status with a dialect of its own
+    coding = {
+        "system": PROXY_METHOD_SYSTEM if method else PROXY_SYSTEM,
+        "code": str(status),
+        "display": text,
+    }
+    return json_reply(
+        status,
+        _outcome("fatal" if method else "error", _PROXY_ISSUES.get(status, "transient"), coding, text),
+    )
+
+
+def pds_error(code: str, diagnostics: str | None = None, *, status: int | None = None) -> Reply:
+    """As PDS refuses."""
+    usual, severity, issue, display = PDS_CODES[code]
+    coding = {"system": PDS_SYSTEM, "version": "1", "code": code, "display": display}
+    return json_reply(status or usual, _outcome(severity, issue, coding, diagnostics))
+
+
+def sds_error(status: int, diagnostics: str, correlation_id: str) -> Reply:
+    """As SDS refuses."""
+    issue, code, display = SDS_CODES.get(
+        status, ("exception", "INTERNAL_SERVER_ERROR", "Unexpected internal server error")
+    )
+    coding = {"system": SDS_SYSTEM, "code": code, "display": display}
+    return json_reply(status, {**_outcome("error", issue, coding, diagnostics), "id": correlation_id})
+
+
+def spoil(reply: Reply, fault: Fault) -> Reply:
+    """The reply as the fault leaves it; what happens to the connection is left to `web`."""
+    match fault.kind:
+        case FaultKind.STATUS:
+            reply = _error(fault)
+        case FaultKind.HTML:
+            reply = Reply(fault.status, HTML_PAGE, {"content-type": "text/html; charset=utf-8"})
+        case FaultKind.EMPTY_OBJECT:
+            reply = Reply(200, b"{}", {"content-type": f"{FHIR_JSON};charset=utf-8"})
+        case FaultKind.OUTCOME:
+            reply = practice_error("INTERNAL_SERVER_ERROR", "Answered with 200", status=200)
+        case FaultKind.CUT_JSON if isinstance(reply.body, bytes):
+            reply.body = reply.body[: len(reply.body) // 2]
+        case FaultKind.CONTENT_TYPE:
+            reply.headers["content-type"] = "text/plain"
+        case _:
+            pass
+    reply.fault = fault
+    return reply
+
+
+def _error(fault: Fault) -> Reply:
+    text = "Fault switched on in the sandbox"
+    match fault.at:
+        case "pds":
+            code = fault.code or _PDS_BY_STATUS.get(fault.status, "INTERNAL_SERVER_ERROR")
+            reply = pds_error(code, text, status=fault.status)
+        case "sds":
+            reply = sds_error(fault.status, text, "00000000-0000-4000-8000-000000000000")
+        case "proxy":
+            reply = proxy_error(fault.status, text)
+        case "practice":
+            code = fault.code or _PROVIDER_BY_STATUS.get(fault.status, "INTERNAL_SERVER_ERROR")
+            reply = practice_error(code, text, status=fault.status)
+    if not fault.has_body:
+        reply = Reply(fault.status)
+    if fault.retry_after is not None:
+        reply.headers["retry-after"] = str(fault.retry_after)
+        if fault.at == "proxy":
+            reply.headers |= {
+                "x-rate-limit-limit": "5",
+                "x-rate-limit-remaining": "0",
+                "x-rate-limit-reset": str(fault.retry_after),
+            }
+    return reply

@@ -1,0 +1,131 @@
+"""The Spine Secure Proxy: may this sender ask this receiver this, at this very address? Then pass it on."""
+
+import re
+from collections.abc import AsyncIterator
+from typing import Any, Protocol
+
+import httpx
+
+from bridge.sandbox.calls import Call
+from bridge.sandbox.faults import INSTEAD_OF_WORK, FaultBoard
+from bridge.sandbox.outcomes import proxy_error, spoil
+from bridge.sandbox.web import Reply, Request
+from bridge.sandbox.world import CONSUMERS, ROOT_BY_INTERACTION, Practice, practice_of_asid
+
+_METHODS = {"GET", "POST", "PUT"}
+_HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host", "date", "server"}
+_NUMBER = re.compile(rb'"(\d{10})"')
+
+
+class Forward(Protocol):
+    """Takes a request to the practice at `url`."""
+
+    async def __call__(self, request: Request, url: str, call: Call) -> Reply:
+        """The practice's answer, or the proxy's own error when there is none."""
+
+
+class Proxy:
+    """Answers ``/https://practice/root/path``: two addresses in one, compared byte for byte (SP-P01)."""
+
+    def __init__(self, *, practices: str, forward: Forward, faults: FaultBoard) -> None:
+        self._practices = practices
+        self._forward = forward
+        self._faults = faults
+
+    async def handle(self, request: Request, call: Call) -> Reply:
+        """Answer one request."""
+        call.trace_id = request.headers.get("ssp-traceid")
+        call.interaction = request.headers.get("ssp-interactionid")
+        target = request.target.removeprefix("/")
+        refused = self._refusal(request, target, call)
+        if refused:
+            status, call.refused = refused
+            return proxy_error(status, call.refused)
+        number = _NUMBER.search(request.body)
+        call.patient = number.group(1).decode() if number else None
+        fault = self._faults.take("proxy", call.patient, call.practice)
+        if fault and fault.kind in INSTEAD_OF_WORK:
+            return spoil(Reply(502), fault)
+        query = f"?{request.query}" if request.query else ""
+        reply = await self._forward(request, target + query, call)
+        return spoil(reply, fault) if fault else reply
+
+    def _refusal(self, request: Request, target: str, call: Call) -> tuple[int, str] | None:
+        if request.method not in _METHODS:
+            return 405, "405: Method Not Allowed"
+        sender, receiver = request.headers.get("ssp-from", ""), request.headers.get("ssp-to", "")
+        interaction = request.headers.get("ssp-interactionid", "")
+        # The table of interactions is exact: other case is another interaction.
+        if sender not in {consumer.asid for consumer in CONSUMERS} or interaction not in ROOT_BY_INTERACTION:
+            return 403, f"ASID_CHECK_FAILED_MESSAGESENDER_{sender}"
+        practice = practice_of_asid(receiver)
+        if practice is None or not practice.is_receiver:
+            return 403, f"PARTYKEY_INTERACTION_CHECK_FAILED_MESSAGERECEIVER_{receiver}"
+        call.practice = practice.ods
+        if not practice.agreement:
+            return 403, f"FOT_CHECK_FAILED_MESSAGESENDER_{sender}_MESSAGERECEIVER_{receiver}"
+        root = self._registered_root(practice, interaction)
+        if not target.startswith(f"{root}/"):
+            cpa = practice.party_key()
+            # The path behind the root is left out: it is not what was compared.
+            return 400, f"ENDPOINT_{root}_CPAID_{cpa}_VARIES_FROM_TARGETURL"
+        return None
+
+    def _registered_root(self, practice: Practice, interaction: str) -> str:
+        base = self._practices.replace("://", "://new-address.") if practice.moved else self._practices
+        return practice.root(base, interaction)
+
+
+class HttpForward:
+    """Passes requests on over HTTP: headers and bytes untouched, answers as they come."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+
+    async def __call__(self, request: Request, url: str, call: Call) -> Reply:
+        """Forward one request."""
+        headers = {name: value for name, value in request.headers.items() if name not in _HOP_BY_HOP}
+        outgoing = self._client.build_request(
+            request.method,
+            url,
+            headers={**headers, "forwarded": "for=consumer;proto=https"},
+            content=request.body,
+        )
+        try:
+            response = await self._client.send(outgoing, stream=True)
+        except httpx.TimeoutException:
+            call.refused = "the practice did not answer in time"
+            return proxy_error(504, "Gateway Timeout")
+        except httpx.TransportError:
+            call.refused = "the practice could not be reached"
+            return proxy_error(502, f"ERROR_COMMUNICATING_TO_ENDPOINT_URL_{url.split('/Patient', 1)[0]}")
+        passed_on = {
+            name.lower(): value for name, value in response.headers.items() if name.lower() not in _HOP_BY_HOP
+        }
+        return Reply(response.status_code, _stream(response), passed_on)
+
+
+async def _stream(response: httpx.Response) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in response.aiter_raw():
+            yield chunk
+    except httpx.TransportError as error:
+        raise ConnectionError from error
+    finally:
+        await response.aclose()
+
+
+class DirectForward:
+    """Hands requests to the practice in the same process: no second connection, for measuring others."""
+
+    def __init__(self, practice: Any, base: str) -> None:
+        self._practice = practice
+        self._base = base
+
+    async def __call__(self, request: Request, url: str, call: Call) -> Reply:
+        """Forward one request."""
+        target = url.removeprefix(self._base).partition("?")[0]
+        reply: Reply = await self._practice.handle(
+            Request(request.method, target, request.query, request.headers, request.body), call
+        )
+        return reply

@@ -1,0 +1,344 @@
+"""Starts the four servers inside an event loop and stops them again."""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from bridge.sandbox.calls import Call, CallLog
+from bridge.sandbox.control import PREFIX, Control
+from bridge.sandbox.faults import Fault, FaultBoard
+from bridge.sandbox.keys import Keys, keys_in
+from bridge.sandbox.pds import Pds, Tokens
+from bridge.sandbox.practice import Practices
+from bridge.sandbox.proxy import DirectForward, Forward, HttpForward, Proxy
+from bridge.sandbox.scenarios import SCENARIOS
+from bridge.sandbox.sds import Sds
+from bridge.sandbox.store import RecordFile, Store, read_folder
+from bridge.sandbox.web import App, Receive, Scope, Send, server
+from bridge.sandbox.world import CONSUMERS, SUPPLIER_ODS
+
+_PDS_PATH = "/personal-demographics/FHIR/R4"
+_TOKEN_PATH = "/oauth2/token"  # noqa: S105 - a path
+_SDS_PATH = "/spine-directory/FHIR/R4"
+_CLIENT_ID = "sandbox-application"
+_KEY_ID = "sandbox-1"
+_UNLIMITED = 1000.0
+_SERVERS = ("pds", "sds", "proxy", "practice")
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Certificates of the servers, and of the worker for its environment (all PEM).
+
+    Attributes:
+        ca_file: what clients' certificates must chain to, and what the proxy expects of practices.
+        cert_file: of the servers; names the host of `SandboxOptions`. The proxy also calls with it.
+        client_required: servers that refuse a connection without a client certificate. PDS and SDS are on
+            the API platform, which asks for none.
+    """
+
+    ca_file: Path
+    cert_file: Path
+    key_file: Path
+    client_cert_file: Path | None = None
+    client_key_file: Path | None = None
+    client_required: frozenset[str] = frozenset({"proxy", "practice"})
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxOptions:
+    """How a sandbox is to be.
+
+    Attributes:
+        state_dir: its keys are kept in ``sandbox`` under this folder.
+        ports: of PDS, SDS, proxy and practice, in this order; 0 takes any that is free.
+        records: folder of bundle files to serve besides the scenario patients.
+        scenario_faults: whether the scenarios' own faults are on at the start.
+        practice_delay: seconds that every practice takes for an answer.
+        proxy_timeout: seconds after which the proxy gives up on a practice with 504.
+        pds_rate: requests a second that PDS allows; None is without a limit. The real one allows 5.
+        token_lifetime: of a PDS token, seconds.
+        strict: False reads requests just enough to answer and passes them on without a second
+            connection, so that a benchmark measures the worker and not the sandbox.
+        compress: whether practices answer in gzip when it is accepted.
+        keep_calls: whether `RunningSandbox.calls` remembers; a long benchmark wants it off.
+        on_call: hears of every call when it has ended.
+    """
+
+    state_dir: Path = Path(".bridge")
+    host: str = "127.0.0.1"
+    ports: tuple[int, int, int, int] = (0, 0, 0, 0)
+    records: Path | None = None
+    scenario_faults: bool = True
+    practice_delay: float = 0.0
+    proxy_timeout: float = 20.0
+    pds_rate: float | None = None
+    token_lifetime: int = 599
+    strict: bool = True
+    compress: bool = True
+    keep_calls: bool = True
+    tls: Tls | None = None
+    on_call: Callable[[Call], None] | None = None
+
+
+@dataclass(slots=True)
+class RunningSandbox:
+    """A sandbox that answers.
+
+    Attributes:
+        urls: base address of ``pds``, ``token``, ``sds``, ``proxy``, ``practice`` and ``control``.
+        environment: every variable that a worker needs to use it.
+        calls: what each server saw.
+        files: the bundle files that are served.
+        unreadable: why other files of the folder are not, by name.
+    """
+
+    urls: dict[str, str]
+    environment: dict[str, str]
+    calls: CallLog
+    files: list[RecordFile]
+    unreadable: dict[str, str]
+    _faults: FaultBoard
+    _tokens: Tokens = field(repr=False)
+
+    def fault(self, key: str, fault: Fault) -> None:
+        """Switch a fault on for an NHS number, an ODS code, or ``*``. SDS knows ODS codes only."""
+        self._faults.set(key, fault)
+
+    def clear_faults(self, key: str | None = None) -> None:
+        """Switch off every fault of `key`, or all of them, those of the scenarios too."""
+        self._faults.clear(key)
+
+    def revoke_tokens(self) -> None:
+        """Make PDS forget the tokens it gave out, so that the next call gets 401."""
+        self._tokens.revoke()
+
+
+@asynccontextmanager
+async def running(options: SandboxOptions | None = None) -> AsyncIterator[RunningSandbox]:
+    """Run the four servers in this event loop.
+
+    Raises:
+        OSError: a port is taken, or the state folder cannot be written.
+    """
+    options = options or SandboxOptions()
+    keys = keys_in(options.state_dir / "sandbox")
+    files, unreadable = read_folder(options.records) if options.records else ([], {})
+    closing = asyncio.Event()
+    with _sockets(options) as sockets:
+        scheme = "https" if options.tls else "http"
+        bases = {name: f"{scheme}://{options.host}:{sock.getsockname()[1]}" for name, sock in sockets.items()}
+        async with _client(options) as client:
+            sandbox, apps = _build(options, keys, files, unreadable, bases, client, closing)
+            async with _serving(options, apps, sockets, closing):
+                yield sandbox
+
+
+def _build(
+    options: SandboxOptions,
+    keys: Keys,
+    files: list[RecordFile],
+    unreadable: dict[str, str],
+    bases: dict[str, str],
+    client: httpx.AsyncClient,
+    closing: asyncio.Event,
+) -> tuple[RunningSandbox, dict[str, App]]:
+    calls = CallLog(options.on_call, keep=options.keep_calls)
+    faults = FaultBoard()
+    if options.scenario_faults:
+        for scenario in SCENARIOS:
+            if scenario.fault:
+                faults.set(scenario.nhs_number, scenario.fault)
+    store = Store(files)
+    urls = {
+        "pds": bases["pds"] + _PDS_PATH,
+        "token": bases["pds"] + _TOKEN_PATH,
+        "sds": bases["sds"] + _SDS_PATH,
+        "proxy": bases["proxy"],
+        "practice": bases["practice"],
+        "control": bases["practice"] + PREFIX.rstrip("/"),
+    }
+    tokens = Tokens(
+        url=urls["token"],
+        client_id=_CLIENT_ID,
+        key_id=_KEY_ID,
+        public_key=keys.public_key,
+        lifetime=options.token_lifetime,
+        calls=calls,
+    )
+    pds = Pds(
+        path=_PDS_PATH,
+        token_path=_TOKEN_PATH,
+        tokens=tokens,
+        registrations=store.registrations,
+        rate=options.pds_rate,
+        faults=faults,
+    )
+    sds = Sds(
+        path=_SDS_PATH,
+        base=bases["sds"],
+        practices=bases["practice"],
+        api_key=keys.sds_api_key,
+        faults=faults,
+    )
+    practice = Practices(
+        base=bases["practice"],
+        store=store,
+        faults=faults,
+        calls=calls,
+        strict=options.strict,
+        delay=options.practice_delay,
+        compress=options.compress,
+    )
+    forward: Forward = HttpForward(client) if options.strict else DirectForward(practice, bases["practice"])
+    proxy = Proxy(practices=bases["practice"], forward=forward, faults=faults)
+    control = server("control", Control(faults, calls).handle, CallLog(keep=False), closing)
+    apps = {
+        "pds": server("pds", pds.handle, calls, closing),
+        "sds": server("sds", sds.handle, calls, closing),
+        "proxy": server("proxy", proxy.handle, calls, closing),
+        "practice": _with_control(server("practice", practice.handle, calls, closing), control),
+    }
+    environment = _environment(options, keys, urls)
+    return RunningSandbox(urls, environment, calls, files, unreadable, faults, tokens), apps
+
+
+def _environment(options: SandboxOptions, keys: Keys, urls: Mapping[str, str]) -> dict[str, str]:
+    environment = {
+        "BRIDGE_SANDBOX": "true",
+        "BRIDGE_PDS_URL": urls["pds"],
+        "BRIDGE_PDS_TOKEN_URL": urls["token"],
+        "BRIDGE_PDS_CLIENT_ID": _CLIENT_ID,
+        "BRIDGE_PDS_KEY_FILE": str(keys.private_key_file.resolve()),
+        "BRIDGE_PDS_KEY_ID": _KEY_ID,
+        "BRIDGE_PDS_RATE_PER_SECOND": str(options.pds_rate or _UNLIMITED),
+        "BRIDGE_SDS_URL": urls["sds"],
+        "BRIDGE_SDS_API_KEY": keys.sds_api_key,
+        "BRIDGE_SSP_URL": urls["proxy"],
+        "BRIDGE_SPINE_ALLOWED_HOSTS": options.host,
+        "BRIDGE_CONSUMER_ENDPOINT_URL": "https://gpconnect.rzz01.example",
+        "BRIDGE_CONSUMER_SUPPLIER_ODS": SUPPLIER_ODS,
+        "BRIDGE_CONSUMER_ORGANISATIONS": ",".join(consumer.ods for consumer in CONSUMERS),
+        "BRIDGE_CONSUMER_DEVICE_ID": "sandbox-device",
+        "BRIDGE_CONSUMER_IDENTIFIER_SYSTEM": "https://gpconnect.rzz01.example/Id",
+        "BRIDGE_PATIENT_KEY": keys.patient_key,
+    }
+    tls = options.tls
+    if tls:
+        environment["BRIDGE_SPINE_CA_FILE"] = str(tls.ca_file)
+        if tls.client_cert_file and tls.client_key_file:
+            environment["BRIDGE_SPINE_CERT_FILE"] = str(tls.client_cert_file)
+            environment["BRIDGE_SPINE_KEY_FILE"] = str(tls.client_key_file)
+    return environment
+
+
+def _with_control(practice: App, control: App) -> App:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        chosen = control if scope["raw_path"].startswith(PREFIX.encode()) else practice
+        await chosen(scope, receive, send)
+
+    return app
+
+
+@contextlib.contextmanager
+def _sockets(options: SandboxOptions) -> Iterator[dict[str, socket.socket]]:
+    with contextlib.ExitStack() as stack:
+        sockets = {}
+        for name, port in zip(_SERVERS, options.ports, strict=True):
+            sock = stack.enter_context(socket.socket())
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind((options.host, port))
+            sockets[name] = sock
+        yield sockets
+
+
+def _client(options: SandboxOptions) -> httpx.AsyncClient:
+    """The proxy's way to the practices."""
+    verify: bool | ssl.SSLContext = True
+    if options.tls:
+        verify = ssl.create_default_context(cafile=options.tls.ca_file)
+        verify.load_cert_chain(options.tls.cert_file, options.tls.key_file)
+    return httpx.AsyncClient(
+        verify=verify,
+        timeout=options.proxy_timeout,
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=100),
+        trust_env=False,
+    )
+
+
+class _Protocol(H11Protocol):
+    """Lets the application reach its connection, for the faults that happen there."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as its base does
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, "transport": transport}
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to whoever runs the event loop."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def _serving(
+    options: SandboxOptions,
+    apps: Mapping[str, App],
+    sockets: Mapping[str, socket.socket],
+    closing: asyncio.Event,
+) -> AsyncIterator[None]:
+    servers = [_Server(_config(options, name, app)) for name, app in apps.items()]
+    tasks = [
+        asyncio.create_task(one.serve(sockets=[sockets[name]]), name=f"sandbox-{name}")
+        for one, name in zip(servers, apps, strict=True)
+    ]
+    try:
+        while not all(one.started for one in servers):
+            await asyncio.sleep(0)
+            for task in tasks:
+                if task.done():
+                    task.result()
+        yield
+    finally:
+        closing.set()
+        for one in servers:
+            one.should_exit = True
+        await asyncio.gather(*tasks)
+
+
+def _config(options: SandboxOptions, name: str, app: App) -> uvicorn.Config:
+    secure: dict[str, Any] = {}
+    tls = options.tls
+    if tls:
+        needed = ssl.CERT_REQUIRED if name in tls.client_required else ssl.CERT_NONE
+        secure = {
+            "ssl_certfile": tls.cert_file,
+            "ssl_keyfile": tls.key_file,
+            "ssl_ca_certs": str(tls.ca_file),
+            "ssl_cert_reqs": needed,
+        }
+    return uvicorn.Config(
+        app,
+        http=_Protocol,
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=60,
+        timeout_graceful_shutdown=1,
+        **secure,
+    )

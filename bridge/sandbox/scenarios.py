@@ -1,0 +1,380 @@
+"""The scenario patients: who they are, where they are registered, and the one reason each exists."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bridge.sandbox import cases
+from bridge.sandbox.builder import Builder
+from bridge.sandbox.faults import Fault, FaultKind
+from bridge.sandbox.people import Person, Registration, Trace
+from bridge.sandbox.record import Record
+from bridge.sandbox.world import (
+    DISABLED,
+    MAIN,
+    MOVED,
+    NO_ADDRESS,
+    NO_AGREEMENT,
+    NO_ENDPOINT,
+    NO_RECEIVER,
+    OLDER,
+    TWO_ENDPOINTS,
+    Practice,
+)
+
+Case = Callable[[Builder], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One patient.
+
+    Attributes:
+        case: fills the record; None leaves the practice without one, and it answers PATIENT_NOT_FOUND.
+        at_practice: what the practice holds instead of some of `person`.
+        now: the number in use, of a superseded one.
+        conforms: whether every resource is valid STU3.
+    """
+
+    name: str
+    nhs_number: str
+    reason: str
+    case: Case | None = cases.empty
+    practice: Practice = MAIN
+    trace: Trace = Trace.CURRENT
+    now: str | None = None
+    fault: Fault | None = None
+    at_practice: Mapping[str, Any] | None = None
+    conforms: bool = True
+
+    @property
+    def person(self) -> Person:
+        """Who it is: made from the number, so everybody differs and stays the same."""
+        return _person(int(self.nhs_number[4:9]))
+
+    @property
+    def registration(self) -> Registration:
+        """As PDS knows the number."""
+        return Registration(self.nhs_number, self.person, self.practice.ods, self.trace, self.now)
+
+    def record(self) -> Record | None:
+        """The record at the practice, built anew."""
+        if self.case is None:
+            return None
+        builder = Builder(
+            self.nhs_number, replace(self.person, **dict(self.at_practice or {})), self.practice
+        )
+        self.case(builder)
+        return builder.record
+
+
+_FAMILIES = ("Ashby", "Brook", "Carver", "Dunmore", "Eastwood", "Fairley", "Garland", "Holroyd", "Ibbotson")
+_GIVEN = (
+    ("Alice", "Mary"),
+    ("Brian",),
+    ("Chandra", "Devi"),
+    ("David",),
+    ("Eleanor",),
+    ("Farid",),
+    ("Grace",),
+    ("Hugh", "Owen"),
+)
+_PREFIXES = (("Mrs", "female"), ("Mr", "male"), ("Ms", "female"), ("Mr", "male"))
+
+
+def _person(number: int) -> Person:
+    prefix, gender = _PREFIXES[number % len(_PREFIXES)]
+    return Person(
+        family=_FAMILIES[number % len(_FAMILIES)],
+        given=_GIVEN[number % len(_GIVEN)],
+        prefix=prefix,
+        gender=gender,
+        birth_date=f"{1940 + number * 7 % 60}-{1 + number % 12:02d}-{1 + number * 3 % 28:02d}",
+        line=f"{number} Trevelyan Square",
+    )
+
+
+def _at(kind: FaultKind, **more: Any) -> Fault:
+    return replace(Fault(kind), **more)
+
+
+def _rows() -> Iterator[Scenario]:
+    yield from _records()
+    yield from _areas()
+    yield from _odd_records()
+    yield from _demographics()
+    yield from _registrations()
+    yield from _practices()
+    yield from _refusals()
+    yield from _lies()
+    yield from _failures()
+    yield from _sizes()
+
+
+def _of(name: str, number: str, reason: str, case: Case | None = cases.empty, **more: Any) -> Scenario:
+    return replace(Scenario(name=name, nhs_number=number, reason=reason, case=case), **more)
+
+
+def _records() -> Iterator[Scenario]:
+    yield _of(
+        "rich_record",
+        "9990000018",
+        "medications, issues, allergies, one ended, a linked problem",
+        cases.rich_record,
+    )
+    yield _of(
+        "repeat_dispensing", "9990000026", "future-dated issues, no last issue date", cases.repeat_dispensing
+    )
+    yield _of(
+        "dosage_changed",
+        "9990000034",
+        "plan split on a dosage change, with the warning suffix",
+        cases.dosage_changed,
+    )
+    yield _of(
+        "degraded_codes", "9990000042", "codes without meaning: the text is the item", cases.degraded_codes
+    )
+    yield _of(
+        "no_known_allergies", "9990000050", "somebody said that there are none", cases.no_known_allergies
+    )
+    yield _of(
+        "ended_allergies_only",
+        "9990000069",
+        "nothing active, two ended inside their list",
+        cases.ended_allergies_only,
+    )
+    yield _of(
+        "every_type",
+        "9990000166",
+        "acute, delayed, repeat, dispensing, unissued, handwritten, no type",
+        cases.every_type,
+    )
+    yield _of(
+        "prescribed_elsewhere", "9990000174", "known here, prescribed by others", cases.prescribed_elsewhere
+    )
+    yield _of(
+        "stopped_course",
+        "9990000182",
+        "stopped with a reason; its orders stay completed",
+        cases.stopped_course,
+    )
+    yield _of(
+        "issue_counts", "9990000190", "more issues than allowed, none yet, no limit", cases.issue_counts
+    )
+    yield _of(
+        "quantity_forms", "9990000204", "number, number and text, text only, none", cases.quantity_forms
+    )
+    yield _of(
+        "coding_forms",
+        "9990000212",
+        "legacy code first, text only, description, brand text",
+        cases.coding_forms,
+    )
+    yield _of(
+        "reaction_placeholders",
+        "9990000220",
+        "nullFlavors where a reaction is wanted",
+        cases.reaction_placeholders,
+    )
+    yield _of(
+        "not_for_patient", "9990000239", "NOPAT on one medication and one allergy", cases.not_for_patient
+    )
+    yield _of("no_role", "9990000247", "practitioners without a role, one with a text name", cases.no_role)
+    yield _of("partial_dates", "9990000255", "years and months only", cases.partial_dates)
+    yield _of(
+        "medication_windows",
+        "9990000263",
+        "the date search of the specification: 2018-07-08",
+        cases.medication_windows,
+    )
+    yield _of(
+        "inherited_fields",
+        "9990000271",
+        "version 1.2: orders leave out what the plan says",
+        cases.inherited_fields,
+        practice=OLDER,
+    )
+
+
+def _areas() -> Iterator[Scenario]:
+    yield _of(
+        "withheld_items",
+        "9990000077",
+        "everything withheld: empty lists with a warning",
+        cases.withheld_everything,
+    )
+    yield _of(
+        "partly_withheld", "9990000085", "some withheld: partial lists with a warning", cases.withheld_some
+    )
+    yield _of(
+        "record_in_transit", "9990000093", "not all arrived from the previous practice", cases.in_transit
+    )
+    yield _of("awaiting_filing", "9990000107", "items wait in the practice's workflow", cases.awaiting_filing)
+    yield _of("two_warnings", "9990000115", "two codes on a list, one note", cases.two_warnings)
+    yield _of("empty_record", "9990000123", "nothing recorded; not the same as none")
+    yield _of(
+        "unsupported_area",
+        "9990000131",
+        "allergies unknown to the practice's system",
+        cases.allergies_unsupported,
+    )
+    yield _of(
+        "disabled_area",
+        "9990000158",
+        "medications switched off, with an empty list",
+        cases.medication_disabled,
+    )
+    yield _of("list_missing", "9990000298", "no allergy list at all: unknown, never none", cases.list_missing)
+
+
+def _odd_records() -> Iterator[Scenario]:
+    yield _of(
+        "contradictory_no_known_allergies",
+        "9990000301",
+        "'no known allergy' beside an allergy",
+        cases.contradictory_no_known_allergies,
+    )
+    yield _of(
+        "ended_allergy_twice", "9990000328", "ended, contained and stand-alone", cases.ended_allergy_twice
+    )
+    yield _of(
+        "malformed_resource",
+        "9990000336",
+        "one broken course in a good record",
+        cases.malformed_resource,
+        conforms=False,
+    )
+    yield _of(
+        "out_of_order",
+        "9990000344",
+        "reversed, dangling, unknown resource and element",
+        cases.out_of_order,
+        conforms=False,
+    )
+
+
+def _demographics() -> Iterator[Scenario]:
+    for name, number, element, value in (
+        ("other_family_name", "9990000352", "family", "Mirfield"),
+        ("other_given_name", "9990000360", "given", "Wilhelmina"),
+        ("other_gender", "9990000379", "gender", "unknown"),
+        ("other_birth_date", "9990000387", "birth_date", "1901-01-01"),
+    ):
+        held = {element: (value,) if element == "given" else value}
+        reason = f"the practice holds another {element.replace('_', ' ')} than PDS"
+        yield _of(name, number, reason, cases.rich_record, at_practice=held)
+
+
+def _registrations() -> Iterator[Scenario]:
+    new = "9990000018"
+    yield _of(
+        "superseded",
+        "9990000395",
+        "PDS answers with the number in use",
+        None,
+        trace=Trace.SUPERSEDED,
+        now=new,
+    )
+    yield _of("restricted", "9990000409", "PDS: sensitive, no practice given", None, trace=Trace.RESTRICTED)
+    yield _of("deceased", "9990000417", "PDS: deceased, practice still listed", None, trace=Trace.DECEASED)
+    yield _of("ended_registration", "9990000425", "PDS: the registration has ended", None, trace=Trace.ENDED)
+    yield _of("no_practice", "9990000433", "PDS: no practice at all", None, trace=Trace.NO_PRACTICE)
+    yield _of("not_on_pds", "9990000441", "PDS: not found", None, trace=Trace.NOT_FOUND)
+    yield _of("invalidated", "9990000468", "PDS: the number was invalidated", None, trace=Trace.INVALIDATED)
+    busy = Fault(FaultKind.STATUS, at="pds", status=429, retry_after=1, times=1)
+    yield _of(
+        "pds_busy_once", "9990000476", "PDS: 429 with Retry-After, then fine", cases.rich_record, fault=busy
+    )
+    down = Fault(FaultKind.STATUS, at="pds", status=500, times=1)
+    yield _of("pds_fails_once", "9990000484", "PDS: 500, then fine", cases.rich_record, fault=down)
+
+
+def _practices() -> Iterator[Scenario]:
+    for name, number, reason, practice in (
+        ("no_endpoint", "9990000492", "SDS: the practice has no endpoint", NO_ENDPOINT),
+        ("two_endpoints", "9990000506", "SDS: two endpoints; which one is unknown", TWO_ENDPOINTS),
+        ("no_address", "9990000514", "SDS: an endpoint without an address", NO_ADDRESS),
+        ("no_agreement", "9990000522", "proxy: no data sharing agreement", NO_AGREEMENT),
+        ("moved_address", "9990000530", "proxy: SDS hands out an old address", MOVED),
+        ("not_a_receiver", "9990000549", "proxy: the receiver is not accredited", NO_RECEIVER),
+        ("capability_off", "9990000557", "practice: the capability is switched off", DISABLED),
+    ):
+        yield _of(name, number, reason, cases.rich_record, practice=practice)
+
+
+def _refusals() -> Iterator[Scenario]:
+    yield _of("not_at_practice", "9990000565", "practice: patient not found", None)
+    for name, number, status, code in (
+        ("no_consent", "9990000573", 403, "NO_PATIENT_CONSENT"),
+        ("no_organisation_consent", "9990000581", 403, "NO_ORGANISATION_CONSENT"),
+        ("demographics_refused", "9990000603", 400, "INVALID_PATIENT_DEMOGRAPHICS"),
+        ("request_refused", "9990000611", 422, "INVALID_PARAMETER"),
+        ("not_implemented", "9990000638", 501, "NOT_IMPLEMENTED"),
+    ):
+        yield _of(
+            name, number, f"practice: {status} {code}", fault=_at(FaultKind.STATUS, status=status, code=code)
+        )
+
+
+def _lies() -> Iterator[Scenario]:
+    for name, number, reason, fault in (
+        ("empty_object", "9990000646", "200 with {}", _at(FaultKind.EMPTY_OBJECT)),
+        ("other_patient", "9990000654", "200 with another patient's record", _at(FaultKind.OTHER_PATIENT)),
+        ("html_page", "9990000662", "200 with a web page", _at(FaultKind.HTML, status=200)),
+        ("cut_json", "9990000670", "200 with half of the JSON", _at(FaultKind.CUT_JSON)),
+        ("outcome_as_success", "9990000689", "200 with an OperationOutcome", _at(FaultKind.OUTCOME)),
+        ("wrong_content_type", "9990000697", "the record as text/plain", _at(FaultKind.CONTENT_TYPE)),
+        ("stale_bundle", "9990000700", "the trace id of another request", _at(FaultKind.STALE_BUNDLE)),
+    ):
+        yield _of(name, number, reason, cases.rich_record, fault=fault)
+
+
+def _failures() -> Iterator[Scenario]:
+    for name, number, reason, fault in (
+        ("slow", "9990000719", "answers after two seconds", _at(FaultKind.DELAY, delay=2.0)),
+        ("fails_twice", "9990000727", "500 twice, then fine", _at(FaultKind.STATUS, times=2)),
+        ("always_fails", "9990000735", "500 for ever", _at(FaultKind.STATUS)),
+        ("fails_in_html", "9990000743", "500 with a web page", _at(FaultKind.HTML)),
+        (
+            "unavailable",
+            "9990000751",
+            "503 without a body",
+            _at(FaultKind.STATUS, status=503, has_body=False),
+        ),
+        (
+            "rate_limited_once",
+            "9990000778",
+            "429 with Retry-After, then fine",
+            _at(FaultKind.STATUS, at="proxy", status=429, retry_after=1, times=1),
+        ),
+        ("proxy_timeout", "9990000786", "504 of the proxy", _at(FaultKind.STATUS, at="proxy", status=504)),
+        ("connection_reset", "9990000794", "the connection is reset", _at(FaultKind.RESET, at="proxy")),
+        (
+            "practice_unreachable",
+            "9990000808",
+            "reset by the practice: 502 of the proxy",
+            _at(FaultKind.RESET),
+        ),
+        (
+            "answer_lost",
+            "9990000816",
+            "the work is done, the answer lost, then fine",
+            _at(FaultKind.DROP, at="proxy", times=1),
+        ),
+        ("broken_transfer", "9990000824", "half of the bytes, then closed", _at(FaultKind.TRUNCATE)),
+        ("dripping", "9990000832", "a few bytes at a time", _at(FaultKind.DRIP)),
+        ("no_answer", "9990000840", "nothing ever comes", _at(FaultKind.HANG, at="proxy")),
+    ):
+        yield _of(name, number, reason, cases.rich_record, fault=fault)
+
+
+def _sizes() -> Iterator[Scenario]:
+    yield _of("typical_size", "9990000859", "about 30 kB", cases.of_size(4, 2))
+    yield _of("huge", "9990000867", "about 1.3 MB, mostly medication", cases.of_size(95, 8))
+    yield _of("enormous", "9990000875", "about 12 MB", cases.of_size(400, 20))
+
+
+SCENARIOS: tuple[Scenario, ...] = tuple(_rows())
+BY_NAME: Mapping[str, Scenario] = {scenario.name: scenario for scenario in SCENARIOS}
+BY_NUMBER: Mapping[str, Scenario] = {scenario.nhs_number: scenario for scenario in SCENARIOS}
+assert len(BY_NAME) == len(BY_NUMBER) == len(SCENARIOS)

@@ -1,0 +1,195 @@
+"""The little HTTP that the four servers share: read a request, answer it, and fail on purpose.
+
+Plain ASGI, because the proxy must see the path byte for byte and the faults must reach the socket.
+"""
+
+import asyncio
+import socket
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+from urllib.parse import parse_qsl
+
+from bridge.sandbox.calls import Call, CallLog
+from bridge.sandbox.faults import Fault, FaultKind
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_DRIP_BYTES, _DRIP_SECONDS = 16, 0.05
+_LINGER_ZERO = struct.pack("ii", 1, 0)
+
+
+@dataclass(slots=True)
+class Request:
+    """One request, read whole. `target` is the path as it was sent, `headers` have lower-case names."""
+
+    method: str
+    target: str
+    query: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def parameters(self) -> list[tuple[str, str]]:
+        """The query, decoded, in order."""
+        return parse_qsl(self.query, keep_blank_values=True)
+
+
+@dataclass(slots=True)
+class Reply:
+    """An answer, how many seconds it takes, and the fault it meets on its way out."""
+
+    status: int
+    body: bytes | AsyncIterator[bytes] = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    delay: float = 0.0
+    fault: Fault | None = None
+
+
+Handler = Callable[[Request, Call], Awaitable[Reply]]
+
+
+def server(upstream: str, handler: Handler, calls: CallLog, closing: asyncio.Event) -> App:
+    """An ASGI application around one handler. `closing` ends whatever hangs."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        call = calls.begin(upstream, scope["method"])
+        request = Request(
+            scope["method"],
+            scope["raw_path"].decode("latin-1"),
+            scope["query_string"].decode("latin-1"),
+            {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]},
+            await _body(receive),
+        )
+        reply = await handler(request, call)
+        if reply.fault:
+            call.fault = reply.fault.kind.value
+        try:
+            if await _fail(reply, scope, receive, send, closing):
+                call.status = reply.status
+        finally:
+            calls.end(call)
+
+    return app
+
+
+async def _body(receive: Receive) -> bytes:
+    chunks = []
+    while True:
+        message = await receive()
+        chunks.append(message.get("body", b""))
+        if not message.get("more_body"):
+            return b"".join(chunks)
+
+
+async def _fail(reply: Reply, scope: Scope, receive: Receive, send: Send, closing: asyncio.Event) -> bool:
+    """Send the reply, or do to the connection what the fault says. True when an answer was complete."""
+    fault = reply.fault
+    delay = reply.delay + (fault.delay if fault else 0.0)
+    if delay:
+        await _pause(delay, closing)
+    match fault.kind if fault else FaultKind.DELAY:
+        case FaultKind.RESET:
+            _reset(scope)
+        case FaultKind.HANG:
+            await _until_gone(receive, closing)
+            _close(scope)
+        case FaultKind.DROP:
+            _close(scope)
+        case FaultKind.TRUNCATE:
+            whole = await _whole(reply.body)
+            await _start(reply, send)
+            await send({"type": "http.response.body", "body": whole[: len(whole) // 2], "more_body": True})
+            await asyncio.sleep(0)
+            _close(scope, flush=True)
+        case FaultKind.DRIP:
+            await _start(reply, send)
+            await _drip(await _whole(reply.body), send, closing)
+            return True
+        case _:
+            return await _plainly(reply, scope, send)
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    return False
+
+
+async def _plainly(reply: Reply, scope: Scope, send: Send) -> bool:
+    if isinstance(reply.body, bytes):
+        await _start(reply, send, length=len(reply.body))
+        await send({"type": "http.response.body", "body": reply.body})
+        return True
+    await _start(reply, send)
+    try:
+        async for chunk in reply.body:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    except ConnectionError:
+        # What was being passed on broke off: so does this, or the other side would take it for whole.
+        _close(scope, flush=True)
+        return False
+    await send({"type": "http.response.body", "body": b""})
+    return True
+
+
+async def _start(reply: Reply, send: Send, *, length: int | None = None) -> None:
+    # Without a length the server sends chunks, which a consumer must be able to read (SP-092).
+    headers = {**reply.headers, **({} if length is None else {"content-length": str(length)})}
+    await send(
+        {
+            "type": "http.response.start",
+            "status": reply.status,
+            "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()],
+        }
+    )
+
+
+async def _whole(body: bytes | AsyncIterator[bytes]) -> bytes:
+    return body if isinstance(body, bytes) else b"".join([chunk async for chunk in body])
+
+
+async def _drip(body: bytes, send: Send, closing: asyncio.Event) -> None:
+    for start in range(0, len(body), _DRIP_BYTES):
+        await send(
+            {"type": "http.response.body", "body": body[start : start + _DRIP_BYTES], "more_body": True}
+        )
+        await _pause(_DRIP_SECONDS, closing)
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _pause(seconds: float, closing: asyncio.Event) -> None:
+    try:
+        await asyncio.wait_for(closing.wait(), seconds)
+    except TimeoutError:
+        return
+
+
+async def _until_gone(receive: Receive, closing: asyncio.Event) -> None:
+    gone = asyncio.ensure_future(receive())
+    stop = asyncio.ensure_future(closing.wait())
+    _, pending = await asyncio.wait({gone, stop}, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
+
+
+def _transport(scope: Scope) -> asyncio.Transport:
+    return cast("asyncio.Transport", scope["state"]["transport"])
+
+
+def _close(scope: Scope, *, flush: bool = False) -> None:
+    """End the connection; with `flush` what was written still goes out."""
+    if flush:
+        _transport(scope).close()
+    else:
+        _transport(scope).abort()
+
+
+def _reset(scope: Scope) -> None:
+    """End the connection with RST: the kernel is told to forget what is unsent."""
+    sock = _transport(scope).get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
+    _transport(scope).abort()
