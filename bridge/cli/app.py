@@ -39,7 +39,9 @@ app.command("asyncapi")(documents.asyncapi)
 def common(
     env_file: Annotated[
         Path | None,
-        typer.Option("--env-file", help="Read BRIDGE_* variables from this file.", exists=True, dir_okay=False),
+        typer.Option(
+            "--env-file", help="Read BRIDGE_* variables from this file.", exists=True, dir_okay=False
+        ),
     ] = None,
 ) -> None:
     """Settings come from BRIDGE_* variables; a variable that is set wins over the file."""

@@ -13,7 +13,8 @@ from bridge.cli.exits import Exit
 from bridge.mapping import Asked, Source, map_record
 
 Files = Annotated[
-    list[Path], typer.Argument(help="Bundle files; - reads standard input.", allow_dash=True, metavar="FILE...")
+    list[Path],
+    typer.Argument(help="Bundle files; - reads standard input.", allow_dash=True, metavar="FILE..."),
 ]
 
 
@@ -81,7 +82,9 @@ def _parse(body: bytes) -> Any:
         raise _UnreadableError(f"is not JSON: line {error.lineno} column {error.colno}") from None
     kind = content.get("resourceType") if isinstance(content, dict) else None
     if kind != "Bundle":
-        raise _UnreadableError(f"is not a FHIR Bundle (resourceType {kind!r})" if kind else "is not a FHIR Bundle")
+        raise _UnreadableError(
+            f"is not a FHIR Bundle (resourceType {kind!r})" if kind else "is not a FHIR Bundle"
+        )
     return content
 
 

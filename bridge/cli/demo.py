@@ -20,7 +20,12 @@ from bridge.bus import open_bus
 from bridge.bus.port import Bus, Delivery
 from bridge.cli.exits import Exit
 from bridge.contracts.envelope import STRUCTURED
-from bridge.contracts.events import ALLERGIES_PUBLISHED, MEDICATIONS_PUBLISHED, REQUEST_FAILED, REQUEST_REJECTED
+from bridge.contracts.events import (
+    ALLERGIES_PUBLISHED,
+    MEDICATIONS_PUBLISHED,
+    REQUEST_FAILED,
+    REQUEST_REJECTED,
+)
 from bridge.engine import installed_pipelines
 from bridge.engine.worker import consuming
 from bridge.observe import configure_logging
@@ -112,12 +117,16 @@ async def _story(console: Console, folder: Path) -> list[_Sent]:
         with console.status("starting PDS, SDS, the Spine proxy and a GP practice"):
             sandbox = await stack.enter_async_context(running(SandboxOptions(state_dir=folder)))
             os.environ.update(sandbox.environment)
-            os.environ.update(BRIDGE_STATE_DIR=str(folder), BRIDGE_RETRY_FIRST_DELAY="1", BRIDGE_PDS_RATE_PER_SECOND="50")
+            os.environ.update(
+                BRIDGE_STATE_DIR=str(folder), BRIDGE_RETRY_FIRST_DELAY="1", BRIDGE_PDS_RATE_PER_SECOND="50"
+            )
             os.environ.pop("BRIDGE_BUS_URL", None)
             settings = Settings.load()
         with console.status("starting the embedded bus and a worker"):
             bus = await stack.enter_async_context(open_bus(settings))
-            await stack.enter_async_context(consuming(settings, installed_pipelines(["structured_record"]), bus))
+            await stack.enter_async_context(
+                consuming(settings, installed_pipelines(["structured_record"]), bus)
+            )
             events = await stack.enter_async_context(bus.listen(["#"]))
         console.print(f"Sandbox, bus and worker are up after {time.perf_counter() - started:.1f} s.\n")
         sent = await _send_all(bus)
@@ -134,9 +143,13 @@ async def _send_all(bus: Bus) -> dict[str, _Sent]:
         sent[request_id] = _Sent(
             name, scenario.reason, name in {"restricted", "empty_object"}, time.perf_counter()
         )
-        await bus.send(_KEY, _request(request_id, scenario.nhs_number), id=request_id, content_type=STRUCTURED)
+        await bus.send(
+            _KEY, _request(request_id, scenario.nhs_number), id=request_id, content_type=STRUCTURED
+        )
     broken_id = str(uuid4())
-    sent[broken_id] = _Sent("broken message", "an NHS number with a wrong check digit", True, time.perf_counter())  # noqa: FBT003
+    sent[broken_id] = _Sent(
+        "broken message", "an NHS number with a wrong check digit", True, time.perf_counter()
+    )  # noqa: FBT003
     await bus.send(_KEY, _request(broken_id, "9990000019"), id=broken_id, content_type=STRUCTURED)
     return sent
 
@@ -157,7 +170,7 @@ def _request(request_id: str, nhs_number: str) -> bytes:
                     "given_names": ["Asha"],
                     "prefix": "Dr",
                     "role": "Hospital pharmacist",
-                    "organisation": {"ods_code": "RXX", "name": "Example Hospital"},
+                    "organisation": {"ods_code": "RZZ01", "name": "Sandbox General Hospital"},
                 },
                 "purpose": "direct_care",
             },
@@ -220,7 +233,9 @@ def _medications(data: Mapping[str, Any]) -> Table:
 
 def _allergies(data: Mapping[str, Any]) -> Table:
     table = Table(
-        title=f"\nrich_record: allergies, statement: {data['allergy_statement']}", title_justify="left", show_edge=False
+        title=f"\nrich_record: allergies, statement: {data['allergy_statement']}",
+        title_justify="left",
+        show_edge=False,
     )
     for heading in ("substance", "status", "reaction", "severity"):
         table.add_column(heading)

@@ -25,7 +25,10 @@ _KIND_PARTS = 3  # <subject>.<verb>.v1
 def send(
     file: Annotated[
         Path,
-        typer.Argument(help="A request as JSON: a CloudEvent, or its data alone; - reads standard input.", allow_dash=True),
+        typer.Argument(
+            help="A request as JSON: a CloudEvent, or its data alone; - reads standard input.",
+            allow_dash=True,
+        ),
     ],
     key: Annotated[
         str | None, typer.Option(help="Routing key; by default the end of the CloudEvent's type.")
@@ -48,7 +51,9 @@ def send(
     raise typer.Exit(asyncio.run(_send(settings, body, content, key, timeout if wait else None)))
 
 
-async def _send(settings: Settings, body: bytes, content: Any, key: str | None, timeout: float | None) -> Exit:  # noqa: ASYNC109
+async def _send(
+    settings: Settings, body: bytes, content: Any, key: str | None, timeout: float | None
+) -> Exit:  # noqa: ASYNC109
     event = content if isinstance(content, dict) and "specversion" in content else {}
     request_id = str(event.get("id") or uuid4())
     correlation_id = str(event.get("correlationid") or request_id)

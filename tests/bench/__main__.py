@@ -18,10 +18,14 @@ def main(names: list[str]) -> int:
     width = max(len(result.name) for result in results)
     for result in results:
         verdict = "holds" if result.holds else "MISSED"
-        print(f"{result.name:<{width}}  {result.ratio:8.2f}  goal {result.goal:<8} {verdict:<6}  {result.note}")
+        print(
+            f"{result.name:<{width}}  {result.ratio:8.2f}  goal {result.goal:<8} {verdict:<6}  {result.note}"
+        )
     folder = Path(".bench")
     folder.mkdir(exist_ok=True)
-    latest = {result.name: {"ratio": result.ratio, "goal": result.goal, "holds": result.holds} for result in results}
+    latest = {
+        result.name: {"ratio": result.ratio, "goal": result.goal, "holds": result.holds} for result in results
+    }
     (folder / "latest.json").write_text(json.dumps(latest, indent=2) + "\n")
     return 0 if all(result.holds for result in results) else 1
 

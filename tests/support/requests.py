@@ -21,7 +21,7 @@ def record_request(nhs_number: str = PATIENT, **changes: Any) -> dict[str, Any]:
                 "role": "Hospital pharmacist",
                 "sds_user_id": "555021935107",
                 "sds_role_profile_id": "555254242106",
-                "organisation": {"ods_code": "RXX", "name": "Example Hospital"},
+                "organisation": {"ods_code": "RZZ01", "name": "Sandbox General Hospital"},
             },
             "purpose": "direct_care",
         }

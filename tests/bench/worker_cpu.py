@@ -1,0 +1,55 @@
+"""CPU per request of a whole worker, against the least that any worker on this stack could do."""
+
+import asyncio
+
+from tests.bench.result import Result
+
+from bridge.sandbox import BY_NAME
+from tests.bench import parts
+from tests.support.processes import child, worker
+
+_REQUESTS = 400
+_WARM_UP = 100
+_GOAL = 3.0
+_EVENTS_PER_REQUEST = 3
+
+
+def run() -> list[Result]:
+    number = BY_NAME["typical_size"].nhs_number
+    with (
+        parts.folder() as directory,
+        parts.rabbit(directory) as url,
+        parts.sandbox(directory, strict=False) as env,
+    ):
+        asyncio.run(parts.declare_consumer_side(url))
+        bare = _bare_loop(directory, url, env, number)
+        ours = _worker(directory, url, env, number)
+    ratio = ours / bare
+    note = f"worker {ours:.2f} ms, bare loop {bare:.2f} ms CPU per request"
+    return [Result("worker CPU / bare loop CPU", round(ratio, 2), f"<= {_GOAL}", ratio <= _GOAL, note)]
+
+
+def _worker(directory, url, env, number):
+    with worker(parts.worker_environment(env, url), output=directory / "worker.log") as started:
+        asyncio.run(_round(url, number, _WARM_UP))
+        before = started.cpu_seconds()
+        asyncio.run(_round(url, number, _REQUESTS))
+        return parts.cost(started, before, _REQUESTS)
+
+
+def _bare_loop(directory, url, env, number):
+    ready = directory / "bare.ready"
+    arguments = [url, str(ready), number]
+    with child("tests.bench.bare_loop", arguments, environment=env, output=directory / "bare.log") as started:
+        while not ready.exists():
+            assert started.process.poll() is None, started.output.read_text()
+        asyncio.run(_round(url, number, _WARM_UP))
+        before = started.cpu_seconds()
+        asyncio.run(_round(url, number, _REQUESTS))
+        return parts.cost(started, before, _REQUESTS)
+
+
+async def _round(url: str, number: str, count: int) -> None:
+    await parts.send_requests(url, number, count)
+    await parts.wait_for_events(url, count * _EVENTS_PER_REQUEST)
+    await parts.empty_events(url)

@@ -1,0 +1,67 @@
+"""A sandbox per module, and per test a worker on a bus of its own names, both inside the test's process."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+
+from bridge.bus import open_bus
+from bridge.bus.port import Bus, QueueDepth
+from bridge.engine import installed_pipelines
+from bridge.engine.worker import consuming
+from bridge.sandbox import RunningSandbox, SandboxOptions, running
+from bridge.settings import Settings
+from tests.support.hospital import Hospital, hospital_on
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def sandbox(tmp_path_factory) -> AsyncIterator[RunningSandbox]:
+    async with running(SandboxOptions(state_dir=tmp_path_factory.mktemp("sandbox"))) as started:
+        yield started
+
+
+@pytest.fixture(
+    params=[pytest.param("rabbit", marks=pytest.mark.rabbit), pytest.param("nats", marks=pytest.mark.nats)]
+)
+def bus_url(request) -> str:
+    return request.getfixturevalue(f"{request.param}_url")
+
+
+@dataclass
+class Engine:
+    """A running worker and the hospital that uses it."""
+
+    sandbox: RunningSandbox
+    settings: Settings
+    bus: Bus
+    hospital: Hospital
+
+    async def depth(self) -> QueueDepth:
+        (pipeline,) = installed_pipelines(["structured_record"])
+        return await self.bus.depth(pipeline.queue(self.settings.bus.prefix))
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def engine(sandbox, bus_url, monkeypatch, tmp_path) -> AsyncIterator[Engine]:
+    environment = sandbox.environment | {
+        "BRIDGE_BUS_URL": bus_url,
+        "BRIDGE_BUS_PREFIX": f"t{uuid4().hex[:12]}",
+        "BRIDGE_STATE_DIR": str(tmp_path),
+        "BRIDGE_PDS_RATE_PER_SECOND": "1000",
+        "BRIDGE_RETRY_FIRST_DELAY": "0.2",
+        "BRIDGE_RETRY_MAX_DELAY": "0.5",
+        "BRIDGE_SPINE_READ_TIMEOUT": "3",
+        "BRIDGE_SPINE_CALL_TIMEOUT": "4",
+        "BRIDGE_STOP_GRACE": "5",
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    settings = Settings.load()
+    async with (
+        open_bus(settings) as bus,
+        hospital_on(bus) as hospital,
+        consuming(settings, installed_pipelines(["structured_record"]), bus),
+    ):
+        yield Engine(sandbox, settings, bus, hospital)
