@@ -4,7 +4,7 @@ A nested name is joined by one underscore: ``BRIDGE_PDS_URL`` is ``pds.url``, ``
 is ``spine.cert_file``. Secrets are given as files, or as variables, and never have a default.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -127,6 +127,22 @@ class PatientSettings(_Group):
     key_file: Path | None = None
 
 
+class VaultSettings(_Group):
+    """Where answers and large events are kept, sealed (`bridge.ledger.vault`)."""
+
+    keys_file: Path | None = None
+    """Key ring that seals patient data; required outside the sandbox, which makes its own."""
+    keep_answers_days: Annotated[int, Field(ge=0)] = 30
+    """How long raw answers are kept; 0 keeps none, only what is known about them."""
+
+
+class AuditSettings(_Group):
+    """The audit trail (`bridge.ledger.audit`). It is always on: nothing here turns it off."""
+
+    keys_file: Path | None = None
+    """Key ring that chains the entries; required outside the sandbox, which makes its own."""
+
+
 class RetrySettings(_Group):
     """Automated retries of transient faults."""
 
@@ -180,6 +196,8 @@ class Settings(BaseSettings):
     consumer: ConsumerSettings = ConsumerSettings()
     events: EventsSettings = EventsSettings()
     patient: PatientSettings = PatientSettings()
+    vault: VaultSettings = VaultSettings()
+    audit: AuditSettings = AuditSettings()
     retry: RetrySettings = RetrySettings()
     log: LogSettings = LogSettings()
     health: HealthSettings = HealthSettings()
@@ -202,13 +220,16 @@ class Settings(BaseSettings):
         except SettingsError as error:
             raise Misconfigured(str(error)) from None
 
-    def check(self) -> None:
+    def check(self, *, also: Iterable[str] = ()) -> None:
         """Whether a worker may start with these settings.
+
+        Args:
+            also: faults that parts found in files of their own, reported together with the others.
 
         Raises:
             Misconfigured: with everything that is missing, half set, unreadable or unsafe.
         """
-        problems = [*self._missing(), *self._files(), *self._unsafe()]
+        problems = [*self._missing(), *self._files(), *self._unsafe(), *also]
         if problems:
             raise Misconfigured(*problems)
 
