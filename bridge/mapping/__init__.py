@@ -1,1 +1,6 @@
 """Bundle to record: one module per clinical area; pure, no I/O, and nothing raises."""
+
+from bridge.mapping.asked import Asked, Source
+from bridge.mapping.bundle import map_record
+
+__all__ = ["Asked", "Source", "map_record"]

@@ -1,0 +1,108 @@
+"""An index of a bundle: what was received, and what a reference points at.
+
+Neither the order of entries (CS-033) nor `fullUrl` (CS-034) is ever looked at: everything here is the
+same for a shuffled bundle.
+"""
+
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+import orjson
+
+from bridge.fhir.read import JsonObject, first_code
+
+_VOLATILE = ("versionId", "lastUpdated")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Received:
+    """One resource of the bundle.
+
+    Attributes:
+        kind: its resourceType.
+        ref: `Type/id`; without an id `List[code]` for a list, else `Type[start of its hash]`.
+        resource: the raw JSON object.
+    """
+
+    kind: str
+    ref: str
+    resource: JsonObject
+
+
+@dataclass(slots=True)
+class BundleIndex:
+    """What a bundle holds.
+
+    Attributes:
+        received: every entry that holds a resource.
+        malformed: every entry that does not, as it was sent.
+        by_kind: `received` by resourceType.
+    """
+
+    received: list[Received] = field(default_factory=list)
+    malformed: list[object] = field(default_factory=list)
+    by_kind: dict[str, list[Received]] = field(default_factory=dict)
+    _by_ref: dict[str, list[Received]] = field(default_factory=dict)
+
+    def resources(self, kind: str) -> list[Received]:
+        """The resources of one type."""
+        return self.by_kind.get(kind, [])
+
+    def same_ref(self, ref: str) -> list[Received]:
+        """Every resource that carries this `Type/id`."""
+        return self._by_ref.get(ref, [])
+
+    def resolve(self, target: str | None, kind: str | None = None) -> Received | None:
+        """The resource a reference points at; a bare id counts as one of `kind`.
+
+        Of several with the same `Type/id` the choice does not depend on their order.
+        """
+        if target is None:
+            return None
+        if kind is not None and "/" not in target:
+            target = f"{kind}/{target}"
+        found = self._by_ref.get(target)
+        if found is None:
+            return None
+        return found[0] if len(found) == 1 else min(found, key=lambda each: content_hash(each.resource))
+
+
+def index_bundle(bundle: JsonObject) -> BundleIndex:
+    """Index every entry of `bundle`, whatever is in it."""
+    index = BundleIndex()
+    entries = bundle.get("entry")
+    for entry in entries if isinstance(entries, list) else []:
+        resource = entry.get("resource") if isinstance(entry, dict) else None
+        kind = resource.get("resourceType") if isinstance(resource, dict) else None
+        if not isinstance(resource, dict) or not isinstance(kind, str) or not kind:
+            index.malformed.append(entry)
+            continue
+        received = Received(kind, _ref(kind, resource), resource)
+        index.received.append(received)
+        index.by_kind.setdefault(kind, []).append(received)
+        index._by_ref.setdefault(received.ref, []).append(received)  # noqa: SLF001 - built here, in its module
+    return index
+
+
+def _ref(kind: str, resource: JsonObject) -> str:
+    logical_id = resource.get("id")
+    if isinstance(logical_id, str) and logical_id.strip():
+        return f"{kind}/{logical_id.strip()}"
+    if kind == "List":
+        # Lists have no id by the specification: the code is what names one.
+        return f"List[{first_code(resource.get('code')) or 'no code'}]"
+    return f"{kind}[{content_hash(resource)[7:15]}]"
+
+
+def content_hash(resource: JsonObject) -> str:
+    """`sha256:` over the resource with its keys sorted, without what changes when the content does not.
+
+    Raises:
+        TypeError: the resource is nested so deeply that it cannot be written.
+    """
+    meta: Any = resource.get("meta")
+    if isinstance(meta, dict) and not meta.keys().isdisjoint(_VOLATILE):
+        stable = {key: value for key, value in meta.items() if key not in _VOLATILE}
+        resource = {**resource, "meta": stable}
+    return "sha256:" + sha256(orjson.dumps(resource, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -1,0 +1,219 @@
+"""Reading one resource leniently: a getter notes what it could not read and never raises.
+
+Real records bend FHIR: a number in quotes, one object where a list belongs, a list where one code belongs,
+blanks around codes. Each getter takes the raw value and the path to name when it cannot be read.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, Final
+
+from bridge.record.common import PartialDate
+from bridge.record.dates import partial_date
+
+JsonObject = dict[str, Any]
+
+NOTHING: Final[JsonObject] = {}
+"""Stands for an object that was not sent; never changed."""
+
+_NUMBER = re.compile(r"\s*-?\d{1,18}(\.\d{1,18})?\s*", re.ASCII)
+_EXTENSION_NAME = re.compile(
+    r"^(?:extension-)?(?:(?:careconnect|ukcore)-)?(?:gpc-)?(.*?)(?:-\d+)?$", re.DOTALL
+)
+_MISSPELT = {"coding-sctdecsid": "coding-sctdescid"}
+
+
+class Item:
+    """One resource being read, and what was noteworthy about it.
+
+    Attributes:
+        resource: the raw JSON object.
+        ref: how the resource is named in the record, `Type/id`.
+        notes: issue codes with the path they concern, in the order of reading.
+    """
+
+    __slots__ = ("_dates", "notes", "ref", "resource")
+
+    def __init__(self, resource: JsonObject, ref: str, dates: dict[str, PartialDate] | None = None) -> None:
+        self.resource = resource
+        self.ref = ref
+        self.notes: list[tuple[str, str | None]] = []
+        self._dates = {} if dates is None else dates
+
+    def note(self, code: str, path: str | None = None) -> None:
+        """Remember an issue of this resource."""
+        self.notes.append((code, path))
+
+    def codes(self) -> list[str]:
+        """The issue codes noted so far, each once."""
+        return list(dict.fromkeys(code for code, _ in self.notes))
+
+    def text(self, value: object, path: str) -> str | None:
+        """Words with their layout; blank counts as not sent."""
+        if value is None:
+            return None
+        if type(value) is not str:
+            return self._text_of_other(value, path)
+        return value if value and not value.isspace() else None
+
+    def _text_of_other(self, value: object, path: str) -> str | None:
+        if isinstance(value, list) and len(value) == 1:
+            return self.text(value[0], path)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return str(value)
+        self.note("unreadable_element", path)
+        return None
+
+    def code(self, value: object, path: str) -> str | None:
+        """A code, system or id: the blanks around it do not count."""
+        found = self.text(value, path)
+        return found.strip() if found else None
+
+    def number(self, value: object, path: str) -> float | None:
+        """A number, also one written in quotes."""
+        if value is None:
+            return None
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return value
+        if isinstance(value, str) and _NUMBER.fullmatch(value):
+            return float(value) if "." in value else int(value)
+        self.note("unreadable_element", path)
+        return None
+
+    def whole_number(self, value: object, path: str) -> int | None:
+        """A whole number; `5.0` is one."""
+        found = self.number(value, path)
+        if found is None or found != int(found):
+            return None
+        return int(found)
+
+    def date(self, value: object, path: str) -> PartialDate | None:
+        """A date as precise as it was sent; one that cannot be read is kept as text."""
+        written = self.code(value, path)
+        if written is None:
+            return None
+        found = self._dates.get(written)
+        if found is None:
+            found = self._dates[written] = partial_date(written)
+        if found["precision"] == "unparsed":
+            self.note("unparsed_date", path)
+        return found
+
+    def one(self, value: object, path: str) -> JsonObject:
+        """One object; of a list, its first. `NOTHING` when there is none."""
+        if value is None:
+            return NOTHING
+        if isinstance(value, dict):
+            return value
+        found = self.many(value, path)
+        return found[0] if found else NOTHING
+
+    def many(self, value: object, path: str) -> list[JsonObject]:
+        """A list of objects; a single object is a list of one, anything else in it is left out."""
+        if value is None:
+            return []
+        if isinstance(value, dict):
+            return [value]
+        if not isinstance(value, list):
+            self.note("unreadable_element", path)
+            return []
+        found = [each for each in value if isinstance(each, dict)]
+        if len(found) != len(value):
+            self.note("unreadable_element", path)
+        return found
+
+    def extensions(self, holder: JsonObject) -> dict[str, list[JsonObject]]:
+        """The extensions of an element by their name (see `extension_name`)."""
+        sent = holder.get("extension")
+        if sent is None:
+            return NOTHING
+        named: dict[str, list[JsonObject]] = {}
+        for extension in self.many(sent, "extension"):
+            url = extension.get("url")
+            if isinstance(url, str):
+                named.setdefault(extension_name(url), []).append(extension)
+        return named
+
+    def reference(self, value: object, path: str) -> str | None:
+        """The target of a Reference as `Type/id` or `#id`."""
+        if value is None:
+            return None
+        found = self.one(value, path).get("reference")
+        return reference_target(found) if isinstance(found, str) else None
+
+
+@lru_cache(maxsize=1024)
+def extension_name(url: str) -> str:
+    """The name of an extension, without host, `CareConnect`, `GPC` and version.
+
+    Suppliers differ in all of these for one and the same extension (`fhir.nhs.uk` or `fhir.hl7.org.uk`,
+    `http` or `https`, with or without `GPC`), and in the case of the inner names.
+    """
+    last = url.strip().rstrip("/").rpartition("/")[2].lower()
+    matched = _EXTENSION_NAME.match(last)
+    name = matched[1] if matched else last
+    return _MISSPELT.get(name, name)
+
+
+def extension_value(extension: JsonObject) -> Any:
+    """The value of an extension, whichever type it was sent as."""
+    for key, value in extension.items():
+        if key.startswith("value"):
+            return value
+    return None
+
+
+def reference_target(reference: str) -> str | None:
+    """`Type/id` of a relative or absolute reference, without a version; `#id` and a bare id as they are."""
+    target = reference.strip()
+    if "/" not in target:
+        return target or None
+    target = target.partition("/_history/")[0]
+    if target.count("/") == 1:
+        return target
+    return "/".join(target.rsplit("/", 2)[1:])
+
+
+def codings(concept: object) -> Iterator[JsonObject]:
+    """The codings of a CodeableConcept that are objects; of anything else, none."""
+    sent = concept.get("coding") if isinstance(concept, dict) else None
+    if isinstance(sent, dict):
+        yield sent
+    elif isinstance(sent, list):
+        yield from (coding for coding in sent if isinstance(coding, dict))
+
+
+def first_code(concept: object) -> str | None:
+    """The code of the first coding that has one; a bare code where a CodeableConcept belongs is taken."""
+    if isinstance(concept, str):
+        return concept.strip() or None
+    for coding in codings(concept):
+        code = coding.get("code")
+        if isinstance(code, str) and code.strip():
+            return code.strip()
+    return None
+
+
+def best_text(resource: object) -> str | None:
+    """The best words a resource offers for a person, without interpreting it; None when there are none."""
+    if not isinstance(resource, dict):
+        return None
+    for key in ("code", "medicationCodeableConcept", "vaccineCode", "type", "title", "name"):
+        found = _words(resource.get(key))
+        if found:
+            return found
+    return None
+
+
+def _words(value: object) -> str | None:
+    if isinstance(value, str):
+        return value.strip() or None
+    if isinstance(value, list):
+        return _words(value[0]) if value else None
+    if isinstance(value, dict):
+        for key in ("text", "display", "coding"):
+            found = _words(value.get(key))
+            if found:
+                return found
+    return None

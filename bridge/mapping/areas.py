@@ -1,0 +1,212 @@
+"""How each clinical area was answered: the meanings of an empty list, kept apart (digest §2.7)."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from bridge.fhir.index import Received
+from bridge.fhir.read import Item
+from bridge.mapping.lists import AreaList, Lists
+from bridge.mapping.reading import Reading
+from bridge.record.allergies import Allergy
+from bridge.record.gp_record import AllergyStatement, Area, AreaOutcome
+from bridge.record.medications import MedicationCourse
+
+_AREA_OF_PARAMETER = {
+    "includeMedication": "medications",
+    "includeMedication.includePrescriptionIssues": "issues",
+    "includeMedication.medicationSearchFromDate": "search_from",
+    "includeAllergies": "allergies",
+    "includeAllergies.includeResolvedAllergies": "ended_allergies",
+    "includeConsultations": "consultations",
+    "includeProblems": "problems",
+    "includeImmunisations": "immunisations",
+    "includeUncategorisedData": "uncategorised",
+    "includeInvestigations": "investigations",
+    "includeReferrals": "referrals",
+    "includeDiaryEntries": "diary",
+    "DocumentReferences": "documents",
+}
+_AREA_OF_KIND = {
+    "MedicationStatement": "medications",
+    "MedicationRequest": "medications",
+    "AllergyIntolerance": "allergies",
+    "Condition": "problems",
+    "Encounter": "consultations",
+    "Immunization": "immunisations",
+    "Observation": "uncategorised",
+    "QuestionnaireResponse": "uncategorised",
+    "DiagnosticReport": "investigations",
+    "Specimen": "investigations",
+    "ReferralRequest": "referrals",
+    "DocumentReference": "documents",
+}
+_PARTS_OF_MEDICATIONS = ("issues", "search_from")
+UNKNOWN_PARAMETER = "unknown"
+
+
+def area_of(received: Received) -> str | None:
+    """The clinical area a resource belongs to by its type; None for people, lists and other context."""
+    if received.kind == "ProcedureRequest":
+        # A plan is a diary entry, an order the request behind an investigation (digest §5.7).
+        return "diary" if received.resource.get("intent") == "plan" else "investigations"
+    return _AREA_OF_KIND.get(received.kind)
+
+
+def read_outcomes(reading: Reading) -> dict[str, str]:
+    """Areas that the practice says it cannot or will not send, with its words (CS-038 to CS-040).
+
+    Parts of an area are among them as `issues` and `search_from`; a parameter that is not known here as
+    `unknown`.
+    """
+    said: dict[str, set[str]] = {}
+    for received in reading.index.resources("OperationOutcome"):
+        for area, words in reading.read(received, None, _unsupported) or ():
+            said.setdefault(area, set()).add(words)
+    notes = {area: " ".join(sorted(words)) for area, words in said.items()}
+    if "allergies" in notes:
+        notes.setdefault("ended_allergies", notes["allergies"])
+    return notes
+
+
+def _unsupported(item: Item) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    for issue in item.many(item.resource.get("issue"), "issue"):
+        details = item.one(issue.get("details"), "issue.details")
+        text = item.text(details.get("text"), "issue.details.text")
+        diagnostics = item.code(issue.get("diagnostics"), "issue.diagnostics")
+        words = text or diagnostics or "not supported"
+        area = _AREA_OF_PARAMETER.get(diagnostics or "") or _AREA_OF_PARAMETER.get(words.split()[0])
+        found.append((area or UNKNOWN_PARAMETER, words))
+    return found
+
+
+def describe_areas(
+    reading: Reading,
+    lists: Lists,
+    unsupported: dict[str, str],
+    medications: list[MedicationCourse],
+    allergies: list[Allergy],
+) -> list[Area]:
+    """The three areas of this record, then every other area that the answer touches."""
+    asked = reading.asked
+    received = Counter(filter(None, map(area_of, reading.index.received)))
+    received["ended_allergies"] = len(lists.contained)
+    ended = [allergy for allergy in allergies if allergy["clinical_status"] == "resolved"]
+    active = [allergy for allergy in allergies if allergy["clinical_status"] != "resolved"]
+    items: dict[str, list[MedicationCourse] | list[Allergy]] = {
+        "medications": medications,
+        "allergies": active,
+        "ended_allergies": ended,
+    }
+    wanted = {
+        "medications": asked.medications,
+        "allergies": asked.allergies,
+        "ended_allergies": asked.allergies and asked.ended_allergies,
+    }
+    others = (set(lists.areas) | set(received) | set(unsupported)) - set(items) - set(_PARTS_OF_MEDICATIONS)
+    areas = [
+        _area(
+            reading,
+            name,
+            lists.areas.get(name),
+            unsupported.get(name),
+            items.get(name, []),
+            wanted=wanted.get(name, False),
+        )
+        for name in (*items, *sorted(others))
+    ]
+    for area in areas:
+        area["received"] = received[area["area"]]
+    _describe_parts(reading, areas[0], unsupported)
+    return areas
+
+
+def _area(
+    reading: Reading,
+    name: str,
+    sent: AreaList | None,
+    unsupported: str | None,
+    items: list[MedicationCourse] | list[Allergy],
+    *,
+    wanted: bool,
+) -> Area:
+    found = sent or AreaList()
+    outcome = _outcome(sent, unsupported, len(items), wanted=wanted)
+    missing = found.targets - reading.mapped_refs
+    if wanted:
+        if outcome == "list_absent":
+            reading.report("list_absent", path=name)
+        for target in missing - {entry["source_ref"] for entry in reading.unmapped}:
+            reading.report("list_entry_missing", target, name)
+    area: Area = {
+        "area": name,
+        "outcome": outcome,
+        "complete": (
+            outcome in ("items", "nothing_recorded")
+            and not found.warnings
+            and not found.placeholders
+            and not found.unreadable
+            and not missing
+            and all("not_in_list" not in item["issue_codes"] for item in items)
+            and all(entry.get("area") != name for entry in reading.unmapped)
+        ),
+        "listed": found.listed,
+        "mapped": len(items),
+        "received": 0,
+        "warnings": [found.warnings[code] for code in sorted(found.warnings)],
+        "placeholders": sorted(found.placeholders),
+    }
+    if found.empty_reason is not None:
+        area["empty_reason"] = found.empty_reason
+    note = " ".join(filter(None, [unsupported, *sorted(found.notes)]))
+    if note:
+        area["note"] = note
+    return area
+
+
+def _outcome(sent: AreaList | None, unsupported: str | None, mapped: int, *, wanted: bool) -> AreaOutcome:
+    """The order of the questions matters: an empty list proves nothing when the area is switched off."""
+    if unsupported is not None:
+        return "not_supported"
+    if not wanted:
+        return "not_requested"
+    if sent is None:
+        return "list_absent"
+    if mapped:
+        return "items"
+    if sent.listed:
+        only_named = len(sent.placeholders) == sent.listed
+        return "not_supported" if only_named else "failed"
+    # CS-092: withheld, or nothing that matched; never "none".
+    return "only_withheld" if "confidential-items" in sent.warnings else "nothing_recorded"
+
+
+def _describe_parts(reading: Reading, medications: Area, unsupported: dict[str, str]) -> None:
+    if (
+        reading.asked.medications
+        and reading.asked.search_from is not None
+        and "search_from" not in unsupported
+    ):
+        medications["search_from"] = reading.asked.search_from.isoformat()  # CS-079
+    said: Iterable[str] = (unsupported[part] for part in _PARTS_OF_MEDICATIONS if part in unsupported)
+    note = " ".join([*filter(None, [medications.get("note")]), *said])
+    if note:
+        medications["note"] = note
+
+
+def allergy_statement(allergies: list[Allergy], area: Area) -> AllergyStatement:
+    """What the record says about allergies, worked out once for everybody (CS-092).
+
+    An allergy whose state is unknown counts as active. That there are none is said only where everything
+    that was listed could be read.
+    """
+    if area["outcome"] not in ("items", "nothing_recorded"):
+        return "unavailable"
+    current = [allergy for allergy in allergies if allergy["clinical_status"] != "resolved"]
+    known_none = any(allergy["statement"] == "no_known_allergy" for allergy in current)
+    propensities = any(allergy["statement"] == "propensity" for allergy in current)
+    if propensities:
+        return "contradictory" if known_none else "active_allergies"
+    if area["mapped"] < area["listed"]:
+        return "unavailable"
+    return "no_known_allergies" if known_none else "nothing_recorded"

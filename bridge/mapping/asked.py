@@ -1,0 +1,53 @@
+"""What the mapping needs to know besides the bundle."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What was asked of the practice, and the details to check the answer against.
+
+    Attributes:
+        nhs_number: the number that was sent; None when nobody asked (a file mapped by hand), then the
+            identity is not checked and a person has to.
+        superseded_nhs_number: the number in the request, where PDS named a newer one.
+        medications, allergies, ended_allergies, issues: what was wanted.
+        search_from: only medications active on or after this day were wanted.
+        birth_date, family_name, given_name, gender, practice_ods: to compare with the answer, when known.
+    """
+
+    nhs_number: str | None = None
+    superseded_nhs_number: str | None = None
+    medications: bool = True
+    allergies: bool = True
+    ended_allergies: bool = True
+    issues: bool = True
+    search_from: date | None = None
+    birth_date: date | None = None
+    family_name: str | None = None
+    given_name: str | None = None
+    gender: Literal["male", "female", "other", "unknown"] | None = None
+    practice_ods: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where and when the answer was had.
+
+    Attributes:
+        request_id: id of the request; with the content it decides the `snapshot_id`.
+        retrieved_at: RFC 3339, UTC.
+        body_sha256: hex digest of the bytes received.
+        holder_ods: the practice that answered; None falls back to what the bundle says.
+        patient_key: the opaque key of the patient, when there is one.
+        version: what the practice's system declares, when it was asked for.
+    """
+
+    request_id: str
+    retrieved_at: str
+    body_sha256: str
+    holder_ods: str | None = None
+    patient_key: str | None = None
+    version: str | None = None

@@ -1,0 +1,212 @@
+"""A bundle becomes a record: the story of one mapping, and the account of every resource in it."""
+
+from collections import Counter
+from hashlib import sha256
+from uuid import UUID, uuid5
+
+import orjson
+
+from bridge.errors import ResponseInvalid
+from bridge.fhir.index import Received, index_bundle
+from bridge.fhir.read import best_text
+from bridge.mapping.allergies import map_allergies
+from bridge.mapping.areas import allergy_statement, area_of, describe_areas, read_outcomes
+from bridge.mapping.asked import Asked, Source
+from bridge.mapping.identity import identify
+from bridge.mapping.lists import read_lists
+from bridge.mapping.medications import map_medications
+from bridge.mapping.problems import Problems
+from bridge.mapping.reading import MALFORMED, WRONG_PATIENT, Reading
+from bridge.record.common import Issue
+from bridge.record.gp_record import (
+    SCHEMA_VERSION,
+    SOURCE_LABEL,
+    Accounting,
+    GpRecord,
+    Unmapped,
+    UnmappedReason,
+)
+
+_SNAPSHOTS = UUID("6f0a2a39-6c1f-5d0e-9a54-6d8f3c1f4b7e")
+"""Namespace of snapshot ids; a constant of this product."""
+
+_CONTEXT = frozenset(
+    {
+        "Patient",
+        "Practitioner",
+        "PractitionerRole",
+        "Organization",
+        "Location",
+        "HealthcareService",
+        "RelatedPerson",
+        "Device",
+        "Medication",
+        "List",
+        "OperationOutcome",
+    }
+)
+_ITEMS = frozenset({"MedicationStatement", "MedicationRequest", "AllergyIntolerance"})
+_NO_RESOURCE = "An entry of the bundle holds no resource."
+_UNKNOWN_TYPE = "The type of resource is not one that GP Connect sends."
+
+
+def map_record(bundle: object, *, asked: Asked, source: Source) -> GpRecord:
+    """Map a bundle to the record a hospital reads.
+
+    Args:
+        bundle: any JSON value, as `orjson.loads` gives it. It is not changed; parts of it may be shared.
+        asked: what was asked, of whom.
+        source: where and when it was had.
+
+    Returns:
+        the record, whatever is inside the bundle. Who it is about is judged in `demographics`: with the
+        verdict `reject` nothing of it may be used (CS-051).
+
+    Raises:
+        ResponseInvalid: the value is not a FHIR Bundle at all.
+    """
+    if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
+        raise ResponseInvalid(stage="mapping", detail=_what(bundle), body_sha256=source.body_sha256)
+    index = index_bundle(bundle)
+    reading = Reading(index, asked, source, identify(index, asked))
+    unsupported = read_outcomes(reading)
+    reading.issues_included = asked.issues and "issues" not in unsupported
+    lists = read_lists(reading)
+    problems = Problems(reading)
+    medications = map_medications(reading, lists)
+    allergies = map_allergies(reading, lists)
+    linked = problems.linked()
+    accounting = _account(reading)
+    areas = describe_areas(reading, lists, unsupported, medications, allergies)
+    statement = allergy_statement(allergies, areas[1])
+    if statement == "contradictory":
+        reading.report("contradictory_nka")
+    record: GpRecord = {
+        "schema_version": SCHEMA_VERSION,
+        "snapshot_id": "",
+        "source_label": SOURCE_LABEL,
+        "retrieved_at": source.retrieved_at,
+        "source_hash": f"sha256:{source.body_sha256}",
+        "demographics": reading.identity.check,
+        "allergy_statement": statement,
+        "areas": areas,
+        "medications": medications,
+        "allergies": allergies,
+        "linked_problems": linked,
+        "unmapped": sorted(reading.unmapped, key=_unmapped_order),
+        "issues": [],
+        "counts": {kind: len(found) for kind, found in sorted(index.by_kind.items())},
+        "accounting": accounting,
+    }
+    _add_identity(record, reading)
+    _check_accounting(record, reading)
+    record["issues"] = sorted(reading.issues, key=_issue_order)
+    record["snapshot_id"] = _snapshot_id(record, source)
+    return record
+
+
+def _what(value: object) -> str:
+    """What came in place of a Bundle; nothing of its content."""
+    kind = value.get("resourceType") if isinstance(value, dict) else None
+    if isinstance(kind, str) and kind.isascii() and kind.isalpha() and len(kind) < 64:  # noqa: PLR2004
+        return f"resourceType {kind}"
+    return "no resourceType" if isinstance(value, dict) else f"JSON {type(value).__name__}"
+
+
+def _add_identity(record: GpRecord, reading: Reading) -> None:
+    identity, source, asked = reading.identity, reading.source, reading.asked
+    if source.patient_key is not None:
+        record["patient_key"] = source.patient_key
+    if identity.nhs_number is not None:
+        record["nhs_number"] = identity.nhs_number
+    if asked.superseded_nhs_number is not None:
+        record["superseded_nhs_number"] = asked.superseded_nhs_number
+    if reading.holder_ods is not None:
+        record["holder_ods"] = reading.holder_ods
+    if identity.holder_name is not None:
+        record["holder_name"] = identity.holder_name
+    if source.version is not None:
+        record["source_version"] = source.version
+
+
+def _account(reading: Reading) -> Accounting:
+    """Say of every entry what became of it; what nothing else claimed is listed as unmapped."""
+    index = reading.index
+    for entry in index.malformed:
+        _set_aside_entry(reading, entry)
+    became = Counter(_became(reading, received) for received in index.received)
+    return {
+        "received": len(index.received) + len(index.malformed),
+        "mapped": became["mapped"],
+        "context": became["context"],
+        "not_requested": became["not_requested"],
+        "unmapped": became["unmapped"] + len(index.malformed),
+    }
+
+
+def _became(reading: Reading, received: Received) -> str:
+    key = id(received.resource)
+    for part, keys in (("mapped", reading.mapped), ("unmapped", reading.aside), ("context", reading.context)):
+        if key in keys:
+            return part
+    if received.kind == "Patient" and received.ref not in reading.identity.own_refs:
+        reading.set_aside(received, "wrong_patient", WRONG_PATIENT, None)
+        return "unmapped"
+    if received.kind in _CONTEXT:
+        return "context"
+    if received.kind not in _ITEMS and area_of(received) is not None:
+        return "not_requested"
+    reason: UnmappedReason = "malformed" if received.kind in _ITEMS else "unknown_type"
+    reading.set_aside(received, reason, MALFORMED if received.kind in _ITEMS else _UNKNOWN_TYPE, None)
+    return "unmapped"
+
+
+def _set_aside_entry(reading: Reading, entry: object) -> None:
+    """An entry without a resource; some suppliers put the resource's fields where the entry's belong."""
+    unmapped: Unmapped = {"source_ref": "entry", "reason": "malformed", "detail": _NO_RESOURCE}
+    if (display := best_text(entry)) is not None:
+        unmapped["display"] = display
+    if isinstance(entry, dict):
+        parts = [entry.get("resourceType"), entry.get("id")]
+        named = "/".join(part for part in parts if isinstance(part, str) and part)
+        unmapped["source_ref"] = f"entry {named}" if named else "entry"
+    reading.unmapped.append(unmapped)
+
+
+def _check_accounting(record: GpRecord, reading: Reading) -> None:
+    """Every resource counted as mapped stands in the record, or the record is marked incomplete."""
+    placed = [allergy["provenance"] for allergy in record["allergies"]]
+    for course in record["medications"]:
+        placed.append(course["provenance"])
+        if "plan" in course:
+            placed.append(course["plan"]["provenance"])
+            placed += [issue["provenance"] for issue in course["plan"]["issues"]]
+    different = {(origin["source_ref"], origin["content_hash"]) for origin in placed}
+    if len(different) != len(reading.mapped):
+        reading.report("count_mismatch")
+        for area in record["areas"]:
+            area["complete"] = False
+
+
+def _snapshot_id(record: GpRecord, source: Source) -> str:
+    """The same for the same content of the same request: what differs from call to call stays out."""
+    content = orjson.dumps(
+        [
+            record["demographics"],
+            record["areas"],
+            record["medications"],
+            record["allergies"],
+            record["linked_problems"],
+            record["unmapped"],
+            record["counts"],
+        ]
+    )
+    return str(uuid5(_SNAPSHOTS, f"{source.request_id} {sha256(content).hexdigest()}"))
+
+
+def _unmapped_order(entry: Unmapped) -> tuple[str, str, str]:
+    return entry["source_ref"], entry["reason"], entry.get("display", "")
+
+
+def _issue_order(issue: Issue) -> tuple[str, str, str]:
+    return issue.get("source_ref", ""), issue["code"], issue.get("path", "")

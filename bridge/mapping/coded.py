@@ -1,0 +1,150 @@
+"""CodeableConcept to `CodedText` (specification: guidance on CodeableConcept, digest §2.9)."""
+
+import re
+
+from bridge.fhir import systems
+from bridge.fhir.read import Item, JsonObject, extension_value
+from bridge.record.common import CodedText, Coding, CodingQuality, TermFrom
+
+DEGRADED_DRUG_ALLERGY = "196461000000101"
+DEGRADED_NON_DRUG_ALLERGY = "196471000000108"
+DEGRADED_MEDICATION = "196421000000109"
+DEGRADED_RECORD_ENTRY = "196411000000103"
+_DEGRADE_CODES = frozenset(
+    {
+        DEGRADED_DRUG_ALLERGY,
+        DEGRADED_NON_DRUG_ALLERGY,
+        DEGRADED_MEDICATION,
+        DEGRADED_RECORD_ENTRY,
+        "196451000000104",  # plan
+        "196431000000106",  # referral
+        "196441000000102",  # request
+    }
+)
+_SCTID = re.compile(r"[1-9]\d{5,17}", re.ASCII)
+_PLACEHOLDER = "No information available"
+_ISSUE_OF: dict[CodingQuality, str] = {
+    "degraded": "degraded_code",
+    "local_code_only": "local_code_only",
+    "text_only": "text_only",
+    "empty": "no_term",
+}
+
+
+def coded_text(item: Item, concept: object, path: str, *, degrade_to: str | None = None) -> CodedText:
+    """A concept with the words the GP saw; never without a term.
+
+    Args:
+        item: takes the issues.
+        concept: the CodeableConcept as sent; anything else gives a placeholder.
+        path: where it stands.
+        degrade_to: for the concept that an item is about, the transfer-degraded code that fits; it is named
+            where no SNOMED code was sent (CS-069), and what is wrong with the code is noted.
+    """
+    found = item.one(concept, path)
+    text = item.text(found.get("text"), path + ".text")
+    codings = [_coding(item, each, path) for each in item.many(found.get("coding"), path + ".coding")]
+    codings = [coding for coding in codings if coding]
+    snomed = _snomed(codings)
+    quality = _quality(text, codings, snomed)
+    term, term_from = _term(text, codings, snomed)
+    result: CodedText = {
+        "term": term,
+        "term_from": term_from,
+        "coding_quality": quality,
+        "codings": codings,
+    }
+    if snomed is not None:
+        result["concept_id"] = snomed["code"]
+        if "description_id" in snomed:
+            result["description_id"] = snomed["description_id"]
+        if "display" in snomed:
+            result["preferred_term"] = snomed["display"]
+    elif degrade_to is not None and quality in ("local_code_only", "text_only"):
+        result["degrade_code"] = degrade_to
+    if text is not None:
+        result["original_text"] = text
+    if degrade_to is not None and quality in _ISSUE_OF:
+        item.note(_ISSUE_OF[quality], path)
+    return result
+
+
+def placeholder(display: str | None = None) -> CodedText:
+    """A concept of which nothing, or only the words of a reference, was sent."""
+    if display is not None:
+        return {"term": display, "term_from": "text", "coding_quality": "text_only", "codings": []}
+    return {"term": _PLACEHOLDER, "term_from": "placeholder", "coding_quality": "empty", "codings": []}
+
+
+def words(text: str) -> CodedText:
+    """A concept that is sent as text only."""
+    return {
+        "term": text,
+        "term_from": "text",
+        "coding_quality": "text_only",
+        "codings": [],
+        "original_text": text,
+    }
+
+
+def _coding(item: Item, sent: JsonObject, path: str) -> Coding:
+    coding: Coding = {}
+    if (system := item.code(sent.get("system"), path + ".coding.system")) is not None:
+        coding["system"] = system
+    if (code := item.code(sent.get("code"), path + ".coding.code")) is not None:
+        coding["code"] = code
+    if (display := item.text(sent.get("display"), path + ".coding.display")) is not None:
+        coding["display"] = display
+    if sent.get("userSelected") in (True, "true"):  # CS-070; the specification's samples send the string
+        coding["user_selected"] = True
+    if "extension" in sent:
+        _add_description(item, coding, sent, path)
+    return coding
+
+
+def _add_description(item: Item, coding: Coding, sent: JsonObject, path: str) -> None:
+    for extension in item.extensions(sent).get("coding-sctdescid", ()):
+        inner = item.extensions(extension)
+        for part in inner.get("descriptionid", ()):
+            number = item.code(extension_value(part), path + ".coding.extension")
+            if number is not None and _SCTID.fullmatch(number):
+                coding["description_id"] = number
+        for part in inner.get("descriptiondisplay", ()):
+            term = item.text(extension_value(part), path + ".coding.extension")
+            if term is not None:
+                coding["description_term"] = term
+
+
+def _snomed(codings: list[Coding]) -> Coding | None:
+    """The SNOMED coding, found by system and never by position; the one the user selected first."""
+    found = [
+        coding
+        for coding in codings
+        if coding.get("system") == systems.SNOMED and _SCTID.fullmatch(coding.get("code", ""))
+    ]
+    return next((coding for coding in found if "user_selected" in coding), found[0] if found else None)
+
+
+def _quality(text: str | None, codings: list[Coding], snomed: Coding | None) -> CodingQuality:
+    if snomed is not None:
+        return "degraded" if snomed["code"] in _DEGRADE_CODES else "coded"
+    if any(coding.get("system") == systems.NULL_FLAVOR for coding in codings):
+        return "null_flavour"
+    if any("code" in coding for coding in codings):
+        return "local_code_only"
+    return "text_only" if text is not None or any("display" in coding for coding in codings) else "empty"
+
+
+def _term(text: str | None, codings: list[Coding], snomed: Coding | None) -> tuple[str, TermFrom]:
+    if text is not None:
+        return text, "text"
+    chosen = next((coding for coding in codings if "user_selected" in coding), snomed)
+    for coding in (chosen, *codings):
+        if coding is None:
+            continue
+        if "description_term" in coding:
+            return coding["description_term"], "description"
+        if "display" in coding:
+            return coding["display"], "display"
+    code = next((coding["code"] for coding in codings if "code" in coding), None)
+    return (code, "code") if code is not None else (_PLACEHOLDER, "placeholder")

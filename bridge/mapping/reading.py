@@ -1,0 +1,120 @@
+"""One bundle being mapped: what was received, what became of it, and what was noticed on the way."""
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from bridge.fhir.index import BundleIndex, Received, content_hash
+from bridge.fhir.read import Item, best_text
+from bridge.mapping.asked import Asked, Source
+from bridge.mapping.identity import Identity
+from bridge.mapping.parties import Parties
+from bridge.record.common import Issue, PartialDate
+from bridge.record.gp_record import Unmapped, UnmappedReason
+from bridge.record.issue_codes import ISSUES
+
+T = TypeVar("T")
+
+MALFORMED = "The resource could not be read."
+WRONG_PATIENT = "The resource is about another patient."
+COPY = "The same resource was sent more than once."
+
+
+class Reading:
+    """The state of one mapping.
+
+    Attributes:
+        index, asked, source, identity: what is mapped, why, from where, about whom.
+        holder_ods: the practice that answered, when anybody says.
+        issues_included: issues were asked for, and the practice can send them.
+        codes_of: codes of the lists that name a reference.
+        problems_of: problems that name a reference.
+        mapped: `id()` of the raw resources that stand in the record.
+        mapped_refs: their references.
+        context: `id()` of resources that were used for what they say about items.
+        aside: `id()` of resources that are listed in `unmapped`.
+        issues, unmapped: what was noticed, what was set aside.
+        dates: every date text read so far, so that each is read once.
+    """
+
+    def __init__(self, index: BundleIndex, asked: Asked, source: Source, identity: Identity) -> None:
+        self.index = index
+        self.asked = asked
+        self.source = source
+        self.identity = identity
+        self.holder_ods = source.holder_ods or identity.holder_ods
+        self.issues_included = asked.issues
+        self.codes_of: dict[str, list[str]] = {}
+        self.problems_of: dict[str, list[str]] = {}
+        self.mapped: set[int] = set()
+        self.mapped_refs: set[str] = set()
+        self.context: set[int] = set()
+        self.aside: set[int] = set()
+        self.issues: list[Issue] = []
+        self.unmapped: list[Unmapped] = []
+        self.dates: dict[str, PartialDate] = {}
+        self.parties = Parties(index)
+
+    def read(
+        self, received: Received, area: str | None, build: Callable[[Item], T], *, check_subject: bool = True
+    ) -> T | None:
+        """Read one resource on its own: whatever is wrong inside it costs nothing else (CS-041).
+
+        Returns:
+            what `build` made of it, or None when the resource is another patient's or cannot be read;
+            then it is listed as unmapped.
+        """
+        item = Item(received.resource, received.ref, self.dates)
+        try:
+            subject = self.identity.subject_of(received.resource) if check_subject else "own"
+            if subject == "other":
+                self.set_aside(received, "wrong_patient", WRONG_PATIENT, area)
+                return None
+            if subject == "unresolved":
+                item.note("subject_unresolved", "subject")
+            built = build(item)
+        except Exception:  # noqa: BLE001 - a record is worth more than the reason why one resource broke
+            self.set_aside(received, "malformed", MALFORMED, area)
+            return None
+        for code, path in item.notes:
+            self.report(code, received.ref, path)
+        return built
+
+    def keep(self, received: Received) -> None:
+        """Count a resource as standing in the record."""
+        self.mapped.add(id(received.resource))
+        self.mapped_refs.add(received.ref)
+
+    def report(self, code: str, ref: str | None = None, path: str | None = None) -> None:
+        """Add an issue, with the fixed text of its code."""
+        severity, message = ISSUES[code]
+        issue: Issue = {"code": code, "severity": severity, "message": message}
+        if ref is not None:
+            issue["source_ref"] = ref
+        if path is not None:
+            issue["path"] = path
+        self.issues.append(issue)
+
+    def set_aside(self, received: Received, reason: UnmappedReason, detail: str, area: str | None) -> None:
+        """List a resource as received and not mapped."""
+        self.aside.add(id(received.resource))
+        entry: Unmapped = {"source_ref": received.ref, "reason": reason, "detail": detail}
+        if area is not None:
+            entry["area"] = area
+        # Another patient's words must not reach this patient's record.
+        if reason != "wrong_patient" and (display := best_text(received.resource)) is not None:
+            entry["display"] = display
+        self.unmapped.append(entry)
+
+    def distinct(self, kind: str, area: str) -> Iterable[Received]:
+        """The resources of a type, identical copies once; different ones of the same id are all given."""
+        for received in self.index.resources(kind):
+            same = self.index.same_ref(received.ref)
+            if len(same) > 1:
+                hashes = [content_hash(each.resource) for each in same]
+                if len(set(hashes)) > 1:
+                    self.report("duplicate_id", received.ref)
+                position = next(n for n, each in enumerate(same) if each is received)
+                if hashes[position] in hashes[:position]:
+                    self.set_aside(received, "duplicate_id", COPY, area)
+                    continue
+            yield received

@@ -1,0 +1,164 @@
+"""Notes, dosages and quantities."""
+
+import re
+from datetime import datetime
+
+from bridge.fhir.read import NOTHING, Item, JsonObject, extension_value
+from bridge.record.common import Audience, BusinessId, Note, PartialDate, Quantity
+from bridge.record.medications import Dosage
+
+_FLAGS = re.IGNORECASE | re.DOTALL
+_NOTE_PREFIX = re.compile(
+    r"\s*(patient notes|prescriber notes|pharmacy notes|additional information)\s*:\s*(?=\S)", re.IGNORECASE
+)
+_AUDIENCES: dict[str, Audience] = {
+    "patient notes": "patient",
+    "prescriber notes": "prescriber",
+    "pharmacy notes": "pharmacy",
+    "additional information": "additional",
+}
+_NOT_RECORDED = frozenset({"no information available", "not recorded"})
+_ONLY_TEXT = frozenset({"text", "patientInstruction", "sequence", "id"})
+_DOSAGE_CHANGED = re.compile(r"warning\W+dosage has changed(?:.*?(\d{1,2}-[a-z]{3}-\d{4}))?", _FLAGS)
+
+
+def notes(item: Item, sent: object, path: str = "note") -> list[Note]:
+    """Annotations, each with whom it is for where a prefix says so; a bare string counts as one."""
+    if sent is None:
+        return []
+    result: list[Note] = []
+    for each in sent if isinstance(sent, list) else [sent]:
+        text = item.text(each.get("text") if isinstance(each, dict) else each, path)
+        if text is not None:
+            result.append(_note(text))
+    return result
+
+
+def _note(text: str) -> Note:
+    prefix = _NOTE_PREFIX.match(text)
+    if prefix is None:
+        return {"text": text, "audience": "unspecified"}
+    return {"text": text[prefix.end() :], "audience": _AUDIENCES[prefix[1].lower()]}
+
+
+def dosages(item: Item, sent: object, path: str) -> list[Dosage]:
+    """Dosages in the order sent. Words first: no dose is ever read out of them (CS-074)."""
+    return [_dosage(item, each, path) for each in item.many(sent, path)]
+
+
+def _dosage(item: Item, sent: JsonObject, path: str) -> Dosage:
+    text = item.text(sent.get("text"), path + ".text")
+    if text is not None and text.strip().rstrip(".").lower() in _NOT_RECORDED:
+        text = None
+    rich = not _ONLY_TEXT.issuperset(sent)
+    dosage: Dosage = {"recorded": text is not None or rich}
+    if text is not None:
+        dosage["text"] = text
+    if (instruction := item.text(sent.get("patientInstruction"), path + ".patientInstruction")) is not None:
+        dosage["patient_instruction"] = instruction
+    if rich:
+        dosage["structured"] = sent
+    return dosage
+
+
+def one_dosage(item: Item, sent: object, path: str) -> Dosage | None:
+    """The dosage of a plan or issue. Several are steps of one: their words are joined, line by line."""
+    found = dosages(item, sent, path)
+    if len(found) < 2:  # noqa: PLR2004 - one or none
+        return found[0] if found else None
+    joined: Dosage = {
+        "recorded": any(each["recorded"] for each in found),
+        "structured": {"dosage": [each.get("structured", NOTHING) for each in found]},
+    }
+    if texts := [each["text"] for each in found if "text" in each]:
+        joined["text"] = "\n".join(texts)
+    if instructions := [each["patient_instruction"] for each in found if "patient_instruction" in each]:
+        joined["patient_instruction"] = "\n".join(instructions)
+    return joined
+
+
+def changed_dosage(dosage: list[Dosage]) -> tuple[bool, str | None]:
+    """Whether the text carries the GP system's warning that the dosage changed, and the day (CS-080)."""
+    for each in dosage:
+        found = _DOSAGE_CHANGED.search(each.get("text", ""))
+        if found:
+            return True, iso_day(found[1]) if found[1] else None
+    return False, None
+
+
+def without_change_warning(text: str) -> str:
+    """The dosage itself, without the warning that may follow it."""
+    found = _DOSAGE_CHANGED.search(text)
+    return (text[: found.start()] if found else text).strip()
+
+
+def iso_day(written: str) -> str | None:
+    """`01-Oct-2026` as `2026-10-01`; None when it is no day."""
+    day, month, year = written.split("-")
+    try:
+        number = _MONTHS.index(month.lower()) + 1
+        return datetime(int(year), number, int(day)).date().isoformat()  # noqa: DTZ001 - a day has no zone
+    except ValueError:
+        return None
+
+
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+
+
+def quantity(item: Item, dispense: JsonObject) -> Quantity | None:
+    """What is to be supplied. There is no default: a quantity that was not sent is not known.
+
+    Up to 1.6.1 the text beside a number is its unit; from 1.6.2 a text stands alone and holds both.
+    Suppliers put the text on the quantity or on the dispense request.
+    """
+    path = "dispenseRequest.quantity"
+    sent = item.one(dispense.get("quantity"), path)
+    result = _simple_quantity(item, sent, path)
+    words = item.extensions(sent).get("medicationquantitytext") or item.extensions(dispense).get(
+        "medicationquantitytext"
+    )
+    text = item.text(extension_value(words[0]), path) if words else None
+    if text is not None:
+        result["text"] = text
+        if "value" in result and "unit" not in result and not text.lstrip()[0].isdigit():
+            result["unit"] = text
+    return result or None
+
+
+def supply_duration(item: Item, dispense: JsonObject) -> Quantity | None:
+    """Days' supply of each issue."""
+    path = "dispenseRequest.expectedSupplyDuration"
+    return _simple_quantity(item, item.one(dispense.get("expectedSupplyDuration"), path), path) or None
+
+
+def _simple_quantity(item: Item, sent: JsonObject, path: str) -> Quantity:
+    result: Quantity = {}
+    if (value := item.number(sent.get("value"), path + ".value")) is not None:
+        result["value"] = value
+    elif (text := item.text(sent.get("value"), path + ".value")) is not None:
+        result["text"] = text
+    if (unit := item.text(sent.get("unit"), path + ".unit")) is not None:
+        result["unit"] = unit
+    if (code := item.code(sent.get("code"), path + ".code")) is not None:
+        result["unit_code"] = code
+    return result
+
+
+def business_ids(item: Item) -> list[BusinessId]:
+    """Every business identifier, in the order sent (CS-046)."""
+    result: list[BusinessId] = []
+    for sent in item.many(item.resource.get("identifier"), "identifier"):
+        value = item.code(sent.get("value"), "identifier.value")
+        if value is None:
+            continue
+        identifier: BusinessId = {"value": value}
+        if (system := item.code(sent.get("system"), "identifier.system")) is not None:
+            identifier["system"] = system
+        result.append(identifier)
+    return result
+
+
+def period(item: Item, sent: object, path: str) -> tuple[PartialDate | None, PartialDate | None]:
+    """Start and end of a Period."""
+    found = item.one(sent, path)
+    return item.date(found.get("start"), path + ".start"), item.date(found.get("end"), path + ".end")
