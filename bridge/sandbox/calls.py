@@ -13,7 +13,7 @@ class Call:
     Attributes:
         sequence: 1 for the first request of this sandbox; no gaps.
         upstream: ``token``, ``pds``, ``sds``, ``proxy`` or ``practice``.
-        patient: NHS number, once the server has read it. Kept in memory, never logged.
+        nhs_number: once the server has read it. Kept in memory, never logged.
         practice: ODS code of the practice addressed.
         claims: of the token, when it could be read.
         fault: kind of the fault that this request met.
@@ -28,7 +28,7 @@ class Call:
     at: datetime
     interaction: str | None = None
     trace_id: str | None = None
-    patient: str | None = None
+    nhs_number: str | None = None
     practice: str | None = None
     claims: dict[str, Any] | None = None
     fault: str | None = None
@@ -68,12 +68,12 @@ class CallLog:
         seen.add(value)
         return True
 
-    def of(self, upstream: str, *, patient: str | None = None) -> list[Call]:
-        """The calls one upstream saw, of one patient if that is said."""
+    def of(self, upstream: str, *, nhs_number: str | None = None) -> list[Call]:
+        """The calls one upstream saw, of one NHS number if that is said."""
         return [
             call
             for call in self._calls
-            if call.upstream == upstream and (patient is None or call.patient == patient)
+            if call.upstream == upstream and (nhs_number is None or call.nhs_number == nhs_number)
         ]
 
     def __iter__(self) -> Iterator[Call]:
@@ -83,5 +83,6 @@ class CallLog:
         return len(self._calls)
 
     def clear(self) -> None:
-        """Forget the calls; the sequence goes on."""
+        """Forget the calls and what was used before; the sequence goes on."""
         self._calls.clear()
+        self._once.clear()

@@ -159,7 +159,7 @@ class Pds:
                 reply.headers["retry-after"] = "1"
             return reply
         number = request.target.rsplit("/", 1)[-1]
-        call.patient = number
+        call.nhs_number = number
         found = self._registrations.get(number)
         call.practice = found.practice_ods if found else None
         fault = self._faults.take("pds", number, call.practice)

@@ -123,7 +123,7 @@ class Practices:
             raise Refusal("ACCESS DENIED", "GP Connect is switched off at this practice")
         query = read_query(_body(request), version=practice.version)
         call.remarks += query.remarks
-        call.patient = query.nhs_number
+        call.nhs_number = query.nhs_number
         return self._record(query, call, practice)
 
     def _record(self, query: Query, call: Call, practice: Practice) -> Reply:

@@ -42,8 +42,8 @@ class Proxy:
             status, call.refused = refused
             return proxy_error(status, call.refused)
         number = _NUMBER.search(request.body)
-        call.patient = number.group(1).decode() if number else None
-        fault = self._faults.take("proxy", call.patient, call.practice)
+        call.nhs_number = number.group(1).decode() if number else None
+        fault = self._faults.take("proxy", call.nhs_number, call.practice)
         if fault and fault.kind in INSTEAD_OF_WORK:
             return spoil(Reply(502), fault)
         query = f"?{request.query}" if request.query else ""

@@ -110,6 +110,7 @@ class RunningSandbox:
     unreadable: dict[str, str]
     _faults: FaultBoard
     _tokens: Tokens = field(repr=False)
+    _switch_on: Callable[[], None] = field(repr=False)
 
     def fault(self, key: str, fault: Fault) -> None:
         """Switch a fault on for an NHS number, an ODS code, or ``*``. SDS knows ODS codes only."""
@@ -118,6 +119,12 @@ class RunningSandbox:
     def clear_faults(self, key: str | None = None) -> None:
         """Switch off every fault of `key`, or all of them, those of the scenarios too."""
         self._faults.clear(key)
+
+    def reset(self) -> None:
+        """As at the start: only the scenarios' own faults, counted anew, and no calls."""
+        self._faults.clear()
+        self._switch_on()
+        self.calls.clear()
 
     def revoke_tokens(self) -> None:
         """Make PDS forget the tokens it gave out, so that the next call gets 401."""
@@ -155,10 +162,13 @@ def _build(
 ) -> tuple[RunningSandbox, dict[str, App]]:
     calls = CallLog(options.on_call, keep=options.keep_calls)
     faults = FaultBoard()
-    if options.scenario_faults:
+
+    def switch_on() -> None:
         for scenario in SCENARIOS:
-            if scenario.fault:
+            if scenario.fault and options.scenario_faults:
                 faults.set(scenario.nhs_number, scenario.fault)
+
+    switch_on()
     store = Store(files)
     urls = {
         "pds": bases["pds"] + _PDS_PATH,
@@ -210,7 +220,7 @@ def _build(
         "practice": _with_control(server("practice", practice.handle, calls, closing), control),
     }
     environment = _environment(options, keys, urls)
-    return RunningSandbox(urls, environment, calls, files, unreadable, faults, tokens), apps
+    return RunningSandbox(urls, environment, calls, files, unreadable, faults, tokens, switch_on), apps
 
 
 def _environment(options: SandboxOptions, keys: Keys, urls: Mapping[str, str]) -> dict[str, str]:

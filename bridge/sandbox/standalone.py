@@ -3,7 +3,10 @@
 import asyncio
 import shlex
 import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import structlog
 from rich.console import Console
@@ -17,10 +20,15 @@ DEFAULT_PORTS = (9001, 9002, 9003, 9004)
 _ANY_PORT = (0, 0, 0, 0)
 
 
-async def serve(options: SandboxOptions | None = None) -> None:
+async def serve(options: SandboxOptions | None = None, *, env_file: Path | None = None) -> None:
     """Run until SIGINT or SIGTERM, on ports 9001 to 9004 unless `options` names others.
 
-    Prints the environment to export and the scenario table on stdout, then logs one line per call.
+    Prints the scenario table and the environment to export on stdout, then logs one line per call.
+
+    Args:
+        options: how the sandbox is to be.
+        env_file: where the environment is written too, as ``NAME=value`` lines, readable by the owner only;
+            it appears when the servers answer and is taken away when they stop.
 
     Raises:
         OSError: a port is taken, or the state folder cannot be written.
@@ -35,7 +43,9 @@ async def serve(options: SandboxOptions | None = None) -> None:
     try:
         async with running(replace(options, on_call=options.on_call or _log)) as sandbox:
             _introduce(sandbox, Console())
-            await stop.wait()
+            with _written(sandbox.environment, env_file):
+                print("The sandbox is ready.", flush=True)  # noqa: T201 - what a script waits for
+                await stop.wait()
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
@@ -53,7 +63,23 @@ def _introduce(sandbox: RunningSandbox, console: Console) -> None:
     # One variable a line and nothing around it: to be copied, or read by a script.
     for name, value in sandbox.environment.items():
         print(f"export {name}={shlex.quote(value)}")  # noqa: T201 - this is what the command is for
-    print("The sandbox is ready.", flush=True)  # noqa: T201
+
+
+@contextmanager
+def _written(environment: Mapping[str, str], file: Path | None) -> Iterator[None]:
+    if file is None:
+        yield
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    # Whole or not at all: a worker may be waiting for it.
+    draft = file.with_name(f"{file.name}.new")
+    draft.touch(mode=0o600)
+    draft.write_text("".join(f"{name}={value}\n" for name, value in environment.items()), encoding="utf-8")
+    draft.replace(file)
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
 
 
 def _introduce_files(sandbox: RunningSandbox, console: Console) -> None:

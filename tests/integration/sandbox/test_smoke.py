@@ -10,6 +10,11 @@ async def test_a_record_comes_through_all_four_servers(consumer):
     assert answer.headers["transfer-encoding"] == "chunked"
     assert answer.json()["id"] == answer.request.headers["ssp-traceid"]
     assert [call.upstream for call in consumer.sandbox.calls] == [
-        "token", "pds", "sds", "sds", "proxy", "practice",
+        "token",
+        "pds",
+        "sds",
+        "sds",
+        "proxy",
+        "practice",
     ]
     assert not any(call.remarks for call in consumer.sandbox.calls)
