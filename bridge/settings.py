@@ -154,6 +154,21 @@ class RetrySettings(_Group):
     """The longest ``Retry-After`` that is waited for, seconds; over it the request fails at once."""
 
 
+class LedgerSettings(_Group):
+    """Where requests, intents, events and their ends are kept."""
+
+    url: Annotated[str, Field(pattern=r"^postgres(ql)?://")] | None = None
+    """``postgresql://…`` as libpq reads it, for several workers; unset is SQLite in ``state_dir``."""
+    connections: Annotated[int, Field(ge=2, le=100)] = 10
+    """To PostgreSQL, per process."""
+    lease_seconds: Annotated[float, Field(gt=0)] = 60.0
+    """How long a worker that died keeps its requests from the others; live ones renew in time."""
+    keep_bodies_days: Annotated[int, Field(ge=0)] = 30
+    """Events and payloads (sealed), after their request ended."""
+    keep_metadata_days: Annotated[int, Field(ge=1)] = 2920
+    """Everything else about a request, after it ended: eight years."""
+
+
 class LogSettings(_Group):
     """Structured logs on stderr."""
 
@@ -199,6 +214,7 @@ class Settings(BaseSettings):
     vault: VaultSettings = VaultSettings()
     audit: AuditSettings = AuditSettings()
     retry: RetrySettings = RetrySettings()
+    ledger: LedgerSettings = LedgerSettings()
     log: LogSettings = LogSettings()
     health: HealthSettings = HealthSettings()
 
@@ -298,6 +314,7 @@ class Settings(BaseSettings):
             "BRIDGE_SDS_API_KEY": self.sds_api_key,
             "BRIDGE_PATIENT_KEY": self.patient_key,
             "BRIDGE_BUS_URL": urlsplit(self.bus.url or "").password,
+            "BRIDGE_LEDGER_URL": urlsplit(self.ledger.url or "").password,
         }
         yield from (
             f"{name}: is a known default, which only the sandbox may use"

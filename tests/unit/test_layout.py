@@ -74,9 +74,10 @@ def packages() -> list[str]:
 
 ARROWS = "Arrows point one way"
 NO_IO = "What reads, maps and describes does no I/O"
-BUS = "The bus and what observes know nothing of the domain"
+BUS = "The bus, the ledger and what observes know nothing of the domain"
 CALLS = "Spine and GP Connect know neither the bus nor the mapping"
 BROKERS = "Only the bus knows brokers"
+DATABASES = "Only the ledger knows databases"
 JUDGE = "The sandbox judges independently"
 STARTS = "Only the command line starts the sandbox"
 NO_PIPELINE = "The engine knows no pipeline"
@@ -107,6 +108,10 @@ NO_PIPELINE = "The engine knows no pipeline"
         ("bridge.gpconnect", "bridge.mapping", CALLS),
         ("pipelines", "aio_pika", BROKERS),
         ("bridge.engine", "faststream.rabbit", BROKERS),
+        ("bridge.ledger", "bridge.contracts", BUS),
+        ("bridge.ledger", "bridge.bus", ARROWS),
+        ("bridge.engine", "sqlalchemy", DATABASES),
+        ("bridge.cli", "sqlite3", DATABASES),
         ("bridge.sandbox", "bridge.contracts", JUDGE),
         ("bridge.sandbox", "bridge.spine", JUDGE),
         ("bridge.sandbox", "bridge.settings", JUDGE),

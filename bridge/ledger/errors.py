@@ -1,0 +1,26 @@
+"""What can go wrong with the ledger itself.
+
+::
+
+    BridgeError
+    ├── LedgerUnavailable   the database cannot do it now: do not acknowledge, try again
+    └── LeaseLost           another worker has taken the request over: drop the work, do not publish
+"""
+
+from bridge.errors import BridgeError
+
+
+class LedgerUnavailable(BridgeError):  # noqa: N818 - named for what happened, as its siblings are
+    """The database is gone, full, locked or too slow; whether the last step was kept is not known.
+
+    Args:
+        reason: the database's own code (``SQLITE_FULL``, an SQLSTATE) or the type of the error; no data.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the ledger is unavailable: {reason}")
+        self.reason = reason
+
+
+class LeaseLost(BridgeError):  # noqa: N818
+    """The lease ran out and another worker took the request, or it has ended already."""

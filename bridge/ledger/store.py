@@ -1,0 +1,62 @@
+"""How the ledger reaches its database: a step is a function of a connection, run in a transaction.
+
+Steps are plain functions over SQLAlchemy Core, written once for both databases::
+
+    def step(connection: Connection) -> int:
+        return connection.execute(...).rowcount
+
+    changed = await store.write(step)
+
+`write` returns when the transaction is durable. A step may be run again after a rollback, so it changes
+nothing but the database. Several steps may share a transaction; one that raises takes no other with it.
+"""
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from bridge.ledger.errors import LedgerUnavailable
+
+T = TypeVar("T")
+Step = Callable[[Connection], T]
+
+
+class Store(Protocol):
+    """A database that runs steps."""
+
+    async def write(self, step: Step[T]) -> T:
+        """Run `step` in a transaction; returns when that is durable.
+
+        Raises:
+            LedgerUnavailable: the database cannot do it now; unless it was asked to commit, nothing is kept.
+        """
+
+    async def read(self, step: Step[T]) -> T:
+        """Run `step`, which only reads, beside the writers.
+
+        Raises:
+            LedgerUnavailable: the database cannot do it now.
+        """
+
+    async def give_back_space(self) -> None:
+        """Return to the file system what pruning freed, where the database does not by itself."""
+
+    async def close(self) -> None:
+        """End what runs and disconnect."""
+
+
+def unavailable(error: Exception) -> LedgerUnavailable | None:
+    """What a driver's error means to the caller; None when it is a fault of the step itself."""
+    if isinstance(error, (IntegrityError, ProgrammingError)):
+        return None
+    if isinstance(error, DBAPIError):
+        # The driver's own text may quote values: only its code is kept.
+        origin = error.orig
+        code = getattr(origin, "sqlite_errorname", None) or getattr(origin, "sqlstate", None)
+        return LedgerUnavailable(code or type(origin).__name__)
+    if isinstance(error, (OSError, PoolTimeout)):  # OSError: also TimeoutError
+        return LedgerUnavailable(type(error).__name__)
+    return None
