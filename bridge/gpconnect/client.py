@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Hashable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import orjson
@@ -132,14 +133,17 @@ class GpConnect:
         body: bytes = b"",
     ) -> ProxyAnswer:
         sds, proxy = self._spine.sds, self._spine.proxy
+        sender = await sds.own_asid(requested_by.organisation.ods_code, interaction)
+        ask = partial(
+            proxy.call, interaction=interaction, sender=sender, requested_by=requested_by, body=body
+        )
         practice = await sds.practice(practice_ods, interaction, encounter=encounter)
-        answer = await proxy.call(practice, interaction, requested_by=requested_by, body=body)
         try:
-            return _accepted(answer)
+            return _accepted(await ask(practice))
         except DirectoryStale as error:
             _log.warning("directory_stale", practice_ods=practice_ods, detail=error.detail)
         practice = await sds.practice(practice_ods, interaction, encounter=encounter, fresh=True)
-        return _accepted(await proxy.call(practice, interaction, requested_by=requested_by, body=body))
+        return _accepted(await ask(practice))
 
 
 def _accepted(call: ProxyAnswer) -> ProxyAnswer:

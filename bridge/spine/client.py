@@ -64,15 +64,14 @@ class Spine:
                 url=_needed(settings.sds.url, "BRIDGE_SDS_URL"),
                 api_key=_needed(settings.sds_api_key, "BRIDGE_SDS_API_KEY or BRIDGE_SDS_API_KEY_FILE"),
                 supplier_ods=_needed(settings.consumer.supplier_ods, "BRIDGE_CONSUMER_SUPPLIER_ODS"),
+                organisations=settings.consumer.organisations,
             )
             practices = _practices(settings, limits)
             stack.push_async_callback(practices.aclose)
             proxy = Proxy(
                 practices,
-                sds=sds,
                 issuer=_issuer(settings),
                 url=settings.ssp.url,
-                organisations=settings.consumer.organisations,
                 allowed_hosts=settings.spine.allowed_hosts,
                 plain_http=settings.sandbox,
             )

@@ -12,7 +12,7 @@ from bridge.contracts.requests import Requester
 from bridge.errors import FailureCode, Refused
 from bridge.spine.http import Answer, Upstream
 from bridge.spine.interactions import Interaction
-from bridge.spine.sds import Practice, Sds
+from bridge.spine.sds import Practice
 from bridge.spine.tokens import TokenIssuer
 
 MEDIA_TYPE: Final = "application/fhir+json;charset=utf-8"
@@ -40,10 +40,8 @@ class Proxy:
 
     Args:
         upstream: the proxy's server; the practices' where no proxy is configured.
-        sds: looks up own ASIDs.
         issuer: makes the tokens.
         url: address of the proxy; None calls the practice directly, in tests only.
-        organisations: whose users may ask through this installation.
         allowed_hosts: ``host`` or ``*.domain`` that a service root may name.
         plain_http: whether a service root may be `http`: in the sandbox only.
         clock: seconds since the epoch, UTC.
@@ -53,34 +51,42 @@ class Proxy:
         self,
         upstream: Upstream,
         *,
-        sds: Sds,
         issuer: TokenIssuer,
         url: str | None,
-        organisations: tuple[str, ...],
         allowed_hosts: tuple[str, ...],
         plain_http: bool,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._upstream = upstream
-        self._sds = sds
         self._issuer = issuer
         self._url = url.rstrip("/") if url else None
-        self._organisations = frozenset(organisations)
         self._allowed_hosts = tuple(host.casefold() for host in allowed_hosts)
         self._schemes = {"https", "http"} if plain_http else {"https"}
         self._clock = clock
 
     async def call(
-        self, practice: Practice, interaction: Interaction, *, requested_by: Requester, body: bytes = b""
+        self,
+        practice: Practice,
+        interaction: Interaction,
+        *,
+        sender: str,
+        requested_by: Requester,
+        body: bytes = b"",
     ) -> ProxyAnswer:
         """Make one attempt. Each has its own trace id and its own token (SP-032, SP-061).
 
+        Args:
+            practice: from the directory.
+            interaction: what is asked of it.
+            sender: from `Sds.own_asid` for the organisation of `requested_by`.
+            requested_by: the real user and organisation.
+            body: FHIR JSON, or nothing.
+
         Raises:
-            Refused: the organisation is not configured here, or the practice's address is not acceptable.
+            Refused: the practice's address is not acceptable.
             Unavailable: no complete answer came.
             ResponseInvalid: the answer is too large, or its encoding is broken.
         """
-        sender = await self._sender(requested_by, interaction)
         root = self._checked(practice.service_root)
         url = join(root, interaction.path)
         if self._url is not None:
@@ -106,13 +112,6 @@ class Proxy:
             target=_target(url),
         )
         return ProxyAnswer(answer, trace_id)
-
-    async def _sender(self, requested_by: Requester, interaction: Interaction) -> str:
-        """`Ssp-From`: the ASID of the organisation where the request originates, never a host's (SP-033)."""
-        ods = requested_by.organisation.ods_code
-        if ods not in self._organisations:
-            raise Refused(FailureCode.CONFIGURATION, stage="request", detail="organisation_not_configured")
-        return await self._sds.own_asid(ods, interaction)
 
     def _token(self, practice: Practice, interaction: Interaction, requested_by: Requester) -> str:
         return self._issuer.token(

@@ -4,13 +4,11 @@ FHIR R4. Endpoint is the MHS record, Device the AS record; the party key joins t
 """
 
 import re
-import time
 import uuid
-from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Generic, Literal, TypeVar
+from typing import Any, Final, Literal
 from urllib.parse import quote
 
 import orjson
@@ -20,6 +18,7 @@ from bridge.spine.clock import timestamp
 from bridge.spine.http import Upstream
 from bridge.spine.interactions import Interaction
 from bridge.spine.outcomes import directory_error
+from bridge.spine.recent import RecentAnswers
 from bridge.spine.shared import SharedCalls
 from bridge.spine.tokens import ODS_SYSTEM
 
@@ -64,15 +63,25 @@ class Sds:
         url: its FHIR base.
         api_key: of this application.
         supplier_ods: manufacturer of this system: filters its own ASIDs (SP-018).
+        organisations: whose users may ask through this installation.
     """
 
-    def __init__(self, upstream: Upstream, *, url: str, api_key: str, supplier_ods: str) -> None:
+    def __init__(
+        self,
+        upstream: Upstream,
+        *,
+        url: str,
+        api_key: str,
+        supplier_ods: str,
+        organisations: tuple[str, ...],
+    ) -> None:
         self._upstream = upstream
         self._url = url.rstrip("/")
         self._api_key = api_key
         self._supplier_ods = supplier_ods
-        self._practices = _Recent[tuple[Hashable, str, str], Practice](_REMEMBERED)
-        self._own = _Recent[tuple[str, str], tuple[str, ...]](_REMEMBERED)
+        self._organisations = frozenset(organisations)
+        self._practices = RecentAnswers[tuple[Hashable, str, str], Practice](_REMEMBERED)
+        self._own = RecentAnswers[tuple[str, str], tuple[str, ...]](_REMEMBERED)
         self._own_calls = SharedCalls[tuple[str, str], tuple[str, ...]]()
 
     async def practice(
@@ -126,16 +135,18 @@ class Sds:
         )
 
     async def own_asid(self, organisation_ods: str, interaction: Interaction) -> str:
-        """The ASID under which an organisation's users ask through this system (SP-019, SP-033).
+        """`Ssp-From`: the ASID under which an organisation's users ask through this system.
 
-        It is our own record and no practice's, so it is shared by all requests for a quarter of an hour.
+        It belongs to the organisation where the request originates, never to a host (SP-033), and comes from
+        the directory, never from a message. It is our own record and no practice's, so it is shared by all
+        requests for a quarter of an hour.
 
         Raises:
-            Refused: the organisation has none for this interaction, or more than one.
+            Refused: the organisation is not configured here, or has no ASID for this interaction, or several.
             Unavailable: SDS cannot answer now.
         """
-        if not _ODS_CODE.fullmatch(organisation_ods):
-            raise Refused(FailureCode.CONFIGURATION, stage="sds", detail="ods_code_malformed")
+        if organisation_ods not in self._organisations:
+            raise Refused(FailureCode.CONFIGURATION, stage="request", detail="organisation_not_configured")
         key = (organisation_ods, interaction.id)
         asids = self._own.get(key)
         if asids is None:
@@ -201,25 +212,3 @@ def _identifiers(resource: dict[str, Any], system: str) -> list[str]:
         for identifier in resource.get("identifier", [])
         if identifier.get("system") == system
     ]
-
-
-_Key = TypeVar("_Key", bound=Hashable)
-_Value = TypeVar("_Value")
-
-
-class _Recent(Generic[_Key, _Value]):
-    """The latest answers, each until its time is up."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._entries: OrderedDict[_Key, tuple[float, _Value]] = OrderedDict()
-
-    def get(self, key: _Key) -> _Value | None:
-        until, value = self._entries.get(key, (0.0, None))
-        return value if time.monotonic() < until else None
-
-    def put(self, key: _Key, value: _Value, seconds: float) -> None:
-        self._entries[key] = (time.monotonic() + seconds, value)
-        self._entries.move_to_end(key)
-        if len(self._entries) > self._size:
-            self._entries.popitem(last=False)

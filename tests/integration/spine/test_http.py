@@ -1,0 +1,266 @@
+import asyncio
+import gzip
+import logging
+import ssl
+import tracemalloc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import structlog
+
+from bridge.errors import FailureCode, ResponseInvalid, Unavailable
+from bridge.spine.http import Answer, Limits, Upstream
+from tests.support.http_server import HttpServer, Request, always, answer
+
+LIMIT = 1024 * 1024
+LIMITS = Limits(connect=5, read=5, write=5, call=5, response_bytes=LIMIT, connections=50)
+NHS_NUMBER = "9990000018"
+
+
+@asynccontextmanager
+async def upstream(limits: Limits = LIMITS) -> AsyncIterator[Upstream]:
+    opened = Upstream(
+        "pds",
+        stage="pds",
+        timeout_code=FailureCode.PROVIDER_TIMEOUT,
+        fault_code=FailureCode.SPINE_ERROR,
+        limits=limits,
+        tls=ssl.create_default_context(),
+    )
+    try:
+        yield opened
+    finally:
+        await opened.aclose()
+
+
+async def get(url: str, *, limits: Limits = LIMITS, **options: Any) -> Answer:
+    async with upstream(limits) as opened:
+        return await opened.call("GET", url, interaction="test", trace_id="t-1", headers={}, **options)
+
+
+async def ask(handler: Any, *, limits: Limits = LIMITS) -> Answer:
+    async with HttpServer(handler) as server:
+        return await get(f"{server.url}/Patient/{NHS_NUMBER}", limits=limits)
+
+
+async def test_an_answer_comes_back_whole_whatever_its_status():
+    got = await ask(always(answer({"a": 1}, status=404, headers={"X-Thing": "7"})))
+
+    assert (got.status, got.body, got.headers["x-thing"]) == (404, b'{"a":1}', "7")
+
+
+async def test_a_redirect_is_an_answer_and_is_not_followed():
+    async with HttpServer(always(answer(b"secrets"))) as elsewhere:
+        got = await ask(always(answer(status=302, headers={"Location": elsewhere.url})))
+
+        assert got.status == 302
+        assert elsewhere.requests == []
+
+
+@pytest.mark.duty("SP-092", "CS-031")
+async def test_gzip_is_asked_for_and_decoded():
+    text = b'{"resourceType":"Bundle"}' * 1000
+    async with HttpServer(
+        always(answer(gzip.compress(text), headers={"Content-Encoding": "gzip"}))
+    ) as server:
+        got = await get(server.url)
+
+        assert got.body == text
+        assert server.requests[0].headers["accept-encoding"] == "gzip"
+
+
+async def test_gzip_in_several_members_is_decoded():
+    body = gzip.compress(b"one ") + gzip.compress(b"two")
+
+    assert (await ask(always(answer(body, headers={"Content-Encoding": "x-gzip"})))).body == b"one two"
+
+
+@pytest.mark.duty("SP-092", "CS-031")
+async def test_chunks_are_joined():
+    raw = (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b'5\r\n{"a":\r\n9;ext=1\r\n"b\xc3\xa9\xe2\x82\xac"}\r\n0\r\n\r\n'
+    )
+
+    assert (await ask(always(raw))).body == '{"a":"bé€"}'.encode()
+
+
+@pytest.mark.parametrize("size", [LIMIT, LIMIT + 1])
+async def test_a_body_may_be_as_large_as_the_limit_and_no_larger(size: int):
+    handler = always(answer(b"x" * size))
+    if size == LIMIT:
+        assert len((await ask(handler)).body) == LIMIT
+        return
+    with pytest.raises(ResponseInvalid) as refused:
+        await ask(handler)
+
+    assert (refused.value.detail, refused.value.stage) == ("too_large", "pds")
+    assert refused.value.body_sha256 is not None
+
+
+async def test_a_body_without_end_is_refused_at_the_limit():
+    async def endless(_request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while not writer.is_closing():
+            writer.write(b"10000\r\n" + b"x" * 0x10000 + b"\r\n")
+            await writer.drain()
+
+    with pytest.raises(ResponseInvalid, match="too_large"):
+        await ask(endless)
+
+
+async def test_a_large_record_passes_when_the_limit_allows_it():
+    body = b"x" * (4 * LIMIT)
+    limits = Limits(connect=5, read=5, write=5, call=5, response_bytes=5 * LIMIT, connections=1)
+
+    assert (await ask(always(answer(body)), limits=limits)).body == body
+
+
+async def test_a_bomb_does_not_expand_in_memory():
+    bomb = gzip.compress(b"\0" * (200 * LIMIT), 9)
+    handler = always(answer(bomb, headers={"Content-Encoding": "gzip"}))
+    async with HttpServer(handler) as server, upstream() as opened:
+        tracemalloc.start()
+        try:
+            with pytest.raises(ResponseInvalid, match="too_large"):
+                await opened.call("GET", server.url, interaction="test", trace_id="t", headers={})
+            _now, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+
+    assert peak < 8 * LIMIT
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding", "detail"),
+    [
+        (gzip.compress(b"x" * 5000)[:-9], "gzip", "gzip_truncated"),
+        (b"this is not gzip", "gzip", "gzip_broken"),
+        (b"\x1b", "br", "content_encoding_unknown"),
+    ],
+)
+async def test_an_encoding_that_is_broken_or_was_not_asked_for(body: bytes, encoding: str, detail: str):
+    with pytest.raises(ResponseInvalid, match=detail):
+        await ask(always(answer(body, headers={"Content-Encoding": encoding})))
+
+
+async def test_an_empty_body_needs_no_gzip_member():
+    assert (await ask(always(answer(b"", headers={"Content-Encoding": "gzip"})))).body == b""
+
+
+async def silent(_request: Request, writer: asyncio.StreamWriter) -> None:
+    await writer.wait_closed()
+
+
+async def dripping(_request: Request, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+    while not writer.is_closing():
+        writer.write(b"x")
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("handler", "read", "call", "detail"),
+    [(silent, 0.1, 5.0, "read_timeout"), (silent, 5.0, 0.1, "deadline"), (dripping, 5.0, 0.2, "deadline")],
+)
+async def test_silence_and_dripping_end(handler: Any, read: float, call: float, detail: str):
+    limits = Limits(connect=5, read=read, write=5, call=call, response_bytes=LIMIT, connections=1)
+    with pytest.raises(Unavailable) as failed:
+        await ask(handler, limits=limits)
+
+    assert (failed.value.code, failed.value.detail) == (FailureCode.PROVIDER_TIMEOUT, detail)
+
+
+async def reset(_request: Request, writer: asyncio.StreamWriter) -> None:
+    writer.transport.abort()
+
+
+async def cut(_request: Request, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this")
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        pytest.param(reset, id="reset"),
+        pytest.param(cut, id="cut in the body"),
+        pytest.param(
+            always(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nZZ\r\n"),
+            id="broken chunk",
+        ),
+        pytest.param(always(b"220 smtp.example ESMTP\r\n\r\n"), id="not HTTP"),
+    ],
+)
+async def test_a_connection_that_breaks_is_a_fault_that_may_pass(handler: Any):
+    with pytest.raises(Unavailable) as failed:
+        await ask(handler)
+
+    assert failed.value.code is FailureCode.SPINE_ERROR
+    assert NHS_NUMBER not in f"{failed.value}{failed.value.__cause__}"
+
+
+async def test_nobody_listens():
+    async with HttpServer(silent) as server:
+        gone = server.url
+    with pytest.raises(Unavailable, match="connect_failed"):
+        await get(gone)
+
+
+async def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch):
+    async with HttpServer(always(answer(b"intercepted"))) as intercepting:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, intercepting.url)
+
+        assert (await ask(always(answer(b"direct")))).body == b"direct"
+
+
+async def test_cookies_are_not_kept():
+    async with HttpServer(always(answer(headers={"Set-Cookie": "who=me"}))) as server, upstream() as opened:
+        for _ in range(2):
+            await opened.call("GET", server.url, interaction="test", trace_id="t", headers={})
+
+        assert "cookie" not in server.requests[1].headers
+        assert server.connections == 1  # and the connection is kept
+
+
+async def test_a_caller_that_gives_up_leaves_the_pool_usable():
+    limits = Limits(connect=5, read=5, write=5, call=5, response_bytes=LIMIT, connections=1)
+    reached = asyncio.Event()
+
+    async def handler(request: Request, writer: asyncio.StreamWriter) -> None:
+        if request.target == "/slow":
+            reached.set()
+            await silent(request, writer)
+        writer.write(answer(b"fine"))
+
+    async with HttpServer(handler) as server, upstream(limits) as opened:
+
+        async def call(path: str) -> Answer:
+            return await opened.call("GET", server.url + path, interaction="t", trace_id="t", headers={})
+
+        slow = asyncio.create_task(call("/slow"))
+        await reached.wait()
+        slow.cancel()
+
+        assert (await call("/")).body == b"fine"
+        with pytest.raises(asyncio.CancelledError):
+            await slow
+
+
+async def test_one_line_per_call_says_what_happened_and_not_to_whom(caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.DEBUG)
+    with structlog.testing.capture_logs() as lines:
+        await ask(always(answer(b"12345", status=404)))
+        with pytest.raises(Unavailable):
+            await ask(reset)
+
+    facts = ("upstream", "interaction", "outcome", "status", "bytes", "trace_id")
+    assert [tuple(line[fact] for fact in facts) for line in lines] == [
+        ("pds", "test", "answered", 404, 5, "t-1"),
+        ("pds", "test", "protocol_broken", None, None, "t-1"),
+    ]
+    assert all(isinstance(line["duration_ms"], int) for line in lines)
+    assert NHS_NUMBER not in f"{lines}{caplog.text}"
