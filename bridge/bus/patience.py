@@ -8,7 +8,7 @@ import structlog
 log = structlog.get_logger()
 
 _FIRST = 0.05
-_LONGEST = 2.0
+_DOUBLINGS = 5
 _TRIES_PER_LINE = 5
 
 
@@ -25,12 +25,16 @@ class Patience:
         self._context = context
         self._tries = 0
 
+    def renew(self) -> None:
+        """The action succeeded: count from the start."""
+        self._tries = 0
+
     async def wait(self, error: BaseException) -> None:
-        """Sleep before the next try: from 50 ms, doubling, to 2 s, with jitter."""
+        """Sleep before the next try: from 50 ms, doubling, to 1.6 s, with jitter."""
         if self._tries % _TRIES_PER_LINE == 0:
             # The type only: the text of a connection error may carry the broker's address and user.
             log.warning(self._action, error=type(error).__name__, tries=self._tries + 1, **self._context)
-        pause = min(_LONGEST, _FIRST * 2**self._tries)
+        pause = _FIRST * 2 ** min(self._tries, _DOUBLINGS)
         self._tries += 1
         await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
 

