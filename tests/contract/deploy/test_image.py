@@ -7,7 +7,11 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -42,6 +46,44 @@ def test_the_dockerfile_lints():
 def test_it_runs_the_worker_as_nobody_in_particular():
     assert last("USER") == "10001:10001"
     assert (last("ENTRYPOINT"), last("CMD")) == ('["bridge"]', '["run"]')
+
+
+@pytest.mark.parametrize(("status", "healthy"), [(200, True), (503, False), (None, False)])
+def test_the_health_check_asks_whether_the_worker_lives(status: int | None, healthy: bool):
+    _, _, check = last("HEALTHCHECK").partition("CMD ")
+    program, *arguments = json.loads(check)
+    assert program == "python"
+    with answering(status) as port:
+        command = [sys.executable, *arguments]
+        environment = os.environ | {"BRIDGE_HEALTH_PORT": str(port)}
+        done = subprocess.run(command, env=environment, capture_output=True, check=False)
+    assert (done.returncode == 0) is healthy
+
+
+@contextmanager
+def answering(status: int | None) -> Iterator[int]:
+    """The port of a server that answers /livez so and nothing else; of none at all when None."""
+
+    class Worker(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(status or 500 if self.path == "/livez" else 404)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Worker) as server:
+        if status is None:
+            server.server_close()
+            yield server.server_port
+            return
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_no_secret_is_built_in():
