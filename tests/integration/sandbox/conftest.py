@@ -1,22 +1,29 @@
 import httpx
 import pytest
+import pytest_asyncio
 
 from bridge.sandbox import SandboxOptions, running
 from tests.integration.sandbox.consumer import Consumer
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def state_dir(tmp_path_factory):
     """One for the whole run: the keys are made once."""
-    folder = tmp_path_factory.getbasetemp() / "sandbox-state"
-    folder.mkdir(exist_ok=True)
-    return folder
+    return tmp_path_factory.mktemp("sandbox-state")
 
 
-@pytest.fixture
-async def consumer(state_dir):
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(state_dir):
     async with (
         running(SandboxOptions(state_dir=state_dir)) as sandbox,
         httpx.AsyncClient(timeout=10, trust_env=False) as http,
     ):
-        yield Consumer(sandbox, http)
+        yield sandbox, http
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def consumer(shared):
+    """A consumer of a sandbox that is as at its start; it runs in the loop of the module."""
+    sandbox, http = shared
+    sandbox.reset()
+    return Consumer(sandbox, http)

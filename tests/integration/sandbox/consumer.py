@@ -73,6 +73,12 @@ def claims(root, **changed):
     return {name: value for name, value in {**sound, **changed}.items() if value is not ...}
 
 
+def changed(headers, changes):
+    """`headers` with some set, or left out by None."""
+    merged = {**headers, **{name.replace("_", "-"): value for name, value in changes.items()}}
+    return {name: value for name, value in merged.items() if value is not None}
+
+
 def unsigned(payload, *, header=None, signature=""):
     parts = [json.dumps(part).encode() for part in (header or {"alg": "none", "typ": "JWT"}, payload)]
     return ".".join([*(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts), signature])
@@ -120,20 +126,18 @@ class Consumer:
             "authorization": f"Bearer {await self.token()}",
             "x-request-id": str(uuid4()),
             "accept": FHIR,
-            **headers,
         }
         return await self.http.get(
-            f"{self.sandbox.urls['pds']}/Patient/{nhs_number}",
-            headers={name.replace("_", "-"): value for name, value in sent.items() if value is not None},
+            f"{self.sandbox.urls['pds']}/Patient/{nhs_number}", headers=changed(sent, headers)
         )
 
     async def sds(self, kind, *query, method="GET", **headers):
-        sent = {"apikey": self.sandbox.environment["BRIDGE_SDS_API_KEY"], "accept": FHIR, **headers}
+        sent = {"apikey": self.sandbox.environment["BRIDGE_SDS_API_KEY"], "accept": FHIR}
         return await self.http.request(
             method,
             f"{self.sandbox.urls['sds']}/{kind}",
             params=list(query),
-            headers={name.replace("_", "-"): value for name, value in sent.items() if value is not None},
+            headers=changed(sent, headers),
         )
 
     async def route(self, ods, interaction=RECORD):

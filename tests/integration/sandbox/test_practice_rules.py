@@ -14,6 +14,8 @@ from tests.integration.sandbox.consumer import (
     unsigned,
 )
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 NUMBER = "9990000018"
 TODAY = datetime.now(UTC).date()
 TOMORROW = (TODAY + timedelta(days=2)).isoformat()
@@ -59,7 +61,6 @@ async def test_headers(consumer, headers, expected):
 @pytest.mark.parametrize("name", ["ssp-from", "ssp-to", "ssp-interactionid"])
 async def test_headers_that_the_proxy_would_not_let_pass_are_needed_by_the_practice_too(consumer, name):
     root, asid = await consumer.route("A99001")
-    consumer.sandbox.urls["proxy"] = ""
     sent = {
         "ssp-traceid": "6e6e6e6e-0000-4000-8000-000000000001",
         "ssp-from": consumer.asid,
