@@ -1,12 +1,13 @@
 """Faults, as a consumer meets them."""
 
+import asyncio
 import json
 
 import httpx
 import pytest
 
 from bridge.sandbox import BY_NAME, Fault, FaultKind, SandboxOptions, running
-from tests.integration.sandbox.consumer import Consumer
+from tests.integration.sandbox.consumer import Consumer, parameters
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -113,7 +114,7 @@ async def test_dripping_takes_longer_than_any_single_read(consumer):
             "POST",
             f"{consumer.sandbox.urls['proxy']}/{root}/Patient/$gpc.getstructuredrecord",
             headers={**headers, "ssp-traceid": "6e6e6e6e-0000-4000-8000-000000000001"},
-            content=_body(patient.nhs_number),
+            content=json.dumps(parameters(patient.nhs_number)).encode(),
         ) as response:
             async for chunk in response.aiter_raw():
                 taken += 1
@@ -121,13 +122,6 @@ async def test_dripping_takes_longer_than_any_single_read(consumer):
                 if taken == 5:
                     break
     assert taken == 5
-
-
-def _body(number):
-    from tests.integration.sandbox.consumer import parameters
-
-    # As long as the body whose headers are used.
-    return json.dumps(parameters(number)).encode()
 
 
 async def test_nothing_ever_comes(consumer):
@@ -139,11 +133,8 @@ async def test_nothing_ever_comes(consumer):
 async def test_a_sandbox_stops_while_it_hangs(state_dir):
     async with running(SandboxOptions(state_dir=state_dir)) as sandbox, httpx.AsyncClient() as http:
         sandbox.fault("*", Fault(FaultKind.HANG, at="sds"))
-        hanging = Consumer(sandbox, http)
-        import asyncio
-
-        waiting = asyncio.create_task(hanging.route("A99001"))
-        while not sandbox.calls.of("sds"):
+        waiting = asyncio.create_task(Consumer(sandbox, http).route("A99001"))
+        while not sandbox.calls.of("sds"):  # noqa: ASYNC110 - the log of calls has no event
             await asyncio.sleep(0.01)
     with pytest.raises(httpx.TransportError):
         await waiting

@@ -40,6 +40,8 @@ def part(area, name, **value):
 
 
 ALLERGIES, MEDICATION = BOTH_AREAS
+WRONG: tuple[object, ...] = (..., None, [])
+"""A claim left out, null, and of no type that any claim has."""
 
 
 @pytest.mark.parametrize(
@@ -97,7 +99,7 @@ async def test_headers_that_the_proxy_would_not_let_pass_are_needed_by_the_pract
                 "requesting_organization",
                 "requesting_practitioner",
             )
-            for value in (..., None, [])
+            for value in WRONG
         ),
         ({"aud": "https://other.example/A99001/STU3/1/gpconnect/structured"}, "BAD_REQUEST"),
         ({"exp": 301, "iat": 1}, "BAD_REQUEST"),
