@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Final, Literal
 
 import httpx
@@ -21,10 +22,10 @@ import structlog
 
 from bridge.errors import FailureCode, ResponseInvalid, Stage, Unavailable
 from bridge.settings import Settings
+from bridge.spine.lanes import Lanes
 
 _log = structlog.get_logger()
 
-_KEEPALIVE_SECONDS: Final = 30.0
 _STEP: Final = 64 * 1024
 """Decoded bytes produced at a time, so that a small body cannot become a large one in a single step."""
 
@@ -74,8 +75,8 @@ class Limits:
         connect, read, write: seconds for each step; `read` is between two reads.
         call: seconds for everything, so that a server that drips bytes does not hold a request for ever.
         response_bytes: of a decoded body.
-        connections: of the pool. No request needs more than one at a time per upstream, so with as many
-            as there are requests in flight nobody waits for one.
+        connections: in use at a time. No request needs more than one per upstream, so with as many as there
+            are requests in flight nobody waits for one.
     """
 
     connect: float
@@ -132,15 +133,7 @@ class Upstream:
             "write": limits.write,
             "pool": limits.call,
         }
-        self._transport = httpx.AsyncHTTPTransport(
-            verify=tls,
-            trust_env=False,
-            limits=httpx.Limits(
-                max_connections=limits.connections,
-                max_keepalive_connections=limits.connections,
-                keepalive_expiry=_KEEPALIVE_SECONDS,
-            ),
-        )
+        self._lanes = Lanes(tls, limit=limits.connections)
 
     async def call(
         self,
@@ -151,29 +144,28 @@ class Upstream:
         trace_id: str,
         headers: Mapping[str, str],
         content: bytes = b"",
-        target: bytes | None = None,
     ) -> Answer:
         """Make one call and read its whole answer.
 
         Args:
             method: HTTP verb.
-            url: where to connect to, and the path unless `target` is given. Never logged.
+            url: goes on the wire byte for byte after its host, nothing normalised. Never logged.
             interaction: what is being asked, for the log.
             trace_id: the id that both sides log.
             headers: all headers but `Host`, `Content-Length` and `Accept-Encoding`.
             content: the body.
-            target: the request target, put on the wire byte for byte.
 
         Raises:
             Unavailable: no complete answer came.
             ResponseInvalid: the answer is too large, or its encoding is broken.
         """
+        origin, target = _split(url)
         request = httpx.Request(
             method,
-            url,
+            origin,
             headers={**headers, "Accept-Encoding": "gzip"},  # SP-092
             content=content,
-            extensions={"timeout": self._timeouts} | ({"target": target} if target is not None else {}),
+            extensions={"timeout": self._timeouts, "target": target},
         )
         started = time.perf_counter()
         answer: Answer | None = None
@@ -205,26 +197,22 @@ class Upstream:
         return answer
 
     async def _exchange(self, request: httpx.Request) -> Answer:
-        response = await self._transport.handle_async_request(request)
-        try:
-            body = _Body(
-                response.headers.get("content-encoding", ""), self._limits.response_bytes, self._stage
-            )
-            stream = response.stream
-            assert isinstance(stream, httpx.AsyncByteStream)
-            async for chunk in stream:
-                body.feed(chunk)
-            return Answer(
-                status=response.status_code,
-                headers=dict(response.headers.items()),
-                body=body.finish(),
-            )
-        finally:
-            await response.aclose()
+        async with self._lanes.lane() as transport:
+            response = await transport.handle_async_request(request)
+            try:
+                encoding = response.headers.get("content-encoding", "")
+                body = _Body(encoding, self._limits.response_bytes, self._stage)
+                stream = response.stream
+                assert isinstance(stream, httpx.AsyncByteStream)
+                async for chunk in stream:
+                    body.feed(chunk)
+                return Answer(response.status_code, dict(response.headers.items()), body.finish())
+            finally:
+                await response.aclose()
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._transport.aclose()
+        await self._lanes.aclose()
 
 
 class _Body:
@@ -274,6 +262,18 @@ class _Body:
         """By the hash of what was read, up to the limit: the same answer has the same hash again."""
         read = b"".join(self._parts)[: self._limit]
         return ResponseInvalid(stage=self._stage, detail=detail, body_sha256=hashlib.sha256(read).hexdigest())
+
+
+def _split(url: str) -> tuple[httpx.URL, bytes]:
+    """The server, and what is asked of it: the latter never becomes part of an httpx URL or its errors."""
+    scheme, _, rest = url.partition("://")
+    host, _, path = rest.partition("/")
+    return _origin(f"{scheme}://{host}"), b"/" + path.encode("ascii")
+
+
+@lru_cache(maxsize=256)
+def _origin(url: str) -> httpx.URL:
+    return httpx.URL(url)
 
 
 def _fault(error: httpx.TransportError) -> str:

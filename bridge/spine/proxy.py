@@ -87,8 +87,7 @@ class Proxy:
             Unavailable: no complete answer came.
             ResponseInvalid: the answer is too large, or its encoding is broken.
         """
-        root = self._checked(practice.service_root)
-        url = join(root, interaction.path)
+        url = join(self._checked(practice.service_root), interaction.path)
         if self._url is not None:
             url = f"{self._url}/{url}"
         trace_id = str(uuid.uuid4())
@@ -104,12 +103,11 @@ class Proxy:
             headers["Content-Type"] = MEDIA_TYPE
         answer = await self._upstream.call(
             interaction.method,
-            self._url or root,
+            url,
             interaction=interaction.id,
             trace_id=trace_id,
             headers=headers,
             content=body,
-            target=_target(url),
         )
         return ProxyAnswer(answer, trace_id)
 
@@ -136,13 +134,6 @@ def join(service_root: str, path: str) -> str:
     Roots have no trailing slash by the specification and sometimes one in the directory.
     """
     return f"{service_root}{path}" if service_root.endswith("/") else f"{service_root}/{path}"
-
-
-def _target(url: str) -> bytes:
-    """Everything after the host, unchanged: the proxy compares the embedded root with the directory."""
-    _scheme, _, rest = url.partition("://")
-    _host, _, path = rest.partition("/")
-    return b"/" + path.encode("ascii")
 
 
 def _allows(pattern: str, host: str) -> bool:
