@@ -4,7 +4,8 @@
 
     BridgeError
     ├── LedgerUnavailable   the database cannot do it now: do not acknowledge, try again
-    └── LeaseLost           another worker has taken the request over: drop the work, do not publish
+    ├── LeaseLost           another worker has taken the request over: drop the work, publish nothing
+    └── IntentOpen          a fault of the pipeline: it must settle before it intends the same again
 """
 
 from bridge.errors import BridgeError
@@ -23,4 +24,12 @@ class LedgerUnavailable(BridgeError):  # noqa: N818 - named for what happened, a
 
 
 class LeaseLost(BridgeError):  # noqa: N818
-    """The lease ran out and another worker took the request, or it has ended already."""
+    """The lease ran out and another worker took the request, or what it was for has ended already."""
+
+
+class IntentOpen(BridgeError):  # noqa: N818
+    """The request has an intent of this kind of which it is not known what became."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"an intent {kind!r} is open")
+        self.kind = kind

@@ -23,6 +23,8 @@ from bridge.ledger.errors import LedgerUnavailable
 T = TypeVar("T")
 Step = Callable[[Connection], T]
 
+_DATA_EXCEPTION = "22"  # SQLSTATE class: the value itself cannot be stored
+
 
 class Store(Protocol):
     """A database that runs steps."""
@@ -56,7 +58,8 @@ def unavailable(error: Exception) -> LedgerUnavailable | None:
         # The driver's own text may quote values: only its code is kept.
         origin = error.orig
         code = getattr(origin, "sqlite_errorname", None) or getattr(origin, "sqlstate", None)
-        return LedgerUnavailable(code or type(origin).__name__)
+        code = code or type(origin).__name__
+        return None if code.startswith(_DATA_EXCEPTION) else LedgerUnavailable(code)
     if isinstance(error, (OSError, PoolTimeout)):  # OSError: also TimeoutError
         return LedgerUnavailable(type(error).__name__)
     return None

@@ -1,0 +1,138 @@
+"""Steps of an intent: written before a call with a side effect, settled by what the other side says."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, bindparam, insert, null, select, update
+
+from bridge.ledger.bodies import open_payload, open_result, seal_payload, seal_result
+from bridge.ledger.errors import IntentOpen, LeaseLost
+from bridge.ledger.model import Intent, Lease, Verdict
+from bridge.ledger.sealing import Sealer
+from bridge.ledger.tables import intents, requests
+
+_ADD = insert(intents).returning(intents.c.id)
+_HELD = (
+    select(requests.c.id)
+    .where(
+        requests.c.id == bindparam("row"),
+        requests.c.starts == bindparam("token"),
+        requests.c.lease_until.is_not(null()),
+    )
+    .with_for_update()
+)
+_OPEN_OF_KIND = select(intents.c.id).where(
+    intents.c.request_id == bindparam("row"),
+    intents.c.kind == bindparam("of_kind"),
+    intents.c.settled_at.is_(null()),
+)
+_SETTLE = (
+    update(intents)
+    .where(
+        intents.c.id == bindparam("intent"),
+        intents.c.request_id == bindparam("row"),
+        intents.c.settled_at.is_(null()),
+    )
+    .values(
+        verdict=bindparam("new_verdict"),
+        result=bindparam("said"),
+        settled_at=bindparam("at"),
+        checks=intents.c.checks + bindparam("more"),
+        check_at=bindparam("again"),
+    )
+)
+_WITH_KEY: Select[Any] = select(intents, requests.c.request_key).join(
+    requests, requests.c.id == intents.c.request_id
+)
+_OF_REQUEST = _WITH_KEY.where(requests.c.id == bindparam("row")).order_by(intents.c.id)
+_DUE = (
+    _WITH_KEY.where(intents.c.settled_at.is_(null()), intents.c.check_at <= bindparam("due_before"))
+    .order_by(intents.c.check_at)
+    .limit(bindparam("most"))
+)
+
+
+def intend(
+    connection: Connection,
+    lease: Lease,
+    *,
+    kind: str,
+    payload: bytes,
+    settle_key: str,
+    now: datetime,
+    sealer: Sealer,
+) -> Intent:
+    """Write down what is about to be sent."""
+    _check_held(connection, lease)
+    if connection.execute(_OPEN_OF_KIND, {"row": lease.row, "of_kind": kind}).first():
+        raise IntentOpen(kind)
+    written = {
+        "request_id": lease.row,
+        "start": lease.token,
+        "kind": kind,
+        "settle_key": settle_key,
+        "payload": seal_payload(sealer, lease.request_key, kind, payload),
+        "created_at": now,
+        "checks": 0,
+    }
+    row = connection.execute(_ADD, written).scalar_one()
+    return Intent(row, lease.request_key, kind, settle_key, now, payload)
+
+
+def settle(
+    connection: Connection,
+    lease: Lease,
+    intent: Intent,
+    *,
+    verdict: Verdict,
+    result: bytes | None,
+    check_again_at: datetime | None,
+    now: datetime,
+    sealer: Sealer,
+) -> None:
+    """Write down what became of it."""
+    _check_held(connection, lease)
+    open_still = verdict == "in_doubt"
+    said = {
+        "intent": intent.row,
+        "row": lease.row,
+        "new_verdict": verdict,
+        "said": seal_result(sealer, lease.request_key, intent.kind, result),
+        "at": None if open_still else now,
+        "more": 1 if open_still else 0,
+        "again": check_again_at,
+    }
+    if connection.execute(_SETTLE, said).rowcount != 1:
+        raise LeaseLost
+
+
+def of_request(connection: Connection, row: int, sealer: Sealer) -> list[Intent]:
+    """Every intent of a request, oldest first."""
+    return [_intent(found, sealer) for found in connection.execute(_OF_REQUEST, {"row": row})]
+
+
+def due(connection: Connection, *, due_before: datetime, limit: int, sealer: Sealer) -> list[Intent]:
+    """Intents in doubt whose next check has come."""
+    asked = {"due_before": due_before, "most": limit}
+    return [_intent(found, sealer) for found in connection.execute(_DUE, asked)]
+
+
+def _check_held(connection: Connection, lease: Lease) -> None:
+    # Locks the row: nobody takes the request over between this check and the commit.
+    if connection.execute(_HELD, {"row": lease.row, "token": lease.token}).first() is None:
+        raise LeaseLost
+
+
+def _intent(row: Row[Any], sealer: Sealer) -> Intent:
+    return Intent(
+        row.id,
+        row.request_key,
+        row.kind,
+        row.settle_key,
+        row.created_at,
+        open_payload(sealer, row.request_key, row.kind, row.payload),
+        row.verdict,
+        open_result(sealer, row.request_key, row.kind, row.result),
+        row.checks,
+        row.check_at,
+    )

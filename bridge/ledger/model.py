@@ -1,0 +1,210 @@
+"""What goes into the ledger and what comes out of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Literal, Self
+
+EndState = Literal["completed", "failed", "rejected", "in_doubt"]
+"""How a request ends. `in_doubt`: something was sent that may or may not have been done."""
+State = Literal["in_flight", "waiting"] | EndState
+"""`waiting`: for its retry. Every request is in exactly one state (flow rule 2)."""
+Verdict = Literal["done", "not_done", "in_doubt"]
+"""What became of an intent, as the other side tells it."""
+
+
+def request_key(source: str, request_id: str) -> str:
+    """A CloudEvents request is identified by its source and id together; a source holds no blanks."""
+    return f"{source} {request_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Requester:
+    """Who asked, as the request says (JO-024, JO-026)."""
+
+    user_id: str
+    role: str
+    organisation: str
+    """ODS code of the organisation the user works for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A request at the moment it is taken up.
+
+    Attributes:
+        request_key: see `request_key`.
+        pipeline: which pipeline runs it.
+        correlation_id: joins everything that belongs to it.
+        body_sha256: of the message body, to tell a repeat from another request under a used id.
+        received_at: when this delivery came; kept from the first one.
+        patient_key: keyed hash of the NHS number; None when the body could not be read.
+        expires_at: after this the answer is of no use.
+        requester: None when the body could not be read.
+        attempt: of the delivery, as the bus counts; see `Running`.
+    """
+
+    request_key: str
+    pipeline: str
+    correlation_id: str
+    body_sha256: str
+    received_at: datetime
+    patient_key: str | None = None
+    expires_at: datetime | None = None
+    requester: Requester | None = None
+    attempt: int = 1
+
+    def as_conflicting(self) -> Self:
+        """The same opening under a key of its own, so that a `Conflict` is rejected on the record too."""
+        return replace(self, request_key=f"{self.request_key} {self.body_sha256}")
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to work on a request, until it is ended, put to wait, released or taken over.
+
+    The ledger renews it. Whoever holds an older `token` changes nothing any more.
+
+    Attributes:
+        row: the request's number in this ledger.
+        token: how often the request was started, this time included.
+        attempt: 1 for the first try, one more for each wait: what the retry policy counts. A start after a
+            crash is no new attempt.
+        delivery: what the bus counted (`Opening.attempt`).
+        started_at: when this start began.
+    """
+
+    request_key: str
+    row: int
+    token: int
+    attempt: int
+    delivery: int
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event, whole, as it is or was to be published."""
+
+    id: str
+    topic: str
+    body: bytes = field(repr=False)
+    content_type: str = "application/cloudevents+json"
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamCall:
+    """One call to PDS, SDS or a practice. It names no URL, because those carry NHS numbers (JO-033).
+
+    Attributes:
+        what: interaction or operation.
+        where: service name or ODS code of the practice.
+        trace_id: ``Ssp-TraceID`` or the service's own request id.
+        status: of HTTP; None when no answer came.
+        code: how it failed; None when it did not.
+        started_at: when it was sent.
+        duration_ms: until the answer was read, or given up.
+    """
+
+    what: str
+    where: str
+    trace_id: str
+    status: int | None
+    started_at: datetime
+    duration_ms: float
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A side effect that was about to be caused, and what is known of it.
+
+    A worker that died may still have a call under way: settle nothing younger than a call may take.
+
+    Attributes:
+        kind: e.g. ``appointment.book``; at most one of a kind is open per request.
+        payload: what was to be sent; empty once pruned.
+        settle_key: by what the other side finds it; holds no patient data.
+        verdict: None until somebody asked.
+        result: what the other side said, kept with the verdict.
+        checks: how often it was asked after in vain.
+        check_at: when to ask again; None when it is settled or was never in doubt.
+    """
+
+    row: int
+    request_key: str
+    kind: str
+    settle_key: str
+    created_at: datetime
+    payload: bytes = field(repr=False)
+    verdict: Verdict | None = None
+    result: bytes | None = field(default=None, repr=False)
+    checks: int = 0
+    check_at: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still unknown what became of it."""
+        return self.verdict is None or self.verdict == "in_doubt"
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The request is ours. Its `intents` come from tries before this one: settle the open ones first.
+
+    `taken_over`: the last try ended without a word, by a crash.
+    """
+
+    lease: Lease
+    intents: Sequence[Intent] = ()
+    taken_over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Somebody works on it, or it waits for its retry: give the message back until then."""
+
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """It has ended; what is `unpublished` is still owed."""
+
+    state: EndState
+    code: str | None
+    unpublished: Sequence[StoredEvent] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """The id was used before by another body: the sender must be told (`Opening.as_conflicting`)."""
+
+
+Claim = Started | Running | Ended | Conflict
+
+
+@dataclass(frozen=True, slots=True)
+class Outbox:
+    """Events of an ended request that nobody published."""
+
+    request_key: str
+    correlation_id: str
+    events: Sequence[StoredEvent]
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What a start found unfinished. The broker still holds the messages of `left_running`.
+
+    Attributes:
+        left_running: keys of requests whose worker is gone, at most `bridge.ledger.NAMED` of them.
+        running: how many there are.
+        unpublished: ended requests that still owe events.
+        open_intents: of requests whose worker is gone.
+    """
+
+    left_running: Sequence[str]
+    running: int
+    unpublished: int
+    open_intents: int

@@ -1,0 +1,356 @@
+"""Steps of a request's life: taken up, put to wait, ended, published. Each is one transaction of `Ledger`."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, Table, bindparam, insert, null, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from bridge.ledger.bodies import SealedEvent, open_event
+from bridge.ledger.errors import LeaseLost
+from bridge.ledger.intents import of_request
+from bridge.ledger.model import (
+    Claim,
+    Conflict,
+    Ended,
+    EndState,
+    Lease,
+    Opening,
+    Outbox,
+    Running,
+    Started,
+    StoredEvent,
+    UpstreamCall,
+)
+from bridge.ledger.sealing import Sealer
+from bridge.ledger.tables import attempts, calls, event_bodies, events, requests
+
+_CLOCK_JUMP = 10
+"""A lease that ends more than this many times its length ahead was written before the clock was set back."""
+
+
+def _insert_unless_there(table: Table, *keys: str) -> Mapping[str, Any]:
+    """By dialect, an insert that leaves a row with the same keys as it is."""
+    return {
+        "sqlite": sqlite.insert(table).on_conflict_do_nothing(index_elements=keys),
+        "postgresql": postgresql.insert(table).on_conflict_do_nothing(index_elements=keys),
+    }
+
+
+# Made once: SQLAlchemy then compiles each of them once.
+_OPEN = {
+    name: statement.returning(requests.c.id)
+    for name, statement in _insert_unless_there(requests, "request_key").items()
+}
+_ADD_EVENT = _insert_unless_there(events, "request_id", "event_id")
+_ADD_BODY = _insert_unless_there(event_bodies, "request_id", "event_id")
+_ADD_ATTEMPT = insert(attempts)
+_ADD_CALL = insert(calls)
+_FIND = select(requests).where(requests.c.request_key == bindparam("key")).with_for_update()
+_LEASED = (
+    (requests.c.id == bindparam("row"))
+    & (requests.c.starts == bindparam("token"))
+    & requests.c.lease_until.is_not(null())
+)
+_END = (
+    update(requests)
+    .where(_LEASED)
+    .values(
+        state=bindparam("new_state"),
+        code=bindparam("new_code"),
+        ended_at=bindparam("now"),
+        worker=null(),
+        lease_until=null(),
+    )
+)
+_WAIT = (
+    update(requests)
+    .where(_LEASED)
+    .values(
+        state="waiting",
+        code=bindparam("new_code"),
+        waits=requests.c.waits + 1,
+        wait_until=bindparam("until"),
+        waited_delivery=bindparam("delivery"),
+        worker=null(),
+        lease_until=null(),
+    )
+)
+_RESTART = (
+    update(requests)
+    .where(requests.c.id == bindparam("row"))
+    .values(
+        state=bindparam("new_state"),
+        starts=requests.c.starts + 1,
+        worker=bindparam("new_worker"),
+        lease_until=bindparam("until"),
+        started_at=bindparam("now"),
+        wait_until=null(),
+    )
+)
+_LEASE_OF_WORKER = (requests.c.worker == bindparam("holder")) & requests.c.id.in_(
+    bindparam("rows", expanding=True)
+)
+_RENEW = update(requests).where(_LEASE_OF_WORKER).values(lease_until=bindparam("until"))
+_PUBLISHED = (
+    update(events)
+    .where(
+        events.c.request_id
+        == select(requests.c.id).where(requests.c.request_key == bindparam("key")).scalar_subquery(),
+        events.c.event_id.in_(bindparam("ids", expanding=True)),
+        events.c.published_at.is_(null()),
+    )
+    .values(published_at=bindparam("now"))
+)
+_UNPUBLISHED: Select[Any] = (
+    select(events.c.event_id, events.c.topic, events.c.content_type, event_bodies.c.sealed)
+    .join(
+        event_bodies,
+        (event_bodies.c.request_id == events.c.request_id) & (event_bodies.c.event_id == events.c.event_id),
+    )
+    .where(events.c.published_at.is_(null()), events.c.request_id == bindparam("row"))
+    .order_by(events.c.start, events.c.number)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who asks for a lease, and when.
+
+    Attributes:
+        worker: names this process, and no other, ever.
+        gave_up: whether this worker itself let go of a request without the ledger's knowing.
+    """
+
+    worker: str
+    now: datetime
+    lease: timedelta
+    gave_up: Callable[[str], bool]
+
+    @property
+    def until(self) -> datetime:
+        """When a lease that is given now ends."""
+        return self.now + self.lease
+
+    def finds_alive(self, row: Row[Any]) -> bool:
+        """Whether somebody works on this request."""
+        if row.lease_until is None or (row.worker == self.worker and self.gave_up(row.request_key)):
+            return False
+        remains: timedelta = row.lease_until - self.now
+        return timedelta() < remains <= self.lease * _CLOCK_JUMP
+
+
+def begin(connection: Connection, opening: Opening, holder: Holder, sealer: Sealer) -> Claim:
+    """Take a request up, or say who has it, or how it ended."""
+    new = connection.execute(_OPEN[connection.dialect.name], _opened(opening, holder)).first()
+    if new is not None:
+        return Started(Lease(opening.request_key, new.id, 1, 1, opening.attempt, holder.now))
+    row = connection.execute(_FIND, {"key": opening.request_key}).one()
+    if row.body_sha256 != opening.body_sha256:
+        return Conflict()
+    if row.state not in ("in_flight", "waiting"):
+        return Ended(row.state, row.code, _unpublished(connection, row, sealer))
+    busy_until = _busy_until(row, opening, holder)
+    if busy_until is not None:
+        return Running(busy_until)
+    return _restart(connection, row, holder, opening.attempt, sealer)
+
+
+def reopen(connection: Connection, key: str, holder: Holder, sealer: Sealer) -> Started | None:
+    """Take up a request that ended in doubt; it stays in doubt until it is ended otherwise."""
+    row = connection.execute(_FIND, {"key": key}).one_or_none()
+    if row is None or row.state != "in_doubt" or holder.finds_alive(row):
+        return None
+    return _restart(connection, row, holder, 1, sealer)
+
+
+def finish(
+    connection: Connection,
+    lease: Lease,
+    *,
+    worker: str,
+    now: datetime,
+    state: EndState,
+    code: str | None,
+    ended_by: Sequence[SealedEvent],
+    made: Sequence[UpstreamCall],
+) -> None:
+    """End a request: its outcome, the events that tell of it, and what was called for it."""
+    found = {"row": lease.row, "token": lease.token, "new_state": state, "new_code": code, "now": now}
+    if connection.execute(_END, found).rowcount != 1:
+        raise LeaseLost
+    _add_attempt(connection, lease, worker, now, state, code)
+    _add_calls(connection, lease, made)
+    if ended_by:
+        dialect = connection.dialect.name
+        connection.execute(
+            _ADD_EVENT[dialect],
+            [_event_row(lease, number, one.event) for number, one in enumerate(ended_by, start=1)],
+        )
+        connection.execute(
+            _ADD_BODY[dialect],
+            [{"request_id": lease.row, "event_id": one.event.id, "sealed": one.sealed} for one in ended_by],
+        )
+
+
+def wait(
+    connection: Connection,
+    lease: Lease,
+    *,
+    worker: str,
+    now: datetime,
+    until: datetime,
+    reason: str,
+    made: Sequence[UpstreamCall],
+) -> None:
+    """Put a request to wait for its retry."""
+    found = {
+        "row": lease.row,
+        "token": lease.token,
+        "new_code": reason,
+        "until": until,
+        "delivery": lease.delivery,
+    }
+    if connection.execute(_WAIT, found).rowcount != 1:
+        raise LeaseLost
+    _add_attempt(connection, lease, worker, now, "waiting", reason)
+    _add_calls(connection, lease, made)
+
+
+def renew(connection: Connection, rows: Collection[int], worker: str, until: datetime) -> int:
+    """Set the end of leases that this worker still holds; how many those are."""
+    return connection.execute(_RENEW, {"rows": list(rows), "holder": worker, "until": until}).rowcount
+
+
+def published(connection: Connection, key: str, ids: Collection[str], now: datetime) -> None:
+    """Note that the broker holds these events."""
+    connection.execute(_PUBLISHED, {"key": key, "ids": list(ids), "now": now})
+
+
+def unpublished(
+    connection: Connection, *, ended_before: datetime, limit: int, sealer: Sealer
+) -> list[Outbox]:
+    """Ended requests that still owe events, oldest first."""
+    owing = (
+        select(requests.c.id, requests.c.request_key, requests.c.correlation_id)
+        .where(
+            requests.c.id.in_(select(events.c.request_id).where(events.c.published_at.is_(null()))),
+            requests.c.ended_at < ended_before,
+        )
+        .order_by(requests.c.id)
+        .limit(limit)
+    )
+    return [
+        Outbox(row.request_key, row.correlation_id, _unpublished(connection, row, sealer))
+        for row in connection.execute(owing).all()
+    ]
+
+
+def _busy_until(row: Row[Any], opening: Opening, holder: Holder) -> datetime | None:
+    if row.state == "in_flight":
+        until = row.lease_until if holder.finds_alive(row) else None
+    else:
+        # The delivery that was told to wait came again, or a copy of it did: its retry is not due yet.
+        early = opening.attempt <= row.waited_delivery and holder.now < row.wait_until
+        until = row.wait_until if early else None
+    return until
+
+
+def _unpublished(connection: Connection, request: Row[*tuple[Any, ...]], sealer: Sealer) -> list[StoredEvent]:
+    return [
+        StoredEvent(
+            row.event_id,
+            row.topic,
+            open_event(sealer, request.request_key, row.event_id, row.sealed),
+            row.content_type,
+        )
+        for row in connection.execute(_UNPUBLISHED, {"row": request.id})
+    ]
+
+
+def _restart(connection: Connection, row: Row[Any], holder: Holder, delivery: int, sealer: Sealer) -> Started:
+    lost = row.lease_until is not None
+    if lost:
+        ended = {"start": row.starts, "worker": row.worker, "started_at": row.started_at, "outcome": "lost"}
+        connection.execute(_ADD_ATTEMPT, {"request_id": row.id, "ended_at": holder.now, "code": None} | ended)
+    changed = {
+        "row": row.id,
+        "new_state": "in_doubt" if row.state == "in_doubt" else "in_flight",
+        "new_worker": holder.worker,
+        "until": holder.until,
+        "now": holder.now,
+    }
+    connection.execute(_RESTART, changed)
+    lease = Lease(row.request_key, row.id, row.starts + 1, row.waits + 1, delivery, holder.now)
+    return Started(lease, of_request(connection, row.id, sealer), taken_over=lost)
+
+
+def _opened(opening: Opening, holder: Holder) -> dict[str, Any]:
+    asker = opening.requester
+    return {
+        "request_key": opening.request_key,
+        "pipeline": opening.pipeline,
+        "correlation_id": opening.correlation_id,
+        "body_sha256": opening.body_sha256,
+        "patient_key": opening.patient_key,
+        "requester_id": asker and asker.user_id,
+        "requester_role": asker and asker.role,
+        "requester_organisation": asker and asker.organisation,
+        "received_at": opening.received_at,
+        "expires_at": opening.expires_at,
+        "state": "in_flight",
+        "starts": 1,
+        "worker": holder.worker,
+        "lease_until": holder.until,
+        "started_at": holder.now,
+        "waits": 0,
+    }
+
+
+def _event_row(lease: Lease, number: int, event: StoredEvent) -> dict[str, Any]:
+    return {
+        "request_id": lease.row,
+        "event_id": event.id,
+        "start": lease.token,
+        "number": number,
+        "topic": event.topic,
+        "content_type": event.content_type,
+        "size": len(event.body),
+    }
+
+
+def _add_attempt(
+    connection: Connection, lease: Lease, worker: str, now: datetime, outcome: str, code: str | None
+) -> None:
+    ended = {
+        "worker": worker,
+        "started_at": lease.started_at,
+        "ended_at": now,
+        "outcome": outcome,
+        "code": code,
+    }
+    connection.execute(_ADD_ATTEMPT, {"request_id": lease.row, "start": lease.token} | ended)
+
+
+def _add_calls(connection: Connection, lease: Lease, made: Sequence[UpstreamCall]) -> None:
+    if made:
+        connection.execute(
+            _ADD_CALL,
+            [
+                {
+                    "request_id": lease.row,
+                    "start": lease.token,
+                    "number": number,
+                    "what": call.what,
+                    "where": call.where,
+                    "trace_id": call.trace_id,
+                    "status": call.status,
+                    "code": call.code,
+                    "started_at": call.started_at,
+                    "duration_ms": call.duration_ms,
+                }
+                for number, call in enumerate(made, start=1)
+            ],
+        )

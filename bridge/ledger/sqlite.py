@@ -1,0 +1,158 @@
+"""The ledger on SQLite: one machine, one file, one writer at a time.
+
+All steps run in threads of their own, so that the event loop never waits for a disk. Steps that are asked
+for while a commit is under way share the next one: many requests, one fsync.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import URL, Connection, NullPool, create_engine, event
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from bridge.ledger.errors import LedgerUnavailable
+from bridge.ledger.store import Step, unavailable
+
+T = TypeVar("T")
+
+BUSY_SECONDS = 5.0
+"""How long to wait for another process that writes."""
+MOST_PER_COMMIT = 64
+_PAGES_PER_VACUUM = 1000
+
+_Result = tuple[Any, Exception | None]
+
+
+class SqliteStore:
+    """A file with a write-ahead log, synchronised at every commit.
+
+    Args:
+        path: the file; made when it does not exist, readable by its owner only.
+        busy_seconds: see `BUSY_SECONDS`.
+    """
+
+    def __init__(self, path: Path, *, busy_seconds: float = BUSY_SECONDS) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.touch(mode=0o600)
+        self._engine = create_engine(
+            URL.create("sqlite", database=str(path)),
+            poolclass=NullPool,
+            hide_parameters=True,
+            connect_args={"timeout": busy_seconds, "check_same_thread": False},
+        )
+        event.listen(self._engine, "connect", _prepare)
+        event.listen(self._engine, "begin", _begin)
+        self._writing = ThreadPoolExecutor(1, thread_name_prefix="ledger-write")
+        self._reading = ThreadPoolExecutor(1, thread_name_prefix="ledger-read")
+        self._writer: Connection | None = None
+        self._reader: Connection | None = None
+        self._pending: list[tuple[Step[Any], asyncio.Future[Any]]] = []
+        self._drained: asyncio.Task[None] | None = None
+
+    async def write(self, step: Step[T]) -> T:
+        """Run `step` in a transaction; see `Store`."""
+        ended: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._pending.append((step, ended))
+        if self._drained is None or self._drained.done():
+            self._drained = asyncio.create_task(self._drain())
+        return await ended
+
+    async def read(self, step: Step[T]) -> T:
+        """Run `step` on a snapshot; see `Store`."""
+        value, error = await asyncio.get_running_loop().run_in_executor(self._reading, self._look, step)
+        if error:
+            raise error
+        answer: T = value
+        return answer
+
+    async def give_back_space(self) -> None:
+        """Shrink the file by the pages that are free, a few at a time so that writers get their turn."""
+        loop = asyncio.get_running_loop()
+        while await loop.run_in_executor(self._writing, self._vacuum):
+            pass
+
+    async def close(self) -> None:
+        """Commit what was asked for, then close the file."""
+        if self._drained:
+            await self._drained
+        await asyncio.get_running_loop().run_in_executor(self._writing, self._disconnect)
+        self._writing.shutdown()
+        self._reading.shutdown()
+
+    async def _drain(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._pending:
+            group = self._pending[:MOST_PER_COMMIT]
+            del self._pending[:MOST_PER_COMMIT]
+            results = await loop.run_in_executor(self._writing, self._commit, [step for step, _ in group])
+            for (_, ended), (value, error) in zip(group, results, strict=True):
+                if ended.done():  # its caller was cancelled; the step is kept all the same
+                    continue
+                if error:
+                    ended.set_exception(error)
+                else:
+                    ended.set_result(value)
+
+    # What follows runs in the threads.
+
+    def _commit(self, steps: Sequence[Step[Any]]) -> list[_Result]:
+        try:
+            if self._writer is None:
+                self._writer = self._engine.connect()
+            with self._writer.begin():
+                return [(step(self._writer), None) for step in steps]
+        except Exception as error:  # noqa: BLE001 - handed to whoever asked for the step
+            fault = unavailable(error)
+            if fault is not None or len(steps) == 1:
+                return [(None, fault or error)] * len(steps)
+        # One of them is at fault, and all were rolled back: each for itself, then.
+        return [result for step in steps for result in self._commit([step])]
+
+    def _look(self, step: Step[Any]) -> _Result:
+        try:
+            if self._reader is None:
+                self._reader = self._engine.connect().execution_options(sqlite_begin="BEGIN")
+            with self._reader.begin():
+                return step(self._reader), None
+        except Exception as error:  # noqa: BLE001 - as above
+            return None, unavailable(error) or error
+
+    def _vacuum(self) -> bool:
+        """Free some pages; whether more are left."""
+        with self._engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            assert isinstance(driver, sqlite3.Connection)
+            try:
+                driver.execute(f"PRAGMA incremental_vacuum({_PAGES_PER_VACUUM})").fetchall()
+                more: int = driver.execute("PRAGMA freelist_count").fetchone()[0]
+                if not more:
+                    driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            except sqlite3.OperationalError as error:
+                raise LedgerUnavailable(error.sqlite_errorname) from None
+        return bool(more)
+
+    def _disconnect(self) -> None:
+        for connection in (self._reader, self._writer):
+            if connection is not None:
+                connection.close()
+        self._engine.dispose()
+
+
+def _prepare(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # transactions are begun by `_begin`, not guessed by the driver
+    for pragma in (
+        "auto_vacuum = INCREMENTAL",  # has an effect on a new file only
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}").fetchall()
+
+
+def _begin(connection: Connection) -> None:
+    # A writer takes the lock at once: one that read first could not wait for it any more.
+    connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN IMMEDIATE"))
