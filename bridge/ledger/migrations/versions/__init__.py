@@ -1,0 +1,1 @@
+"""One file per version; Alembic finds them by folder."""

@@ -1,0 +1,52 @@
+"""Brings the database to the schema of this version of the code, before anything else uses it."""
+
+import logging
+from typing import Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from bridge.errors import Misconfigured
+
+VERSION_TABLE: Final = "ledger_version"
+_LOCK: Final = 0x6770_6C65_6467_6572
+"""Names the advisory lock that workers that start together wait on (the ASCII of ``gpledger``)."""
+
+# Its lines about every step belong to whoever runs it by hand.
+logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def upgrade(connection: Connection) -> None:
+    """A step: migrate to the newest schema, one process at a time.
+
+    Raises:
+        Misconfigured: the database was migrated by a newer version of the software.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    config = configuration()
+    scripts = ScriptDirectory.from_config(config)
+    found = set(
+        MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_heads()
+    )
+    if found == set(scripts.get_heads()):
+        return
+    unknown = found - {script.revision for script in scripts.walk_revisions()}
+    if unknown:
+        raise Misconfigured(
+            f"the ledger's schema is of version {', '.join(sorted(unknown))}, which this software does not "
+            "know: run the version that made it, or a newer one"
+        )
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def configuration() -> Config:
+    """Alembic's configuration; there is no file of it."""
+    config = Config()
+    config.set_main_option("script_location", "bridge.ledger:migrations")
+    config.attributes["version_table"] = VERSION_TABLE
+    return config
