@@ -1,9 +1,12 @@
 """What each server saw: the audit trail of the sandbox, for tests and for reading along."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+
+KEPT = 100_000
 
 
 @dataclass(slots=True)
@@ -39,13 +42,13 @@ class Call:
 
 @dataclass(slots=True)
 class CallLog:
-    """All calls, oldest first. `listener` hears of each when it has ended."""
+    """The last `KEPT` calls, oldest first. `listener` hears of each when it has ended."""
 
     listener: Callable[[Call], None] | None = None
     keep: bool = True
-    _calls: list[Call] = field(default_factory=list)
+    _calls: deque[Call] = field(default_factory=lambda: deque(maxlen=KEPT))
     _count: int = 0
-    _once: dict[str, set[str]] = field(default_factory=dict)
+    _once: dict[str, set[int]] = field(default_factory=dict)
 
     def begin(self, upstream: str, method: str) -> Call:
         """Note that a request has arrived."""
@@ -63,10 +66,10 @@ class CallLog:
     def is_new(self, kind: str, value: str) -> bool:
         """Whether `value` comes for the first time among its kind."""
         seen = self._once.setdefault(kind, set())
-        if value in seen:
-            return False
-        seen.add(value)
-        return True
+        # The hash is kept, not the value: tokens are long, and a sandbox may run for days.
+        is_new = hash(value) not in seen
+        seen.add(hash(value))
+        return is_new
 
     def of(self, upstream: str, *, nhs_number: str | None = None) -> list[Call]:
         """The calls one upstream saw, of one NHS number if that is said."""

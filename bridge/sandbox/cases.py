@@ -237,7 +237,9 @@ def prescribed_elsewhere(b: Builder) -> None:
     """Known here, prescribed by others: no issues, and returned whatever date is asked."""
     b.medication(
         METFORMIN,
+        status="completed",
         start="2019-01-07",
+        end="2019-04-07",
         elsewhere="Hospital outpatient clinic",
         dosage="No information available",
         quantity={},

@@ -71,7 +71,7 @@ class SandboxOptions:
         strict: False reads requests just enough to answer and passes them on without a second
             connection, so that a benchmark measures the worker and not the sandbox.
         compress: whether practices answer in gzip when it is accepted.
-        keep_calls: whether `RunningSandbox.calls` remembers; a long benchmark wants it off.
+        keep_calls: whether `RunningSandbox.calls` remembers; a benchmark wants it off.
         on_call: hears of every call when it has ended.
     """
 
