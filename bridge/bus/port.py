@@ -146,7 +146,12 @@ class Bus(Protocol):
 
 
 class Unpublishable(Exception):  # noqa: N818 - what the message is
-    """The broker will never take this message; sending it again gives the same answer."""
+    """The broker will never take this message; sending it again gives the same answer.
+
+    `reason` is its code, for headers and the log.
+    """
+
+    reason = "unpublishable"
 
     def __init__(self, topic: str, why: str) -> None:
         super().__init__(f"{why}: topic {topic!r}")
@@ -156,12 +161,16 @@ class Unpublishable(Exception):  # noqa: N818 - what the message is
 class Unroutable(Unpublishable):
     """No queue is bound for this topic; publishing it would lose it."""
 
+    reason = "unroutable"
+
     def __init__(self, topic: str) -> None:
         super().__init__(topic, "no queue is bound")
 
 
 class TooLarge(Unpublishable):
     """The body is larger than the broker's limit (NATS: ``max_payload``)."""
+
+    reason = "too_large"
 
     def __init__(self, topic: str) -> None:
         super().__init__(topic, "larger than the broker takes")

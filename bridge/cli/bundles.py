@@ -21,8 +21,9 @@ Files = Annotated[
 def map_(files: Files) -> None:
     """Map bundles to GpRecord JSON on standard output.
 
-    One file gives readable JSON, several give one line each. Medications and allergies, ended ones included, are
-    taken to have been asked for. A file that is not a Bundle gives one line on standard error and exit code 2.
+    One file gives readable JSON, several give one line each. Medications and allergies, ended ones included,
+    are taken to have been asked for. A file that is not a Bundle gives one line on standard error and exit
+    code 2.
     """
     several = len(files) > 1
     exit_code = Exit.OK
@@ -43,7 +44,8 @@ def map_(files: Files) -> None:
 def check(files: Files) -> None:
     """List, per resource, how bundles deviate from base FHIR STU3: what to send to a supplier.
 
-    One line per deviation: file, resource, path, rule. Values are never printed. Exit code 1 when there is any.
+    One line per deviation: file, resource, path, rule. Values are never printed. Exit code 1 when there is
+    any.
     """
     from bridge.fhir.check import check_bundle  # noqa: PLC0415 - its library takes a second to load
 

@@ -45,10 +45,10 @@ _PATIENTS = (
 )
 _TIMEOUT = 60.0
 _NEXT = """[bold]Try next[/bold]
-  make test                                          every test, on a real RabbitMQ and a real NATS
-  bridge sandbox                                     the same patients, to send your own requests to (see README.md)
-  bridge map FILE    bridge check FILE               what the engine makes of a bundle, and what is odd about it
-  bridge schemas DIR bridge asyncapi                 the messages, for your own systems"""
+  make test                              every test, on a real RabbitMQ and a real NATS
+  bridge sandbox                         these patients and more, for requests of your own (README.md)
+  bridge map FILE, bridge check FILE     what the engine makes of a bundle, and what is odd about it
+  bridge schemas DIR, bridge asyncapi    the messages, for your own systems"""
 
 
 @dataclass(slots=True)
@@ -148,8 +148,11 @@ async def _send_all(bus: Bus) -> dict[str, _Sent]:
         )
     broken_id = str(uuid4())
     sent[broken_id] = _Sent(
-        "broken message", "an NHS number with a wrong check digit", True, time.perf_counter()
-    )  # noqa: FBT003
+        "broken message",
+        "an NHS number with a wrong check digit",
+        expected_failure=True,
+        sent_at=time.perf_counter(),
+    )
     await bus.send(_KEY, _request(broken_id, "9990000019"), id=broken_id, content_type=STRUCTURED)
     return sent
 

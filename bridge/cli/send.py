@@ -38,7 +38,8 @@ def send(
 ) -> None:
     """Send one request to the bus.
 
-    With --wait every event about it is printed as it comes. Exit code 1 when the request failed or was rejected.
+    With --wait every event about it is printed as it comes. Exit code 1 when the request failed or was
+    rejected.
     """
     settings = Settings.load()
     configure_logging("warning", settings.log.format)
@@ -52,8 +53,8 @@ def send(
 
 
 async def _send(
-    settings: Settings, body: bytes, content: Any, key: str | None, timeout: float | None
-) -> Exit:  # noqa: ASYNC109
+    settings: Settings, body: bytes, content: Any, key: str | None, seconds: float | None
+) -> Exit:
     event = content if isinstance(content, dict) and "specversion" in content else {}
     request_id = str(event.get("id") or uuid4())
     correlation_id = str(event.get("correlationid") or request_id)
@@ -66,14 +67,14 @@ async def _send(
             content_type=STRUCTURED if event else "application/json",
             correlation_id=correlation_id,
         )
-        if timeout is None:
+        if seconds is None:
             typer.echo(request_id)
             return Exit.OK
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(seconds):
                 return await _print_until_final(events, correlation_id)
         except TimeoutError:
-            typer.echo(f"no final event within {timeout:g} s; is a worker running?", err=True)
+            typer.echo(f"no final event within {seconds:g} s; is a worker running?", err=True)
             return Exit.UNAVAILABLE
 
 

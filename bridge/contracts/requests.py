@@ -35,6 +35,7 @@ NhsNumber = Annotated[str, Field(pattern=r"^\d{10}$"), AfterValidator(_check_dig
 Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_single_line)]
 OdsCode = Annotated[str, Field(pattern=r"^[A-Z0-9]{3,10}$")]
 """Upper case only: ODS codes reach a directory filter, so nothing else may pass."""
+Gender = Literal["male", "female", "other", "unknown"]
 PastDate = Annotated[date, AfterValidator(_not_in_future)]
 
 
@@ -51,7 +52,7 @@ class Patient(Model):
     family_name: Text | None = None
     given_name: Text | None = None
     birth_date: date | None = None
-    gender: Literal["male", "female", "other", "unknown"] | None = None
+    gender: Gender | None = None
 
 
 class Organisation(Model):

@@ -3,11 +3,14 @@
 import hashlib
 import hmac
 from dataclasses import dataclass
+from datetime import date
+from typing import get_args
 
 from bridge.contracts.envelope import Incoming
-from bridge.contracts.requests import Areas, GpConnectRequest
+from bridge.contracts.requests import Areas, Gender, GpConnectRequest, Patient
 from bridge.errors import ResponseInvalid
-from bridge.gpconnect.client import GpConnect, StructuredAnswer
+from bridge.gpconnect.client import GpConnect
+from bridge.gpconnect.structured import StructuredAnswer
 from bridge.mapping import Asked, Source, map_record
 from bridge.record import GpRecord
 from bridge.spine.pds import TracedPatient
@@ -18,7 +21,8 @@ _KEY_BYTES = 16
 class PatientKeys:
     """Turns an NHS number into the ``patientkey`` of events: HMAC-SHA256 with the site's key, 128 bits.
 
-    The same patient always gets the same key, so it serves for ordering; without the site key it says nothing.
+    The same patient always gets the same key, so it serves for ordering; without the site's key it tells
+    nothing.
     """
 
     def __init__(self, site_key: str) -> None:
@@ -86,7 +90,7 @@ class Context:
         """
         record = map_record(
             answer.bundle(),
-            asked=asked_of(self.request, patient, areas),
+            asked=_asked(self.request.patient, patient, areas),
             source=Source(
                 request_id=self.request_id,
                 retrieved_at=answer.retrieved_at,
@@ -102,3 +106,34 @@ class Context:
                 body_sha256=answer.body_sha256,
             )
         return record
+
+
+def _asked(sent: Patient, traced: TracedPatient, areas: Areas) -> Asked:
+    """What the answer is judged against: the sender's details, and PDS's where it sent none (CS-048)."""
+    medications, allergies = areas.medications, areas.allergies
+    return Asked(
+        nhs_number=traced.nhs_number,
+        superseded_nhs_number=traced.superseded,
+        medications=medications is not None,
+        allergies=allergies is not None,
+        ended_allergies=allergies is not None and allergies.include_ended,
+        issues=medications is not None and medications.include_issues,
+        search_from=medications.search_from if medications else None,
+        birth_date=sent.birth_date or _whole_date(traced.birth_date),
+        family_name=sent.family_name or traced.family_name,
+        given_name=sent.given_name or next(iter(traced.given_names), None),
+        gender=sent.gender or _gender(traced.gender),
+        practice_ods=traced.practice_ods,
+    )
+
+
+def _gender(text: str | None) -> Gender | None:
+    return next((known for known in get_args(Gender) if known == text), None)
+
+
+def _whole_date(text: str | None) -> date | None:
+    """PDS may know a year or a month only, which compares with nothing."""
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        return None

@@ -27,8 +27,8 @@ async def health_endpoints(
 ) -> AsyncIterator[None]:
     """Serve the two endpoints while the block runs; nothing when no port is set.
 
-    ``/livez`` answers 200 while the event loop turns. ``/readyz`` answers 200 while the bus is connected and every
-    consumer that should exist does, else 503.
+    ``/livez`` answers 200 while the event loop turns. ``/readyz`` answers 200 while the bus is connected and
+    every consumer that should exist does, else 503.
     """
     if settings.port is None:
         yield

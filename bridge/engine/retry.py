@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from bridge.errors import Unavailable
 from bridge.settings import RetrySettings
 
-_GROWTH = 3
+_GROWTH = 3.0
 
 
 def pause_before_retry(

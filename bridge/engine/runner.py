@@ -12,7 +12,7 @@ the message is at fault                ``request.rejected``                     
 `Unavailable`, none left               ``request.failed``                         done
 an error nobody foresaw                ``request.failed`` (internal)              dead (internal)
 handed over again and again            ``request.failed`` (internal)              dead (crash_loop)
-no queue is bound for an event         none can be published                      dead (unroutable)
+the broker never takes an event        ``request.failed`` (configuration)         dead (unroutable, too_large)
 =====================================  =========================================  ==================
 """
 
@@ -25,7 +25,7 @@ from typing import Any, Self
 
 import structlog
 
-from bridge.bus.port import Bus, Dead, Delivery, Done, Outcome, RetryAfter, Unroutable
+from bridge.bus.port import Bus, Dead, Delivery, Done, Outcome, RetryAfter, Unpublishable
 from bridge.contracts.envelope import STRUCTURED, EventStyle, Incoming, event_id, read_envelope, write_event
 from bridge.contracts.events import Event, request_failed, request_rejected
 from bridge.contracts.requests import GpConnectRequest
@@ -83,9 +83,9 @@ class Runner:
             return await self._run(delivery, incoming)
         except RequestRejected as rejection:
             return await self._reject(rejection, _Origin.of(incoming))
-        except Unroutable as fault:
-            log.error("event_unroutable", topic=fault.topic)
-            return Dead("unroutable", fault.topic), {"reason": "unroutable"}
+        except Unpublishable as fault:
+            log.error("event_unpublishable", topic=fault.topic, reason=fault.reason)
+            return Dead(fault.reason, fault.topic), {"reason": fault.reason}
         finally:
             structlog.contextvars.unbind_contextvars("correlation_id")
 
@@ -109,15 +109,20 @@ class Runner:
             raise
         except Exception as error:
             log.exception("handler_failed")
-            failure = RequestFailed(FailureCode.INTERNAL, stage="engine", detail=type(error).__name__)
+            failure = _EngineFault("internal", detail=type(error).__name__)
         else:
-            await self._publish(messages, incoming.correlation_id)
-            return Done(), {"events": len(messages)}
+            try:
+                await self._publish(messages, incoming.correlation_id)
+            except Unpublishable as fault:
+                log.error("event_unpublishable", topic=fault.topic, reason=fault.reason)
+                failure = _EngineFault(fault.reason, code=FailureCode.CONFIGURATION, detail=fault.topic)
+            else:
+                return Done(), {"events": len(messages)}
         return await self._fail(delivery, incoming, failure, expires_at)
 
     def _check_deliverable(self, delivery: Delivery, expires_at: datetime | None) -> None:
         if delivery.deliveries > CRASH_LOOP:
-            raise RequestFailed(FailureCode.INTERNAL, stage="engine", detail="crash_loop")
+            raise _EngineFault("crash_loop")
         if expires_at is not None and expires_at <= datetime.now(UTC):
             if delivery.attempt == 1:
                 raise RequestRejected("expires_at", "has passed: the request expired before it was read")
@@ -141,16 +146,15 @@ class Runner:
                 return RetryAfter(pause, failure.code.value), facts | {"retry_in_s": round(pause, 1)}
         event = request_failed(failure, attempts=delivery.attempt)
         await self._publish(self._encode([event], _Origin.of(incoming)), incoming.correlation_id)
-        if failure.code is FailureCode.INTERNAL:
-            reason = "crash_loop" if failure.detail == "crash_loop" else "internal"
-            return Dead(reason, failure.detail), facts
+        if isinstance(failure, _EngineFault):
+            return Dead(failure.reason, failure.detail), facts
         return Done(), facts
 
     async def _reject(self, rejection: RequestRejected, origin: "_Origin") -> tuple[Outcome, dict[str, Any]]:
         try:
             await self._publish(self._encode([request_rejected(rejection)], origin), origin.correlation_id)
-        except Unroutable as fault:
-            log.error("event_unroutable", topic=fault.topic)
+        except Unpublishable as fault:
+            log.error("event_unpublishable", topic=fault.topic, reason=fault.reason)
         return Dead("rejected", str(rejection)), {"faults": str(rejection)}
 
     def _encode(self, events: Sequence[Event], origin: "_Origin") -> list[tuple[str, str, bytes]]:
@@ -177,6 +181,14 @@ class Runner:
             await self._bus.publish(
                 kind, body, id=identity, content_type=STRUCTURED, correlation_id=correlation_id
             )
+
+
+class _EngineFault(RequestFailed):
+    """Not the request but we, or the bus, are at fault: the message is parked too, to be sent again later."""
+
+    def __init__(self, reason: str, *, code: FailureCode = FailureCode.INTERNAL, detail: str = "") -> None:
+        super().__init__(code, stage="engine", detail=f"{reason} {detail}".strip())
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)

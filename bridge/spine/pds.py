@@ -89,6 +89,15 @@ class Pds:
             raise _error(answer)
         return _read(answer.body, asked=nhs_number)
 
+    async def sign_in(self) -> None:
+        """Get an access token, without asking about anybody.
+
+        Raises:
+            Refused: the application is not known, or its key is not.
+            Unavailable: no token can be had now.
+        """
+        await self._tokens.current()
+
     async def _get(self, nhs_number: str) -> Answer:
         token = await self._tokens.current()
         answer = await self._get_with(token, nhs_number)

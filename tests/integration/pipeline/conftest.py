@@ -26,7 +26,8 @@ async def sandbox(tmp_path_factory) -> AsyncIterator[RunningSandbox]:
     params=[pytest.param("rabbit", marks=pytest.mark.rabbit), pytest.param("nats", marks=pytest.mark.nats)]
 )
 def bus_url(request) -> str:
-    return request.getfixturevalue(f"{request.param}_url")
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
 
 
 @dataclass

@@ -135,7 +135,7 @@ async def test_other_details_at_the_practice_ask_for_review(engine):
         ("no_practice", "patient_not_registered"),
         ("no_endpoint", "practice_not_enabled"),
         ("two_endpoints", "configuration"),
-        ("no_agreement", "configuration"),
+        ("no_agreement", "sharing_refused"),
         ("capability_off", "practice_not_enabled"),
         ("empty_object", "response_invalid"),
         ("other_patient", "response_invalid"),
@@ -185,20 +185,20 @@ async def test_a_fault_that_passes_is_retried_out_of_sight(engine):
         ("always_fails", "provider_error"),
         ("unavailable", "provider_error"),
         ("proxy_timeout", "provider_timeout"),
-        ("broken_transfer", "provider_error"),
+        ("broken_transfer", "spine_error"),
     ],
 )
 async def test_a_fault_that_stays_ends_after_three_retries(engine, scenario, code):
     number = BY_NAME[scenario].nhs_number
     before = len(
-        [call for call in engine.sandbox.calls if call.nhs_number == number and call.upstream == "proxy"]
+        [call for call in engine.sandbox.calls if call.patient == number and call.upstream == "proxy"]
     )
     ((kind, event),) = await ask(engine, scenario)
     assert kind == "request.failed.v1"
     assert event["data"]["code"] == code
     assert event["data"]["retryable"] is True
     assert event["data"]["attempts"] == 4
-    calls = [call for call in engine.sandbox.calls if call.nhs_number == number and call.upstream == "proxy"]
+    calls = [call for call in engine.sandbox.calls if call.patient == number and call.upstream == "proxy"]
     assert len(calls) - before == 4
 
 
@@ -206,7 +206,7 @@ async def test_a_fault_that_stays_ends_after_three_retries(engine, scenario, cod
 async def test_each_try_has_a_token_and_trace_id_of_its_own(engine):
     number = BY_NAME["fails_in_html"].nhs_number
     await ask(engine, "fails_in_html")
-    calls = [call for call in engine.sandbox.calls if call.nhs_number == number and call.upstream == "proxy"]
+    calls = [call for call in engine.sandbox.calls if call.patient == number and call.upstream == "proxy"]
     assert len(calls) == 4
     assert len({call.trace_id for call in calls}) == 4
 

@@ -31,7 +31,7 @@ def test_a_request_says_patient_areas_user_and_purpose():
     assert request.areas.medications.include_issues is True
     assert request.areas.allergies is not None
     assert request.areas.allergies.include_ended is True
-    assert request.requested_by.organisation.ods_code == "RXX"
+    assert request.requested_by.organisation.ods_code == "RZZ01"
 
 
 @pytest.mark.duty("CS-008")

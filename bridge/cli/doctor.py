@@ -1,0 +1,93 @@
+"""``bridge doctor``: everything that a request depends on, tried once, before a request does."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bridge.bus import open_bus
+from bridge.cli.exits import Exit
+from bridge.errors import BridgeError
+from bridge.observe import configure_logging
+from bridge.settings import Settings
+from bridge.spine import Spine
+from bridge.spine.interactions import STRUCTURED_RECORD
+from bridge.spine.tls import certificate_expiries
+
+_BUS_TIMEOUT = 10.0
+_EXPIRY_WARNING = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    what: str
+    is_good: bool
+    detail: str
+
+
+def doctor() -> None:
+    """Check settings, certificates, the bus, PDS and SDS; one line each. Exit code 1 when one fails.
+
+    No patient is asked about and nothing is published.
+    """
+    settings = Settings.load()
+    settings.check()
+    configure_logging("error", settings.log.format)
+    findings = asyncio.run(_examine(settings))
+    table = Table("check", "", "detail", show_edge=False)
+    for finding in findings:
+        table.add_row(
+            finding.what, "[green]ok[/green]" if finding.is_good else "[red]FAILED[/red]", finding.detail
+        )
+    Console().print(table)
+    raise typer.Exit(Exit.OK if all(finding.is_good for finding in findings) else Exit.NO)
+
+
+async def _examine(settings: Settings) -> list[_Finding]:
+    findings = [_Finding("settings", is_good=True, detail="complete")]
+    findings += _certificates(settings)
+    findings.append(await _bus(settings))
+    async for finding in _national_services(settings):
+        findings.append(finding)
+    return findings
+
+
+def _certificates(settings: Settings) -> list[_Finding]:
+    now = datetime.now(UTC)
+    return [
+        _Finding(
+            f"certificate {name}",
+            is_good=expires > now + _EXPIRY_WARNING,
+            detail=f"expires {expires:%Y-%m-%d}, in {(expires - now).days} days",
+        )
+        for name, expires in certificate_expiries(settings.spine)
+    ]
+
+
+async def _bus(settings: Settings) -> _Finding:
+    where = settings.bus.url.partition("://")[0] if settings.bus.url else "embedded NATS"
+    try:
+        async with asyncio.timeout(_BUS_TIMEOUT), open_bus(settings) as bus:
+            is_ready = await bus.ready()
+    except TimeoutError:
+        return _Finding(f"bus ({where})", is_good=False, detail=f"no answer within {_BUS_TIMEOUT:g} s")
+    return _Finding(f"bus ({where})", is_good=is_ready, detail="connected" if is_ready else "not ready")
+
+
+async def _national_services(settings: Settings) -> AsyncIterator[_Finding]:
+    async with Spine.open(settings) as spine:
+        yield await _try("PDS access token", spine.pds.sign_in(), "granted")
+        for ods in settings.consumer.organisations:
+            yield await _try(f"SDS own ASID of {ods}", spine.sds.own_asid(ods, STRUCTURED_RECORD), "found")
+
+
+async def _try(what: str, call: Awaitable[object], good: str) -> _Finding:
+    try:
+        await call
+    except BridgeError as error:
+        return _Finding(what, is_good=False, detail=str(error))
+    return _Finding(what, is_good=True, detail=good)
