@@ -15,7 +15,7 @@ from bridge.fhir.read import JsonObject, first_code
 _VOLATILE = ("versionId", "lastUpdated")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Received:
     """One resource of the bundle.
 
@@ -43,15 +43,27 @@ class BundleIndex:
     received: list[Received] = field(default_factory=list)
     malformed: list[object] = field(default_factory=list)
     by_kind: dict[str, list[Received]] = field(default_factory=dict)
-    _by_ref: dict[str, list[Received]] = field(default_factory=dict)
+    _by_ref: dict[str, Received] = field(default_factory=dict)
+    _clashes: dict[str, list[Received]] = field(default_factory=dict)
+
+    def add(self, received: Received) -> None:
+        """Take in one resource."""
+        self.received.append(received)
+        if received.kind in self.by_kind:
+            self.by_kind[received.kind].append(received)
+        else:
+            self.by_kind[received.kind] = [received]
+        first = self._by_ref.setdefault(received.ref, received)
+        if first is not received:
+            self._clashes.setdefault(received.ref, [first]).append(received)
 
     def resources(self, kind: str) -> list[Received]:
         """The resources of one type."""
         return self.by_kind.get(kind, [])
 
     def same_ref(self, ref: str) -> list[Received]:
-        """Every resource that carries this `Type/id`."""
-        return self._by_ref.get(ref, [])
+        """Every resource that carries this `Type/id`, where there are several; else none."""
+        return self._clashes.get(ref, [])
 
     def resolve(self, target: str | None, kind: str | None = None) -> Received | None:
         """The resource a reference points at; a bare id counts as one of `kind`.
@@ -62,10 +74,9 @@ class BundleIndex:
             return None
         if kind is not None and "/" not in target:
             target = f"{kind}/{target}"
-        found = self._by_ref.get(target)
-        if found is None:
-            return None
-        return found[0] if len(found) == 1 else min(found, key=lambda each: content_hash(each.resource))
+        if target in self._clashes:
+            return min(self._clashes[target], key=lambda each: content_hash(each.resource))
+        return self._by_ref.get(target)
 
 
 def index_bundle(bundle: JsonObject) -> BundleIndex:
@@ -78,10 +89,7 @@ def index_bundle(bundle: JsonObject) -> BundleIndex:
         if not isinstance(resource, dict) or not isinstance(kind, str) or not kind:
             index.malformed.append(entry)
             continue
-        received = Received(kind, _ref(kind, resource), resource)
-        index.received.append(received)
-        index.by_kind.setdefault(kind, []).append(received)
-        index._by_ref.setdefault(received.ref, []).append(received)  # noqa: SLF001 - built here, in its module
+        index.add(Received(kind, _ref(kind, resource), resource))
     return index
 
 
@@ -96,7 +104,7 @@ def _ref(kind: str, resource: JsonObject) -> str:
 
 
 def content_hash(resource: JsonObject) -> str:
-    """`sha256:` over the resource with its keys sorted, without what changes when the content does not.
+    """`sha256:` over the resource as sent, without the parts of `meta` that change when the content does not.
 
     Raises:
         TypeError: the resource is nested so deeply that it cannot be written.
@@ -105,4 +113,4 @@ def content_hash(resource: JsonObject) -> str:
     if isinstance(meta, dict) and not meta.keys().isdisjoint(_VOLATILE):
         stable = {key: value for key, value in meta.items() if key not in _VOLATILE}
         resource = {**resource, "meta": stable}
-    return "sha256:" + sha256(orjson.dumps(resource, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return "sha256:" + sha256(orjson.dumps(resource)).hexdigest()

@@ -1,11 +1,11 @@
 """Reading one resource leniently: a getter notes what it could not read and never raises.
 
 Real records bend FHIR: a number in quotes, one object where a list belongs, a list where one code belongs,
-blanks around codes. Each getter takes the raw value and the path to name when it cannot be read.
+blanks around codes. Each getter takes the raw value and the path to name when it cannot be read. JSON has
+exact types only, so types are compared by identity: getters run ten thousand times for a large record.
 """
 
 import re
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Final
 
@@ -47,7 +47,7 @@ class Item:
 
     def codes(self) -> list[str]:
         """The issue codes noted so far, each once."""
-        return list(dict.fromkeys(code for code, _ in self.notes))
+        return list(dict.fromkeys(code for code, _ in self.notes)) if self.notes else []
 
     def text(self, value: object, path: str) -> str | None:
         """Words with their layout; blank counts as not sent."""
@@ -60,13 +60,15 @@ class Item:
     def _text_of_other(self, value: object, path: str) -> str | None:
         if isinstance(value, list) and len(value) == 1:
             return self.text(value[0], path)
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if type(value) is int or type(value) is float:
             return str(value)
         self.note("unreadable_element", path)
         return None
 
     def code(self, value: object, path: str) -> str | None:
         """A code, system or id: the blanks around it do not count."""
+        if type(value) is str:
+            return value.strip() or None
         found = self.text(value, path)
         return found.strip() if found else None
 
@@ -74,9 +76,9 @@ class Item:
         """A number, also one written in quotes."""
         if value is None:
             return None
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if type(value) is int or type(value) is float:
             return value
-        if isinstance(value, str) and _NUMBER.fullmatch(value):
+        if type(value) is str and _NUMBER.fullmatch(value):
             return float(value) if "." in value else int(value)
         self.note("unreadable_element", path)
         return None
@@ -90,11 +92,13 @@ class Item:
 
     def date(self, value: object, path: str) -> PartialDate | None:
         """A date as precise as it was sent; one that cannot be read is kept as text."""
-        written = self.code(value, path)
-        if written is None:
+        if value is None:
             return None
-        found = self._dates.get(written)
+        found = self._dates.get(value) if type(value) is str else None
         if found is None:
+            written = self.code(value, path)
+            if written is None:
+                return None
             found = self._dates[written] = partial_date(written)
         if found["precision"] == "unparsed":
             self.note("unparsed_date", path)
@@ -104,7 +108,7 @@ class Item:
         """One object; of a list, its first. `NOTHING` when there is none."""
         if value is None:
             return NOTHING
-        if isinstance(value, dict):
+        if type(value) is dict:
             return value
         found = self.many(value, path)
         return found[0] if found else NOTHING
@@ -113,15 +117,16 @@ class Item:
         """A list of objects; a single object is a list of one, anything else in it is left out."""
         if value is None:
             return []
-        if isinstance(value, dict):
+        if type(value) is dict:
             return [value]
-        if not isinstance(value, list):
+        if type(value) is not list:
             self.note("unreadable_element", path)
             return []
-        found = [each for each in value if isinstance(each, dict)]
-        if len(found) != len(value):
-            self.note("unreadable_element", path)
-        return found
+        for each in value:
+            if type(each) is not dict:
+                self.note("unreadable_element", path)
+                return [each for each in value if isinstance(each, dict)]
+        return value
 
     def extensions(self, holder: JsonObject) -> dict[str, list[JsonObject]]:
         """The extensions of an element by their name (see `extension_name`)."""
@@ -131,7 +136,7 @@ class Item:
         named: dict[str, list[JsonObject]] = {}
         for extension in self.many(sent, "extension"):
             url = extension.get("url")
-            if isinstance(url, str):
+            if type(url) is str:
                 named.setdefault(extension_name(url), []).append(extension)
         return named
 
@@ -139,8 +144,8 @@ class Item:
         """The target of a Reference as `Type/id` or `#id`."""
         if value is None:
             return None
-        found = self.one(value, path).get("reference")
-        return reference_target(found) if isinstance(found, str) else None
+        found = (value if type(value) is dict else self.one(value, path)).get("reference")
+        return reference_target(found) if type(found) is str else None
 
 
 @lru_cache(maxsize=1024)
@@ -167,31 +172,20 @@ def extension_value(extension: JsonObject) -> Any:
 def reference_target(reference: str) -> str | None:
     """`Type/id` of a relative or absolute reference, without a version; `#id` and a bare id as they are."""
     target = reference.strip()
-    if "/" not in target:
+    if target.count("/") < 2:  # noqa: PLR2004 - the usual Type/id, an #id, or a bare id
         return target or None
-    target = target.partition("/_history/")[0]
-    if target.count("/") == 1:
-        return target
-    return "/".join(target.rsplit("/", 2)[1:])
-
-
-def codings(concept: object) -> Iterator[JsonObject]:
-    """The codings of a CodeableConcept that are objects; of anything else, none."""
-    sent = concept.get("coding") if isinstance(concept, dict) else None
-    if isinstance(sent, dict):
-        yield sent
-    elif isinstance(sent, list):
-        yield from (coding for coding in sent if isinstance(coding, dict))
+    return "/".join(target.partition("/_history/")[0].rsplit("/", 2)[-2:])
 
 
 def first_code(concept: object) -> str | None:
     """The code of the first coding that has one; a bare code where a CodeableConcept belongs is taken."""
-    if isinstance(concept, str):
+    if type(concept) is str:
         return concept.strip() or None
-    for coding in codings(concept):
-        code = coding.get("code")
-        if isinstance(code, str) and code.strip():
-            return code.strip()
+    codings = concept.get("coding") if type(concept) is dict else None
+    for coding in codings if type(codings) is list else [codings]:
+        code = coding.get("code") if type(coding) is dict else None
+        if type(code) is str and (stripped := code.strip()):
+            return stripped
     return None
 
 

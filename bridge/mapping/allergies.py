@@ -16,7 +16,7 @@ from bridge.mapping.reading import Reading
 from bridge.mapping.values import notes
 from bridge.record.allergies import Allergy, Reaction
 from bridge.record.common import CodedText, Stop
-from bridge.record.dates import earliest
+from bridge.record.dates import sort_text
 
 # 716186003 |No known allergy| (GP Connect specification, allergies guidance) and its descendants in the
 # SNOMED CT International Edition: no known drug, environmental and food allergy.
@@ -65,12 +65,9 @@ def map_allergies(reading: Reading, lists: Lists) -> list[Allergy]:
             allergies.append(allergy)
     keep_apart(reading, allergies)
     _mark_unlisted(reading, lists, allergies)
-    return sorted(allergies, key=_newest_first)
-
-
-def _newest_first(allergy: Allergy) -> tuple[float, str]:
-    asserted = earliest(allergy["asserted_at"]) if "asserted_at" in allergy else None
-    return -asserted.timestamp() if asserted else 0.0, allergy["item_id"]
+    allergies.sort(key=lambda allergy: allergy["item_id"])
+    allergies.sort(key=lambda allergy: sort_text(allergy.get("asserted_at")), reverse=True)
+    return allergies
 
 
 def _mark_unlisted(reading: Reading, lists: Lists, allergies: list[Allergy]) -> None:

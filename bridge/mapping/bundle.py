@@ -1,6 +1,7 @@
 """A bundle becomes a record: the story of one mapping, and the account of every resource in it."""
 
 from collections import Counter
+from collections.abc import Iterator
 from hashlib import sha256
 from uuid import UUID, uuid5
 
@@ -17,7 +18,7 @@ from bridge.mapping.lists import read_lists
 from bridge.mapping.medications import map_medications
 from bridge.mapping.problems import Problems
 from bridge.mapping.reading import MALFORMED, WRONG_PATIENT, Reading
-from bridge.record.common import Issue
+from bridge.record.common import Issue, Provenance
 from bridge.record.gp_record import (
     SCHEMA_VERSION,
     SOURCE_LABEL,
@@ -173,15 +174,20 @@ def _set_aside_entry(reading: Reading, entry: object) -> None:
     reading.unmapped.append(unmapped)
 
 
+def _origins(record: GpRecord) -> Iterator[Provenance]:
+    for allergy in record["allergies"]:
+        yield allergy["provenance"]
+    for course in record["medications"]:
+        yield course["provenance"]
+        if "plan" in course:
+            yield course["plan"]["provenance"]
+            for issue in course["plan"]["issues"]:
+                yield issue["provenance"]
+
+
 def _check_accounting(record: GpRecord, reading: Reading) -> None:
     """Every resource counted as mapped stands in the record, or the record is marked incomplete."""
-    placed = [allergy["provenance"] for allergy in record["allergies"]]
-    for course in record["medications"]:
-        placed.append(course["provenance"])
-        if "plan" in course:
-            placed.append(course["plan"]["provenance"])
-            placed += [issue["provenance"] for issue in course["plan"]["issues"]]
-    different = {(origin["source_ref"], origin["content_hash"]) for origin in placed}
+    different = {(origin["source_ref"], origin["content_hash"]) for origin in _origins(record)}
     if len(different) != len(reading.mapped):
         reading.report("count_mismatch")
         for area in record["areas"]:
@@ -189,13 +195,17 @@ def _check_accounting(record: GpRecord, reading: Reading) -> None:
 
 
 def _snapshot_id(record: GpRecord, source: Source) -> str:
-    """The same for the same content of the same request: what differs from call to call stays out."""
+    """The same for the same content of the same request: what differs from call to call stays out.
+
+    Every item goes in by the hash of what was received and by what it is called, which stands in another
+    resource; that they are many makes writing them out whole too slow.
+    """
     content = orjson.dumps(
         [
             record["demographics"],
             record["areas"],
-            record["medications"],
-            record["allergies"],
+            [(origin["source_ref"], origin["content_hash"]) for origin in _origins(record)],
+            [course["medication"] for course in record["medications"]],
             record["linked_problems"],
             record["unmapped"],
             record["counts"],

@@ -42,8 +42,8 @@ def coded_text(item: Item, concept: object, path: str, *, degrade_to: str | None
             where no SNOMED code was sent (CS-069), and what is wrong with the code is noted.
     """
     found = item.one(concept, path)
-    text = item.text(found.get("text"), path + ".text")
-    codings = [_coding(item, each, path) for each in item.many(found.get("coding"), path + ".coding")]
+    text = item.text(found.get("text"), path)
+    codings = [_coding(item, each, path) for each in item.many(found.get("coding"), path)]
     codings = [coding for coding in codings if coding]
     snomed = _snomed(codings)
     quality = _quality(text, codings, snomed)
@@ -89,11 +89,11 @@ def words(text: str) -> CodedText:
 
 def _coding(item: Item, sent: JsonObject, path: str) -> Coding:
     coding: Coding = {}
-    if (system := item.code(sent.get("system"), path + ".coding.system")) is not None:
+    if (system := item.code(sent.get("system"), path)) is not None:
         coding["system"] = system
-    if (code := item.code(sent.get("code"), path + ".coding.code")) is not None:
+    if (code := item.code(sent.get("code"), path)) is not None:
         coding["code"] = code
-    if (display := item.text(sent.get("display"), path + ".coding.display")) is not None:
+    if (display := item.text(sent.get("display"), path)) is not None:
         coding["display"] = display
     if sent.get("userSelected") in (True, "true"):  # CS-070; the specification's samples send the string
         coding["user_selected"] = True
@@ -106,11 +106,11 @@ def _add_description(item: Item, coding: Coding, sent: JsonObject, path: str) ->
     for extension in item.extensions(sent).get("coding-sctdescid", ()):
         inner = item.extensions(extension)
         for part in inner.get("descriptionid", ()):
-            number = item.code(extension_value(part), path + ".coding.extension")
+            number = item.code(extension_value(part), path)
             if number is not None and _SCTID.fullmatch(number):
                 coding["description_id"] = number
         for part in inner.get("descriptiondisplay", ()):
-            term = item.text(extension_value(part), path + ".coding.extension")
+            term = item.text(extension_value(part), path)
             if term is not None:
                 coding["description_term"] = term
 

@@ -17,7 +17,7 @@ def mark_medication(
     if own["coding_quality"] == "empty" or same_medication(own, parent):
         return
     part["medication"] = own
-    _mark(reading, part, "medication_conflict")
+    mark(reading, part, "medication_conflict")
 
 
 def mark_conflicts(reading: Reading, course: MedicationCourse) -> None:
@@ -28,17 +28,17 @@ def mark_conflicts(reading: Reading, course: MedicationCourse) -> None:
     if ("effective_to" in course and course["status"] == "active") or (
         ended and "effective_to" not in course and kind not in _SINGLE_ISSUE
     ):
-        _mark(reading, course, "date_status_conflict")
+        mark(reading, course, "date_status_conflict")
     if plan is None:
         return
     if "unknown" not in (course["status"], plan["status"]) and course["status"] != plan["status"]:
-        _mark(reading, course, "status_conflict")
+        mark(reading, course, "status_conflict")
     if _dosages_differ(course, plan):
-        _mark(reading, course, "dosage_conflict")
+        mark(reading, course, "dosage_conflict")
     parts: list[MedicationPlan | MedicationIssue] = [plan, *plan["issues"]]
     for part in parts:
         if "quantity" not in part:
-            _mark(reading, part, "quantity_missing")
+            mark(reading, part, "quantity_missing")
 
 
 def _dosages_differ(course: MedicationCourse, plan: MedicationPlan) -> bool:
@@ -47,6 +47,7 @@ def _dosages_differ(course: MedicationCourse, plan: MedicationPlan) -> bool:
     return bool(own) and planned is not None and without_change_warning(planned) != "\n".join(own)
 
 
-def _mark(reading: Reading, part: MedicationCourse | MedicationPlan | MedicationIssue, code: str) -> None:
+def mark(reading: Reading, part: MedicationCourse | MedicationPlan | MedicationIssue, code: str) -> None:
+    """Note an issue of a part, with it and in the record."""
     part["issue_codes"].append(code)
     reading.report(code, part["provenance"]["source_ref"])

@@ -21,7 +21,9 @@ class Identity:
 
     Attributes:
         patient: the Patient that is the one asked for; None when there is none, or none can be told.
+        own_refs: references of that Patient, and of copies of it.
         nhs_number: the number that Patient carries.
+        expected_number: the number that was asked for, else the one the Patient carries.
         holder_ods, holder_name: the organisation that answered.
         check: the comparison with what was asked.
     """
@@ -30,6 +32,7 @@ class Identity:
     patient: Received | None
     own_refs: frozenset[str]
     nhs_number: str | None
+    expected_number: str | None
     holder_ods: str | None
     holder_name: str | None
     check: DemographicsCheck
@@ -43,8 +46,10 @@ class Identity:
         subject = resource.get("subject") or resource.get("patient")
         if not isinstance(subject, dict):
             return "own"
+        if subject.get("reference") in self.own_refs and "identifier" not in subject:
+            return "own"
         number = _subject_number(subject)
-        if number is not None and number != self.nhs_number:
+        if number is not None and self.expected_number is not None and number != self.expected_number:
             return "other"
         reference = subject.get("reference")
         target = reference_target(reference) if isinstance(reference, str) else None
@@ -86,6 +91,7 @@ def identify(index: BundleIndex, asked: Asked) -> Identity:
         patient=patient,
         own_refs=frozenset(received.ref for received in own),
         nhs_number=number,
+        expected_number=asked.nhs_number or number,
         holder_ods=holder[0] or practice[0],
         holder_name=holder[1] if holder[0] or not practice[0] else practice[1],
         check=check,

@@ -104,7 +104,8 @@ def _read_list(item: Item, lists: Lists, codes_of: dict[str, set[str]]) -> None:
         target = _add_entry(item, area, item.one(entry.get("item"), "entry.item"), area_name)
         if target is not None and code is not None:
             codes_of.setdefault(target, set()).add(code)
-    _read_signals(item, area)
+    if area_name is not None:
+        _read_signals(item, area)
 
 
 def _contained(item: Item) -> list[Received]:

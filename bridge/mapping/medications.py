@@ -1,15 +1,15 @@
 """Courses: a MedicationStatement, the plan it is based on, and the plan's issues (digest §3.1).
 
-Links run one way only, from issue to plan and from statement to plan, so the tree is put together from
-reverse indexes. Statement, plan and each issue are read alone: one that is malformed costs no other.
+Every statement, plan and issue is read alone, so that one that is malformed costs no other. Links run one
+way only, from issue to plan and from statement to plan: the tree is put together from what could be read.
 """
 
-from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bridge.fhir.index import Received
-from bridge.fhir.read import reference_target
-from bridge.mapping.conflicts import mark_conflicts, mark_medication
+from bridge.fhir.read import JsonObject, reference_target
+from bridge.mapping.conflicts import mark, mark_conflicts, mark_medication
 from bridge.mapping.inheritance import inherit_issue, inherit_plan
 from bridge.mapping.lists import AreaList, Lists
 from bridge.mapping.provenance import keep_apart
@@ -17,11 +17,25 @@ from bridge.mapping.reading import Reading
 from bridge.mapping.requests import Medications, read_issue, read_plan
 from bridge.mapping.statements import read_statement
 from bridge.record.common import CodedText, PartialDate
-from bridge.record.dates import earliest
+from bridge.record.dates import earliest, sort_text
 from bridge.record.medications import MedicationCourse, MedicationIssue, MedicationPlan
 
 _AREA = "medications"
 _OTHER_INTENT = "The intent of the request is neither plan nor order."
+
+
+@dataclass(slots=True, eq=False)
+class _Plan:
+    plan: MedicationPlan
+    medication: CodedText
+    has_statement: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class _Issue:
+    issue: MedicationIssue
+    medication: CodedText
+    based_on: list[str]
 
 
 def map_medications(reading: Reading, lists: Lists) -> list[MedicationCourse]:
@@ -36,130 +50,116 @@ class _Courses:
         self._reading = reading
         self._medications = Medications(reading)
         self._retrieved_at = _moment(reading.source.retrieved_at)
-        self._plans: dict[int, tuple[MedicationPlan, CodedText] | None] = {}
-        self._all_plans: list[MedicationPlan] = []
-        self._all_issues: list[MedicationIssue] = []
-        self._plan_resources: list[Received] = []
-        self._orders_of: dict[int, list[Received]] = {}
-        self._orders: list[Received] = []
-        self._sort_requests()
+        plans, orders = self._requests()
+        self._plans = self._read_plans(plans)
+        self._issues = self._read_issues(orders)
 
     def put_together(self, listed: set[str]) -> list[MedicationCourse]:
         """Statements first; then plans without a statement, then issues without a plan."""
-        courses = [
-            course
-            for received in sorted(
-                self._reading.distinct("MedicationStatement", _AREA), key=lambda each: each.ref
-            )
-            if (course := self._from_statement(received)) is not None
-        ]
-        courses += [
-            self._from_plan(*plan)
-            for received in self._plan_resources
-            if id(received.resource) not in self._plans and (plan := self._plan(received)) is not None
-        ]
-        taken = self._reading.mapped | self._reading.aside
-        courses += [
-            self._from_issue(*issue)
-            for received in self._orders
-            if id(received.resource) not in taken and (issue := self._issue(received)) is not None
-        ]
+        issues_without_plan = self._add_issues()
+        plan_of = self._plans_by_ref()
+        courses = [self._with_plan(course, based_on, plan_of) for course, based_on in self._read_statements()]
+        courses += [self._from_plan(each) for each in self._plans if not each.has_statement]
+        courses += [self._from_issue(each) for each in issues_without_plan]
         self._finish(courses, listed)
-        return sorted(
-            courses, key=lambda course: _newest_first(course.get("effective_from"), course["item_id"])
-        )
+        courses.sort(key=lambda course: course["item_id"])
+        courses.sort(key=lambda course: sort_text(course.get("effective_from")), reverse=True)
+        return courses
 
-    def _sort_requests(self) -> None:
+    def _requests(self) -> tuple[list[Received], list[Received]]:
+        plans: list[Received] = []
         orders: list[Received] = []
         for received in self._reading.distinct("MedicationRequest", _AREA):
             intent = received.resource.get("intent")
             if intent == "plan":
-                self._plan_resources.append(received)
+                plans.append(received)
             elif intent == "order":
                 orders.append(received)
             else:
                 self._reading.set_aside(received, "unsupported", _OTHER_INTENT, _AREA)
-        plans = {id(received.resource) for received in self._plan_resources}
-        for received in orders:
-            self._orders.append(received)
-            for plan in self._based_on(received):
-                if id(plan.resource) in plans:
-                    self._orders_of.setdefault(id(plan.resource), []).append(received)
-                    break
+        return plans, orders
 
-    def _based_on(self, received: Received) -> list[Received]:
-        """The requests that a statement or request names as its basis and that were sent."""
-        sent = received.resource.get("basedOn")
-        found: list[Received] = []
-        for each in sent if isinstance(sent, list) else [sent]:
-            reference = each.get("reference") if isinstance(each, dict) else None
-            target = reference_target(reference) if isinstance(reference, str) else None
-            basis = self._reading.index.resolve(target, "MedicationRequest")
-            if basis is not None and basis.kind == "MedicationRequest":
-                found.append(basis)
+    def _read_plans(self, plans: list[Received]) -> list[_Plan]:
+        reading, found = self._reading, []
+        for received in plans:
+            read = reading.read(received, _AREA, lambda item: read_plan(reading, self._medications, item))
+            if read is not None:
+                reading.keep(received)
+                found.append(_Plan(*read))
         return found
 
-    def _from_statement(self, received: Received) -> MedicationCourse | None:
-        reading = self._reading
-        course = reading.read(received, _AREA, lambda item: read_statement(reading, self._medications, item))
-        if course is None:
-            return None
-        reading.keep(received)
-        bases = [basis for basis in self._based_on(received) if basis.resource.get("intent") == "plan"]
-        if len(bases) > 1:
-            self._mark(course, "plan_ambiguous")
-            bases.sort(key=lambda basis: basis.ref)
-        plan = self._plan(bases[0]) if bases else None
-        if plan is None:
-            self._mark(course, "plan_missing")
-        else:
-            self._join(course, *plan)
+    def _read_issues(self, orders: list[Received]) -> list[_Issue]:
+        reading, found = self._reading, []
+        for received in orders:
+            read = reading.read(received, _AREA, lambda item: read_issue(reading, self._medications, item))
+            if read is not None:
+                reading.keep(received)
+                found.append(_Issue(*read, _based_on(received.resource)))
+        return found
+
+    def _read_statements(self) -> list[tuple[MedicationCourse, list[str]]]:
+        reading, found = self._reading, []
+        for received in reading.distinct("MedicationStatement", _AREA):
+            read = reading.read(
+                received, _AREA, lambda item: read_statement(reading, self._medications, item)
+            )
+            if read is not None:
+                reading.keep(received)
+                found.append((read, _based_on(received.resource)))
+        # By reference, so that the order of entries decides nothing (CS-033).
+        return sorted(found, key=lambda each: each[0]["provenance"]["source_ref"])
+
+    def _plans_by_ref(self) -> dict[str, _Plan]:
+        """Plans by reference; of different ones with the same the choice does not depend on their order."""
+        by_hash = sorted(self._plans, key=lambda each: each.plan["provenance"]["content_hash"])
+        return {each.plan["provenance"]["source_ref"]: each for each in reversed(by_hash)}
+
+    def _add_issues(self) -> list[_Issue]:
+        """Give every plan its issues, the newest first; the issues that are left over."""
+        plan_of = self._plans_by_ref()
+        left_over: list[_Issue] = []
+        for each in self._issues:
+            plan = next((plan_of[target] for target in each.based_on if target in plan_of), None)
+            if plan is None:
+                left_over.append(each)
+                continue
+            mark_medication(self._reading, each.issue, each.medication, plan.medication)
+            plan.plan["issues"].append(each.issue)
+        for plan in self._plans:
+            plan.plan["issues"].sort(key=lambda issue: issue["item_id"])
+            plan.plan["issues"].sort(key=lambda issue: sort_text(issue.get("issue_date")), reverse=True)
+        return left_over
+
+    def _with_plan(
+        self, course: MedicationCourse, based_on: list[str], plan_of: dict[str, _Plan]
+    ) -> MedicationCourse:
+        targets = sorted({target for target in based_on if target in plan_of})
+        if not targets:
+            mark(self._reading, course, "plan_missing")
+            return course
+        if len(targets) > 1:
+            mark(self._reading, course, "plan_ambiguous")
+        self._join(course, plan_of[targets[0]])
         return course
 
-    def _join(self, course: MedicationCourse, plan: MedicationPlan, medication: CodedText) -> None:
+    def _join(self, course: MedicationCourse, found: _Plan) -> None:
+        plan = found.plan
+        found.has_statement = True
         course["plan"] = plan
         inherit_plan(plan, course)
         if course["medication"]["coding_quality"] == "empty":
-            course["medication"] = medication
-        mark_medication(self._reading, plan, medication, course["medication"])
+            course["medication"] = found.medication
+        mark_medication(self._reading, plan, found.medication, course["medication"])
         for issue in plan["issues"]:
             inherit_issue(issue, plan)
-        seen = self._last_issue_seen(plan["issues"])
-        if seen is not None:
+        if (seen := self._last_issue_seen(plan["issues"])) is not None:
             course["last_issue_seen"] = seen
 
-    def _plan(self, received: Received) -> tuple[MedicationPlan, CodedText] | None:
-        """A plan with its issues; read once, also when several statements name it."""
-        key = id(received.resource)
-        if key in self._plans:
-            return self._plans[key]
-        reading = self._reading
-        found = reading.read(received, _AREA, lambda item: read_plan(reading, self._medications, item))
-        self._plans[key] = found
-        if found is None:
-            return None
-        reading.keep(received)
-        plan, medication = found
-        for order in self._orders_of.get(key, ()):
-            if (issue := self._issue(order)) is not None:
-                mark_medication(reading, issue[0], issue[1], medication)
-                plan["issues"].append(issue[0])
-        plan["issues"].sort(key=lambda issue: _newest_first(issue.get("issue_date"), issue["item_id"]))
-        self._all_plans.append(plan)
-        return found
-
-    def _issue(self, received: Received) -> tuple[MedicationIssue, CodedText] | None:
-        reading = self._reading
-        found = reading.read(received, _AREA, lambda item: read_issue(reading, self._medications, item))
-        if found is not None:
-            reading.keep(received)
-            self._all_issues.append(found[0])
-        return found
-
-    def _from_plan(self, plan: MedicationPlan, medication: CodedText) -> MedicationCourse:
+    def _from_plan(self, found: _Plan) -> MedicationCourse:
+        plan = found.plan
         course: MedicationCourse = {
             "item_id": plan["item_id"],
-            "medication": medication,
+            "medication": found.medication,
             "status": plan["status"],
             "provenance": plan["provenance"],
             "prescribed_by": "unknown",
@@ -171,14 +171,15 @@ class _Courses:
             course["effective_from"] = plan["valid_from"]
         if "valid_to" in plan:
             course["effective_to"] = plan["valid_to"]
-        self._join(course, plan, medication)
-        self._mark(course, "statement_missing")
+        mark(self._reading, course, "statement_missing")
+        self._join(course, found)
         return course
 
-    def _from_issue(self, issue: MedicationIssue, medication: CodedText) -> MedicationCourse:
+    def _from_issue(self, found: _Issue) -> MedicationCourse:
+        issue = found.issue
         course: MedicationCourse = {
             "item_id": issue["item_id"],
-            "medication": medication,
+            "medication": found.medication,
             "status": issue["status"],
             "provenance": issue["provenance"],
             "prescribed_by": "unknown",
@@ -193,10 +194,10 @@ class _Courses:
             course["effective_to"] = issue["supply_ends"]
         if (seen := self._last_issue_seen([issue])) is not None:
             course["last_issue_seen"] = seen
-        self._mark(course, "order_without_plan")
+        mark(self._reading, course, "order_without_plan")
         return course
 
-    def _last_issue_seen(self, issues: Iterable[MedicationIssue]) -> PartialDate | None:
+    def _last_issue_seen(self, issues: list[MedicationIssue]) -> PartialDate | None:
         """The newest issue that was not stopped and does not lie in the future; issues come newest first."""
         for issue in issues:
             when = issue.get("issue_date")
@@ -212,25 +213,29 @@ class _Courses:
         reading = self._reading
         for course in courses:
             if course["provenance"]["source_ref"] not in listed:
-                self._mark(course, "not_in_list")
+                mark(reading, course, "not_in_list")
             mark_conflicts(reading, course)
-        keep_apart(reading, self._all_issues)
-        keep_apart(reading, self._all_plans)
+        plans = [each.plan for each in self._plans]
+        keep_apart(reading, [each.issue for each in self._issues])
+        keep_apart(reading, plans)
         keep_apart(reading, courses)
-        ids = {plan["provenance"]["source_ref"]: plan["item_id"] for plan in self._all_plans}
-        for plan in self._all_plans:
+        ids = {plan["provenance"]["source_ref"]: plan["item_id"] for plan in plans}
+        for plan in plans:
             if "prior_plan_id" in plan:
                 # A search date leaves an ended predecessor out; then its reference stays (§3.9).
                 plan["prior_plan_id"] = ids.get(plan["prior_plan_id"], plan["prior_plan_id"])
 
-    def _mark(self, course: MedicationCourse, code: str) -> None:
-        course["issue_codes"].append(code)
-        self._reading.report(code, course["provenance"]["source_ref"])
 
-
-def _newest_first(when: PartialDate | None, item_id: str) -> tuple[float, str]:
-    first = earliest(when) if when is not None else None
-    return (-first.timestamp() if first is not None else float("inf")), item_id
+def _based_on(resource: JsonObject) -> list[str]:
+    """What a statement or request names as its basis, as `MedicationRequest/id`."""
+    sent = resource.get("basedOn")
+    found: list[str] = []
+    for each in sent if type(sent) is list else [sent]:
+        written = each.get("reference") if type(each) is dict else None
+        target = reference_target(written) if type(written) is str else None
+        if target is not None:
+            found.append(target if "/" in target else f"MedicationRequest/{target}")
+    return found
 
 
 def _moment(retrieved_at: str) -> datetime | None:

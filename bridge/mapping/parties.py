@@ -32,17 +32,19 @@ class Parties:
         if sent is None:
             return None
         found = item.one(sent, path)
+        written = found.get("reference")
+        known = self._known.get(written) if type(written) is str else None
+        if known is not None:
+            return known
         target = item.reference(found, path)
         if target is None:
             display = item.text(found.get("display"), path)
             return {"kind": "unknown", "name": display} if display else None
-        known = self._known.get(target)
-        if known is None:
-            resource = self._index.resolve(target)
-            if resource is None:
-                return self._stub(item, found, target, path)
-            known = self._known[target] = self._describe(resource, target)
-        return known
+        resource = self._index.resolve(target)
+        if resource is None:
+            return self._stub(item, found, target, path)
+        self._known[target] = self._describe(resource, target)
+        return self._known[target]
 
     def on_behalf_of(self, item: Item, party: Party | None, sent: object, path: str) -> Party | None:
         """The party acting for an organisation that the reference `sent` names."""

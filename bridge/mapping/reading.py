@@ -109,7 +109,7 @@ class Reading:
         """The resources of a type, identical copies once; different ones of the same id are all given."""
         for received in self.index.resources(kind):
             same = self.index.same_ref(received.ref)
-            if len(same) > 1:
+            if same:
                 hashes = [content_hash(each.resource) for each in same]
                 if len(set(hashes)) > 1:
                     self.report("duplicate_id", received.ref)

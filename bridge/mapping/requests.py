@@ -202,7 +202,9 @@ def _requester(reading: Reading, item: Item) -> Party | None:
     if sent is NOTHING:
         return None
     agent = reading.parties.party(item, sent.get("agent"), "requester.agent")
-    return reading.parties.on_behalf_of(item, agent, sent.get("onBehalfOf"), "requester.onBehalfOf")
+    if "onBehalfOf" not in sent:
+        return agent
+    return reading.parties.on_behalf_of(item, agent, sent["onBehalfOf"], "requester.onBehalfOf")
 
 
 def _prescription_type(

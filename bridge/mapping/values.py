@@ -47,14 +47,14 @@ def dosages(item: Item, sent: object, path: str) -> list[Dosage]:
 
 
 def _dosage(item: Item, sent: JsonObject, path: str) -> Dosage:
-    text = item.text(sent.get("text"), path + ".text")
+    text = item.text(sent.get("text"), path)
     if text is not None and text.strip().rstrip(".").lower() in _NOT_RECORDED:
         text = None
     rich = not _ONLY_TEXT.issuperset(sent)
     dosage: Dosage = {"recorded": text is not None or rich}
     if text is not None:
         dosage["text"] = text
-    if (instruction := item.text(sent.get("patientInstruction"), path + ".patientInstruction")) is not None:
+    if (instruction := item.text(sent.get("patientInstruction"), path)) is not None:
         dosage["patient_instruction"] = instruction
     if rich:
         dosage["structured"] = sent
@@ -63,6 +63,8 @@ def _dosage(item: Item, sent: JsonObject, path: str) -> Dosage:
 
 def one_dosage(item: Item, sent: object, path: str) -> Dosage | None:
     """The dosage of a plan or issue. Several are steps of one: their words are joined, line by line."""
+    if sent is None:
+        return None
     found = dosages(item, sent, path)
     if len(found) < 2:  # noqa: PLR2004 - one or none
         return found[0] if found else None
@@ -114,14 +116,15 @@ def quantity(item: Item, dispense: JsonObject) -> Quantity | None:
     path = "dispenseRequest.quantity"
     sent = item.one(dispense.get("quantity"), path)
     result = _simple_quantity(item, sent, path)
-    words = item.extensions(sent).get("medicationquantitytext") or item.extensions(dispense).get(
-        "medicationquantitytext"
-    )
-    text = item.text(extension_value(words[0]), path) if words else None
-    if text is not None:
-        result["text"] = text
-        if "value" in result and "unit" not in result and not text.lstrip()[0].isdigit():
-            result["unit"] = text
+    for holder in (sent, dispense):
+        if "extension" not in holder:
+            continue
+        for extension in item.extensions(holder).get("medicationquantitytext", ()):
+            text = item.text(extension_value(extension), path)
+            if text is not None:
+                result["text"] = text
+                if "value" in result and "unit" not in result and not text.lstrip()[0].isdigit():
+                    result["unit"] = text
     return result or None
 
 
@@ -133,13 +136,15 @@ def supply_duration(item: Item, dispense: JsonObject) -> Quantity | None:
 
 def _simple_quantity(item: Item, sent: JsonObject, path: str) -> Quantity:
     result: Quantity = {}
-    if (value := item.number(sent.get("value"), path + ".value")) is not None:
+    if sent is NOTHING:
+        return result
+    if (value := item.number(sent.get("value"), path)) is not None:
         result["value"] = value
-    elif (text := item.text(sent.get("value"), path + ".value")) is not None:
+    elif (text := item.text(sent.get("value"), path)) is not None:
         result["text"] = text
-    if (unit := item.text(sent.get("unit"), path + ".unit")) is not None:
+    if (unit := item.text(sent.get("unit"), path)) is not None:
         result["unit"] = unit
-    if (code := item.code(sent.get("code"), path + ".code")) is not None:
+    if (code := item.code(sent.get("code"), path)) is not None:
         result["unit_code"] = code
     return result
 
@@ -160,5 +165,7 @@ def business_ids(item: Item) -> list[BusinessId]:
 
 def period(item: Item, sent: object, path: str) -> tuple[PartialDate | None, PartialDate | None]:
     """Start and end of a Period."""
+    if sent is None:
+        return None, None
     found = item.one(sent, path)
-    return item.date(found.get("start"), path + ".start"), item.date(found.get("end"), path + ".end")
+    return item.date(found.get("start"), path), item.date(found.get("end"), path)

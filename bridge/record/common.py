@@ -105,7 +105,7 @@ class Provenance(TypedDict):
     source_ref: Text
     """`Type/id` as the practice sent it (CS-047); `List[code]#id` for one that is contained in a list."""
     content_hash: Text
-    """`sha256:` over the resource received, keys sorted, without version and time of update."""
+    """`sha256:` over the resource received, without its version and time of update."""
     business_ids: list[BusinessId]
     problem_refs: list[str]
     """Problems that name this item: why it was given (CS-045)."""

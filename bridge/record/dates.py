@@ -37,6 +37,11 @@ def _first_moment(value: str) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
+def sort_text(when: PartialDate | None) -> str:
+    """A text that sorts dates by day and time as they were written; what is no date sorts first."""
+    return "" if when is None or when["precision"] == "unparsed" else when["value"]
+
+
 def earliest(when: PartialDate) -> datetime | None:
     """The first moment that `when` can mean, in UTC where no zone was sent; None when unparsed."""
     return None if when["precision"] == "unparsed" else _first_moment(when["value"])
