@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from bridge.sandbox import BY_NAME, Fault, FaultKind, SandboxOptions, running
-from tests.integration.sandbox.consumer import Consumer, parameters
+from tests.integration.sandbox.consumer import Consumer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -105,24 +105,12 @@ async def test_a_broken_transfer_is_broken_all_the_way(consumer):
 
 
 async def test_dripping_goes_on_though_no_single_read_is_late(consumer):
-    taken = 0
     async with httpx.AsyncClient(timeout=1.0, trust_env=False) as http:
-        patient = BY_NAME["dripping"]
-        root, asid = await consumer.route(patient.practice.ods)
-        sent = (await consumer.record(NUMBER, root=root, asid=asid)).request.headers
+        impatient = Consumer(consumer.sandbox, http)
         with pytest.raises(TimeoutError):
-            async with (
-                asyncio.timeout(1.5),
-                http.stream(
-                    "POST",
-                    f"{consumer.sandbox.urls['proxy']}/{root}/Patient/$gpc.getstructuredrecord",
-                    headers=sent,
-                    content=json.dumps(parameters(patient.nhs_number)).encode(),
-                ) as response,
-            ):
-                async for _ in response.aiter_raw():
-                    taken += 1
-    assert taken > 1
+            await asyncio.wait_for(ask(impatient, "dripping"), 1.5)
+    (call,) = consumer.sandbox.calls.of("practice")
+    assert call.fault == "drip"
 
 
 async def test_nothing_ever_comes(consumer):
