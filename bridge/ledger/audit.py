@@ -1,0 +1,351 @@
+"""The audit trail: who asked about which patient, what was called, how it ended; for failures as well.
+
+An entry is appended in the transaction that records the outcome, so neither exists without the other
+(JO-024, CS-015). Entries are only ever added: see `bridge.ledger.chain` for what holds them together and
+`bridge.ledger.verification` for what checks that. Nothing turns the trail off, and it is never pruned:
+how long it is kept is the records policy of the deploying organisation.
+
+An NHS number is stored sealed by the vault, with the key current at that time: a vault key must be kept for
+as long as entries of its time may have to be opened.
+"""
+
+import secrets
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import orjson
+import structlog
+from sqlalchemy import Connection, Select, bindparam, func, insert, select, tuple_, update
+from sqlalchemy.exc import IntegrityError
+
+from bridge.errors import BridgeError
+from bridge.ledger.chain import (
+    FIRST_PREVIOUS,
+    LANES,
+    Head,
+    Position,
+    entries,
+    entry_mac,
+    fetch,
+    heads,
+    is_sealed,
+    sealed_head,
+)
+from bridge.ledger.keys import KeyFile, KeyUnknown
+from bridge.ledger.sealing import Sealer
+from bridge.ledger.store import Store
+from bridge.ledger.verification import Finding, verify
+
+log = structlog.get_logger()
+
+MAX_TEXT: Final = 512
+"""Characters of a text in an entry; what is longer is cut. Audit never fails over what it is told."""
+_PAGE: Final = 500
+
+# Names of parameters are apart, because on PostgreSQL both statements go in one.
+_INSERT: Final = insert(entries).values(
+    {name: bindparam(f"entry_{name}") for name in (column.name for column in entries.c)}
+)
+_ADVANCE: Final = (
+    update(heads)
+    .where(heads.c.lane == bindparam("of_lane"))
+    .values({name: bindparam(f"head_{name}") for name in ("sequence", "mac", "key_id", "seal")})
+)
+_INSERT_AND_ADVANCE: Final = _INSERT.add_cte(_ADVANCE.cte("advanced"))
+_ANY_FREE_LANE: Final = select(heads).limit(1).with_for_update(skip_locked=True)
+_ONE_LANE: Final = select(heads).with_for_update()
+
+
+class AuditBroken(BridgeError):  # noqa: N818 - what is the case
+    """The end of the trail is not as it was left: somebody changed the database. Nothing is built on it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who asked, as that person was at the time (JO-026); as in the request, or of an operator."""
+
+    user_id: str
+    name: str
+    role: str
+    organisation: str
+    """ODS code of the originating organisation."""
+    organisation_name: str | None = None
+    sds_user_id: str | None = None
+    sds_role_profile_id: str | None = None
+    authorised_by: str | None = None
+    device: str | None = None
+
+
+_ACTOR: Final = tuple(known.name for known in fields(Actor))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What happened. `None` where it is not known, as for a message that could not be read."""
+
+    event: str
+    """Kind of event, e.g. ``record.requested``."""
+    outcome: str
+    """How it ended, e.g. ``completed``, ``failed``, ``rejected``, ``in_doubt``."""
+    code: str | None = None
+    """Why it ended so, of the closed lists of codes."""
+    actor: Actor | None = None
+    patient_key: str | None = None
+    """Keyed hash of the NHS number: finds the patient's entries and says nothing by itself."""
+    nhs_number: str | None = field(default=None, repr=False)
+    request_key: str | None = None
+    correlation_id: str | None = None
+    practice_ods: str | None = None
+    interaction: str | None = None
+    trace_ids: Sequence[str] = ()
+    """``Ssp-TraceID`` of every call made, in order."""
+    consumer_asid: str | None = None
+    provider_asid: str | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """Anything else worth knowing later: codes and counts, no patient data."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Investigation:
+    """Who has NHS numbers opened, and why; becomes an entry of the trail itself."""
+
+    actor: Actor
+    reason: str
+
+
+class AuditTrail:
+    """The trail in one ledger.
+
+    Args:
+        store: the ledger's database.
+        keys: the audit key ring.
+        sealer: seals NHS numbers.
+    """
+
+    def __init__(self, store: Store, keys: KeyFile, sealer: Sealer) -> None:
+        self._store = store
+        self._keys = keys
+        self._sealer = sealer
+
+    async def prepare(self) -> None:
+        """Begin the trail in a new ledger, and note the heads in the log.
+
+        A trail that lost its heads is not begun again: that would hide the loss.
+        """
+        try:
+            begun = await self._store.write(self._begin)
+        except IntegrityError:  # another worker began it at the same time
+            begun = False
+        if begun:
+            log.warning("audit_trail_begun")
+        log.info("audit_heads", heads=[str(head) for head in await self.heads() if head.sequence])
+
+    def _begin(self, connection: Connection) -> bool:
+        rows = sum(
+            connection.scalar(select(func.count()).select_from(table)) or 0 for table in (heads, entries)
+        )
+        if rows:
+            return False
+        ring = self._keys.ring
+        lanes = range(LANES[connection.dialect.name])
+        connection.execute(insert(heads), [sealed_head(ring, lane, 0, FIRST_PREVIOUS) for lane in lanes])
+        return True
+
+    def append(self, connection: Connection, entry: Entry) -> Position:
+        """Add an entry within the caller's transaction: last in it, because its lane is held until the end.
+
+        Raises:
+            AuditBroken: the trail was tampered with.
+            KeyUnknown: the key that sealed the head was taken out of the ring.
+        """
+        head = self._take_lane(connection)
+        if not is_sealed(self._keys.ring, head):
+            # Going on would seal what an intruder left, and hide that anything was cut off.
+            raise AuditBroken(f"the head of audit lane {head['lane']} is not as it was left")
+        position = Position(head["lane"], head["sequence"] + 1)
+        self._write(connection, position, head["mac"], entry)
+        return position
+
+    def _take_lane(self, connection: Connection) -> Mapping[str, Any]:
+        """The head of a lane, held until the transaction ends."""
+        found = fetch(_ANY_FREE_LANE)(connection)
+        if not found:
+            lane = secrets.randbelow(LANES[connection.dialect.name])
+            found = fetch(_ONE_LANE.where(heads.c.lane == lane))(connection)
+        if not found:
+            raise AuditBroken("the audit trail has lost its heads")
+        return found[0]
+
+    def _write(self, connection: Connection, position: Position, previous: bytes, entry: Entry) -> None:
+        ring = self._keys.ring
+        row = self._columns(entry) | {
+            "lane": position.lane,
+            "sequence": position.sequence,
+            "key_id": ring.current,
+            "previous": previous,
+        }
+        row["mac"] = entry_mac(ring, row)
+        head = sealed_head(ring, position.lane, position.sequence, row["mac"])
+        advance = {"of_lane": head.pop("lane")} | {f"head_{name}": value for name, value in head.items()}
+        added = {f"entry_{name}": value for name, value in row.items()}
+        if connection.dialect.name == "postgresql":
+            connection.execute(_INSERT_AND_ADVANCE, added | advance)
+        else:
+            connection.execute(_INSERT, added)
+            connection.execute(_ADVANCE, advance)
+
+    def _columns(self, entry: Entry) -> dict[str, Any]:
+        identity = secrets.token_hex(16)
+        actor = {name: getattr(entry.actor, name) for name in _ACTOR} if entry.actor else {}
+        details = {
+            "user": {name: _text(value) for name, value in actor.items() if value is not None},
+            "trace_ids": [_text(trace_id) for trace_id in entry.trace_ids],
+            "consumer_asid": _text(entry.consumer_asid),
+            "provider_asid": _text(entry.provider_asid),
+            "facts": {_text(name): _text(value) for name, value in entry.facts.items()},
+        }
+        sealed = (
+            self._sealer.seal(entry.nhs_number.encode(), _aad(identity))
+            if entry.nhs_number is not None
+            else None
+        )
+        return {
+            "id": identity,
+            "recorded_at": datetime.now(UTC),
+            "event": _text(entry.event),
+            "outcome": _text(entry.outcome),
+            "code": _text(entry.code),
+            "user_id": _text(actor.get("user_id")),
+            "organisation": _text(actor.get("organisation")),
+            "patient_key": _text(entry.patient_key),
+            "patient": sealed,
+            "request_key": _text(entry.request_key),
+            "correlation_id": _text(entry.correlation_id),
+            "practice_ods": _text(entry.practice_ods),
+            "interaction": _text(entry.interaction),
+            "details": orjson.dumps({name: value for name, value in details.items() if value}).decode(),
+        }
+
+    async def record(self, entry: Entry) -> Position:
+        """Add an entry in a transaction of its own."""
+        return await self._store.write(lambda connection: self.append(connection, entry))
+
+    async def heads(self) -> list[Head]:
+        """The end of every lane now: noted elsewhere, proof against a database that is put back."""
+        rows = await self._store.read(fetch(select(heads).order_by(heads.c.lane)))
+        return [Head(row["lane"], row["sequence"], row["mac"]) for row in rows]
+
+    async def verify(self, known: Sequence[Head] = ()) -> list[Finding]:
+        """Check every entry and every head; empty when the trail is whole. See `verification.verify`."""
+        return await verify(self._store, self._keys.ring, known)
+
+    async def resume(self, actor: Actor, reason: str) -> list[Finding]:
+        """Go on after tampering was found and investigated: what is found now, once more, and stays found.
+
+        Lanes whose head is not as it was left get an ``audit.resumed`` entry after the last that is known,
+        which `verify` names from then on. Gaps stay gaps.
+        """
+        findings = await self.verify()
+        facts = {"reason": reason, "findings": "; ".join(str(finding) for finding in findings)}
+        entry = Entry(event="audit.resumed", outcome="completed", actor=actor, facts=facts)
+        await self._store.write(lambda connection: self._resume(connection, entry))
+        return findings
+
+    def _resume(self, connection: Connection, entry: Entry) -> None:
+        ring = self._keys.ring
+        for lane in range(LANES[connection.dialect.name]):
+            head = next(iter(fetch(_ONE_LANE.where(heads.c.lane == lane))(connection)), None)
+            if head is not None and self._is_as_left(head):
+                continue
+            last = select(entries).where(entries.c.lane == lane).order_by(entries.c.sequence.desc()).limit(1)
+            nothing: dict[str, Any] = {"sequence": 0, "mac": FIRST_PREVIOUS}
+            tail = next(iter(fetch(last)(connection)), nothing)
+            if head is None:
+                connection.execute(insert(heads), sealed_head(ring, lane, tail["sequence"], tail["mac"]))
+            elif head["sequence"] > tail["sequence"]:
+                tail = head
+            self._write(connection, Position(lane, tail["sequence"] + 1), tail["mac"], entry)
+
+    def _is_as_left(self, head: Mapping[str, Any]) -> bool:
+        try:
+            return is_sealed(self._keys.ring, head)
+        except KeyUnknown:
+            return False
+
+    async def export(
+        self,
+        since: datetime,
+        until: datetime,
+        patient_key: str | None = None,
+        *,
+        opened_for: Investigation | None = None,
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Entries from `since` up to `until`, oldest first, as JSON-ready dictionaries.
+
+        With `opened_for` each carries its ``nhs_number``, or ``nhs_number_key`` when that vault key is gone;
+        that they were opened, by whom and why, is in the trail before the first one is given.
+
+        Raises:
+            SealBroken: a sealed NHS number was changed; `verify` names the entry.
+        """
+        if opened_for is not None:
+            facts = {"reason": opened_for.reason, "since": since.isoformat(), "until": until.isoformat()}
+            await self.record(
+                Entry(
+                    event="audit.opened",
+                    outcome="completed",
+                    actor=opened_for.actor,
+                    patient_key=patient_key,
+                    facts=facts,
+                )
+            )
+        async for row in self._rows(since, until, patient_key):
+            yield _exported(row) | (self._opened(row) if opened_for is not None else {})
+
+    async def _rows(
+        self, since: datetime, until: datetime, patient_key: str | None
+    ) -> AsyncIterator[Mapping[str, Any]]:
+        order = tuple_(entries.c.recorded_at, entries.c.lane, entries.c.sequence)
+        wanted = select(entries).where(entries.c.recorded_at >= since, entries.c.recorded_at < until)
+        if patient_key is not None:
+            wanted = wanted.where(entries.c.patient_key == patient_key)
+        page: Select[Any] = wanted
+        while True:
+            rows = await self._store.read(fetch(page.order_by(*order).limit(_PAGE)))
+            for row in rows:
+                yield row
+            if len(rows) < _PAGE:
+                return
+            last = rows[-1]
+            page = wanted.where(order > tuple_(last["recorded_at"], last["lane"], last["sequence"]))
+
+    def _opened(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        if row["patient"] is None:
+            return {"nhs_number": None}
+        try:
+            return {"nhs_number": self._sealer.open(row["patient"], _aad(row["id"])).decode()}
+        except KeyUnknown as gone:
+            return {"nhs_number": None, "nhs_number_key": gone.key_id}
+
+
+def _aad(identity: str) -> bytes:
+    return f"audit:{identity}".encode()
+
+
+def _text(value: str | None) -> str | None:
+    """What both databases and every later reader take: printable, and not too long."""
+    if value is None or (len(value) <= MAX_TEXT and value.isprintable()):
+        return value
+    return "".join(char if char.isprintable() else "\ufffd" for char in value[:MAX_TEXT])
+
+
+def _exported(row: Mapping[str, Any]) -> dict[str, Any]:
+    hidden = {"patient", "previous", "details", "key_id"}
+    shown = {name: value for name, value in row.items() if name not in hidden and value is not None}
+    return shown | {
+        "recorded_at": row["recorded_at"].isoformat(timespec="microseconds"),
+        "mac": row["mac"].hex(),
+        **orjson.loads(row["details"]),
+    }

@@ -1,0 +1,168 @@
+"""Whether the audit trail is whole: reads every entry, and names the sequence numbers where it is not."""
+
+import hmac
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from sqlalchemy import Connection, func, select
+
+from bridge.ledger.chain import FIRST_PREVIOUS, LANES, Head, entries, entry_mac, fetch, heads, is_sealed
+from bridge.ledger.keys import KeyRing, KeyUnknown
+from bridge.ledger.store import Store
+
+_PAGE: Final = 500
+
+Kind = Literal[
+    "changed",  # the entry, or its place, is not what was written; or it was never written by this engine
+    "unlinked",  # the entry is genuine, and the one before is not the one it followed
+    "missing",  # entries are gone from the middle
+    "cut_head",  # entries are gone from the start
+    "cut_tail",  # entries are gone from the end
+    "forged",  # an entry where none can be: after the head, or in a lane that does not exist
+    "head_changed",  # the head of the lane is not as it was left
+    "head_missing",  # the lane has lost its head
+    "put_back",  # a head noted earlier is not on the chain: the lane was put back to an earlier state
+    "key_unknown",  # the key is not in the ring, so it cannot be told
+    "resumed",  # genuine: here the trail was resumed after tampering was found
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not as it should be, from sequence number `first` to `last` of a lane."""
+
+    kind: Kind
+    lane: int
+    first: int
+    last: int
+
+    def __str__(self) -> str:
+        where = f"{self.first}" if self.first == self.last else f"{self.first}-{self.last}"
+        return f"{self.kind} lane {self.lane} sequence {where}"
+
+
+async def verify(store: Store, ring: KeyRing, known: Sequence[Head] = ()) -> list[Finding]:
+    """Check the whole trail, while it is being written to; empty when it is whole.
+
+    Args:
+        store: the ledger's database.
+        ring: the audit keys, old ones included.
+        known: heads that were noted outside the database earlier.
+    """
+    ends = await store.read(_ends)
+    findings: list[Finding] = []
+    for lane, (head, last) in ends.items():
+        walk = _Walk(lane, ring, [noted for noted in known if noted.lane == lane])
+        # What is appended while this runs lies after both, and is left for the next time.
+        async for row in _rows(store, lane, max(last, head["sequence"] if head else 0)):
+            walk.step(row)
+        findings += walk.end(head)
+    return findings
+
+
+def _ends(connection: Connection) -> dict[int, tuple[Mapping[str, Any] | None, int]]:
+    """Of each lane: its head and its last sequence number, as they were at one moment."""
+    last = (
+        select(func.max(entries.c.sequence))
+        .where(entries.c.lane == heads.c.lane)
+        .scalar_subquery()
+        .label("last")
+    )
+    ends: dict[int, tuple[Mapping[str, Any] | None, int]] = {
+        row["lane"]: (row, row["last"] or 0) for row in fetch(select(heads, last))(connection)
+    }
+    tails = select(entries.c.lane, func.max(entries.c.sequence)).group_by(entries.c.lane)
+    for lane, sequence in connection.execute(tails):
+        ends.setdefault(lane, (None, sequence))
+    for lane in range(LANES[connection.dialect.name]):
+        ends.setdefault(lane, (None, 0))
+    return dict(sorted(ends.items()))
+
+
+async def _rows(store: Store, lane: int, last: int) -> AsyncIterator[Mapping[str, Any]]:
+    after: int | None = None
+    while True:
+        page = select(entries).where(entries.c.lane == lane, entries.c.sequence <= last)
+        if after is not None:
+            page = page.where(entries.c.sequence > after)
+        page = page.order_by(entries.c.sequence).limit(_PAGE)
+        rows = await store.read(fetch(page))
+        for row in rows:
+            yield row
+        if len(rows) < _PAGE:
+            return
+        after = rows[-1]["sequence"]
+
+
+class _Walk:
+    """Goes along one lane."""
+
+    def __init__(self, lane: int, ring: KeyRing, known: Sequence[Head]) -> None:
+        self._lane = lane
+        self._ring = ring
+        self._known = {noted.sequence: noted for noted in known if noted.sequence}
+        self._expected = 1
+        self._previous: bytes | None = FIRST_PREVIOUS  # None: the entry before cannot be relied upon
+        self._last = (0, FIRST_PREVIOUS)
+        self._findings: list[Finding] = []
+
+    def step(self, row: Mapping[str, Any]) -> None:
+        sequence = row["sequence"]
+        if sequence < self._expected:
+            self._find("forged", sequence)
+            return
+        if sequence > self._expected:
+            self._find("cut_head" if self._expected == 1 else "missing", self._expected, sequence - 1)
+            self._previous = None
+        kind = self._judge(row)
+        if kind is not None:
+            self._find(kind, sequence)
+        noted = self._known.pop(sequence, None)
+        if noted is not None and not hmac.compare_digest(noted.mac, row["mac"]):
+            self._find("put_back", sequence)
+        self._previous = row["mac"] if kind in (None, "unlinked", "resumed") else None
+        self._last = (sequence, row["mac"])
+        self._expected = sequence + 1
+
+    def _judge(self, row: Mapping[str, Any]) -> Kind | None:
+        try:
+            genuine = hmac.compare_digest(row["mac"], entry_mac(self._ring, row))
+        except KeyUnknown:
+            return "key_unknown"
+        if not genuine:
+            return "changed"
+        if row["event"] == "audit.resumed":
+            return "resumed"
+        if self._previous is not None and row["previous"] != self._previous:
+            return "unlinked"
+        return None
+
+    def end(self, head: Mapping[str, Any] | None) -> list[Finding]:
+        """What was found on the way, and at the end."""
+        if head is None:
+            self._find("head_missing", self._last[0])
+        else:
+            self._end_at(head)
+        for sequence in self._known:
+            self._find("put_back", sequence)
+        return self._findings
+
+    def _end_at(self, head: Mapping[str, Any]) -> None:
+        sequence, mac = self._last
+        try:
+            sealed = is_sealed(self._ring, head)
+        except KeyUnknown:
+            self._find("key_unknown", head["sequence"])
+            return
+        if not sealed:
+            self._find("head_changed", head["sequence"])
+        elif sequence > head["sequence"]:
+            self._find("forged", head["sequence"] + 1, sequence)
+        elif sequence < head["sequence"]:
+            self._find("cut_tail", sequence + 1, head["sequence"])
+        elif self._previous is not None and head["mac"] != mac:
+            self._find("unlinked", sequence)
+
+    def _find(self, kind: Kind, first: int, last: int | None = None) -> None:
+        self._findings.append(Finding(kind, self._lane, first, first if last is None else last))
