@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 EndState = Literal["completed", "failed", "rejected", "in_doubt"]
 """How a request ends. `in_doubt`: something was sent that may or may not have been done."""
-State = Literal["in_flight", "waiting"] | EndState
+State = Literal["in_flight", "waiting", "completed", "failed", "rejected", "in_doubt"]
 """`waiting`: for its retry. Every request is in exactly one state (flow rule 2)."""
 Verdict = Literal["done", "not_done", "in_doubt"]
 """What became of an intent, as the other side tells it."""
@@ -63,10 +63,11 @@ class Opening:
 class Lease:
     """The right to work on a request, until it is ended, put to wait, released or taken over.
 
-    The ledger renews it. Whoever holds an older `token` changes nothing any more.
+    It is renewed in time by itself. Whoever holds an older `token` changes nothing any more.
 
     Attributes:
         row: the request's number in this ledger.
+        holder: names this lease; the worker's id is its first part.
         token: how often the request was started, this time included.
         attempt: 1 for the first try, one more for each wait: what the retry policy counts. A start after a
             crash is no new attempt.
@@ -76,6 +77,7 @@ class Lease:
 
     request_key: str
     row: int
+    holder: str
     token: int
     attempt: int
     delivery: int
@@ -191,20 +193,3 @@ class Outbox:
     request_key: str
     correlation_id: str
     events: Sequence[StoredEvent]
-
-
-@dataclass(frozen=True, slots=True)
-class Recovery:
-    """What a start found unfinished. The broker still holds the messages of `left_running`.
-
-    Attributes:
-        left_running: keys of requests whose worker is gone, at most `bridge.ledger.NAMED` of them.
-        running: how many there are.
-        unpublished: ended requests that still owe events.
-        open_intents: of requests whose worker is gone.
-    """
-
-    left_running: Sequence[str]
-    running: int
-    unpublished: int
-    open_intents: int

@@ -90,10 +90,14 @@ _RESTART = (
         wait_until=null(),
     )
 )
-_LEASE_OF_WORKER = (requests.c.worker == bindparam("holder")) & requests.c.id.in_(
-    bindparam("rows", expanding=True)
+_RENEW = (
+    update(requests)
+    .where(
+        requests.c.id.in_(bindparam("rows", expanding=True)),
+        requests.c.worker.in_(bindparam("holders", expanding=True)),
+    )
+    .values(lease_until=bindparam("until"))
 )
-_RENEW = update(requests).where(_LEASE_OF_WORKER).values(lease_until=bindparam("until"))
 _PUBLISHED = (
     update(events)
     .where(
@@ -120,11 +124,13 @@ class Holder:
     """Who asks for a lease, and when.
 
     Attributes:
-        worker: names this process, and no other, ever.
-        gave_up: whether this worker itself let go of a request without the ledger's knowing.
+        name: of this lease and no other, ever; the worker's id is its first part.
+        now: by the worker's clock.
+        lease: how long it lasts unless it is renewed.
+        gave_up: whether a lease of that name was let go of without the database's knowing.
     """
 
-    worker: str
+    name: str
     now: datetime
     lease: timedelta
     gave_up: Callable[[str], bool]
@@ -136,7 +142,7 @@ class Holder:
 
     def finds_alive(self, row: Row[Any]) -> bool:
         """Whether somebody works on this request."""
-        if row.lease_until is None or (row.worker == self.worker and self.gave_up(row.request_key)):
+        if row.lease_until is None or self.gave_up(row.worker):
             return False
         remains: timedelta = row.lease_until - self.now
         return timedelta() < remains <= self.lease * _CLOCK_JUMP
@@ -146,7 +152,7 @@ def begin(connection: Connection, opening: Opening, holder: Holder, sealer: Seal
     """Take a request up, or say who has it, or how it ended."""
     new = connection.execute(_OPEN[connection.dialect.name], _opened(opening, holder)).first()
     if new is not None:
-        return Started(Lease(opening.request_key, new.id, 1, 1, opening.attempt, holder.now))
+        return Started(Lease(opening.request_key, new.id, holder.name, 1, 1, opening.attempt, holder.now))
     row = connection.execute(_FIND, {"key": opening.request_key}).one()
     if row.body_sha256 != opening.body_sha256:
         return Conflict()
@@ -170,7 +176,6 @@ def finish(
     connection: Connection,
     lease: Lease,
     *,
-    worker: str,
     now: datetime,
     state: EndState,
     code: str | None,
@@ -181,7 +186,7 @@ def finish(
     found = {"row": lease.row, "token": lease.token, "new_state": state, "new_code": code, "now": now}
     if connection.execute(_END, found).rowcount != 1:
         raise LeaseLost
-    _add_attempt(connection, lease, worker, now, state, code)
+    _add_attempt(connection, lease, now, state, code)
     _add_calls(connection, lease, made)
     if ended_by:
         dialect = connection.dialect.name
@@ -199,7 +204,6 @@ def wait(
     connection: Connection,
     lease: Lease,
     *,
-    worker: str,
     now: datetime,
     until: datetime,
     reason: str,
@@ -215,13 +219,14 @@ def wait(
     }
     if connection.execute(_WAIT, found).rowcount != 1:
         raise LeaseLost
-    _add_attempt(connection, lease, worker, now, "waiting", reason)
+    _add_attempt(connection, lease, now, "waiting", reason)
     _add_calls(connection, lease, made)
 
 
-def renew(connection: Connection, rows: Collection[int], worker: str, until: datetime) -> int:
-    """Set the end of leases that this worker still holds; how many those are."""
-    return connection.execute(_RENEW, {"rows": list(rows), "holder": worker, "until": until}).rowcount
+def renew(connection: Connection, leases: Sequence[Lease], until: datetime) -> None:
+    """Set the end of these leases, as far as they are still held."""
+    held = {"rows": [lease.row for lease in leases], "holders": [lease.holder for lease in leases]}
+    connection.execute(_RENEW, held | {"until": until})
 
 
 def published(connection: Connection, key: str, ids: Collection[str], now: datetime) -> None:
@@ -278,12 +283,12 @@ def _restart(connection: Connection, row: Row[Any], holder: Holder, delivery: in
     changed = {
         "row": row.id,
         "new_state": "in_doubt" if row.state == "in_doubt" else "in_flight",
-        "new_worker": holder.worker,
+        "new_worker": holder.name,
         "until": holder.until,
         "now": holder.now,
     }
     connection.execute(_RESTART, changed)
-    lease = Lease(row.request_key, row.id, row.starts + 1, row.waits + 1, delivery, holder.now)
+    lease = Lease(row.request_key, row.id, holder.name, row.starts + 1, row.waits + 1, delivery, holder.now)
     return Started(lease, of_request(connection, row.id, sealer), taken_over=lost)
 
 
@@ -302,7 +307,7 @@ def _opened(opening: Opening, holder: Holder) -> dict[str, Any]:
         "expires_at": opening.expires_at,
         "state": "in_flight",
         "starts": 1,
-        "worker": holder.worker,
+        "worker": holder.name,
         "lease_until": holder.until,
         "started_at": holder.now,
         "waits": 0,
@@ -321,11 +326,9 @@ def _event_row(lease: Lease, number: int, event: StoredEvent) -> dict[str, Any]:
     }
 
 
-def _add_attempt(
-    connection: Connection, lease: Lease, worker: str, now: datetime, outcome: str, code: str | None
-) -> None:
+def _add_attempt(connection: Connection, lease: Lease, now: datetime, outcome: str, code: str | None) -> None:
     ended = {
-        "worker": worker,
+        "worker": lease.holder,
         "started_at": lease.started_at,
         "ended_at": now,
         "outcome": outcome,

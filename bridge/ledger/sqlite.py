@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from sqlalchemy import URL, Connection, NullPool, create_engine, event
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from bridge.errors import Misconfigured
 from bridge.ledger.errors import LedgerUnavailable
 from bridge.ledger.store import Step, unavailable
 
@@ -31,13 +32,12 @@ class SqliteStore:
     """A file with a write-ahead log, synchronised at every commit.
 
     Args:
-        path: the file; made when it does not exist, readable by its owner only.
+        path: the file.
         busy_seconds: see `BUSY_SECONDS`.
     """
 
     def __init__(self, path: Path, *, busy_seconds: float = BUSY_SECONDS) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.touch(mode=0o600)
+        self._path = path
         self._engine = create_engine(
             URL.create("sqlite", database=str(path)),
             poolclass=NullPool,
@@ -52,6 +52,22 @@ class SqliteStore:
         self._reader: Connection | None = None
         self._pending: list[tuple[Step[Any], asyncio.Future[Any]]] = []
         self._drained: asyncio.Task[None] | None = None
+
+    async def check(self) -> None:
+        """Make the file when there is none, readable by its owner only.
+
+        Raises:
+            Misconfigured: it cannot be made, or not written to.
+        """
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._path.touch(mode=0o600)
+            with self._path.open("ab"):
+                pass
+        except OSError as error:
+            raise Misconfigured(
+                f"the ledger's file {self._path} cannot be written: {error.strerror}"
+            ) from None
 
     async def write(self, step: Step[T]) -> T:
         """Run `step` in a transaction; see `Store`."""

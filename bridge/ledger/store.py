@@ -29,6 +29,14 @@ _DATA_EXCEPTION = "22"  # SQLSTATE class: the value itself cannot be stored
 class Store(Protocol):
     """A database that runs steps."""
 
+    async def check(self) -> None:
+        """Whether it can be used.
+
+        Raises:
+            Misconfigured: it refuses us, or does not keep what it confirms.
+            LedgerUnavailable: it cannot be reached now.
+        """
+
     async def write(self, step: Step[T]) -> T:
         """Run `step` in a transaction; returns when that is durable.
 

@@ -1,0 +1,316 @@
+"""The ledger's front: each method is one transaction, and returns when that is durable.
+
+How the engine uses it, for every delivery::
+
+    match await ledger.begin(opening):
+        case Started(lease, intents):
+            try:
+                ...                            # settle open intents, do the work, or fail
+                await ledger.finish(lease, state="completed", code=None, events=events, calls=calls)
+            finally:
+                await ledger.release(lease)    # nothing to do when it was finished or put to wait
+            ...                                # publish
+            await ledger.published(opening.request_key, [event.id for event in events])
+        case Running(until): ...               # give the message back until then
+        case Ended(state, code, unpublished): ...   # publish what is still owed, acknowledge
+        case Conflict(): ...                   # reject it, under `opening.as_conflicting()`
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Final, TypeVar
+from uuid import uuid4
+
+from sqlalchemy import Connection
+
+from bridge.ledger import balance as books
+from bridge.ledger import history, intents, requests, retention
+from bridge.ledger.bodies import SealedEvent, seal_events
+from bridge.ledger.errors import LedgerUnavailable
+from bridge.ledger.model import (
+    Claim,
+    EndState,
+    Intent,
+    Lease,
+    Opening,
+    Outbox,
+    Started,
+    StoredEvent,
+    UpstreamCall,
+    Verdict,
+)
+from bridge.ledger.recovery import Recovery, survey
+from bridge.ledger.sealing import Sealer
+from bridge.ledger.store import Step, Store
+from bridge.settings import LedgerSettings
+
+T = TypeVar("T")
+Clock = Callable[[], datetime]
+
+_WORTH_A_THREAD: Final = 64 * 1024
+"""Bytes of bodies: sealing more than this would hold up the event loop."""
+
+
+class Ledger:
+    """One worker's view of the ledger; see `open_ledger`.
+
+    Every method may raise `LedgerUnavailable`: then the message must not be acknowledged.
+    """
+
+    def __init__(self, store: Store, sealer: Sealer, settings: LedgerSettings, clock: Clock) -> None:
+        self.store = store
+        """For steps of other parts of the ledger, such as the vault and the audit trail."""
+        self.worker_id: Final = uuid4().hex
+        self._sealer = sealer
+        self._settings = settings
+        self._clock = clock
+        self._lease = timedelta(seconds=settings.lease_seconds)
+        self._held: dict[str, Lease] = {}
+        self._taken = 0
+        # Leases, and when they were let go of, perhaps without the database's knowing: nobody works on these.
+        self._given_up: dict[str, datetime] = {}
+
+    async def begin(self, opening: Opening) -> Claim:
+        """Take a request up, or join what is known of it.
+
+        Of any number of workers that begin the same request at once, exactly one gets `Started`.
+        """
+        holder = self._next_holder()
+        claim = await self._take(
+            holder, lambda connection: requests.begin(connection, opening, holder, self._sealer)
+        )
+        if isinstance(claim, Started):
+            self._held[claim.lease.holder] = claim.lease
+        return claim
+
+    async def reopen(self, request_key: str) -> Started | None:
+        """Take up a request that ended in doubt, to check its intents once more.
+
+        It stays in doubt until it is finished otherwise; `release` it when nothing new is known. None when
+        it is not in doubt any more, or another worker has it.
+        """
+        holder = self._next_holder()
+        started = await self._take(
+            holder, lambda connection: requests.reopen(connection, request_key, holder, self._sealer)
+        )
+        if started is not None:
+            self._held[started.lease.holder] = started.lease
+        return started
+
+    async def finish(
+        self,
+        lease: Lease,
+        *,
+        state: EndState,
+        code: str | None,
+        events: Sequence[StoredEvent],
+        calls: Sequence[UpstreamCall] = (),
+        also: Step[object] | None = None,
+    ) -> None:
+        """End a request: its outcome, the events still to be published, and the calls that were made.
+
+        Args:
+            lease: from `begin`.
+            state: how it ended.
+            code: why, when it did not complete.
+            events: in the order they are to be published. An event whose id is there already is not changed.
+            calls: in the order they were made.
+            also: runs in the same transaction, e.g. the entry in the audit trail.
+
+        Raises:
+            LeaseLost: another worker has the request: publish nothing.
+        """
+        sealed = await self._seal(lease.request_key, events)
+        now = self._clock()
+
+        def step(connection: Connection) -> None:
+            requests.finish(
+                connection,
+                lease,
+                now=now,
+                state=state,
+                code=code,
+                ended_by=sealed,
+                made=calls,
+            )
+            if also is not None:
+                also(connection)
+
+        await self.store.write(step)
+        self._held.pop(lease.holder, None)
+
+    async def waiting(
+        self,
+        lease: Lease,
+        *,
+        until: datetime,
+        reason: str,
+        calls: Sequence[UpstreamCall] = (),
+        also: Step[object] | None = None,
+    ) -> None:
+        """Put a request to wait for its retry.
+
+        Raises:
+            LeaseLost: another worker has the request.
+        """
+        now = self._clock()
+
+        def step(connection: Connection) -> None:
+            requests.wait(connection, lease, now=now, until=until, reason=reason, made=calls)
+            if also is not None:
+                also(connection)
+
+        await self.store.write(step)
+        self._held.pop(lease.holder, None)
+
+    async def release(self, lease: Lease) -> None:
+        """Give a request back unfinished, so that whoever gets the redelivery need not wait for the lease.
+
+        Does nothing when it was finished or put to wait. Never raises: at worst the lease runs out.
+        """
+        if self._held.pop(lease.holder, None) is None:
+            return
+        self._give_up(lease.holder)
+        now = self._clock()
+        with contextlib.suppress(LedgerUnavailable):
+            await self.store.write(lambda connection: requests.renew(connection, [lease], now))
+
+    async def published(self, request_key: str, event_ids: Collection[str]) -> None:
+        """Note that the broker holds these events: they are not owed any more."""
+        now = self._clock()
+        await self.store.write(lambda connection: requests.published(connection, request_key, event_ids, now))
+
+    async def unpublished(self, *, limit: int = 50) -> list[Outbox]:
+        """Ended requests that still owe events and that nobody is publishing, oldest first."""
+        before = self._late_since()
+        return await self.store.read(
+            lambda connection: requests.unpublished(
+                connection, ended_before=before, limit=limit, sealer=self._sealer
+            )
+        )
+
+    async def intend(self, lease: Lease, *, kind: str, payload: bytes, settle_key: str) -> Intent:
+        """Make durable what is about to be sent. Only then send it.
+
+        Raises:
+            IntentOpen: one of this kind is open: settle it first.
+            LeaseLost: another worker has the request: send nothing.
+        """
+        now = self._clock()
+        return await self.store.write(
+            lambda connection: intents.intend(
+                connection,
+                lease,
+                kind=kind,
+                payload=payload,
+                settle_key=settle_key,
+                now=now,
+                sealer=self._sealer,
+            )
+        )
+
+    async def settle(
+        self,
+        lease: Lease,
+        intent: Intent,
+        *,
+        verdict: Verdict,
+        result: bytes | None = None,
+        check_again_at: datetime | None = None,
+    ) -> None:
+        """Write down what became of an intent.
+
+        Args:
+            lease: from `begin` or `reopen`.
+            intent: an open one of this request.
+            verdict: ``in_doubt`` leaves it open.
+            result: what the other side said.
+            check_again_at: when to ask again; given with ``in_doubt``, and only then.
+
+        Raises:
+            LeaseLost: another worker has the request, or it is settled already.
+        """
+        if (verdict == "in_doubt") is (check_again_at is None):
+            raise ValueError("an intent in doubt is checked again, a settled one is not")
+        now = self._clock()
+        await self.store.write(
+            lambda connection: intents.settle(
+                connection,
+                lease,
+                intent,
+                verdict=verdict,
+                result=result,
+                check_again_at=check_again_at,
+                now=now,
+                sealer=self._sealer,
+            )
+        )
+
+    async def open_intents(self, due_before: datetime, *, limit: int = 100) -> list[Intent]:
+        """Intents in doubt that are to be checked again by now; see `reopen`."""
+        return await self.store.read(
+            lambda connection: intents.due(
+                connection, due_before=due_before, limit=limit, sealer=self._sealer
+            )
+        )
+
+    async def balance(
+        self, *, pipeline: str | None = None, since: datetime | None = None, until: datetime | None = None
+    ) -> books.Balance:
+        """Where the requests received in a period are now, and what does not add up."""
+        period = books.Period(pipeline, since, until)
+        late_since = self._late_since()
+        return await self.store.read(lambda connection: books.draw(connection, period, late_since=late_since))
+
+    async def request(self, request_key: str) -> history.RequestHistory | None:
+        """The whole history of one request; None when the ledger does not know it."""
+        return await self.store.read(lambda connection: history.of_request(connection, request_key))
+
+    async def recovery(self) -> Recovery:
+        """What workers that are gone have left unfinished."""
+        now, before = self._clock(), self._late_since()
+        return await self.store.read(lambda connection: survey(connection, now=now, ended_before=before))
+
+    async def prune(self, now: datetime) -> retention.Pruned:
+        """Delete bodies and requests whose time is over (settings ``BRIDGE_LEDGER_KEEP_…``)."""
+        return await retention.prune(
+            self.store,
+            bodies_before=now - timedelta(days=self._settings.keep_bodies_days),
+            requests_before=now - timedelta(days=self._settings.keep_metadata_days),
+        )
+
+    async def renew(self) -> None:
+        """Renew every lease this worker holds; `open_ledger` does so in time."""
+        held = list(self._held.values())
+        if held:
+            until = self._clock() + self._lease
+            await self.store.write(lambda connection: requests.renew(connection, held, until))
+
+    async def _take(self, holder: requests.Holder, step: Step[T]) -> T:
+        try:
+            return await self.store.write(step)
+        except (LedgerUnavailable, asyncio.CancelledError):
+            self._give_up(holder.name)  # it may have got the lease all the same
+            raise
+
+    def _next_holder(self) -> requests.Holder:
+        self._taken += 1
+        name = f"{self.worker_id}/{self._taken}"
+        return requests.Holder(name, self._clock(), self._lease, self._given_up.__contains__)
+
+    def _give_up(self, holder: str) -> None:
+        now = self._clock()
+        forgettable = [name for name, since in self._given_up.items() if since < now - 2 * self._lease]
+        for name in forgettable:  # those leases have run out
+            del self._given_up[name]
+        self._given_up[holder] = now
+
+    async def _seal(self, key: str, events: Sequence[StoredEvent]) -> list[SealedEvent]:
+        if sum(len(event.body) for event in events) > _WORTH_A_THREAD:
+            return await asyncio.to_thread(seal_events, self._sealer, key, events)
+        return seal_events(self._sealer, key, events)
+
+    def _late_since(self) -> datetime:
+        return self._clock() - self._lease

@@ -1,0 +1,85 @@
+"""Opening the ledger: which database, its schema, what was left unfinished, and leases kept alive."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Final
+
+import structlog
+
+from bridge.ledger import schema
+from bridge.ledger.errors import LedgerUnavailable
+from bridge.ledger.ledger import Clock, Ledger
+from bridge.ledger.postgres import PostgresStore
+from bridge.ledger.sealing import Sealer
+from bridge.ledger.sqlite import SqliteStore
+from bridge.ledger.store import Store
+from bridge.settings import Settings
+
+log = structlog.get_logger()
+
+_RENEWALS_PER_LEASE: Final = 3
+
+
+def utc_now() -> datetime:
+    """The wall clock. Workers that share a ledger must be synchronised, as Spine demands anyway."""
+    return datetime.now(UTC)
+
+
+@contextlib.asynccontextmanager
+async def open_ledger(settings: Settings, sealer: Sealer, *, clock: Clock = utc_now) -> AsyncIterator[Ledger]:
+    """Open the ledger of these settings, migrated to the schema of this version.
+
+    Args:
+        settings: ``BRIDGE_LEDGER_…``, and ``state_dir`` for the file when no URL is set.
+        sealer: encrypts bodies.
+        clock: tells the time.
+
+    Raises:
+        Misconfigured: the database refuses us, or was made by a newer version.
+        LedgerUnavailable: it cannot be reached now.
+    """
+    async with _open_store(settings) as store:
+        await store.write(schema.upgrade)
+        ledger = Ledger(store, sealer, settings.ledger, clock)
+        left = await ledger.recovery()
+        log.info(
+            "ledger_opened",
+            worker=ledger.worker_id,
+            left_running=left.running,
+            request_keys=left.request_keys,
+            open_intents=left.open_intents,
+            unpublished=left.unpublished,
+        )
+        renewing = asyncio.create_task(
+            _keep_renewing(ledger, settings.ledger.lease_seconds / _RENEWALS_PER_LEASE)
+        )
+        try:
+            yield ledger
+        finally:
+            renewing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await renewing
+
+
+@contextlib.asynccontextmanager
+async def _open_store(settings: Settings) -> AsyncIterator[Store]:
+    if settings.ledger.url is None:
+        store: Store = SqliteStore(settings.state_dir / "ledger.db")
+    else:
+        store = PostgresStore(settings.ledger.url, connections=settings.ledger.connections)
+    try:
+        await store.check()
+        yield store
+    finally:
+        await store.close()
+
+
+async def _keep_renewing(ledger: Ledger, every: float) -> None:
+    while True:
+        await asyncio.sleep(every)
+        try:
+            await ledger.renew()
+        except LedgerUnavailable as fault:
+            log.warning("leases_not_renewed", reason=fault.reason)
