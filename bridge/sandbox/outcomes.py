@@ -12,6 +12,7 @@ HTML_PAGE = b"<!DOCTYPE html><html><head><title>Error</title></head><body><h1>Ba
 FHIR_JSON = "application/fhir+json"
 PROVIDER_PROFILE = "https://fhir.nhs.uk/STU3/StructureDefinition/GPConnect-OperationOutcome-1"
 PROVIDER_SYSTEM = "https://fhir.nhs.uk/STU3/CodeSystem/Spine-ErrorOrWarningCode-1"
+PROVIDER_SYSTEM_1_2 = "https://fhir.nhs.uk/STU3/ValueSet/Spine-ErrorOrWarningCode-1"
 PROXY_SYSTEM = "http://fhir.nhs.net/ValueSet/gpconnect-schedule-response-code-1-0"
 PROXY_METHOD_SYSTEM = "https://fhir.nhs.uk/StructureDefinition/spine-operationoutcome-1"
 PDS_SYSTEM = "https://fhir.nhs.uk/R4/CodeSystem/Spine-ErrorOrWarningCode"
@@ -88,13 +89,14 @@ def json_reply(status: int, value: Json, **headers: str) -> Reply:
     return Reply(status, body, {"content-type": FHIR_JSON, **headers})
 
 
-def practice_error(code: str, diagnostics: str, *, status: int | None = None) -> Reply:
-    """As a GP practice refuses (structured.md §1.6)."""
-    usual, issue, display = PROVIDER_CODES[code]
+def practice_error(
+    code: str, diagnostics: str, *, status: int | None = None, version: str = "1.6.2"
+) -> Reply:
+    """As a GP practice with a system of `version` refuses (structured.md §1.6)."""
+    usual, issue, display = PROVIDER_CODES.get(code, (500, "processing", code))
+    system = PROVIDER_SYSTEM_1_2 if version.startswith("1.2") else PROVIDER_SYSTEM
     value = {
-        **_outcome(
-            "error", issue, {"system": PROVIDER_SYSTEM, "code": code, "display": display}, diagnostics
-        ),
+        **_outcome("error", issue, {"system": system, "code": code, "display": display}, diagnostics),
         "meta": {"profile": [PROVIDER_PROFILE]},
     }
     headers = {"content-type": f"{FHIR_JSON};charset=utf-8", "cache-control": "no-store"}
@@ -117,7 +119,7 @@ def proxy_error(status: int, text: str) -> Reply:
 
 def pds_error(code: str, diagnostics: str | None = None, *, status: int | None = None) -> Reply:
     """As PDS refuses."""
-    usual, severity, issue, display = PDS_CODES[code]
+    usual, severity, issue, display = PDS_CODES.get(code, (500, "error", "exception", code))
     coding = {"system": PDS_SYSTEM, "version": "1", "code": code, "display": display}
     return json_reply(status or usual, _outcome(severity, issue, coding, diagnostics))
 
@@ -131,11 +133,14 @@ def sds_error(status: int, diagnostics: str, correlation_id: str) -> Reply:
     return json_reply(status, {**_outcome("error", issue, coding, diagnostics), "id": correlation_id})
 
 
-def spoil(reply: Reply, fault: Fault) -> Reply:
-    """The reply as the fault leaves it; what happens to the connection is left to `web`."""
+def spoil(reply: Reply, fault: Fault, *, version: str = "1.6.2") -> Reply:
+    """The reply as the fault leaves it; what happens to the connection is left to `web`.
+
+    A practice's own errors are in the words of its `version`.
+    """
     match fault.kind:
         case FaultKind.STATUS:
-            reply = _error(fault)
+            reply = _error(fault, version)
         case FaultKind.HTML:
             reply = Reply(fault.status, HTML_PAGE, {"content-type": "text/html; charset=utf-8"})
         case FaultKind.EMPTY_OBJECT:
@@ -152,7 +157,7 @@ def spoil(reply: Reply, fault: Fault) -> Reply:
     return reply
 
 
-def _error(fault: Fault) -> Reply:
+def _error(fault: Fault, version: str) -> Reply:
     text = "Fault switched on in the sandbox"
     match fault.at:
         case "pds":
@@ -164,7 +169,7 @@ def _error(fault: Fault) -> Reply:
             reply = proxy_error(fault.status, text)
         case "practice":
             code = fault.code or _PROVIDER_BY_STATUS.get(fault.status, "INTERNAL_SERVER_ERROR")
-            reply = practice_error(code, text, status=fault.status)
+            reply = practice_error(code, text, status=fault.status, version=version)
     if not fault.has_body:
         reply = Reply(fault.status)
     if fault.retry_after is not None:

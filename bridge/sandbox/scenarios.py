@@ -315,6 +315,15 @@ def _refusals() -> Iterator[Scenario]:
             name, number, f"practice: {status} {code}", fault=_at(FaultKind.STATUS, status=status, code=code)
         )
 
+    refused = _at(FaultKind.STATUS, status=403, code="NO_PATIENT_CONSENT")
+    yield _of(
+        "no_consent_older",
+        "9990000883",
+        "version 1.2.7: 403 NO_PATIENT_CONSENT",
+        fault=refused,
+        practice=OLDER,
+    )
+
 
 def _lies() -> Iterator[Scenario]:
     for name, number, reason, fault in (

@@ -112,7 +112,9 @@ async def _fail(reply: Reply, scope: Scope, receive: Receive, send: Send, closin
             await _drip(await _whole(reply.body), send, closing)
             return True
         case _:
-            return await _plainly(reply, scope, send)
+            if await _plainly(reply, scope, send):
+                return True
+    # The connection is on its way down: the server wants to have seen that before this returns.
     while (await receive())["type"] != "http.disconnect":
         pass
     return False

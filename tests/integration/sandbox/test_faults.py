@@ -99,9 +99,27 @@ async def test_a_lost_answer_has_done_its_work(consumer):
     assert (await ask(consumer, "answer_lost")).status_code == 200
 
 
-async def test_a_broken_transfer_is_broken_all_the_way(consumer):
+async def test_a_broken_transfer_is_broken_all_the_way(consumer, caplog):
     with pytest.raises(httpx.RemoteProtocolError):
         await ask(consumer, "broken_transfer")
+    # What is done on purpose is no error of the server's.
+    assert (await ask(consumer, "no_consent")).status_code == 403
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+async def test_an_older_practice_names_another_code_system(consumer):
+    answer = await ask(consumer, "no_consent_older")
+    coding = answer.json()["issue"][0]["details"]["coding"][0]
+    assert coding["system"] == "https://fhir.nhs.uk/STU3/ValueSet/Spine-ErrorOrWarningCode-1"
+    wrong = await consumer.record("9990000883", ods="A99002", claim={"aud": "x"})
+    assert "ValueSet" in wrong.json()["issue"][0]["details"]["coding"][0]["system"]
+
+
+async def test_a_code_that_no_table_knows_can_be_answered_all_the_same(consumer):
+    consumer.sandbox.fault(NUMBER, Fault(STATUS, status=403, code="ACCESS_DENIED"))
+    answer = await consumer.record(NUMBER)
+    assert answer.status_code == 403
+    assert answer.json()["issue"][0]["details"]["coding"][0]["code"] == "ACCESS_DENIED"
 
 
 async def test_dripping_goes_on_though_no_single_read_is_late(consumer):

@@ -325,6 +325,7 @@ async def test_verbs_paths_and_patients_of_others(consumer):
         501,
         "NOT_IMPLEMENTED",
     )
-    assert error(await consumer.record(NUMBER, ods="A99002")) == (404, "PATIENT_NOT_FOUND")
+    registered_elsewhere = await consumer.record(NUMBER, ods="A99005")
+    assert error(registered_elsewhere) == (404, "PATIENT_NOT_FOUND")
     assert error(await consumer.record("9990000565", **route)) == (404, "PATIENT_NOT_FOUND")
     assert error(await consumer.record("9990000557", ods="A99003")) == (403, "ACCESS DENIED")

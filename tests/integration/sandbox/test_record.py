@@ -1,6 +1,7 @@
 """A record through all four servers, and what the answer depends on."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -202,7 +203,8 @@ async def test_habits_of_a_careless_consumer_are_remarked(consumer):
     trace = {"ssp-traceid": "6e6e6e6e-0000-4000-8000-000000000001"}
     practitioner = claims(root)["requesting_practitioner"]
     practitioner["identifier"] = practitioner["identifier"][:1]
-    token = unsigned(claims(root, requesting_practitioner=practitioner))
+    issued = int(time.time()) - 10
+    token = unsigned(claims(root, requesting_practitioner=practitioner, iat=issued, exp=issued + 300))
     for _ in range(2):
         answer = await consumer.record(
             "9990000018",
@@ -217,6 +219,14 @@ async def test_habits_of_a_careless_consumer_are_remarked(consumer):
     assert {remark.split(":")[0] for remark in second.remarks} - {
         remark.split(":")[0] for remark in first.remarks
     } == {"SP-032", "SP-061"}
+
+
+async def test_tokens_of_the_same_second_may_be_alike(consumer):
+    root, asid = await consumer.route("A99001")
+    token = unsigned(claims(root))
+    for _ in range(2):
+        await consumer.record("9990000018", root=root, asid=asid, token=token)
+    assert [call.remarks for call in consumer.sandbox.calls.of("practice")] == [[], []]
 
 
 async def test_another_organisation_s_asid_is_remarked(consumer):
