@@ -367,17 +367,15 @@ def medication_windows(b: Builder) -> None:
 
 
 def malformed_resource(b: Builder) -> None:
-    """One statement without a product and with a nonsense period, in a record that is good."""
+    """One statement that is no resource at all, in a record that is good."""
     broken = b.medication(ASPIRIN).statement["id"]
     b.medication(AMLODIPINE, issues=MONTHLY)
     b.allergy(PENICILLIN, reaction=RASH)
 
     def finish(bundle: Json) -> None:
         for entry in bundle["entry"]:
-            resource = entry["resource"]
-            if resource.get("id") == broken:
-                del resource["medicationReference"]
-                resource["effectivePeriod"] = "soon"
+            if entry["resource"].get("id") == broken:
+                entry["resource"] = "could not be built"
 
     b.record.finish = finish
 

@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import AsyncIterator
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Protocol
 
 import httpx
 
 from bridge.sandbox.calls import Call
 from bridge.sandbox.faults import INSTEAD_OF_WORK, FaultBoard
 from bridge.sandbox.outcomes import proxy_error, spoil
-from bridge.sandbox.web import Reply, Request
+from bridge.sandbox.web import Handler, Reply, Request, whole
 from bridge.sandbox.world import CONSUMERS, ROOT_BY_INTERACTION, Practice, practice_of_asid
 
 _METHODS = {"GET", "POST", "PUT"}
@@ -48,7 +49,10 @@ class Proxy:
             return spoil(Reply(502), fault)
         query = f"?{request.query}" if request.query else ""
         reply = await self._forward(request, target + query, call)
-        return spoil(reply, fault) if fault else reply
+        if fault is None:
+            return reply
+        reply.body = await whole(reply.body)  # or its connection to the practice would be left open
+        return spoil(reply, fault)
 
     def _refusal(self, request: Request, target: str, call: Call) -> tuple[int, str] | None:
         if request.method not in _METHODS:
@@ -118,14 +122,11 @@ async def _stream(response: httpx.Response) -> AsyncIterator[bytes]:
 class DirectForward:
     """Hands requests to the practice in the same process: no second connection, for measuring others."""
 
-    def __init__(self, practice: Any, base: str) -> None:
+    def __init__(self, practice: Handler, base: str) -> None:
         self._practice = practice
         self._base = base
 
     async def __call__(self, request: Request, url: str, call: Call) -> Reply:
         """Forward one request."""
         target = url.removeprefix(self._base).partition("?")[0]
-        reply: Reply = await self._practice.handle(
-            Request(request.method, target, request.query, request.headers, request.body), call
-        )
-        return reply
+        return await self._practice(replace(request, target=target), call)

@@ -210,7 +210,9 @@ def _build(
         delay=options.practice_delay,
         compress=options.compress,
     )
-    forward: Forward = HttpForward(client) if options.strict else DirectForward(practice, bases["practice"])
+    forward: Forward = (
+        HttpForward(client) if options.strict else DirectForward(practice.handle, bases["practice"])
+    )
     proxy = Proxy(practices=bases["practice"], forward=forward, faults=faults)
     control = server("control", Control(faults, calls).handle, CallLog(keep=False), closing)
     apps = {

@@ -102,14 +102,14 @@ async def _fail(reply: Reply, scope: Scope, receive: Receive, send: Send, closin
         case FaultKind.DROP:
             _close(scope)
         case FaultKind.TRUNCATE:
-            whole = await _whole(reply.body)
+            body = await whole(reply.body)
             await _start(reply, send)
-            await send({"type": "http.response.body", "body": whole[: len(whole) // 2], "more_body": True})
+            await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
             await asyncio.sleep(0)
             _close(scope, flush=True)
         case FaultKind.DRIP:
             await _start(reply, send)
-            await _drip(await _whole(reply.body), send, closing)
+            await _drip(await whole(reply.body), send, closing)
             return True
         case _:
             if await _plainly(reply, scope, send):
@@ -149,7 +149,8 @@ async def _start(reply: Reply, send: Send, *, length: int | None = None) -> None
     )
 
 
-async def _whole(body: bytes | AsyncIterator[bytes]) -> bytes:
+async def whole(body: bytes | AsyncIterator[bytes]) -> bytes:
+    """All of a body."""
     return body if isinstance(body, bytes) else b"".join([chunk async for chunk in body])
 
 

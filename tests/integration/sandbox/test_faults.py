@@ -76,6 +76,15 @@ async def test_lies_of_a_practice(consumer):
     assert patient["identifier"][0]["value"] != BY_NAME["other_patient"].nhs_number
 
 
+@pytest.mark.parametrize("kind", [FaultKind.EMPTY_OBJECT, FaultKind.HTML, FaultKind.OUTCOME])
+async def test_the_proxy_can_lie_too_after_the_work_was_done(consumer, kind):
+    consumer.sandbox.fault(NUMBER, Fault(kind, at="proxy", status=200))
+    answer = await consumer.record(NUMBER)
+    assert answer.status_code == 200
+    assert b"Bundle" not in answer.content
+    assert consumer.sandbox.calls.of("practice")[-1].status == 200
+
+
 async def test_errors_without_an_outcome(consumer):
     page = await ask(consumer, "fails_in_html")
     assert (page.status_code, page.headers["content-type"]) == (500, "text/html; charset=utf-8")
