@@ -28,8 +28,28 @@ def utc_now() -> datetime:
 
 
 @contextlib.asynccontextmanager
+async def open_store(settings: Settings) -> AsyncIterator[Store]:
+    """The database of these settings, migrated to the schema of this version.
+
+    Raises:
+        Misconfigured: the database refuses us, or was made by a newer version.
+        LedgerUnavailable: it cannot be reached now.
+    """
+    if settings.ledger.url is None:
+        store: Store = SqliteStore(settings.state_dir / "ledger.db")
+    else:
+        store = PostgresStore(settings.ledger.url, connections=settings.ledger.connections)
+    try:
+        await store.check()
+        await store.write(schema.upgrade)
+        yield store
+    finally:
+        await store.close()
+
+
+@contextlib.asynccontextmanager
 async def open_ledger(settings: Settings, sealer: Sealer, *, clock: Clock = utc_now) -> AsyncIterator[Ledger]:
-    """Open the ledger of these settings, migrated to the schema of this version.
+    """The ledger of these settings, for as long as the block runs.
 
     Args:
         settings: ``BRIDGE_LEDGER_…``, and ``state_dir`` for the file when no URL is set.
@@ -37,11 +57,9 @@ async def open_ledger(settings: Settings, sealer: Sealer, *, clock: Clock = utc_
         clock: tells the time.
 
     Raises:
-        Misconfigured: the database refuses us, or was made by a newer version.
-        LedgerUnavailable: it cannot be reached now.
+        Misconfigured, LedgerUnavailable: see `open_store`.
     """
-    async with _open_store(settings) as store:
-        await store.write(schema.upgrade)
+    async with open_store(settings) as store:
         ledger = Ledger(store, sealer, settings.ledger, clock)
         left = await ledger.recovery()
         log.info(
@@ -61,19 +79,6 @@ async def open_ledger(settings: Settings, sealer: Sealer, *, clock: Clock = utc_
             renewing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await renewing
-
-
-@contextlib.asynccontextmanager
-async def _open_store(settings: Settings) -> AsyncIterator[Store]:
-    if settings.ledger.url is None:
-        store: Store = SqliteStore(settings.state_dir / "ledger.db")
-    else:
-        store = PostgresStore(settings.ledger.url, connections=settings.ledger.connections)
-    try:
-        await store.check()
-        yield store
-    finally:
-        await store.close()
 
 
 async def _keep_renewing(ledger: Ledger, every: float) -> None:

@@ -1,0 +1,185 @@
+"""A real PostgreSQL for the tests: a private cluster on a random port, which a test may kill and restart.
+
+The server's programs come from the path or from where Debian puts them, else from the distribution's package.
+``BRIDGE_TEST_POSTGRES_URL`` names a running server instead, with a role that may create databases.
+"""
+
+import asyncio
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import asyncpg  # type: ignore[import-untyped]  # ships no types
+
+PLACES = "/usr/lib/postgresql"
+PROGRAMS = ("initdb", "pg_isready", "postgres")
+START_TIMEOUT = 60.0
+
+
+class PostgresMissingError(Exception):
+    """The server that the tests need cannot be found, installed or started."""
+
+
+class PostgresNode:
+    """A cluster of our own: same port and same data over every restart."""
+
+    def __init__(self) -> None:
+        self._programs = _programs()
+        # PostgreSQL refuses to run as root, and another user cannot look into pytest's own folders.
+        self._user = _unprivileged() if os.geteuid() == 0 else None
+        self._directory = Path(tempfile.mkdtemp(prefix="bridge-postgres-"))
+        if self._user:
+            os.chown(self._directory, self._user.pw_uid, self._user.pw_gid)
+        self._process: subprocess.Popen[bytes] | None = None
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        data = str(self._directory / "data")
+        self._run(
+            "initdb", "-D", data, "-U", "bridge", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"
+        )
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://bridge@127.0.0.1:{self.port}/postgres"
+
+    def start(self) -> None:
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "port": str(self.port),
+            "unix_socket_directories": "",
+            "fsync": "off",  # a killed server loses nothing by that, only a killed machine would
+            "max_connections": "60",
+        }
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        with (self._directory / "server.log").open("ab") as output:
+            self._process = subprocess.Popen(
+                [self._programs / "postgres", "-D", self._directory / "data", *options],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=self._directory,
+                **self._as_user(),
+            )
+        deadline = time.monotonic() + START_TIMEOUT
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                said = (self._directory / "server.log").read_text()
+                raise PostgresMissingError(f"postgres did not start:\n{said[-2000:]}")
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """Every connection is cut, and what was committed is written."""
+        self._end(signal.SIGINT)
+
+    def kill(self) -> None:
+        """As a crash would: nothing is written any more; the next start recovers from the log."""
+        self._end(signal.SIGQUIT)
+
+    def close(self) -> None:
+        self.stop()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(timeout=30)
+            self._process = None
+
+    def _answers(self) -> bool:
+        command = [str(self._programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        return subprocess.run(command, check=False, timeout=10).returncode == 0
+
+    def _run(self, program: str, *arguments: str) -> None:
+        done = subprocess.run(
+            [self._programs / program, *arguments],
+            check=False,
+            capture_output=True,
+            timeout=120,
+            cwd=self._directory,
+            **self._as_user(),
+        )
+        if done.returncode != 0:
+            raise PostgresMissingError(f"{program}:\n{done.stderr.decode()[-2000:]}")
+
+    def _as_user(self) -> dict[str, Any]:
+        if self._user is None:
+            return {}
+        return {"user": self._user.pw_uid, "group": self._user.pw_gid, "extra_groups": []}
+
+
+@contextlib.contextmanager
+def fresh_database(server_url: str) -> Iterator[str]:
+    """The URL of an empty database, dropped afterwards."""
+    name = f"bridge_{uuid4().hex}"
+    _administer(server_url, f'CREATE DATABASE "{name}"')
+    try:
+        yield urlunsplit(urlsplit(server_url)._replace(path=f"/{name}"))
+    finally:
+        _administer(server_url, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def _administer(server_url: str, statement: str) -> None:
+    async def run() -> None:
+        connection = await asyncpg.connect(server_url)
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    asyncio.run(run())
+
+
+def _programs() -> Path:
+    found = _installed() or _install()
+    if found is None:
+        raise PostgresMissingError(
+            "no PostgreSQL: name a server in BRIDGE_TEST_POSTGRES_URL, or install the package postgresql"
+        )
+    return found
+
+
+def _installed() -> Path | None:
+    places = [*sorted(Path(PLACES).glob("*/bin"), reverse=True), *map(Path, os.get_exec_path())]
+    return next((place for place in places if all((place / name).is_file() for name in PROGRAMS)), None)
+
+
+def _install() -> Path | None:
+    """Install the distribution's package, without the cluster that it would make."""
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        return None
+    common = Path("/etc/postgresql-common")
+    common.mkdir(exist_ok=True)
+    (common / "createcluster.conf").write_text("create_main_cluster = false\n")
+    quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    subprocess.run(["apt-get", "update", "-qq"], env=quiet, check=False, capture_output=True, timeout=300)
+    install = subprocess.run(
+        ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "postgresql"],
+        env=quiet,
+        check=False,
+        capture_output=True,
+        timeout=900,
+    )
+    if install.returncode != 0:
+        raise PostgresMissingError(
+            f"apt-get could not install postgresql:\n{install.stderr.decode()[-2000:]}"
+        )
+    return _installed()
+
+
+def _unprivileged() -> pwd.struct_passwd:
+    for name in ("postgres", "nobody"):
+        with contextlib.suppress(KeyError):
+            return pwd.getpwnam(name)
+    raise PostgresMissingError("no user to run PostgreSQL as")
