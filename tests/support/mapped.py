@@ -1,0 +1,43 @@
+"""Mapping a bundle the way most tests want it, and finding things in the record."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from bridge.mapping import Asked, Source, map_record
+from bridge.record import Allergy, Area, GpRecord, MedicationCourse, check_record
+from tests.support.bundles import NHS_NUMBER, Resource
+
+SOURCE = Source(
+    request_id="request-1", retrieved_at="2026-11-22T09:00:00Z", body_sha256="0" * 64, patient_key="k1-0"
+)
+
+
+def mapped(bundle: object, **asked: Any) -> GpRecord:
+    """The record of `bundle`, checked against its schema."""
+    record = map_record(bundle, asked=Asked(**{"nhs_number": NHS_NUMBER, **asked}), source=SOURCE)
+    check_record(record)
+    return record
+
+
+def area(record: GpRecord, name: str) -> Area:
+    return next(each for each in record["areas"] if each["area"] == name)
+
+
+def course(record: GpRecord) -> MedicationCourse:
+    (only,) = record["medications"]
+    return only
+
+
+def allergy(record: GpRecord) -> Allergy:
+    (only,) = record["allergies"]
+    return only
+
+
+def issue_codes(record: GpRecord) -> set[str]:
+    return {issue["code"] for issue in record["issues"]}
+
+
+def without(bundle: Resource, kinds: Iterable[str]) -> Resource:
+    """The bundle without resources of some types."""
+    left = [entry for entry in bundle["entry"] if entry["resource"]["resourceType"] not in kinds]
+    return {**bundle, "entry": left}
