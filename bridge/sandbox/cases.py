@@ -367,7 +367,7 @@ def medication_windows(b: Builder) -> None:
 
 
 def malformed_resource(b: Builder) -> None:
-    """One statement that is no resource at all, in a record that is good."""
+    """One statement whose fields stand where the entry's belong, in a record that is good."""
     broken = b.medication(ASPIRIN).statement["id"]
     b.medication(AMLODIPINE, issues=MONTHLY)
     b.allergy(PENICILLIN, reaction=RASH)
@@ -375,7 +375,7 @@ def malformed_resource(b: Builder) -> None:
     def finish(bundle: Json) -> None:
         for entry in bundle["entry"]:
             if entry["resource"].get("id") == broken:
-                entry["resource"] = "could not be built"
+                entry.update(entry.pop("resource"))
 
     b.record.finish = finish
 

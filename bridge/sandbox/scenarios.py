@@ -261,7 +261,8 @@ def _demographics() -> Iterator[Scenario]:
         ("other_birth_date", "9990000387", "birth_date", "1901-01-01"),
     ):
         held = {element: (value,) if element == "given" else value}
-        reason = f"the practice holds another {element.replace('_', ' ')} than PDS"
+        what = name.removeprefix("other_").replace("_", " ")
+        reason = f"the practice holds another {what} than PDS"
         yield _of(name, number, reason, cases.rich_record, at_practice=held)
 
 

@@ -3,12 +3,14 @@
 import asyncio
 import shlex
 import signal
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import structlog
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -17,6 +19,7 @@ from bridge.sandbox.running import RunningSandbox, SandboxOptions, running
 from bridge.sandbox.scenarios import SCENARIOS
 
 DEFAULT_PORTS = (9001, 9002, 9003, 9004)
+_WIDE = 120
 _ANY_PORT = (0, 0, 0, 0)
 
 
@@ -42,7 +45,8 @@ async def serve(options: SandboxOptions | None = None, *, env_file: Path | None 
         loop.add_signal_handler(number, stop.set)
     try:
         async with running(replace(options, on_call=options.on_call or _log)) as sandbox:
-            _introduce(sandbox, Console())
+            # Wide enough for a line each when the output goes to a file.
+            _introduce(sandbox, Console(width=None if sys.stdout.isatty() else _WIDE))
             with _written(sandbox.environment, env_file):
                 print("The sandbox is ready.", flush=True)  # noqa: T201 - what a script waits for
                 await stop.wait()
@@ -52,7 +56,9 @@ async def serve(options: SandboxOptions | None = None, *, env_file: Path | None 
 
 
 def _introduce(sandbox: RunningSandbox, console: Console) -> None:
-    table = Table("Scenario", "NHS number", "Practice", "Why", title="Patients of the sandbox")
+    table = Table(
+        "Scenario", "NHS number", "Practice", "Why", title="Patients of the sandbox", box=box.SIMPLE
+    )
     for scenario in SCENARIOS:
         table.add_row(scenario.name, scenario.nhs_number, scenario.practice.ods, scenario.reason)
     console.print(table)
@@ -83,7 +89,7 @@ def _written(environment: Mapping[str, str], file: Path | None) -> Iterator[None
 
 
 def _introduce_files(sandbox: RunningSandbox, console: Console) -> None:
-    table = Table("File", "NHS number", "Practice", "", title="Patients from files")
+    table = Table("File", "NHS number", "Practice", "", title="Patients from files", box=box.SIMPLE)
     for file in sandbox.files:
         registration = file.registration
         note = "" if file.is_askable else "fails its check digit: a request is refused before it is sent"

@@ -66,7 +66,7 @@ def read_file(path: Path) -> RecordFile:
     """One bundle file.
 
     Raises:
-        Unreadable: not JSON, not a Bundle, or without a patient who has an NHS number.
+        Unreadable: not JSON, not a Bundle of a record, or without a patient who has an NHS number.
     """
     try:
         raw = path.read_bytes()
@@ -75,6 +75,8 @@ def read_file(path: Path) -> RecordFile:
         raise Unreadable("not readable as JSON") from None
     if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
         raise Unreadable("not a Bundle")
+    if bundle.get("type") == "searchset":
+        raise Unreadable("the answer of a search, not a record")
     patients = [resource for resource in _resources(bundle) if resource.get("resourceType") == "Patient"]
     found = next(((patient, number) for patient in patients if (number := _nhs_number(patient))), None)
     if found is None:

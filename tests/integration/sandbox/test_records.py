@@ -69,6 +69,7 @@ async def test_what_cannot_be_served_is_reported_and_costs_nothing(folder, state
     (folder / "d-nobody.json").write_text('{"resourceType":"Bundle","entry":[{"resource":null}]}')
     (folder / "e-again.json").write_text(json.dumps(bundle(NUMBER)))
     (folder / "f-unaskable.json").write_text(json.dumps(bundle("1234567890")))
+    (folder / "a-search.json").write_text(json.dumps({**bundle(NUMBER), "type": "searchset"}))
     (folder / "g-binary.json").write_bytes(b"\xff\xfe\x00")
     async with running(SandboxOptions(state_dir=state_dir, records=folder)) as sandbox:
         assert {file.name: file.is_askable for file in sandbox.files} == {
@@ -76,6 +77,7 @@ async def test_what_cannot_be_served_is_reported_and_costs_nothing(folder, state
             "f-unaskable.json": False,
         }
         assert set(sandbox.unreadable) == {
+            "a-search.json",
             "b-broken.json",
             "c-other.json",
             "d-nobody.json",
