@@ -1,0 +1,284 @@
+"""The life of a request: who gets it, when it is given on, how it ends, and what a repeat is told."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from bridge.ledger import (
+    Conflict,
+    Ended,
+    LeaseLost,
+    Ledger,
+    Running,
+    open_ledger,
+)
+from bridge.settings import Settings
+from tests.integration.ledger.site import START, Clock, call, events, opening, sealer_in, started
+
+LEASE = timedelta(seconds=60)
+
+
+@pytest.fixture
+async def other(settings: Settings, clock: Clock, ledger: Ledger):
+    """Another worker on the same ledger."""
+    async with open_ledger(settings, sealer_in(settings.state_dir), clock=clock) as opened:
+        yield opened
+
+
+async def test_a_new_request_is_started(ledger: Ledger):
+    claim = started(await ledger.begin(opening()))
+    assert (claim.lease.attempt, claim.taken_over, list(claim.intents)) == (1, False, [])
+
+
+async def test_a_request_that_is_worked_on_is_not_given_twice(ledger: Ledger, other: Ledger):
+    await ledger.begin(opening())
+    assert await ledger.begin(opening()) == Running(START + LEASE)
+    assert await other.begin(opening()) == Running(START + LEASE)
+
+
+async def test_of_many_that_ask_at_once_one_gets_it(ledger: Ledger, other: Ledger):
+    claims = await asyncio.gather(*(worker.begin(opening()) for worker in (ledger, other) * 10))
+    assert sorted(type(claim).__name__ for claim in claims) == ["Running"] * 19 + ["Started"]
+
+
+async def test_the_same_id_with_another_body_is_a_conflict(ledger: Ledger):
+    first = started(await ledger.begin(opening()))
+    impostor = opening(body_sha256="cd" * 32)
+    assert await ledger.begin(impostor) == Conflict()
+    await ledger.finish(first.lease, state="completed", code=None, events=events())
+    assert await ledger.begin(impostor) == Conflict()
+
+
+async def test_a_conflict_is_rejected_under_a_key_of_its_own(ledger: Ledger):
+    first = started(await ledger.begin(opening()))
+    impostor = opening(body_sha256="cd" * 32).as_conflicting()
+    rejection = started(await ledger.begin(impostor))
+    await ledger.finish(rejection.lease, state="rejected", code="duplicate_id", events=events(2, 1))
+    await ledger.finish(first.lease, state="completed", code=None, events=events(1))
+    again = await ledger.begin(impostor)
+    assert isinstance(again, Ended)
+    assert (again.state, again.code) == ("rejected", "duplicate_id")
+
+
+async def test_a_repeat_gets_the_stored_outcome_and_what_is_owed(ledger: Ledger, other: Ledger):
+    claim = started(await ledger.begin(opening()))
+    told = events(count=3)
+    await ledger.finish(claim.lease, state="completed", code=None, events=told)
+    assert await other.begin(opening()) == Ended("completed", None, told)
+    await ledger.published(opening().request_key, [told[0].id, told[2].id])
+    assert await other.begin(opening()) == Ended("completed", None, [told[1]])
+    await ledger.published(opening().request_key, [told[1].id])
+    assert await other.begin(opening()) == Ended("completed", None, [])
+
+
+async def test_a_failure_is_an_outcome_too(ledger: Ledger):
+    claim = started(await ledger.begin(opening()))
+    await ledger.finish(claim.lease, state="failed", code="patient_not_found", events=events(count=1))
+    again = await ledger.begin(opening())
+    assert isinstance(again, Ended)
+    assert (again.state, again.code) == ("failed", "patient_not_found")
+
+
+async def test_a_lease_that_runs_out_is_taken_over(ledger: Ledger, other: Ledger, clock: Clock):
+    first = started(await ledger.begin(opening()))
+    clock.turn(60)
+    second = started(await other.begin(opening()))
+    assert second.taken_over
+    assert second.lease.attempt == 1  # a crash is no retry
+    with pytest.raises(LeaseLost):
+        await ledger.finish(first.lease, state="completed", code=None, events=events())
+    await other.finish(second.lease, state="completed", code=None, events=events())
+
+
+async def test_whoever_was_taken_over_leaves_no_trace(ledger: Ledger, other: Ledger, clock: Clock):
+    first = started(await ledger.begin(opening()))
+    clock.turn(60)
+    second = started(await other.begin(opening()))
+    with pytest.raises(LeaseLost):
+        await ledger.finish(first.lease, state="failed", code="late", events=events(9), calls=[call()])
+    with pytest.raises(LeaseLost):
+        await ledger.waiting(first.lease, until=clock() + LEASE, reason="late", calls=[call()])
+    await other.finish(second.lease, state="completed", code=None, events=events(1))
+    history = await other.request(opening().request_key)
+    assert history is not None
+    assert history.state == "completed"
+    assert [event.id for event in history.events] == ["e-1-0", "e-1-1"]
+    assert [(attempt.outcome, list(attempt.calls)) for attempt in history.attempts] == [
+        ("lost", []),
+        ("completed", []),
+    ]
+
+
+async def test_a_lease_that_is_renewed_is_kept(ledger: Ledger, other: Ledger, clock: Clock):
+    await ledger.begin(opening())
+    clock.turn(50)
+    await ledger.renew()
+    clock.turn(50)
+    assert await other.begin(opening()) == Running(START + timedelta(seconds=110))
+
+
+async def test_leases_are_renewed_without_being_asked(settings: Settings, clock: Clock):
+    hasty = settings.model_copy(update={"ledger": settings.ledger.model_copy(update={"lease_seconds": 0.05})})
+    async with open_ledger(hasty, sealer_in(settings.state_dir), clock=clock) as ledger:
+        await ledger.begin(opening())
+        clock.turn(1)
+        while True:
+            history = await ledger.request(opening().request_key)
+            assert history is not None
+            if history.lease_until == clock() + timedelta(seconds=0.05):
+                break
+            await asyncio.sleep(0.005)
+
+
+async def test_only_what_is_held_is_renewed(ledger: Ledger, other: Ledger, clock: Clock):
+    claim = started(await ledger.begin(opening()))
+    await ledger.release(claim.lease)
+    await ledger.renew()
+    assert started(await other.begin(opening())).taken_over
+
+
+async def test_a_released_request_is_free_at_once(ledger: Ledger, other: Ledger):
+    claim = started(await ledger.begin(opening()))
+    await ledger.release(claim.lease)
+    await ledger.release(claim.lease)
+    second = started(await other.begin(opening()))
+    await ledger.release(claim.lease)  # not ours any more: nothing happens
+    assert isinstance(await ledger.begin(opening()), Running)
+    await other.finish(second.lease, state="completed", code=None, events=events())
+    await other.release(second.lease)
+    assert isinstance(await ledger.begin(opening()), Ended)
+
+
+async def test_a_lease_from_before_the_clock_was_set_back_does_not_block(
+    ledger: Ledger, other: Ledger, clock: Clock
+):
+    clock.turn(24 * 3600)
+    await ledger.begin(opening())
+    clock.turn(-24 * 3600)
+    assert started(await other.begin(opening())).taken_over
+
+
+async def test_a_retry_waits_until_it_is_due(ledger: Ledger, other: Ledger, clock: Clock):
+    claim = started(await ledger.begin(opening()))
+    due = START + timedelta(seconds=30)
+    await ledger.waiting(claim.lease, until=due, reason="provider_timeout", calls=[call(status=None)])
+    # The broker hands the first delivery over again, because its worker died before the copy was parked.
+    assert await other.begin(opening()) == Running(due)
+    clock.turn(30)
+    second = started(await other.begin(opening()))
+    assert (second.lease.attempt, second.taken_over) == (2, False)
+
+
+async def test_the_retry_itself_is_taken_even_when_it_is_early(ledger: Ledger, clock: Clock):
+    claim = started(await ledger.begin(opening()))
+    await ledger.waiting(claim.lease, until=START + timedelta(seconds=30), reason="provider_timeout")
+    clock.turn(29)
+    assert started(await ledger.begin(opening(attempt=2))).lease.attempt == 2
+
+
+async def test_attempts_are_counted_by_the_ledger(ledger: Ledger, clock: Clock):
+    for attempt in (1, 2, 3):
+        claim = started(await ledger.begin(opening(attempt=attempt * 7)))
+        assert claim.lease.attempt == attempt
+        await ledger.waiting(claim.lease, until=clock(), reason="provider_timeout")
+
+
+async def test_a_finished_lease_cannot_be_used_again(ledger: Ledger):
+    claim = started(await ledger.begin(opening()))
+    await ledger.finish(claim.lease, state="completed", code=None, events=events())
+    with pytest.raises(LeaseLost):
+        await ledger.finish(claim.lease, state="failed", code="internal", events=events(2))
+    again = await ledger.begin(opening())
+    assert isinstance(again, Ended)
+    assert (again.state, list(again.unpublished)) == ("completed", events())
+
+
+@pytest.mark.duty("JO-024")
+async def test_what_belongs_to_the_outcome_is_kept_with_it_or_not_at_all(ledger: Ledger):
+    claim = started(await ledger.begin(opening()))
+
+    def refuse(connection: object) -> None:
+        raise RuntimeError("the audit trail cannot be written")
+
+    with pytest.raises(RuntimeError):
+        await ledger.finish(claim.lease, state="completed", code=None, events=events(), also=refuse)
+    assert isinstance(await ledger.begin(opening()), Running)
+    await ledger.finish(claim.lease, state="completed", code=None, events=events())
+
+
+async def test_one_request_at_fault_takes_no_other_with_it(ledger: Ledger):
+    claims = [started(await ledger.begin(opening(number))) for number in range(20)]
+
+    def refuse(connection: object) -> None:
+        raise RuntimeError
+
+    results = await asyncio.gather(
+        *(
+            ledger.finish(
+                claim.lease,
+                state="completed",
+                code=None,
+                events=events(number),
+                also=refuse if number == 7 else None,
+            )
+            for number, claim in enumerate(claims)
+        ),
+        return_exceptions=True,
+    )
+    assert [number for number, result in enumerate(results) if result is not None] == [7]
+    balance = await ledger.balance()
+    assert (balance.completed, balance.in_flight) == (19, 1)
+
+
+async def test_a_caller_that_is_cancelled_can_begin_again(ledger: Ledger):
+    task = asyncio.create_task(ledger.begin(opening()))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    claims = await asyncio.gather(*(ledger.begin(opening()) for _ in range(5)))
+    assert sorted(type(claim).__name__ for claim in claims) == ["Running"] * 4 + ["Started"]
+
+
+@pytest.mark.duty("JO-024")
+async def test_an_operator_sees_the_whole_history(ledger: Ledger, clock: Clock):
+    asked = opening(expires_at=START + timedelta(hours=1))
+    claim = started(await ledger.begin(asked))
+    timed_out = call(status=None, code="provider_timeout", duration_ms=30000.0)
+    clock.turn(31)
+    await ledger.waiting(claim.lease, until=clock(), reason="provider_timeout", calls=[timed_out])
+    claim = started(await ledger.begin(asked))
+    pds = call(what="pds.patient", where="pds", trace_id="p-1")
+    await ledger.finish(claim.lease, state="completed", code=None, events=events(), calls=[pds, call()])
+    await ledger.published(asked.request_key, ["e-1-0"])
+
+    history = await ledger.request(asked.request_key)
+    assert history is not None
+    assert (history.pipeline, history.correlation_id) == ("structured_record", "c-1")
+    assert (history.requester, history.patient_key) == (asked.requester, asked.patient_key)
+    assert (history.received_at, history.expires_at, history.ended_at) == (START, asked.expires_at, clock())
+    assert [(attempt.start, attempt.outcome, attempt.code) for attempt in history.attempts] == [
+        (1, "waiting", "provider_timeout"),
+        (2, "completed", None),
+    ]
+    assert [list(attempt.calls) for attempt in history.attempts] == [[timed_out], [pds, call()]]
+    assert all(attempt.worker.startswith(ledger.worker_id) for attempt in history.attempts)
+    assert [(event.id, event.topic, event.published_at) for event in history.events] == [
+        ("e-1-0", "medications.published.v1", clock()),
+        ("e-1-1", "request.completed.v1", None),
+    ]
+    assert history.events[0].size == len(events()[0].body)
+
+
+async def test_a_message_that_could_not_be_read_is_on_the_record(ledger: Ledger):
+    unreadable = opening(requester=None, patient_key=None)
+    claim = started(await ledger.begin(unreadable))
+    await ledger.finish(claim.lease, state="rejected", code="body", events=events(count=1))
+    history = await ledger.request(unreadable.request_key)
+    assert history is not None
+    assert (history.state, history.requester) == ("rejected", None)
+
+
+async def test_nothing_is_known_of_a_request_that_never_came(ledger: Ledger):
+    assert await ledger.request("/epr never") is None
