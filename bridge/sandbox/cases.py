@@ -367,7 +367,7 @@ def medication_windows(b: Builder) -> None:
 
 
 def malformed_resource(b: Builder) -> None:
-    """One statement whose fields stand where the entry's belong, in a record that is good."""
+    """An entry that holds a statement's elements itself, without `resource`, in a record that is good."""
     broken = b.medication(ASPIRIN).statement["id"]
     b.medication(AMLODIPINE, issues=MONTHLY)
     b.allergy(PENICILLIN, reaction=RASH)

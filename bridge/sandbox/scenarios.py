@@ -240,7 +240,7 @@ def _odd_records() -> Iterator[Scenario]:
     yield _of(
         "malformed_resource",
         "9990000336",
-        "one broken course in a good record",
+        "one entry that cannot be read, in a good record",
         cases.malformed_resource,
         conforms=False,
     )

@@ -17,6 +17,7 @@ WITH_RECORD = [scenario for scenario in SCENARIOS if scenario.case]
 # One for each record: many scenarios share the rich one and differ in who serves it.
 DISTINCT = list({scenario.case: scenario for scenario in reversed(WITH_RECORD)}.values())
 SMALL = [scenario for scenario in DISTINCT if scenario.name not in {"huge", "enormous"}]
+UNREADABLE = {"resourceType": "Unreadable"}
 PROFILES = "https://fhir.nhs.uk/STU3/StructureDefinition/"
 
 
@@ -39,7 +40,7 @@ def bundle(name):
 
 
 def resources(name, kind=None):
-    found = [entry["resource"] for entry in bundle(name)["entry"]]
+    found = [entry.get("resource", UNREADABLE) for entry in bundle(name)["entry"]]
     return [one for one in found if kind is None or one["resourceType"] == kind]
 
 
@@ -70,7 +71,7 @@ def test_records_are_valid_stu3_where_they_are_meant_to_be(scenario):
         Bundle.model_validate(bundle(scenario.name))
 
 
-@pytest.mark.parametrize("scenario", named(SMALL))
+@pytest.mark.parametrize("scenario", named(one for one in SMALL if one.name != "malformed_resource"))
 def test_records_follow_the_rules_of_the_envelope(scenario):
     found = resources(scenario.name)
     (patient,) = [one for one in found if one["resourceType"] == "Patient"]
@@ -86,7 +87,7 @@ def test_records_follow_the_rules_of_the_envelope(scenario):
             assert one["identifier"][0]["value"]
             owner = one.get("subject") or one["patient"]
             assert owner["reference"] == f"Patient/{patient['id']}"
-    if scenario.name != "out_of_order":
+    if scenario.conforms:
         assert set(references(found)) <= known
 
 
