@@ -18,7 +18,7 @@ and whose pull consumer takes messages it has no worker for, so that they expire
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import partial
 
 import structlog
@@ -30,7 +30,7 @@ from nats.js.api import ConsumerConfig, RetentionPolicy, StorageType, StreamConf
 from nats.js.errors import BadRequestError, NoStreamResponseError, NotFoundError
 
 from bridge.bus import marks
-from bridge.bus.nats_messages import copied, delivery, outgoing
+from bridge.bus.nats_messages import copied, delivery, heard, outgoing
 from bridge.bus.patience import Patience
 from bridge.bus.port import Dead, Delivery, Handler, QueueDepth, QueueSpec, RetryAfter, TooLarge, Unroutable
 from bridge.bus.watchdog import Watchdog
@@ -41,8 +41,6 @@ log = structlog.get_logger()
 
 _CONSUMER = "worker"
 _CONNECT_TIMEOUT = 5
-_PING_INTERVAL = 15
-"""Seconds: a link that died without a word is noticed after two of these."""
 _CONFIRM_TIMEOUT = 10.0
 _PULL_TIMEOUT = 5.0
 _LONGEST_NAK = 3600.0
@@ -65,6 +63,7 @@ class NatsBus:
             while a handler runs, the adapter speaks for it three times as often.
         on_lost: called once when a consumer is gone and does not come back.
         watch_interval: seconds between two looks of the watchdog.
+        heartbeat: seconds between two signs of life; a link that dies without a word is noticed by them.
     """
 
     def __init__(
@@ -75,11 +74,13 @@ class NatsBus:
         ack_wait: float = 30.0,
         on_lost: Callable[[], None] | None = None,
         watch_interval: float = 15.0,
+        heartbeat: int = 15,
     ) -> None:
         self._url = url
         self._prefix = prefix
         self._requests = f"{prefix}.requests."
         self._ack_wait = ack_wait
+        self._heartbeat = heartbeat
         self._client = Client()
         self._js: JetStreamContext = self._client.jetstream(timeout=_CONFIRM_TIMEOUT)
         self._workers: dict[str, Worker] = {}
@@ -109,7 +110,7 @@ class NatsBus:
             max_reconnect_attempts=-1,
             reconnect_time_wait=0,  # `on_error` waits
             connect_timeout=_CONNECT_TIMEOUT,
-            ping_interval=_PING_INTERVAL,
+            ping_interval=self._heartbeat,
             error_cb=on_error,
             reconnected_cb=on_reconnected,
         )
@@ -184,6 +185,18 @@ class NatsBus:
         """
         carried = outgoing(id, content_type, correlation_id, headers)
         await self._put(f"{self._requests}{key}", body, carried, key)
+
+    @contextlib.asynccontextmanager
+    async def listen(self) -> AsyncIterator[AsyncIterator[Delivery]]:
+        """Every event from now on, for tools that watch: nothing is kept for a listener that is away."""
+        events = f"{self._prefix}.events."
+        subscription = await self._client.subscribe(f"{events}>")
+        try:
+            await self._client.flush(timeout=_CONNECT_TIMEOUT)
+            yield (heard(message, events=events) async for message in subscription.messages)
+        finally:
+            with contextlib.suppress(*_TROUBLE):  # the bus may have been stopped before its listener
+                await subscription.unsubscribe()
 
     async def depth(self, queue: QueueSpec) -> QueueDepth:
         """Count what is ready, waiting and dead, by asking the server."""

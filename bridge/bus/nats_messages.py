@@ -57,6 +57,19 @@ def delivery(message: Msg, *, requests: str) -> Delivery:
     )
 
 
+def heard(message: Msg, *, events: str) -> Delivery:
+    """An event that passed by; `events` is the part of its subject before the topic."""
+    known = _lower(message.headers or {})
+    return Delivery(
+        body=message.data,
+        id=_identity(message),
+        key=message.subject.removeprefix(events),
+        headers={name: value for name, value in (message.headers or {}).items() if name.lower() not in _OURS},
+        content_type=known.get(CONTENT_TYPE),
+        correlation_id=known.get(CORRELATION_ID),
+    )
+
+
 def _identity(message: Msg) -> str:
     known = _lower(message.headers or {})
     return known.get(MESSAGE_ID) or known.get(_MSG_ID) or sha256(message.data).hexdigest()

@@ -4,7 +4,8 @@ Handlers never see broker types. A handler gets a `Delivery` and returns an `Out
 makes it so, durably, before it forgets the delivery.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -134,6 +135,9 @@ class Bus(Protocol):
             Unroutable: no pipeline takes requests with this key.
             TooLarge: the broker's limit is below the size of `body`.
         """
+
+    def listen(self) -> AbstractAsyncContextManager[AsyncIterator[Delivery]]:
+        """Every event from now on, for tools that watch: nothing is kept for a listener that is away."""
 
     async def depth(self, queue: QueueSpec) -> QueueDepth:
         """Count what is ready, waiting and dead, by asking the broker."""

@@ -35,8 +35,6 @@ log = structlog.get_logger()
 
 RUNGS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
 """Delays of the waiting rooms, seconds. A longer wait passes through the last one several times."""
-_HEARTBEAT = "15"
-"""Seconds: a link that died without a word is noticed after two of these."""
 _CONFIRM_TIMEOUT = 10.0
 _CALL_TIMEOUT = 15.0
 _DELIVERY_LIMIT = 20
@@ -58,6 +56,7 @@ class RabbitBus:
         rungs: delays of the waiting rooms in whole seconds, ascending.
         on_lost: called once when a consumer is gone and does not come back.
         watch_interval: seconds between two looks of the watchdog.
+        heartbeat: seconds between two signs of life; a link that dies without a word is noticed by them.
     """
 
     def __init__(
@@ -68,10 +67,10 @@ class RabbitBus:
         rungs: Sequence[int] = RUNGS,
         on_lost: Callable[[], None] | None = None,
         watch_interval: float = 15.0,
+        heartbeat: int = 15,
     ) -> None:
-        address = URL(url)
         self._broker = RabbitBroker(
-            str(address if "heartbeat" in address.query else address.update_query(heartbeat=_HEARTBEAT)),
+            str(URL(url).update_query(heartbeat=heartbeat)),
             logger=None,
             default_channel=Channel(publisher_confirms=True, on_return_raises=True),
             # None: a consumer is cancelled first, and `stop` waits for its messages itself. FastStream
@@ -183,6 +182,15 @@ class RabbitBus:
             TooLarge: over ``max_message_size`` of the broker.
         """
         await self._put("requests", key, outgoing(body, id, content_type, correlation_id, headers))
+
+    @contextlib.asynccontextmanager
+    async def listen(self) -> AsyncIterator[AsyncIterator[Delivery]]:
+        """Every event from now on, for tools that watch: nothing is kept for a listener that is away."""
+        async with self._channel() as channel:
+            queue = await channel.declare_queue(exclusive=True, auto_delete=True)
+            await queue.bind(f"{self._prefix}.events", "#")
+            async with queue.iterator(no_ack=True) as messages:
+                yield (delivery(message) async for message in messages)
 
     async def depth(self, queue: QueueSpec) -> QueueDepth:
         """Count what is ready, waiting and dead, by asking the broker."""

@@ -5,7 +5,7 @@ from datetime import datetime
 from hashlib import sha256
 
 from aio_pika import DeliveryMode, IncomingMessage, Message
-from aio_pika.abc import HeadersType
+from aio_pika.abc import AbstractIncomingMessage, HeadersType
 
 from bridge.bus import marks
 from bridge.bus.port import Delivery
@@ -52,7 +52,7 @@ def _is_brokers(name: str) -> bool:
     return name in {"x-death", "x-delivery-count"} or name.startswith(("x-first-death-", "x-last-death-"))
 
 
-def delivery(message: IncomingMessage) -> Delivery:
+def delivery(message: AbstractIncomingMessage) -> Delivery:
     """A message as the engine sees it."""
     headers = {
         name: text

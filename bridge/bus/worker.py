@@ -88,9 +88,14 @@ class Worker:
 
     def _remember(self, key: _Key, ended: asyncio.Task[Outcome]) -> None:
         del self._running[key]
-        if not ended.cancelled() and ended.exception() is None:  # else the next copy does the work
+        if ended.cancelled():
+            return
+        error = ended.exception()
+        if error is None:
             self._ended.pop(key, None)
             self._ended[key] = (time.monotonic(), ended.result())
+        else:  # nothing became of it, so the next copy does the work
+            log.error("outcome_not_settled", queue=self.queue, error=type(error).__name__)
 
     async def _work(self, delivery: Delivery, settle: Settle) -> Outcome:
         async with self._slots:

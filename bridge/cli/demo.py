@@ -127,7 +127,7 @@ async def _story(console: Console, folder: Path) -> list[_Sent]:
             await stack.enter_async_context(
                 consuming(settings, installed_pipelines(["structured_record"]), bus)
             )
-            events = await stack.enter_async_context(bus.listen(["#"]))
+            events = await stack.enter_async_context(bus.listen())
         console.print(f"Sandbox, bus and worker are up after {time.perf_counter() - started:.1f} s.\n")
         sent = await _send_all(bus)
         await _follow(console, events, sent)
@@ -190,7 +190,7 @@ async def _follow(console: Console, events: AsyncIterator[Delivery], sent: Mappi
                     continue
                 request.add(delivery)
                 if request.is_over:
-                    console.print(f"  {request.took * 1000:6.0f} ms  {request.name:<20} {request.outcome}")
+                    console.print(f"  {request.took * 1000:6.0f} ms  {request.name:<20} {request.outcome}", soft_wrap=True)
                 if all(each.is_over for each in sent.values()):
                     return
     except TimeoutError:
@@ -210,7 +210,7 @@ def _summarise(console: Console, sent: list[_Sent]) -> None:
     if MEDICATIONS_PUBLISHED in data:
         console.print(_medications(data[MEDICATIONS_PUBLISHED]))
         console.print(_allergies(data[ALLERGIES_PUBLISHED]))
-    console.print(f"\n{_NEXT}")
+    console.print(f"\n{_NEXT}", soft_wrap=True)
 
 
 def _medications(data: Mapping[str, Any]) -> Table:

@@ -56,7 +56,11 @@ class Runner:
     async def __call__(self, delivery: Delivery) -> Outcome:
         """Handle one delivery, to its outcome; logs the one line about it."""
         started = time.perf_counter()
-        with structlog.contextvars.bound_contextvars(pipeline=self._pipeline.name, attempt=delivery.attempt):
+        with structlog.contextvars.bound_contextvars(
+            pipeline=self._pipeline.name,
+            attempt=delivery.attempt,
+            correlation_id=delivery.correlation_id or delivery.id,
+        ):
             outcome, facts = await self._handle(delivery)
             log.info(
                 "request_handled",
@@ -86,8 +90,6 @@ class Runner:
         except Unpublishable as fault:
             log.error("event_unpublishable", topic=fault.topic, reason=fault.reason)
             return Dead(fault.reason, fault.topic), {"reason": fault.reason}
-        finally:
-            structlog.contextvars.unbind_contextvars("correlation_id")
 
     async def _run(self, delivery: Delivery, incoming: Incoming) -> tuple[Outcome, dict[str, Any]]:
         request: GpConnectRequest = incoming.request(self._pipeline.request)

@@ -60,7 +60,7 @@ class Hospital:
 
 @contextlib.asynccontextmanager
 async def hospital_on(bus: Bus) -> AsyncIterator[Hospital]:
-    async with bus.listen(["#"]) as events:
+    async with bus.listen() as events:
         hospital = Hospital(bus)
         reading = asyncio.create_task(hospital.read(events))
         try:
