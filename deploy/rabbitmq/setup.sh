@@ -9,10 +9,18 @@ set -eu
 definitions=$1
 passwords=$2
 
+rabbitmqctl --quiet await_startup
+rabbitmqctl --quiet import_definitions "$definitions"
+users=$(rabbitmqctl --quiet list_users --no-table-headers | cut -f 1)
+
+exists() {
+    printf '%s\n' "$users" | grep -qx "$1"
+}
+
 # user NAME CONFIGURE WRITE READ: the patterns are RabbitMQ's permissions on names.
 user() {
     # The password goes in by standard input, so no process list shows it.
-    if rabbitmqctl --quiet list_users --no-table-headers | cut -f 1 | grep -qx "$1"; then
+    if exists "$1"; then
         rabbitmqctl --quiet change_password "$1" <"$passwords/$1_password"
     else
         rabbitmqctl --quiet add_user "$1" <"$passwords/$1_password"
@@ -20,12 +28,11 @@ user() {
     rabbitmqctl --quiet set_permissions "$1" "$2" "$3" "$4"
 }
 
-rabbitmqctl --quiet await_startup
-rabbitmqctl --quiet import_definitions "$definitions"
-user bridge '^gpconnect\.' '^(gpconnect\.|amq\.default$)' '^gpconnect\.'
+# amq.default is where copies for waiting rooms and dead letters go; `bridge send --wait` listens on a queue amq_….
+user bridge '^(gpconnect\.|amq_)' '^(gpconnect\.|amq\.default$|amq_)' '^(gpconnect\.|amq_)'
 user epr '^$' '^gpconnect\.requests$' '^epr\.'
 
 # The account that every new node has, with a password that everybody knows.
-if rabbitmqctl --quiet list_users --no-table-headers | cut -f 1 | grep -qx guest; then
+if exists guest; then
     rabbitmqctl --quiet delete_user guest
 fi

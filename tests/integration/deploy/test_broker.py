@@ -1,8 +1,10 @@
 """The broker set-up of deploy/rabbitmq, on a real node: it boots, and each account can do its part and no more."""
 
+import json
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import aio_pika
 import pytest
@@ -43,6 +45,14 @@ class Broker(RabbitNode):
             command, env=self.environment(), check=True, capture_output=True, text=True, timeout=60
         )
         return done.stdout
+
+    def definitions(self) -> dict[str, list[dict[str, Any]]]:
+        """Everything the node is told to have, in a stable order and without what a password changes."""
+        exported = json.loads(self.control("export_definitions", "-"))
+        for user in exported["users"]:
+            del user["password_hash"]
+        lists = {kind: value for kind, value in exported.items() if isinstance(value, list)}
+        return {kind: sorted(value, key=repr) for kind, value in lists.items()}
 
     def url_of(self, user: str, password: str | None = None) -> str:
         secret = (password or PASSWORDS[user]).replace(" ", "%20")
@@ -86,6 +96,16 @@ async def test_a_request_of_the_epr_is_worked_on_and_its_event_reaches_the_epr(b
     assert (event.body, event.routing_key) == (b"a request", "record.completed.v1")
 
 
+async def test_an_operator_can_listen_with_the_account_of_the_bridge(broker: Broker):
+    bus = RabbitBus(broker.url_of("bridge"))
+    await bus.start()
+    async with bus.listen() as events:
+        await bus.publish("request.failed.v1", b"an event", id="event-2", content_type="text/plain")
+        heard = await anext(events)
+    await bus.stop(grace=10)
+    assert (heard.body, heard.key) == (b"an event", "request.failed.v1")
+
+
 async def test_the_epr_cannot_read_requests_nor_forge_events(broker: Broker):
     async with await aio_pika.connect(broker.url_of("epr")) as connection:
         for name, forbidden in (("read", _read_dead_letters), ("forge", _forge_event)):
@@ -111,22 +131,25 @@ async def test_the_account_that_everybody_knows_is_gone(broker: Broker):
 
 
 def test_running_it_again_changes_passwords_and_nothing_else(broker: Broker, tmp_path: Path):
-    def state() -> list[str]:
-        listings = ("list_users", "list_permissions", "list_queues", "list_exchanges", "list_policies")
-        return [line for listing in listings for line in sorted(broker.control(listing).splitlines())]
-
-    before = state()
+    before = broker.definitions()
     for user, password in PASSWORDS.items():
         (tmp_path / f"{user}_password").write_text(f"new {password}")
     broker.set_up(tmp_path)
-    assert state() == before
+    assert broker.definitions() == before
     assert "Success" in broker.control("authenticate_user", "epr", "new of the epr")
 
 
 def test_no_bound_discards_silently(broker: Broker):
-    policies = broker.control("list_policies", "--no-table-headers").splitlines()
-    assert len(policies) == 2
-    assert all('"overflow":"reject-publish"' in policy for policy in policies)
+    policies = [policy["definition"] for policy in broker.definitions()["policies"]]
+    assert [policy["overflow"] for policy in policies] == ["reject-publish"] * 2
+
+
+def test_the_guide_names_the_permissions(broker: Broker):
+    guide = (DEPLOY.parent / "README.md").read_text(encoding="utf-8").replace("\\|", "|")
+    for granted in broker.definitions()["permissions"]:
+        patterns = [granted[kind] for kind in ("configure", "write", "read")]
+        cells = ["nothing" if pattern == "^$" else f"`{pattern}`" for pattern in patterns]
+        assert f"| `{granted['user']}` | {' | '.join(cells)} |" in guide
 
 
 def test_a_whole_record_fits_into_a_message(broker: Broker):
