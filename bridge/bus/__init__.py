@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from urllib.parse import urlsplit
 
-from bridge.bus.embedded import embedded_nats
+from bridge.bus.embedded import address_of_running, embedded_nats
 from bridge.bus.nats import NatsBus
 from bridge.bus.port import Bus
 from bridge.bus.rabbit import RabbitBus
@@ -15,18 +15,23 @@ __all__ = ["open_bus"]
 
 
 @asynccontextmanager
-async def open_bus(settings: Settings, *, on_lost: Callable[[], None] | None = None) -> AsyncIterator[Bus]:
+async def open_bus(
+    settings: Settings, *, on_lost: Callable[[], None] | None = None, join: bool = False
+) -> AsyncIterator[Bus]:
     """The bus that ``BRIDGE_BUS_URL`` names, started; without one, a NATS server of our own.
 
     Args:
         settings: ``bus``, ``state_dir`` and ``stop_grace`` are read.
         on_lost: called when a consumer is gone and does not come back: end the process, to start anew.
+        join: use the embedded server of a worker that runs on this machine, when there is one: for commands.
 
     Raises:
         Misconfigured: the URL names no bus we know, or the embedded server cannot start.
     """
     async with AsyncExitStack() as stack:
         url = settings.bus.url
+        if url is None and join:
+            url = address_of_running(settings.state_dir)
         if url is None:
             url = await stack.enter_async_context(embedded_nats(settings.state_dir, on_lost=on_lost))
         bus = _bus(url, settings.bus.prefix, on_lost)

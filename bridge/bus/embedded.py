@@ -24,6 +24,8 @@ _START_TIMEOUT = 15.0
 _STOP_TIMEOUT = 10.0
 _PR_SET_PDEATHSIG = 1
 """`prctl(2)`: the signal a process gets when its parent ends, however that happens."""
+_ADDRESS = "address"
+"""File with the URL, for the commands of the same user on the same machine."""
 _MAX_PAYLOAD = 64 * 1024 * 1024
 """The largest NATS allows; its default of 1 MB is less than a long record."""
 
@@ -49,10 +51,21 @@ async def embedded_nats(state_dir: Path, *, on_lost: Callable[[], None] | None =
         try:
             port = await _port(server, home)
             log.info("embedded_bus_started", note="single machine, not highly available", port=port)
-            yield f"nats://{token}@127.0.0.1:{port}"
+            url = f"nats://{token}@127.0.0.1:{port}"
+            _private(home / _ADDRESS).write_text(url, encoding="utf-8")
+            yield url
         finally:
+            (home / _ADDRESS).unlink(missing_ok=True)
             watcher.cancel()
             await _stop(server)
+
+
+def address_of_running(state_dir: Path) -> str | None:
+    """URL of the server that another process of this user runs there; None when there is none."""
+    try:
+        return (state_dir / "jetstream" / _ADDRESS).read_text(encoding="utf-8") or None
+    except OSError:
+        return None
 
 
 def find_server() -> str:
@@ -94,8 +107,7 @@ def _locked(state_dir: Path) -> Iterator[Path]:
 def _configure(home: Path, token: str) -> Path:
     for stale in home.glob("*.ports"):
         stale.unlink()
-    config = home / "nats.conf"
-    config.touch(mode=0o600)
+    config = _private(home / "nats.conf")
     # The token goes through a file: a command line is seen by everybody on the machine.
     config.write_text(
         f'listen: "127.0.0.1:-1"\n'
@@ -107,6 +119,12 @@ def _configure(home: Path, token: str) -> Path:
         encoding="utf-8",
     )
     return config
+
+
+def _private(file: Path) -> Path:
+    file.unlink(missing_ok=True)
+    file.touch(mode=0o600)
+    return file
 
 
 async def _start(binary: str, home: Path, token: str) -> asyncio.subprocess.Process:

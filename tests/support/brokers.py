@@ -93,6 +93,9 @@ class Node:
             self._process.wait()
         self._process = None
 
+    def settle(self) -> None:
+        """Wait until what exists survives `kill`."""
+
     def close(self) -> None:
         self.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
@@ -136,6 +139,10 @@ class RabbitNode(Node):
             "RABBITMQ_ENABLED_PLUGINS_FILE": f"{here}/enabled_plugins",
             "RUNNING_UNDER_SYSTEMD": "true",  # replaces the shell, so that our signals reach the node
         }
+
+    def settle(self) -> None:
+        # Messages are synchronised before they are confirmed; definitions of queues up to 2 s later.
+        time.sleep(3)
 
     def close(self) -> None:
         super().close()

@@ -77,6 +77,10 @@ class Site(Protocol):
         """Take the consumer away behind the back of the worker."""
         ...
 
+    async def remove_rooms(self) -> None:
+        """Delete the waiting rooms and the dead-letter queue."""
+        ...
+
 
 class RabbitSite:
     def __init__(self, url: str, connection: aio_pika.abc.AbstractConnection, prefix: str) -> None:
@@ -86,7 +90,7 @@ class RabbitSite:
     @classmethod
     @asynccontextmanager
     async def open(cls, url: str) -> AsyncIterator["RabbitSite"]:
-        connection = await aio_pika.connect(url)
+        connection = await aio_pika.connect_robust(url, reconnect_interval=0.2)
         site = cls(url, connection, f"t{secrets.token_hex(4)}")
         try:
             yield site
@@ -139,6 +143,12 @@ class RabbitSite:
         await channel.declare_queue(self.queue.name, durable=True, exclusive=False)
         await channel.close()
 
+    async def remove_rooms(self) -> None:
+        channel = await self._connection.channel()
+        for room in ("wait.1s", "wait.2s", "dead"):
+            await channel.queue_delete(f"{self.queue.name}.{room}")
+        await channel.close()
+
 
 class NatsSite:
     def __init__(self, url: str, client: Client, prefix: str) -> None:
@@ -182,6 +192,10 @@ class NatsSite:
 
     async def remove_consumer(self) -> None:
         await self._client.jetstream().delete_consumer(self._stream, "worker")
+
+    async def remove_rooms(self) -> None:
+        for room in ("wait", "dead"):
+            await self._client.jetstream().delete_stream(f"{self._stream}_{room}")
 
 
 async def _ignore(error: Exception) -> None:

@@ -11,7 +11,7 @@ class TcpProxy:
     """Forwards ``proxy.url`` to `url`; each fault acts on every open link at once.
 
     Attributes:
-        delay: seconds that bytes from the server are held back; what arrives meanwhile is sent in one piece.
+        delay: seconds that every piece from the server is held back.
         links: how many links were opened so far.
     """
 
@@ -25,8 +25,7 @@ class TcpProxy:
         self._port = 0
         self._writers: set[asyncio.StreamWriter] = set()
         self._links: set[asyncio.Task[None]] = set()
-        self._flowing = asyncio.Event()
-        self._flowing.set()
+        self._valves: set[asyncio.Event] = set()
         self.delay = 0.0
         self.links = 0
 
@@ -43,14 +42,12 @@ class TcpProxy:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.refuse()
-        self._flowing.set()
         for link in self._links:
             link.cancel()
         await asyncio.gather(*self._links, return_exceptions=True)
 
     async def heal(self) -> None:
-        """Accept connections (again), and let bytes flow."""
-        self._flowing.set()
+        """Accept connections (again)."""
         if self._server is None:
             self._server = await asyncio.start_server(self._accept, "127.0.0.1", self._port)
             self._port = self._server.sockets[0].getsockname()[1]
@@ -68,8 +65,9 @@ class TcpProxy:
             writer.transport.abort()
 
     def silence(self) -> None:
-        """Half-open: links stay up, and nothing passes in either direction until `heal`."""
-        self._flowing.clear()
+        """Half-open: the links of this moment stay up, and nothing passes any more; new ones work."""
+        for valve in self._valves:
+            valve.clear()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.links += 1
@@ -77,33 +75,38 @@ class TcpProxy:
         assert link is not None
         self._links.add(link)
         self._writers.add(writer)
+        valve = asyncio.Event()
+        valve.set()
+        self._valves.add(valve)
         try:
             back_reader, back_writer = await asyncio.open_connection(*self._target)
             self._writers.add(back_writer)
             try:
                 await asyncio.gather(
-                    self._pump(reader, back_writer, slow=False), self._pump(back_reader, writer, slow=True)
+                    self._pump(reader, back_writer, valve, slow=False),
+                    self._pump(back_reader, writer, valve, slow=True),
                 )
             finally:
                 await self._close(back_writer)
-        except OSError:
-            pass  # the server is away: the client sees its link close
+        except (OSError, asyncio.CancelledError):
+            pass  # the server is away, or the test is over: the client sees its link close
         finally:
             await self._close(writer)
+            self._valves.discard(valve)
             self._links.discard(link)
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, slow: bool) -> None:
+    async def _pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, valve: asyncio.Event, *, slow: bool
+    ) -> None:
         try:
             while data := await reader.read(65536):
-                if slow and self.delay:
+                if slow:
                     await asyncio.sleep(self.delay)
-                    while waiting := len(reader._buffer):  # type: ignore[attr-defined] # no public peek
-                        data += await reader.read(waiting)
-                await self._flowing.wait()
+                await valve.wait()
                 writer.write(data)
                 await writer.drain()
         finally:
-            writer.transport.abort() if writer.is_closing() else writer.close()
+            writer.close()
 
     async def _close(self, writer: asyncio.StreamWriter) -> None:
         self._writers.discard(writer)
