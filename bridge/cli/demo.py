@@ -190,7 +190,10 @@ async def _follow(console: Console, events: AsyncIterator[Delivery], sent: Mappi
                     continue
                 request.add(delivery)
                 if request.is_over:
-                    console.print(f"  {request.took * 1000:6.0f} ms  {request.name:<20} {request.outcome}", soft_wrap=True)
+                    console.print(
+                        f"  {request.took * 1000:6.0f} ms  {request.name:<20} {request.outcome}",
+                        soft_wrap=True,
+                    )
                 if all(each.is_over for each in sent.values()):
                     return
     except TimeoutError:

@@ -71,7 +71,7 @@ def _certificates(settings: Settings) -> list[_Finding]:
 async def _bus(settings: Settings) -> _Finding:
     where = settings.bus.url.partition("://")[0] if settings.bus.url else "embedded NATS"
     try:
-        async with asyncio.timeout(_BUS_TIMEOUT), open_bus(settings) as bus:
+        async with asyncio.timeout(_BUS_TIMEOUT), open_bus(settings, join=True) as bus:
             is_ready = await bus.ready()
     except TimeoutError:
         return _Finding(f"bus ({where})", is_good=False, detail=f"no answer within {_BUS_TIMEOUT:g} s")

@@ -59,7 +59,7 @@ async def _send(
     request_id = str(event.get("id") or uuid4())
     correlation_id = str(event.get("correlationid") or request_id)
     routing_key = key or ".".join(str(event.get("type") or _DEFAULT_KEY).split(".")[-_KIND_PARTS:])
-    async with open_bus(settings) as bus, bus.listen() as events:
+    async with open_bus(settings, join=True) as bus, bus.listen() as events:
         await bus.send(
             routing_key,
             body,
