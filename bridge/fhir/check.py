@@ -54,7 +54,7 @@ def check_bundle(bundle: object) -> list[Deviation]:
 
 
 def _rule(detail: ErrorDetails) -> str:
-    """Pydantic's own texts are fixed; a text that a model raised may repeat the value, so it is not passed on."""
+    """Fixed texts as they are; one that a model raised may repeat the value and is not passed on."""
     return _BROKEN_RULE if detail["type"] in ("value_error", "assertion_error") else detail["msg"]
 
 

@@ -131,8 +131,9 @@ def _area(
     wanted: bool,
 ) -> Area:
     found = sent or AreaList()
-    outcome = _outcome(sent, unsupported, len(items), wanted=wanted)
     missing = found.targets - reading.mapped_refs
+    has_items = bool(items) or len(missing) < len(found.targets)
+    outcome = _outcome(sent, unsupported, wanted=wanted, has_items=has_items)
     if wanted:
         if outcome == "list_absent":
             reading.report("list_absent", path=name)
@@ -147,6 +148,7 @@ def _area(
             and not found.placeholders
             and not found.unreadable
             and not missing
+            and found.listed <= len(items)
             and all("not_in_list" not in item["issue_codes"] for item in items)
             and all(entry.get("area") != name for entry in reading.unmapped)
         ),
@@ -164,7 +166,7 @@ def _area(
     return area
 
 
-def _outcome(sent: AreaList | None, unsupported: str | None, mapped: int, *, wanted: bool) -> AreaOutcome:
+def _outcome(sent: AreaList | None, unsupported: str | None, *, wanted: bool, has_items: bool) -> AreaOutcome:
     """The order of the questions matters: an empty list proves nothing when the area is switched off."""
     if unsupported is not None:
         return "not_supported"
@@ -172,7 +174,7 @@ def _outcome(sent: AreaList | None, unsupported: str | None, mapped: int, *, wan
         return "not_requested"
     if sent is None:
         return "list_absent"
-    if mapped:
+    if has_items:
         return "items"
     if sent.listed:
         only_named = len(sent.placeholders) == sent.listed

@@ -1,0 +1,244 @@
+"""Allergies: active, ended, degraded, and the statement that there are none."""
+
+from typing import Any
+
+import pytest
+
+from tests.support import bundles as b
+from tests.support.mapped import allergy, area, issue_codes, mapped
+
+DEGRADED_DRUG = b.concept("196461000000101", "Transfer-degraded drug allergy", text="Allergy to paracetamol")
+NKA = b.concept("716186003", "No known allergy")
+
+
+def active(*allergies: b.Resource) -> Any:
+    targets = [f"AllergyIntolerance/{each['id']}" for each in allergies]
+    return mapped(b.record(b.record_list(b.ALLERGIES_LIST, *targets), b.ended_list(), *allergies))
+
+
+def test_everything_of_an_allergy_is_carried() -> None:
+    found = allergy(
+        active(
+            b.allergy(
+                onsetDateTime="2004",
+                lastOccurrence="2016-07",
+                asserter=b.reference("RelatedPerson/x"),
+                extension=[
+                    {
+                        "url": "http://hl7.org/fhir/StructureDefinition/encounter-associatedEncounter",
+                        "valueReference": b.reference("Encounter/e1"),
+                    }
+                ],
+                note=[{"text": "Certainty: Likely\nNOTES: free text"}],
+                reaction=[
+                    {
+                        "manifestation": [b.concept("247472004", "Weal")],
+                        "description": "came up at once",
+                        "severity": "severe",
+                        "exposureRoute": b.concept("26643006", "Oral"),
+                    }
+                ],
+            )
+        )
+    )
+    assert found["item_id"] == f"{b.DATA}|ai-a1"
+    assert found["clinical_status"] == "active"
+    assert (found["category"], found["reaction_type"], found["criticality"]) == (
+        "medication",
+        "allergy",
+        "high",
+    )
+    assert found["onset"] == {"value": "2004", "precision": "year"}
+    assert found["last_occurrence"] == {"value": "2016-07", "precision": "month"}
+    assert found["asserted_at"] == {"value": "2012-05-07T00:00:00+01:00", "precision": "instant"}
+    (reaction,) = found["reactions"]
+    assert reaction["description"] == "came up at once"
+    assert reaction["severity"] == "severe"
+    assert reaction["manifestations"][0]["term"] == "Weal"
+    assert reaction["exposure_route"]["concept_id"] == "26643006"
+    assert found["notes"] == [{"text": "Certainty: Likely\nNOTES: free text", "audience": "unspecified"}]
+    assert found["provenance"]["encounter_ref"] == "Encounter/e1"
+    assert found["provenance"]["recorder"]["name"] == "Dr Jo Doe"
+    assert found["provenance"]["author"] == {"kind": "related_person", "ref": "RelatedPerson/x"}
+    assert found["usable_for_decision_support"]
+    assert not found["requires_prescribing_block"]
+
+
+@pytest.mark.duty("CS-085", "CS-086", "CS-088")
+@pytest.mark.parametrize("state", ["resolved", "active", None])
+def test_an_allergy_inside_the_ended_list_is_ended_whatever_it_says(state: str | None) -> None:
+    ended = b.ended_allergy(clinicalStatus=state)
+    record = mapped(b.record(b.record_list(b.ALLERGIES_LIST), b.ended_list(ended)))
+    found = allergy(record)
+    assert found["clinical_status"] == "resolved"
+    assert not found["usable_for_decision_support"]
+    assert not found["requires_prescribing_block"]
+    assert found["provenance"]["source_ref"] == f"List[{b.ENDED_LIST}]#a9"
+    assert found["ended"]["on"] == {"value": "2018-03-01", "precision": "day"}
+    assert found["ended"]["reason"]["term"] == "Tolerated since"
+    assert ("status_conflict" in found["issue_codes"]) == (state != "resolved")
+    assert area(record, "ended_allergies")["outcome"] == "items"
+    assert record["allergy_statement"] == "nothing_recorded"
+
+
+@pytest.mark.duty("CS-085", "CS-086")
+def test_a_stand_alone_copy_of_an_ended_allergy_never_becomes_active() -> None:
+    ended = b.ended_allergy()
+    record = mapped(
+        b.record(
+            b.record_list(b.ALLERGIES_LIST), b.ended_list(ended), b.allergy("a9", clinicalStatus="active")
+        )
+    )
+    assert allergy(record)["clinical_status"] == "resolved"
+    (copy,) = record["unmapped"]
+    assert (copy["source_ref"], copy["reason"]) == ("AllergyIntolerance/a9", "duplicate_id")
+    assert record["allergy_statement"] == "nothing_recorded"
+
+
+@pytest.mark.duty("CS-085")
+def test_a_stand_alone_allergy_that_the_ended_list_names_is_ended() -> None:
+    listed = b.record_list(b.ENDED_LIST, "AllergyIntolerance/a1")
+    record = mapped(b.record(b.record_list(b.ALLERGIES_LIST), listed, b.allergy(clinicalStatus="active")))
+    assert allergy(record)["clinical_status"] == "resolved"
+
+
+@pytest.mark.duty("CS-085")
+def test_a_resolved_allergy_is_resolved_even_in_the_active_list() -> None:
+    record = active(b.allergy(clinicalStatus="resolved"))
+    assert allergy(record)["clinical_status"] == "resolved"
+    # The list contradicts itself: that nothing else is recorded cannot be said.
+    assert record["allergy_statement"] == "unavailable"
+    assert not area(record, "allergies")["complete"]
+
+
+@pytest.mark.duty("CS-088")
+def test_both_spellings_of_the_reason_for_the_end() -> None:
+    end = b.extension(
+        "AllergyIntoleranceEnd", extension=[{"url": "endReason", "valueString": "Wrong patient"}]
+    )
+    record = mapped(b.record(b.ended_list(b.ended_allergy(extension=[end]))))
+    assert allergy(record)["ended"]["reason"]["term"] == "Wrong patient"
+
+
+@pytest.mark.duty("CS-092")
+@pytest.mark.parametrize("code", ["716186003", "409137002", "428607008", "429625007"])
+def test_no_known_allergies_is_a_statement_and_no_allergy(code: str) -> None:
+    record = active(b.allergy(code=b.concept(code, "No known allergy")))
+    assert allergy(record)["statement"] == "no_known_allergy"
+    assert not allergy(record)["usable_for_decision_support"]
+    assert record["allergy_statement"] == "no_known_allergies"
+
+
+@pytest.mark.duty("CS-092")
+def test_no_known_allergies_beside_an_allergy_hides_nothing() -> None:
+    record = active(b.allergy(), b.allergy("a2", code=NKA))
+    assert record["allergy_statement"] == "contradictory"
+    assert len(record["allergies"]) == 2
+    assert "contradictory_nka" in issue_codes(record)
+
+
+def test_an_ended_statement_of_no_known_allergies_says_nothing_now() -> None:
+    record = mapped(b.record(b.record_list(b.ALLERGIES_LIST), b.ended_list(b.ended_allergy(code=NKA))))
+    assert record["allergy_statement"] == "nothing_recorded"
+
+
+@pytest.mark.duty("CS-083", "CS-084")
+def test_a_degraded_drug_allergy_blocks_prescribing() -> None:
+    found = allergy(active(b.allergy(code=DEGRADED_DRUG)))
+    assert found["substance"]["coding_quality"] == "degraded"
+    assert found["substance"]["term"] == "Allergy to paracetamol"
+    assert found["requires_prescribing_block"]
+    assert not found["usable_for_decision_support"]
+    assert "degraded_code" in found["issue_codes"]
+
+
+@pytest.mark.duty("CS-069", "CS-071", "CS-083", "CS-084")
+def test_a_drug_allergy_without_a_snomed_code_names_the_code_to_degrade_to() -> None:
+    found = allergy(
+        active(b.allergy(code=b.concept("14LK.00", "H/O: aspirin allergy", "http://read.info/readv2")))
+    )
+    assert found["substance"]["coding_quality"] == "local_code_only"
+    assert found["substance"]["degrade_code"] == "196461000000101"
+    assert found["requires_prescribing_block"]
+
+
+@pytest.mark.duty("CS-069", "CS-083", "CS-084")
+def test_a_degraded_allergy_to_no_drug_does_not_block() -> None:
+    code = b.concept("196471000000108", "Transfer-degraded non-drug allergy", text="Bee stings")
+    assert not allergy(active(b.allergy(category=["environment"], code=code)))["requires_prescribing_block"]
+    text_only = allergy(active(b.allergy(category=["environment"], code={"text": "Bee stings"})))
+    assert text_only["substance"]["degrade_code"] == "196471000000108"
+    assert not text_only["requires_prescribing_block"]
+
+
+@pytest.mark.duty("CS-068")
+def test_nothing_specific_is_inferred_where_the_category_is_not_known() -> None:
+    found = allergy(active(b.allergy(category=["biologic"], code={"text": "Something"})))
+    assert found["category"] == "unknown"
+    assert found["substance"]["degrade_code"] == "196411000000103"
+    assert found["requires_prescribing_block"]
+    assert "unknown_category" in found["issue_codes"]
+
+
+def test_medication_is_the_category_that_counts_of_two() -> None:
+    assert allergy(active(b.allergy(category=["environment", "medication"])))["category"] == "medication"
+
+
+@pytest.mark.duty("CS-089")
+def test_verification_status_has_no_meaning() -> None:
+    one = active(b.allergy(verificationStatus="unconfirmed"))
+    other = active(b.allergy(verificationStatus="refuted"))
+    one["allergies"][0]["provenance"]["content_hash"] = other["allergies"][0]["provenance"]["content_hash"]
+    assert one["allergies"] == other["allergies"]
+
+
+@pytest.mark.parametrize("state", ["inactive", "entered-in-error", None, 7])
+def test_a_state_that_is_not_used_is_unknown_and_counts_as_an_allergy(state: Any) -> None:
+    record = active(b.allergy(clinicalStatus=state))
+    found = allergy(record)
+    assert found["clinical_status"] == "unknown"
+    assert found.get("source_status") == (None if state is None else str(state))
+    assert not found["usable_for_decision_support"]
+    assert record["allergy_statement"] == "active_allergies"
+
+
+@pytest.mark.duty("CS-090")
+def test_a_reaction_without_information_is_no_reaction() -> None:
+    null = b.concept("NI", "NoInformation", "http://hl7.org/fhir/v3/NullFlavor ")
+    record = active(
+        b.allergy(reaction=[{"manifestation": [null], "severity": "mild", "description": "felt odd"}])
+    )
+    (reaction,) = allergy(record)["reactions"]
+    assert reaction["manifestations"][0]["coding_quality"] == "null_flavour"
+    assert "concept_id" not in reaction["manifestations"][0]
+    assert (reaction["severity"], reaction["description"]) == ("mild", "felt odd")
+
+
+@pytest.mark.duty("CS-091")
+def test_last_occurrence_is_taken_when_sent_and_not_missed_otherwise() -> None:
+    assert allergy(active(b.allergy(lastOccurrence="2020-01-01")))["last_occurrence"]["value"] == "2020-01-01"
+    assert "last_occurrence" not in allergy(active(b.allergy()))
+
+
+def test_onset_is_never_taken_from_the_assertion() -> None:
+    assert "onset" not in allergy(active(b.allergy()))
+
+
+def test_more_reactions_than_one_are_kept_and_noted() -> None:
+    weal = {"manifestation": [b.concept("247472004", "Weal")]}
+    found = allergy(active(b.allergy(reaction=[weal, weal])))
+    assert len(found["reactions"]) == 2
+    assert "extra_reaction" in found["issue_codes"]
+
+
+def test_a_modifier_that_is_not_understood_keeps_an_allergy_from_decision_support() -> None:
+    found = allergy(active(b.allergy(modifierExtension=[{"url": "x", "valueBoolean": True}])))
+    assert not found["usable_for_decision_support"]
+    assert "modifier_extension" in found["issue_codes"]
+
+
+def test_an_active_allergy_outside_the_list_is_kept_and_marked() -> None:
+    record = mapped(b.record(b.record_list(b.ALLERGIES_LIST), b.ended_list(), b.allergy()))
+    assert "not_in_list" in allergy(record)["issue_codes"]
+    assert record["allergy_statement"] == "active_allergies"
+    assert not area(record, "allergies")["complete"]

@@ -1,0 +1,313 @@
+"""The record as a whole: independence of order, provenance, accounting, ids."""
+
+import copy
+from typing import Any
+
+import orjson
+import pytest
+
+from bridge.errors import ResponseInvalid
+from bridge.mapping import Asked, Source, map_record
+from tests.support import bundles as b
+from tests.support.mapped import SOURCE, allergy, course, issue_codes, mapped
+
+NOPAT = {"system": "http://hl7.org/fhir/v3/ActCode", "code": "NOPAT"}
+
+
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [
+        ({"resourceType": "OperationOutcome"}, "resourceType OperationOutcome"),
+        ({}, "no resourceType"),
+        ({"resourceType": "9990000018"}, "no resourceType"),
+        ({"resourceType": ["Bundle"]}, "no resourceType"),
+        ([], "JSON list"),
+        (None, "JSON NoneType"),
+    ],
+)
+def test_what_is_no_bundle_is_refused(value: Any, named: str) -> None:
+    with pytest.raises(ResponseInvalid) as refused:
+        mapped(value)
+    assert refused.value.detail == named
+    assert refused.value.stage == "mapping"
+    assert refused.value.body_sha256 == SOURCE.body_sha256
+
+
+@pytest.mark.parametrize("entry", [None, {}, "x", [], [None, 1, "x", [], {"resource": 1}, {"resource": {}}]])
+def test_a_bundle_with_nothing_in_it(entry: Any) -> None:
+    record = mapped({"resourceType": "Bundle", "entry": entry})
+    assert record["medications"] == record["allergies"] == []
+    assert record["demographics"]["verdict"] == "reject"
+    assert record["accounting"]["unmapped"] == len(record["unmapped"]) == record["accounting"]["received"]
+
+
+@pytest.mark.duty("CS-033", "CS-034", "CS-035")
+def test_order_full_urls_and_times_of_update_mean_nothing() -> None:
+    bundle = b.typical_record()
+    usual = mapped(bundle)
+    other = copy.deepcopy(bundle)
+    other["entry"].reverse()
+    other["id"] = "another-trace"
+    for entry in other["entry"]:
+        entry["fullUrl"] = "urn:uuid:0193c6a0-7d1e-7c32-9a51-2f6d0c1b7e10"
+        meta = entry["resource"].setdefault("meta", {})
+        meta["lastUpdated"], meta["versionId"] = "2026-11-22T09:00:00Z", "7"
+        if entry["resource"]["resourceType"] == "List":
+            entry["resource"]["date"] = "2026-11-23T09:00:00Z"
+    assert mapped(other) == usual
+
+
+def test_the_snapshot_id_is_that_of_the_content_and_the_request() -> None:
+    bundle = b.typical_record()
+    first = mapped(bundle)["snapshot_id"]
+    same = {**bundle, "id": "other", "entry": bundle["entry"][::-1]}
+    assert mapped(same)["snapshot_id"] == first
+    later = Source(request_id="request-1", retrieved_at="2026-11-22T09:05:00Z", body_sha256="1" * 64)
+    asked = Asked(nhs_number=b.NHS_NUMBER)
+    assert map_record(bundle, asked=asked, source=later)["snapshot_id"] == first
+    other = Source(request_id="request-2", retrieved_at="2026-11-22T09:00:00Z", body_sha256="0" * 64)
+    assert map_record(bundle, asked=asked, source=other)["snapshot_id"] != first
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        b.order("order1", status="stopped"),
+        b.medication(code=b.concept("323509004", "Amoxicillin 500mg capsules")),
+        b.record_list(b.ALLERGIES_LIST, "AllergyIntolerance/a1", warnings=("confidential-items",)),
+    ],
+)
+def test_whatever_changes_in_the_record_changes_the_snapshot_id(changed: b.Resource) -> None:
+    def name(resource: b.Resource) -> Any:
+        return (
+            resource["resourceType"],
+            resource.get("id"),
+            resource.get("code") if "entry" in resource else None,
+        )
+
+    before = b.typical_record()
+    after = [
+        changed if name(each["resource"]) == name(changed) else each["resource"] for each in before["entry"]
+    ]
+    assert mapped(b.bundle(*after))["snapshot_id"] != mapped(before)["snapshot_id"]
+
+
+@pytest.mark.duty("CS-052", "CS-053")
+def test_the_record_says_where_and_when_it_was_had() -> None:
+    record = mapped(b.typical_record())
+    assert record["retrieved_at"] == "2026-11-22T09:00:00Z"
+    assert "GP" in record["source_label"]
+    assert record["source_hash"] == "sha256:" + "0" * 64
+    assert record["patient_key"] == "k1-0"
+    assert record["schema_version"] == "1.0"
+
+
+@pytest.mark.duty("CS-046", "CS-047")
+def test_every_item_keeps_its_business_ids_and_its_logical_id() -> None:
+    two = [*b.identifier("one"), *b.identifier("two", "https://other.example/id")]
+    found = course(mapped(b.record(b.medication(), b.statement(identifier=two), b.plan(), b.order())))
+    assert found["item_id"] == f"{b.DATA}|one"
+    assert found["provenance"]["business_ids"] == [
+        {"value": "one", "system": b.DATA},
+        {"value": "two", "system": "https://other.example/id"},
+    ]
+    assert found["provenance"]["source_ref"] == "MedicationStatement/s1"
+    assert found["plan"]["provenance"]["source_ref"] == "MedicationRequest/plan1"
+    assert found["plan"]["issues"][0]["provenance"]["source_ref"] == "MedicationRequest/order1"
+
+
+@pytest.mark.duty("CS-046")
+def test_an_item_without_a_business_id_says_so() -> None:
+    found = allergy(mapped(b.record(b.allergy(identifier=None))))
+    assert found["item_id"] == "AllergyIntolerance/a1"
+    assert "unstable_id" in found["issue_codes"]
+
+
+@pytest.mark.duty("CS-046")
+def test_items_with_one_business_id_are_never_merged() -> None:
+    record = mapped(b.record(*(b.allergy(each, identifier=b.identifier("same")) for each in ("a1", "a2"))))
+    ids = [each["item_id"] for each in record["allergies"]]
+    assert ids == [f"{b.DATA}|same#AllergyIntolerance/a1", f"{b.DATA}|same#AllergyIntolerance/a2"]
+    assert all("identifier_clash" in each["issue_codes"] for each in record["allergies"])
+
+
+def test_different_resources_with_one_id_are_all_kept() -> None:
+    record = mapped(b.record(b.allergy(), b.allergy(criticality="low")))
+    assert {each["criticality"] for each in record["allergies"]} == {"high", "low"}
+    assert len({each["item_id"] for each in record["allergies"]}) == 2
+    assert "duplicate_id" in issue_codes(record)
+
+
+def test_an_identical_copy_is_listed_and_not_counted_twice() -> None:
+    record = mapped(b.record(b.allergy(), b.allergy()))
+    assert len(record["allergies"]) == 1
+    assert [each["reason"] for each in record["unmapped"]] == ["duplicate_id"]
+
+
+@pytest.mark.duty("CS-045")
+def test_problems_are_joined_to_the_items_they_name() -> None:
+    minor = {
+        "url": "https://fhir.hl7.org.uk/STU3/StructureDefinition/Extension-CareConnect-ProblemSignificance-1",
+        "valueCode": "minor",
+    }
+    actual = {
+        "url": "https://fhir.nhs.uk/STU3/StructureDefinition/Extension-CareConnect-GPC-ActualProblem-1",
+        "valueReference": b.reference("MedicationRequest/order1"),
+    }
+    bundle = b.typical_record()
+    bundle["entry"].append({"resource": b.problem("c2", extension=[minor, actual])})
+    bundle["entry"].append({"resource": b.problem("c3", "Observation/o1")})
+    record = mapped(bundle)
+    plan = course(record)["plan"]
+    assert plan["provenance"]["problem_refs"] == ["Condition/c1"]
+    issues = {each["provenance"]["source_ref"]: each for each in plan["issues"]}
+    assert issues["MedicationRequest/order1"]["provenance"]["problem_refs"] == ["Condition/c2"]
+    linked = {each["source_ref"]: each for each in record["linked_problems"]}
+    assert set(linked) == {"Condition/c1", "Condition/c2"}
+    assert linked["Condition/c1"]["code"]["term"] == "Upper respiratory infection"
+    assert linked["Condition/c2"]["significance"] == "minor"
+    assert record["accounting"]["not_requested"] == 1
+
+
+@pytest.mark.duty("CS-057", "CS-059")
+def test_labels_are_carried_and_no_other_label_is_read_as_not_for_the_patient() -> None:
+    other = {"system": "http://hl7.org/fhir/v3/ActCode", "code": "TABOO"}
+    record = mapped(
+        b.record(
+            b.medication(),
+            b.statement(meta={"security": [NOPAT]}),
+            b.plan(meta={"security": [other, NOPAT]}),
+            b.order(),
+            b.allergy(meta={"security": [other]}),
+        )
+    )
+    found = course(record)
+    assert found["provenance"]["security_labels"] == ["NOPAT"]
+    assert found["plan"]["provenance"]["security_labels"] == ["TABOO", "NOPAT"]
+    assert found["plan"]["issues"][0]["provenance"]["security_labels"] == []
+    assert allergy(record)["provenance"]["security_labels"] == ["TABOO"]
+
+
+@pytest.mark.duty("CS-036")
+def test_unknown_elements_and_extensions_are_passed_over() -> None:
+    strange = {
+        "novelty": {"a": 1},
+        "extension": [{"url": "https://example/Extension-New-1", "valueString": "x"}],
+    }
+    found = allergy(mapped(b.record(b.allergy(**strange))))
+    assert found["substance"]["term"] == "Allergy to penicillin"
+    assert "unknown_extension" in found["issue_codes"]
+
+
+@pytest.mark.duty("CS-037")
+@pytest.mark.parametrize(
+    "element",
+    [{"reasonCode": [{"text": "cough"}]}, {"category": {"text": "inpatient"}}, {"reasonNotTaken": []}],
+)
+def test_elements_that_the_profile_does_not_list_are_not_consumed(element: Any) -> None:
+    usual = course(mapped(b.record(b.medication(), b.statement(), b.plan())))
+    found = course(mapped(b.record(b.medication(), b.statement(**element), b.plan())))
+    usual["provenance"]["content_hash"] = found["provenance"]["content_hash"]
+    assert found == usual
+
+
+@pytest.mark.duty("CS-041")
+@pytest.mark.parametrize("broken", [[], "text", 7])
+def test_one_part_that_cannot_be_read_costs_nothing_else(broken: Any) -> None:
+    record = mapped(b.record(b.allergy(reaction=broken, note=broken, recorder=broken), b.allergy("a2")))
+    assert len(record["allergies"]) == 2
+    assert all(each["substance"]["term"] == "Allergy to penicillin" for each in record["allergies"])
+
+
+@pytest.mark.duty("CS-041")
+def test_a_resource_that_breaks_is_listed_with_its_words() -> None:
+    deep: Any = "x"
+    for _ in range(300):
+        deep = [deep]
+    record = mapped(b.record(b.allergy("a1", unreadable=deep), b.allergy("a2")))
+    assert [each["provenance"]["source_ref"] for each in record["allergies"]] == ["AllergyIntolerance/a2"]
+    assert record["unmapped"] == [
+        {
+            "source_ref": "AllergyIntolerance/a1",
+            "reason": "malformed",
+            "detail": "The resource could not be read.",
+            "area": "allergies",
+            "display": "Allergy to penicillin",
+        }
+    ]
+
+
+@pytest.mark.duty("CS-041")
+def test_a_type_that_is_not_known_is_listed() -> None:
+    record = mapped(b.record({"resourceType": "Starship", "id": "1", "name": "Heart of Gold"}))
+    assert record["unmapped"] == [
+        {
+            "source_ref": "Starship/1",
+            "reason": "unknown_type",
+            "detail": "The type of resource is not one that GP Connect sends.",
+            "display": "Heart of Gold",
+        }
+    ]
+
+
+def test_an_entry_without_a_resource_is_listed() -> None:
+    bundle = b.record()
+    bundle["entry"].append(b.allergy())
+    (aside,) = mapped(bundle)["unmapped"]
+    assert (aside["source_ref"], aside["display"]) == ("entry AllergyIntolerance/a1", "Allergy to penicillin")
+
+
+def test_every_entry_is_accounted_for_once() -> None:
+    record = mapped(b.typical_record())
+    assert record["accounting"] == {
+        "received": 14,
+        "mapped": 5,
+        "context": 9,
+        "not_requested": 0,
+        "unmapped": 0,
+    }
+    assert record["counts"]["MedicationRequest"] == 3
+
+
+def test_issues_have_fixed_words_and_no_patient_data() -> None:
+    record = mapped(b.record(b.allergy(assertedDate="31/01/1950", identifier=None)))
+    written = orjson.dumps(record["issues"]).decode()
+    for private in ("31/01/1950", "penicillin", b.NHS_NUMBER, "Sample"):
+        assert private not in written
+    (unparsed,) = [each for each in record["issues"] if each["code"] == "unparsed_date"]
+    assert (unparsed["source_ref"], unparsed["path"]) == ("AllergyIntolerance/a1", "assertedDate")
+
+
+def test_the_bundle_is_left_as_it_was() -> None:
+    bundle = b.typical_record()
+    before = copy.deepcopy(bundle)
+    mapped(bundle)
+    assert bundle == before
+
+
+def test_people_are_named_with_role_and_organisation_only_where_that_is_certain() -> None:
+    bundle = b.record(b.medication(), b.statement(), b.plan())
+    recorder = course(mapped(bundle))["plan"]["provenance"]["recorder"]
+    assert recorder == {
+        "kind": "practitioner",
+        "ref": "Practitioner/dr1",
+        "name": "Dr Jo Doe",
+        "role": "General Medical Practitioner",
+        "professional_ids": {"sds_user_id": "555021935107"},
+        "organisation_ods": b.ODS,
+        "organisation_name": "Test Surgery",
+    }
+    bundle["entry"].append({"resource": b.role("role2")})
+    recorder = course(mapped(bundle))["plan"]["provenance"]["recorder"]
+    assert "role" not in recorder
+    assert "organisation_ods" not in recorder
+
+
+def test_a_role_where_a_person_belongs() -> None:
+    found = course(
+        mapped(
+            b.record(b.medication(), b.statement(), b.plan(recorder=b.reference("PractitionerRole/role1")))
+        )
+    )
+    recorder = found["plan"]["provenance"]["recorder"]
+    assert (recorder["name"], recorder["role"]) == ("Dr Jo Doe", "General Medical Practitioner")
