@@ -8,7 +8,7 @@ import asyncio
 import ssl
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -24,10 +24,14 @@ class Lanes:
     Args:
         tls: the context for `https` addresses.
         limit: of lanes in use.
+        clock: seconds, monotonic.
     """
 
-    def __init__(self, tls: ssl.SSLContext, *, limit: int) -> None:
+    def __init__(
+        self, tls: ssl.SSLContext, *, limit: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._tls = tls
+        self._clock = clock
         self._free = asyncio.Semaphore(limit)
         self._idle: deque[tuple[float, httpx.AsyncHTTPTransport]] = deque()
 
@@ -39,14 +43,14 @@ class Lanes:
             try:
                 yield transport
             finally:
-                self._idle.append((time.monotonic(), transport))
+                self._idle.append((self._clock(), transport))
         await self._close_unneeded()
 
     def _new(self) -> httpx.AsyncHTTPTransport:
-        return httpx.AsyncHTTPTransport(verify=self._tls, trust_env=False, limits=_ONE)
+        return httpx.AsyncHTTPTransport(verify=self._tls, limits=_ONE)
 
     async def _close_unneeded(self) -> None:
-        oldest = time.monotonic() - _KEEPALIVE_SECONDS
+        oldest = self._clock() - _KEEPALIVE_SECONDS
         while self._idle and self._idle[0][0] < oldest:
             await self._idle.popleft()[1].aclose()
 

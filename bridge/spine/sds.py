@@ -103,7 +103,7 @@ class Sds:
         if not _ODS_CODE.fullmatch(ods):
             raise Refused(FailureCode.PRACTICE_NOT_ENABLED, stage="sds", detail="ods_code_malformed")
         key = (encounter, ods, interaction.id)
-        known = None if encounter is None or fresh else self._practices.get(key)
+        known = None if fresh else self._practices.get(key)
         if known is None:
             known = await self._look_up(ods, interaction)
             if encounter is not None:

@@ -39,8 +39,19 @@ class HttpServer:
         self._tls = tls
         self._host = host
         self._open: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = {}
+        self._closed = asyncio.Event()
         self.requests: list[Request] = []
         self.connections = 0
+
+    @property
+    def open(self) -> int:
+        """Connections that are open now."""
+        return len(self._open)
+
+    async def closed(self) -> None:
+        """Return when the next connection has been closed."""
+        self._closed = asyncio.Event()
+        await self._closed.wait()
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)
@@ -71,6 +82,7 @@ class HttpServer:
         finally:
             writer.close()
             del self._open[writer]
+            self._closed.set()
 
 
 async def _read(reader: asyncio.StreamReader) -> Request:

@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -6,7 +6,17 @@ import pytest
 from bridge.gpconnect import GpConnect
 from bridge.spine import Spine
 from tests.integration.spine import world as worlds
-from tests.support.certificates import rsa_key
+from tests.support.certificates import Authority, rsa_key
+
+
+@pytest.fixture(scope="session", autouse=True)
+def machine_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A store of one authority in place of the machine's, which takes long to load and differs everywhere."""
+    store = Authority(tmp_path_factory.mktemp("machine"), "Machine Root CA").ca_file
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("SSL_CERT_FILE", str(store))
+        environment.setenv("SSL_CERT_DIR", str(store.parent / "none"))
+        yield
 
 
 @pytest.fixture(scope="session")

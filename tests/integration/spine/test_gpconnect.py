@@ -17,6 +17,7 @@ from bridge.settings import SpineSettings, SspSettings
 from bridge.spine import Spine
 from bridge.spine.interactions import FOUNDATIONS_METADATA, STRUCTURED_METADATA, STRUCTURED_RECORD
 from bridge.spine.pds import TracedPatient
+from bridge.spine.proxy import Proxy
 from tests.integration.spine import world as worlds
 from tests.integration.spine.world import (
     AREAS,
@@ -72,7 +73,9 @@ def ssp_outcome(status: int, text: str) -> bytes:
     return answer({"resourceType": "OperationOutcome", "issue": [issue]}, status=status)
 
 
-@pytest.mark.duty("SP-016", "SP-030", "SP-039", "SP-042", "CS-001", "CS-002", "CS-005", "SP-002", "SP-004")
+@pytest.mark.duty(
+    "SP-002", "SP-004", "SP-016", "SP-030", "SP-039", "SP-042", "CS-001", "CS-002", "CS-005", "CS-027"
+)
 async def test_patient_endpoint_system_and_then_the_call(gpconnect: GpConnect, world: World):
     traced = await gpconnect.trace(patient())
     got = await gpconnect.structured_record(traced, areas=AREAS, requested_by=requester())
@@ -142,17 +145,28 @@ async def test_the_headers_of_a_call(gpconnect: GpConnect, world: World):
 
 
 @pytest.mark.duty("SP-032", "SP-061")
-async def test_every_attempt_has_its_own_trace_id_and_its_own_token(pds_key: Path):
-    async with worlds.world(pds_key) as world, Spine.open(world.settings) as spine:
-        ticks = iter((1_800_000_000.9, 1_800_000_007.1))
-        spine.proxy._clock = lambda: next(ticks)
-        first, second = [await ask(GpConnect(spine)) for _ in range(2)]
+async def test_every_attempt_has_its_own_trace_id_and_its_own_token(spine: Spine, world: World):
+    practice = await spine.sds.practice(PRACTICE, STRUCTURED_RECORD)
+    ticks = iter((1_800_000_000.9, 1_800_000_007.1))
+    async with worlds.upstream("ssp") as upstream:
+        proxy = Proxy(
+            upstream,
+            issuer=worlds.ISSUER,
+            url=world.server.url,
+            allowed_hosts=("gp.example.nhs.uk",),
+            plain_http=False,
+            clock=lambda: next(ticks),
+        )
+        first, second = [
+            await proxy.call(practice, STRUCTURED_RECORD, sender=OWN_ASID, requested_by=requester())
+            for _ in range(2)
+        ]
 
-        assert first.trace_id != second.trace_id
-        assert [claims(request)["iat"] for request in world.of("practice")] == [1_800_000_000, 1_800_000_007]
+    assert first.trace_id != second.trace_id
+    assert [claims(request)["iat"] for request in world.of("practice")] == [1_800_000_000, 1_800_000_007]
 
 
-@pytest.mark.duty("SP-020", "SP-033", "CS-016")
+@pytest.mark.duty("SP-033", "CS-016")
 async def test_two_hospitals_on_one_installation_ask_as_themselves(gpconnect: GpConnect, world: World):
     world.own_devices = lambda request: searchset(device("111" if "RXX" in request.target else "222"))
     for ods in ("RXX", "RYY"):

@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import httpx
 import pytest
 import structlog
 
 from bridge.errors import FailureCode, ResponseInvalid, Unavailable
 from bridge.spine.http import Answer, Limits, Upstream
+from bridge.spine.lanes import Lanes
 from tests.support.http_server import HttpServer, Request, always, answer
 
 LIMIT = 1024 * 1024
@@ -248,6 +250,37 @@ async def test_a_caller_that_gives_up_leaves_the_pool_usable():
         assert (await call("/")).body == b"fine"
         with pytest.raises(asyncio.CancelledError):
             await slow
+
+
+async def test_connections_that_are_not_needed_for_a_while_are_closed():
+    now = 0.0
+    together = asyncio.Barrier(2)
+
+    async def handler(request: Request, writer: asyncio.StreamWriter) -> None:
+        if request.target == "/together":
+            await together.wait()
+        writer.write(answer(b"fine"))
+
+    lanes = Lanes(ssl.create_default_context(), limit=10, clock=lambda: now)
+    async with HttpServer(handler) as server:
+
+        async def call(path: str) -> None:
+            async with lanes.lane() as transport:
+                response = await transport.handle_async_request(httpx.Request("GET", server.url + path))
+                await response.aread()
+                await response.aclose()
+
+        await asyncio.gather(call("/together"), call("/together"))
+        now = 29.0
+        await call("/one")
+        assert server.connections == server.open == 2
+        now = 31.0
+        await call("/one")
+        while server.open == 2:
+            await server.closed()
+
+        assert (server.connections, server.open) == (2, 1)
+        await lanes.aclose()
 
 
 async def test_one_line_per_call_says_what_happened_and_not_to_whom(caplog: pytest.LogCaptureFixture):

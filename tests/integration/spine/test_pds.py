@@ -8,11 +8,16 @@ from urllib.parse import parse_qs
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from bridge.errors import FailureCode, Refused, RequestFailed, Unavailable
 from bridge.gpconnect import GpConnect
 from bridge.spine import Spine
+from bridge.spine.limiter import RateLimiter
+from bridge.spine.oauth import AccessTokens
+from bridge.spine.pds import Pds
+from tests.integration.spine import world as worlds
 from tests.integration.spine.world import NHS_NUMBER, World, gp, outcome, patient, pds_patient
 from tests.support.http_server import Request, answer
 
@@ -50,6 +55,28 @@ async def test_every_trace_asks_anew_with_an_id_of_its_own(spine: Spine, world: 
 
     ids = [request.headers["x-request-id"] for request in world.of("pds")]
     assert len({uuid.UUID(request_id) for request_id in ids}) == 3
+
+
+async def test_traces_keep_to_the_rate_and_token_requests_do_not_count(world: World, pds_key: Path):
+    now, waits = 0.0, 0
+
+    async def sleep(seconds: float) -> None:
+        nonlocal now, waits
+        now, waits = now + seconds, waits + 1
+
+    async with worlds.upstream("pds") as upstream:
+        key = load_pem_private_key(pds_key.read_bytes(), None)
+        assert isinstance(key, RSAPrivateKey)
+        settings = world.settings.pds
+        tokens = AccessTokens(
+            upstream, token_url=str(settings.token_url), client_id="app-1", key=key, key_id="test-1"
+        )
+        limiter = RateLimiter(2.0, clock=lambda: now, sleep=sleep)
+        pds = Pds(upstream, url=str(settings.url), tokens=tokens, limiter=limiter)
+        for _ in range(6):
+            await pds.trace(NHS_NUMBER)
+
+    assert (now, waits) == (2.0, 2)
 
 
 @pytest.mark.duty("CS-007")

@@ -11,7 +11,8 @@ from bridge.errors import FailureCode, Misconfigured, Unavailable
 from bridge.settings import SpineSettings
 from bridge.spine.http import Answer, Limits, Upstream
 from bridge.spine.tls import certificate_expiries, directory_context, spine_context
-from tests.support.certificates import Authority, Issued
+from tests.integration.spine import world as worlds
+from tests.support.certificates import Authority, Issued, rsa_key
 from tests.support.http_server import HttpServer, always, answer
 
 LIMITS = Limits(connect=5, read=5, write=5, call=5, response_bytes=1000, connections=1)
@@ -105,6 +106,25 @@ async def test_directories_on_spines_network_are_called_with_mutual_tls_as_well(
     server_side = server_context(spine_ca.issue("directory"), spine_ca)
 
     assert (await call(context(settings), server_side)).status == 200
+
+
+@pytest.mark.duty("SP-017", "SP-030", "SP-039", "SP-050", "SP-056")
+async def test_a_whole_request_over_mutual_tls(
+    settings: SpineSettings, spine_ca: Authority, client: Issued, tmp_path: Path
+):
+    spine = settings.model_copy(update={"allowed_hosts": ("gp.example.nhs.uk",)})
+    server_side = server_context(spine_ca.issue("everything"), spine_ca)
+    async with (
+        worlds.world(rsa_key(tmp_path), tls=server_side, sandbox=False, spine=spine) as world,
+        worlds.client(world) as gpconnect,
+    ):
+        traced = await gpconnect.trace(worlds.patient())
+        answered = await gpconnect.structured_record(
+            traced, areas=worlds.AREAS, requested_by=worlds.requester()
+        )
+
+        assert world.server.url.startswith("https://")
+        assert answered.bundle()["resourceType"] == "Bundle"
 
 
 @pytest.mark.duty("SP-053", "CS-018", "SP-038")

@@ -2,19 +2,23 @@
 
 import asyncio
 import base64
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 from pydantic import SecretStr
 
 from bridge.contracts.requests import Areas, Patient, Requester
+from bridge.errors import FailureCode
 from bridge.gpconnect import GpConnect
 from bridge.settings import ConsumerSettings, PdsSettings, SdsSettings, Settings, SpineSettings, SspSettings
 from bridge.spine import Spine
+from bridge.spine.http import Limits, Upstream
+from bridge.spine.tokens import TokenIssuer
 from tests.support.http_server import HttpServer, Request, answer
 from tests.support.requests import record_request
 
@@ -123,14 +127,14 @@ class World:
 
 
 @asynccontextmanager
-async def world(key_file: Path, **changes: Any) -> AsyncIterator[World]:
+async def world(key_file: Path, *, tls: ssl.SSLContext | None = None, **changes: Any) -> AsyncIterator[World]:
     """The services, running, and settings that lead to them."""
     holder: list[World] = []
 
     async def handle(request: Request, writer: asyncio.StreamWriter) -> None:
         await holder[0].handle(request, writer)
 
-    async with HttpServer(handle) as server:
+    async with HttpServer(handle, tls=tls) as server:
         holder.append(World(server, settings_for(server.url, key_file, **changes)))
         yield holder[0]
 
@@ -164,6 +168,32 @@ def settings_for(url: str, key_file: Path, **changes: Any) -> Settings:
 async def client(services: World) -> AsyncIterator[GpConnect]:
     async with Spine.open(services.settings) as spine:
         yield GpConnect(spine)
+
+
+ISSUER = TokenIssuer(
+    endpoint_url="https://consumer.example.nhs.uk/spine",
+    identifier_system="https://supplier.example.com",
+    device_id="bridge-01",
+    product="gpconnect-bridge",
+    version="0.1.0",
+)
+
+
+@asynccontextmanager
+async def upstream(name: Literal["pds", "ssp"]) -> AsyncIterator[Upstream]:
+    """An upstream by itself, for a client that is built by hand."""
+    opened = Upstream(
+        name,
+        stage="spine",
+        timeout_code=FailureCode.PROVIDER_TIMEOUT,
+        fault_code=FailureCode.SPINE_ERROR,
+        limits=Limits(connect=5, read=5, write=5, call=5, response_bytes=1_000_000, connections=10),
+        tls=ssl.create_default_context(),
+    )
+    try:
+        yield opened
+    finally:
+        await opened.aclose()
 
 
 def patient(**details: Any) -> Patient:
