@@ -27,7 +27,6 @@ from sqlalchemy import (
     LargeBinary,
     Select,
     SmallInteger,
-    String,
     Table,
     Text,
 )
@@ -48,7 +47,7 @@ entries = Table(
     metadata,
     Column("lane", SmallInteger, primary_key=True, autoincrement=False),
     Column("sequence", BigInteger, primary_key=True, autoincrement=False),
-    Column("id", String(32), nullable=False),
+    Column("id", Text, nullable=False),
     Column("recorded_at", Instant, nullable=False, index=True),
     Column("event", Text, nullable=False),
     Column("outcome", Text, nullable=False),

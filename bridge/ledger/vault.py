@@ -20,7 +20,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    String,
     Table,
     Text,
     delete,
@@ -44,7 +43,7 @@ answers = Table(
     "answers",
     metadata,
     Column("id", Id, primary_key=True),
-    Column("sha256", String(64), nullable=False, index=True),
+    Column("sha256", Text, nullable=False, index=True),
     Column("size", Integer, nullable=False),
     Column("received_at", Instant, nullable=False, index=True),
     Column("expires_at", Instant, nullable=False),
@@ -60,8 +59,8 @@ answers = Table(
 claims = Table(
     "claims",
     metadata,
-    Column("id", String(32), primary_key=True),
-    Column("sha256", String(64), nullable=False),
+    Column("id", Text, primary_key=True),
+    Column("sha256", Text, nullable=False),
     Column("size", Integer, nullable=False),
     Column("media_type", Text, nullable=False),
     Column("created_at", Instant, nullable=False, index=True),
@@ -204,7 +203,7 @@ class Vault:
     async def prune(self, now: datetime, *, facts_before: datetime) -> Pruned:
         """Delete the bodies whose time is over, and what is known about bodies from before `facts_before`.
 
-        A few at a time, so that requests are not held up. The space is given back with the ledger's.
+        A few at a time, so that requests are not held up. `Ledger.prune`, run next, gives the space back.
         """
         return Pruned(
             answers=await self._drop_bodies(answers, now),

@@ -50,34 +50,40 @@ async def verify(store: Store, ring: KeyRing, known: Sequence[Head] = ()) -> lis
         ring: the audit keys, old ones included.
         known: heads that were noted outside the database earlier.
     """
-    ends = await store.read(_ends)
     findings: list[Finding] = []
-    for lane, (head, last) in ends.items():
-        walk = _Walk(lane, ring, [noted for noted in known if noted.lane == lane])
+    for end in await store.read(_ends):
+        if not end.exists:
+            findings.append(Finding("forged", end.lane, 1, end.last))
+            continue
+        walk = _Walk(end.lane, ring, [noted for noted in known if noted.lane == end.lane])
         # What is appended while this runs lies after both, and is left for the next time.
-        async for row in _rows(store, lane, max(last, head["sequence"] if head else 0)):
+        async for row in _rows(store, end.lane, max(end.last, end.head["sequence"] if end.head else 0)):
             walk.step(row)
-        findings += walk.end(head)
+        findings += walk.end(end.head)
     return findings
 
 
-def _ends(connection: Connection) -> dict[int, tuple[Mapping[str, Any] | None, int]]:
-    """Of each lane: its head and its last sequence number, as they were at one moment."""
-    last = (
-        select(func.max(entries.c.sequence))
-        .where(entries.c.lane == heads.c.lane)
-        .scalar_subquery()
-        .label("last")
-    )
-    ends: dict[int, tuple[Mapping[str, Any] | None, int]] = {
-        row["lane"]: (row, row["last"] or 0) for row in fetch(select(heads, last))(connection)
+@dataclass(frozen=True, slots=True)
+class _End:
+    """A lane's head and last sequence number, as they were at one moment."""
+
+    lane: int
+    head: Mapping[str, Any] | None
+    last: int
+    exists: bool
+
+
+def _ends(connection: Connection) -> list[_End]:
+    tail = select(func.max(entries.c.sequence)).where(entries.c.lane == heads.c.lane).scalar_subquery()
+    found: dict[int, tuple[Mapping[str, Any] | None, int]]
+    found = {
+        row["lane"]: (row, row["last"] or 0) for row in fetch(select(heads, tail.label("last")))(connection)
     }
     tails = select(entries.c.lane, func.max(entries.c.sequence)).group_by(entries.c.lane)
-    for lane, sequence in connection.execute(tails):
-        ends.setdefault(lane, (None, sequence))
-    for lane in range(LANES[connection.dialect.name]):
-        ends.setdefault(lane, (None, 0))
-    return dict(sorted(ends.items()))
+    headless = {lane: (None, last) for lane, last in connection.execute(tails)}
+    lanes = range(LANES[connection.dialect.name])
+    every = dict.fromkeys(lanes, (None, 0)) | headless | found
+    return [_End(lane, head, last, lane in lanes) for lane, (head, last) in sorted(every.items())]
 
 
 async def _rows(store: Store, lane: int, last: int) -> AsyncIterator[Mapping[str, Any]]:

@@ -1,5 +1,6 @@
 """Every test that asks for `settings`, `store` or `ledger` runs on SQLite and on PostgreSQL."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from bridge.ledger.opening import open_store
 from bridge.ledger.store import Store
 from bridge.settings import LedgerSettings, Settings
 from tests.integration.ledger.site import Clock, sealer_in
+from tests.integration.ledger.trail import Site
 from tests.support.postgres import PostgresNode, fresh_database
 
 
@@ -23,12 +25,30 @@ def postgres_node() -> Iterator[PostgresNode]:
     node.close()
 
 
-@pytest.fixture
-def postgres_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """An empty database on the server named in ``BRIDGE_TEST_POSTGRES_URL``, else on the private one."""
+@pytest.fixture(scope="session")
+def postgres_server(request: pytest.FixtureRequest) -> str:
+    """The server named in ``BRIDGE_TEST_POSTGRES_URL``, else the private one."""
     named = os.environ.get("BRIDGE_TEST_POSTGRES_URL")
-    server: str = named or request.getfixturevalue("postgres_node").url
-    with fresh_database(server) as url:
+    return named or str(request.getfixturevalue("postgres_node").url)
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_server: str) -> Iterator[str]:
+    """A database to copy: migrated once, because that takes longer than a test."""
+
+    async def migrate(url: str) -> None:
+        async with open_store(Settings(ledger=LedgerSettings(url=url))):
+            pass
+
+    with fresh_database(postgres_server) as url:
+        asyncio.run(migrate(url))
+        yield url
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str, migrated_postgres: str) -> Iterator[str]:
+    """A database of its own for each test."""
+    with fresh_database(postgres_server, like=migrated_postgres) as url:
         yield url
 
 
@@ -57,3 +77,11 @@ async def ledger(settings: Settings, clock: Clock) -> AsyncIterator[Ledger]:
     """An empty ledger whose clock is `clock`."""
     async with open_ledger(settings, sealer_in(settings.state_dir), clock=clock) as opened:
         yield opened
+
+
+@pytest.fixture
+async def site(store: Store, tmp_path: Path) -> Site:
+    """A ledger with an audit trail that has begun, and the key rings beside it."""
+    opened = Site(store, tmp_path)
+    await opened.trail.prepare()
+    return opened

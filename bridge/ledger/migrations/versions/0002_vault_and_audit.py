@@ -37,7 +37,7 @@ _SQLITE = (
 )
 _POSTGRESQL = (
     """CREATE FUNCTION audit_append_only() RETURNS trigger LANGUAGE plpgsql AS
-    $$ BEGIN RAISE EXCEPTION 'the audit trail is append-only'; END $$""",
+    $$ BEGIN RAISE integrity_constraint_violation USING MESSAGE = 'the audit trail is append-only'; END $$""",
     """CREATE TRIGGER audit_entries_keep BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_entries
     FOR EACH STATEMENT EXECUTE FUNCTION audit_append_only()""",
     """CREATE TRIGGER audit_heads_keep_update BEFORE UPDATE ON audit_heads
@@ -60,7 +60,7 @@ def _make_vault() -> None:
     op.create_table(
         "answers",
         sa.Column("id", Id, nullable=False),
-        sa.Column("sha256", sa.String(64), nullable=False),
+        sa.Column("sha256", sa.Text, nullable=False),
         sa.Column("size", sa.Integer, nullable=False),
         sa.Column("received_at", Instant, nullable=False),
         sa.Column("expires_at", Instant, nullable=False),
@@ -76,8 +76,8 @@ def _make_vault() -> None:
     op.create_index("ix_answers_kept", "answers", ["expires_at"], sqlite_where=_KEPT, postgresql_where=_KEPT)
     op.create_table(
         "claims",
-        sa.Column("id", sa.String(32), nullable=False),
-        sa.Column("sha256", sa.String(64), nullable=False),
+        sa.Column("id", sa.Text, nullable=False),
+        sa.Column("sha256", sa.Text, nullable=False),
         sa.Column("size", sa.Integer, nullable=False),
         sa.Column("media_type", sa.Text, nullable=False),
         sa.Column("created_at", Instant, nullable=False),
@@ -94,7 +94,7 @@ def _make_trail() -> None:
         "audit_entries",
         sa.Column("lane", sa.SmallInteger, autoincrement=False, nullable=False),
         sa.Column("sequence", sa.BigInteger, autoincrement=False, nullable=False),
-        sa.Column("id", sa.String(32), nullable=False),
+        sa.Column("id", sa.Text, nullable=False),
         sa.Column("recorded_at", Instant, nullable=False),
         sa.Column("event", sa.Text, nullable=False),
         sa.Column("outcome", sa.Text, nullable=False),

@@ -1,0 +1,117 @@
+"""What the tests of audit trail and vault share: a trail in a migrated ledger, and what an intruder does to it."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Executable, text
+
+from bridge.ledger.aes_gcm import AesGcmSealer
+from bridge.ledger.audit import Actor, AuditTrail, Entry
+from bridge.ledger.chain import fetch
+from bridge.ledger.keys import KeyFile, create_ring
+from bridge.ledger.store import Store
+
+NHS_NUMBER = "9990000018"
+PATIENT_KEY = "0123456789abcdef0123456789abcdef"
+PHARMACIST = Actor(
+    user_id="u-77",
+    name="Ms Ann Other",
+    role="Hospital pharmacist",
+    organisation="RXX",
+    organisation_name="A hospital",
+    sds_user_id="123456789012",
+    sds_role_profile_id="210987654321",
+    device="ward-7",
+)
+OFFICER = Actor(user_id="ig-1", name="Mr Sam Ple", role="Information governance lead", organisation="RXX")
+
+
+def entry(number: int = 1, **other: Any) -> Entry:
+    facts: dict[str, Any] = {
+        "event": "record.requested",
+        "outcome": "completed",
+        "actor": PHARMACIST,
+        "patient_key": PATIENT_KEY,
+        "nhs_number": NHS_NUMBER,
+        "request_key": f"/epr r-{number}",
+        "correlation_id": f"c-{number}",
+        "practice_ods": "A12345",
+        "interaction": "urn:nhs:names:services:gpconnect:fhir:operation:gpc.getstructuredrecord-1",
+        "trace_ids": (f"t-{number}-1", f"t-{number}-2"),
+        "consumer_asid": "200000000359",
+        "provider_asid": "200000000360",
+    }
+    return Entry(**facts | other)
+
+
+class Site:
+    """A ledger's store with the two key rings beside it."""
+
+    def __init__(self, store: Store, folder: Path) -> None:
+        self.store = store
+        self.vault_keys, self.audit_keys = folder / "vault.keys", folder / "audit.keys"
+        create_ring(self.vault_keys)
+        create_ring(self.audit_keys)
+        self.sealer = AesGcmSealer(KeyFile(self.vault_keys, "V"))
+        self.trail = self.another_trail()
+
+    def another_trail(self) -> AuditTrail:
+        """The trail as another worker has it."""
+        return AuditTrail(self.store, KeyFile(self.audit_keys, "A"), self.sealer)
+
+    async def fill(self, count: int) -> None:
+        """Append so many entries in one transaction."""
+
+        def step(connection: Connection) -> None:
+            for number in range(count):
+                self.trail.append(connection, entry(number))
+
+        await self.store.write(step)
+
+    async def rows(self, query: str) -> Sequence[dict[str, Any]]:
+        """What a statement of SQL finds."""
+        return await self.store.read(
+            lambda connection: [dict(row) for row in connection.execute(text(query)).mappings()]
+        )
+
+    async def whole(self, table: Any) -> Sequence[dict[str, Any]]:
+        return await self.store.read(fetch(table.select()))
+
+    async def everything(self) -> str:
+        """Every value of every table, as text: what somebody who may read the database sees."""
+        names = await self.rows(
+            "SELECT name FROM sqlite_master WHERE type = 'table'"
+            if self.is_sqlite
+            else "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'"
+        )
+        return "\n".join([str([await self.rows(f"SELECT * FROM {row['name']}") for row in names])])
+
+    @property
+    def is_sqlite(self) -> bool:
+        return type(self.store).__name__ == "SqliteStore"
+
+    async def intrude(self, *statements: str | Executable, **values: Any) -> None:
+        """Run SQL as somebody with all rights in the database would: past the triggers."""
+
+        def step(connection: Connection) -> None:
+            _lift_triggers(connection)
+            for statement in statements:
+                if isinstance(statement, str):
+                    used = {name: values[name] for name in re.findall(r":(\w+)", statement)}
+                    connection.execute(text(statement), used)
+                else:
+                    connection.execute(statement)
+
+        await self.store.write(step)
+
+
+def _lift_triggers(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        for table in ("audit_entries", "audit_heads"):
+            connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER ALL"))
+        return
+    triggers = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'audit_%'"
+    for name in connection.scalars(text(triggers)).all():
+        connection.execute(text(f"DROP TRIGGER {name}"))
