@@ -84,9 +84,9 @@ def index_bundle(bundle: JsonObject) -> BundleIndex:
     index = BundleIndex()
     entries = bundle.get("entry")
     for entry in entries if isinstance(entries, list) else []:
-        resource = entry.get("resource") if isinstance(entry, dict) else None
-        kind = resource.get("resourceType") if isinstance(resource, dict) else None
-        if not isinstance(resource, dict) or not isinstance(kind, str) or not kind:
+        resource = entry.get("resource") if type(entry) is dict else None
+        kind = resource.get("resourceType") if type(resource) is dict else None
+        if type(resource) is not dict or type(kind) is not str or not kind:
             index.malformed.append(entry)
             continue
         index.add(Received(kind, _ref(kind, resource), resource))
@@ -95,8 +95,8 @@ def index_bundle(bundle: JsonObject) -> BundleIndex:
 
 def _ref(kind: str, resource: JsonObject) -> str:
     logical_id = resource.get("id")
-    if isinstance(logical_id, str) and logical_id.strip():
-        return f"{kind}/{logical_id.strip()}"
+    if type(logical_id) is str and (stripped := logical_id.strip()):
+        return f"{kind}/{stripped}"
     if kind == "List":
         # Lists have no id by the specification: the code is what names one.
         return f"List[{first_code(resource.get('code')) or 'no code'}]"
@@ -110,7 +110,7 @@ def content_hash(resource: JsonObject) -> str:
         TypeError: the resource is nested so deeply that it cannot be written.
     """
     meta: Any = resource.get("meta")
-    if isinstance(meta, dict) and not meta.keys().isdisjoint(_VOLATILE):
+    if type(meta) is dict and ("versionId" in meta or "lastUpdated" in meta):
         stable = {key: value for key, value in meta.items() if key not in _VOLATILE}
         resource = {**resource, "meta": stable}
     return "sha256:" + sha256(orjson.dumps(resource)).hexdigest()

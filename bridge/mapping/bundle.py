@@ -145,11 +145,14 @@ def _account(reading: Reading) -> Accounting:
     }
 
 
-def _became(reading: Reading, received: Received) -> str:
+def _became(reading: Reading, received: Received) -> str:  # noqa: PLR0911 - one line for each fate
     key = id(received.resource)
-    for part, keys in (("mapped", reading.mapped), ("unmapped", reading.aside), ("context", reading.context)):
-        if key in keys:
-            return part
+    if key in reading.mapped:
+        return "mapped"
+    if key in reading.aside:
+        return "unmapped"
+    if key in reading.context:
+        return "context"
     if received.kind == "Patient" and received.ref not in reading.identity.own_refs:
         reading.set_aside(received, "wrong_patient", WRONG_PATIENT, None)
         return "unmapped"

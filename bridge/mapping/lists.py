@@ -98,14 +98,17 @@ def _read_list(item: Item, lists: Lists, codes_of: dict[str, set[str]]) -> None:
     contained = _contained(item)
     # CS-085: an allergy that a list contains is an ended one, whatever code the list bears.
     area_name = "ended_allergies" if contained else AREA_OF_LIST.get(code or "")
-    area = lists.areas.setdefault(area_name, AreaList()) if area_name else AreaList()
-    lists.contained += contained
-    for entry in item.many(item.resource.get("entry"), "entry"):
-        target = _add_entry(item, area, item.one(entry.get("item"), "entry.item"), area_name)
+    entries = item.many(item.resource.get("entry"), "entry")
+    if area_name is None:
+        targets = [item.reference(entry.get("item"), "entry.item") for entry in entries]
+    else:
+        area = lists.areas.setdefault(area_name, AreaList())
+        lists.contained += contained
+        targets = [_add_entry(item, area, entry, area_name) for entry in entries]
+        _read_signals(item, area)
+    for target in targets:
         if target is not None and code is not None:
             codes_of.setdefault(target, set()).add(code)
-    if area_name is not None:
-        _read_signals(item, area)
 
 
 def _contained(item: Item) -> list[Received]:
@@ -119,8 +122,9 @@ def _contained(item: Item) -> list[Received]:
     return found
 
 
-def _add_entry(item: Item, area: AreaList, sent: JsonObject, area_name: str | None) -> str | None:
+def _add_entry(item: Item, area: AreaList, entry: JsonObject, area_name: str) -> str | None:
     """Add one entry to its area; its target, a contained one with the list's own reference."""
+    sent = item.one(entry.get("item"), "entry.item")
     target = item.reference(sent, "entry.item")
     if target is None or " " in target:
         # Some suppliers put the words of a placeholder where the reference belongs.

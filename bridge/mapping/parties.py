@@ -33,8 +33,7 @@ class Parties:
             return None
         found = item.one(sent, path)
         written = found.get("reference")
-        known = self._known.get(written) if type(written) is str else None
-        if known is not None:
+        if type(written) is str and (known := self._known.get(written)) is not None:
             return known
         target = item.reference(found, path)
         if target is None:

@@ -42,11 +42,10 @@ class Medications:
 
     def of(self, item: Item) -> CodedText:
         """What a statement or request is for: by reference as profiled, or coded in place (OD-16)."""
-        resource = item.resource
-        sent = item.one(resource.get("medicationReference"), "medicationReference")
+        sent = item.one(item.resource.get("medicationReference"), "medicationReference")
         target = item.reference(sent, "medicationReference")
         if target is None:
-            concept = resource.get("medicationCodeableConcept")
+            concept = item.resource.get("medicationCodeableConcept")
             return coded_text(item, concept, "medication", degrade_to=DEGRADED_MEDICATION)
         if target.startswith("#"):
             return self._contained(item, target)
@@ -62,7 +61,8 @@ class Medications:
                 inner.notes,
             )
         concept, noted = self._known[target]
-        item.notes += noted
+        if noted:
+            item.notes += noted
         return concept
 
     def _contained(self, item: Item, target: str) -> CodedText:

@@ -18,6 +18,7 @@ _AUDIENCES: dict[str, Audience] = {
     "additional information": "additional",
 }
 _NOT_RECORDED = frozenset({"no information available", "not recorded"})
+_FILLER_LENGTH = 30
 _ONLY_TEXT = frozenset({"text", "patientInstruction", "sequence", "id"})
 _DOSAGE_CHANGED = re.compile(r"warning\W+dosage has changed(?:.*?(\d{1,2}-[a-z]{3}-\d{4}))?", _FLAGS)
 
@@ -43,12 +44,14 @@ def _note(text: str) -> Note:
 
 def dosages(item: Item, sent: object, path: str) -> list[Dosage]:
     """Dosages in the order sent. Words first: no dose is ever read out of them (CS-074)."""
+    if sent is None:
+        return []
     return [_dosage(item, each, path) for each in item.many(sent, path)]
 
 
 def _dosage(item: Item, sent: JsonObject, path: str) -> Dosage:
     text = item.text(sent.get("text"), path)
-    if text is not None and text.strip().rstrip(".").lower() in _NOT_RECORDED:
+    if text is not None and len(text) < _FILLER_LENGTH and text.strip(" .").lower() in _NOT_RECORDED:
         text = None
     rich = not _ONLY_TEXT.issuperset(sent)
     dosage: Dosage = {"recorded": text is not None or rich}
@@ -63,8 +66,6 @@ def _dosage(item: Item, sent: JsonObject, path: str) -> Dosage:
 
 def one_dosage(item: Item, sent: object, path: str) -> Dosage | None:
     """The dosage of a plan or issue. Several are steps of one: their words are joined, line by line."""
-    if sent is None:
-        return None
     found = dosages(item, sent, path)
     if len(found) < 2:  # noqa: PLR2004 - one or none
         return found[0] if found else None
