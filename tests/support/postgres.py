@@ -25,6 +25,7 @@ import asyncpg  # type: ignore[import-untyped]  # ships no types
 PLACES = "/usr/lib/postgresql"
 PROGRAMS = ("initdb", "pg_isready", "postgres")
 START_TIMEOUT = 60.0
+ROOM = 1 << 30
 
 
 class PostgresMissingError(Exception):
@@ -38,7 +39,7 @@ class PostgresNode:
         self._programs = _programs()
         # PostgreSQL refuses to run as root, and another user cannot look into pytest's own folders.
         self._user = _unprivileged() if os.geteuid() == 0 else None
-        self._directory = Path(tempfile.mkdtemp(prefix="bridge-postgres-"))
+        self._directory = Path(tempfile.mkdtemp(prefix="bridge-postgres-", dir=_memory()))
         if self._user:
             os.chown(self._directory, self._user.pw_uid, self._user.pw_gid)
         self._process: subprocess.Popen[bytes] | None = None
@@ -60,6 +61,8 @@ class PostgresNode:
             "port": str(self.port),
             "unix_socket_directories": "",
             "fsync": "off",  # a killed server loses nothing by that, only a killed machine would
+            "full_page_writes": "off",
+            "checkpoint_timeout": "1h",
             "max_connections": "60",
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
@@ -120,10 +123,16 @@ class PostgresNode:
 
 
 @contextlib.contextmanager
-def fresh_database(server_url: str) -> Iterator[str]:
-    """The URL of an empty database, dropped afterwards."""
+def fresh_database(server_url: str, *, like: str | None = None) -> Iterator[str]:
+    """The URL of a new database, dropped afterwards.
+
+    Args:
+        server_url: of a role that may create databases.
+        like: the URL of a database that nobody is connected to, to copy; else it is empty.
+    """
     name = f"bridge_{uuid4().hex}"
-    _administer(server_url, f'CREATE DATABASE "{name}"')
+    template = f' TEMPLATE "{urlsplit(like).path[1:]}"' if like else ""
+    _administer(server_url, f'CREATE DATABASE "{name}"{template}')
     try:
         yield urlunsplit(urlsplit(server_url)._replace(path=f"/{name}"))
     finally:
@@ -176,6 +185,12 @@ def _install() -> Path | None:
             f"apt-get could not install postgresql:\n{install.stderr.decode()[-2000:]}"
         )
     return _installed()
+
+
+def _memory() -> Path | None:
+    """A folder that no disk slows down, where the system has one."""
+    memory = Path("/dev/shm")
+    return memory if memory.is_dir() and shutil.disk_usage(memory).free > ROOM else None
 
 
 def _unprivileged() -> pwd.struct_passwd:

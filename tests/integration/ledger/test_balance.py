@@ -1,0 +1,162 @@
+"""The books: everything that came in is somewhere, and what nobody minds is named."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, text
+
+from bridge.ledger import Discrepancy, EndState, Ledger, Outbox, open_ledger
+from bridge.settings import Settings
+from tests.integration.ledger.site import START, Clock, events, opening, sealer_in, started
+
+LATE = 61
+ENDS: list[EndState] = ["completed", "completed", "completed", "failed", "failed", "rejected"]
+
+
+async def end(ledger: Ledger, number: int, state: EndState, **other: Any) -> None:
+    claim = started(await ledger.begin(opening(number, **other)))
+    await ledger.finish(claim.lease, state=state, code=None, events=events(number))
+    await ledger.published(claim.lease.request_key, [event.id for event in events(number)])
+
+
+async def test_an_empty_ledger_balances(ledger: Ledger):
+    balance = await ledger.balance()
+    assert balance.holds
+    assert balance.received == 0
+
+
+async def test_every_request_is_in_exactly_one_state(ledger: Ledger, clock: Clock):
+    for number, state in enumerate(ENDS):
+        await end(ledger, number, state)
+    doubtful = started(await ledger.begin(opening(6)))
+    intent = await ledger.intend(doubtful.lease, kind="appointment.book", payload=b"", settle_key="s")
+    await ledger.settle(doubtful.lease, intent, verdict="in_doubt", check_again_at=clock())
+    await ledger.finish(doubtful.lease, state="in_doubt", code=None, events=events(6))
+    await ledger.published(doubtful.lease.request_key, [event.id for event in events(6)])
+    waits = started(await ledger.begin(opening(7)))
+    await ledger.waiting(waits.lease, until=clock() + timedelta(seconds=30), reason="provider_timeout")
+    await ledger.begin(opening(8))
+
+    balance = await ledger.balance()
+    assert balance.holds
+    assert (balance.completed, balance.failed, balance.rejected) == (3, 2, 1)
+    assert (balance.in_doubt, balance.waiting, balance.in_flight) == (1, 1, 1)
+    assert balance.received == 9
+
+
+async def test_a_repeat_and_a_retry_are_no_new_request(ledger: Ledger, clock: Clock):
+    claim = started(await ledger.begin(opening()))
+    await ledger.begin(opening())
+    await ledger.waiting(claim.lease, until=clock(), reason="provider_timeout")
+    await ledger.begin(opening(attempt=2))
+    assert (await ledger.balance()).received == 1
+
+
+async def test_the_books_of_a_pipeline_and_a_period(ledger: Ledger):
+    await end(ledger, 1, "completed", received_at=START - timedelta(hours=2))
+    await end(ledger, 2, "completed", received_at=START - timedelta(hours=1))
+    await end(ledger, 3, "failed", received_at=START, pipeline="appointments")
+    of_pipeline = await ledger.balance(pipeline="structured_record")
+    assert (of_pipeline.received, of_pipeline.completed) == (2, 2)
+    since = await ledger.balance(since=START - timedelta(hours=1))
+    assert (since.received, since.completed, since.failed) == (2, 1, 1)
+    until = await ledger.balance(until=START - timedelta(hours=1))
+    assert (until.received, until.completed) == (1, 1)
+
+
+async def test_a_request_whose_worker_is_gone_is_named(ledger: Ledger, clock: Clock):
+    await ledger.begin(opening(1))
+    assert (await ledger.balance()).holds
+    clock.turn(60 + LATE)
+    balance = await ledger.balance()
+    assert balance.discrepancies == [Discrepancy("abandoned", 1, [opening(1).request_key])]
+    assert not balance.holds
+
+
+async def test_a_retry_that_never_came_is_named(ledger: Ledger, clock: Clock):
+    claim = started(await ledger.begin(opening(1)))
+    await ledger.waiting(claim.lease, until=clock() + timedelta(seconds=30), reason="provider_timeout")
+    clock.turn(30 + LATE)
+    (found,) = (await ledger.balance()).discrepancies
+    assert (found.kind, list(found.request_keys)) == ("retry_overdue", [opening(1).request_key])
+
+
+async def test_events_that_are_owed_are_named(ledger: Ledger, clock: Clock):
+    claim = started(await ledger.begin(opening(1)))
+    await ledger.finish(claim.lease, state="completed", code=None, events=events())
+    assert (await ledger.balance()).holds  # they are just being published
+    clock.turn(LATE)
+    (found,) = (await ledger.balance()).discrepancies
+    assert (found.kind, found.count) == ("unpublished", 1)
+
+
+async def test_an_end_that_nobody_was_told_of_is_named(ledger: Ledger):
+    claim = started(await ledger.begin(opening(1)))
+    await ledger.finish(claim.lease, state="completed", code=None, events=[])
+    (found,) = (await ledger.balance()).discrepancies
+    assert found.kind == "silent"
+
+
+async def test_doubt_that_nobody_checks_is_named(ledger: Ledger):
+    await end(ledger, 1, "in_doubt")
+    (found,) = (await ledger.balance()).discrepancies
+    assert found.kind == "unwatched"
+
+
+async def test_a_state_that_does_not_exist_does_not_balance(ledger: Ledger):
+    await end(ledger, 1, "completed")
+
+    def corrupt(connection: Connection) -> None:
+        if connection.dialect.name == "sqlite":
+            connection.execute(text("PRAGMA ignore_check_constraints = ON"))
+        else:
+            connection.execute(text("ALTER TABLE requests DROP CONSTRAINT ck_requests_state"))
+        connection.execute(text("UPDATE requests SET state = 'done'"))
+
+    await ledger.store.write(corrupt)
+    balance = await ledger.balance()
+    assert not balance.holds
+    assert [found.kind for found in balance.discrepancies] == ["unknown_state"]
+
+
+@pytest.fixture
+async def successor(settings: Settings, clock: Clock, ledger: Ledger):
+    """The worker that is started after `ledger` died."""
+    async with open_ledger(settings, sealer_in(settings.state_dir), clock=clock) as opened:
+        yield opened
+
+
+async def test_a_start_names_what_was_left_running(ledger: Ledger, successor: Ledger, clock: Clock):
+    for number in range(30):
+        await ledger.begin(opening(number))
+    assert (await successor.recovery()).running == 0  # their worker may well be alive
+    clock.turn(LATE)
+    found = await successor.recovery()
+    assert found.running == 30
+    assert list(found.request_keys) == [opening(number).request_key for number in range(20)]
+
+
+async def test_a_start_counts_what_is_open(ledger: Ledger, successor: Ledger, clock: Clock):
+    claim = started(await ledger.begin(opening(1)))
+    await ledger.intend(claim.lease, kind="appointment.book", payload=b"", settle_key="s")
+    owing = started(await ledger.begin(opening(2)))
+    await ledger.finish(owing.lease, state="completed", code=None, events=events(2))
+    clock.turn(LATE)
+    found = await successor.recovery()
+    assert (found.running, found.open_intents, found.unpublished) == (1, 1, 1)
+
+
+async def test_what_is_owed_is_found_again(ledger: Ledger, successor: Ledger, clock: Clock):
+    for number in (1, 2, 3):
+        claim = started(await ledger.begin(opening(number)))
+        await ledger.finish(claim.lease, state="completed", code=None, events=events(number))
+    await ledger.published(opening(2).request_key, [event.id for event in events(2)])
+    await ledger.published(opening(3).request_key, ["e-3-0"])
+    assert await successor.unpublished() == []  # their worker may be publishing them
+    clock.turn(LATE)
+    assert await successor.unpublished() == [
+        Outbox(opening(1).request_key, "c-1", events(1)),
+        Outbox(opening(3).request_key, "c-3", events(3)[1:]),
+    ]
+    assert len(await successor.unpublished(limit=1)) == 1
