@@ -3,6 +3,7 @@
 The same names on every broker, as text: codes, counts and times only, never anything of the patient.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -19,8 +20,9 @@ ERROR_REASON = "x-error-reason"
 ERROR_DETAIL = "x-error-detail"
 DEAD_AT = "x-dead-at"
 
-ALL = frozenset({ATTEMPT, NOT_BEFORE, RETRY_REASON, ORIGINAL_KEY, ERROR_REASON, ERROR_DETAIL, DEAD_AT})
 _LONGEST = 500
+_COUNT = re.compile(r"[0-9]{1,6}")
+_SECONDS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
 
 
 def for_retry(delivery: Delivery, *, reason: str, due: float) -> dict[str, str]:
@@ -47,15 +49,13 @@ def for_dead(delivery: Delivery, outcome: Dead) -> dict[str, str]:
 def attempt(headers: Mapping[str, str]) -> int:
     """The attempt a message is; 1 when nothing usable says so."""
     text = headers.get(ATTEMPT, "")
-    return max(1, int(text)) if text.isascii() and text.isdigit() else 1
+    return max(1, int(text)) if _COUNT.fullmatch(text) else 1
 
 
 def due(headers: Mapping[str, str]) -> float:
     """Unix seconds before which a copy of ours must not be worked on; 0 for any other message."""
-    try:
-        return float(headers.get(NOT_BEFORE, 0)) if ATTEMPT in headers else 0.0
-    except ValueError:
-        return 0.0
+    text = headers.get(NOT_BEFORE, "")
+    return float(text) if ATTEMPT in headers and _SECONDS.fullmatch(text) else 0.0
 
 
 def _one_line(text: str) -> str:

@@ -57,7 +57,7 @@ def delivery(message: AbstractIncomingMessage) -> Delivery:
     headers = {
         name: text
         for name, value in message.headers.items()
-        if not _is_brokers(name) and (text := _text(value)) is not None
+        if not _is_brokers(name) and (text := as_text(value)) is not None
     }
     redelivered = message.headers.get("x-delivery-count", 0)
     return Delivery(
@@ -72,7 +72,7 @@ def delivery(message: AbstractIncomingMessage) -> Delivery:
     )
 
 
-def _text(value: object) -> str | None:
+def as_text(value: object) -> str | None:
     """A header value as text; None for tables and lists, which only brokers and tools set."""
     match value:
         case bool():

@@ -1,0 +1,82 @@
+"""Marks on copies, and header values that other systems send."""
+
+from datetime import UTC, datetime
+
+import pytest
+from structlog.testing import capture_logs
+
+from bridge.bus import marks
+from bridge.bus.patience import Patience
+from bridge.bus.port import Dead, Delivery, TooLarge, Unroutable
+from bridge.bus.rabbit_messages import as_text
+
+DELIVERY = Delivery(b"", id="1", key="record.requested.v1", attempt=2)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("text", "text"),
+        (7, "7"),
+        (1.5, "1.5"),
+        (True, "true"),
+        (b"bytes \xff", "bytes \ufffd"),
+        (datetime(2026, 1, 2, tzinfo=UTC), "2026-01-02T00:00:00+00:00"),
+        (None, None),
+        ([1], None),
+        ({"a": 1}, None),
+    ],
+)
+def test_header_values_become_text(value: object, text: str | None) -> None:
+    assert as_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("said", "attempt"),
+    [(None, 1), ("3", 3), ("0", 1), ("-4", 1), ("many", 1), ("", 1), ("\u0663", 1), ("9" * 5000, 1)],
+)
+def test_a_mark_that_makes_no_sense_is_a_first_attempt(said: str | None, attempt: int) -> None:
+    assert marks.attempt({} if said is None else {marks.ATTEMPT: said}) == attempt
+
+
+@pytest.mark.parametrize(
+    ("headers", "due"),
+    [
+        ({}, 0.0),
+        ({marks.ATTEMPT: "2", marks.NOT_BEFORE: "1234.500"}, 1234.5),
+        ({marks.NOT_BEFORE: "1234.5"}, 0.0),
+        ({marks.ATTEMPT: "2", marks.NOT_BEFORE: "soon"}, 0.0),
+        ({marks.ATTEMPT: "2", marks.NOT_BEFORE: "inf"}, 0.0),
+        ({marks.ATTEMPT: "2", marks.NOT_BEFORE: "nan"}, 0.0),
+    ],
+)
+def test_only_a_copy_of_ours_waits(headers: dict[str, str], due: float) -> None:
+    assert marks.due(headers) == due
+
+
+def test_a_retry_counts_up_and_a_dead_letter_does_not() -> None:
+    retry = marks.for_retry(DELIVERY, reason="pds_error", due=10.0)
+    assert retry == {
+        "x-attempt": "3",
+        "x-not-before": "10.000",
+        "x-retry-reason": "pds_error",
+        "x-original-key": "record.requested.v1",
+    }
+    dead = marks.for_dead(DELIVERY, Dead("invalid", "line\r\nline " + "x" * 1000))
+    assert dead["x-attempt"] == "2"
+    assert dead["x-error-detail"].startswith("line line x")
+    assert len(dead["x-error-detail"]) == 500
+
+
+async def test_waiting_for_a_broker_is_logged_now_and_then_without_its_address() -> None:
+    patience = Patience("broker_unreachable")
+    with capture_logs() as logs:
+        for _ in range(6):
+            await patience.wait(ConnectionError("amqp://user:password@broker"))
+    assert [line["tries"] for line in logs] == [1, 6]
+    assert "password" not in repr(logs)
+
+
+def test_what_cannot_be_published_names_its_topic() -> None:
+    assert "medications" in str(Unroutable("medications"))
+    assert TooLarge("medications").topic == "medications"

@@ -1,0 +1,144 @@
+"""The worker: one run per message and attempt, whatever the connection does."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from structlog.testing import capture_logs
+
+from bridge.bus.port import Dead, Delivery, Done, Outcome, RetryAfter
+from bridge.bus.worker import MOST_ATTEMPTS, Worker
+
+DELIVERY = Delivery(b"{}", id="request-1", key="record.requested.v1")
+
+
+class Settled:
+    """Takes outcomes, and fails when told to."""
+
+    def __init__(self, *, failures: int = 0) -> None:
+        self.outcomes: list[Outcome] = []
+        self._failures = failures
+
+    async def __call__(self, outcome: RetryAfter | Dead) -> None:
+        if self._failures:
+            self._failures -= 1
+            raise ConnectionError
+        self.outcomes.append(outcome)
+
+
+class Counting:
+    def __init__(self, outcome: Outcome | Exception) -> None:
+        self.runs = 0
+        self.go = asyncio.Event()
+        self.go.set()
+        self._outcome = outcome
+
+    async def __call__(self, delivery: Delivery) -> Outcome:
+        self.runs += 1
+        await self.go.wait()
+        if isinstance(self._outcome, Exception):
+            raise self._outcome
+        return self._outcome
+
+
+async def test_work_goes_on_when_its_connection_is_cut_and_the_next_copy_joins_it() -> None:
+    handler = Counting(Done())
+    handler.go.clear()
+    worker = Worker("q", handler, concurrency=1)
+    first = asyncio.create_task(worker.run(DELIVERY, Settled()))
+    await asyncio.sleep(0)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    second = asyncio.create_task(worker.run(replace(DELIVERY, deliveries=2), Settled()))
+    await asyncio.sleep(0)
+    assert worker.busy == 1
+    handler.go.set()
+    await second
+    assert handler.runs == 1
+
+
+@pytest.mark.parametrize("outcome", [Done(), RetryAfter(1, "again"), Dead("invalid")])
+async def test_a_copy_that_comes_late_takes_the_outcome_there_was(outcome: Outcome) -> None:
+    handler, settled = Counting(outcome), Settled()
+    worker = Worker("q", handler, concurrency=1)
+    await worker.run(DELIVERY, settled)
+    await worker.run(replace(DELIVERY, deliveries=2), settled)
+    assert handler.runs == 1
+    assert len(settled.outcomes) == (0 if outcome == Done() else 1)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [replace(DELIVERY, id="request-2"), replace(DELIVERY, body=b"[]"), replace(DELIVERY, attempt=2)],
+    ids=["id", "body", "attempt"],
+)
+async def test_another_message_or_attempt_is_run(other: Delivery) -> None:
+    handler = Counting(Done())
+    worker = Worker("q", handler, concurrency=1)
+    await worker.run(DELIVERY, Settled())
+    await worker.run(other, Settled())
+    assert handler.runs == 2
+
+
+async def test_an_outcome_that_could_not_be_settled_does_not_count() -> None:
+    handler, settled = Counting(Dead("invalid")), Settled(failures=1)
+    worker = Worker("q", handler, concurrency=1)
+    with pytest.raises(ConnectionError), capture_logs() as logs:
+        await worker.run(DELIVERY, settled)
+    await asyncio.sleep(0)
+    assert [line["event"] for line in logs] == ["outcome_not_settled"]
+    await worker.run(replace(DELIVERY, deliveries=2), settled)
+    assert handler.runs == 2
+    assert settled.outcomes == [Dead("invalid")]
+
+
+async def test_no_message_is_tried_for_ever() -> None:
+    settled = Settled()
+    worker = Worker("q", Counting(RetryAfter(1, "provider_timeout")), concurrency=1)
+    await worker.run(replace(DELIVERY, attempt=MOST_ATTEMPTS - 1), settled)
+    await worker.run(replace(DELIVERY, attempt=MOST_ATTEMPTS), settled)
+    assert settled.outcomes == [
+        RetryAfter(1, "provider_timeout"),
+        Dead("attempts_exhausted", "provider_timeout"),
+    ]
+
+
+async def test_dead_letters_are_logged_with_their_reason() -> None:
+    worker = Worker("q", Counting(Dead("rejected", "data.patient: is required")), concurrency=1)
+    with capture_logs() as logs:
+        await worker.run(DELIVERY, Settled())
+    assert logs == [
+        {
+            "event": "message_dead",
+            "log_level": "warning",
+            "queue": "q",
+            "reason": "rejected",
+            "detail": "data.patient: is required",
+            "attempt": 1,
+        }
+    ]
+
+
+async def test_the_text_of_an_unforeseen_error_is_not_logged_nor_sent_on() -> None:
+    settled = Settled()
+    worker = Worker("q", Counting(ValueError("9990548609")), concurrency=1)
+    with capture_logs() as logs:
+        await worker.run(DELIVERY, settled)
+    assert [line["error"] for line in logs] == ["ValueError"]
+    assert "9990548609" not in repr(logs) + repr(settled.outcomes)
+    [outcome] = settled.outcomes
+    assert isinstance(outcome, RetryAfter)
+    assert outcome.reason == "internal"
+
+
+async def test_draining_waits_then_cancels() -> None:
+    handler = Counting(Done())
+    handler.go.clear()
+    worker = Worker("q", handler, concurrency=1)
+    running = asyncio.create_task(worker.run(DELIVERY, Settled()))
+    await asyncio.sleep(0)
+    assert await worker.drain(0.01) == 1
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert await worker.drain(0.01) == 0
