@@ -11,7 +11,7 @@ from bridge.contracts.requests import Areas, Gender, GpConnectRequest, Patient
 from bridge.errors import ResponseInvalid
 from bridge.gpconnect.client import GpConnect
 from bridge.gpconnect.structured import StructuredAnswer
-from bridge.mapping import Asked, Source, map_record
+from bridge.mapping import Asked, Source, collector_paused, map_record
 from bridge.record import GpRecord
 from bridge.spine.pds import TracedPatient
 
@@ -88,17 +88,18 @@ class Context:
         Raises:
             ResponseInvalid: the answer is not about the patient who was asked for (CS-051).
         """
-        record = map_record(
-            answer.bundle(),
-            asked=_asked(self.request.patient, patient, areas),
-            source=Source(
-                request_id=self.request_id,
-                retrieved_at=answer.retrieved_at,
-                body_sha256=answer.body_sha256,
-                holder_ods=answer.practice_ods,
-                patient_key=self.services.patient_keys.of(patient.nhs_number),
-            ),
-        )
+        with collector_paused():
+            record = map_record(
+                answer.bundle(),
+                asked=_asked(self.request.patient, patient, areas),
+                source=Source(
+                    request_id=self.request_id,
+                    retrieved_at=answer.retrieved_at,
+                    body_sha256=answer.body_sha256,
+                    holder_ods=answer.practice_ods,
+                    patient_key=self.services.patient_keys.of(patient.nhs_number),
+                ),
+            )
         if record["demographics"]["verdict"] == "reject":
             raise ResponseInvalid(
                 stage="mapping",

@@ -2,5 +2,6 @@
 
 from bridge.mapping.asked import Asked, Source
 from bridge.mapping.bundle import map_record
+from bridge.mapping.memory import collector_paused
 
-__all__ = ["Asked", "Source", "map_record"]
+__all__ = ["Asked", "Source", "collector_paused", "map_record"]
