@@ -58,19 +58,31 @@ async def run_worker(settings: Settings, pipelines: Sequence[Pipeline[Any]]) -> 
     """
     settings.check()
     stopping, lost = asyncio.Event(), asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stopping.set)
+    serving: Bus | None = None
+    starting = asyncio.current_task()
+
+    def stop() -> None:
+        stopping.set()
+        if serving is None and starting is not None:
+            starting.cancel()  # the broker is away, or slow: nothing is in flight yet
 
     def on_lost() -> None:
         lost.set()
         stopping.set()
 
+    async def ready() -> bool:
+        return serving is not None and await serving.ready()
+
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop)
     async with (
+        health_endpoints(settings.health, ready),
         open_bus(settings, on_lost=on_lost) as bus,
-        health_endpoints(settings.health, bus.ready),
         consuming(settings, pipelines, bus),
     ):
+        serving = bus
         await stopping.wait()
+        serving = None
     if lost.is_set():
         raise ConsumerLostError

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.bench.result import Result
 
-MODULES = ("mapping", "worker_cpu", "in_flight", "memory")
+MODULES = ("mapping", "worker_cpu", "in_flight", "memory", "ledger")
 
 
 def main(names: list[str]) -> int:

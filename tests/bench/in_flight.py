@@ -2,10 +2,9 @@
 
 import asyncio
 
-from tests.bench.result import Result
-
 from bridge.sandbox import BY_NAME
 from tests.bench import parts
+from tests.bench.result import Result
 from tests.support.processes import worker
 
 _IN_FLIGHT = 200
@@ -21,7 +20,7 @@ def run() -> list[Result]:
     with (
         parts.folder() as directory,
         parts.rabbit(directory) as url,
-        parts.sandbox(directory, strict=False, practice_delay=_PRACTICE_SECONDS) as env,
+        parts.sandbox(directory, strict=False, keep_calls=False, practice_delay=_PRACTICE_SECONDS) as env,
     ):
         asyncio.run(parts.declare_consumer_side(url))
         environment = parts.worker_environment(env, url, BRIDGE_BUS_CONCURRENCY=str(_IN_FLIGHT))

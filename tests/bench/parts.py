@@ -76,7 +76,7 @@ async def declare_consumer_side(url: str) -> None:
 async def send_requests(url: str, nhs_number: str, count: int) -> None:
     connection = await aio_pika.connect(url)
     async with connection:
-        channel = await connection.channel()
+        channel = await connection.channel(on_return_raises=True)
         exchange = await channel.get_exchange("gpconnect.requests")
         for _ in range(count):
             event = cloud_event(record_request(nhs_number))

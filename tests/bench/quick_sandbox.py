@@ -8,11 +8,15 @@ from typing import Any
 
 from bridge.sandbox import SandboxOptions, running
 
+_OPERATION = "/A99001/STU3/1/gpconnect/structured/Patient/$gpc.getstructuredrecord"
+
 
 async def main(state_dir: Path, options: dict[str, Any], ready: Path) -> None:
     async with running(SandboxOptions(state_dir=state_dir, **options)) as sandbox:
+        environment = dict(sandbox.environment)
+        environment["BENCH_RECORD_URL"] = f"{sandbox.urls['practice']}{_OPERATION}"
         draft = ready.with_suffix(".draft")
-        draft.write_text(json.dumps(dict(sandbox.environment)))
+        draft.write_text(json.dumps(environment))
         draft.rename(ready)
         await asyncio.Event().wait()
 

@@ -2,10 +2,9 @@
 
 import asyncio
 
-from tests.bench.result import Result
-
 from bridge.sandbox import BY_NAME
 from tests.bench import parts
+from tests.bench.result import Result
 from tests.support.processes import child, worker
 
 _REQUESTS = 400
@@ -19,7 +18,7 @@ def run() -> list[Result]:
     with (
         parts.folder() as directory,
         parts.rabbit(directory) as url,
-        parts.sandbox(directory, strict=False) as env,
+        parts.sandbox(directory, strict=False, keep_calls=False) as env,
     ):
         asyncio.run(parts.declare_consumer_side(url))
         bare = _bare_loop(directory, url, env, number)

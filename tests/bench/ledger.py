@@ -1,0 +1,94 @@
+"""What keeping the books costs: CPU of a request's steps in the ledger, as a share of a whole request's CPU."""
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bridge.ledger import Ledger, Opening, Requester, Started, StoredEvent, UpstreamCall, open_ledger
+from bridge.ledger.aes_gcm import AesGcmSealer
+from bridge.ledger.keys import KeyFile, create_ring
+from bridge.sandbox import BY_NAME
+from bridge.settings import LedgerSettings, Settings
+from tests.bench import parts, worker_cpu
+from tests.bench.result import Result
+from tests.support.postgres import PostgresNode, fresh_database
+
+_REQUESTS = 500
+_IN_FLIGHT = 30
+_GOAL = 0.20
+_EVENTS = ("medications.published.v1", "allergies.published.v1", "request.completed.v1")
+_CALLS = ("pds.patient", "sds.endpoint", "sds.device", "gpc.getstructuredrecord")
+
+
+def run() -> list[Result]:
+    with parts.folder() as directory:
+        request = _request_ms(directory)
+        sqlite = _ledger_ms(Settings(state_dir=directory / "state"))
+        node = PostgresNode()
+        node.start()
+        try:
+            with fresh_database(node.url) as url:
+                postgres = _ledger_ms(Settings(state_dir=directory / "state", ledger=LedgerSettings(url=url)))
+        finally:
+            node.close()
+    return [_result("SQLite", sqlite, request), _result("PostgreSQL", postgres, request)]
+
+
+def _result(name: str, ledger: float, request: float) -> Result:
+    ratio = ledger / request
+    note = f"ledger {ledger:.2f} ms of {request:.2f} ms CPU per request"
+    return Result(f"ledger on {name} / request CPU", round(ratio, 2), f"<= {_GOAL}", ratio <= _GOAL, note)
+
+
+def _request_ms(directory: Path) -> float:
+    """CPU of a whole worker on RabbitMQ, per request."""
+    number = BY_NAME["typical_size"].nhs_number
+    with (
+        parts.rabbit(directory) as url,
+        parts.sandbox(directory, strict=False, keep_calls=False) as environment,
+    ):
+        asyncio.run(parts.declare_consumer_side(url))
+        cost: float = worker_cpu._worker(directory, url, environment, number)
+        return cost
+
+
+def _ledger_ms(settings: Settings) -> float:
+    """CPU of begin, finish and published, per request, with many requests in flight."""
+    return asyncio.run(_keep_books(settings))
+
+
+async def _keep_books(settings: Settings) -> float:
+    ring = settings.state_dir / "vault.keys"
+    if not ring.exists():
+        settings.state_dir.mkdir(exist_ok=True)
+        create_ring(ring)
+    body = b'{"display":"Amoxicillin 500mg capsules","status":"active"},' * 150
+    async with open_ledger(settings, AesGcmSealer(KeyFile(ring, "BRIDGE_VAULT_KEYS_FILE"))) as ledger:
+        await _round(ledger, "warm-up", body)
+        before = time.process_time()
+        await _round(ledger, "measured", body)
+        return (time.process_time() - before) / _REQUESTS * 1000
+
+
+async def _round(ledger: Ledger, name: str, body: bytes) -> None:
+    numbers = iter(range(_REQUESTS))
+
+    async def lane() -> None:
+        for number in numbers:
+            await _one(ledger, f"/bench {name}-{number}", body)
+
+    await asyncio.gather(*(lane() for _ in range(_IN_FLIGHT)))
+
+
+async def _one(ledger: Ledger, key: str, body: bytes) -> None:
+    now = datetime.now(UTC)
+    asker = Requester("u-77", "Hospital pharmacist", "RXX")
+    claim = await ledger.begin(
+        Opening(key, "structured_record", key, "ab" * 32, now, patient_key="cd" * 16, requester=asker)
+    )
+    assert isinstance(claim, Started)
+    events = [StoredEvent(f"{key}-{topic}", topic, body) for topic in _EVENTS]
+    calls = [UpstreamCall(what, "A12345", key, 200, now, 12.5) for what in _CALLS]
+    await ledger.finish(claim.lease, state="completed", code=None, events=events, calls=calls)
+    await ledger.published(key, [event.id for event in events])
