@@ -145,8 +145,6 @@ def _area(
         "complete": (
             outcome in ("items", "nothing_recorded")
             and not found.warnings
-            and not found.placeholders
-            and not found.unreadable
             and not missing
             and found.listed <= len(items)
             and all("not_in_list" not in item["issue_codes"] for item in items)

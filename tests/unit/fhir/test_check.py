@@ -19,6 +19,8 @@ def test_what_is_no_bundle(value: Any) -> None:
 
 def test_each_resource_alone_with_path_and_rule_and_without_values() -> None:
     bundle = b.record(
+        b.patient("p2", birthDate="secret", managingOrganization={"resourceType": "secret"}),
+        b.patient("p3", contained=[{"resourceType": "secret"}]),
         b.allergy(assertedDate="31/01/1950", novelty="secret"),
         b.plan(dispenseRequest={"expectedSupplyDuration": {"code": ["secret"]}}),
         {"resourceType": "Starship", "id": "1"},
@@ -27,6 +29,9 @@ def test_each_resource_alone_with_path_and_rule_and_without_values() -> None:
     bundle["entry"].append({"resource": None})
     found = check_bundle(bundle)
     assert {(each.resource, each.path) for each in found} == {
+        ("Patient/p2", "birthDate"),
+        ("Patient/p2", "managingOrganization.resource_type"),
+        ("Patient/p3", ""),
         ("AllergyIntolerance/a1", "assertedDate"),
         ("AllergyIntolerance/a1", "novelty"),
         ("MedicationRequest/plan1", "dispenseRequest.expectedSupplyDuration.code"),

@@ -81,6 +81,15 @@ def test_an_allergy_inside_the_ended_list_is_ended_whatever_it_says(state: str |
     assert record["allergy_statement"] == "nothing_recorded"
 
 
+@pytest.mark.duty("CS-086")
+def test_a_degraded_allergy_that_ended_blocks_nothing() -> None:
+    record = mapped(
+        b.record(b.record_list(b.ALLERGIES_LIST), b.ended_list(b.ended_allergy(code=DEGRADED_DRUG)))
+    )
+    assert allergy(record)["substance"]["coding_quality"] == "degraded"
+    assert not allergy(record)["requires_prescribing_block"]
+
+
 @pytest.mark.duty("CS-085", "CS-086")
 def test_a_stand_alone_copy_of_an_ended_allergy_never_becomes_active() -> None:
     ended = b.ended_allergy()

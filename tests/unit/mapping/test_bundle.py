@@ -36,7 +36,8 @@ def test_what_is_no_bundle_is_refused(value: Any, named: str) -> None:
 @pytest.mark.parametrize("entry", [None, {}, "x", [], [None, 1, "x", [], {"resource": 1}, {"resource": {}}]])
 def test_a_bundle_with_nothing_in_it(entry: Any) -> None:
     record = mapped({"resourceType": "Bundle", "entry": entry})
-    assert record["medications"] == record["allergies"] == []
+    assert record["medications"] == []
+    assert record["allergies"] == []
     assert record["demographics"]["verdict"] == "reject"
     assert record["accounting"]["unmapped"] == len(record["unmapped"]) == record["accounting"]["received"]
 
@@ -190,7 +191,7 @@ def test_labels_are_carried_and_no_other_label_is_read_as_not_for_the_patient() 
 
 @pytest.mark.duty("CS-036")
 def test_unknown_elements_and_extensions_are_passed_over() -> None:
-    strange = {
+    strange: Any = {
         "novelty": {"a": 1},
         "extension": [{"url": "https://example/Extension-New-1", "valueString": "x"}],
     }

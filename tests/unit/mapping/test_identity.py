@@ -21,7 +21,7 @@ RIGHT = {
 
 @pytest.mark.duty("CS-048", "CS-050", "CS-051")
 def test_all_details_match() -> None:
-    check = mapped(b.typical_record(), **RIGHT)["demographics"]
+    check: Any = mapped(b.typical_record(), **RIGHT)["demographics"]
     assert check == {
         "nhs_number": "match",
         "birth_date": "match",
@@ -70,7 +70,8 @@ def test_another_patients_record_is_rejected_and_nothing_of_it_is_taken() -> Non
     record = mapped(b.typical_record(), nhs_number=b.OTHER_NHS_NUMBER, family_name="Sample")
     assert record["demographics"]["verdict"] == "reject"
     assert record["demographics"]["nhs_number"] == "mismatch"
-    assert record["medications"] == record["allergies"] == []
+    assert record["medications"] == []
+    assert record["allergies"] == []
     assert "nhs_number" not in record
     written = orjson.dumps(record).decode()
     assert b.NHS_NUMBER not in written

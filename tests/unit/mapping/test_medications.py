@@ -305,7 +305,7 @@ def test_a_plan_takes_over_the_encounter_but_never_the_rolled_up_notes() -> None
 @pytest.mark.parametrize("parts", ["statement", "plan"])
 @pytest.mark.parametrize("status", ["on-hold", "entered-in-error", "draft", None])
 def test_a_state_that_gp_connect_does_not_use_is_never_active(parts: str, status: str | None) -> None:
-    overrides = {"statement": {}, "plan": {}, parts: {"status": status}}
+    overrides: Any = {"statement": {}, "plan": {}, parts: {"status": status}}
     found: Any = course(one(b.statement(**overrides["statement"]), b.plan(**overrides["plan"])))
     part = found if parts == "statement" else found["plan"]
     assert part["status"] == "unknown"

@@ -89,7 +89,8 @@ def test_shuffled_entries_map_the_same(seed: int) -> None:
         for each in (
             b.allergy("a2", identifier=b.identifier("ai-a1")),
             b.allergy(criticality="low"),
-            b.statement("s2"),
+            b.statement("s2", context=b.reference("Encounter/e2")),
+            b.statement("s3", context=b.reference("Encounter/e3")),
             b.order("order3", "gone"),
             b.plan("alone"),
             b.order("order4", "alone"),
