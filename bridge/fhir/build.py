@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
+import orjson
 from fhir.resources.STU3.parameters import Parameters
 
 from bridge.record.nhs_number import NHS_NUMBER_SYSTEM
@@ -47,8 +48,10 @@ def patient_parameters(nhs_number: str, wanted: Wanted) -> bytes:
         # A part without a value is an error, an empty list of parts no FHIR: both are left out.
         part = [{"name": part_name, **_value(value)} for part_name, value in parts.items()]
         parameter.append({"name": name, "part": part} if part else {"name": name})
-    resource = Parameters.model_validate({"resourceType": "Parameters", "parameter": parameter})
-    return str(resource.model_dump_json()).encode()
+    resource = {"resourceType": "Parameters", "parameter": parameter}
+    # What was found valid is sent as it is: writing the model out again would cost twice as much as this.
+    Parameters.model_validate(resource)
+    return orjson.dumps(resource)
 
 
 def _value(value: Value) -> dict[str, Any]:

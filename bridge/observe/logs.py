@@ -7,10 +7,11 @@ import logging
 import sys
 from typing import TextIO
 
+import orjson
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor, WrappedLogger
 
-from bridge.observe.redaction import redact_event
+from bridge.observe.redaction import redact
 
 # These log addresses, headers or bodies at INFO; the engine's own line per call says what is needed.
 _QUIET = (
@@ -24,6 +25,10 @@ _QUIET = (
     "nats",
     "faststream",
 )
+
+
+def _json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+    return orjson.dumps(event, default=str).decode()
 
 
 def configure_logging(level: str = "info", style: str = "auto", stream: TextIO | None = None) -> None:
@@ -41,15 +46,14 @@ def configure_logging(level: str = "info", style: str = "auto", stream: TextIO |
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    # Order matters: an exception becomes text first, then everything is redacted, then written.
-    ending: list[Processor] = [structlog.processors.format_exc_info, redact_event]
-    renderer: Processor = (
-        structlog.dev.ConsoleRenderer(colors=console and target.isatty())
-        if console
-        else structlog.processors.JSONRenderer()
-    )
+    render = structlog.dev.ConsoleRenderer(colors=target.isatty()) if console else _json
+
+    def finish(logger: WrappedLogger, method: str, event: EventDict) -> str:
+        return redact(str(render(logger, method, event)))
+
+    ending: list[Processor] = [structlog.processors.format_exc_info] if not console else []
     structlog.configure(
-        processors=[*shared, *ending, renderer],
+        processors=[*shared, *ending, finish],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(file=target),
         cache_logger_on_first_use=False,
@@ -61,7 +65,7 @@ def configure_logging(level: str = "info", style: str = "auto", stream: TextIO |
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 *ending,
-                renderer,
+                finish,
             ],
         )
     )
