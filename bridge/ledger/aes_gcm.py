@@ -33,12 +33,11 @@ _LEVEL: Final = 3
 
 
 class AesGcmSealer:
-    """Seals with the current key of a ring, opens with whichever key sealed."""
+    """Seals with the current key of a ring, opens with whichever key sealed; from any thread."""
 
     def __init__(self, keys: KeyFile) -> None:
         self._keys = keys
-        self._ring: KeyRing | None = None
-        self._ciphers: dict[str, AESGCM] = {}
+        self._ciphers: tuple[KeyRing, dict[str, AESGCM]] = keys.ring, {}
 
     def seal(self, content: bytes, aad: bytes) -> bytes:
         """`content`, sealed for the row that `aad` names."""
@@ -74,9 +73,11 @@ class AesGcmSealer:
         return zlib.decompress(content) if header[1] & _COMPRESSED else content
 
     def _cipher(self, ring: KeyRing, key_id: str) -> AESGCM:
-        if ring is not self._ring:  # a key that was removed must not stay in use here
-            self._ring, self._ciphers = ring, {}
-        cipher = self._ciphers.get(key_id)
+        of_ring, ciphers = self._ciphers
+        if of_ring is not ring:  # a key that was removed must not stay in use here
+            ciphers = {}
+            self._ciphers = ring, ciphers
+        cipher = ciphers.get(key_id)
         if cipher is None:
-            cipher = self._ciphers[key_id] = AESGCM(ring.key(key_id))
+            cipher = ciphers[key_id] = AESGCM(ring.key(key_id))
         return cipher

@@ -6,7 +6,8 @@ An entry is appended in the transaction that records the outcome, so neither exi
 how long it is kept is the records policy of the deploying organisation.
 
 An NHS number is stored sealed by the vault, with the key current at that time: a vault key must be kept for
-as long as entries of its time may have to be opened.
+as long as entries of its time may have to be opened. A key of the audit ring is never removed: without it
+nothing tells whether the entries of its time are genuine.
 """
 
 import secrets
@@ -35,7 +36,7 @@ from bridge.ledger.chain import (
 )
 from bridge.ledger.keys import KeyFile, KeyUnknown
 from bridge.ledger.sealing import Sealer
-from bridge.ledger.store import Store
+from bridge.ledger.store import Step, Store
 from bridge.ledger.verification import Finding, verify
 
 log = structlog.get_logger()
@@ -228,9 +229,13 @@ class AuditTrail:
             "details": orjson.dumps({name: value for name, value in details.items() if value}).decode(),
         }
 
+    def step(self, entry: Entry) -> Step[Position]:
+        """The step that appends an entry: ``await ledger.finish(…, also=trail.step(entry))``."""
+        return lambda connection: self.append(connection, entry)
+
     async def record(self, entry: Entry) -> Position:
         """Add an entry in a transaction of its own."""
-        return await self._store.write(lambda connection: self.append(connection, entry))
+        return await self._store.write(self.step(entry))
 
     async def heads(self) -> list[Head]:
         """The end of every lane now: noted elsewhere, proof against a database that is put back."""

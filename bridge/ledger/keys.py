@@ -38,7 +38,6 @@ log = structlog.get_logger()
 
 KEY_BYTES: Final = 32
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
-_MODE: Final = 0o600
 
 
 class VaultError(BridgeError):
@@ -232,12 +231,11 @@ def _new_line() -> tuple[str, str]:
 
 @contextlib.contextmanager
 def _written_aside(path: Path, text: str) -> Iterator[Path]:
-    """A file beside `path` with this content, on the disk; gone afterwards unless it was moved."""
+    """A file beside `path` with this content, on disk, for its owner only; gone afterwards unless moved."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     aside = Path(name)
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            os.fchmod(file.fileno(), _MODE)
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

@@ -205,31 +205,32 @@ async def test_a_trail_put_back_whole_is_found_by_a_head_noted_elsewhere(site: S
     assert fault("put_back", end, at) in await site.trail.verify(noted)
 
 
-@pytest.mark.parametrize("from_end", [0, 1], ids=["last", "before_last"])
-async def test_a_genuine_entry_of_a_trail_that_was_put_back_is_found(site: Site, end: Head, from_end: int):
+@pytest.mark.parametrize("replaced", ["one", "all_since"])
+async def test_genuine_entries_of_a_trail_that_was_put_back_are_found(site: Site, end: Head, replaced: str):
     # Put back, the trail goes on a second time: then there are two genuine entries for one place.
     await site.intrude(
         "CREATE TABLE kept_entries AS SELECT * FROM audit_entries",
         "CREATE TABLE kept_heads AS SELECT * FROM audit_heads",
     )
-    await site.fill(FILL)
-    first = (await site.trail.heads())[end.lane]
-    place = first.sequence - from_end
-    genuine = await row_at(site, end.lane, place)
+    await site.fill(2 * FILL)
+    first_time = await site.whole(entries)
     await site.intrude(
         "DELETE FROM audit_entries",
         "DELETE FROM audit_heads",
         "INSERT INTO audit_entries SELECT * FROM kept_entries",
         "INSERT INTO audit_heads SELECT * FROM kept_heads",
     )
-    while (await site.trail.heads())[end.lane].sequence < first.sequence:
-        await site.trail.record(entry())
-    here = (entries.c.lane == end.lane) & (entries.c.sequence == place)
-    await site.intrude(update(entries).where(here).values(genuine))
-    findings = await site.trail.verify()
-    # It follows another entry than stands there, and what comes after does not follow it.
-    assert findings[0] == fault("unlinked", end, place)
-    assert findings[-1] == fault("unlinked", end, first.sequence)
+    await site.fill(FILL)
+    last = (await site.trail.heads())[end.lane].sequence
+    places = range(end.sequence + 1, last + 1) if replaced == "all_since" else [last - 1]
+    assert last - 1 > end.sequence
+    genuine = [row for row in first_time if row["lane"] == end.lane and row["sequence"] in places]
+    for row in genuine:
+        here = (entries.c.lane == end.lane) & (entries.c.sequence == row["sequence"])
+        await site.intrude(update(entries).where(here).values(row))
+    # Where it does not follow what stands before it, and where what comes next does not follow it.
+    expected = {"one": [fault("unlinked", end, last - 1)], "all_since": []}[replaced]
+    assert await site.trail.verify() == [*expected, fault("unlinked", end, last)]
 
 
 async def test_a_trail_wiped_clean_is_found_by_a_head_noted_elsewhere(site: Site, end: Head):
