@@ -13,7 +13,7 @@ from bridge.ledger.tables import attempts, calls, events, intents, requests
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One start: by which worker, and how it ended (a state of `model.State`, or ``lost`` in a crash)."""
+    """One start: by which worker, and how it ended (a `State`, or ``lost``: in a crash, or given back)."""
 
     start: int
     worker: str
@@ -118,8 +118,19 @@ def _attempts(connection: Connection, request: Row[*tuple[Any, ...]]) -> list[At
         )
         for row in connection.execute(ended.order_by(attempts.c.start))
     ]
-    if request.lease_until is not None:
-        found.append(Attempt(request.starts, request.worker, request.started_at, None, None, None, []))
+    if request.lease_until is not None or request.state not in ("waiting", "in_flight"):
+        running = request.lease_until is not None
+        found.append(
+            Attempt(
+                request.starts,
+                request.worker,
+                request.started_at,
+                None if running else request.ended_at,
+                None if running else request.state,
+                None if running else request.code,
+                made.get(request.starts, []),
+            )
+        )
     return found
 
 

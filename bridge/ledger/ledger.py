@@ -78,9 +78,13 @@ class Ledger:
         Of any number of workers that begin the same request at once, exactly one gets `Started`.
         """
         holder = self._next_holder()
-        claim = await self._take(
-            holder, lambda connection: requests.begin(connection, opening, holder, self._sealer)
+        claim: Claim | None = await self._take(
+            holder, lambda connection: requests.open_new(connection, opening, holder), single=True
         )
+        if claim is None:
+            claim = await self._take(
+                holder, lambda connection: requests.open_again(connection, opening, holder, self._sealer)
+            )
         if isinstance(claim, Started):
             self._held[claim.lease.holder] = claim.lease
         return claim
@@ -175,7 +179,7 @@ class Ledger:
         self._give_up(lease.holder)
         now = self._clock()
         with contextlib.suppress(LedgerUnavailable):
-            await self.store.write(lambda connection: requests.renew(connection, [lease], now))
+            await self.store.write(lambda connection: requests.renew(connection, [lease], now), single=True)
 
     async def published(self, request_key: str, event_ids: Collection[str]) -> None:
         """Note that the broker holds these events: they are not owed any more."""
@@ -286,11 +290,11 @@ class Ledger:
         held = list(self._held.values())
         if held:
             until = self._clock() + self._lease
-            await self.store.write(lambda connection: requests.renew(connection, held, until))
+            await self.store.write(lambda connection: requests.renew(connection, held, until), single=True)
 
-    async def _take(self, holder: requests.Holder, step: Step[T]) -> T:
+    async def _take(self, holder: requests.Holder, step: Step[T], *, single: bool = False) -> T:
         try:
-            return await self.store.write(step)
+            return await self.store.write(step, single=single)
         except (LedgerUnavailable, asyncio.CancelledError):
             self._give_up(holder.name)  # it may have got the lease all the same
             raise

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import asyncpg  # type: ignore[import-untyped]  # ships no types
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from bridge.errors import Misconfigured
 from bridge.ledger.errors import LedgerUnavailable
@@ -22,7 +22,7 @@ COMMAND_SECONDS = 15.0
 
 
 class PostgresStore:
-    """A pool of connections.
+    """A pool of connections, one transaction on each at a time.
 
     Args:
         url: as libpq reads it, ``sslmode`` and several hosts included.
@@ -46,21 +46,28 @@ class PostgresStore:
             pool_timeout=COMMAND_SECONDS,
             hide_parameters=True,
         )
+        self._each_statement = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._snapshot = self._engine.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
 
-    async def write(self, step: Step[T]) -> T:
+    async def write(self, step: Step[T], *, single: bool = False) -> T:
         """Run `step` in a transaction; see `Store`."""
+        return await self._run(self._each_statement if single else self._engine, step)
+
+    async def read(self, step: Step[T]) -> T:
+        """Run `step` on a snapshot; see `Store`."""
+        return await self._run(self._snapshot, step)
+
+    async def _run(self, engine: AsyncEngine, step: Step[T]) -> T:
         try:
-            async with self._engine.begin() as connection:
+            async with engine.begin() as connection:
                 return await connection.run_sync(step)
         except Exception as error:
             fault = _unavailable(error)
             if fault is None:
                 raise
             raise fault from None
-
-    async def read(self, step: Step[T]) -> T:
-        """Run `step`; see `Store`."""
-        return await self.write(step)
 
     async def give_back_space(self) -> None:
         """Nothing to do: autovacuum does."""

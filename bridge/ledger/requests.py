@@ -61,7 +61,6 @@ _END = (
         state=bindparam("new_state"),
         code=bindparam("new_code"),
         ended_at=bindparam("now"),
-        worker=null(),
         lease_until=null(),
     )
 )
@@ -74,7 +73,6 @@ _WAIT = (
         waits=requests.c.waits + 1,
         wait_until=bindparam("until"),
         waited_delivery=bindparam("delivery"),
-        worker=null(),
         lease_until=null(),
     )
 )
@@ -95,6 +93,7 @@ _RENEW = (
     .where(
         requests.c.id.in_(bindparam("rows", expanding=True)),
         requests.c.worker.in_(bindparam("holders", expanding=True)),
+        requests.c.lease_until.is_not(null()),
     )
     .values(lease_until=bindparam("until"))
 )
@@ -148,11 +147,16 @@ class Holder:
         return timedelta() < remains <= self.lease * _CLOCK_JUMP
 
 
-def begin(connection: Connection, opening: Opening, holder: Holder, sealer: Sealer) -> Claim:
-    """Take a request up, or say who has it, or how it ended."""
+def open_new(connection: Connection, opening: Opening, holder: Holder) -> Started | None:
+    """Take a request up that the ledger has never seen; None when it has. One statement."""
     new = connection.execute(_OPEN[connection.dialect.name], _opened(opening, holder)).first()
-    if new is not None:
-        return Started(Lease(opening.request_key, new.id, holder.name, 1, 1, opening.attempt, holder.now))
+    if new is None:
+        return None
+    return Started(Lease(opening.request_key, new.id, holder.name, 1, 1, opening.attempt, holder.now))
+
+
+def open_again(connection: Connection, opening: Opening, holder: Holder, sealer: Sealer) -> Claim:
+    """Take a known request up, or say who has it, or how it ended."""
     row = connection.execute(_FIND, {"key": opening.request_key}).one()
     if row.body_sha256 != opening.body_sha256:
         return Conflict()
@@ -186,7 +190,6 @@ def finish(
     found = {"row": lease.row, "token": lease.token, "new_state": state, "new_code": code, "now": now}
     if connection.execute(_END, found).rowcount != 1:
         raise LeaseLost
-    _add_attempt(connection, lease, now, state, code)
     _add_calls(connection, lease, made)
     if ended_by:
         dialect = connection.dialect.name
@@ -219,7 +222,9 @@ def wait(
     }
     if connection.execute(_WAIT, found).rowcount != 1:
         raise LeaseLost
-    _add_attempt(connection, lease, now, "waiting", reason)
+    told = {"worker": lease.holder, "started_at": lease.started_at, "ended_at": now}
+    told |= {"outcome": "waiting", "code": reason}
+    connection.execute(_ADD_ATTEMPT, {"request_id": lease.row, "start": lease.token} | told)
     _add_calls(connection, lease, made)
 
 
@@ -277,9 +282,13 @@ def _unpublished(connection: Connection, request: Row[*tuple[Any, ...]], sealer:
 
 def _restart(connection: Connection, row: Row[Any], holder: Holder, delivery: int, sealer: Sealer) -> Started:
     lost = row.lease_until is not None
-    if lost:
-        ended = {"start": row.starts, "worker": row.worker, "started_at": row.started_at, "outcome": "lost"}
-        connection.execute(_ADD_ATTEMPT, {"request_id": row.id, "ended_at": holder.now, "code": None} | ended)
+    if lost or row.state == "in_doubt":
+        last = {"start": row.starts, "worker": row.worker, "started_at": row.started_at}
+        if lost:
+            last |= {"ended_at": holder.now, "outcome": "lost", "code": None}
+        else:
+            last |= {"ended_at": row.ended_at, "outcome": row.state, "code": row.code}
+        connection.execute(_ADD_ATTEMPT, {"request_id": row.id} | last)
     changed = {
         "row": row.id,
         "new_state": "in_doubt" if row.state == "in_doubt" else "in_flight",
@@ -324,17 +333,6 @@ def _event_row(lease: Lease, number: int, event: StoredEvent) -> dict[str, Any]:
         "content_type": event.content_type,
         "size": len(event.body),
     }
-
-
-def _add_attempt(connection: Connection, lease: Lease, now: datetime, outcome: str, code: str | None) -> None:
-    ended = {
-        "worker": lease.holder,
-        "started_at": lease.started_at,
-        "ended_at": now,
-        "outcome": outcome,
-        "code": code,
-    }
-    connection.execute(_ADD_ATTEMPT, {"request_id": lease.row, "start": lease.token} | ended)
 
 
 def _add_calls(connection: Connection, lease: Lease, made: Sequence[UpstreamCall]) -> None:

@@ -69,7 +69,7 @@ class SqliteStore:
                 f"the ledger's file {self._path} cannot be written: {error.strerror}"
             ) from None
 
-    async def write(self, step: Step[T]) -> T:
+    async def write(self, step: Step[T], *, single: bool = False) -> T:  # noqa: ARG002 - they share one anyway
         """Run `step` in a transaction; see `Store`."""
         ended: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._pending.append((step, ended))

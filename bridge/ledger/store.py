@@ -37,8 +37,12 @@ class Store(Protocol):
             LedgerUnavailable: it cannot be reached now.
         """
 
-    async def write(self, step: Step[T]) -> T:
+    async def write(self, step: Step[T], *, single: bool = False) -> T:
         """Run `step` in a transaction; returns when that is durable.
+
+        Args:
+            step: what to do.
+            single: it is one statement, so a server need not be told where the transaction begins and ends.
 
         Raises:
             LedgerUnavailable: the database cannot do it now; unless it was asked to commit, nothing is kept.

@@ -38,9 +38,9 @@ requests = Table(
     Column("state", Text, nullable=False),
     Column("code", Text),
     Column("ended_at", Instant),
-    # The lease. `starts` is its fencing token; `worker` and `lease_until` are None when nobody works on it.
+    # The last start. `starts` is its lease's fencing token; `lease_until` is None when nobody works on it.
     Column("starts", Integer, nullable=False),
-    Column("worker", Text),
+    Column("worker", Text, nullable=False),
     Column("lease_until", Instant),
     Column("started_at", Instant, nullable=False),
     # The wait for a retry, and the bus's own count of the delivery that was told to wait.
@@ -55,7 +55,7 @@ requests = Table(
     Index("ix_requests_open", "state", sqlite_where=text(_OPEN), postgresql_where=text(_OPEN)),
 )
 
-attempts = Table(
+attempts = Table(  # starts that did not end the request; the one that did stands in `requests`
     "attempts",
     metadata,
     Column("request_id", Id, ForeignKey("requests.id", ondelete="CASCADE"), primary_key=True),
@@ -63,7 +63,7 @@ attempts = Table(
     Column("worker", Text, nullable=False),
     Column("started_at", Instant, nullable=False),
     Column("ended_at", Instant, nullable=False),  # of one that was lost: when that was noticed
-    Column("outcome", Text, nullable=False),  # an end state, `waiting`, or `lost`
+    Column("outcome", Text, nullable=False),  # `waiting`, `in_doubt`, or `lost`
     Column("code", Text),
     sqlite_with_rowid=False,
 )

@@ -38,7 +38,7 @@ def _requests() -> None:
         sa.Column("code", sa.Text),
         sa.Column("ended_at", Instant),
         sa.Column("starts", sa.Integer, nullable=False),
-        sa.Column("worker", sa.Text),
+        sa.Column("worker", sa.Text, nullable=False),
         sa.Column("lease_until", Instant),
         sa.Column("started_at", Instant, nullable=False),
         sa.Column("waits", sa.Integer, nullable=False),
