@@ -292,7 +292,9 @@ async def test_the_same_request_again_gives_events_with_the_same_ids(engine):
     request = cloud_event(record_request(BY_NAME["rich_record"].nhs_number))
     await engine.hospital.ask(request)
     first = await engine.hospital.outcome(request["id"])
-    again = dict(request, time="2026-01-01T00:00:00Z", correlationid=request["id"])  # the sender wrote it anew
+    again = dict(
+        request, time="2026-01-01T00:00:00Z", correlationid=request["id"]
+    )  # the sender wrote it anew
     engine.hospital.deliveries.clear()
     await engine.hospital.ask(again, message_id=f"{request['id']}-again")
     second = await engine.hospital.outcome(request["id"])
