@@ -82,7 +82,7 @@ class SpineSettings(_Group):
     """Client certificate chain."""
     key_file: Path | None = None
     crl_file: Path | None = None
-    """Revocation list (PEM) of the CA that issues the proxy's certificate; given, it must be current (SP-053)."""
+    """Revocation list (PEM) of the CA that issues the proxy's certificate; it must be current (SP-053)."""
     allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = ()
     """Host names (``host`` or ``*.domain``) a practice's address from SDS may point at."""
     connect_timeout: Annotated[float, Field(gt=0)] = 5.0

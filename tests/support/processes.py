@@ -26,7 +26,9 @@ def free_port() -> int:
 class Child:
     """A running Python module, what it cost so far, and how to end it."""
 
-    def __init__(self, module: str, arguments: Sequence[str], environment: Mapping[str, str], output: Path) -> None:
+    def __init__(
+        self, module: str, arguments: Sequence[str], environment: Mapping[str, str], output: Path
+    ) -> None:
         self.output = output
         clean = {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")}
         with output.open("ab") as sink:
@@ -73,9 +75,7 @@ def child(
 
 
 @contextlib.contextmanager
-def worker(
-    environment: Mapping[str, str], *, output: Path, arguments: Sequence[str] = ()
-) -> Iterator[Child]:
+def worker(environment: Mapping[str, str], *, output: Path, arguments: Sequence[str] = ()) -> Iterator[Child]:
     """``bridge run``, once it says that it is ready."""
     port = free_port()
     settings = dict(environment) | {"BRIDGE_HEALTH_PORT": str(port), "BRIDGE_LOG_FORMAT": "json"}
@@ -89,8 +89,10 @@ def wait_until_ready(started: Child, port: int) -> None:
     while True:
         if started.process.poll() is not None or time.monotonic() > deadline:
             raise AssertionError(f"the process is not ready:\n{started.output.read_text()[-3000:]}")
-        with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as answer:
-                if answer.status == 200:
-                    return
+        with (
+            contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError),
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as answer,
+        ):
+            if answer.status == 200:
+                return
         time.sleep(0.05)

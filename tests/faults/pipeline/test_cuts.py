@@ -98,7 +98,7 @@ async def cut_and_wait(link, hospital, ids):
 
 def check_outcomes(hospital, requests):
     for event, end in requests:
-        kinds = {}
+        kinds: dict[str, set[str]] = {}
         for delivery, (kind, published) in zip(
             hospital.deliveries[event["id"]], hospital.events(event["id"]), strict=True
         ):

@@ -18,7 +18,9 @@ GUIDE = Path(__file__).parents[3] / "pipelines" / "README.md"
 
 
 def block(language):
-    return re.search(rf"```{language}\n(.*?)```", GUIDE.read_text(), re.DOTALL).group(1)
+    found = re.search(rf"```{language}\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    assert found
+    return found.group(1)
 
 
 @pytest.fixture

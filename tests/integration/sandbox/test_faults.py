@@ -150,7 +150,7 @@ async def test_a_sandbox_stops_while_it_hangs(state_dir):
     async with running(SandboxOptions(state_dir=state_dir)) as sandbox, httpx.AsyncClient() as http:
         sandbox.fault("*", Fault(FaultKind.HANG, at="sds"))
         waiting = asyncio.create_task(Consumer(sandbox, http).route("A99001"))
-        while not sandbox.calls.of("sds"):  # noqa: ASYNC110 - the log of calls has no event
+        while not sandbox.calls.of("sds"):
             await asyncio.sleep(0.01)
     with pytest.raises(httpx.TransportError):
         await waiting

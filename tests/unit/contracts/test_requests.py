@@ -36,7 +36,7 @@ def test_a_request_says_patient_areas_user_and_purpose():
 
 @pytest.mark.duty("CS-008")
 @pytest.mark.parametrize(
-    "number", ["9990000019", "999000001", "99900000188", "999 000 0018", "９９９００００018", ""]
+    "number", ["9990000019", "999000001", "99900000188", "999 000 0018", "\uff19\uff19\uff190000018", ""]
 )
 def test_an_nhs_number_with_a_wrong_check_digit_or_length_is_rejected_by_field(number):
     data = record_request()

@@ -62,7 +62,7 @@ def test_tokens_and_passwords_are_hidden():
 def test_every_line_goes_through_it_exceptions_and_libraries_too(lines):
     structlog.get_logger().info("event", value=NUMBER, number=int(NUMBER), nested={"a": (NUMBER,)})
     try:
-        raise ValueError(f"bad {NUMBER}")
+        int(f"bad {NUMBER}")
     except ValueError:
         structlog.get_logger().exception("failed")
     logging.getLogger("library").warning("saw %s", NUMBER)
