@@ -31,8 +31,18 @@ from nats.js.errors import BadRequestError, NoStreamResponseError, NotFoundError
 
 from bridge.bus import marks
 from bridge.bus.nats_messages import copied, delivery, heard, outgoing
-from bridge.bus.patience import Patience
-from bridge.bus.port import Dead, Delivery, Handler, QueueDepth, QueueSpec, RetryAfter, TooLarge, Unroutable
+from bridge.bus.patience import Patience, persist
+from bridge.bus.port import (
+    Dead,
+    Delivery,
+    Handler,
+    QueueDepth,
+    QueueSpec,
+    RetryAfter,
+    TooLarge,
+    Unpublishable,
+    Unroutable,
+)
 from bridge.bus.watchdog import Watchdog
 from bridge.bus.worker import Worker
 from bridge.errors import Misconfigured
@@ -42,7 +52,9 @@ log = structlog.get_logger()
 _CONSUMER = "worker"
 _CONNECT_TIMEOUT = 5
 _CONFIRM_TIMEOUT = 10.0
-_PULL_TIMEOUT = 5.0
+_CALL_TIMEOUT = 15.0
+_PULL_TIMEOUT = 2.0
+"""Seconds: a pull that a broken link swallowed is repeated after this."""
 _LONGEST_NAK = 3600.0
 _DUPLICATES = 120.0
 """Seconds in which the server drops a repeated publish."""
@@ -295,7 +307,7 @@ class NatsBus:
                     headers = copied(message)
                     await self._put(f"{queue.name}.again", message.data, headers, queue.name)
                     await message.ack()
-            except (*_TROUBLE, Unroutable) as error:
+            except (*_TROUBLE, Unpublishable) as error:
                 log.warning("move_failed", queue=queue.name, error=type(error).__name__)
 
     async def _speak_for_held(self) -> None:
@@ -376,16 +388,7 @@ async def _next(source: JetStreamContext.PullSubscription) -> Msg:
 
 
 async def _persist(call: Callable[[], Awaitable[object]], patience: Patience) -> None:
-    """Make a call on the server until it succeeds; only faults that waiting does not cure are raised."""
-    while True:
-        try:
-            await call()
-        except _FAULTS:
-            raise
-        except _TROUBLE as error:
-            await patience.wait(error)
-        else:
-            return
+    await persist(call, patience, faults=_FAULTS, timeout=_CALL_TIMEOUT)
 
 
 async def _cancel(*tasks: asyncio.Task[None]) -> None:

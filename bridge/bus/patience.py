@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -39,10 +40,40 @@ class Patience:
         await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
 
 
-def asked_to_stop() -> bool:
-    """Whether a CancelledError means that this task is to end.
+async def persist(
+    call: Callable[[], Awaitable[object]],
+    patience: Patience,
+    *,
+    faults: tuple[type[Exception], ...],
+    timeout: float,  # noqa: ASYNC109 - of each try, not of the whole
+) -> None:
+    """Make a call on the broker until it succeeds.
 
-    The drivers raise the same error into every call that waits on a connection that broke.
+    A driver whose link breaks under it raises more than the errors it names, cancellation among them, so
+    everything is tried again but what waiting does not cure.
+
+    Raises:
+        TypeError, ValueError: the message cannot be written.
+        `faults`: the broker's answer is no.
     """
+    while True:
+        try:
+            await asyncio.wait_for(call(), timeout)
+        except (TypeError, ValueError):
+            raise
+        except asyncio.CancelledError as error:
+            if _asked_to_stop():
+                raise
+            await patience.wait(error)
+        except Exception as error:
+            if isinstance(error, faults):
+                raise
+            await patience.wait(error)
+        else:
+            return
+
+
+def _asked_to_stop() -> bool:
+    """Whether a CancelledError means that this task is to end, not that a link broke."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

@@ -24,7 +24,7 @@ from pamqp.common import FieldValue
 from yarl import URL
 
 from bridge.bus import marks
-from bridge.bus.patience import Patience, asked_to_stop
+from bridge.bus.patience import Patience, persist
 from bridge.bus.port import Dead, Delivery, Handler, QueueDepth, QueueSpec, RetryAfter, TooLarge, Unroutable
 from bridge.bus.rabbit_messages import copied, delivery, outgoing
 from bridge.bus.watchdog import Watchdog
@@ -41,8 +41,7 @@ _DELIVERY_LIMIT = 20
 """Fuse against a message that kills its worker; lost connections count too, so it must not be small."""
 
 _GONE = (*CONNECTION_EXCEPTIONS, TimeoutError)
-_TROUBLE = (*_GONE, asyncio.CancelledError)
-"""What a call on a connection that breaks may raise; see `asked_to_stop`."""
+"""What a call on a connection that is gone raises."""
 _FAULTS = (PublishError, ChannelPreconditionFailed)
 """No queue is bound; a queue exists with other arguments, or a message is too large."""
 
@@ -206,9 +205,7 @@ class RabbitBus:
         try:
             async with self._channel() as channel:
                 found = [await _look(channel, name) for name in self._workers]
-        except _TROUBLE as error:
-            if asked_to_stop():
-                raise
+        except _GONE as error:
             log.debug("bus_not_ready", error=type(error).__name__)
             return False
         return all(queue.consumer_count for queue in found)
@@ -300,18 +297,7 @@ class RabbitBus:
 
 
 async def _persist(call: Callable[[], Awaitable[object]], patience: Patience) -> None:
-    """Make a call on the broker until it succeeds; only faults that waiting does not cure are raised."""
-    while True:
-        try:
-            await asyncio.wait_for(call(), _CALL_TIMEOUT)
-        except _FAULTS:
-            raise
-        except _TROUBLE as error:
-            if asked_to_stop():
-                raise
-            await patience.wait(error)
-        else:
-            return
+    await persist(call, patience, faults=_FAULTS, timeout=_CALL_TIMEOUT)
 
 
 async def _undecoded(message: RabbitMessage) -> RabbitMessage:

@@ -62,7 +62,7 @@ class Site(Protocol):
     def bus(self, url: str | None = None, **options: Any) -> Bus: ...
 
     async def listen(self, topic: str) -> Inbox:
-        """Bind a durable queue to a topic and collect what comes."""
+        """Bind a durable queue to a topic (``#`` for all) and collect what comes."""
         ...
 
     async def dead(self) -> list[Letter]:
@@ -177,7 +177,8 @@ class NatsSite:
             await inbox.put(_nats_letter(message))
             await message.ack()
 
-        await self._client.jetstream().subscribe(f"{self.prefix}.events.{topic}", cb=keep, manual_ack=True)
+        subject = f"{self.prefix}.events.{topic.replace('#', '>')}"
+        await self._client.jetstream().subscribe(subject, cb=keep, manual_ack=True)
         return inbox
 
     async def dead(self) -> list[Letter]:

@@ -119,6 +119,19 @@ class BusConformance:
         assert letter.correlation_id == "correlation-1"
         assert letter.headers["traceparent"] == "00-1"
 
+    async def test_a_listener_hears_every_event_from_then_on(self, site: Site) -> None:
+        async with started(site.bus(), site) as bus:
+            await site.listen("#")  # so that the first one has somewhere to go
+            await bus.publish(TOPIC, b"before", id="event-0", content_type="text/plain")
+            async with bus.listen() as events:
+                for number, topic in enumerate((TOPIC, "request.failed.v1"), start=1):
+                    await bus.publish(topic, b"x", id=f"event-{number}", content_type="text/plain")
+                heard = [await anext(events) for _ in range(2)]
+        assert [(event.id, event.key, event.body) for event in heard] == [
+            ("event-1", TOPIC, b"x"),
+            ("event-2", "request.failed.v1", b"x"),
+        ]
+
     async def test_a_request_that_nobody_takes_fails_loudly(self, site: Site) -> None:
         async with started(site.bus(), site) as bus:
             with pytest.raises(Unroutable, match="appointment"):
