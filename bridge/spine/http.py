@@ -21,6 +21,7 @@ import httpx
 import structlog
 
 from bridge.errors import FailureCode, ResponseInvalid, Stage, Unavailable
+from bridge.observe import CallNote, note_call
 from bridge.settings import Settings
 from bridge.spine.lanes import Lanes
 
@@ -144,6 +145,7 @@ class Upstream:
         trace_id: str,
         headers: Mapping[str, str],
         content: bytes = b"",
+        practice_ods: str | None = None,
     ) -> Answer:
         """Make one call and read its whole answer.
 
@@ -154,6 +156,7 @@ class Upstream:
             trace_id: the id that both sides log.
             headers: all headers but `Host`, `Content-Length` and `Accept-Encoding`.
             content: the body.
+            practice_ods: whose system is asked, when it is a practice's: for the log and the books.
 
         Raises:
             Unavailable: no complete answer came.
@@ -167,7 +170,7 @@ class Upstream:
             content=content,
             extensions={"timeout": self._timeouts, "target": target},
         )
-        started = time.perf_counter()
+        started, started_at = time.perf_counter(), datetime.now(UTC)
         answer: Answer | None = None
         outcome = "cancelled"
         try:
@@ -184,13 +187,21 @@ class Upstream:
             outcome = error.detail
             raise
         finally:
+            duration_ms = round((time.perf_counter() - started) * 1000, 1)
+            status = answer.status if answer else None
+            note_call(
+                CallNote(
+                    self._name, interaction, practice_ods, trace_id, status, outcome, started_at, duration_ms
+                )
+            )
             _log.info(
                 "upstream_call",
                 upstream=self._name,
+                practice_ods=practice_ods,
                 interaction=interaction,
                 outcome=outcome,
-                status=answer.status if answer else None,
-                duration_ms=round((time.perf_counter() - started) * 1000),
+                status=status,
+                duration_ms=duration_ms,
                 bytes=len(answer.body) if answer else None,
                 trace_id=trace_id,
             )

@@ -108,6 +108,7 @@ class Proxy:
             trace_id=trace_id,
             headers=headers,
             content=body,
+            practice_ods=practice.ods,
         )
         return ProxyAnswer(answer, trace_id)
 
