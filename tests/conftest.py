@@ -1,11 +1,29 @@
-"""Fixtures that several folders share: the brokers, one node of each per session."""
+"""Fixtures that several folders share: the brokers, one node of each per session; the logs of the run."""
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.support import run_logs
 from tests.support.brokers import NatsNode, RabbitNode
+
+LAST = Path(__file__).parent / "logs" / "test_whole_run.py"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What looks at the logs of the whole run comes after everything that writes some."""
+    items.sort(key=lambda item: item.path == LAST)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def log_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where every log line of this run is kept."""
+    folder = tmp_path_factory.mktemp("logs")
+    with run_logs.kept_in(folder):
+        yield folder
 
 
 @pytest.fixture(scope="session")

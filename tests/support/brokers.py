@@ -15,6 +15,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.support import run_logs
+
 START_TIMEOUT = 90.0
 RABBIT_PLACES = ("/usr/lib/rabbitmq/bin/rabbitmq-server", "/opt/homebrew/sbin/rabbitmq-server")
 
@@ -51,6 +53,9 @@ class Node:
 
     def start(self) -> None:
         log = self.directory / "node.log"
+        if not log.exists():
+            log.touch()
+            run_logs.keep(log, run_logs.SERVER)
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 self._command(),

@@ -1,4 +1,4 @@
-"""Child processes of the tests: started with their own environment, their output kept for the log check."""
+"""Child processes of the tests: started with their own environment, their logs kept for the log check."""
 
 import contextlib
 import os
@@ -10,10 +10,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+from tests.support import run_logs
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 START_TIMEOUT = 60.0
+END_TIMEOUT = 90.0
 
 
 def free_port() -> int:
@@ -24,20 +28,32 @@ def free_port() -> int:
 
 
 class Child:
-    """A running Python module, what it cost so far, and how to end it."""
+    """A running Python module, what it cost so far, and how to end it.
+
+    Its stderr, where logs go, is written to `output`, its stdout to `printed`.
+    """
 
     def __init__(
-        self, module: str, arguments: Sequence[str], environment: Mapping[str, str], output: Path
+        self,
+        module: str,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        output: Path,
+        cwd: Path | None = None,
     ) -> None:
         self.output = output
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")}
-        with output.open("ab") as sink:
+        self.printed = output.with_name(f"{output.name}.stdout")
+        if not output.exists():
+            output.touch()
+            run_logs.keep(output, run_logs.CHILD)
+        with output.open("ab") as errors, self.printed.open("ab") as sink:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", module, *arguments],
-                env=clean | dict(environment),
+                env=_environment(environment),
+                cwd=cwd,
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
-                stderr=sink,
+                stderr=errors,
             )
 
     def cpu_seconds(self) -> float:
@@ -59,14 +75,28 @@ class Child:
         """SIGTERM, and the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=90)
+        return self.process.wait(timeout=END_TIMEOUT)
+
+    def wait_for(self, text: str, *, printed: bool = False) -> None:
+        """Until `text` stands in its log, or in what it printed."""
+        file = self.printed if printed else self.output
+        deadline = time.monotonic() + START_TIMEOUT
+        while text not in file.read_text(encoding="utf-8"):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"{text!r} does not come:\n{self.output.read_text()[-3000:]}")
+            time.sleep(0.05)
 
 
 @contextlib.contextmanager
 def child(
-    module: str, arguments: Sequence[str] = (), *, environment: Mapping[str, str], output: Path
+    module: str,
+    arguments: Sequence[str] = (),
+    *,
+    environment: Mapping[str, str],
+    output: Path,
+    cwd: Path | None = None,
 ) -> Iterator[Child]:
-    started = Child(module, arguments, environment, output)
+    started = Child(module, arguments, environment, output, cwd)
     try:
         yield started
     finally:
@@ -96,3 +126,44 @@ def wait_until_ready(started: Child, port: int) -> None:
             if answer.status == 200:
                 return
         time.sleep(0.05)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A command that ran to its end."""
+
+    code: int
+    printed: bytes
+    errors: str
+
+    @property
+    def text(self) -> str:
+        return self.printed.decode()
+
+
+def bridge(
+    *arguments: str | Path,
+    directory: Path,
+    environment: Mapping[str, str] | None = None,
+    given: bytes = b"",
+) -> Ended:
+    """Run one ``bridge`` command in `directory`, with `given` on its standard input, to its end."""
+    log = directory / f"stderr-{time.monotonic_ns()}.log"
+    with log.open("wb") as errors:
+        run_logs.keep(log, run_logs.CHILD)
+        done = subprocess.run(
+            [sys.executable, "-m", "bridge", *map(str, arguments)],
+            env=_environment(environment or {}),
+            cwd=directory,
+            input=given,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            timeout=END_TIMEOUT,
+            check=False,
+        )
+    return Ended(done.returncode, done.stdout, log.read_text(encoding="utf-8"))
+
+
+def _environment(given: Mapping[str, str]) -> dict[str, str]:
+    """Ours without the settings somebody may have exported, and `given`."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")} | dict(given)
