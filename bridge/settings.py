@@ -36,7 +36,7 @@ class _Group(BaseModel):
 class BusSettings(_Group):
     """The message bus. Without a URL an embedded NATS server is started, for one machine only."""
 
-    url: str | None = None
+    url: str | None = Field(default=None, repr=False)  # it holds the password
     """``amqp://``, ``amqps://`` or ``nats://``; unset starts the embedded NATS."""
     prefix: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")] = "gpconnect"
     """First part of every exchange, queue and stream name."""
@@ -157,7 +157,7 @@ class RetrySettings(_Group):
 class LedgerSettings(_Group):
     """Where requests, intents, events and their ends are kept."""
 
-    url: Annotated[str, Field(pattern=r"^postgres(ql)?://")] | None = None
+    url: Annotated[str, Field(pattern=r"^postgres(ql)?://")] | None = Field(default=None, repr=False)
     """``postgresql://…`` as libpq reads it, for several workers; unset is SQLite in ``state_dir``."""
     connections: Annotated[int, Field(ge=2, le=100)] = 10
     """To PostgreSQL, per process."""

@@ -1,0 +1,216 @@
+import pytest
+
+from bridge.errors import Misconfigured
+from bridge.settings import KNOWN_DEFAULTS, Settings
+
+SECRET = "hunter2-of-the-site"
+
+
+@pytest.fixture
+def environment(tmp_path, monkeypatch):
+    """What a site sets to go live: complete and safe. A test changes it with `monkeypatch.setenv`."""
+    for name in ("pds.key", "ca.pem", "client.pem", "client.key"):
+        (tmp_path / name).write_text("content")
+    complete = {
+        "PDS_URL": "https://pds.example/FHIR/R4",
+        "PDS_TOKEN_URL": "https://pds.example/oauth2/token",
+        "PDS_CLIENT_ID": "client",
+        "PDS_KEY_FILE": str(tmp_path / "pds.key"),
+        "PDS_KEY_ID": "key-1",
+        "SDS_URL": "https://sds.example/FHIR/R4",
+        "SDS_API_KEY": SECRET,
+        "SSP_URL": "https://proxy.example",
+        "SPINE_CA_FILE": str(tmp_path / "ca.pem"),
+        "SPINE_CERT_FILE": str(tmp_path / "client.pem"),
+        "SPINE_KEY_FILE": str(tmp_path / "client.key"),
+        "SPINE_ALLOWED_HOSTS": "*.practices.example",
+        "CONSUMER_ENDPOINT_URL": "https://bridge.example",
+        "CONSUMER_SUPPLIER_ODS": "RZZ01",
+        "CONSUMER_ORGANISATIONS": "RZZ01, RZZ02",
+        "CONSUMER_DEVICE_ID": "device-1",
+        "CONSUMER_IDENTIFIER_SYSTEM": "https://bridge.example/Id",
+        "PATIENT_KEY": SECRET,
+        "BUS_URL": f"amqps://bridge:{SECRET}@broker.example/",
+    }
+    for name, value in complete.items():
+        monkeypatch.setenv(f"BRIDGE_{name}", value)
+    return complete
+
+
+def problems():
+    """Everything that keeps a worker with this environment from starting."""
+    try:
+        Settings.load().check()
+    except Misconfigured as fault:
+        return list(fault.problems)
+    return []
+
+
+def test_a_complete_and_safe_environment_may_start(environment):
+    assert problems() == []
+
+
+def test_everything_that_is_missing_is_named_at_once(environment, monkeypatch):
+    for name in environment:
+        monkeypatch.delenv(f"BRIDGE_{name}")
+    found = problems()
+    assert all(problem.endswith(": is required") for problem in found)
+    unnamed = [name for name in environment if not any(f"BRIDGE_{name}" in problem for problem in found)]
+    assert unnamed == ["BUS_URL"]  # without one there is the embedded server
+
+
+def test_faults_of_every_kind_are_named_at_once(environment, monkeypatch, tmp_path):
+    (tmp_path / "ca.pem").write_text(" \n")
+    monkeypatch.delenv("BRIDGE_PDS_KEY_ID")
+    monkeypatch.delenv("BRIDGE_SPINE_KEY_FILE")
+    monkeypatch.setenv("BRIDGE_PDS_KEY_FILE", str(tmp_path / "nowhere"))
+    monkeypatch.setenv("BRIDGE_SDS_URL", "http://sds.example")
+    monkeypatch.setenv("BRIDGE_SDS_API_KEY", "ChangeMe")
+    assert sorted(problems()) == [
+        "BRIDGE_PDS_KEY_FILE: cannot be read (No such file or directory)",
+        "BRIDGE_PDS_KEY_ID: is required",
+        "BRIDGE_SDS_API_KEY: is a known default, which only the sandbox may use",
+        "BRIDGE_SDS_URL: must be https outside the sandbox",
+        "BRIDGE_SPINE_CA_FILE: the file is empty",
+        "BRIDGE_SPINE_CERT_FILE and BRIDGE_SPINE_KEY_FILE: set both or neither",
+        "BRIDGE_SPINE_KEY_FILE: is required",
+    ]
+
+
+def test_malformed_values_are_named_at_once_by_their_variable(environment, monkeypatch):
+    wrong = {
+        "BRIDGE_BUS_CONCURRENCY": "many",
+        "BRIDGE_BUS_PREFIX": "GP Connect",
+        "BRIDGE_CONSUMER_SUPPLIER_ODS": "r-z-z",
+        "BRIDGE_CONSUMER_ORGANISATIONS": "RZZ01,rzz02",
+        "BRIDGE_RETRY_ATTEMPTS": "4",
+        "BRIDGE_LOG_LEVEL": "chatty",
+        "BRIDGE_HEALTH_PORT": "66000",
+        "BRIDGE_REQUEST_TIMEOUT": "0",
+        "BRIDGE_SPINE_CALL_TIMEOUT": "-1",
+        "BRIDGE_LEDGER_URL": "mysql://host/db",
+    }
+    for name, value in wrong.items():
+        monkeypatch.setenv(name, value)
+    found = problems()
+    assert [name for name in wrong if not any(problem.startswith(name) for problem in found)] == []
+    assert len(found) == len(wrong)
+
+
+def test_a_variable_that_no_setting_has_is_named(environment, monkeypatch):
+    monkeypatch.setenv("BRIDGE_SPINE_ALOWED_HOSTS", "*")
+    assert [problem.partition(":")[0] for problem in problems()] == ["BRIDGE_SPINE_ALOWED_HOSTS"]
+
+
+@pytest.mark.parametrize("half", ["SPINE_CERT_FILE", "SPINE_KEY_FILE"])
+def test_half_set_mutual_tls_is_refused_in_the_sandbox_too(environment, monkeypatch, half):
+    monkeypatch.setenv("BRIDGE_SANDBOX", "true")
+    assert problems() == []
+    monkeypatch.delenv(f"BRIDGE_{half}")
+    assert problems() == ["BRIDGE_SPINE_CERT_FILE and BRIDGE_SPINE_KEY_FILE: set both or neither"]
+
+
+@pytest.mark.parametrize("name", ["PDS_URL", "PDS_TOKEN_URL", "SDS_URL", "SSP_URL"])
+def test_plain_http_is_for_the_sandbox_only(environment, monkeypatch, name):
+    monkeypatch.setenv(f"BRIDGE_{name}", "http://127.0.0.1:9001/")
+    assert problems() == [f"BRIDGE_{name}: must be https outside the sandbox"]
+    monkeypatch.setenv("BRIDGE_SANDBOX", "true")
+    assert problems() == []
+
+
+@pytest.mark.parametrize("name", ["SSP_URL", "SPINE_CA_FILE"])
+def test_a_call_without_the_proxy_or_its_ca_is_for_the_sandbox_only(environment, monkeypatch, name):
+    monkeypatch.delenv(f"BRIDGE_{name}")
+    assert problems() == [f"BRIDGE_{name}: is required"]
+    monkeypatch.setenv("BRIDGE_SANDBOX", "true")
+    assert problems() == []
+
+
+@pytest.mark.parametrize("default", sorted(KNOWN_DEFAULTS))
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SDS_API_KEY", "{}"),
+        ("PATIENT_KEY", "{}"),
+        ("BUS_URL", "amqps://bridge:{}@broker.example/"),
+        ("LEDGER_URL", "postgresql://bridge:{}@database.example/bridge"),
+    ],
+)
+def test_a_secret_that_everybody_knows_is_for_the_sandbox_only(
+    environment, monkeypatch, name, value, default
+):
+    monkeypatch.setenv(f"BRIDGE_{name}", value.format(default.upper()))
+    assert problems() == [f"BRIDGE_{name}: is a known default, which only the sandbox may use"]
+    monkeypatch.setenv("BRIDGE_SANDBOX", "true")
+    assert problems() == []
+
+
+def test_a_known_default_in_a_file_is_found_as_well(environment, monkeypatch, tmp_path):
+    (tmp_path / "api.key").write_text("password\n")
+    monkeypatch.delenv("BRIDGE_SDS_API_KEY")
+    monkeypatch.setenv("BRIDGE_SDS_API_KEY_FILE", str(tmp_path / "api.key"))
+    assert problems() == ["BRIDGE_SDS_API_KEY: is a known default, which only the sandbox may use"]
+
+
+@pytest.mark.parametrize("secret", ["SDS_API_KEY", "PATIENT_KEY"])
+def test_a_secret_may_come_as_a_file(environment, monkeypatch, tmp_path, secret):
+    (tmp_path / "secret").write_text(f"{SECRET}-from-file\n")
+    monkeypatch.delenv(f"BRIDGE_{secret}")
+    monkeypatch.setenv(f"BRIDGE_{secret}_FILE", str(tmp_path / "secret"))
+    assert problems() == []
+    assert getattr(Settings.load(), secret.lower()) == f"{SECRET}-from-file"
+
+
+FILES = [
+    "PDS_KEY_FILE",
+    "SDS_API_KEY_FILE",
+    "SPINE_CA_FILE",
+    "SPINE_CERT_FILE",
+    "SPINE_KEY_FILE",
+    "SPINE_CRL_FILE",
+    "PATIENT_KEY_FILE",
+]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_must_be_there_and_hold_something(environment, monkeypatch, tmp_path, name):
+    file = tmp_path / "file"
+    monkeypatch.setenv(f"BRIDGE_{name}", str(file))
+    assert problems() == [f"BRIDGE_{name}: cannot be read (No such file or directory)"]
+    file.write_text("\n")
+    assert problems() == [f"BRIDGE_{name}: the file is empty"]
+    file.write_text("content")
+    assert problems() == []
+    monkeypatch.setenv(f"BRIDGE_{name}", str(tmp_path))
+    assert problems() == [f"BRIDGE_{name}: cannot be read (Is a directory)"]
+
+
+def test_a_secret_never_stands_in_what_is_said_about_the_settings(environment, monkeypatch, tmp_path):
+    monkeypatch.setenv("BRIDGE_LEDGER_URL", f"postgresql://bridge:{SECRET}@database.example/bridge")
+    settings = Settings.load()
+    assert SECRET not in f"{settings!r} {settings} {settings.bus!r} {settings.sds!r}"
+    monkeypatch.setenv("BRIDGE_LEDGER_URL", f"mysql://bridge:{SECRET}@database.example/bridge")
+    monkeypatch.setenv("BRIDGE_BUS_CONCURRENCY", SECRET)
+    monkeypatch.setenv("BRIDGE_CONSUMER_ORGANISATIONS", f"RZZ01,{SECRET}")
+    found = problems()
+    assert len(found) == 3
+    assert SECRET not in "".join(found)
+
+
+def test_a_list_is_written_with_commas(environment, monkeypatch):
+    monkeypatch.setenv("BRIDGE_SPINE_ALLOWED_HOSTS", "one.example, *.two.example ,,")
+    settings = Settings.load()
+    assert settings.spine.allowed_hosts == ("one.example", "*.two.example")
+    assert settings.consumer.organisations == ("RZZ01", "RZZ02")
+    monkeypatch.setenv("BRIDGE_SPINE_ALLOWED_HOSTS", " , ")
+    assert problems() == ["BRIDGE_SPINE_ALLOWED_HOSTS: is required"]
+
+
+def test_faults_that_parts_found_themselves_join_the_others(environment, monkeypatch):
+    monkeypatch.delenv("BRIDGE_PDS_KEY_ID")
+    with pytest.raises(Misconfigured) as raised:
+        Settings.load().check(also=["BRIDGE_VAULT_KEYS_FILE: is no key ring"])
+    assert raised.value.problems == (
+        "BRIDGE_PDS_KEY_ID: is required",
+        "BRIDGE_VAULT_KEYS_FILE: is no key ring",
+    )
