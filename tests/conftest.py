@@ -9,7 +9,7 @@ import pytest
 from tests.support import run_logs
 from tests.support.brokers import NatsNode, RabbitNode
 
-LAST = Path(__file__).parent / "logs" / "test_whole_run.py"
+LAST = Path(__file__).parent / "integration" / "logs" / "test_whole_run.py"
 
 
 @pytest.hookimpl(trylast=True)

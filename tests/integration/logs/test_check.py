@@ -11,7 +11,7 @@ import structlog
 from tests.support import run_logs
 from tests.support.processes import child
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NUMBER = "9990000018"
 OUTSIDE_THE_TEST_RANGE = "1000000001"  # its check digit is right, and nobody has it
 
@@ -79,7 +79,7 @@ class LogsAPatient:
     def pytest_runtest_call(self):
         structlog.get_logger().info("asked", patient="{NUMBER}")
 
-arguments = ["-q", "--basetemp", {str(tmp_path / "run")!r}, "tests/logs/test_whole_run.py"]
+arguments = ["-q", "--basetemp", {str(tmp_path / "run")!r}, "tests/integration/logs/test_whole_run.py"]
 sys.exit(pytest.main(arguments, [LogsAPatient()]))
 """
     done = subprocess.run(

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support import run_logs
 
-TESTS = Path(__file__).parents[1]
+TESTS = Path(__file__).parents[2]
 # Tests that cannot have run without writing such a log.
 WRITES = {
     TESTS / "integration" / "pipeline": run_logs.PROCESS,

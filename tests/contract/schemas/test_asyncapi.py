@@ -1,0 +1,116 @@
+"""The AsyncAPI document is one by the official schema, and names what this installation does."""
+
+import json
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator, validators
+
+from bridge.engine import installed_pipelines
+from bridge.engine.asyncapi import asyncapi_document, message_schemas
+from tests.contract.schemas.test_schemas import references
+from tests.support.requests import cloud_event, record_request
+
+OFFICIAL = json.loads((Path(__file__).parent / "asyncapi-3.0.0.json").read_text())
+PIPELINES = installed_pipelines(["structured_record"])
+PUBLISHED = {
+    "medications.published.v1",
+    "allergies.published.v1",
+    "record.completed.v1",
+    "request.failed.v1",
+    "request.rejected.v1",
+}
+
+
+@pytest.fixture(scope="module")
+def document():
+    # As whoever reads it gets it: as JSON.
+    return json.loads(json.dumps(asyncapi_document(PIPELINES, prefix="gp", type_prefix="org.site")))
+
+
+def faults(document):
+    validator = validators.validator_for(OFFICIAL)
+    validator.check_schema(OFFICIAL)
+    return [f"{error.json_path}: {error.message}" for error in validator(OFFICIAL).iter_errors(document)]
+
+
+def resolve(document, reference):
+    assert reference.startswith("#/"), reference
+    found = document
+    for part in reference.removeprefix("#/").split("/"):
+        found = found[part.replace("~1", "/").replace("~0", "~")]
+    return found
+
+
+def test_it_keeps_the_official_schema(document):
+    assert faults(document) == []
+
+
+@pytest.mark.parametrize(
+    "breaks",
+    [
+        {"asyncapi": "3"},
+        {"info": {"title": "no version"}},
+        {"operations": {"one": {"action": "publish", "channel": {"$ref": "#/channels/one"}}}},
+        {"surprise": True},
+    ],
+)
+def test_the_official_schema_would_notice(document, breaks):
+    assert faults(document | breaks) != []
+
+
+def test_every_reference_leads_somewhere(document):
+    found = list(references(document))
+    assert found
+    for reference in found:
+        assert isinstance(resolve(document, reference), dict), reference
+
+
+def test_the_schemas_in_it_are_json_schema_2020_12(document):
+    for name, schema in document["components"]["schemas"].items():
+        Draft202012Validator.check_schema(schema)
+        assert schema.get("type") or schema.get("enum") or schema.get("anyOf"), name
+
+
+def test_every_topic_is_sent_to_and_every_queue_received_from(document):
+    operations = document["operations"].values()
+    channels = {
+        action: {
+            resolve(document, operation["channel"]["$ref"])["address"]
+            for operation in operations
+            if operation["action"] == action
+        }
+        for action in ("receive", "send")
+    }
+    assert channels == {"receive": {"record.requested.v1"}, "send": PUBLISHED}
+    for operation in operations:
+        (message,) = operation["messages"]
+        # The official rule: a message of an operation is one of its channel's.
+        assert message["$ref"].startswith(f"{operation['channel']['$ref']}/messages/")
+
+
+def test_names_are_those_of_the_site(document):
+    request = document["channels"]["structured_record"]
+    assert request["bindings"]["amqp"]["exchange"]["name"] == "gp.requests"
+    assert "gp.structured_record" in request["description"]
+    for kind in PUBLISHED:
+        assert document["channels"][kind]["bindings"]["amqp"]["exchange"]["name"] == "gp.events"
+        assert f"org.site.{kind}" in document["components"]["messages"][kind]["summary"]
+
+
+def test_its_payloads_say_what_the_schemas_of_their_own_say(document):
+    separate = message_schemas(PIPELINES)
+    for kind in {*PUBLISHED, "record.requested.v1"}:
+        inside = document["components"]["schemas"][kind]
+        for part in ("required", "additionalProperties", "description"):
+            assert inside[part] == separate[kind][part], f"{kind} {part}"
+        assert set(inside["properties"]) == set(separate[kind]["properties"])
+
+
+def test_a_whole_message_is_checked_by_its_payload(document):
+    payload = "#/components/messages/record.requested.v1/payload"
+    validator = Draft202012Validator({"$ref": payload, **document})
+    assert validator.is_valid(cloud_event(record_request()))
+    assert not validator.is_valid(cloud_event(record_request(purpose="research")))
+    assert not validator.is_valid(cloud_event(record_request(), specversion="0.3"))
+    assert not validator.is_valid(dict.fromkeys(("specversion", "id", "source", "type"), "x"))

@@ -1,0 +1,189 @@
+"""What is published keeps the schema that is published with it; the schemas come from the code."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator, FormatChecker
+
+from bridge.contracts.events import (
+    allergies_published,
+    medications_published,
+    record_completed,
+    request_failed,
+    request_rejected,
+)
+from bridge.contracts.requests import MedicationOptions
+from bridge.engine import installed_pipelines
+from bridge.engine.asyncapi import message_schemas
+from bridge.errors import FailureCode, Refused, RequestRejected
+from bridge.mapping import Asked, Source, map_record
+from bridge.sandbox import SCENARIOS
+from bridge.sandbox.parameters import ALLERGIES, MEDICATION, Query
+from tests.support.requests import cloud_event, record_request
+
+EXAMPLES = Path(__file__).parents[3] / "pipelines" / "examples"
+KINDS = {
+    "cloudevent",
+    "gp-record",
+    "record.requested.v1",
+    "medications.published.v1",
+    "allergies.published.v1",
+    "record.completed.v1",
+    "request.failed.v1",
+    "request.rejected.v1",
+}
+SCHEMAS = message_schemas(installed_pipelines(["structured_record"]))
+RECORDS = [scenario for scenario in SCENARIOS if scenario.case and scenario.name != "enormous"]
+
+
+def faults(kind, data):
+    """Where `data`, as it travels, breaks the schema of its kind."""
+    validator = Draft202012Validator(SCHEMAS[kind], format_checker=FormatChecker())
+    as_sent = json.loads(json.dumps(data))
+    return [f"{error.json_path}: {error.validator}" for error in validator.iter_errors(as_sent)]
+
+
+def mapped(scenario, **asked):
+    query = Query(scenario.nhs_number, (ALLERGIES, MEDICATION), resolved_allergies=True)
+    return map_record(
+        scenario.record().answer(query),
+        asked=Asked(nhs_number=scenario.nhs_number, **asked),
+        source=Source(
+            request_id="request-1",
+            retrieved_at="2026-11-22T09:00:00Z",
+            body_sha256="0" * 64,
+            patient_key="0" * 32,
+        ),
+    )
+
+
+def events(record):
+    parts = [medications_published(record, MedicationOptions()), allergies_published(record)]
+    return [*parts, record_completed(record, parts, request_id="request-1")]
+
+
+def objects(schema):
+    """Every part of a schema that describes an object, with its place."""
+    if isinstance(schema, dict):
+        if "properties" in schema:
+            yield schema
+        for value in schema.values():
+            yield from objects(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            yield from objects(value)
+
+
+def references(document):
+    if isinstance(document, dict):
+        if isinstance(document.get("$ref"), str):
+            yield document["$ref"]
+        for value in document.values():
+            yield from references(value)
+    elif isinstance(document, list):
+        for value in document:
+            yield from references(value)
+
+
+def test_there_is_one_for_everything_that_travels():
+    assert set(SCHEMAS) == KINDS
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_it_is_json_schema_2020_12_with_a_name_of_its_own(kind):
+    schema = SCHEMAS[kind]
+    Draft202012Validator.check_schema(schema)
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert schema["$id"] == f"{kind}.json"
+    assert schema["description"]
+    for reference in references(schema):
+        assert re.fullmatch(r"#/\$defs/\w+", reference)
+        assert reference.removeprefix("#/$defs/") in schema["$defs"]
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_it_allows_no_field_that_it_does_not_name(kind):
+    # CloudEvents lets a sender add attributes of its own to the envelope; nobody adds any to the data.
+    expected = {kind == "cloudevent"}
+    assert {part.get("additionalProperties") for part in objects(SCHEMAS[kind])} == expected
+
+
+@pytest.mark.parametrize("scenario", RECORDS, ids=lambda scenario: scenario.name)
+def test_events_and_records_of_the_scenarios_keep_their_schemas(scenario):
+    record = mapped(scenario)
+    assert faults("gp-record", record) == []
+    for event in events(record):
+        assert faults(event.kind, event.data) == [], event.kind
+
+
+def test_events_about_details_that_differ_and_a_superseded_number_keep_their_schemas():
+    superseding = next(scenario for scenario in RECORDS if scenario.name == "rich_record")
+    record = mapped(
+        superseding,
+        superseded_nhs_number="9990000395",
+        family_name="Other",
+        given_name="Other",
+        birth_date=None,
+        gender="other",
+        practice_ods="A00001",
+    )
+    assert record["demographics"]["differences"]
+    for event in events(record):
+        assert event.data["superseded_nhs_number"] == "9990000395"
+        assert faults(event.kind, event.data) == [], event.kind
+
+
+def test_an_event_with_one_field_too_many_or_too_few_breaks_its_schema():
+    for event in events(mapped(RECORDS[0])):
+        assert faults(event.kind, {**event.data, "surprise": 1}) == ["$: additionalProperties"]
+        for name in ("nhs_number", "retrieved_at", "source_label", "demographics"):
+            less = {key: value for key, value in event.data.items() if key != name}
+            assert faults(event.kind, less) == ["$: required"], name
+
+
+@pytest.mark.parametrize("code", FailureCode)
+@pytest.mark.parametrize("detail", ["", "provider: PATIENT_NOT_FOUND"])
+def test_every_failure_keeps_its_schema(code, detail):
+    event = request_failed(Refused(code, stage="provider", detail=detail), attempts=1)
+    assert faults(event.kind, event.data) == []
+
+
+def test_a_rejection_keeps_its_schema():
+    event = request_rejected(RequestRejected("data.areas", "must name one", more=[("id", "is missing")]))
+    assert faults(event.kind, event.data) == []
+
+
+@pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*.json")), ids=lambda file: file.stem)
+def test_the_examples_keep_their_schemas(file):
+    content = json.loads(file.read_text())
+    if "specversion" in content:
+        assert faults("cloudevent", content) == []
+        content = content["data"]
+    assert faults("record.requested.v1", content) == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"purpose": "research"},
+        {"areas": {"medications": {"search_form": "2020-01-01"}}},
+        {"areas": {"vaccinations": {}}},
+        {"patient": {"nhs_number": "999"}},
+        {"practice_ods_code": "a99999"},
+        {"requested_by": None},
+    ],
+)
+def test_a_request_that_the_engine_would_reject_for_its_form_breaks_the_schema(wrong):
+    assert faults("record.requested.v1", record_request()) == []
+    assert faults("record.requested.v1", record_request(**wrong)) != []
+
+
+@pytest.mark.parametrize("name", ["specversion", "id", "source", "type"])
+def test_an_envelope_needs_its_attributes(name):
+    event = cloud_event(record_request())
+    assert faults("cloudevent", event) == []
+    assert faults("cloudevent", {key: value for key, value in event.items() if key != name}) == [
+        "$: required"
+    ]
