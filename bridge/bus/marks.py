@@ -19,6 +19,11 @@ ORIGINAL_KEY = "x-original-key"
 ERROR_REASON = "x-error-reason"
 ERROR_DETAIL = "x-error-detail"
 DEAD_AT = "x-dead-at"
+REPLAY_JOB = "x-replay-job"
+"""The job that sent a dead letter again."""
+
+OF_A_TRY = frozenset({ATTEMPT, NOT_BEFORE, RETRY_REASON, ERROR_REASON, ERROR_DETAIL, DEAD_AT})
+"""What a copy that starts anew does not carry over."""
 
 _LONGEST = 500
 _COUNT = re.compile(r"[0-9]{1,6}")
@@ -44,6 +49,11 @@ def for_dead(delivery: Delivery, outcome: Dead) -> dict[str, str]:
         ERROR_DETAIL: _one_line(outcome.detail),
         DEAD_AT: datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def for_replay(delivery: Delivery, *, job: str) -> dict[str, str]:
+    """Marks of the copy of a dead letter that starts anew; see also `OF_A_TRY`."""
+    return {ORIGINAL_KEY: delivery.key, REPLAY_JOB: job}
 
 
 def attempt(headers: Mapping[str, str]) -> int:

@@ -30,12 +30,14 @@ from nats.js.api import ConsumerConfig, RetentionPolicy, StorageType, StreamConf
 from nats.js.errors import BadRequestError, NoStreamResponseError, NotFoundError
 
 from bridge.bus import marks
+from bridge.bus.nats_letters import letters_in
 from bridge.bus.nats_messages import copied, delivery, heard, outgoing
 from bridge.bus.patience import Patience, persist
 from bridge.bus.port import (
     Dead,
     Delivery,
     Handler,
+    Parked,
     QueueDepth,
     QueueSpec,
     RetryAfter,
@@ -218,6 +220,17 @@ class NatsBus:
         return QueueDepth(
             ready=work.num_pending or 0, waiting=waiting.state.messages, dead=dead.state.messages
         )
+
+    @contextlib.asynccontextmanager
+    async def letters(self, queue: QueueSpec) -> AsyncIterator[AsyncIterator[Parked]]:
+        """The dead letters of a declared queue, each once, oldest first."""
+
+        async def put(body: bytes, headers: Mapping[str, str]) -> None:
+            await self._put(f"{queue.name}.again", body, headers, queue.name)
+
+        stream = _stream(f"{queue.name}.dead")
+        async with contextlib.aclosing(letters_in(self._js, stream, f"{queue.name}.dead", put)) as found:
+            yield found
 
     async def ready(self) -> bool:
         """Whether the connection is up and every consumer that should exist does."""

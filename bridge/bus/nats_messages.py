@@ -1,6 +1,7 @@
 """What a message looks like on NATS, whose headers are text and whose properties are headers too."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from hashlib import sha256
 
 from nats.aio.msg import Msg
@@ -33,27 +34,41 @@ def copied(message: Msg) -> dict[str, str]:
     The server drops a second message with the same `Nats-Msg-Id`. That is wanted when a publish is
     repeated, and fatal when one attempt follows another: so the copy is named after its source.
     """
-    headers = message.headers or {}
-    identity, source = _identity(message), message.metadata
+    source = message.metadata
+    return copied_from(
+        message.headers or {}, message.data, stream=source.stream, sequence=source.sequence.stream
+    )
+
+
+def copied_from(headers: Mapping[str, str], body: bytes, *, stream: str, sequence: int) -> dict[str, str]:
+    """Headers of a copy of the message that stands there in a stream."""
+    identity = _identity(headers, body)
     return {name: value for name, value in headers.items() if not name.lower().startswith("nats-")} | {
         MESSAGE_ID: identity,
-        Header.MSG_ID.value: f"{identity}:{source.stream}:{source.sequence.stream}",
+        Header.MSG_ID.value: f"{identity}:{stream}:{sequence}",
     }
 
 
 def delivery(message: Msg, *, requests: str) -> Delivery:
     """A message as the engine sees it; `requests` is the part of its subject before the routing key."""
     headers = message.headers or {}
+    return replace(
+        stored(headers, message.data, key=message.subject.removeprefix(requests)),
+        deliveries=message.metadata.num_delivered,
+    )
+
+
+def stored(headers: Mapping[str, str], body: bytes, *, key: str) -> Delivery:
+    """A message as it stands in a stream; `key` is its routing key when no header names another."""
     known = _lower(headers)
     return Delivery(
-        body=message.data,
-        id=_identity(message),
-        key=headers.get(marks.ORIGINAL_KEY) or message.subject.removeprefix(requests),
+        body=body,
+        id=_identity(headers, body),
+        key=headers.get(marks.ORIGINAL_KEY) or key,
         headers={name: value for name, value in headers.items() if name.lower() not in _OURS},
         content_type=known.get(CONTENT_TYPE),
         correlation_id=known.get(CORRELATION_ID),
         attempt=marks.attempt(headers),
-        deliveries=message.metadata.num_delivered,
     )
 
 
@@ -62,7 +77,7 @@ def heard(message: Msg, *, events: str) -> Delivery:
     known = _lower(message.headers or {})
     return Delivery(
         body=message.data,
-        id=_identity(message),
+        id=_identity(message.headers or {}, message.data),
         key=message.subject.removeprefix(events),
         headers={name: value for name, value in (message.headers or {}).items() if name.lower() not in _OURS},
         content_type=known.get(CONTENT_TYPE),
@@ -70,9 +85,9 @@ def heard(message: Msg, *, events: str) -> Delivery:
     )
 
 
-def _identity(message: Msg) -> str:
-    known = _lower(message.headers or {})
-    return known.get(MESSAGE_ID) or known.get(_MSG_ID) or sha256(message.data).hexdigest()
+def _identity(headers: Mapping[str, str], body: bytes) -> str:
+    known = _lower(headers)
+    return known.get(MESSAGE_ID) or known.get(_MSG_ID) or sha256(body).hexdigest()
 
 
 def _lower(headers: Mapping[str, str]) -> dict[str, str]:

@@ -7,6 +7,7 @@ makes it so, durably, before it forgets the delivery.
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 
@@ -83,6 +84,42 @@ class QueueDepth:
     dead: int
 
 
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message among the dead letters, and why it is there.
+
+    Attributes:
+        id: the same at every look; copies of one message that died at the same moment share it.
+        message: as it was delivered; its headers hold the marks as well.
+        reason: the code of `Dead.reason`, or the broker's own.
+        detail: of `Dead.detail`.
+        dead_at: when it was parked; None when the broker does not say.
+    """
+
+    id: str
+    message: Delivery
+    reason: str
+    detail: str = ""
+    dead_at: datetime | None = None
+
+
+class Parked(Protocol):
+    """A dead letter in the hand: it stays where it is unless it is removed."""
+
+    @property
+    def letter(self) -> DeadLetter:
+        """What it is."""
+
+    async def send_again(self, job: str) -> None:
+        """Put a copy, with a fresh count of attempts, at the end of its work queue; the letter stays.
+
+        Returns when the broker holds the copy durably. `job` is noted in its headers.
+        """
+
+    async def remove(self) -> None:
+        """Take the letter away for good; only while it is the one that the iteration gave last."""
+
+
 class Bus(Protocol):
     """A message bus. One instance per process; start, declare, consume, stop."""
 
@@ -141,6 +178,12 @@ class Bus(Protocol):
 
     async def depth(self, queue: QueueSpec) -> QueueDepth:
         """Count what is ready, waiting and dead, by asking the broker."""
+
+    def letters(self, queue: QueueSpec) -> AbstractAsyncContextManager[AsyncIterator[Parked]]:
+        """The dead letters of a declared queue, each once, oldest first.
+
+        A second look at the same time, from wherever, may miss what the first one holds.
+        """
 
     async def ready(self) -> bool:
         """Whether the connection is up and every consumer that should exist does."""

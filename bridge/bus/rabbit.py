@@ -25,7 +25,18 @@ from yarl import URL
 
 from bridge.bus import marks
 from bridge.bus.patience import Patience, persist
-from bridge.bus.port import Dead, Delivery, Handler, QueueDepth, QueueSpec, RetryAfter, TooLarge, Unroutable
+from bridge.bus.port import (
+    Dead,
+    Delivery,
+    Handler,
+    Parked,
+    QueueDepth,
+    QueueSpec,
+    RetryAfter,
+    TooLarge,
+    Unroutable,
+)
+from bridge.bus.rabbit_letters import letters_in
 from bridge.bus.rabbit_messages import copied, delivery, outgoing
 from bridge.bus.watchdog import Watchdog
 from bridge.bus.worker import Worker
@@ -197,6 +208,16 @@ class RabbitBus:
         async with self._channel() as channel:
             ready, dead, *waiting = [(await _look(channel, name)).message_count or 0 for name in names]
         return QueueDepth(ready=ready, waiting=sum(waiting), dead=dead)
+
+    @contextlib.asynccontextmanager
+    async def letters(self, queue: QueueSpec) -> AsyncIterator[AsyncIterator[Parked]]:
+        """The dead letters of a declared queue, each once, oldest first."""
+        put = partial(self._put, "queues")
+        async with (
+            self._channel() as channel,
+            contextlib.aclosing(letters_in(channel, queue, put)) as found,
+        ):
+            yield found
 
     async def ready(self) -> bool:
         """Whether the connection is up and every consumer that should exist does."""

@@ -52,8 +52,8 @@ def _is_brokers(name: str) -> bool:
     return name in {"x-death", "x-delivery-count"} or name.startswith(("x-first-death-", "x-last-death-"))
 
 
-def delivery(message: AbstractIncomingMessage) -> Delivery:
-    """A message as the engine sees it."""
+def delivery(message: AbstractIncomingMessage, *, key: str = "") -> Delivery:
+    """A message as the engine sees it; `key` is its routing key where the broker has changed that."""
     headers = {
         name: text
         for name, value in message.headers.items()
@@ -63,7 +63,7 @@ def delivery(message: AbstractIncomingMessage) -> Delivery:
     return Delivery(
         body=message.body,
         id=message.message_id or sha256(message.body).hexdigest(),
-        key=headers.get(marks.ORIGINAL_KEY) or message.routing_key or "",
+        key=headers.get(marks.ORIGINAL_KEY) or key or message.routing_key or "",
         headers=headers,
         content_type=message.content_type,
         correlation_id=None if message.correlation_id is None else str(message.correlation_id),
