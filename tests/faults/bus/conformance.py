@@ -125,9 +125,12 @@ class BusFaults:
             assert await bus.ready()
             await bus.stop(grace=1)
 
-    async def test_a_start_that_waits_can_be_given_up(self, site: Site, node: Node) -> None:
+    @pytest.mark.parametrize("broker", ["away", "mute"])
+    async def test_a_start_that_waits_can_be_given_up(self, site: Site, node: Node, broker: str) -> None:
         async with TcpProxy(node.url) as proxy:
-            await proxy.refuse()
+            proxy.delay = 60
+            if broker == "away":
+                await proxy.refuse()
             bus = site.bus(proxy.url)
             starting = asyncio.create_task(bus.start())
             await asyncio.sleep(0.2)

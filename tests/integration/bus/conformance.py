@@ -230,7 +230,11 @@ class BusConformance:
             ended.set()
             return Done()
 
-        async with started(site.bus(), site, handler) as bus:
+        # Were the message handed over again, it would go to the worker that is free.
+        async with (
+            started(site.bus(), site, handler, concurrency=1) as bus,
+            started(site.bus(), site, handler, concurrency=1),
+        ):
             await send(bus)
             await ended.wait()
             await until(lambda: _is_empty(bus, site))

@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 
 from bridge.bus.port import Dead, Delivery, Done, Outcome, RetryAfter
 from bridge.bus.worker import MOST_ATTEMPTS, Worker
+from tests.support.bus_sites import until
 
 DELIVERY = Delivery(b"{}", id="request-1", key="record.requested.v1")
 
@@ -46,7 +47,7 @@ async def test_work_goes_on_when_its_connection_is_cut_and_the_next_copy_joins_i
     handler.go.clear()
     worker = Worker("q", handler, concurrency=1)
     first = asyncio.create_task(worker.run(DELIVERY, Settled()))
-    await asyncio.sleep(0)
+    await until(lambda: handler.runs == 1)
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
         await first
@@ -56,6 +57,23 @@ async def test_work_goes_on_when_its_connection_is_cut_and_the_next_copy_joins_i
     handler.go.set()
     await second
     assert handler.runs == 1
+
+
+async def test_what_a_cut_connection_left_running_counts_against_the_bound() -> None:
+    handler = Counting(Done())
+    handler.go.clear()
+    worker = Worker("q", handler, concurrency=2)
+    old = [asyncio.create_task(worker.run(replace(DELIVERY, id=f"old-{n}"), Settled())) for n in range(2)]
+    await until(lambda: handler.runs == 2)
+    for task in old:
+        task.cancel()
+    new = [asyncio.create_task(worker.run(replace(DELIVERY, id=f"new-{n}"), Settled())) for n in range(2)]
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert handler.runs == 2
+    handler.go.set()
+    await asyncio.gather(*new)
+    assert handler.runs == 4
 
 
 @pytest.mark.parametrize("outcome", [Done(), RetryAfter(1, "again"), Dead("invalid")])
@@ -137,7 +155,7 @@ async def test_draining_waits_then_cancels() -> None:
     handler.go.clear()
     worker = Worker("q", handler, concurrency=1)
     running = asyncio.create_task(worker.run(DELIVERY, Settled()))
-    await asyncio.sleep(0)
+    await until(lambda: handler.runs == 1)
     assert await worker.drain(0.01) == 1
     with pytest.raises(asyncio.CancelledError):
         await running
