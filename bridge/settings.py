@@ -157,6 +157,8 @@ class RetrySettings(_Group):
 class LedgerSettings(_Group):
     """Where requests, intents, events and their ends are kept."""
 
+    enabled: bool = True
+    """False writes nothing down, also no audit trail: to measure its cost, in the sandbox only."""
     url: Annotated[str, Field(pattern=r"^postgres(ql)?://")] | None = Field(default=None, repr=False)
     """``postgresql://…`` as libpq reads it, for several workers; unset is SQLite in ``state_dir``."""
     connections: Annotated[int, Field(ge=2, le=100)] = 10
@@ -310,6 +312,8 @@ class Settings(BaseSettings):
             for name, url in urls.items()
             if url and urlsplit(url).scheme != "https"
         )
+        if not self.ledger.enabled:
+            yield "BRIDGE_LEDGER_ENABLED: cannot be switched off outside the sandbox"
         secrets = {
             "BRIDGE_SDS_API_KEY": self.sds_api_key,
             "BRIDGE_PATIENT_KEY": self.patient_key,

@@ -44,7 +44,7 @@ class Worker:
         self._handler = handler
         self._slots = asyncio.Semaphore(concurrency)
         self._running: dict[_Key, asyncio.Task[Outcome]] = {}
-        self._ended: dict[_Key, tuple[float, Outcome]] = {}  # in order of time
+        self._ended: dict[_Key, float] = {}  # in order of time
 
     @property
     def busy(self) -> int:
@@ -79,12 +79,11 @@ class Worker:
     def _has_ended(self, key: _Key, delivery: Delivery) -> bool:
         while self._ended:
             oldest = next(iter(self._ended))
-            if self._ended[oldest][0] > time.monotonic() - REMEMBERED:
+            if self._ended[oldest] > time.monotonic() - REMEMBERED:
                 break
             del self._ended[oldest]
-        _, outcome = self._ended.get(key, (0.0, None))
-        # A dead letter that somebody replays is the same message, handed over for the first time.
-        return outcome is not None and not (isinstance(outcome, Dead) and delivery.deliveries == 1)
+        # Sent once more, or replayed from the dead letters: the same message, handed over for the first time.
+        return key in self._ended and delivery.deliveries > 1
 
     def _remember(self, key: _Key, ended: asyncio.Task[Outcome]) -> None:
         del self._running[key]
@@ -93,7 +92,7 @@ class Worker:
         error = ended.exception()
         if error is None:
             self._ended.pop(key, None)
-            self._ended[key] = (time.monotonic(), ended.result())
+            self._ended[key] = time.monotonic()
         else:  # nothing became of it, so the next copy does the work
             log.error("outcome_not_settled", queue=self.queue, error=type(error).__name__)
 

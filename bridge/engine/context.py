@@ -1,36 +1,19 @@
 """What a pipeline handler works with: the services, bound to the request at hand."""
 
-import hashlib
-import hmac
 from dataclasses import dataclass
 from datetime import date
 from typing import get_args
 
-from bridge.contracts.envelope import Incoming
 from bridge.contracts.requests import Areas, Gender, GpConnectRequest, Patient
+from bridge.engine.book import Book
+from bridge.engine.patient_keys import PatientKeys
 from bridge.errors import ResponseInvalid
 from bridge.gpconnect.client import GpConnect
 from bridge.gpconnect.structured import StructuredAnswer
 from bridge.mapping import Asked, Source, collector_paused, map_record
 from bridge.record import GpRecord
+from bridge.spine.interactions import STRUCTURED_RECORD
 from bridge.spine.pds import TracedPatient
-
-_KEY_BYTES = 16
-
-
-class PatientKeys:
-    """Turns an NHS number into the ``patientkey`` of events: HMAC-SHA256 with the site's key, 128 bits.
-
-    The same patient always gets the same key, so it serves for ordering; without the site's key it tells
-    nothing.
-    """
-
-    def __init__(self, site_key: str) -> None:
-        self._site_key = site_key.encode()
-
-    def of(self, nhs_number: str) -> str:
-        """The key of a patient, as 32 hexadecimal digits."""
-        return hmac.digest(self._site_key, nhs_number.encode(), hashlib.sha256)[:_KEY_BYTES].hex()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +22,7 @@ class Services:
 
     gpconnect: GpConnect
     patient_keys: PatientKeys
+    book: Book
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +30,16 @@ class Context:
     """One request's view of the services. Handlers get this and nothing of the broker.
 
     Attributes:
-        incoming: the envelope, for its ids.
+        request_id: the sender's id of the request.
+        request_key: under which the ledger knows it.
         request: the validated request.
         services: the shared clients.
     """
 
-    incoming: Incoming
+    request_id: str
+    request_key: str
     request: GpConnectRequest
     services: Services
-
-    @property
-    def request_id(self) -> str:
-        """The sender's id of the request."""
-        return self.incoming.request_id
 
     async def trace(self, *, practice_ods_code: str | None = None) -> TracedPatient:
         """Trace the patient on PDS and check the details that were sent (CS-002, CS-004).
@@ -72,15 +53,19 @@ class Context:
     async def structured_record(self, patient: TracedPatient, areas: Areas) -> StructuredAnswer:
         """Ask the patient's practice for the structured record, as the person who asked.
 
+        The answer is kept, encrypted, before anything is made of it: it is the source of truth.
+
         Raises:
             Refused, Unavailable, ResponseInvalid: see `GpConnect.structured_record`.
         """
-        return await self.services.gpconnect.structured_record(
+        answer = await self.services.gpconnect.structured_record(
             patient,
             areas=areas,
             requested_by=self.request.requested_by,
             encounter_id=self.request.encounter_id,
         )
+        await self.services.book.keep_answer(self.request_key, STRUCTURED_RECORD.id, answer)
+        return answer
 
     def map(self, answer: StructuredAnswer, patient: TracedPatient, areas: Areas) -> GpRecord:
         """Map the practice's answer into the local record.

@@ -10,11 +10,15 @@ import structlog
 
 from bridge.bus import open_bus
 from bridge.bus.port import Bus
-from bridge.engine.context import PatientKeys, Services
+from bridge.engine.book import open_book
+from bridge.engine.context import Services
 from bridge.engine.health import health_endpoints
+from bridge.engine.outbox import pay_owed
+from bridge.engine.patient_keys import PatientKeys
 from bridge.engine.pipeline import Pipeline
 from bridge.engine.runner import Runner
 from bridge.gpconnect.client import GpConnect
+from bridge.ledger.keys import key_faults
 from bridge.settings import Settings
 from bridge.spine import Spine
 
@@ -32,21 +36,33 @@ async def consuming(settings: Settings, pipelines: Sequence[Pipeline[Any]], bus:
     Raises:
         Misconfigured: before anything is consumed, with every fault of the settings.
     """
-    settings.check()
-    async with Spine.open(settings) as spine:
-        services = Services(GpConnect(spine), PatientKeys(settings.patient_key or ""))
+    check(settings)
+    async with Spine.open(settings) as spine, open_book(settings) as book:
+        services = Services(GpConnect(spine), PatientKeys(settings.patient_key or ""), book)
         for pipeline in pipelines:
             queue = pipeline.queue(settings.bus.prefix)
             await bus.declare(queue)
             await bus.consume(
                 queue, Runner(pipeline, services, bus, settings), concurrency=settings.bus.concurrency
             )
+        paying = asyncio.create_task(pay_owed(book, bus))
         log.info("worker_started", pipelines=[pipeline.name for pipeline in pipelines])
         try:
             yield
         finally:
+            paying.cancel()
+            await asyncio.gather(paying, return_exceptions=True)
             await bus.stop(grace=settings.stop_grace)
             log.info("worker_stopped")
+
+
+def check(settings: Settings) -> None:
+    """Whether a worker may start with these settings.
+
+    Raises:
+        Misconfigured: with every fault, those of the key rings too.
+    """
+    settings.check(also=key_faults(settings) if settings.ledger.enabled else ())
 
 
 async def run_worker(settings: Settings, pipelines: Sequence[Pipeline[Any]]) -> None:
@@ -56,7 +72,7 @@ async def run_worker(settings: Settings, pipelines: Sequence[Pipeline[Any]]) -> 
         Misconfigured: the settings do not allow a start.
         ConsumerLostError: a consumer is gone for good.
     """
-    settings.check()
+    check(settings)
     stopping, lost = asyncio.Event(), asyncio.Event()
     serving: Bus | None = None
     starting = asyncio.current_task()

@@ -181,6 +181,12 @@ class Ledger:
         with contextlib.suppress(LedgerUnavailable):
             await self.store.write(lambda connection: requests.renew(connection, [lease], now), single=True)
 
+    async def events(self, request_key: str) -> list[StoredEvent]:
+        """The stored outcome of a request: its events, as far as their bodies are still kept."""
+        return await self.store.read(
+            lambda connection: requests.stored_events(connection, request_key, self._sealer)
+        )
+
     async def published(self, request_key: str, event_ids: Collection[str]) -> None:
         """Note that the broker holds these events: they are not owed any more."""
         now = self._clock()

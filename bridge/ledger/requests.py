@@ -107,15 +107,16 @@ _PUBLISHED = (
     )
     .values(published_at=bindparam("now"))
 )
-_UNPUBLISHED: Select[Any] = (
+_EVENTS: Select[Any] = (
     select(events.c.event_id, events.c.topic, events.c.content_type, event_bodies.c.sealed)
     .join(
         event_bodies,
         (event_bodies.c.request_id == events.c.request_id) & (event_bodies.c.event_id == events.c.event_id),
     )
-    .where(events.c.published_at.is_(null()), events.c.request_id == bindparam("row"))
+    .where(events.c.request_id == bindparam("row"))
     .order_by(events.c.start, events.c.number)
 )
+_UNPUBLISHED: Select[Any] = _EVENTS.where(events.c.published_at.is_(null()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +269,21 @@ def _busy_until(row: Row[Any], opening: Opening, holder: Holder) -> datetime | N
     return until
 
 
+def stored_events(connection: Connection, key: str, sealer: Sealer) -> list[StoredEvent]:
+    """Every event of a request whose body is still kept, published or not."""
+    row = connection.execute(
+        select(requests.c.id, requests.c.request_key).where(requests.c.request_key == key)
+    ).first()
+    return [] if row is None else _opened(connection, _EVENTS, row, sealer)
+
+
 def _unpublished(connection: Connection, request: Row[*tuple[Any, ...]], sealer: Sealer) -> list[StoredEvent]:
+    return _opened(connection, _UNPUBLISHED, request, sealer)
+
+
+def _opened(
+    connection: Connection, wanted: Select[Any], request: Row[*tuple[Any, ...]], sealer: Sealer
+) -> list[StoredEvent]:
     return [
         StoredEvent(
             row.event_id,
@@ -276,7 +291,7 @@ def _unpublished(connection: Connection, request: Row[*tuple[Any, ...]], sealer:
             open_event(sealer, request.request_key, row.event_id, row.sealed),
             row.content_type,
         )
-        for row in connection.execute(_UNPUBLISHED, {"row": request.id})
+        for row in connection.execute(wanted, {"row": request.id})
     ]
 
 

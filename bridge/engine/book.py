@@ -1,0 +1,250 @@
+"""What is written down about requests: the ledger, the audit trail and the answers, as the runner uses them.
+
+Every ending and every wait is one transaction with its audit entry (CS-015, JO-024): neither is there
+without the other.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from bridge.contracts.requests import Requester as Person
+from bridge.gpconnect.structured import StructuredAnswer
+from bridge.ledger import (
+    Claim,
+    EndState,
+    Lease,
+    Ledger,
+    Opening,
+    Outbox,
+    Started,
+    StoredEvent,
+    UpstreamCall,
+    open_ledger,
+)
+from bridge.ledger.aes_gcm import AesGcmSealer
+from bridge.ledger.audit import Actor, AuditTrail, Entry
+from bridge.ledger.keys import open_keys
+from bridge.ledger.vault import Answer, Vault
+from bridge.observe import CallNote
+from bridge.settings import Settings
+
+log = structlog.get_logger()
+
+_TO_PRACTICES = frozenset({"ssp", "practice"})
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the books need to know of a request besides how it ended.
+
+    `person` and `nhs_number` are None when the message could not be read.
+    """
+
+    opening: Opening
+    event: str
+    person: Person | None
+    nhs_number: str | None
+
+
+class Book(Protocol):
+    """Where requests are written down. Each method returns when that is durable.
+
+    Raises:
+        LedgerUnavailable: it cannot be written now: do not acknowledge the message.
+        LeaseLost: another worker has the request: publish nothing.
+    """
+
+    async def begin(self, opening: Opening) -> Claim:
+        """Take a request up, or join what is known of it."""
+
+    async def end(
+        self,
+        lease: Lease,
+        facts: Facts,
+        *,
+        state: EndState,
+        code: str | None,
+        events: Sequence[StoredEvent],
+        calls: Sequence[CallNote],
+    ) -> None:
+        """Write down how it ended, and what is to be published."""
+
+    async def wait(
+        self, lease: Lease, facts: Facts, *, seconds: float, code: str, calls: Sequence[CallNote]
+    ) -> None:
+        """Write down that it waits for its retry."""
+
+    async def release(self, lease: Lease) -> None:
+        """Give it back unfinished; nothing to do when it ended or waits."""
+
+    async def published(self, request_key: str, event_ids: Sequence[str]) -> None:
+        """Note that the broker holds these events."""
+
+    async def events(self, request_key: str) -> Sequence[StoredEvent]:
+        """The stored outcome of a request that ended."""
+
+    async def keep_answer(self, request_key: str, interaction: str, answer: StructuredAnswer) -> None:
+        """Keep a practice's answer, encrypted, as long as the site says."""
+
+    async def owed(self) -> Sequence[Outbox]:
+        """Ended requests whose events nobody published."""
+
+
+class LedgerBook:
+    """The book on a database."""
+
+    def __init__(self, ledger: Ledger, trail: AuditTrail, vault: Vault) -> None:
+        self._ledger = ledger
+        self._trail = trail
+        self._vault = vault
+        self.begin = ledger.begin
+        self.release = ledger.release
+        self.published = ledger.published
+        self.events = ledger.events
+        self.owed = ledger.unpublished
+
+    async def end(
+        self,
+        lease: Lease,
+        facts: Facts,
+        *,
+        state: EndState,
+        code: str | None,
+        events: Sequence[StoredEvent],
+        calls: Sequence[CallNote],
+    ) -> None:
+        """See `Book.end`."""
+        await self._ledger.finish(
+            lease,
+            state=state,
+            code=code,
+            events=events,
+            calls=[_call(note) for note in calls],
+            also=self._trail.step(_entry(facts, state, code, calls)),
+        )
+
+    async def wait(
+        self, lease: Lease, facts: Facts, *, seconds: float, code: str, calls: Sequence[CallNote]
+    ) -> None:
+        """See `Book.wait`."""
+        await self._ledger.waiting(
+            lease,
+            until=datetime.now(UTC) + timedelta(seconds=seconds),
+            reason=code,
+            calls=[_call(note) for note in calls],
+            also=self._trail.step(_entry(facts, "waiting", code, calls)),
+        )
+
+    async def keep_answer(self, request_key: str, interaction: str, answer: StructuredAnswer) -> None:
+        """See `Book.keep_answer`."""
+        await self._vault.store_answer(
+            Answer(
+                body=answer.body,
+                sha256=answer.body_sha256,
+                received_at=datetime.fromisoformat(answer.retrieved_at),
+                request_key=request_key,
+                interaction=interaction,
+                practice_ods=answer.practice_ods,
+                trace_id=answer.trace_id,
+            )
+        )
+
+
+class NoBook:
+    """Nothing is written down: for measuring what the ledger costs, in the sandbox only."""
+
+    async def begin(self, opening: Opening) -> Claim:
+        """Every delivery is a new start."""
+        now = opening.received_at
+        return Started(Lease(opening.request_key, 0, "", 1, opening.attempt, opening.attempt, now))
+
+    async def end(self, *_: object, **__: object) -> None:
+        """Nothing is kept."""
+
+    async def wait(self, *_: object, **__: object) -> None:
+        """Nothing is kept."""
+
+    async def release(self, _lease: Lease) -> None:
+        """Nothing is held."""
+
+    async def published(self, _request_key: str, _event_ids: Sequence[str]) -> None:
+        """Nothing is owed."""
+
+    async def keep_answer(self, *_: object) -> None:
+        """Nothing is kept."""
+
+    async def events(self, _request_key: str) -> Sequence[StoredEvent]:
+        """Nothing is kept."""
+        return ()
+
+    async def owed(self) -> Sequence[Outbox]:
+        """Nothing is owed."""
+        return ()
+
+
+@asynccontextmanager
+async def open_book(settings: Settings) -> AsyncIterator[Book]:
+    """The book of these settings, for as long as the block runs.
+
+    Raises:
+        Misconfigured: the database or a key ring cannot be used.
+        LedgerUnavailable: the database cannot be reached now.
+    """
+    if not settings.ledger.enabled:
+        log.warning("ledger_disabled")
+        yield NoBook()
+        return
+    keys = open_keys(settings)
+    sealer = AesGcmSealer(keys.vault)
+    async with open_ledger(settings, sealer) as ledger:
+        trail = AuditTrail(ledger.store, keys.audit, sealer)
+        await trail.prepare()
+        vault = Vault(ledger.store, sealer, keep_answers=timedelta(days=settings.vault.keep_answers_days))
+        yield LedgerBook(ledger, trail, vault)
+
+
+def _call(note: CallNote) -> UpstreamCall:
+    return UpstreamCall(
+        what=note.interaction,
+        where=note.where or note.upstream,
+        trace_id=note.trace_id,
+        status=note.status,
+        started_at=note.started_at,
+        duration_ms=note.duration_ms,
+        code=None if note.outcome == "answered" else note.outcome,
+    )
+
+
+def _entry(facts: Facts, outcome: str, code: str | None, calls: Sequence[CallNote]) -> Entry:
+    to_practice = next((note for note in reversed(calls) if note.upstream in _TO_PRACTICES), None)
+    return Entry(
+        event=facts.event,
+        outcome=outcome,
+        code=code,
+        actor=_actor(facts.person) if facts.person else None,
+        patient_key=facts.opening.patient_key,
+        nhs_number=facts.nhs_number,
+        request_key=facts.opening.request_key,
+        correlation_id=facts.opening.correlation_id,
+        practice_ods=to_practice.where if to_practice else None,
+        interaction=to_practice.interaction if to_practice else None,
+        trace_ids=[note.trace_id for note in calls],
+    )
+
+
+def _actor(person: Person) -> Actor:
+    names = (person.prefix, *person.given_names, person.family_name)
+    return Actor(
+        user_id=person.user_id,
+        name=" ".join(name for name in names if name),
+        role=person.role,
+        organisation=person.organisation.ods_code,
+        organisation_name=person.organisation.name,
+        sds_user_id=person.sds_user_id,
+        sds_role_profile_id=person.sds_role_profile_id,
+    )

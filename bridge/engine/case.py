@@ -1,0 +1,148 @@
+"""One delivery as the runner sees it: what could be read of it, and under which ids it is known."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Self
+
+import orjson
+
+from bridge.bus.port import Delivery
+from bridge.contracts.envelope import EventStyle, Incoming, event_id, read_envelope, write_event
+from bridge.contracts.events import Event
+from bridge.contracts.requests import GpConnectRequest
+from bridge.engine.book import Facts
+from bridge.engine.patient_keys import PatientKeys
+from bridge.errors import RequestRejected
+from bridge.ledger import Opening, Requester, StoredEvent, request_key
+
+# A message whose envelope cannot be read is known by the broker's message id.
+_NO_SOURCE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A delivery, the request in it when there is one, and why not when there is none.
+
+    Attributes:
+        delivery: as the bus handed it over.
+        request_id: of the sender.
+        request: None when `rejection` says why.
+        opening: what the ledger is told at the start.
+    """
+
+    delivery: Delivery
+    request_id: str
+    correlation_id: str
+    traceparent: str | None
+    request: GpConnectRequest | None
+    rejection: RequestRejected | None
+    expires_at: datetime | None
+    opening: Opening
+    event_type: str
+
+    def readable(self) -> Any:
+        """The request.
+
+        Raises:
+            RequestRejected: the message is at fault.
+        """
+        if self.rejection is not None:
+            raise self.rejection
+        return self.request
+
+    @property
+    def facts(self) -> Facts:
+        """What the books are told of who asked about whom."""
+        request = self.request
+        return Facts(
+            opening=self.opening,
+            event=self.event_type,
+            person=request.requested_by if request else None,
+            nhs_number=request.patient.nhs_number if request else None,
+        )
+
+    def as_conflicting(self) -> Self:
+        """The same message under a key of its own: its id was used before by another body."""
+        return replace(
+            self,
+            opening=self.opening.as_conflicting(),
+            rejection=RequestRejected("id", "was used before by another request"),
+            request_id=f"{self.request_id}:{self.opening.body_sha256[:16]}",
+        )
+
+    def event(self, style: EventStyle, event: Event, *, sequence: str) -> StoredEvent:
+        """An event about this request, ready for the bus."""
+        identity = event_id(self.request_id, event.kind, event.snapshot_id)
+        body = write_event(
+            style,
+            event.kind,
+            event.data,
+            id=identity,
+            subject=f"snapshot/{event.snapshot_id}" if event.snapshot_id else f"request/{self.request_id}",
+            extensions={
+                "correlationid": self.correlation_id,
+                "causationid": self.request_id,
+                "traceparent": self.traceparent,
+                "patientkey": event.patient_key,
+                "sequence": sequence,
+            },
+        )
+        return StoredEvent(identity, event.kind, body)
+
+
+def read_case(
+    delivery: Delivery, *, pipeline: str, accepts: str, model: type[GpConnectRequest], keys: PatientKeys
+) -> Case:
+    """Read a delivery as far as it can be read. Raises nothing: what is at fault is in `Case.rejection`."""
+    incoming: Incoming | None = None
+    request: GpConnectRequest | None = None
+    rejection: RequestRejected | None = None
+    try:
+        incoming = read_envelope(
+            delivery.body,
+            message_id=delivery.id,
+            key=delivery.key,
+            content_type=delivery.content_type,
+            correlation_id=delivery.correlation_id,
+            headers=delivery.headers,
+        )
+        request = incoming.request(model)
+    except RequestRejected as fault:
+        rejection = fault
+    request_id = incoming.request_id if incoming else delivery.id
+    correlation_id = incoming.correlation_id if incoming else delivery.correlation_id or delivery.id
+    expires_at = incoming.expires_at(request) if incoming and request else None
+    opening = Opening(
+        request_key=request_key(incoming.attributes.source if incoming else _NO_SOURCE, request_id),
+        pipeline=pipeline,
+        correlation_id=correlation_id,
+        body_sha256=_fingerprint(delivery, incoming),
+        received_at=datetime.now(UTC),
+        patient_key=keys.of(request.patient.nhs_number) if request else None,
+        expires_at=expires_at,
+        requester=_requester(request) if request else None,
+        attempt=delivery.attempt,
+    )
+    return Case(
+        delivery=delivery,
+        request_id=request_id,
+        correlation_id=correlation_id,
+        traceparent=incoming.attributes.traceparent if incoming else None,
+        request=request,
+        rejection=rejection,
+        expires_at=expires_at,
+        opening=opening,
+        event_type=accepts,
+    )
+
+
+def _fingerprint(delivery: Delivery, incoming: Incoming | None) -> str:
+    """Tells a request that comes again from another under its id: what is asked, not how it is wrapped."""
+    content = orjson.dumps(incoming.data, option=orjson.OPT_SORT_KEYS) if incoming else delivery.body
+    return hashlib.sha256(content).hexdigest()
+
+
+def _requester(request: GpConnectRequest) -> Requester:
+    person = request.requested_by
+    return Requester(user_id=person.user_id, role=person.role, organisation=person.organisation.ods_code)
