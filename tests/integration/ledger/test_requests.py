@@ -138,6 +138,16 @@ async def test_only_what_is_held_is_renewed(ledger: Ledger, other: Ledger, clock
     assert started(await other.begin(opening())).taken_over
 
 
+async def test_a_renewal_that_comes_late_does_not_revive_what_has_ended(ledger: Ledger):
+    claim = started(await ledger.begin(opening()))
+    await asyncio.gather(
+        ledger.finish(claim.lease, state="completed", code=None, events=events()), ledger.renew()
+    )
+    history = await ledger.request(opening().request_key)
+    assert history is not None
+    assert (history.state, history.lease_until) == ("completed", None)
+
+
 async def test_a_released_request_is_free_at_once(ledger: Ledger, other: Ledger):
     claim = started(await ledger.begin(opening()))
     await ledger.release(claim.lease)
