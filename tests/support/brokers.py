@@ -151,9 +151,11 @@ class RabbitNode(Node):
 
     def close(self) -> None:
         super().close()
-        subprocess.run(
-            ["epmd", "-port", str(self._epmd_port), "-kill"], check=False, capture_output=True, timeout=10
-        )
+        stop_mapper = ["epmd", "-port", str(self._epmd_port), "-kill"]
+        for _ in range(20):  # it refuses until it has noticed that its node is gone
+            if subprocess.run(stop_mapper, check=False, capture_output=True, timeout=10).returncode == 0:
+                return
+            time.sleep(0.1)
 
 
 class NatsNode(Node):
