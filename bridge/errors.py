@@ -9,6 +9,7 @@
         ├── Refused          the answer is no: asking again gives the same answer
         │   └── ResponseInvalid   an answer came and cannot be used; kept by hash for inspection
         └── Unavailable      the answer may be different later: retry with back-off
+            └── HeldBack     we did not ask, to protect the other side or the other requests
 
 No text in here ever carries patient data: messages are fixed texts by code, and ``detail`` is
 made of codes, field names, host names and counts only (flow rule 5 of the engine).
@@ -179,3 +180,7 @@ class Unavailable(RequestFailed):
     ) -> None:
         super().__init__(code, stage=stage, detail=detail)
         self.retry_after = retry_after
+
+
+class HeldBack(Unavailable):
+    """Nothing was called: a bulkhead is full, or its circuit is open. No attempt in the sense of SP-037."""

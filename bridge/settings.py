@@ -64,6 +64,8 @@ class SdsSettings(_Group):
     url: str | None = None
     api_key: SecretStr | None = None
     api_key_file: Path | None = None
+    rate_per_second: Annotated[float, Field(gt=0)] | None = None
+    """Look-ups a second; unset sets no limit."""
 
 
 class SspSettings(_Group):
@@ -71,6 +73,8 @@ class SspSettings(_Group):
 
     url: str | None = None
     """Unset calls the practice's address directly: for tests only, refused outside the sandbox."""
+    rate_per_second: Annotated[float, Field(gt=0)] | None = None
+    """Calls a second to all practices together; unset sets no limit."""
 
 
 class SpineSettings(_Group):
@@ -92,6 +96,16 @@ class SpineSettings(_Group):
     """A whole call, seconds: a practice that drips bytes does not hold a request for ever."""
     max_response_bytes: Annotated[int, Field(gt=0)] = 64 * 1024 * 1024
     """Of a decoded body; over it the answer is refused as ``response_invalid``."""
+    practice_concurrency: Annotated[int, Field(ge=1, le=2000)] = 200
+    """Calls in flight to one practice and process."""
+    practice_rate_per_second: Annotated[float, Field(gt=0)] | None = None
+    """Calls a second to one practice; unset sets no limit."""
+    practice_patience: Annotated[float, Field(gt=0)] = 3.0
+    """Seconds without any answer that make a practice silent: it must answer a query in 3 s."""
+    circuit_failures: Annotated[int, Field(ge=1)] = 5
+    """Failures in a row after which a practice, or a national service, is not called for a while."""
+    circuit_pause: Annotated[float, Field(gt=0)] = 30.0
+    """Seconds until it is tried again, one call at a time."""
 
 
 class ConsumerSettings(_Group):
@@ -148,6 +162,8 @@ class RetrySettings(_Group):
 
     attempts: Annotated[int, Field(ge=0, le=3)] = 3
     """Retries after the first try: at most 3 (SP-037)."""
+    switch_file: Path | None = None
+    """Stops retries while it exists (`bridge.engine.switch`); unset is ``stop-retries`` in ``state_dir``."""
     first_delay: Annotated[float, Field(gt=0)] = 5.0
     max_delay: Annotated[float, Field(gt=0)] = 300.0
     longest_wait: Annotated[float, Field(gt=0)] = 3600.0

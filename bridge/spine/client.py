@@ -1,29 +1,51 @@
 """Everything of Spine, opened and closed together."""
 
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal, Self, TypeVar
+from typing import Final, Literal, Self, TypeVar
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from bridge.errors import FailureCode, Misconfigured, Stage
-from bridge.settings import Settings
+from bridge.settings import Settings, SpineSettings
+from bridge.spine.bulkhead import Blame, Bulkhead, BulkheadFacts, Policy, PracticeBulkheads
+from bridge.spine.clock import ClockSkew
 from bridge.spine.http import Limits, Upstream
 from bridge.spine.limiter import RateLimiter
 from bridge.spine.oauth import AccessTokens
 from bridge.spine.pds import Pds
 from bridge.spine.proxy import Proxy
+from bridge.spine.reload import Reloaded
 from bridge.spine.sds import Sds
-from bridge.spine.tls import directory_context, spine_context
+from bridge.spine.tls import (
+    CertificateFact,
+    certificate_facts,
+    directory_context,
+    spine_context,
+    spine_files,
+)
 from bridge.spine.tokens import TokenIssuer
 
 _DISTRIBUTION = "gpconnect-bridge"
+_SILENT_SHARE: Final = 0.04
+"""Of the worker's slots: as much as a practice may hold from which nothing comes back."""
 _T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Tls:
+    """Made together of the same files."""
+
+    spine: ssl.SSLContext
+    directories: ssl.SSLContext
+    certificates: tuple[CertificateFact, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +55,10 @@ class Spine:
     pds: Pds
     sds: Sds
     proxy: Proxy
+    _tls: Reloaded[_Tls]
+    _upstream_bulkheads: tuple[Bulkhead, ...]
+    _practice_bulkheads: PracticeBulkheads
+    _skew: ClockSkew
 
     @classmethod
     @asynccontextmanager
@@ -42,48 +68,92 @@ class Spine:
         Raises:
             Misconfigured: a setting is missing, or a file is not what it should be.
         """
-        limits = Limits.of(settings)
-        tls = directory_context(settings.spine)
+        tls = Reloaded("spine_tls", spine_files(settings.spine), partial(_make_tls, settings.spine))
+        skew = ClockSkew()
+        directories = {name: _directory(name, settings, tls, skew) for name in _DIRECTORIES}
+        proxy_bulkhead = _proxy_bulkhead(settings)
+        practices = _practices(settings, tls, proxy_bulkhead)
+        practice_bulkheads = PracticeBulkheads(_practice_policy(settings))
         async with AsyncExitStack() as stack:
-
-            def directory(name: Literal["pds", "sds"]) -> Upstream:
-                upstream = Upstream(
-                    name,
-                    stage=name,
-                    timeout_code=FailureCode.SPINE_ERROR,
-                    fault_code=FailureCode.SPINE_ERROR,
-                    limits=limits,
-                    tls=tls,
-                )
+            for upstream in (*(upstream for upstream, _ in directories.values()), practices):
                 stack.push_async_callback(upstream.aclose)
-                return upstream
+            yield cls(
+                pds=_pds(directories["pds"][0], settings),
+                sds=_sds(directories["sds"][0], settings),
+                proxy=Proxy(
+                    practices,
+                    issuer=_issuer(settings),
+                    url=settings.ssp.url,
+                    allowed_hosts=settings.spine.allowed_hosts,
+                    plain_http=settings.sandbox,
+                    bulkheads=practice_bulkheads,
+                    limiter=_limiter(settings.ssp.rate_per_second),
+                ),
+                _tls=tls,
+                _upstream_bulkheads=(
+                    *(bulkhead for _, bulkhead in directories.values()),
+                    *([proxy_bulkhead] if proxy_bulkhead else []),
+                ),
+                _practice_bulkheads=practice_bulkheads,
+                _skew=skew,
+            )
 
-            pds = _pds(directory("pds"), settings)
-            sds = Sds(
-                directory("sds"),
-                url=_needed(settings.sds.url, "BRIDGE_SDS_URL"),
-                api_key=_needed(settings.sds_api_key, "BRIDGE_SDS_API_KEY or BRIDGE_SDS_API_KEY_FILE"),
-                supplier_ods=_needed(settings.consumer.supplier_ods, "BRIDGE_CONSUMER_SUPPLIER_ODS"),
-                organisations=settings.consumer.organisations,
-            )
-            practices = _practices(settings, limits)
-            stack.push_async_callback(practices.aclose)
-            proxy = Proxy(
-                practices,
-                issuer=_issuer(settings),
-                url=settings.ssp.url,
-                allowed_hosts=settings.spine.allowed_hosts,
-                plain_http=settings.sandbox,
-            )
-            yield cls(pds=pds, sds=sds, proxy=proxy)
+    def bulkheads(self) -> list[BulkheadFacts]:
+        """The national services, then every practice called since the start."""
+        national = (bulkhead.facts() for bulkhead in self._upstream_bulkheads)
+        return [*national, *self._practice_bulkheads.facts()]
+
+    def certificates(self) -> list[CertificateFact]:
+        """Until when the certificates and the revocation list that are in use can be used."""
+        return list(self._tls().certificates)
+
+    def clock_skew(self) -> float | None:
+        """Seconds that our clock is ahead of PDS's and SDS's; None before their first answer."""
+        return self._skew.seconds()
+
+
+_DIRECTORIES: Final[tuple[Literal["pds", "sds"], ...]] = ("pds", "sds")
+
+
+def _make_tls(spine: SpineSettings) -> _Tls:
+    return _Tls(spine_context(spine), directory_context(spine), certificate_facts(spine))
+
+
+def _directory(
+    name: Literal["pds", "sds"], settings: Settings, tls: Reloaded[_Tls], skew: ClockSkew
+) -> tuple[Upstream, Bulkhead]:
+    code = FailureCode.SPINE_ERROR
+    bulkhead = Bulkhead(
+        name,
+        _circuit_only(settings),
+        Blame(
+            codes=frozenset({code}),
+            statuses=True,
+            silent=code,
+            failing=code,
+            stage=name,
+        ),
+    )
+    upstream = Upstream(
+        name,
+        stage=name,
+        timeout_code=code,
+        fault_code=code,
+        limits=Limits.of(settings),
+        tls=lambda: tls().directories,
+        bulkhead=bulkhead,
+        skew=skew,
+    )
+    return upstream, bulkhead
 
 
 def _pds(upstream: Upstream, settings: Settings) -> Pds:
+    key_file = _needed(settings.pds.key_file, "BRIDGE_PDS_KEY_FILE")
     tokens = AccessTokens(
         upstream,
         token_url=_needed(settings.pds.token_url, "BRIDGE_PDS_TOKEN_URL"),
         client_id=_needed(settings.pds.client_id, "BRIDGE_PDS_CLIENT_ID"),
-        key=_private_key(_needed(settings.pds.key_file, "BRIDGE_PDS_KEY_FILE")),
+        key=Reloaded("pds_key", [key_file], partial(_private_key, key_file)),
         key_id=_needed(settings.pds.key_id, "BRIDGE_PDS_KEY_ID"),
     )
     return Pds(
@@ -94,7 +164,21 @@ def _pds(upstream: Upstream, settings: Settings) -> Pds:
     )
 
 
-def _practices(settings: Settings, limits: Limits) -> Upstream:
+def _sds(upstream: Upstream, settings: Settings) -> Sds:
+    def api_key() -> str:
+        return _needed(settings.sds_api_key or None, "BRIDGE_SDS_API_KEY or BRIDGE_SDS_API_KEY_FILE")
+
+    return Sds(
+        upstream,
+        url=_needed(settings.sds.url, "BRIDGE_SDS_URL"),
+        api_key=Reloaded("sds_api_key", [settings.sds.api_key_file], api_key),
+        supplier_ods=_needed(settings.consumer.supplier_ods, "BRIDGE_CONSUMER_SUPPLIER_ODS"),
+        organisations=settings.consumer.organisations,
+        limiter=_limiter(settings.sds.rate_per_second),
+    )
+
+
+def _practices(settings: Settings, tls: Reloaded[_Tls], bulkhead: Bulkhead | None) -> Upstream:
     """Behind the proxy, silence is the practice's and a broken connection the proxy's."""
     name: Literal["ssp", "practice"]
     stage: Stage
@@ -108,9 +192,40 @@ def _practices(settings: Settings, limits: Limits) -> Upstream:
         stage=stage,
         timeout_code=FailureCode.PROVIDER_TIMEOUT,
         fault_code=fault,
-        limits=limits,
-        tls=spine_context(settings.spine),
+        limits=Limits.of(settings),
+        tls=lambda: tls().spine,
+        bulkhead=bulkhead,
     )
+
+
+def _proxy_bulkhead(settings: Settings) -> Bulkhead | None:
+    """None without a proxy: then there is no server that all practices have in common."""
+    if settings.ssp.url is None:
+        return None
+    code = FailureCode.SPINE_ERROR
+    blame = Blame(codes=frozenset({code}), statuses=False, silent=code, failing=code, stage="spine")
+    return Bulkhead("ssp", _circuit_only(settings), blame)
+
+
+def _circuit_only(settings: Settings) -> Policy:
+    """A national service has as many connections as there are requests, and a limiter that waits."""
+    return Policy(failures=settings.spine.circuit_failures, pause=settings.spine.circuit_pause)
+
+
+def _practice_policy(settings: Settings) -> Policy:
+    spine = settings.spine
+    return Policy(
+        failures=spine.circuit_failures,
+        pause=spine.circuit_pause,
+        concurrency=spine.practice_concurrency,
+        per_second=spine.practice_rate_per_second,
+        silent_concurrency=max(2, round(settings.bus.concurrency * _SILENT_SHARE)),
+        patience=spine.practice_patience,
+    )
+
+
+def _limiter(per_second: float | None) -> RateLimiter | None:
+    return None if per_second is None else RateLimiter(per_second)
 
 
 def _issuer(settings: Settings) -> TokenIssuer:

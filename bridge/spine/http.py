@@ -5,16 +5,12 @@ followed to wherever an answer points, cookies, proxies from the environment, lo
 """
 
 import asyncio
-import hashlib
-import re
 import ssl
 import time
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final, Literal
 
 import httpx
@@ -23,49 +19,14 @@ import structlog
 from bridge.errors import FailureCode, ResponseInvalid, Stage, Unavailable
 from bridge.observe import CallNote, note_call
 from bridge.settings import Settings
+from bridge.spine.answer import Answer, BodyReader
+from bridge.spine.bulkhead import Bulkhead
+from bridge.spine.clock import ClockSkew
 from bridge.spine.lanes import Lanes
 
+__all__ = ["Answer", "Limits", "Upstream"]
+
 _log = structlog.get_logger()
-
-_STEP: Final = 64 * 1024
-"""Decoded bytes produced at a time, so that a small body cannot become a large one in a single step."""
-
-_GZIP: Final = 16 + zlib.MAX_WBITS
-_SECONDS = re.compile(r"\d{1,6}")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A complete answer, decoded.
-
-    Attributes:
-        status: HTTP status, whatever it is.
-        headers: names in lower case.
-        body: after decompression.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def retry_after(self) -> float | None:
-        """Seconds to wait as the other side asks: `Retry-After`, else the planned `X-Rate-Limit-Reset`."""
-        for name in ("retry-after", "x-rate-limit-reset"):
-            value = self.headers.get(name, "").strip()
-            if _SECONDS.fullmatch(value):
-                return float(value)
-            if value and name == "retry-after":
-                return _until(value)
-        return None
-
-
-def _until(http_date: str) -> float | None:
-    try:
-        moment = parsedate_to_datetime(http_date)
-    except ValueError:
-        return None
-    return max(0.0, (moment.astimezone(UTC) - datetime.now(UTC)).total_seconds())
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +71,9 @@ class Upstream:
         timeout_code: what it means when it was reached and did not answer in time.
         fault_code: what it means when it could not be reached, or the connection broke.
         limits: of each call.
-        tls: the context for `https` addresses.
+        tls: gives the context for `https` addresses, which may be another one for the next connection.
+        bulkhead: around every call.
+        skew: hears of the date of every answer.
     """
 
     def __init__(
@@ -121,7 +84,9 @@ class Upstream:
         timeout_code: FailureCode,
         fault_code: FailureCode,
         limits: Limits,
-        tls: ssl.SSLContext,
+        tls: Callable[[], ssl.SSLContext],
+        bulkhead: Bulkhead | None = None,
+        skew: ClockSkew | None = None,
     ) -> None:
         self._name = name
         self._stage: Stage = stage
@@ -135,6 +100,8 @@ class Upstream:
             "pool": limits.call,
         }
         self._lanes = Lanes(tls, limit=limits.connections)
+        self._bulkhead = bulkhead
+        self._skew = skew
 
     async def call(
         self,
@@ -159,6 +126,7 @@ class Upstream:
             practice_ods: whose system is asked, when it is a practice's: for the log and the books.
 
         Raises:
+            HeldBack: the circuit of this upstream is open: nothing was sent.
             Unavailable: no complete answer came.
             ResponseInvalid: the answer is too large, or its encoding is broken.
         """
@@ -170,6 +138,14 @@ class Upstream:
             content=content,
             extensions={"timeout": self._timeouts, "target": target},
         )
+        send = partial(
+            self._send, request, interaction=interaction, trace_id=trace_id, practice_ods=practice_ods
+        )
+        return await (send() if self._bulkhead is None else self._bulkhead.run(send))
+
+    async def _send(
+        self, request: httpx.Request, *, interaction: str, trace_id: str, practice_ods: str | None
+    ) -> Answer:
         started, started_at = time.perf_counter(), datetime.now(UTC)
         answer: Answer | None = None
         outcome = "cancelled"
@@ -177,6 +153,8 @@ class Upstream:
             async with asyncio.timeout(self._limits.call):
                 answer = await self._exchange(request)
             outcome = "answered"
+            if self._skew is not None:
+                self._skew.hear(answer.headers.get("date"))
         except (TimeoutError, httpx.ReadTimeout) as error:
             outcome = "read_timeout" if isinstance(error, httpx.ReadTimeout) else "deadline"
             raise Unavailable(self._timeout_code, stage=self._stage, detail=outcome) from None
@@ -212,7 +190,7 @@ class Upstream:
             response = await transport.handle_async_request(request)
             try:
                 encoding = response.headers.get("content-encoding", "")
-                body = _Body(encoding, self._limits.response_bytes, self._stage)
+                body = BodyReader(encoding, self._limits.response_bytes, self._stage)
                 stream = response.stream
                 assert isinstance(stream, httpx.AsyncByteStream)
                 async for chunk in stream:
@@ -224,55 +202,6 @@ class Upstream:
     async def aclose(self) -> None:
         """Close every connection."""
         await self._lanes.aclose()
-
-
-class _Body:
-    """Collects a body up to a limit, decoding it on the way, so that no bomb expands in memory."""
-
-    def __init__(self, encoding: str, limit: int, stage: Stage) -> None:
-        self._limit = limit
-        self._stage: Stage = stage
-        self._parts: list[bytes] = []
-        self._size = 0
-        self._inflate = None
-        match encoding.strip().casefold():
-            case "" | "identity":
-                pass
-            case "gzip" | "x-gzip":
-                self._inflate = zlib.decompressobj(_GZIP)
-            case _:
-                raise ResponseInvalid(stage=stage, detail="content_encoding_unknown")
-
-    def feed(self, chunk: bytes) -> None:
-        if self._inflate is None:
-            self._add(chunk)
-            return
-        try:
-            while chunk:
-                if self._inflate.eof:  # RFC 1952: one member may follow another
-                    self._inflate = zlib.decompressobj(_GZIP)
-                self._add(self._inflate.decompress(chunk, _STEP))
-                chunk = self._inflate.unconsumed_tail or self._inflate.unused_data
-        except zlib.error:
-            raise self._invalid("gzip_broken") from None
-
-    def finish(self) -> bytes:
-        if self._inflate is not None and self._parts:
-            self._add(self._inflate.flush())
-        if self._inflate is not None and self._parts and not self._inflate.eof:
-            raise self._invalid("gzip_truncated")
-        return b"".join(self._parts)
-
-    def _add(self, part: bytes) -> None:
-        self._parts.append(part)
-        self._size += len(part)
-        if self._size > self._limit:
-            raise self._invalid("too_large")
-
-    def _invalid(self, detail: str) -> ResponseInvalid:
-        """By the hash of what was read, up to the limit: the same answer has the same hash again."""
-        read = b"".join(self._parts)[: self._limit]
-        return ResponseInvalid(stage=self._stage, detail=detail, body_sha256=hashlib.sha256(read).hexdigest())
 
 
 def _split(url: str) -> tuple[httpx.URL, bytes]:

@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, NamedTuple
 
 import httpx
 
@@ -18,43 +18,58 @@ _KEEPALIVE_SECONDS: Final = 30.0
 _ONE = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=_KEEPALIVE_SECONDS)
 
 
+class _Idle(NamedTuple):
+    since: float
+    tls: ssl.SSLContext
+    transport: httpx.AsyncHTTPTransport
+
+
 class Lanes:
     """As many lanes as requests need at a time, up to a limit; those not needed for a while are closed.
 
     Args:
-        tls: the context for `https` addresses.
+        tls: gives the context for `https` addresses. When it gives another one, because certificates were
+            replaced, requests in flight end as they began and no other uses their connections: a certificate
+            that was withdrawn is not spoken to through a connection of yesterday.
         limit: of lanes in use.
         clock: seconds, monotonic.
     """
 
     def __init__(
-        self, tls: ssl.SSLContext, *, limit: int, clock: Callable[[], float] = time.monotonic
+        self, tls: Callable[[], ssl.SSLContext], *, limit: int, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._tls = tls
         self._clock = clock
         self._free = asyncio.Semaphore(limit)
-        self._idle: deque[tuple[float, httpx.AsyncHTTPTransport]] = deque()
+        self._idle: deque[_Idle] = deque()
 
     @asynccontextmanager
     async def lane(self) -> AsyncIterator[httpx.AsyncHTTPTransport]:
         """A transport for one request at a time, its connection kept for the next one."""
         async with self._free:
-            transport = self._idle.pop()[1] if self._idle else self._new()
+            tls = self._tls()
+            if self._idle and self._idle[-1].tls is not tls:
+                await self.aclose()
+            transport = self._idle.pop().transport if self._idle else _transport(tls)
             try:
                 yield transport
             finally:
-                self._idle.append((self._clock(), transport))
+                if tls is self._tls():
+                    self._idle.append(_Idle(self._clock(), tls, transport))
+                else:
+                    await transport.aclose()
         await self._close_unneeded()
-
-    def _new(self) -> httpx.AsyncHTTPTransport:
-        return httpx.AsyncHTTPTransport(verify=self._tls, limits=_ONE)
 
     async def _close_unneeded(self) -> None:
         oldest = self._clock() - _KEEPALIVE_SECONDS
-        while self._idle and self._idle[0][0] < oldest:
-            await self._idle.popleft()[1].aclose()
+        while self._idle and self._idle[0].since < oldest:
+            await self._idle.popleft().transport.aclose()
 
     async def aclose(self) -> None:
         """Close every connection that is not in use."""
         while self._idle:
-            await self._idle.popleft()[1].aclose()
+            await self._idle.popleft().transport.aclose()
+
+
+def _transport(tls: ssl.SSLContext) -> httpx.AsyncHTTPTransport:
+    return httpx.AsyncHTTPTransport(verify=tls, limits=_ONE)

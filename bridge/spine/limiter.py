@@ -35,9 +35,13 @@ class RateLimiter:
     async def start(self) -> None:
         """Return when the next call may start."""
         async with self._turn:
-            while (
-                len(self._starts) == self._starts.maxlen
-                and (wait := self._starts[0] + self._window - self._clock()) > 0
-            ):
+            while (wait := self.try_start()) > 0:
                 await self._sleep(wait)
-            self._starts.append(self._clock())
+
+    def try_start(self) -> float:
+        """Start the next call now and return 0, or return the seconds until it may start."""
+        now = self._clock()
+        if len(self._starts) == self._starts.maxlen and (wait := self._starts[0] + self._window - now) > 0:
+            return wait
+        self._starts.append(now)
+        return 0.0

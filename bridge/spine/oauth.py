@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlencode
 
@@ -27,12 +28,18 @@ class AccessTokens:
         upstream: the server of the token endpoint.
         token_url: the token endpoint; audience of the assertion.
         client_id: API key of the application.
-        key: its private key.
+        key: gives its private key, which may be another one for the next token.
         key_id: `kid` under which the public key is registered.
     """
 
     def __init__(
-        self, upstream: Upstream, *, token_url: str, client_id: str, key: RSAPrivateKey, key_id: str
+        self,
+        upstream: Upstream,
+        *,
+        token_url: str,
+        client_id: str,
+        key: Callable[[], RSAPrivateKey],
+        key_id: str,
     ) -> None:
         self._upstream = upstream
         self._token_url = token_url
@@ -92,7 +99,7 @@ class AccessTokens:
             "jti": str(uuid.uuid4()),
             "exp": int(time.time()) + _ASSERTION_LIFETIME,
         }
-        return jwt.encode(claims, self._key, algorithm="RS512", headers={"kid": self._key_id})
+        return jwt.encode(claims, self._key(), algorithm="RS512", headers={"kid": self._key_id})
 
 
 def _read(answer: Answer) -> tuple[str, float]:

@@ -5,13 +5,16 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
 
 from bridge.contracts.requests import Requester
 from bridge.errors import FailureCode, Refused
+from bridge.spine.bulkhead import PracticeBulkheads
 from bridge.spine.http import Answer, Upstream
 from bridge.spine.interactions import Interaction
+from bridge.spine.limiter import RateLimiter
 from bridge.spine.sds import Practice
 from bridge.spine.tokens import TokenIssuer
 
@@ -44,6 +47,8 @@ class Proxy:
         url: address of the proxy; None calls the practice directly, in tests only.
         allowed_hosts: ``host`` or ``*.domain`` that a service root may name.
         plain_http: whether a service root may be `http`: in the sandbox only.
+        bulkheads: of the practices.
+        limiter: shared by all calls; None sets no limit.
         clock: seconds since the epoch, UTC.
     """
 
@@ -55,6 +60,8 @@ class Proxy:
         url: str | None,
         allowed_hosts: tuple[str, ...],
         plain_http: bool,
+        bulkheads: PracticeBulkheads,
+        limiter: RateLimiter | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._upstream = upstream
@@ -62,6 +69,8 @@ class Proxy:
         self._url = url.rstrip("/") if url else None
         self._allowed_hosts = tuple(host.casefold() for host in allowed_hosts)
         self._schemes = {"https", "http"} if plain_http else {"https"}
+        self._bulkheads = bulkheads
+        self._limiter = limiter
         self._clock = clock
 
     async def call(
@@ -84,12 +93,15 @@ class Proxy:
 
         Raises:
             Refused: the practice's address is not acceptable.
+            HeldBack: this practice, or the proxy, is not called now.
             Unavailable: no complete answer came.
             ResponseInvalid: the answer is too large, or its encoding is broken.
         """
         url = join(self._checked(practice.service_root), interaction.path)
         if self._url is not None:
             url = f"{self._url}/{url}"
+        if self._limiter is not None:
+            await self._limiter.start()
         trace_id = str(uuid.uuid4())
         headers = {
             "Accept": MEDIA_TYPE,
@@ -101,7 +113,8 @@ class Proxy:
         }
         if body:
             headers["Content-Type"] = MEDIA_TYPE
-        answer = await self._upstream.call(
+        send = partial(
+            self._upstream.call,
             interaction.method,
             url,
             interaction=interaction.id,
@@ -110,7 +123,7 @@ class Proxy:
             content=body,
             practice_ods=practice.ods,
         )
-        return ProxyAnswer(answer, trace_id)
+        return ProxyAnswer(await self._bulkheads.of(practice.ods).run(send), trace_id)
 
     def _token(self, practice: Practice, interaction: Interaction, requested_by: Requester) -> str:
         return self._issuer.token(

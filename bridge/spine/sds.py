@@ -5,7 +5,7 @@ FHIR R4. Endpoint is the MHS record, Device the AS record; the party key joins t
 
 import re
 import uuid
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Literal
@@ -17,6 +17,7 @@ from bridge.errors import FailureCode, Refused, Unavailable
 from bridge.spine.clock import timestamp
 from bridge.spine.http import Upstream
 from bridge.spine.interactions import Interaction
+from bridge.spine.limiter import RateLimiter
 from bridge.spine.outcomes import directory_error
 from bridge.spine.recent import RecentAnswers
 from bridge.spine.shared import SharedCalls
@@ -61,9 +62,10 @@ class Sds:
     Args:
         upstream: the server.
         url: its FHIR base.
-        api_key: of this application.
+        api_key: gives that of this application, which may be another one for the next call.
         supplier_ods: manufacturer of this system: filters its own ASIDs (SP-018).
         organisations: whose users may ask through this installation.
+        limiter: shared by all look-ups; None sets no limit.
     """
 
     def __init__(
@@ -71,15 +73,17 @@ class Sds:
         upstream: Upstream,
         *,
         url: str,
-        api_key: str,
+        api_key: Callable[[], str],
         supplier_ods: str,
         organisations: tuple[str, ...],
+        limiter: RateLimiter | None = None,
     ) -> None:
         self._upstream = upstream
         self._url = url.rstrip("/")
         self._api_key = api_key
         self._supplier_ods = supplier_ods
         self._organisations = frozenset(organisations)
+        self._limiter = limiter
         self._practices = RecentAnswers[tuple[Hashable, str, str], Practice](_REMEMBERED)
         self._own = RecentAnswers[tuple[str, str], tuple[str, ...]](_REMEMBERED)
         self._own_calls = SharedCalls[tuple[str, str], tuple[str, ...]]()
@@ -178,6 +182,8 @@ class Sds:
         if manufacturer is not None:
             query.append(("manufacturing-organization", ODS_SYSTEM, manufacturer))
         search = "&".join(f"{name}={quote(f'{system}|{value}', safe='')}" for name, system, value in query)
+        if self._limiter is not None:
+            await self._limiter.start()
         correlation_id = str(uuid.uuid4())
         answer = await self._upstream.call(
             "GET",
@@ -186,7 +192,7 @@ class Sds:
             trace_id=correlation_id,
             headers={
                 "Accept": "application/fhir+json",
-                "apikey": self._api_key,
+                "apikey": self._api_key(),
                 "X-Correlation-ID": correlation_id,
             },
         )

@@ -7,6 +7,7 @@ certificates; where a site reaches them through Spine's network they may chain t
 
 import ssl
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -67,6 +68,41 @@ def _load(context: ssl.SSLContext, file: Path, name: str) -> None:
         context.load_verify_locations(cafile=file)
     except (ssl.SSLError, OSError):
         raise Misconfigured(f"{name}: is not readable as PEM") from None
+
+
+def spine_files(spine: SpineSettings) -> tuple[Path | None, ...]:
+    """The files of the contexts: when one of them changes, they are to be made anew."""
+    return spine.ca_file, spine.cert_file, spine.key_file, spine.crl_file
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateFact:
+    """Until when a file that is in use can be used.
+
+    Attributes:
+        setting: the variable that names the file.
+        expires_at: UTC; the earliest of its certificates, or the next update of a revocation list.
+    """
+
+    setting: str
+    expires_at: datetime
+
+
+def certificate_facts(spine: SpineSettings) -> tuple[CertificateFact, ...]:
+    """The expiry of each configured certificate, and of the revocation list: out of date, it clears nobody.
+
+    Raises:
+        Misconfigured: when a file holds nothing readable.
+    """
+    facts = [CertificateFact(name, expires) for name, expires in certificate_expiries(spine)]
+    if spine.crl_file is not None:
+        try:
+            next_update = x509.load_pem_x509_crl(spine.crl_file.read_bytes()).next_update_utc
+        except (ValueError, OSError):
+            raise Misconfigured("BRIDGE_SPINE_CRL_FILE: holds no readable revocation list") from None
+        if next_update is not None:
+            facts.append(CertificateFact("BRIDGE_SPINE_CRL_FILE", next_update))
+    return tuple(facts)
 
 
 def certificate_expiries(spine: SpineSettings) -> Iterator[tuple[str, datetime]]:

@@ -15,6 +15,7 @@ from bridge.gpconnect import GpConnect
 from bridge.gpconnect.structured import StructuredAnswer
 from bridge.settings import SpineSettings, SspSettings
 from bridge.spine import Spine
+from bridge.spine.bulkhead import Policy, PracticeBulkheads
 from bridge.spine.interactions import FOUNDATIONS_METADATA, STRUCTURED_METADATA, STRUCTURED_RECORD
 from bridge.spine.pds import TracedPatient
 from bridge.spine.proxy import Proxy
@@ -155,6 +156,7 @@ async def test_every_attempt_has_its_own_trace_id_and_its_own_token(spine: Spine
             url=world.server.url,
             allowed_hosts=("gp.example.nhs.uk",),
             plain_http=False,
+            bulkheads=PracticeBulkheads(Policy(failures=5, pause=30)),
             clock=lambda: next(ticks),
         )
         first, second = [

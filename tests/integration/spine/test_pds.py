@@ -69,7 +69,7 @@ async def test_traces_keep_to_the_rate_and_token_requests_do_not_count(world: Wo
         assert isinstance(key, RSAPrivateKey)
         settings = world.settings.pds
         tokens = AccessTokens(
-            upstream, token_url=str(settings.token_url), client_id="app-1", key=key, key_id="test-1"
+            upstream, token_url=str(settings.token_url), client_id="app-1", key=lambda: key, key_id="test-1"
         )
         limiter = RateLimiter(2.0, clock=lambda: now, sleep=sleep)
         pds = Pds(upstream, url=str(settings.url), tokens=tokens, limiter=limiter)

@@ -55,7 +55,7 @@ async def calling(context: ssl.SSLContext) -> AsyncIterator[Upstream]:
         timeout_code=FailureCode.PROVIDER_TIMEOUT,
         fault_code=FailureCode.SPINE_ERROR,
         limits=LIMITS,
-        tls=context,
+        tls=lambda: context,
     )
     try:
         yield upstream

@@ -182,13 +182,14 @@ ISSUER = TokenIssuer(
 @asynccontextmanager
 async def upstream(name: Literal["pds", "ssp"]) -> AsyncIterator[Upstream]:
     """An upstream by itself, for a client that is built by hand."""
+    tls = ssl.create_default_context()
     opened = Upstream(
         name,
         stage="spine",
         timeout_code=FailureCode.PROVIDER_TIMEOUT,
         fault_code=FailureCode.SPINE_ERROR,
         limits=Limits(connect=5, read=5, write=5, call=5, response_bytes=1_000_000, connections=10),
-        tls=ssl.create_default_context(),
+        tls=lambda: tls,
     )
     try:
         yield opened

@@ -1,0 +1,119 @@
+"""An answer, and how its body is read: up to a limit, decoded on the way."""
+
+import hashlib
+import re
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+from bridge.errors import ResponseInvalid, Stage
+
+_STEP: Final = 64 * 1024
+"""Decoded bytes produced at a time, so that a small body cannot become a large one in a single step."""
+
+_GZIP: Final = 16 + zlib.MAX_WBITS
+_SECONDS = re.compile(r"\d{1,6}")
+_THROTTLED_OR_LATE: Final = frozenset({408, 429})
+_FAULT: Final = 500
+_NOT_OFFERED: Final = 501
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete answer, decoded.
+
+    Attributes:
+        status: HTTP status, whatever it is.
+        headers: names in lower case.
+        body: after decompression.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether the status speaks of a fault that time may cure: throttled, timed out, out of order."""
+        return self.status in _THROTTLED_OR_LATE or (self.status >= _FAULT and self.status != _NOT_OFFERED)
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds to wait as the other side asks: `Retry-After`, else the planned `X-Rate-Limit-Reset`."""
+        for name in ("retry-after", "x-rate-limit-reset"):
+            value = self.headers.get(name, "").strip()
+            if _SECONDS.fullmatch(value):
+                return float(value)
+            if value and name == "retry-after":
+                return _until(value)
+        return None
+
+
+def _until(http_date: str) -> float | None:
+    try:
+        moment = parsedate_to_datetime(http_date)
+    except ValueError:
+        return None
+    return max(0.0, (moment.astimezone(UTC) - datetime.now(UTC)).total_seconds())
+
+
+class BodyReader:
+    """Collects a body up to a limit, decoding it on the way, so that no bomb expands in memory."""
+
+    def __init__(self, encoding: str, limit: int, stage: Stage) -> None:
+        self._limit = limit
+        self._stage: Stage = stage
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._inflate = None
+        match encoding.strip().casefold():
+            case "" | "identity":
+                pass
+            case "gzip" | "x-gzip":
+                self._inflate = zlib.decompressobj(_GZIP)
+            case _:
+                raise ResponseInvalid(stage=stage, detail="content_encoding_unknown")
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next piece as it came.
+
+        Raises:
+            ResponseInvalid: too large, or the encoding is broken.
+        """
+        if self._inflate is None:
+            self._add(chunk)
+            return
+        try:
+            while chunk:
+                if self._inflate.eof:  # RFC 1952: one member may follow another
+                    self._inflate = zlib.decompressobj(_GZIP)
+                self._add(self._inflate.decompress(chunk, _STEP))
+                chunk = self._inflate.unconsumed_tail or self._inflate.unused_data
+        except zlib.error:
+            raise self._invalid("gzip_broken") from None
+
+    def finish(self) -> bytes:
+        """The whole body.
+
+        Raises:
+            ResponseInvalid: too large, or the encoding ends in the middle.
+        """
+        if self._inflate is not None and self._parts:
+            self._add(self._inflate.flush())
+        if self._inflate is not None and self._parts and not self._inflate.eof:
+            raise self._invalid("gzip_truncated")
+        return b"".join(self._parts)
+
+    def _add(self, part: bytes) -> None:
+        self._parts.append(part)
+        self._size += len(part)
+        if self._size > self._limit:
+            raise self._invalid("too_large")
+
+    def _invalid(self, detail: str) -> ResponseInvalid:
+        """By the hash of what was read, up to the limit: the same answer has the same hash again."""
+        read = b"".join(self._parts)[: self._limit]
+        return ResponseInvalid(stage=self._stage, detail=detail, body_sha256=hashlib.sha256(read).hexdigest())
