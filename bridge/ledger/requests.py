@@ -274,14 +274,14 @@ def stored_events(connection: Connection, key: str, sealer: Sealer) -> list[Stor
     row = connection.execute(
         select(requests.c.id, requests.c.request_key).where(requests.c.request_key == key)
     ).first()
-    return [] if row is None else _opened(connection, _EVENTS, row, sealer)
+    return [] if row is None else _open_bodies(connection, _EVENTS, row, sealer)
 
 
 def _unpublished(connection: Connection, request: Row[*tuple[Any, ...]], sealer: Sealer) -> list[StoredEvent]:
-    return _opened(connection, _UNPUBLISHED, request, sealer)
+    return _open_bodies(connection, _UNPUBLISHED, request, sealer)
 
 
-def _opened(
+def _open_bodies(
     connection: Connection, wanted: Select[Any], request: Row[*tuple[Any, ...]], sealer: Sealer
 ) -> list[StoredEvent]:
     return [

@@ -72,6 +72,14 @@ async def test_a_repeat_gets_the_stored_outcome_and_what_is_owed(ledger: Ledger,
     assert await other.begin(opening()) == Ended("completed", None, [])
 
 
+async def test_the_stored_outcome_can_be_read_again(ledger: Ledger):
+    claim = started(await ledger.begin(opening()))
+    await ledger.finish(claim.lease, state="completed", code=None, events=events())
+    await ledger.published(opening().request_key, [event.id for event in events()])
+    assert await ledger.events(opening().request_key) == events()
+    assert await ledger.events("/epr never") == []
+
+
 async def test_a_failure_is_an_outcome_too(ledger: Ledger):
     claim = started(await ledger.begin(opening()))
     await ledger.finish(claim.lease, state="failed", code="patient_not_found", events=events(count=1))
