@@ -42,7 +42,7 @@ def test_a_bundle_with_nothing_in_it(entry: Any) -> None:
     assert record["accounting"]["unmapped"] == len(record["unmapped"]) == record["accounting"]["received"]
 
 
-@pytest.mark.duty("CS-033", "CS-034", "CS-035")
+@pytest.mark.duty("CS-033", "CS-034", "CS-035", "SP-096", "SP-097")
 def test_order_full_urls_and_times_of_update_mean_nothing() -> None:
     bundle = b.typical_record()
     usual = mapped(bundle)
@@ -170,7 +170,7 @@ def test_problems_are_joined_to_the_items_they_name() -> None:
     assert record["accounting"]["not_requested"] == 1
 
 
-@pytest.mark.duty("CS-057", "CS-059")
+@pytest.mark.duty("CS-057", "CS-059", "SP-105")
 def test_labels_are_carried_and_no_other_label_is_read_as_not_for_the_patient() -> None:
     other = {"system": "http://hl7.org/fhir/v3/ActCode", "code": "TABOO"}
     record = mapped(

@@ -19,7 +19,7 @@ RIGHT = {
 }
 
 
-@pytest.mark.duty("CS-048", "CS-050", "CS-051")
+@pytest.mark.duty("CS-048", "CS-050", "CS-051", "SP-107")
 def test_all_details_match() -> None:
     check: Any = mapped(b.typical_record(), **RIGHT)["demographics"]
     assert check == {
