@@ -1,0 +1,192 @@
+"""``bridge dead``: what could not be handled, why, and what is to become of it."""
+
+import asyncio
+import os
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bridge.cli import dead_jobs
+from bridge.cli.exits import Exit
+from bridge.cli.site import (
+    ActorOption,
+    JsonOption,
+    PipelineOption,
+    load_settings,
+    open_books,
+    open_queues,
+    operator,
+    print_json,
+)
+from bridge.engine.replay import MOST_LOOKED_AT, Found, dead_letters, find
+from bridge.ledger.audit import Entry
+from bridge.settings import Settings
+
+app = typer.Typer(name="dead", help="Look at dead letters, send them again, or discard them.")
+app.add_typer(dead_jobs.commands("replay"))
+app.add_typer(dead_jobs.commands("discard"))
+
+_BodyOption = Annotated[
+    bool, typer.Option("--body", help="The body too: patient data. Noted in the audit trail.")
+]
+_Cause = tuple[str, str, str]
+"""Pipeline, reason, detail."""
+
+
+@dataclass(slots=True)
+class _Group:
+    """Dead letters of one cause."""
+
+    count: int = 0
+    oldest: datetime | None = None
+    newest: datetime | None = None
+
+    def add(self, dead_at: datetime | None) -> None:
+        self.count += 1
+        if dead_at is not None:
+            self.oldest = min(self.oldest or dead_at, dead_at)
+            self.newest = max(self.newest or dead_at, dead_at)
+
+
+@app.command("list")
+def list_(pipelines: PipelineOption = None, as_json: JsonOption = False) -> None:  # noqa: FBT002
+    """Count the dead letters by cause: pipeline, reason and detail. Changes nothing."""
+    settings = load_settings()
+    groups, unseen = asyncio.run(_grouped(settings, pipelines or []))
+    if as_json:
+        print_json(
+            {"groups": [_group_json(cause, group) for cause, group in groups], "not_looked_at": unseen}
+        )
+        return
+    table = Table("count", "pipeline", "reason", "detail", "oldest", "newest", show_edge=False)
+    for cause, group in groups:
+        table.add_row(str(group.count), *cause, _short(group.oldest), _short(group.newest))
+    Console().print(table if groups else "There are no dead letters.")
+    if unseen:
+        typer.echo(f"{unseen} more were not looked at (at most {MOST_LOOKED_AT} of each pipeline are)")
+
+
+@app.command("show")
+def show(
+    letter_id: Annotated[
+        str, typer.Argument(metavar="ID", help="As `dead replay plan` and `export` name it.")
+    ],
+    body: _BodyOption = False,  # noqa: FBT002
+    actor: ActorOption = None,
+    pipelines: PipelineOption = None,
+) -> None:
+    """Print one dead letter as JSON: why it is dead and its headers. Exit code 1 when it is not there."""
+    settings = load_settings()
+    found = asyncio.run(_found(settings, letter_id, pipelines or [], actor, opened=body))
+    if found is None:
+        typer.echo(f"no dead letter {letter_id}, or another command is looking at it", err=True)
+        raise typer.Exit(Exit.NO)
+    shown = _letter_json(found)
+    if body:
+        shown["body"] = found.letter.message.body.decode("utf-8", "replace")
+    print_json(shown)
+
+
+@app.command("export")
+def export(
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Made when missing; existing files are replaced.")
+    ],
+    reason: Annotated[str | None, typer.Option(help="Only letters that are dead for this reason.")] = None,
+    actor: ActorOption = None,
+    pipelines: PipelineOption = None,
+) -> None:
+    """Copy dead letters to files: ID.body, which is patient data, and ID.json. The letters stay.
+
+    Files are readable by their owner only. The export is noted in the audit trail.
+    """
+    settings = load_settings()
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    typer.echo(asyncio.run(_export(settings, directory, reason, pipelines or [], actor)))
+
+
+async def _grouped(settings: Settings, pipelines: list[str]) -> tuple[list[tuple[_Cause, _Group]], int]:
+    groups: dict[_Cause, _Group] = {}
+    async with open_queues(settings, pipelines) as (bus, queues):
+        depths = [(await bus.depth(queue)).dead for queue in queues.values()]
+        async for one in dead_letters(bus, queues):
+            cause = (one.pipeline, one.letter.reason, one.letter.detail)
+            groups.setdefault(cause, _Group()).add(one.letter.dead_at)
+    by_count = sorted(groups.items(), key=lambda item: (-item[1].count, item[0]))
+    return by_count, sum(max(0, depth - MOST_LOOKED_AT) for depth in depths)
+
+
+async def _found(
+    settings: Settings, letter_id: str, pipelines: list[str], actor: str | None, *, opened: bool
+) -> Found | None:
+    async with open_queues(settings, pipelines) as (bus, queues):
+        found = await find(bus, queues, letter_id)
+    if found is not None and opened:
+        await _note(settings, "dead.opened", actor, {"letter": letter_id, "pipeline": found.pipeline})
+    return found
+
+
+async def _export(
+    settings: Settings, directory: Path, reason: str | None, pipelines: list[str], actor: str | None
+) -> str:
+    count = 0
+    # Written down first: what cannot be noted is not copied.
+    await _note(settings, "dead.exported", actor, {"reason": reason or "", "pipeline": ",".join(pipelines)})
+    async with (
+        open_queues(settings, pipelines) as (bus, queues),
+        aclosing(dead_letters(bus, queues)) as found,
+    ):
+        async for one in found:
+            if reason in (None, one.letter.reason):
+                _write(directory / f"{one.letter.id}.body", one.letter.message.body)
+                facts = orjson.dumps(_letter_json(one), option=orjson.OPT_INDENT_2)
+                _write(directory / f"{one.letter.id}.json", facts)
+                count += 1
+    return f"{count} dead letters copied"
+
+
+async def _note(settings: Settings, event: str, actor: str | None, facts: dict[str, str]) -> None:
+    async with open_books(settings) as books:
+        await books.trail.record(
+            Entry(event=event, outcome="completed", actor=operator(settings, actor), facts=facts)
+        )
+
+
+def _write(file: Path, content: bytes) -> None:
+    file.unlink(missing_ok=True)
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
+        opened.write(content)
+
+
+def _letter_json(found: Found) -> dict[str, Any]:
+    letter, message = found.letter, found.letter.message
+    return {
+        "id": letter.id,
+        "pipeline": found.pipeline,
+        "reason": letter.reason,
+        "detail": letter.detail,
+        "attempt": message.attempt,
+        "dead_at": letter.dead_at,
+        "key": message.key,
+        "message_id": message.id,
+        "correlation_id": message.correlation_id,
+        "content_type": message.content_type,
+        "size": len(message.body),
+        "headers": dict(message.headers),
+    }
+
+
+def _group_json(cause: _Cause, group: _Group) -> dict[str, Any]:
+    named = dict(zip(("pipeline", "reason", "detail"), cause, strict=True))
+    return named | {"count": group.count, "oldest": group.oldest, "newest": group.newest}
+
+
+def _short(when: datetime | None) -> str:
+    return f"{when:%Y-%m-%d %H:%M:%S}" if when else ""

@@ -1,0 +1,33 @@
+"""``bridge keys``: the key rings that seal patient data and chain the audit trail."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bridge.ledger.keys import add_key, create_ring
+
+app = typer.Typer(name="keys", help="Make and rotate key rings.")
+
+_File = Annotated[Path, typer.Argument(metavar="FILE", help="Of the ring, e.g. BRIDGE_VAULT_KEYS_FILE.")]
+_LastOption = Annotated[
+    bool,
+    typer.Option(
+        "--last", help="As the last one: give it to every machine first, then move its line to the top."
+    ),
+]
+
+
+@app.command()
+def new(file: _File) -> None:
+    """Make a ring with one random key, readable by its owner only; prints the id of the key.
+
+    Refused when the file exists: a ring that is lost takes with it all that it sealed.
+    """
+    typer.echo(create_ring(file))
+
+
+@app.command()
+def add(file: _File, last: _LastOption = False) -> None:  # noqa: FBT002
+    """Put a new random key into a ring, as the current one; prints its id. The old keys still open."""
+    typer.echo(add_key(file, current=not last))

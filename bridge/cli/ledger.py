@@ -1,0 +1,219 @@
+"""``bridge ledger``: what happened to requests, whether all are accounted for; their records once more."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bridge.cli.exits import Exit
+from bridge.cli.site import (
+    ActorOption,
+    Books,
+    JsonOption,
+    PipelineOption,
+    load_settings,
+    moment,
+    open_books,
+    open_queues,
+    operator,
+    print_json,
+)
+from bridge.engine.reconciliation import Account, reconcile
+from bridge.errors import BridgeError
+from bridge.ledger import RequestHistory
+from bridge.ledger.audit import Entry
+from bridge.ledger.lookup import request_keys
+from bridge.ledger.vault import Answer
+from bridge.mapping import Asked, Source, map_record
+from bridge.settings import Settings
+
+app = typer.Typer(name="ledger", help="What happened to requests, and whether all are accounted for.")
+
+_Request = Annotated[
+    str,
+    typer.Argument(
+        metavar="REQUEST", help="The sender's id of the request, or its key: source, a blank, id."
+    ),
+]
+_STATES = ("received", "completed", "failed", "rejected", "in_doubt", "waiting", "in_flight")
+
+
+class _NotThere(BridgeError):  # noqa: N818 - what is the case
+    """What was asked for is not there; the text says why in one line."""
+
+
+@app.command()
+def balance(
+    pipelines: PipelineOption = None,
+    since: Annotated[
+        str | None, typer.Option(help="Received at this day or moment (ISO 8601, UTC) or later.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Received before this day or moment.")] = None,
+    as_json: JsonOption = False,  # noqa: FBT002
+) -> None:
+    """Prove that every request is accounted for, in the ledger and at the broker. Changes nothing.
+
+    In = completed + failed + rejected + in doubt + waiting + in flight, per pipeline, and somebody minds all
+    that is open. Without a period the broker's own counts are compared too. Exit code 1 when something does
+    not add up, with what is missing by name.
+    """
+    settings = load_settings()
+    period = (moment(since, "--since"), moment(until, "--until"))
+    accounts = asyncio.run(_accounts(settings, pipelines or [], *period))
+    holds = all(account.holds for account in accounts)
+    if as_json:
+        print_json({"holds": holds, "pipelines": [_account_json(account) for account in accounts]})
+    else:
+        _print_accounts(accounts)
+    raise typer.Exit(Exit.OK if holds else Exit.NO)
+
+
+@app.command()
+def show(request: _Request) -> None:
+    """Print all that is known of one request as JSON; bodies stay sealed. Changes nothing."""
+    history = asyncio.run(_history(load_settings(), request))
+    print_json(asdict(history))
+
+
+@app.command()
+def remap(
+    request: _Request,
+    reason: Annotated[str, typer.Option(help="Why; for the audit trail.")] = "",
+    actor: ActorOption = None,
+) -> None:
+    """Map the practice's stored answer again; prints GpRecord JSON, which is patient data.
+
+    As `bridge map` does, it takes medications and allergies, ended ones included, to have been asked for.
+    Publishes nothing. That the answer was opened is noted in the audit trail.
+    """
+    settings = load_settings()
+    record = asyncio.run(_remap(settings, request, reason, actor))
+    print_json(record)
+
+
+@app.command()
+def prune() -> None:
+    """Delete bodies and requests whose time is over (BRIDGE_LEDGER_KEEP_…, BRIDGE_VAULT_KEEP_…), for good.
+
+    What is open, in doubt or still owes events is kept, and the audit trail always.
+    """
+    settings = load_settings()
+    counts = asyncio.run(_prune(settings))
+    typer.echo(", ".join(f"{what}: {count}" for what, count in counts.items()))
+
+
+async def _accounts(
+    settings: Settings, pipelines: Sequence[str], since: datetime | None, until: datetime | None
+) -> list[Account]:
+    async with open_books(settings) as books, open_queues(settings, pipelines) as (bus, queues):
+        return [
+            await reconcile(bus, books.ledger, books.jobs, name, queue, since=since, until=until)
+            for name, queue in queues.items()
+        ]
+
+
+async def _history(settings: Settings, request: str) -> RequestHistory:
+    async with open_books(settings) as books:
+        return await _one(books, request)
+
+
+async def _one(books: Books, request: str) -> RequestHistory:
+    keys = await request_keys(books.ledger.store, request)
+    if len(keys) > 1:
+        raise _NotThere(f"several requests have this id; name one by its key: {'; '.join(keys)}")
+    history = await books.ledger.request(keys[0]) if keys else None
+    if history is None:
+        raise _NotThere("the ledger does not know this request")
+    return history
+
+
+async def _remap(settings: Settings, request: str, reason: str, actor: str | None) -> Any:
+    async with open_books(settings) as books:
+        history = await _one(books, request)
+        answers = await books.vault.answers_to(history.request_key)
+        if not answers:
+            raise _NotThere("no answer came to this request")
+        answer = await books.vault.open_answer(answers[-1].sha256)
+        # Written down before it is shown: an opening that cannot be noted does not happen.
+        await books.trail.record(
+            Entry(
+                event="answer.remapped",
+                outcome="completed",
+                actor=operator(settings, actor),
+                patient_key=history.patient_key,
+                request_key=history.request_key,
+                correlation_id=history.correlation_id,
+                practice_ods=answer.practice_ods,
+                interaction=answer.interaction,
+                facts={"reason": reason, "body_sha256": answer.sha256},
+            )
+        )
+    return map_record(_bundle(answer), asked=Asked(), source=_source(history, answer))
+
+
+def _bundle(answer: Answer) -> Any:
+    try:
+        content = orjson.loads(answer.body)
+    except orjson.JSONDecodeError:
+        content = None
+    if not isinstance(content, dict) or content.get("resourceType") != "Bundle":
+        raise _NotThere("the stored answer is no FHIR Bundle")
+    return content
+
+
+def _source(history: RequestHistory, answer: Answer) -> Source:
+    return Source(
+        request_id=history.request_key.partition(" ")[2],
+        retrieved_at=answer.received_at.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        body_sha256=answer.sha256,
+        holder_ods=answer.practice_ods,
+        patient_key=history.patient_key,
+    )
+
+
+async def _prune(settings: Settings) -> dict[str, int]:
+    now = datetime.now(UTC)
+    async with open_books(settings) as books:
+        facts_before = now - timedelta(days=settings.ledger.keep_metadata_days)
+        of_vault = await books.vault.prune(now, facts_before=facts_before)
+        of_ledger = await books.ledger.prune(now)
+    return {
+        "answers": of_vault.answers,
+        "claims": of_vault.claims,
+        "known about them": of_vault.metadata,
+        "requests without their bodies now": of_ledger.bodies,
+        "requests forgotten": of_ledger.requests,
+    }
+
+
+def _print_accounts(accounts: Sequence[Account]) -> None:
+    table = Table("pipeline", *(name.replace("_", " ") for name in _STATES), "adds up", show_edge=False)
+    for account in accounts:
+        counts = (str(getattr(account.balance, name)) for name in _STATES)
+        table.add_row(account.pipeline, *counts, "yes" if account.holds else "NO")
+    Console().print(table)
+    for account in accounts:
+        depth = account.depth
+        held = f"{depth.ready} ready, {depth.waiting} waiting, {depth.dead} dead"
+        typer.echo(f"{account.pipeline} at the broker: {held}")
+        for lost in account.missing:
+            typer.echo(f"{account.pipeline}: missing at the broker: {lost.kind} {lost.count}")
+        for odd in account.balance.discrepancies:
+            typer.echo(f"{account.pipeline}: {odd.kind} {odd.count}: {'; '.join(odd.request_keys)}")
+
+
+def _account_json(account: Account) -> dict[str, Any]:
+    return {
+        "pipeline": account.pipeline,
+        "holds": account.holds,
+        "ledger": asdict(account.balance),
+        "broker": asdict(account.depth),
+        "discarded": account.discarded,
+        "missing": [asdict(lost) for lost in account.missing],
+    }

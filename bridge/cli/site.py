@@ -1,0 +1,123 @@
+"""What an operator's commands work on: the bus, the ledger and the trail of this installation; who asks."""
+
+import getpass
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from bridge.bus import open_bus
+from bridge.bus.port import Bus
+from bridge.engine import installed_pipelines
+from bridge.engine.replay import Queues
+from bridge.ledger import Ledger, open_ledger
+from bridge.ledger.aes_gcm import AesGcmSealer
+from bridge.ledger.audit import Actor, AuditTrail
+from bridge.ledger.keys import open_keys
+from bridge.ledger.replays import Jobs
+from bridge.ledger.vault import Vault
+from bridge.observe import configure_logging
+from bridge.settings import Settings
+
+PipelineOption = Annotated[
+    list[str] | None, typer.Option("--pipeline", help="This pipeline only; may be repeated.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+ActorOption = Annotated[
+    str | None, typer.Option("--actor", help="Who does this, for the audit trail; else the OS user's name.")
+]
+
+_OPERATOR = "Operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """Everything that is written down, opened."""
+
+    ledger: Ledger
+    trail: AuditTrail
+    vault: Vault
+    jobs: Jobs
+
+
+def load_settings() -> Settings:
+    """The settings, with logs that leave the terminal to the command."""
+    settings = Settings.load()
+    configure_logging("warning", settings.log.format)
+    return settings
+
+
+@asynccontextmanager
+async def open_books(settings: Settings) -> AsyncIterator[Books]:
+    """The ledger of this installation with its trail, vault and jobs.
+
+    Raises:
+        Misconfigured: the database or a key ring cannot be used.
+        LedgerUnavailable: the database cannot be reached now.
+    """
+    keys = open_keys(settings)
+    sealer = AesGcmSealer(keys.vault)
+    async with open_ledger(settings, sealer) as ledger:
+        trail = AuditTrail(ledger.store, keys.audit, sealer)
+        await trail.prepare()
+        yield Books(
+            ledger,
+            trail,
+            Vault(ledger.store, sealer, keep_answers=timedelta(days=settings.vault.keep_answers_days)),
+            Jobs(ledger.store, lease=timedelta(seconds=settings.ledger.lease_seconds)),
+        )
+
+
+@asynccontextmanager
+async def open_queues(settings: Settings, pipelines: Sequence[str] = ()) -> AsyncIterator[tuple[Bus, Queues]]:
+    """The bus, and the declared queues of these pipelines (all that are installed, when none is named).
+
+    Raises:
+        Misconfigured: a pipeline is unknown, or the bus cannot be used.
+    """
+    queues = {
+        pipeline.name: pipeline.queue(settings.bus.prefix) for pipeline in installed_pipelines(pipelines)
+    }
+    async with open_bus(settings, join=True) as bus:
+        for queue in queues.values():
+            await bus.declare(queue)
+        yield bus, queues
+
+
+def os_user() -> str:
+    """Who runs the command, as the operating system knows them."""
+    return getpass.getuser()
+
+
+def operator(settings: Settings, name: str | None, *, user: str | None = None) -> Actor:
+    """Who acts, for the audit trail: the OS user, by the name that was given."""
+    user = user or os_user()
+    organisation = next(iter(settings.consumer.organisations), "")
+    return Actor(user_id=user, name=name or user, role=_OPERATOR, organisation=organisation)
+
+
+def moment(text: str | None, option: str) -> datetime | None:
+    """A day or a moment as ISO 8601; without a zone it is UTC.
+
+    Raises:
+        typer.BadParameter: it is neither.
+    """
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter("is no ISO 8601 date or time", param_hint=option) from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def print_json(content: Any, *, indent: bool = True) -> None:
+    """One JSON document, or one line, on standard output."""
+    option = orjson.OPT_APPEND_NEWLINE | (orjson.OPT_INDENT_2 if indent else 0)
+    sys.stdout.buffer.write(orjson.dumps(content, option=option))
+    sys.stdout.flush()
