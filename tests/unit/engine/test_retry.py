@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.engine.retry import pause_before_retry
-from bridge.errors import FailureCode, Unavailable
+from bridge.errors import FailureCode, HeldBack, Unavailable
 from bridge.settings import RetrySettings
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -21,6 +21,17 @@ def pause(attempt, retry_after=None, expires_in=None):
 @pytest.mark.duty("SP-037")
 def test_there_are_at_most_three_retries():
     assert [pause(attempt) is not None for attempt in range(1, 7)] == [True, True, True, False, False, False]
+
+
+def test_what_was_held_back_comes_again_more_often_and_soon_but_not_for_ever():
+    failure = HeldBack(FailureCode.PROVIDER_ERROR, stage="provider", detail="circuit_open", retry_after=6)
+    pauses = [
+        pause_before_retry(failure, attempt=attempt, now=NOW, expires_at=None, policy=POLICY)
+        for attempt in range(1, 11)
+    ]
+
+    assert [found is not None for found in pauses] == [True] * 8 + [False] * 2
+    assert all(6 <= found <= 7.5 for found in pauses if found is not None)
 
 
 @given(st.integers(1, 3))
