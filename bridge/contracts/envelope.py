@@ -17,6 +17,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import orjson
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from bridge.contracts.decoding import MAX_BYTES, json_object
 from bridge.contracts.requests import GpConnectRequest
 from bridge.errors import RequestRejected
 
@@ -24,6 +25,8 @@ STRUCTURED = "application/cloudevents+json"
 _HEADER_PREFIXES = ("cloudevents:", "cloudevents_", "ce-", "ce_")
 _EVENT_IDS: UUID = uuid5(NAMESPACE_URL, "urn:gpconnect-bridge:event")
 _PLAIN_NAME = frozenset("abcdefghijklmnopqrstuvwxyz_")
+_LONGEST_NAME = 64
+_MOST_FAULTS = 20
 
 R = TypeVar("R", bound=GpConnectRequest)
 
@@ -36,8 +39,8 @@ class Attributes(BaseModel):
     specversion: Literal["1.0"]
     id: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")]
     """With ``source`` unique per request; a request sent again keeps it."""
-    source: Annotated[str, Field(min_length=1, max_length=300)]
-    type: Annotated[str, Field(min_length=1, max_length=200)]
+    source: Annotated[str, Field(min_length=1, max_length=300, pattern=r"^[\x21-\x7e]+$")]
+    type: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")]
     time: AwareDatetime | None = None
     correlationid: Annotated[str, Field(max_length=200, pattern=r"^[\x21-\x7e]+$")] | None = None
     """Carried unchanged into every event and log line; absent: the request's own id."""
@@ -92,6 +95,7 @@ def read_envelope(
     content_type: str | None,
     correlation_id: str | None,
     headers: Mapping[str, str],
+    max_bytes: int = MAX_BYTES,
 ) -> Incoming:
     """Read a message in structured, binary or bare mode.
 
@@ -102,11 +106,12 @@ def read_envelope(
         content_type: as sent.
         correlation_id: the broker's correlation id, used when the envelope has none.
         headers: application headers.
+        max_bytes: the largest body that is read.
 
     Raises:
-        RequestRejected: not JSON, not an object, or an attribute is missing or malformed.
+        RequestRejected: the body is no JSON object within bounds, or an attribute is missing or malformed.
     """
-    content = _json_object(body)
+    content = json_object(body, max_bytes=max_bytes)
     binary = _binary_attributes(headers)
     structured = (content_type or "").startswith(STRUCTURED) or "specversion" in content
     attributes: dict[str, Any]
@@ -122,6 +127,8 @@ def read_envelope(
         attributes["correlationid"] = correlation_id
     try:
         return Incoming(Attributes.model_validate_json(orjson.dumps(attributes), strict=True), data)
+    except orjson.JSONEncodeError:
+        raise RequestRejected("headers", "must be text in UTF-8") from None
     except ValidationError as error:
         raise _rejected(error) from None
 
@@ -175,16 +182,6 @@ def write_event(
     return orjson.dumps(event)
 
 
-def _json_object(body: bytes) -> dict[str, Any]:
-    try:
-        content = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise RequestRejected("body", "must be JSON in UTF-8") from None
-    if not isinstance(content, dict):
-        raise RequestRejected("body", "must be a JSON object")
-    return content
-
-
 def _binary_attributes(headers: Mapping[str, str]) -> dict[str, str]:
     found = {}
     for name, value in headers.items():
@@ -200,10 +197,15 @@ def _rejected(error: ValidationError, *root: str) -> RequestRejected:
         (".".join((*root, *(_plain(part) for part in fault["loc"]))) or "data", fault["msg"])
         for fault in error.errors(include_input=False, include_url=False, include_context=False)
     ]
+    if len(faults) > _MOST_FAULTS:
+        # The list goes into an event and a log line: a message must not decide how long they are.
+        faults[_MOST_FAULTS:] = [("body", f"has {len(faults) - _MOST_FAULTS} more faults")]
     (field, rule), *more = faults
     return RequestRejected(field, rule, more=more)
 
 
 def _plain(part: str | int) -> str:
     # A sender's invented field name could itself be patient data, so only plain names are repeated.
-    return str(part) if isinstance(part, int) or set(part) <= _PLAIN_NAME else "(unknown field)"
+    if isinstance(part, int) or (len(part) <= _LONGEST_NAME and set(part) <= _PLAIN_NAME):
+        return str(part)
+    return "(unknown field)"

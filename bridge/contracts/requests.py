@@ -31,7 +31,7 @@ def _not_in_future(value: date) -> date:
     return value
 
 
-NhsNumber = Annotated[str, Field(pattern=r"^\d{10}$"), AfterValidator(_check_digit)]
+NhsNumber = Annotated[str, Field(pattern=r"^[0-9]{10}$"), AfterValidator(_check_digit)]
 Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_single_line)]
 OdsCode = Annotated[str, Field(pattern=r"^[A-Z0-9]{3,10}$")]
 """Upper case only: ODS codes reach a directory filter, so nothing else may pass."""
@@ -72,9 +72,9 @@ class Requester(Model):
     prefix: Text | None = None
     role: Text
     """Job role as the local system knows it, for the audit trail."""
-    sds_user_id: Annotated[str, Field(pattern=r"^\d{12}$")] | None = None
+    sds_user_id: Annotated[str, Field(pattern=r"^[0-9]{12}$")] | None = None
     """From the smartcard. Absent: sent as ``UNK`` (SP-074)."""
-    sds_role_profile_id: Annotated[str, Field(pattern=r"^\d{12}$")] | None = None
+    sds_role_profile_id: Annotated[str, Field(pattern=r"^[0-9]{12}$")] | None = None
     """From the smartcard. Absent: sent as ``UNK`` (SP-075)."""
     organisation: Organisation
 

@@ -50,7 +50,7 @@ def check_bundle(bundle: object) -> list[Deviation]:
                 Deviation(received.ref, ".".join(str(part) for part in detail["loc"]), _rule(detail))
                 for detail in error.errors(include_url=False, include_context=False, include_input=False)
             ]
-        except (LookupError, TypeError, ValueError, AttributeError):
+        except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
             # The models themselves stumble over some input, such as a contained resource of no known type.
             found.append(Deviation(received.ref, "", "cannot be read as a resource of its type"))
     return sorted(found)

@@ -6,13 +6,19 @@ same for a shuffled bundle.
 
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from bridge.fhir.read import JsonObject, first_code
+from bridge.record.nesting import is_nested_deeper
 
 _VOLATILE = ("versionId", "lastUpdated")
+_MAX_DEPTH: Final = 200
+"""Levels that count of a resource too deep for orjson, which writes 254. Real ones have under twenty."""
+_LONGEST_KIND: Final = 64
+LONGEST_ID: Final = 255
+"""FHIR has 64. Ids are repeated with everything that concerns a resource, so one cannot be of any length."""
 
 
 @dataclass(slots=True, eq=False)
@@ -45,6 +51,7 @@ class BundleIndex:
     by_kind: dict[str, list[Received]] = field(default_factory=dict)
     _by_ref: dict[str, Received] = field(default_factory=dict)
     _clashes: dict[str, list[Received]] = field(default_factory=dict)
+    _chosen: dict[str, Received] = field(default_factory=dict)
 
     def add(self, received: Received) -> None:
         """Take in one resource."""
@@ -75,7 +82,10 @@ class BundleIndex:
         if kind is not None and "/" not in target:
             target = f"{kind}/{target}"
         if target in self._clashes:
-            return min(self._clashes[target], key=lambda each: content_hash(each.resource))
+            if target not in self._chosen:
+                same = self._clashes[target]
+                self._chosen[target] = min(same, key=lambda each: comparable_hash(each.resource))
+            return self._chosen[target]
         return self._by_ref.get(target)
 
 
@@ -86,7 +96,7 @@ def index_bundle(bundle: JsonObject) -> BundleIndex:
     for entry in entries if isinstance(entries, list) else []:
         resource = entry.get("resource") if type(entry) is dict else None
         kind = resource.get("resourceType") if type(resource) is dict else None
-        if type(resource) is not dict or type(kind) is not str or not kind:
+        if type(resource) is not dict or type(kind) is not str or not 0 < len(kind) <= _LONGEST_KIND:
             index.malformed.append(entry)
             continue
         index.add(Received(kind, _ref(kind, resource), resource))
@@ -95,16 +105,16 @@ def index_bundle(bundle: JsonObject) -> BundleIndex:
 
 def _ref(kind: str, resource: JsonObject) -> str:
     logical_id = resource.get("id")
-    if type(logical_id) is str and (stripped := logical_id.strip()):
+    if type(logical_id) is str and (stripped := logical_id.strip()) and len(stripped) <= LONGEST_ID:
         return f"{kind}/{stripped}"
-    if kind == "List":
+    if kind == "List" and len(code := first_code(resource.get("code")) or "no code") <= LONGEST_ID:
         # Lists have no id by the specification: the code is what names one.
-        return f"List[{first_code(resource.get('code')) or 'no code'}]"
-    return f"{kind}[{content_hash(resource)[7:15]}]"
+        return f"List[{code}]"
+    return f"{kind}[{comparable_hash(resource)[7:15]}]"
 
 
 def content_hash(resource: JsonObject) -> str:
-    """`sha256:` over the resource as sent, without the parts of `meta` that change when the content does not.
+    """`sha256:` over the resource as sent, without what changes in `meta` when the content does not.
 
     Raises:
         TypeError: the resource is nested so deeply that it cannot be written.
@@ -114,3 +124,13 @@ def content_hash(resource: JsonObject) -> str:
         stable = {key: value for key, value in meta.items() if key not in _VOLATILE}
         resource = {**resource, "meta": stable}
     return "sha256:" + sha256(orjson.dumps(resource)).hexdigest()
+
+
+def comparable_hash(resource: JsonObject) -> str:
+    """The content hash of any resource: what is nested too deeply to be written does not count."""
+    try:
+        return content_hash(resource)
+    except orjson.JSONEncodeError:
+        return content_hash(
+            {key: value for key, value in resource.items() if not is_nested_deeper(value, _MAX_DEPTH)}
+        )

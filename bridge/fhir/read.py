@@ -17,6 +17,9 @@ JsonObject = dict[str, Any]
 NOTHING: Final[JsonObject] = {}
 """Stands for an object that was not sent; never changed."""
 
+_BEYOND_LONG: Final = 2**63
+_LEVELS_OF_WORDS: Final = 8
+_LONGEST_KEPT: Final = 255
 _NUMBER = re.compile(r"\s*-?\d{1,18}(\.\d{1,18})?\s*", re.ASCII)
 _EXTENSION_NAME = re.compile(
     r"^(?:extension-)?(?:(?:careconnect|ukcore)-)?(?:gpc-)?(.*?)(?:-\d+)?$", re.DOTALL
@@ -58,8 +61,10 @@ class Item:
         return value if value and not value.isspace() else None
 
     def _text_of_other(self, value: object, path: str) -> str | None:
-        if isinstance(value, list) and len(value) == 1:
-            return self.text(value[0], path)
+        while isinstance(value, list) and len(value) == 1:
+            value = value[0]
+        if value is None or type(value) is str:
+            return self.text(value, path)
         if type(value) is int or type(value) is float:
             return str(value)
         self.note("unreadable_element", path)
@@ -84,9 +89,9 @@ class Item:
         return None
 
     def whole_number(self, value: object, path: str) -> int | None:
-        """A whole number; `5.0` is one."""
+        """A whole number of at most 64 bits; `5.0` is one."""
         found = self.number(value, path)
-        if found is None or found != int(found):
+        if found is None or not -_BEYOND_LONG < found < _BEYOND_LONG or found != int(found):
             return None
         return int(found)
 
@@ -148,17 +153,24 @@ class Item:
         return reference_target(found) if type(found) is str else None
 
 
-@lru_cache(maxsize=1024)
 def extension_name(url: str) -> str:
     """The name of an extension, without host, `CareConnect`, `GPC` and version.
 
     Suppliers differ in all of these for one and the same extension (`fhir.nhs.uk` or `fhir.hl7.org.uk`,
     `http` or `https`, with or without `GPC`), and in the case of the inner names.
     """
+    # What is remembered outlives the bundle, so nobody else's text decides how much that is.
+    return _remembered_name(url) if len(url) <= _LONGEST_KEPT else _extension_name(url)
+
+
+def _extension_name(url: str) -> str:
     last = url.strip().rstrip("/").rpartition("/")[2].lower()
     matched = _EXTENSION_NAME.match(last)
     name = matched[1] if matched else last
     return _MISSPELT.get(name, name)
+
+
+_remembered_name = lru_cache(maxsize=1024)(_extension_name)
 
 
 def extension_value(extension: JsonObject) -> Any:
@@ -200,14 +212,16 @@ def best_text(resource: object) -> str | None:
     return None
 
 
-def _words(value: object) -> str | None:
+def _words(value: object, levels: int = _LEVELS_OF_WORDS) -> str | None:
     if isinstance(value, str):
         return value.strip() or None
+    if levels == 0:
+        return None
     if isinstance(value, list):
-        return _words(value[0]) if value else None
+        return _words(value[0], levels - 1) if value else None
     if isinstance(value, dict):
         for key in ("text", "display", "coding"):
-            found = _words(value.get(key))
+            found = _words(value.get(key), levels - 1)
             if found:
                 return found
     return None

@@ -131,7 +131,7 @@ def error_for(answer: Answer, *, body_sha256: str) -> RequestFailed:
         body_sha256: of its body, for an answer that is neither success nor error.
     """
     coding = next(outcome_codings(answer.body), {})
-    origin = _ORIGINS.get(str(coding.get("system")), "unknown")
+    origin = _ORIGINS.get(_text(coding, "system"), "unknown")
     stage: Stage = "spine" if origin == "ssp" else "provider"
     if answer.status < 400:  # noqa: PLR2004 - a redirect is never followed, and another 2xx is no record
         return ResponseInvalid(stage=stage, detail=f"http={answer.status}", body_sha256=body_sha256)
@@ -156,11 +156,17 @@ def _code(status: int, name: str | None) -> FailureCode:
 
 def _provider_code(coding: Mapping[str, Any]) -> str | None:
     """A code of the table, or None: text that is not in it stays in the answer."""
-    code = "_".join(str(coding.get("code", "")).upper().replace("_", " ").split())
+    code = "_".join(_text(coding, "code").upper().replace("_", " ").split())
     return code if code in PROVIDER_CODES else None
+
+
+def _text(coding: Mapping[str, Any], name: str) -> str:
+    """One of its texts; anything else, however it is nested, counts as none."""
+    value = coding.get(name)
+    return value if isinstance(value, str) else ""
 
 
 def _ssp_check(coding: Mapping[str, Any]) -> str | None:
     # The proxy's code is the HTTP status as text; which check failed stands in a text only.
-    texts = f"{coding.get('display')} {coding.get('diagnostics')}"
+    texts = f"{_text(coding, 'display')} {_text(coding, 'diagnostics')}"
     return next((check for check in SSP_CHECKS if check in texts), None)

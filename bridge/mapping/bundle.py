@@ -13,6 +13,7 @@ from bridge.fhir.read import best_text
 from bridge.mapping.allergies import map_allergies
 from bridge.mapping.areas import allergy_statement, area_of, describe_areas, read_outcomes
 from bridge.mapping.asked import Asked, Source
+from bridge.mapping.bounds import check_entries, check_size
 from bridge.mapping.identity import identify
 from bridge.mapping.lists import read_lists
 from bridge.mapping.medications import map_medications
@@ -64,10 +65,11 @@ def map_record(bundle: object, *, asked: Asked, source: Source) -> GpRecord:
         verdict `reject` nothing of it may be used (CS-051).
 
     Raises:
-        ResponseInvalid: the value is not a FHIR Bundle at all.
+        ResponseInvalid: the value is not a FHIR Bundle at all, or its record would be out of all proportion.
     """
     if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
         raise ResponseInvalid(stage="mapping", detail=_what(bundle), body_sha256=source.body_sha256)
+    check_entries(bundle, source.body_sha256)
     index = index_bundle(bundle)
     reading = Reading(index, asked, source, identify(index, asked))
     unsupported = read_outcomes(reading)
@@ -102,6 +104,7 @@ def map_record(bundle: object, *, asked: Asked, source: Source) -> GpRecord:
     _add_identity(record, reading)
     _check_accounting(record, reading)
     record["issues"] = sorted(reading.issues, key=_issue_order)
+    check_size(record, reading.growth, source.body_sha256)
     record["snapshot_id"] = _snapshot_id(record, source)
     return record
 

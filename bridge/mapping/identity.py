@@ -3,14 +3,16 @@
 import unicodedata
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from typing import Final, Literal
 
 from bridge.fhir import systems
-from bridge.fhir.index import BundleIndex, Received, content_hash
+from bridge.fhir.index import BundleIndex, Received, comparable_hash
 from bridge.fhir.read import Item, JsonObject, reference_target
 from bridge.mapping.asked import Asked
 from bridge.record.gp_record import DemographicsCheck, Difference, Match
 
+_LONGEST_NAME: Final = 1000
+_LONGEST_ODS: Final = 64
 Subject = Literal["own", "unresolved", "other"]
 Field = Literal["nhs_number", "birth_date", "family_name", "given_name", "gender", "practice_ods"]
 
@@ -46,12 +48,12 @@ class Identity:
         subject = resource.get("subject") or resource.get("patient")
         if not isinstance(subject, dict):
             return "own"
-        if subject.get("reference") in self.own_refs and "identifier" not in subject:
+        reference = subject.get("reference")
+        if isinstance(reference, str) and reference in self.own_refs and "identifier" not in subject:
             return "own"
         number = _subject_number(subject)
         if number is not None and self.expected_number is not None and number != self.expected_number:
             return "other"
-        reference = subject.get("reference")
         target = reference_target(reference) if isinstance(reference, str) else None
         if target is None or target in self.own_refs:
             return "own"
@@ -78,7 +80,7 @@ def identify(index: BundleIndex, asked: Asked) -> Identity:
         own = [received for received, number in numbers if number is None]
     else:
         own = [received for received, _ in numbers] if len({number for _, number in numbers}) == 1 else []
-    patient = min(own, key=lambda each: content_hash(each.resource)) if own else None
+    patient = min(own, key=lambda each: comparable_hash(each.resource)) if own else None
     number = _nhs_number(patient) if patient else None
     item = Item(patient.resource if patient else {}, patient.ref if patient else "Patient")
     holder = _organisation(index, item, "managingOrganization")
@@ -117,7 +119,8 @@ def _organisation(index: BundleIndex, item: Item, key: str) -> tuple[str | None,
         name = item.text(found.resource.get("name"), "name")
         for identifier in item.many(found.resource.get("identifier"), "identifier"):
             if identifier.get("system") == systems.ODS_ORGANISATION:
-                return item.code(identifier.get("value"), "identifier.value"), name
+                code = item.code(identifier.get("value"), "identifier.value")
+                return (code if code and len(code) <= _LONGEST_ODS else None), name
         return None, name
     return None, None
 
@@ -196,7 +199,8 @@ def _iso(day: date | None) -> str | None:
 
 def _folded(name: str | None) -> str:
     """A name without case, accents, blanks and punctuation."""
-    plain = unicodedata.normalize("NFKD", name or "").casefold()
+    # Bounded, because putting accents in their order takes time by the square of how many stand in a row.
+    plain = unicodedata.normalize("NFKD", (name or "")[:_LONGEST_NAME]).casefold()
     return "".join(letter for letter in plain if letter.isalnum())
 
 

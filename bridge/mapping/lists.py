@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
-from bridge.fhir.index import Received
+from bridge.fhir.index import LONGEST_ID, Received
 from bridge.fhir.read import Item, JsonObject, extension_value, first_code
 from bridge.mapping.reading import Reading
 from bridge.mapping.values import iso_day
@@ -25,15 +25,23 @@ AREA_OF_LIST = {
 
 _KIND_OF_ENTRIES = {"medications": "MedicationStatement", "allergies": "AllergyIntolerance"}
 
-_DAY = r".*?before\s+(\d{1,2}-[a-z]{3}-\d{4})"
 _FLAGS = re.IGNORECASE | re.DOTALL
+_BEFORE_DAY = re.compile(r"before\s+(\d{1,2}-[a-z]{3}-\d{4})", _FLAGS)
 
 
 @dataclass(frozen=True, slots=True)
 class _Warning:
+    """A warning: its standard words, how a note says it, and what the day it holds for comes after."""
+
     words: str
     in_note: re.Pattern[str]
-    day: re.Pattern[str] | None = None
+    before_day: re.Pattern[str] | None = None
+
+    def day(self, note: str) -> str | None:
+        """The first day after the words; two searches, because one pattern for both may go back and forth."""
+        start = self.before_day.search(note) if self.before_day else None
+        found = _BEFORE_DAY.search(note, start.end()) if start else None
+        return iso_day(found[1]) if found else None
 
 
 _WARNINGS: dict[WarningCode, _Warning] = {
@@ -44,12 +52,12 @@ _WARNINGS: dict[WarningCode, _Warning] = {
     "data-in-transit": _Warning(
         "The transfer of the record from the previous practice is not complete; information may be missing.",
         re.compile(r"transfer from previous gp practice not yet complete", _FLAGS),
-        re.compile("transfer from previous gp practice" + _DAY, _FLAGS),
+        re.compile(r"transfer from previous gp practice", _FLAGS),
     ),
     "data-awaiting-filing": _Warning(
         "Items in the practice's workflow have not been reviewed yet; information may be missing.",
         re.compile(r"in the gp practice workflow|awaiting review before becoming available", _FLAGS),
-        re.compile("in the gp practice workflow" + _DAY, _FLAGS),
+        re.compile(r"in the gp practice workflow", _FLAGS),
     ),
 }
 _UNKNOWN_WARNING = "The practice marked this list with a warning that is not known here."
@@ -62,6 +70,7 @@ class AreaList:
     targets: set[str] = field(default_factory=set)
     placeholders: list[str] = field(default_factory=list)
     unreadable: int = 0
+    codes: set[str | None] = field(default_factory=set)
     warnings: dict[str, AreaWarning] = field(default_factory=dict)
     notes: set[str] = field(default_factory=set)
     empty_reason: str | None = None
@@ -89,6 +98,8 @@ def read_lists(reading: Reading) -> Lists:
             # Specification examples do this; the items' own subjects decide (CS-051).
             reading.report("list_subject_conflict", received.ref)
         reading.read(received, None, lambda item: _read_list(item, lists, codes_of), check_subject=False)
+    for area in lists.areas.values():
+        _warn(area)
     reading.codes_of = {target: sorted(codes) for target, codes in codes_of.items()}
     return lists
 
@@ -107,7 +118,7 @@ def _read_list(item: Item, lists: Lists, codes_of: dict[str, set[str]]) -> None:
         targets = [_add_entry(item, area, entry, area_name) for entry in entries]
         _read_signals(item, area)
     for target in targets:
-        if target is not None and code is not None:
+        if target is not None and code is not None and len(code) <= LONGEST_ID:
             codes_of.setdefault(target, set()).add(code)
 
 
@@ -149,27 +160,28 @@ def _read_signals(item: Item, area: AreaList) -> None:
         text = item.text(each.get("text") if isinstance(each, dict) else each, "note")
         if text is not None:
             area.notes.add(text)
-    note = " ".join(sorted(area.notes))
-    codes: set[str | None] = set()
     for extension in item.extensions(item.resource).get("listwarningcode", ()):
-        codes.add(first_code(extension_value(extension)))
-    # A warning that stands only in the words counts too: withheld must not look like nothing recorded.
-    codes |= {code for code, warning in _WARNINGS.items() if warning.in_note.search(note)}
-    for code in codes:
-        warning = _warning(code, note)
-        area.warnings[warning["code"]] = warning
+        area.codes.add(first_code(extension_value(extension)))
     reason = item.resource.get("emptyReason")
     if reason is not None:
         words = item.text(reason.get("text"), "emptyReason") if isinstance(reason, dict) else None
         area.empty_reason = first_code(reason) or words or area.empty_reason
 
 
+def _warn(area: AreaList) -> None:
+    """Say what all lists of an area together warn of."""
+    note = " ".join(sorted(area.notes))
+    # A warning that stands only in the words counts too: withheld must not look like nothing recorded.
+    for code in area.codes | {code for code, warning in _WARNINGS.items() if warning.in_note.search(note)}:
+        warning = _warning(code, note)
+        area.warnings[warning["code"]] = warning
+
+
 def _warning(code: str | None, note: str) -> AreaWarning:
     for known, standard in _WARNINGS.items():
         if code == known:
             warning: AreaWarning = {"code": known, "text": note or standard.words}
-            found = standard.day.search(note) if standard.day else None
-            if found and (day := iso_day(found[1])):
+            if (day := standard.day(note)) is not None:
                 warning["missing_before"] = {"value": day, "precision": "day"}
             return warning
     return {"code": "other", "text": note or _UNKNOWN_WARNING}

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from bridge.fhir.index import Received
 from bridge.fhir.read import JsonObject, reference_target
+from bridge.mapping.bounds import check_taken_over
 from bridge.mapping.conflicts import mark, mark_conflicts, mark_medication
 from bridge.mapping.inheritance import inherit_issue, inherit_plan
 from bridge.mapping.lists import AreaList, Lists
@@ -139,7 +140,14 @@ class _Courses:
             return course
         if len(targets) > 1:
             mark(self._reading, course, "plan_ambiguous")
-        self._join(course, plan_of[targets[0]])
+        found = plan_of[targets[0]]
+        self._reading.growth.take_over(found.plan, again=found.has_statement)
+        check_taken_over(
+            self._reading.growth,
+            received=len(self._reading.index.received),
+            body_sha256=self._reading.source.body_sha256,
+        )
+        self._join(course, found)
         return course
 
     def _join(self, course: MedicationCourse, found: _Plan) -> None:

@@ -3,6 +3,7 @@
 from bridge.fhir import systems
 from bridge.fhir.index import BundleIndex, Received
 from bridge.fhir.read import Item, JsonObject, first_code, reference_target
+from bridge.mapping.bounds import Growth
 from bridge.record.common import Party, PartyKind
 
 _KINDS: dict[str, PartyKind] = {
@@ -17,8 +18,9 @@ _KINDS: dict[str, PartyKind] = {
 class Parties:
     """Resolves references to parties; each is described once."""
 
-    def __init__(self, index: BundleIndex) -> None:
+    def __init__(self, index: BundleIndex, growth: Growth) -> None:
         self._index = index
+        self._growth = growth
         self._known: dict[str, Party] = {}
         self._roles: dict[str, list[Received]] = {}
         for role in index.resources("PractitionerRole"):
@@ -39,10 +41,13 @@ class Parties:
         if target is None:
             display = item.text(found.get("display"), path)
             return {"kind": "unknown", "name": display} if display else None
+        if (known := self._known.get(target)) is not None:
+            return known
         resource = self._index.resolve(target)
         if resource is None:
             return self._stub(item, found, target, path)
         self._known[target] = self._describe(resource, target)
+        self._growth.share(self._known[target])
         return self._known[target]
 
     def on_behalf_of(self, item: Item, party: Party | None, sent: object, path: str) -> Party | None:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from bridge.fhir import systems
-from bridge.fhir.index import content_hash
+from bridge.fhir.index import LONGEST_ID, content_hash
 from bridge.fhir.read import Item
 from bridge.mapping.reading import Reading
 from bridge.mapping.values import business_ids
@@ -54,10 +54,10 @@ def _security_labels(item: Item) -> list[str]:
 
 
 def item_id(item: Item, identifiers: list[BusinessId]) -> str:
-    """`system|value` of the first business identifier, else `Type/id`, which may change."""
+    """`system|value` of the first business identifier within bounds, else `Type/id`, which may change."""
     for identifier in identifiers:
         system = identifier.get("system", "")
-        if system not in systems.EPS_LINE_ITEM:
+        if system not in systems.EPS_LINE_ITEM and len(identifier["value"]) <= LONGEST_ID >= len(system):
             return f"{system}|{identifier['value']}"
     item.note("unstable_id", "identifier")
     return item.ref

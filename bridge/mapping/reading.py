@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from bridge.fhir.index import BundleIndex, Received, content_hash
+from bridge.fhir.index import BundleIndex, Received, comparable_hash
 from bridge.fhir.read import Item, best_text
 from bridge.mapping.asked import Asked, Source
+from bridge.mapping.bounds import Growth
 from bridge.mapping.identity import Identity
 from bridge.mapping.parties import Parties
 from bridge.record.common import Issue, PartialDate
@@ -33,6 +34,7 @@ class Reading:
         context: `id()` of resources that were used for what they say about items.
         aside: `id()` of resources that are listed in `unmapped`.
         issues, unmapped: what was noticed, what was set aside.
+        growth: how much the record may grow by what its parts share.
         dates: every date text read so far, so that each is read once.
     """
 
@@ -52,7 +54,8 @@ class Reading:
         self.issues: list[Issue] = []
         self.unmapped: list[Unmapped] = []
         self.dates: dict[str, PartialDate] = {}
-        self.parties = Parties(index)
+        self.growth = Growth()
+        self.parties = Parties(index, self.growth)
 
     def read(
         self, received: Received, area: str | None, build: Callable[[Item], T], *, check_subject: bool = True
@@ -75,7 +78,7 @@ class Reading:
         except Exception:  # noqa: BLE001 - a record is worth more than the reason why one resource broke
             self.set_aside(received, "malformed", MALFORMED, area)
             return None
-        for code, path in item.notes:
+        for code, path in dict.fromkeys(item.notes):
             self.report(code, received.ref, path)
         return built
 
@@ -107,14 +110,18 @@ class Reading:
 
     def distinct(self, kind: str, area: str) -> Iterable[Received]:
         """The resources of a type, identical copies once; different ones of the same id are all given."""
+        variants: dict[str, int] = {}
+        given: set[tuple[str, str]] = set()
         for received in self.index.resources(kind):
-            same = self.index.same_ref(received.ref)
+            ref, same = received.ref, self.index.same_ref(received.ref)
             if same:
-                hashes = [content_hash(each.resource) for each in same]
-                if len(set(hashes)) > 1:
-                    self.report("duplicate_id", received.ref)
-                position = next(n for n, each in enumerate(same) if each is received)
-                if hashes[position] in hashes[:position]:
+                if ref not in variants:
+                    variants[ref] = len({comparable_hash(each.resource) for each in same})
+                if variants[ref] > 1:
+                    self.report("duplicate_id", ref)
+                copy = (ref, comparable_hash(received.resource))
+                if copy in given:
                     self.set_aside(received, "duplicate_id", COPY, area)
                     continue
+                given.add(copy)
             yield received

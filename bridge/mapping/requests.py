@@ -58,8 +58,9 @@ class Medications:
             code = found.resource.get("code")
             self._known[target] = (
                 coded_text(inner, code, "medication", degrade_to=DEGRADED_MEDICATION),
-                inner.notes,
+                list(dict.fromkeys(inner.notes)),
             )
+            self._reading.growth.share(self._known[target][0])
         concept, noted = self._known[target]
         if noted:
             item.notes += noted

@@ -6,6 +6,7 @@ from datetime import datetime
 from bridge.fhir.read import NOTHING, Item, JsonObject, extension_value
 from bridge.record.common import Audience, BusinessId, Note, PartialDate, Quantity
 from bridge.record.medications import Dosage
+from bridge.record.nesting import is_nested_deeper
 
 _FLAGS = re.IGNORECASE | re.DOTALL
 _NOTE_PREFIX = re.compile(
@@ -19,6 +20,8 @@ _AUDIENCES: dict[str, Audience] = {
 }
 _NOT_RECORDED = frozenset({"no information available", "not recorded"})
 _FILLER_LENGTH = 30
+_DOSAGE_DEPTH = 32
+"""Levels of a dosage that is passed on as sent: what is published must still be writable around it."""
 _ONLY_TEXT = frozenset({"text", "patientInstruction", "sequence", "id"})
 _DOSAGE_CHANGED = re.compile(r"warning\W+dosage has changed(?:.*?(\d{1,2}-[a-z]{3}-\d{4}))?", _FLAGS)
 
@@ -59,7 +62,9 @@ def _dosage(item: Item, sent: JsonObject, path: str) -> Dosage:
         dosage["text"] = text
     if (instruction := item.text(sent.get("patientInstruction"), path)) is not None:
         dosage["patient_instruction"] = instruction
-    if rich:
+    if rich and is_nested_deeper(sent, _DOSAGE_DEPTH):
+        item.note("unreadable_element", path)
+    elif rich:
         dosage["structured"] = sent
     return dosage
 

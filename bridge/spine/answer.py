@@ -54,10 +54,10 @@ class Answer:
 
 def _until(http_date: str) -> float | None:
     try:
-        moment = parsedate_to_datetime(http_date)
-    except ValueError:
+        moment = parsedate_to_datetime(http_date).astimezone(UTC)
+    except (ValueError, OverflowError):  # no date, or one beyond the years there are
         return None
-    return max(0.0, (moment.astimezone(UTC) - datetime.now(UTC)).total_seconds())
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
 class BodyReader:
