@@ -1,6 +1,7 @@
 """``bridge map`` and ``bridge check``: what the engine makes of a bundle, without any server."""
 
 import hashlib
+import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,8 @@ import typer
 
 from bridge.cli.exits import Exit
 from bridge.mapping import Asked, Source, map_record
+
+_TYPE_NAME = re.compile("[A-Z][A-Za-z]{2,40}")
 
 Files = Annotated[
     list[Path],
@@ -84,9 +87,9 @@ def _parse(body: bytes) -> Any:
         raise _UnreadableError(f"is not JSON: line {error.lineno} column {error.colno}") from None
     kind = content.get("resourceType") if isinstance(content, dict) else None
     if kind != "Bundle":
-        raise _UnreadableError(
-            f"is not a FHIR Bundle (resourceType {kind!r})" if kind else "is not a FHIR Bundle"
-        )
+        # Only what looks like the name of a type is repeated: anything may stand in a file.
+        named = isinstance(kind, str) and _TYPE_NAME.fullmatch(kind)
+        raise _UnreadableError(f"is not a FHIR Bundle{f' ({kind})' if named else ''}")
     return content
 
 

@@ -15,7 +15,9 @@ _READABLE = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
 
 
 def schemas(
-    directory: Annotated[Path, typer.Argument(help="Where to write; made when missing.", metavar="DIR")],
+    directory: Annotated[
+        Path, typer.Argument(help="Where to write; made when missing.", metavar="DIR", file_okay=False)
+    ],
 ) -> None:
     """Write the JSON Schemas of requests, events and records of the installed pipelines."""
     directory.mkdir(parents=True, exist_ok=True)

@@ -15,4 +15,4 @@ class Exit(IntEnum):
     MISCONFIGURED = 3
     """Settings are missing or wrong; every fault is listed on stderr."""
     UNAVAILABLE = 4
-    """The bus cannot be used, or a consumer was lost: safe to start again."""
+    """The bus or the ledger cannot be used, or a consumer was lost: safe to start again."""

@@ -11,7 +11,7 @@ import orjson
 import typer
 
 from bridge.bus import open_bus
-from bridge.bus.port import Delivery
+from bridge.bus.port import Delivery, Unpublishable
 from bridge.cli.exits import Exit
 from bridge.contracts.envelope import STRUCTURED
 from bridge.contracts.events import REQUEST_FAILED, REQUEST_REJECTED
@@ -60,13 +60,17 @@ async def _send(
     correlation_id = str(event.get("correlationid") or request_id)
     routing_key = key or ".".join(str(event.get("type") or _DEFAULT_KEY).split(".")[-_KIND_PARTS:])
     async with open_bus(settings, join=True) as bus, bus.listen() as events:
-        await bus.send(
-            routing_key,
-            body,
-            id=request_id,
-            content_type=STRUCTURED if event else "application/json",
-            correlation_id=correlation_id,
-        )
+        try:
+            await bus.send(
+                routing_key,
+                body,
+                id=request_id,
+                content_type=STRUCTURED if event else "application/json",
+                correlation_id=correlation_id,
+            )
+        except Unpublishable as fault:
+            typer.echo(f"the bus does not take the request ({fault.reason}); is a worker running?", err=True)
+            return Exit.UNAVAILABLE
         if seconds is None:
             typer.echo(request_id)
             return Exit.OK

@@ -1,0 +1,53 @@
+"""SIGTERM while requests are on their way: what is in flight is finished, the rest is the next worker's."""
+
+import asyncio
+import json
+
+import pytest
+
+from bridge.bus import open_bus
+from bridge.sandbox import BY_NAME
+from bridge.settings import Settings
+from tests.support.hospital import hospital_on
+from tests.support.processes import worker
+from tests.support.requests import cloud_event, record_request
+
+REQUESTS = 5
+AT_ONCE = 2
+
+
+def handled(log):
+    """Correlation ids of the requests that a worker brought to their end."""
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    return [
+        line["correlation_id"]
+        for line in lines
+        if line["event"] == "request_handled" and line["outcome"] == "done"
+    ]
+
+
+@pytest.mark.nats
+async def test_sigterm_finishes_what_is_in_flight_and_loses_nothing(environment, tmp_path, monkeypatch):
+    environment |= {"BRIDGE_BUS_CONCURRENCY": str(AT_ONCE)}
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    async with open_bus(Settings.load()) as bus, hospital_on(bus) as hospital:
+        with worker(environment, output=tmp_path / "first.log") as first:
+            asked = [
+                await hospital.ask(cloud_event(record_request(BY_NAME["slow"].nhs_number)))
+                for _ in range(REQUESTS)
+            ]
+            # The directory is asked right before the practice, which takes two seconds.
+            await asyncio.to_thread(first.wait_for, '"upstream":"sds"')
+            assert await asyncio.to_thread(first.stop) == 0
+        finished = handled(first.output)
+        assert 1 <= len(finished) <= AT_ONCE
+        for correlation_id in finished:
+            assert (await hospital.outcome(correlation_id))[-1][0] == "record.completed.v1"
+        with worker(environment, output=tmp_path / "second.log") as second:
+            outcomes = [await hospital.outcome(correlation_id) for correlation_id in asked]
+            assert await asyncio.to_thread(second.stop) == 0
+        assert sorted(finished + handled(second.output)) == sorted(asked)  # each once
+        for events in outcomes:
+            assert len(events) == 3
+            assert events[-1][0] == "record.completed.v1"
