@@ -66,8 +66,8 @@ class BodyReader:
     def __init__(self, encoding: str, limit: int, stage: Stage) -> None:
         self._limit = limit
         self._stage: Stage = stage
-        self._parts: list[bytes] = []
-        self._size = 0
+        # One growing block: a hundred answers as small pieces would leave the heap in tatters.
+        self._body = bytearray()
         self._inflate = None
         match encoding.strip().casefold():
             case "" | "identity":
@@ -101,19 +101,18 @@ class BodyReader:
         Raises:
             ResponseInvalid: too large, or the encoding ends in the middle.
         """
-        if self._inflate is not None and self._parts:
+        if self._inflate is not None and self._body:
             self._add(self._inflate.flush())
-        if self._inflate is not None and self._parts and not self._inflate.eof:
+        if self._inflate is not None and self._body and not self._inflate.eof:
             raise self._invalid("gzip_truncated")
-        return b"".join(self._parts)
+        return bytes(self._body)
 
     def _add(self, part: bytes) -> None:
-        self._parts.append(part)
-        self._size += len(part)
-        if self._size > self._limit:
+        self._body += part
+        if len(self._body) > self._limit:
             raise self._invalid("too_large")
 
     def _invalid(self, detail: str) -> ResponseInvalid:
         """By the hash of what was read, up to the limit: the same answer has the same hash again."""
-        read = b"".join(self._parts)[: self._limit]
-        return ResponseInvalid(stage=self._stage, detail=detail, body_sha256=hashlib.sha256(read).hexdigest())
+        read = hashlib.sha256(memoryview(self._body)[: self._limit]).hexdigest()
+        return ResponseInvalid(stage=self._stage, detail=detail, body_sha256=read)
