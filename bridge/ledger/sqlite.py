@@ -143,19 +143,26 @@ class SqliteStore:
             driver = connection.connection.driver_connection
             assert isinstance(driver, sqlite3.Connection)
             try:
+                before = _free_pages(driver)
                 driver.execute(f"PRAGMA incremental_vacuum({_PAGES_PER_VACUUM})").fetchall()
-                more: int = driver.execute("PRAGMA freelist_count").fetchone()[0]
+                left = _free_pages(driver)
+                more = 0 < left < before  # a file that somebody made otherwise frees none
                 if not more:
                     driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             except sqlite3.OperationalError as error:
                 raise LedgerUnavailable(error.sqlite_errorname) from None
-        return bool(more)
+        return more
 
     def _disconnect(self) -> None:
         for connection in (self._reader, self._writer):
             if connection is not None:
                 connection.close()
         self._engine.dispose()
+
+
+def _free_pages(connection: sqlite3.Connection) -> int:
+    count: int = connection.execute("PRAGMA freelist_count").fetchone()[0]
+    return count
 
 
 def _prepare(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
