@@ -38,11 +38,16 @@ def rabbit(directory: Path) -> Iterator[str]:
 @contextlib.contextmanager
 def sandbox(directory: Path, **options: object) -> Iterator[dict[str, str]]:
     """A sandbox in a process of its own; gives the environment that a worker needs."""
-    ready = directory / "sandbox.json"
-    arguments = [str(directory), json.dumps(options), str(ready)]
-    with child(
-        "tests.bench.quick_sandbox", arguments, environment={}, output=directory / "sandbox.log"
-    ) as started:
+    with stand_in("tests.bench.quick_sandbox", directory, json.dumps(options)) as environment:
+        yield environment
+
+
+@contextlib.contextmanager
+def stand_in(module: str, directory: Path, *options: str) -> Iterator[dict[str, str]]:
+    """What a worker calls, in a process of its own; gives the environment that a worker needs."""
+    ready = directory / "stand-in.json"
+    arguments = [str(directory), *options, str(ready)]
+    with child(module, arguments, environment={}, output=directory / "stand-in.log") as started:
         deadline = time.monotonic() + 60
         while not ready.exists():
             if started.process.poll() is not None or time.monotonic() > deadline:
@@ -63,14 +68,14 @@ def worker_environment(sandbox_environment: Mapping[str, str], bus_url: str, **m
     }
 
 
-async def declare_consumer_side(url: str) -> None:
-    """The queue of the hospital system that reads the events."""
+async def declare_consumer_side(url: str, *, queue: str = EVENTS, key: str = "#") -> None:
+    """A queue of the hospital system that reads the events."""
     connection = await aio_pika.connect(url)
     async with connection:
         channel = await connection.channel()
         exchange = await channel.declare_exchange("gpconnect.events", "topic", durable=True)
-        queue = await channel.declare_queue(EVENTS, durable=True, arguments={"x-queue-type": "quorum"})
-        await queue.bind(exchange, "#")
+        declared = await channel.declare_queue(queue, durable=True, arguments={"x-queue-type": "quorum"})
+        await declared.bind(exchange, key)
 
 
 async def send_requests(url: str, nhs_number: str, count: int) -> None:
@@ -91,28 +96,26 @@ async def send_requests(url: str, nhs_number: str, count: int) -> None:
             )
 
 
-async def wait_for_events(url: str, count: int) -> float:
-    """Seconds until the hospital's queue holds `count` events."""
+async def wait_for_events(url: str, count: int, *, queue: str = EVENTS) -> float:
+    """Seconds until a queue of the hospital holds `count` events."""
     started = time.monotonic()
     connection = await aio_pika.connect(url)
     async with connection:
         channel = await connection.channel()
         while True:
-            queue = await channel.declare_queue(EVENTS, passive=True)
-            if (queue.declaration_result.message_count or 0) >= count:
+            found = (await channel.declare_queue(queue, passive=True)).declaration_result.message_count or 0
+            if found >= count:
                 return time.monotonic() - started
             if time.monotonic() - started > _LONGEST_WAIT:
-                raise AssertionError(
-                    f"{queue.declaration_result.message_count} of {count} events after {_LONGEST_WAIT} s"
-                )
+                raise AssertionError(f"{found} of {count} events after {_LONGEST_WAIT} s")
             await asyncio.sleep(0.05)
 
 
-async def empty_events(url: str) -> None:
+async def empty_events(url: str, *, queue: str = EVENTS) -> None:
     connection = await aio_pika.connect(url)
     async with connection:
         channel = await connection.channel()
-        await (await channel.declare_queue(EVENTS, passive=True)).purge()
+        await (await channel.declare_queue(queue, passive=True)).purge()
 
 
 def cost(started: Child, before: float, count: int) -> float:

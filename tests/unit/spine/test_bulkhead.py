@@ -42,7 +42,7 @@ class Calls:
         return len(self._ends)
 
     async def _call(self) -> Answer:
-        end = asyncio.get_running_loop().create_future()
+        end: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._ends.append(end)
         return await end
 
