@@ -11,6 +11,7 @@ The request goes back to the bus with a short pause, because waiting here would 
 slots: with a practice that hangs they would soon all be held, and every other practice would wait too.
 """
 
+import asyncio
 import random
 import time
 from collections import deque
@@ -157,6 +158,10 @@ class Bulkhead:
             raise
         except ResponseInvalid:
             fine = True  # nothing that waiting cures, and it did answer
+            raise
+        except asyncio.CancelledError:
+            if self._clock() - self._heard_at > self._policy.patience:
+                fine = False  # the request's own time was over before the call's
             raise
         else:
             return answer

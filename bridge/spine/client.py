@@ -56,7 +56,7 @@ class Spine:
     sds: Sds
     proxy: Proxy
     _tls: Reloaded[_Tls]
-    _upstream_bulkheads: tuple[Bulkhead, ...]
+    _upstreams: tuple[Upstream, ...]
     _practice_bulkheads: PracticeBulkheads
     _skew: ClockSkew
 
@@ -70,37 +70,33 @@ class Spine:
         """
         tls = Reloaded("spine_tls", spine_files(settings.spine), partial(_make_tls, settings.spine))
         skew = ClockSkew()
-        directories = {name: _directory(name, settings, tls, skew) for name in _DIRECTORIES}
-        proxy_bulkhead = _proxy_bulkhead(settings)
-        practices = _practices(settings, tls, proxy_bulkhead)
-        practice_bulkheads = PracticeBulkheads(_practice_policy(settings))
+        pds, sds = _directory("pds", settings, tls, skew), _directory("sds", settings, tls, skew)
+        practices = _practices(settings, tls)
+        bulkheads = PracticeBulkheads(_practice_policy(settings))
         async with AsyncExitStack() as stack:
-            for upstream in (*(upstream for upstream, _ in directories.values()), practices):
+            for upstream in (pds, sds, practices):
                 stack.push_async_callback(upstream.aclose)
             yield cls(
-                pds=_pds(directories["pds"][0], settings),
-                sds=_sds(directories["sds"][0], settings),
+                pds=_pds(pds, settings),
+                sds=_sds(sds, settings),
                 proxy=Proxy(
                     practices,
                     issuer=_issuer(settings),
                     url=settings.ssp.url,
                     allowed_hosts=settings.spine.allowed_hosts,
                     plain_http=settings.sandbox,
-                    bulkheads=practice_bulkheads,
+                    bulkheads=bulkheads,
                     limiter=_limiter(settings.ssp.rate_per_second),
                 ),
                 _tls=tls,
-                _upstream_bulkheads=(
-                    *(bulkhead for _, bulkhead in directories.values()),
-                    *([proxy_bulkhead] if proxy_bulkhead else []),
-                ),
-                _practice_bulkheads=practice_bulkheads,
+                _upstreams=(pds, sds, practices),
+                _practice_bulkheads=bulkheads,
                 _skew=skew,
             )
 
     def bulkheads(self) -> list[BulkheadFacts]:
         """The national services, then every practice called since the start."""
-        national = (bulkhead.facts() for bulkhead in self._upstream_bulkheads)
+        national = [upstream.bulkhead.facts() for upstream in self._upstreams if upstream.bulkhead]
         return [*national, *self._practice_bulkheads.facts()]
 
     def certificates(self) -> list[CertificateFact]:
@@ -112,39 +108,25 @@ class Spine:
         return self._skew.seconds()
 
 
-_DIRECTORIES: Final[tuple[Literal["pds", "sds"], ...]] = ("pds", "sds")
-
-
 def _make_tls(spine: SpineSettings) -> _Tls:
     return _Tls(spine_context(spine), directory_context(spine), certificate_facts(spine))
 
 
 def _directory(
     name: Literal["pds", "sds"], settings: Settings, tls: Reloaded[_Tls], skew: ClockSkew
-) -> tuple[Upstream, Bulkhead]:
+) -> Upstream:
     code = FailureCode.SPINE_ERROR
-    bulkhead = Bulkhead(
-        name,
-        _circuit_only(settings),
-        Blame(
-            codes=frozenset({code}),
-            statuses=True,
-            silent=code,
-            failing=code,
-            stage=name,
-        ),
-    )
-    upstream = Upstream(
+    blame = Blame(codes=frozenset({code}), statuses=True, silent=code, failing=code, stage=name)
+    return Upstream(
         name,
         stage=name,
         timeout_code=code,
         fault_code=code,
         limits=Limits.of(settings),
         tls=lambda: tls().directories,
-        bulkhead=bulkhead,
+        bulkhead=Bulkhead(name, _circuit_only(settings), blame),
         skew=skew,
     )
-    return upstream, bulkhead
 
 
 def _pds(upstream: Upstream, settings: Settings) -> Pds:
@@ -178,7 +160,7 @@ def _sds(upstream: Upstream, settings: Settings) -> Sds:
     )
 
 
-def _practices(settings: Settings, tls: Reloaded[_Tls], bulkhead: Bulkhead | None) -> Upstream:
+def _practices(settings: Settings, tls: Reloaded[_Tls]) -> Upstream:
     """Behind the proxy, silence is the practice's and a broken connection the proxy's."""
     name: Literal["ssp", "practice"]
     stage: Stage
@@ -194,7 +176,7 @@ def _practices(settings: Settings, tls: Reloaded[_Tls], bulkhead: Bulkhead | Non
         fault_code=fault,
         limits=Limits.of(settings),
         tls=lambda: tls().spine,
-        bulkhead=bulkhead,
+        bulkhead=_proxy_bulkhead(settings),
     )
 
 

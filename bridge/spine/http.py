@@ -100,7 +100,7 @@ class Upstream:
             "pool": limits.call,
         }
         self._lanes = Lanes(tls, limit=limits.connections)
-        self._bulkhead = bulkhead
+        self.bulkhead = bulkhead
         self._skew = skew
 
     async def call(
@@ -141,7 +141,7 @@ class Upstream:
         send = partial(
             self._send, request, interaction=interaction, trace_id=trace_id, practice_ods=practice_ods
         )
-        return await (send() if self._bulkhead is None else self._bulkhead.run(send))
+        return await (send() if self.bulkhead is None else self.bulkhead.run(send))
 
     async def _send(
         self, request: httpx.Request, *, interaction: str, trace_id: str, practice_ods: str | None

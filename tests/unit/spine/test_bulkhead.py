@@ -10,6 +10,7 @@ from bridge.spine.answer import Answer
 from bridge.spine.bulkhead import Blame, Bulkhead, Circuit, Policy, PracticeBulkheads
 
 CIRCUIT = Policy(failures=3, pause=30.0)
+PATIENT = Policy(failures=3, pause=30, concurrency=200, silent_concurrency=2, patience=3.0)
 OK = Answer(200, {}, b"{}")
 
 
@@ -197,6 +198,19 @@ async def test_a_probe_that_is_cancelled_leaves_the_next_one_to_find_out(time: A
     assert await after(bulkhead, OK) is Circuit.CLOSED
 
 
+@pytest.mark.parametrize(("waited", "circuit"), [(2.0, Circuit.CLOSED), (3.1, Circuit.OPEN)])
+async def test_requests_that_gave_up_on_a_silent_practice_are_failures(
+    time: Any, waited: float, circuit: Circuit
+):
+    bulkhead = practice(PATIENT, time)
+    calls = Calls(bulkhead)
+    await calls.start(3)
+    time.now += waited
+    await calls.cancel()
+
+    assert bulkhead.facts().circuit is circuit
+
+
 async def test_calls_from_before_do_not_close_an_open_circuit(time: Any):
     bulkhead = practice(CIRCUIT, time)
     calls = Calls(bulkhead)
@@ -231,9 +245,6 @@ async def test_over_the_rate_a_request_is_given_back_until_its_turn(time: Any):
     assert (refused.detail, refused.retry_after) == ("rate_limited", 0.75)
     time.now += 0.75
     await bulkhead.run(ends(OK))
-
-
-PATIENT = Policy(failures=3, pause=30, concurrency=200, silent_concurrency=2, patience=3.0)
 
 
 async def test_a_practice_that_hangs_holds_few_calls_long_before_they_time_out(time: Any):
