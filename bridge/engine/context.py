@@ -6,6 +6,7 @@ from typing import get_args
 
 from bridge.contracts.requests import Areas, Gender, GpConnectRequest, Patient
 from bridge.engine.book import Book
+from bridge.engine.desk import Desk, Seat
 from bridge.engine.patient_keys import PatientKeys
 from bridge.errors import ResponseInvalid
 from bridge.gpconnect.client import GpConnect
@@ -23,6 +24,7 @@ class Services:
     gpconnect: GpConnect
     patient_keys: PatientKeys
     book: Book
+    desk: Desk
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +36,14 @@ class Context:
         request_key: under which the ledger knows it.
         request: the validated request.
         services: the shared clients.
+        seat: bounds how much is made of answers at a time.
     """
 
     request_id: str
     request_key: str
     request: GpConnectRequest
     services: Services
+    seat: Seat
 
     async def trace(self, *, practice_ods_code: str | None = None) -> TracedPatient:
         """Trace the patient on PDS and check the details that were sent (CS-002, CS-004).
@@ -64,6 +68,7 @@ class Context:
             requested_by=self.request.requested_by,
             encounter_id=self.request.encounter_id,
         )
+        await self.seat.take(len(answer.body))
         await self.services.book.keep_answer(self.request_key, STRUCTURED_RECORD.id, answer)
         return answer
 

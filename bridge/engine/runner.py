@@ -38,6 +38,7 @@ from bridge.contracts.events import Event, request_failed, request_rejected
 from bridge.engine.book import Book
 from bridge.engine.case import Case, read_case
 from bridge.engine.context import Context, Services
+from bridge.engine.desk import Seat
 from bridge.engine.pipeline import Pipeline
 from bridge.engine.retry import pause_before_retry
 from bridge.errors import FailureCode, RequestFailed, RequestRejected, ResponseInvalid, Unavailable
@@ -146,15 +147,17 @@ class Runner:
                 return Dead("rejected", "id: was used before"), {"reason": "conflict"}
 
     async def _work(self, case: Case, lease: Lease) -> tuple[Outcome, dict[str, Any]]:
-        with noting_calls() as calls:
-            ending = await self._ending(case, lease)
-        if isinstance(ending, RetryAfter):
-            await self._book.wait(lease, case.facts, seconds=ending.seconds, code=ending.reason, calls=calls)
-            return ending, {"code": ending.reason, "retry_in_s": round(ending.seconds, 1)}
-        await self._end(case, lease, ending, calls)
-        return await self._publish(case, ending.events, ending.outcome), ending.facts
+        async with Seat(self._services.desk) as seat:
+            with noting_calls() as calls:
+                ending = await self._ending(case, lease, seat)
+            if isinstance(ending, RetryAfter):
+                pause, code = ending.seconds, ending.reason
+                await self._book.wait(lease, case.facts, seconds=pause, code=code, calls=calls)
+                return ending, {"code": code, "retry_in_s": round(pause, 1)}
+            await self._end(case, lease, ending, calls)
+            return await self._publish(case, ending.events, ending.outcome), ending.facts
 
-    async def _ending(self, case: Case, lease: Lease) -> _Ending | RetryAfter:
+    async def _ending(self, case: Case, lease: Lease, seat: Seat) -> _Ending | RetryAfter:
         """What the handler makes of the request, without a trace of it outside yet."""
         try:
             request = case.readable()
@@ -162,7 +165,7 @@ class Runner:
             async with asyncio.timeout(self._settings.request_timeout):
                 events = await self._pipeline.handler(
                     request,
-                    Context(case.request_id, case.opening.request_key, request, self._services),
+                    Context(case.request_id, case.opening.request_key, request, self._services, seat),
                 )
             # Encoded at once, so that what is held while the bus is slow is bytes and not object trees.
             return _Ending("completed", self._encode(case, events), facts={"events": len(events)})

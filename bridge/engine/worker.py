@@ -12,6 +12,7 @@ from bridge.bus import open_bus
 from bridge.bus.port import Bus
 from bridge.engine.book import open_book
 from bridge.engine.context import Services
+from bridge.engine.desk import Desk
 from bridge.engine.health import health_endpoints
 from bridge.engine.outbox import pay_owed
 from bridge.engine.patient_keys import PatientKeys
@@ -38,7 +39,7 @@ async def consuming(settings: Settings, pipelines: Sequence[Pipeline[Any]], bus:
     """
     check(settings)
     async with Spine.open(settings) as spine, open_book(settings) as book:
-        services = Services(GpConnect(spine), PatientKeys(settings.patient_key or ""), book)
+        services = Services(GpConnect(spine), PatientKeys(settings.patient_key or ""), book, Desk())
         for pipeline in pipelines:
             queue = pipeline.queue(settings.bus.prefix)
             await bus.declare(queue)
