@@ -48,10 +48,11 @@ class Desk:
             "COLUMNS": "200",
         }
 
-    async def run(self, *arguments: str | Path, given: bytes = b"") -> Ended:
-        """A ``bridge`` command, to its end, while the test's own bus goes on."""
+    async def run(self, *arguments: str | Path, given: bytes = b"", **changed: str) -> Ended:
+        """A ``bridge`` command, to its end, while the test's own bus goes on; `changed` settings by name."""
+        environment = {**self.environment, **changed}
         return await asyncio.to_thread(
-            bridge, *arguments, directory=self.folder, environment=self.environment, given=given
+            bridge, *arguments, directory=self.folder, environment=environment, given=given
         )
 
     async def json(self, *arguments: str | Path) -> Any:

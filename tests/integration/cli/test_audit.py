@@ -1,0 +1,136 @@
+"""``bridge audit`` and ``bridge keys``: real commands on a real trail."""
+
+import json
+import stat
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from bridge.cli.site import Books
+from bridge.engine.patient_keys import PatientKeys
+from bridge.ledger.audit import Actor, Entry
+from bridge.ledger.keys import KeyFile
+from tests.support.desk import Desk
+
+NHS_NUMBER = "9990000018"
+PHARMACIST = Actor(user_id="u-77", name="Ms Ann Other", role="Hospital pharmacist", organisation="RXX")
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path, "nats://127.0.0.1:1", "nobody")
+
+
+async def fill(desk: Desk, count: int = 3) -> None:
+    async with desk.books() as books:
+        for number in range(count):
+            await books.trail.record(entry(desk, number))
+
+
+def entry(desk: Desk, number: int) -> Entry:
+    site_key = desk.environment["BRIDGE_PATIENT_KEY"]
+    return Entry(
+        event="record.requested.v1",
+        outcome="completed",
+        actor=PHARMACIST,
+        patient_key=PatientKeys(site_key).of(NHS_NUMBER) if number == 0 else "00" * 16,
+        nhs_number=NHS_NUMBER if number == 0 else None,
+        request_key=f"/epr r-{number}",
+    )
+
+
+async def intrude(books: Books, *statements: str) -> None:
+    """Change the database as somebody with all rights in it would."""
+
+    def step(connection):
+        for statement in statements:
+            connection.execute(text(statement))
+
+    await books.ledger.store.write(step)
+
+
+async def test_a_whole_trail_gives_its_heads(desk: Desk):
+    await fill(desk)
+    ended = await desk.run("audit", "verify")
+    assert ended.code == 0, ended.errors
+    [head] = ended.text.split()
+    assert head.startswith("0:3:")
+
+
+async def test_a_change_is_found(desk: Desk):
+    await fill(desk)
+    async with desk.books() as books:
+        await intrude(
+            books,
+            "DROP TRIGGER audit_entries_keep_update",
+            "UPDATE audit_entries SET user_id = 'somebody else' WHERE sequence = 2",
+        )
+    ended = await desk.run("audit", "verify")
+    assert (ended.code, ended.text) == (1, "changed lane 0 sequence 2\n")
+
+
+async def test_heads_that_were_noted_show_a_database_that_was_put_back(desk: Desk):
+    await fill(desk, 1)
+    before = (desk.folder / "state" / "ledger.db").read_bytes()
+    await fill(desk, 2)
+    noted = desk.folder / "heads.txt"
+    noted.write_text((await desk.run("audit", "verify")).text)
+    for name in ("ledger.db", "ledger.db-wal", "ledger.db-shm"):
+        (desk.folder / "state" / name).unlink(missing_ok=True)
+    (desk.folder / "state" / "ledger.db").write_bytes(before)
+    assert (await desk.run("audit", "verify")).code == 0
+    ended = await desk.run("audit", "verify", "--known", noted)
+    assert (ended.code, ended.text) == (1, "put_back lane 0 sequence 3\n")
+    noted.write_text("no heads")
+    assert (await desk.run("audit", "verify", "--known", noted)).code == 2
+
+
+@pytest.mark.duty("JO-033")
+async def test_an_export_holds_no_nhs_number_unless_it_is_opened_with_a_reason(desk: Desk):
+    await fill(desk)
+    now = datetime.now(UTC)
+    period = ("--since", (now - DAY).date().isoformat(), "--until", (now + DAY).isoformat())
+    closed = await desk.run("audit", "export", *period)
+    refused = await desk.run("audit", "export", *period, "--open")
+    opened = await desk.run("audit", "export", *period, "--open", "--reason", "case 12", "--actor", "Sam Ple")
+    assert closed.code == 0, closed.errors
+    assert [json.loads(line)["request_key"] for line in closed.text.splitlines()] == [
+        "/epr r-0",
+        "/epr r-1",
+        "/epr r-2",
+    ]
+    assert NHS_NUMBER not in closed.text
+    assert (refused.code, refused.text) == (2, "")
+    first, *_, last = [json.loads(line) for line in opened.text.splitlines()]
+    assert first["nhs_number"] == NHS_NUMBER
+    assert (last["event"], last["user"]["name"], last["facts"]["reason"]) == (
+        "audit.opened",
+        "Sam Ple",
+        "case 12",
+    )
+
+
+async def test_one_patient_is_asked_for_on_standard_input(desk: Desk):
+    await fill(desk)
+    period = ("--since", "2026-01-01", "--until", "2100-01-01")
+    found = await desk.run("audit", "export", *period, "--patient", given=b"999 000 0018\n")
+    wrong = await desk.run("audit", "export", *period, "--patient", given=b"9990000019\n")
+    assert [json.loads(line)["request_key"] for line in found.text.splitlines()] == ["/epr r-0"]
+    assert (wrong.code, wrong.text) == (2, "")
+    assert "9990000019" not in wrong.errors
+
+
+async def test_a_ring_is_made_once_and_rotated(desk: Desk):
+    ring = desk.folder / "vault.keys"
+    first = await desk.run("keys", "new", ring)
+    second = await desk.run("keys", "add", ring)
+    third = await desk.run("keys", "add", "--last", ring)
+    again = await desk.run("keys", "new", ring)
+    assert KeyFile(ring, "V").ring.current == second.text.strip()
+    ids = [line.partition(":")[0] for line in ring.read_text().splitlines()]
+    assert ids == [second.text.strip(), first.text.strip(), third.text.strip()]
+    assert stat.S_IMODE(ring.stat().st_mode) == 0o600
+    assert (again.code, again.text) == (3, "")
