@@ -77,11 +77,11 @@ class Child:
             self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=END_TIMEOUT)
 
-    def wait_for(self, text: str, *, printed: bool = False) -> None:
-        """Until `text` stands in its log, or in what it printed."""
+    def wait_for(self, text: str, *, printed: bool = False, times: int = 1) -> None:
+        """Until `text` stands in its log, or in what it printed, so many times."""
         file = self.printed if printed else self.output
         deadline = time.monotonic() + START_TIMEOUT
-        while text not in file.read_text(encoding="utf-8"):
+        while file.read_text(encoding="utf-8").count(text) < times:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"{text!r} does not come:\n{self.output.read_text()[-3000:]}")
             time.sleep(0.05)

@@ -22,6 +22,9 @@ OUTSIDE_THE_TEST_RANGE = "1000000001"  # its check digit is right, and nobody ha
         f"PDS was asked for {NUMBER}",
         '{"event": "call", "value": 9990000018}',
         "999 000 0018",
+        f"request-{NUMBER}-1",
+        f"Patient?identifier=nhs%7C{NUMBER}",
+        f"feed{NUMBER}",
         "999-000-0018",
         "Patient/999%20000%200018",
         f"somebody else's: {OUTSIDE_THE_TEST_RANGE}",
@@ -44,6 +47,8 @@ def test_a_line_of_a_broker_with_a_test_patient_is_found(tmp_path):
     [
         (run_logs.PROCESS, "9990000019 has a wrong check digit"),
         (run_logs.PROCESS, f"hash {NUMBER}{NUMBER}"),
+        (run_logs.PROCESS, f"trace 7ca61f0a-e7ff-482a-a2f2-2c{NUMBER}"),
+        (run_logs.PROCESS, f"body sha256:{'0' * 40}a{NUMBER}b{'0' * 12}"),
         (run_logs.PROCESS, "amqp://guest:[redacted]@127.0.0.1:5672/"),
         (run_logs.PROCESS, "Authorization: Bearer [redacted]"),
         (f"{run_logs.SERVER}-1-node.log", f"memory limit set to {OUTSIDE_THE_TEST_RANGE} bytes"),
