@@ -95,13 +95,14 @@ class Ward:
 
 
 @asynccontextmanager
-async def ward_on(site: Site, ward: Ward) -> AsyncIterator[Bus]:
-    """A started bus whose queue `ward` works on."""
+async def ward_on(site: Site, ward: Ward | None) -> AsyncIterator[Bus]:
+    """A started bus whose queue `ward` works on, or nobody."""
     bus = site.bus()
     await bus.start()
     try:
         await bus.declare(site.queue)
-        await bus.consume(site.queue, ward, concurrency=5)
+        if ward is not None:
+            await bus.consume(site.queue, ward, concurrency=5)
         yield bus
     finally:
         await bus.stop(grace=5)

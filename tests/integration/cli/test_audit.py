@@ -88,7 +88,6 @@ async def test_heads_that_were_noted_show_a_database_that_was_put_back(desk: Des
     assert (await desk.run("audit", "verify", "--known", noted)).code == 2
 
 
-@pytest.mark.duty("JO-033")
 async def test_an_export_holds_no_nhs_number_unless_it_is_opened_with_a_reason(desk: Desk):
     await fill(desk)
     now = datetime.now(UTC)
