@@ -25,6 +25,7 @@ from sqlalchemy import (
     ForeignKey,
     Integer,
     Row,
+    Select,
     Table,
     Text,
     func,
@@ -165,14 +166,9 @@ class Jobs:
         now = self._clock()
 
         def step(connection: Connection) -> Job:
+            of_sharers = set(connection.scalars(_states_of_sharers(job_id)))
             _demand(connection, job_id, kind, "planned")
-            own = select(letters.c.letter_id).where(letters.c.job_id == job_id)
-            rivals = (
-                select(func.count())
-                .select_from(letters.join(jobs))
-                .where(jobs.c.state.in_(_OPEN), letters.c.letter_id.in_(own))
-            )
-            if connection.execute(rivals).scalar_one():
+            if of_sharers & set(_OPEN):
                 raise JobRefused("another job has taken letters of this plan: plan again")
             told = {"confirmed_at": now, "confirmed_by": by, "actor": actor, "reason": reason}
             connection.execute(update(jobs).where(jobs.c.id == job_id).values(state="confirmed", **told))
@@ -310,6 +306,13 @@ class Jobs:
             return _find(connection, job_id)
 
         return await self._store.write(step)
+
+
+def _states_of_sharers(job_id: str) -> Select[tuple[str]]:
+    """The states of this job and of all that share a letter with it, locked: one at a time is confirmed."""
+    own = select(letters.c.letter_id).where(letters.c.job_id == job_id)
+    sharing = select(letters.c.job_id).where(letters.c.letter_id.in_(own))
+    return select(jobs.c.state).where(jobs.c.id.in_(sharing)).order_by(jobs.c.id).with_for_update()
 
 
 def _demand(connection: Connection, job_id: str, kind: Kind, *allowed: State) -> Job:
