@@ -8,7 +8,7 @@ UV_VERSION := 0.13.9
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help install demo test lint check bench duties clean
+.PHONY: help install demo test fuzz lint check bench duties clean
 
 help:
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -28,6 +28,9 @@ demo: install ## sandbox, embedded bus and a worker, a few requests, and what ca
 
 test: install ## every test, with a real RabbitMQ and a real NATS
 	$(BIN)/python -m pytest $(ARGS)
+
+fuzz: install ## the fuzzers for long, with new examples each time
+	$(BIN)/python -m pytest tests/fuzz -k "spoilt or any or anything" --hypothesis-profile=long --timeout=0 $(ARGS)
 
 lint: install ## style, types, import directions, layout
 	$(BIN)/ruff check .

@@ -27,6 +27,9 @@ _INTERACTION_SYSTEM: Final = "https://fhir.nhs.uk/Id/nhsServiceInteractionId"
 _PARTY_KEY_SYSTEM: Final = "https://fhir.nhs.uk/Id/nhsMhsPartyKey"
 _ASID_SYSTEM: Final = "https://fhir.nhs.uk/Id/nhsSpineASID"
 
+# An ASID becomes a header and a party key part of a query; real ones are under thirty characters.
+_IDENTIFIER = re.compile(r"[\x21-\x7e]{1,100}")
+
 # An ODS code ends in a directory filter that does not escape it, so nothing else is ever sent.
 _ODS_CODE = re.compile(r"[A-Z0-9]{3,10}")
 
@@ -118,7 +121,7 @@ class Sds:
         endpoints = {
             (address, party_key)
             for endpoint in await self._search("Endpoint", ods, interaction)
-            if (address := endpoint.get("address"))
+            if isinstance(address := endpoint.get("address"), str) and address
             for party_key in _identifiers(endpoint, _PARTY_KEY_SYSTEM)
         }
         pairs = {
@@ -212,9 +215,11 @@ def _resources(bundle: dict[str, Any], resource: str) -> list[dict[str, Any]]:
 
 
 def _identifiers(resource: dict[str, Any], system: str) -> list[str]:
-    """Values of one identifier system; several stand in any order."""
-    return [
-        identifier["value"]
-        for identifier in resource.get("identifier", [])
-        if identifier.get("system") == system
-    ]
+    """Values of one identifier system that can be one; several stand in any order."""
+    sent = resource.get("identifier")
+    found = (
+        identifier.get("value")
+        for identifier in (sent if isinstance(sent, list) else [])
+        if isinstance(identifier, dict) and identifier.get("system") == system
+    )
+    return [value for value in found if isinstance(value, str) and _IDENTIFIER.fullmatch(value)]
