@@ -16,6 +16,8 @@ async def request_keys(store: Store, text: str) -> Sequence[str]:
     exact = select(requests.c.request_key).where(requests.c.request_key == text)
     by_id = select(requests.c.request_key).where(requests.c.request_key.endswith(f" {text}", autoescape=True))
     return await store.read(
-        lambda connection: connection.scalars(exact).all()
-        or connection.scalars(by_id.order_by(requests.c.request_key)).all()
+        lambda connection: (
+            connection.scalars(exact).all()
+            or connection.scalars(by_id.order_by(requests.c.request_key)).all()
+        )
     )
