@@ -56,9 +56,8 @@ class Reloaded(Generic[_Value]):
             self._looked_at = now
             stamp = self._look()
             if stamp != self._stamp:
-                self._stamp = (
-                    stamp  # taken before the files are read: what changes meanwhile is seen next time
-                )
+                # Taken before the files are read: what changes meanwhile is seen the next time.
+                self._stamp = stamp
                 self._reload()
         return self._value
 

@@ -149,6 +149,15 @@ async def test_half_of_twenty_calls_failing_opens_it_in_whatever_order(time: Any
     assert await after(bulkhead, *(row * 10)[17:30]) is circuit
 
 
+async def test_a_practice_that_is_well_again_is_not_judged_by_old_failures(time: Any):
+    bulkhead = practice(CIRCUIT, time)
+    mixed: list[Answer | Exception] = [OK, TIMEOUT]
+    assert await after(bulkhead, OK, OK, *mixed * 10) is Circuit.OPEN
+    time.now += 30
+
+    assert await after(bulkhead, OK, TIMEOUT) is Circuit.CLOSED
+
+
 async def test_a_fault_of_the_way_there_is_not_the_practices(time: Any):
     proxy_down = Unavailable(FailureCode.SPINE_ERROR, stage="spine")
     assert await after(practice(CIRCUIT, time), *[proxy_down] * 10) is Circuit.CLOSED
@@ -220,6 +229,19 @@ async def test_calls_from_before_do_not_close_an_open_circuit(time: Any):
     await calls.end(OK)
 
     assert bulkhead.facts().circuit is Circuit.OPEN
+
+
+async def test_calls_from_before_do_not_put_off_the_probe(time: Any):
+    bulkhead = practice(CIRCUIT, time)
+    calls = Calls(bulkhead)
+    await calls.start(4)
+    for _ in range(3):
+        await calls.end(TIMEOUT)
+    time.now += 20
+    await calls.end(TIMEOUT)
+    time.now += 10
+
+    assert await after(bulkhead, OK) is Circuit.CLOSED
 
 
 async def test_over_the_bound_a_request_is_given_back_at_once(time: Any):
