@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from bridge.cli import dead_jobs
 from bridge.cli.exits import Exit
@@ -65,7 +65,9 @@ def list_(pipelines: PipelineOption = None, as_json: JsonOption = False) -> None
             {"groups": [_group_json(cause, group) for cause, group in groups], "not_looked_at": unseen}
         )
         return
-    table = Table("count", "pipeline", "reason", "detail", "oldest", "newest", show_edge=False)
+    table = Table("count", Column("pipeline", overflow="fold"), show_edge=False)
+    for heading in ("reason", "detail", "oldest", "newest"):
+        table.add_column(heading, overflow="fold")
     for cause, group in groups:
         table.add_row(str(group.count), *cause, _short(group.oldest), _short(group.newest))
     Console().print(table if groups else "There are no dead letters.")

@@ -193,10 +193,11 @@ async def _prune(settings: Settings) -> dict[str, int]:
 
 
 def _print_accounts(accounts: Sequence[Account]) -> None:
-    table = Table("pipeline", *(name.replace("_", " ") for name in _STATES), "adds up", show_edge=False)
-    for account in accounts:
-        counts = (str(getattr(account.balance, name)) for name in _STATES)
-        table.add_row(account.pipeline, *counts, "yes" if account.holds else "NO")
+    table = Table("", *(account.pipeline for account in accounts), show_edge=False)
+    for name in _STATES:
+        counts = (str(getattr(account.balance, name)) for account in accounts)
+        table.add_row(name.replace("_", " "), *counts)
+    table.add_row("adds up", *("yes" if account.holds else "NO" for account in accounts))
     Console().print(table)
     for account in accounts:
         depth = account.depth
