@@ -11,6 +11,7 @@ from rich.table import Table
 
 from bridge.bus import open_bus
 from bridge.cli.exits import Exit
+from bridge.engine.worker import check
 from bridge.errors import BridgeError
 from bridge.observe import configure_logging
 from bridge.settings import Settings
@@ -35,7 +36,7 @@ def doctor() -> None:
     No patient is asked about and nothing is published.
     """
     settings = Settings.load()
-    settings.check()
+    check(settings)
     configure_logging("error", settings.log.format)
     findings = asyncio.run(_examine(settings))
     table = Table("check", "", "detail", show_edge=False)

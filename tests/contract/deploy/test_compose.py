@@ -107,6 +107,8 @@ def test_secrets_are_files(stack: dict[str, Any], production: dict[str, Any]):
         "BRIDGE_SPINE_KEY_FILE",
         "BRIDGE_SPINE_CRL_FILE",
         "BRIDGE_PATIENT_KEY_FILE",
+        "BRIDGE_VAULT_KEYS_FILE",
+        "BRIDGE_AUDIT_KEYS_FILE",
     }
     mounted = {secret["target"] for secret in production["services"]["bridge"]["secrets"]}
     assert {value for name, value in environment.items() if name.endswith("_FILE")} == mounted

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from bridge.engine.worker import check
 from bridge.errors import FailureCode, Misconfigured
 from bridge.settings import Settings
 from tests.duties.deployer import document
@@ -54,7 +55,7 @@ def required(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     for name in defaults():
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(Misconfigured) as fault:
-        Settings.load().check()
+        check(Settings.load())
     lacking = [problem.removesuffix(": is required") for problem in fault.value.problems]
     return {name: "one of" if " or " in entry else "yes" for entry in lacking for name in entry.split(" or ")}
 
