@@ -42,6 +42,8 @@ class BusSettings(_Group):
     """First part of every exchange, queue and stream name."""
     concurrency: Annotated[int, Field(ge=1, le=2000)] = 50
     """Requests in flight per pipeline and process: prefetch."""
+    max_request_bytes: Annotated[int, Field(ge=1024)] = 256 * 1024
+    """Of a request as it is on the bus; a larger one is rejected unread. A usual one has under 2 KiB."""
 
 
 class PdsSettings(_Group):

@@ -8,9 +8,11 @@ Binary mode has no standard on AMQP 0-9-1. Accepted header prefixes: ``cloudEven
 ``cloudEvents_`` (the AMQP 1.0 binding) and ``ce-`` / ``ce_`` (the NATS, Kafka and HTTP ones).
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -20,11 +22,14 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from bridge.contracts.decoding import MAX_BYTES, json_object
 from bridge.contracts.requests import GpConnectRequest
 from bridge.errors import RequestRejected
+from bridge.record.nhs_number import is_valid_nhs_number
 
 STRUCTURED = "application/cloudevents+json"
 _HEADER_PREFIXES = ("cloudevents:", "cloudevents_", "ce-", "ce_")
 _EVENT_IDS: UUID = uuid5(NAMESPACE_URL, "urn:gpconnect-bridge:event")
 _PLAIN_NAME = frozenset("abcdefghijklmnopqrstuvwxyz_")
+_ID = re.compile(r"[\x21-\x7e]{1,200}")
+_TEN_DIGITS = re.compile(r"(?<![0-9])[0-9]{10}(?![0-9])")
 _LONGEST_NAME = 64
 _MOST_FAULTS = 20
 
@@ -131,6 +136,13 @@ def read_envelope(
         raise RequestRejected("headers", "must be text in UTF-8") from None
     except ValidationError as error:
         raise _rejected(error) from None
+
+
+def opaque_id(sent: str) -> str:
+    """An id that is safe to pass on: as sent, or its hash when it is no id or may hold an NHS number."""
+    if _ID.fullmatch(sent) and not any(map(is_valid_nhs_number, _TEN_DIGITS.findall(sent))):
+        return sent
+    return sha256(sent.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def event_id(request_id: str, kind: str, snapshot_id: str) -> str:

@@ -8,7 +8,8 @@ from typing import Any, Self
 import orjson
 
 from bridge.bus.port import Delivery
-from bridge.contracts.envelope import EventStyle, Incoming, event_id, read_envelope, write_event
+from bridge.contracts.decoding import MAX_BYTES
+from bridge.contracts.envelope import EventStyle, Incoming, event_id, opaque_id, read_envelope, write_event
 from bridge.contracts.events import Event
 from bridge.contracts.requests import GpConnectRequest
 from bridge.engine.book import Facts
@@ -92,7 +93,13 @@ class Case:
 
 
 def read_case(
-    delivery: Delivery, *, pipeline: str, accepts: str, model: type[GpConnectRequest], keys: PatientKeys
+    delivery: Delivery,
+    *,
+    pipeline: str,
+    accepts: str,
+    model: type[GpConnectRequest],
+    keys: PatientKeys,
+    max_bytes: int = MAX_BYTES,
 ) -> Case:
     """Read a delivery as far as it can be read. Raises nothing: what is at fault is in `Case.rejection`."""
     incoming: Incoming | None = None
@@ -106,12 +113,16 @@ def read_case(
             content_type=delivery.content_type,
             correlation_id=delivery.correlation_id,
             headers=delivery.headers,
+            max_bytes=max_bytes,
         )
         request = incoming.request(model)
     except RequestRejected as fault:
         rejection = fault
     request_id = incoming.request_id if incoming else delivery.id
     correlation_id = incoming.correlation_id if incoming else delivery.correlation_id or delivery.id
+    if rejection is not None:
+        # Nothing has vouched for the ids of such a message, and they go into headers and logs (JO-033).
+        request_id, correlation_id = opaque_id(request_id), opaque_id(correlation_id)
     expires_at = incoming.expires_at(request) if incoming and request else None
     opening = Opening(
         request_key=request_key(incoming.attributes.source if incoming else _NO_SOURCE, request_id),

@@ -98,6 +98,7 @@ class Runner:
             accepts=self._pipeline.accepts,
             model=self._pipeline.request,
             keys=self._services.patient_keys,
+            max_bytes=self._settings.bus.max_request_bytes,
         )
         with structlog.contextvars.bound_contextvars(
             pipeline=self._pipeline.name,
@@ -168,7 +169,9 @@ class Runner:
                     Context(case.request_id, case.opening.request_key, request, self._services, seat),
                 )
             # Encoded at once, so that what is held while the bus is slow is bytes and not object trees.
-            return _Ending("completed", self._encode(case, events), facts={"events": len(events)})
+            messages = self._encode(case, events)
+            self._check_size(messages)
+            return _Ending("completed", messages, facts={"events": len(messages)})
         except RequestRejected as rejection:
             events = [request_rejected(rejection)]
             outcome = Dead("rejected", str(rejection))
@@ -191,6 +194,11 @@ class Runner:
             if lease.attempt == 1:
                 raise RequestRejected("expires_at", "has passed: the request expired before it was read")
             raise RequestFailed(FailureCode.REQUEST_EXPIRED, stage="engine")
+
+    def _check_size(self, messages: Sequence[StoredEvent]) -> None:
+        largest = self._bus.largest_body
+        if largest is not None and any(len(message.body) > largest for message in messages):
+            raise RequestFailed(FailureCode.CONFIGURATION, stage="engine", detail="event_too_large")
 
     def _failed(self, case: Case, lease: Lease, failure: RequestFailed) -> _Ending | RetryAfter:
         facts: dict[str, Any] = {"code": failure.code.value, "stage": failure.stage, "detail": failure.detail}

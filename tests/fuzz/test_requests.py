@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import json
+import re
 import tracemalloc
 from typing import Any
 
@@ -12,9 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.bus.port import Delivery
 from bridge.contracts.decoding import MAX_BYTES, MAX_DEPTH
 from bridge.contracts.envelope import Incoming, read_envelope
 from bridge.contracts.requests import RecordRequest
+from bridge.engine.case import read_case
+from bridge.engine.patient_keys import PatientKeys
 from bridge.errors import RequestRejected
 from bridge.spine.tokens import TokenIssuer
 from tests.fuzz.effort import fuzz
@@ -161,6 +165,35 @@ def test_what_only_some_parsers_read_is_rejected(value: bytes) -> None:
 def test_another_encoding_is_rejected() -> None:
     for encoding in ("utf-16", "utf-32", "utf-8-sig"):
         assert faults(json.dumps(EVENT).encode(encoding))[0][0] == "body"
+
+
+@pytest.mark.duty("JO-033")
+@pytest.mark.parametrize("body", [WRITTEN[:-1], orjson.dumps(record_request())])
+@pytest.mark.parametrize(
+    "name", [PATIENT, f"request-{PATIENT}", f"request {PATIENT}", "a\r\nb", "x" * 100_000, "\ud800"]
+)
+def test_the_ids_of_a_rejected_message_tell_nothing(name: str, body: bytes) -> None:
+    delivery = Delivery(body, id=name, key="k", correlation_id=name)
+    case = read_case(
+        delivery,
+        pipeline="p",
+        accepts="k",
+        model=RecordRequest,
+        keys=PatientKeys("site key"),
+        max_bytes=MAX_BYTES,
+    )
+    assert case.rejection is not None
+    for text in (case.request_id, case.correlation_id, case.opening.correlation_id):
+        assert re.fullmatch("[0-9a-f]{64}", text)
+
+
+@pytest.mark.parametrize(
+    "name", ["request-7", "12345678901", "0c6a4d9e-1234-4cde-9f01-0123456788ab", "9990000019"]
+)
+def test_the_ids_of_a_rejected_message_are_kept_where_they_are_ids(name: str) -> None:
+    delivery = Delivery(b"{", id=name, key="k")
+    case = read_case(delivery, pipeline="p", accepts="k", model=RecordRequest, keys=PatientKeys("site key"))
+    assert (case.request_id, case.correlation_id) == (name, name)
 
 
 def test_headers_that_are_no_text_are_rejected() -> None:
