@@ -57,6 +57,7 @@ _CONFIRM_TIMEOUT = 10.0
 _CALL_TIMEOUT = 15.0
 _PULL_TIMEOUT = 2.0
 """Seconds: a pull that a broken link swallowed is repeated after this."""
+_ROOM_FOR_HEADERS = 4096
 _LONGEST_NAK = 3600.0
 _DUPLICATES = 120.0
 """Seconds in which the server drops a repeated publish."""
@@ -161,6 +162,11 @@ class NatsBus:
             asyncio.create_task(self._move_due(queue, wait)),
         ]
         self._watchdog.watch(queue.name)
+
+    @property
+    def largest_body(self) -> int | None:
+        """``max_payload`` of the server, less what our headers may take."""
+        return self._client.max_payload - _ROOM_FOR_HEADERS
 
     async def publish(
         self,

@@ -139,6 +139,10 @@ class Bus(Protocol):
         A handler that raises is treated as ``RetryAfter`` with reason ``internal``.
         """
 
+    @property
+    def largest_body(self) -> int | None:
+        """Bytes of a body that the broker takes; None when it does not say."""
+
     async def publish(
         self,
         topic: str,

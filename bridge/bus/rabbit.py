@@ -157,6 +157,11 @@ class RabbitBus:
         await subscriber.start()
         self._watchdog.watch(queue.name)
 
+    @property
+    def largest_body(self) -> int | None:
+        """Not known: RabbitMQ tells nobody its ``max_message_size``."""
+        return None
+
     async def publish(
         self,
         topic: str,

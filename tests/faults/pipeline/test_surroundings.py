@@ -121,3 +121,20 @@ async def test_two_workers_that_get_the_same_request_ask_the_practice_once(setti
     published = [delivery.id for found in hospital.deliveries.values() for delivery in found]
     assert len(published) == len(set(published)) == 3
     assert len(sandbox.calls.of("practice", nhs_number=slow)) == 1
+
+
+@pytest.mark.nats
+async def test_a_record_too_large_for_the_broker_fails_visibly(settings, nats_url, monkeypatch):
+    monkeypatch.setenv("BRIDGE_BUS_URL", nats_url)  # takes 1 MB at most
+    settings = Settings.load()
+    pipelines = installed_pipelines(PIPELINES)
+    request = cloud_event(record_request(BY_NAME["enormous"].nhs_number))
+    async with (
+        open_bus(settings) as bus,
+        hospital_on(bus) as hospital,
+        consuming(settings, pipelines, bus),
+    ):
+        await hospital.ask(request)
+        ((kind, event),) = await hospital.outcome(request["id"])
+    assert kind == "request.failed.v1"
+    assert (event["data"]["code"], event["data"]["detail"]) == ("configuration", "event_too_large")
