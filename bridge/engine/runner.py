@@ -32,6 +32,7 @@ from typing import Any
 
 import structlog
 
+from bridge.bus.marks import RETRY_REASON
 from bridge.bus.port import Bus, Dead, Delivery, Done, Outcome, RetryAfter, Unpublishable
 from bridge.contracts.envelope import EventStyle
 from bridge.contracts.events import Event, request_failed, request_rejected
@@ -41,6 +42,7 @@ from bridge.engine.context import Context, Services
 from bridge.engine.desk import Seat
 from bridge.engine.pipeline import Pipeline
 from bridge.engine.retry import pause_before_retry
+from bridge.engine.switch import RetrySwitch
 from bridge.errors import FailureCode, RequestFailed, RequestRejected, ResponseInvalid, Unavailable
 from bridge.ledger import (
     Conflict,
@@ -85,6 +87,7 @@ class Runner:
         self._book: Book = services.book
         self._bus = bus
         self._settings = settings
+        self._switch = RetrySwitch.of(settings)
         self._style = EventStyle(
             settings.events.type_prefix, settings.events.source, settings.events.schema_base
         )
@@ -190,6 +193,8 @@ class Runner:
     def _check_deliverable(self, case: Case, lease: Lease) -> None:
         if case.delivery.deliveries > CRASH_LOOP:
             raise _EngineFault("crash_loop")
+        if lease.attempt > 1 and self._switch.retries_stopped(self._pipeline.name):
+            raise RequestFailed(_waited_for(case.delivery), stage="engine", detail="retries_stopped")
         if case.expires_at is not None and case.expires_at <= datetime.now(UTC):
             if lease.attempt == 1:
                 raise RequestRejected("expires_at", "has passed: the request expired before it was read")
@@ -212,7 +217,7 @@ class Runner:
                 expires_at=case.expires_at,
                 policy=self._settings.retry,
             )
-            if pause is not None:
+            if pause is not None and not self._switch.retries_stopped(self._pipeline.name):
                 log.info("retry_due", **facts)
                 return RetryAfter(pause, failure.code.value)
         events = self._encode(case, [request_failed(failure, attempts=lease.attempt)])
@@ -271,6 +276,14 @@ class Runner:
             case.event(self._style, event, sequence=f"{number}/{len(events)}")
             for number, event in enumerate(events, start=1)
         ]
+
+
+def _waited_for(delivery: Delivery) -> FailureCode:
+    """Why a request that comes back from its waiting room was put there."""
+    try:
+        return FailureCode(delivery.headers.get(RETRY_REASON, ""))
+    except ValueError:
+        return FailureCode.INTERNAL
 
 
 class _EngineFault(RequestFailed):

@@ -313,3 +313,20 @@ async def test_an_nhs_number_stands_in_event_data_only(engine):
                 number
                 not in f"{delivery.id} {delivery.key} {delivery.correlation_id} {dict(delivery.headers)}"
             )
+
+
+async def test_the_switch_stops_retries_at_once(engine):
+    switch = engine.settings.state_dir / "stop-retries"
+    number = BY_NAME["always_fails"].nhs_number
+    before = len(engine.sandbox.calls.of("proxy"))
+    request = cloud_event(record_request(number))
+    await engine.hospital.ask(request)
+    async with asyncio.timeout(20):  # it waits for its first retry
+        while (await engine.depth()).waiting != 1:
+            await asyncio.sleep(0.02)
+    switch.write_text("structured_record\n")
+    ((kind, event),) = await engine.hospital.outcome(request["id"])
+    assert kind == "request.failed.v1"
+    assert (event["data"]["code"], event["data"]["detail"]) == ("provider_error", "retries_stopped")
+    assert len(engine.sandbox.calls.of("proxy")) - before == 1
+    switch.unlink()
