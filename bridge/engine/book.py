@@ -19,6 +19,7 @@ from bridge.ledger import (
     EndState,
     Lease,
     Ledger,
+    LedgerUnavailable,
     Opening,
     Outbox,
     Started,
@@ -91,6 +92,9 @@ class Book(Protocol):
     async def keep_answer(self, request_key: str, interaction: str, answer: StructuredAnswer) -> None:
         """Keep a practice's answer, encrypted, as long as the site says."""
 
+    async def ready(self) -> bool:
+        """Whether it can be used now."""
+
     async def owed(self) -> Sequence[Outbox]:
         """Ended requests whose events nobody published."""
 
@@ -140,6 +144,14 @@ class LedgerBook:
             also=self._trail.step(_entry(facts, "waiting", code, calls)),
         )
 
+    async def ready(self) -> bool:
+        """See `Book.ready`."""
+        try:
+            await self._ledger.recovery()
+        except LedgerUnavailable:
+            return False
+        return True
+
     async def keep_answer(self, request_key: str, interaction: str, answer: StructuredAnswer) -> None:
         """See `Book.keep_answer`."""
         await self._vault.store_answer(
@@ -181,6 +193,10 @@ class NoBook:
     async def events(self, _request_key: str) -> Sequence[StoredEvent]:
         """Nothing is kept."""
         return ()
+
+    async def ready(self) -> bool:
+        """Always."""
+        return True
 
     async def owed(self) -> Sequence[Outbox]:
         """Nothing is owed."""

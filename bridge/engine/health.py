@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 
 import uvicorn
 from starlette.applications import Starlette
@@ -23,12 +23,13 @@ class _Server(uvicorn.Server):
 
 @contextlib.asynccontextmanager
 async def health_endpoints(
-    settings: HealthSettings, ready: Callable[[], Awaitable[bool]]
+    settings: HealthSettings, readiness: Callable[[], Awaitable[Mapping[str, bool]]]
 ) -> AsyncIterator[None]:
     """Serve the two endpoints while the block runs; nothing when no port is set.
 
-    ``/livez`` answers 200 while the event loop turns. ``/readyz`` answers 200 while the bus is connected and
-    every consumer that should exist does, else 503.
+    ``/livez`` answers 200 while the event loop turns. ``/readyz`` answers 200 while the bus and every
+    consumer on it, the ledger, the certificates and the clock are as a request needs them, else 503; it
+    names each.
     """
     if settings.port is None:
         yield
@@ -38,8 +39,9 @@ async def health_endpoints(
         return JSONResponse({"live": True})
 
     async def readyz(_request: Request) -> JSONResponse:
-        is_ready = await ready()
-        return JSONResponse({"ready": is_ready}, status_code=200 if is_ready else 503)
+        parts = await readiness()
+        is_ready = all(parts.values())
+        return JSONResponse({"ready": is_ready, **parts}, status_code=200 if is_ready else 503)
 
     app = Starlette(routes=[Route("/livez", livez), Route("/readyz", readyz)])
     server = _Server(

@@ -4,13 +4,15 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
 
 from bridge.bus import open_bus
 from bridge.bus.port import Bus
-from bridge.engine.book import open_book
+from bridge.engine.book import Book, open_book
 from bridge.engine.context import Services
 from bridge.engine.desk import Desk
 from bridge.engine.health import health_endpoints
@@ -25,13 +27,37 @@ from bridge.spine import Spine
 
 log = structlog.get_logger()
 
+_MOST_SKEW = 60.0
+
 
 class ConsumerLostError(Exception):
     """A consumer is gone and does not come back; the process should be started anew."""
 
 
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """What a running worker stands on."""
+
+    bus: Bus
+    spine: Spine
+    book: Book
+
+    async def readiness(self) -> dict[str, bool]:
+        """Each thing a request needs, and whether it is there."""
+        now, skew = datetime.now(UTC), self.spine.clock_skew()
+        return {
+            "bus": await self.bus.ready(),
+            "ledger": await self.book.ready(),
+            "certificates": all(fact.expires_at > now for fact in self.spine.certificates()),
+            # SP-057: a token lives five minutes, so a clock that is off by more makes every call fail.
+            "clock": skew is None or abs(skew) < _MOST_SKEW,
+        }
+
+
 @asynccontextmanager
-async def consuming(settings: Settings, pipelines: Sequence[Pipeline[Any]], bus: Bus) -> AsyncIterator[None]:
+async def consuming(
+    settings: Settings, pipelines: Sequence[Pipeline[Any]], bus: Bus
+) -> AsyncIterator[Worker]:
     """Run the pipelines on a started bus while the block runs; then finish what is in flight.
 
     Raises:
@@ -49,7 +75,7 @@ async def consuming(settings: Settings, pipelines: Sequence[Pipeline[Any]], bus:
         paying = asyncio.create_task(pay_owed(book, bus))
         log.info("worker_started", pipelines=[pipeline.name for pipeline in pipelines])
         try:
-            yield
+            yield Worker(bus, spine, book)
         finally:
             paying.cancel()
             await asyncio.gather(paying, return_exceptions=True)
@@ -75,7 +101,7 @@ async def run_worker(settings: Settings, pipelines: Sequence[Pipeline[Any]]) -> 
     """
     check(settings)
     stopping, lost = asyncio.Event(), asyncio.Event()
-    serving: Bus | None = None
+    serving: Worker | None = None
     starting = asyncio.current_task()
 
     def stop() -> None:
@@ -87,18 +113,18 @@ async def run_worker(settings: Settings, pipelines: Sequence[Pipeline[Any]]) -> 
         lost.set()
         stopping.set()
 
-    async def ready() -> bool:
-        return serving is not None and await serving.ready()
+    async def readiness() -> dict[str, bool]:
+        return await serving.readiness() if serving else {"started": False}
 
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop)
     async with (
-        health_endpoints(settings.health, ready),
+        health_endpoints(settings.health, readiness),
         open_bus(settings, on_lost=on_lost) as bus,
-        consuming(settings, pipelines, bus),
+        consuming(settings, pipelines, bus) as worker,
     ):
-        serving = bus
+        serving = worker
         await stopping.wait()
         serving = None
     if lost.is_set():
