@@ -206,7 +206,10 @@ def _binary_attributes(headers: Mapping[str, str]) -> dict[str, str]:
 
 def _rejected(error: ValidationError, *root: str) -> RequestRejected:
     faults = [
-        (".".join((*root, *(_plain(part) for part in fault["loc"]))) or "data", fault["msg"])
+        (
+            ".".join((*root, *(_plain(part) for part in fault["loc"]))) or "data",
+            fault["msg"].removeprefix("Value error, "),
+        )
         for fault in error.errors(include_input=False, include_url=False, include_context=False)
     ]
     if len(faults) > _MOST_FAULTS:
