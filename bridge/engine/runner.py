@@ -25,9 +25,11 @@ A crash between any two of these is made good by the redelivery, which finds wha
 
 import asyncio
 import time
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -65,6 +67,7 @@ log = structlog.get_logger()
 CRASH_LOOP = 10
 _BOOKS_PAUSE = 5.0
 _SHORTEST_PAUSE = 1.0
+_PLACES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +188,11 @@ class Runner:
             )
         except RequestFailed as raised:
             failure = raised
-        except Exception as error:
-            log.exception("handler_failed")
+        except LedgerUnavailable:
+            raise  # the answer could not be kept: the request is tried again, and nobody is told anything yet
+        except Exception as error:  # noqa: BLE001 - a site's own pipeline may raise anything
+            # Where, and of which kind: the text of an unforeseen error may hold anything of the patient.
+            log.error("handler_failed", error=type(error).__name__, at=_places(error))
             failure = _EngineFault("internal", detail=type(error).__name__)
         return self._failed(case, lease, failure)
 
@@ -276,6 +282,12 @@ class Runner:
             case.event(self._style, event, sequence=f"{number}/{len(events)}")
             for number, event in enumerate(events, start=1)
         ]
+
+
+def _places(error: BaseException) -> list[str]:
+    """Where an error came from, innermost last, without its text."""
+    frames = traceback.extract_tb(error.__traceback__)[-_PLACES:]
+    return [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
 
 
 def _waited_for(delivery: Delivery) -> FailureCode:
