@@ -303,16 +303,16 @@ class BusConformance:
             await handler.saw(2)
             await until(lambda: _is_dead(bus, site, 2))
 
-    async def test_a_message_sent_twice_is_worked_on_once(self, site: Site) -> None:
+    async def test_a_message_sent_once_more_is_handed_over_once_more(self, site: Site) -> None:
+        # Whoever asks again gets an answer again: what it is, the ledger knows.
         handler = Recorder(Done())
         async with started(site.bus(), site, handler) as bus:
             await site.put_foreign(b"x")
             await handler.saw(1)
-            await site.put_foreign(b"x")
-            await send(bus, 2)
-            await handler.saw(2)
             await until(lambda: _is_empty(bus, site))
-        assert len({delivery.id for delivery in handler.deliveries}) == len(handler.deliveries) == 2
+            await site.put_foreign(b"x")
+            await handler.saw(2)
+        assert len({delivery.id for delivery in handler.deliveries}) == 1
 
 
 async def _is_ready(bus: Bus, site: Site, count: int) -> bool:
