@@ -83,7 +83,9 @@ class Worker:
                 break
             del self._ended[oldest]
         # Sent once more, or replayed from the dead letters: the same message, handed over for the first time.
-        return key in self._ended and delivery.deliveries > 1
+        # A copy of ours may stand in a waiting room twice, though: the second one joins the first.
+        is_sent_anew = delivery.deliveries == 1 and delivery.attempt == 1
+        return key in self._ended and not is_sent_anew
 
     def _remember(self, key: _Key, ended: asyncio.Task[Outcome]) -> None:
         del self._running[key]
