@@ -31,7 +31,7 @@ FINALS = {"record.completed.v1", "request.failed.v1"}
     ("broker", "count"),
     [
         pytest.param("rabbit", 1000, marks=pytest.mark.rabbit),
-        pytest.param("nats", 150, marks=pytest.mark.nats),
+        pytest.param("nats", 500, marks=pytest.mark.nats),
     ],
 )
 async def test_a_worker_killed_every_two_seconds_loses_and_doubles_nothing(
