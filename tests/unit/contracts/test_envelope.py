@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.contracts.envelope import EventStyle, event_id, read_envelope, write_event
+from bridge.contracts.envelope import EventStyle, event_id, opaque_id, read_envelope, write_event
 from bridge.errors import RequestRejected
 from tests.support.requests import cloud_event, record_request
 
@@ -117,3 +117,9 @@ def test_an_event_is_a_structured_cloudevent():
         "correlationid": "c",
         "data": {"a": 1},
     }
+
+
+def test_a_uuid_is_passed_on_whichever_digits_it_holds():
+    uuid = "34556a83-30d0-476f-a440-8b3447800402"  # ten of its digits pass for an NHS number
+    assert opaque_id(uuid) == uuid
+    assert opaque_id("request-9990000018") != "request-9990000018"
