@@ -76,6 +76,8 @@ class Requester(Model):
     """From the smartcard. Absent: sent as ``UNK`` (SP-074)."""
     sds_role_profile_id: Annotated[str, Field(pattern=r"^[0-9]{12}$")] | None = None
     """From the smartcard. Absent: sent as ``UNK`` (SP-075)."""
+    sds_job_role: Annotated[str, Field(pattern=r"^R[0-9]{4}$")] | None = None
+    """SDS job role code, for the care record (0.x). Absent: sent as ``UNK`` (SP-079)."""
     organisation: Organisation
 
 

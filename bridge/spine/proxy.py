@@ -3,9 +3,10 @@
 import re
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -13,12 +14,15 @@ from bridge.contracts.requests import Requester
 from bridge.errors import FailureCode, Refused
 from bridge.spine.bulkhead import PracticeBulkheads
 from bridge.spine.http import Answer, Upstream
-from bridge.spine.interactions import Interaction
+from bridge.spine.interactions import FhirVersion, Interaction
 from bridge.spine.limiter import RateLimiter
 from bridge.spine.sds import Practice
-from bridge.spine.tokens import TokenIssuer
+from bridge.spine.tokens import TokenIssuer, organisation_record, patient_record
 
-MEDIA_TYPE: Final = "application/fhir+json;charset=utf-8"
+MEDIA_TYPES: Final[Mapping[FhirVersion, str]] = MappingProxyType(
+    {"STU3": "application/fhir+json;charset=utf-8", "DSTU2": "application/json+fhir;charset=utf-8"}
+)
+"""JSON of each version (SP-100): not every practice speaks XML, and none must be asked which (HT-035)."""
 
 # Scheme, host, perhaps a port, and a path of RFC 3986 characters. No user info, query or fragment, and
 # nothing that could end the request line: the address comes from outside.
@@ -80,6 +84,7 @@ class Proxy:
         *,
         sender: str,
         requested_by: Requester,
+        nhs_number: str | None = None,
         body: bytes = b"",
     ) -> ProxyAnswer:
         """Make one attempt. Each has its own trace id and its own token (SP-032, SP-061).
@@ -89,6 +94,7 @@ class Proxy:
             interaction: what is asked of it.
             sender: from `Sds.own_asid` for the organisation of `requested_by`.
             requested_by: the real user and organisation.
+            nhs_number: whose record it is about; tokens of version 0 name it.
             body: FHIR JSON, or nothing.
 
         Raises:
@@ -104,15 +110,15 @@ class Proxy:
             await self._limiter.start()
         trace_id = str(uuid.uuid4())
         headers = {
-            "Accept": MEDIA_TYPE,
-            "Authorization": f"Bearer {self._token(practice, interaction, requested_by)}",
+            "Accept": MEDIA_TYPES[interaction.fhir],
+            "Authorization": f"Bearer {self._token(practice, interaction, requested_by, nhs_number)}",
             "Ssp-TraceID": trace_id,
             "Ssp-From": sender,
             "Ssp-To": practice.asid,
             "Ssp-InteractionID": interaction.id,
         }
         if body:
-            headers["Content-Type"] = MEDIA_TYPE
+            headers["Content-Type"] = MEDIA_TYPES[interaction.fhir]
         send = partial(
             self._upstream.call,
             interaction.method,
@@ -125,10 +131,14 @@ class Proxy:
         )
         return ProxyAnswer(await self._bulkheads.of(practice.ods).run(send), trace_id)
 
-    def _token(self, practice: Practice, interaction: Interaction, requested_by: Requester) -> str:
-        return self._issuer.token(
-            requested_by, audience=practice.service_root, scope=interaction.scope, now=int(self._clock())
-        )
+    def _token(
+        self, practice: Practice, interaction: Interaction, requested_by: Requester, nhs_number: str | None
+    ) -> str:
+        scope, now = interaction.scope, int(self._clock())
+        if interaction.fhir == "DSTU2":
+            record = patient_record(nhs_number) if nhs_number else organisation_record(practice.ods)
+            return self._issuer.token_0(requested_by, requested_record=record, scope=scope, now=now)
+        return self._issuer.token(requested_by, audience=practice.service_root, scope=scope, now=now)
 
     def _checked(self, service_root: str) -> str:
         if not _SERVICE_ROOT.fullmatch(service_root):

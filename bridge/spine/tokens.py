@@ -1,6 +1,7 @@
 """The unsigned token that says, on every call, who asks for what and why (SP-060 to SP-077).
 
-Source: cross-organisation audit and provenance, GP Connect 1.2.7 and 1.6.2 (FHIR STU3).
+Source: cross-organisation audit and provenance, GP Connect 1.2.7 and 1.6.2 (FHIR STU3), and 0.7.4 (DSTU2),
+whose claims have other identifier systems, other shapes of a name, and say whose record is meant.
 """
 
 from dataclasses import dataclass
@@ -17,6 +18,15 @@ ODS_SYSTEM: Final = "https://fhir.nhs.uk/Id/ods-organization-code"
 _SDS_USER_ID: Final = "https://fhir.nhs.uk/Id/sds-user-id"
 _SDS_ROLE_PROFILE_ID: Final = "https://fhir.nhs.uk/Id/sds-role-profile-id"
 _WITHOUT_SMARTCARD: Final = "UNK"
+
+AUDIENCE_0: Final = "https://authorize.fhir.nhs.net/token"
+"""``aud`` of every token of version 0, whoever is called (SP-066)."""
+
+_NHS_NUMBER_0: Final = "http://fhir.nhs.net/Id/nhs-number"
+_ODS_0: Final = "http://fhir.nhs.net/Id/ods-organization-code"
+_SDS_USER_ID_0: Final = "http://fhir.nhs.net/sds-user-id"
+"""Without ``/Id/`` in a token, unlike in resources: that is what providers check (SP-078)."""
+_SDS_JOB_ROLE_0: Final = "http://fhir.nhs.net/ValueSet/sds-job-role-name-1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +59,37 @@ class TokenIssuer:
         Returns:
             Three base64url parts, the last one empty, so it ends with a full stop (SP-062).
         """
-        claims = {
+        return _unsigned(
+            self._common(requester, audience=audience, scope=scope, now=now)
+            | {
+                "requesting_device": self._device(),
+                "requesting_organization": _organisation(requester, ODS_SYSTEM),
+                "requesting_practitioner": self._practitioner(requester),
+            }
+        )
+
+    def token_0(self, requester: Requester, *, requested_record: dict[str, Any], scope: str, now: int) -> str:
+        """The same for a call of version 0 (FHIR DSTU2).
+
+        Args:
+            requester: the real user who asks, and the organisation they work for.
+            requested_record: `patient_record` or `organisation_record`: whose record is meant (SP-063).
+            scope: `Interaction.scope`.
+            now: seconds since the epoch, UTC, rounded down.
+        """
+        return _unsigned(
+            self._common(requester, audience=AUDIENCE_0, scope=scope, now=now)
+            | {
+                "requested_record": requested_record,
+                "requesting_device": self._device() | {"id": self.device_id},  # SP-071: with an id in 0.x
+                "requesting_organization": _organisation(requester, _ODS_0)
+                | {"id": requester.organisation.ods_code},
+                "requesting_practitioner": self._practitioner_0(requester),
+            }
+        )
+
+    def _common(self, requester: Requester, *, audience: str, scope: str, now: int) -> dict[str, Any]:
+        return {
             "iss": self.endpoint_url,
             "sub": requester.user_id,
             "aud": audience,
@@ -57,11 +97,7 @@ class TokenIssuer:
             "exp": now + LIFETIME_SECONDS,
             "reason_for_request": "directcare",  # SP-068
             "requested_scope": scope,
-            "requesting_device": self._device(),
-            "requesting_organization": _organisation(requester),
-            "requesting_practitioner": self._practitioner(requester),
         }
-        return jwt.encode(claims, "", algorithm="none")
 
     def _device(self) -> dict[str, Any]:
         return {
@@ -89,13 +125,43 @@ class TokenIssuer:
             ],
         }
 
+    def _practitioner_0(self, requester: Requester) -> dict[str, Any]:
+        name: dict[str, Any] = {"family": [requester.family_name], "given": list(requester.given_names)}
+        if requester.prefix is not None:
+            name["prefix"] = [requester.prefix]
+        role = {"system": _SDS_JOB_ROLE_0, "code": requester.sds_job_role or _WITHOUT_SMARTCARD}
+        return {
+            "resourceType": "Practitioner",
+            "id": requester.user_id,  # SP-065: the same as `sub`
+            "name": name,
+            "identifier": [
+                {"system": _SDS_USER_ID_0, "value": requester.sds_user_id or _WITHOUT_SMARTCARD},
+                {"system": self._system("user-guid"), "value": requester.user_id},
+            ],
+            "practitionerRole": [{"role": {"coding": [role]}}],  # SP-079
+        }
+
     def _system(self, kind: str) -> str:
         return f"{self.identifier_system.rstrip('/')}/Id/{kind}"
 
 
-def _organisation(requester: Requester) -> dict[str, Any]:
+def patient_record(nhs_number: str) -> dict[str, Any]:
+    """``requested_record`` of a call about a patient: the number that stands in its body as well."""
+    return {"resourceType": "Patient", "identifier": [{"system": _NHS_NUMBER_0, "value": nhs_number}]}
+
+
+def organisation_record(ods_code: str) -> dict[str, Any]:
+    """``requested_record`` of a call about no patient: the practice that is asked."""
+    return {"resourceType": "Organization", "identifier": [{"system": _ODS_0, "value": ods_code}]}
+
+
+def _organisation(requester: Requester, ods_system: str) -> dict[str, Any]:
     return {
         "resourceType": "Organization",
         "name": requester.organisation.name,
-        "identifier": [{"system": ODS_SYSTEM, "value": requester.organisation.ods_code}],
+        "identifier": [{"system": ods_system, "value": requester.organisation.ods_code}],
     }
+
+
+def _unsigned(claims: dict[str, Any]) -> str:
+    return jwt.encode(claims, "", algorithm="none")
