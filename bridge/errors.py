@@ -7,7 +7,9 @@
     ├── Misconfigured        an operator must correct the installation
     └── RequestFailed        the request was understood and could not be fulfilled
         ├── Refused          the answer is no: asking again gives the same answer
-        │   └── ResponseInvalid   an answer came and cannot be used; kept by hash for inspection
+        │   ├── ResponseInvalid      an answer came and cannot be used; kept by hash for inspection
+        │   ├── AppointmentRefused   with the reason, when it is known
+        │   └── RegistrationRefused  likewise
         └── Unavailable      the answer may be different later: retry with back-off
             └── HeldBack     we did not ask, to protect the other side or the other requests
 
@@ -20,6 +22,32 @@ from enum import StrEnum
 from typing import Literal
 
 Stage = Literal["request", "pds", "sds", "spine", "provider", "mapping", "engine"]
+
+AppointmentRefusal = Literal[
+    "taken",
+    "past",
+    "not_adjacent",
+    "slots_differ",
+    "unknown_slot",
+    "version_conflict",
+    "already_cancelled",
+    "not_found",
+    "not_permitted",
+    "text_too_long",
+    "invalid",
+]
+"""Why an appointment was refused.
+
+``taken``: a slot is no longer free. ``past``: it has begun. ``not_adjacent``, ``slots_differ``: the slots cannot make one
+appointment. ``unknown_slot``: the practice does not know a slot, or another resource, that the booking names.
+``version_conflict``: changed by somebody else since it was read. ``already_cancelled``. ``not_found``: the practice has no such
+appointment of this patient. ``not_permitted``: never by GP Connect, such as home visits. ``text_too_long``: description or
+comment. ``invalid``: the practice gave no reason that is any of these: an organisation's limit of slots, for one.
+"""
+
+RegistrationRefusal = Literal["already_registered", "not_verified", "invalid"]
+"""``already_registered``: as an active patient, so find it. ``not_verified``: not on PDS with these details, deceased or
+restricted; the practice does not say which. ``invalid``: the practice does not take the details as they were sent."""
 
 
 class FailureCode(StrEnum):
@@ -40,6 +68,10 @@ class FailureCode(StrEnum):
     PROVIDER_ERROR = "provider_error"
     SPINE_ERROR = "spine_error"
     RATE_LIMITED = "rate_limited"
+    APPOINTMENT_REFUSED = "appointment_refused"
+    REGISTRATION_REFUSED = "registration_refused"
+    RESOURCE_NOT_FOUND = "resource_not_found"
+    OUTCOME_UNKNOWN = "outcome_unknown"
     REQUEST_EXPIRED = "request_expired"
     CONFIGURATION = "configuration"
     INTERNAL = "internal"
@@ -96,6 +128,22 @@ MESSAGES: dict[FailureCode, tuple[str, str]] = {
     FailureCode.PROVIDER_ERROR: ("The practice's system reported an error.", "Ask again later."),
     FailureCode.SPINE_ERROR: ("A national service reported an error.", "Ask again later."),
     FailureCode.RATE_LIMITED: ("A national service limits how often it may be asked.", "Ask again later."),
+    FailureCode.APPOINTMENT_REFUSED: (
+        "The appointment cannot be booked or changed as asked.",
+        "Look for slots again, or ask the practice.",
+    ),
+    FailureCode.REGISTRATION_REFUSED: (
+        "The practice did not register the patient as a temporary patient.",
+        "Check the patient's details, or ask the practice.",
+    ),
+    FailureCode.RESOURCE_NOT_FOUND: (
+        "The practice does not know something that the request names.",
+        "Look it up again; ids of one practice mean nothing at another.",
+    ),
+    FailureCode.OUTCOME_UNKNOWN: (
+        "It is not known whether the practice did what was asked.",
+        "Ask the practice before asking again.",
+    ),
     FailureCode.REQUEST_EXPIRED: (
         "The request expired before it could be fulfilled.",
         "Ask again if the record is still needed.",
@@ -156,7 +204,29 @@ class RequestFailed(BridgeError):  # noqa: N818
 
 
 class Refused(RequestFailed):
-    """The answer is no; the same request gets the same answer."""
+    """The answer is no; the same request gets the same answer.
+
+    ``reason`` says why in an operation's own closed list, when the answer gives one. A kind of refusal that a
+    side effect may end in keeps these arguments: the engine writes it down and raises it again
+    (`bridge.engine.effects`).
+    """
+
+    def __init__(
+        self, code: FailureCode, *, stage: Stage, detail: str = "", reason: str | None = None
+    ) -> None:
+        super().__init__(code, stage=stage, detail=detail)
+        self.reason = reason
+
+
+class AppointmentRefused(Refused):
+    """The practice refused to book, amend or cancel; ``reason`` is never guessed from an unclear answer."""
+
+
+class NotDone(Refused):
+    """It was found out that a side effect was not caused, and it will not be tried again.
+
+    Because the tries are used up, the request expired, retries are stopped, or it was in doubt before.
+    """
 
 
 class ResponseInvalid(Refused):
@@ -168,6 +238,27 @@ class ResponseInvalid(Refused):
     def __init__(self, *, stage: Stage, detail: str, body_sha256: str | None = None) -> None:
         super().__init__(FailureCode.RESPONSE_INVALID, stage=stage, detail=detail)
         self.body_sha256 = body_sha256
+
+
+class AppointmentRefused(Refused):
+    """An appointment is not booked, amended or cancelled, and nothing was changed.
+
+    ``reason`` is what the rules or the practice's answer say, never a guess.
+    """
+
+    def __init__(self, reason: AppointmentRefusal, *, stage: Stage = "provider", detail: str = "") -> None:
+        super().__init__(FailureCode.APPOINTMENT_REFUSED, stage=stage, detail=f"{reason} {detail}".strip())
+        self.reason: AppointmentRefusal = reason
+
+
+class RegistrationRefused(Refused):
+    """The practice did not register a temporary patient."""
+
+    def __init__(self, reason: RegistrationRefusal, *, detail: str = "") -> None:
+        super().__init__(
+            FailureCode.REGISTRATION_REFUSED, stage="provider", detail=f"{reason} {detail}".strip()
+        )
+        self.reason: RegistrationRefusal = reason
 
 
 class Unavailable(RequestFailed):
