@@ -9,7 +9,8 @@
         ├── Refused          the answer is no: asking again gives the same answer
         │   ├── ResponseInvalid      an answer came and cannot be used; kept by hash for inspection
         │   ├── AppointmentRefused   with the reason, when it is known
-        │   └── RegistrationRefused  likewise
+        │   ├── RegistrationRefused  likewise
+        │   └── NotDone              a side effect was certainly not caused, and will not be tried again
         └── Unavailable      the answer may be different later: retry with back-off
             └── HeldBack     we did not ask, to protect the other side or the other requests
 
@@ -19,7 +20,7 @@ made of codes, field names, host names and counts only (flow rule 5 of the engin
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, Self
 
 Stage = Literal["request", "pds", "sds", "spine", "provider", "mapping", "engine"]
 
@@ -38,16 +39,21 @@ AppointmentRefusal = Literal[
 ]
 """Why an appointment was refused.
 
-``taken``: a slot is no longer free. ``past``: it has begun. ``not_adjacent``, ``slots_differ``: the slots cannot make one
-appointment. ``unknown_slot``: the practice does not know a slot, or another resource, that the booking names.
-``version_conflict``: changed by somebody else since it was read. ``already_cancelled``. ``not_found``: the practice has no such
-appointment of this patient. ``not_permitted``: never by GP Connect, such as home visits. ``text_too_long``: description or
-comment. ``invalid``: the practice gave no reason that is any of these: an organisation's limit of slots, for one.
+``taken``: a slot is no longer free. ``past``: it has begun. ``not_adjacent``, ``slots_differ``: the slots
+cannot make one appointment. ``unknown_slot``: the practice does not know a slot, or another resource, that the
+booking names. ``version_conflict``: changed by somebody else since it was read. ``already_cancelled``.
+``not_found``: the practice has no such appointment of this patient. ``not_permitted``: never by GP Connect,
+such as home visits. ``text_too_long``: description or comment. ``invalid``: the practice gave no reason that is
+any of these: an organisation's limit of slots, for one.
 """
 
 RegistrationRefusal = Literal["already_registered", "not_verified", "invalid"]
-"""``already_registered``: as an active patient, so find it. ``not_verified``: not on PDS with these details, deceased or
-restricted; the practice does not say which. ``invalid``: the practice does not take the details as they were sent."""
+"""Why a temporary registration was refused.
+
+``already_registered``: as an active patient, so find it. ``not_verified``: not on PDS with these details,
+deceased or restricted; the practice does not say which. ``invalid``: the practice does not take the details as
+they were sent.
+"""
 
 
 class FailureCode(StrEnum):
@@ -206,9 +212,7 @@ class RequestFailed(BridgeError):  # noqa: N818
 class Refused(RequestFailed):
     """The answer is no; the same request gets the same answer.
 
-    ``reason`` says why in an operation's own closed list, when the answer gives one. A kind of refusal that a
-    side effect may end in keeps these arguments: the engine writes it down and raises it again
-    (`bridge.engine.effects`).
+    ``reason`` says why, in a closed list of each kind's own, when that is known.
     """
 
     def __init__(
@@ -217,9 +221,12 @@ class Refused(RequestFailed):
         super().__init__(code, stage=stage, detail=detail)
         self.reason = reason
 
-
-class AppointmentRefused(Refused):
-    """The practice refused to book, amend or cancel; ``reason`` is never guessed from an unclear answer."""
+    @classmethod
+    def again(cls, code: FailureCode, *, stage: Stage, detail: str, reason: str | None) -> Self:
+        """The same refusal, whatever its kind is made from, out of what was written down of it."""
+        refusal = cls.__new__(cls)
+        Refused.__init__(refusal, code, stage=stage, detail=detail, reason=reason)
+        return refusal
 
 
 class NotDone(Refused):
