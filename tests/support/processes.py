@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support import run_logs
+from tests.support import commands, run_logs
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 START_TIMEOUT = 60.0
@@ -148,20 +148,27 @@ def bridge(
     given: bytes = b"",
 ) -> Ended:
     """Run one ``bridge`` command in `directory`, with `given` on its standard input, to its end."""
-    log = directory / f"stderr-{time.monotonic_ns()}.log"
-    with log.open("wb") as errors:
-        run_logs.keep(log, run_logs.CHILD)
-        done = subprocess.run(
-            [sys.executable, "-m", "bridge", *map(str, arguments)],
-            env=_environment(environment or {}),
-            cwd=directory,
-            input=given,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            timeout=END_TIMEOUT,
-            check=False,
-        )
-    return Ended(done.returncode, done.stdout, log.read_text(encoding="utf-8"))
+    name = f"command-{time.monotonic_ns()}"
+    read, printed, log = (directory / f"{name}.{what}" for what in ("stdin", "stdout", "log"))
+    read.write_bytes(given)
+    for written in (printed, log):
+        written.touch()
+    run_logs.keep(log, run_logs.CHILD)
+    process = commands.start(
+        [*map(str, arguments)],
+        environment=_environment(environment or {}),
+        folder=directory,
+        files=(read, printed, log),
+    )
+    try:
+        process.join(END_TIMEOUT)
+        code = process.exitcode
+        assert code is not None, f"{arguments[0]} does not end:\n{log.read_text()[-3000:]}"
+    finally:
+        process.kill()
+        process.join()
+        process.close()
+    return Ended(code, printed.read_bytes(), log.read_text(encoding="utf-8"))
 
 
 def _environment(given: Mapping[str, str]) -> dict[str, str]:

@@ -1,0 +1,63 @@
+"""``bridge`` commands as processes that need not load everything anew: forked off one that has.
+
+Loading is most of what a short command does, and the tests run hundreds of them. Each is a process of its
+own all the same, with its own folder, environment, standard input and output, and exit code.
+"""
+
+import io
+import multiprocessing
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+_LOADED = [
+    "bridge.cli.audit",
+    "bridge.cli.bundles",
+    "bridge.cli.dead",
+    "bridge.cli.demo",
+    "bridge.cli.doctor",
+    "bridge.cli.documents",
+    "bridge.cli.ledger",
+    "bridge.cli.run",
+    "bridge.cli.send",
+    "bridge.fhir.check",
+    "pipelines.structured_record",
+    "tests.support.commands",
+]
+_forking = multiprocessing.get_context("forkserver")
+_forking.set_forkserver_preload(_LOADED)
+
+
+def start(
+    arguments: Sequence[str], *, environment: Mapping[str, str], folder: Path, files: Sequence[Path]
+) -> ForkServerProcess:
+    """A ``bridge`` command that runs.
+
+    Args:
+        arguments: of the command.
+        environment: all of it.
+        folder: where it runs.
+        files: its standard input, output and error.
+    """
+    process = _forking.Process(target=_run, args=(list(arguments), dict(environment), folder, list(files)))
+    process.start()
+    return process
+
+
+def _run(arguments: list[str], environment: dict[str, str], folder: Path, files: list[Path]) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    for number, (file, flags) in enumerate(
+        zip(files, (os.O_RDONLY, os.O_WRONLY | os.O_APPEND, os.O_WRONLY | os.O_APPEND), strict=True)
+    ):
+        opened = os.open(file, flags)
+        os.dup2(opened, number)
+        os.close(opened)
+    sys.stdin = io.TextIOWrapper(io.FileIO(0), encoding="utf-8")
+    sys.argv = ["bridge", *arguments]
+    from bridge.cli import main  # noqa: PLC0415 - the process that asks needs no command
+
+    main()
