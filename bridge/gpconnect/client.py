@@ -4,18 +4,24 @@ import hashlib
 from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Any, Final, Literal
 
 import orjson
 import structlog
 
 from bridge.contracts.requests import Areas, Patient, Requester
 from bridge.errors import ResponseInvalid
+from bridge.fhir.build import Period
+from bridge.gpconnect.answer import MEDIA_TYPES, PracticeAnswer
+from bridge.gpconnect.care_record import care_record_parameters, check_trace
 from bridge.gpconnect.errors import DirectoryStale, error_for
-from bridge.gpconnect.structured import MEDIA_TYPES, StructuredAnswer, structured_parameters
+from bridge.gpconnect.structured import StructuredAnswer, structured_parameters
+from bridge.record.sections import SectionCode
 from bridge.spine import Spine
 from bridge.spine.clock import timestamp
 from bridge.spine.interactions import (
+    CARE_RECORD,
+    CARE_RECORD_METADATA,
     FOUNDATIONS_METADATA,
     STRUCTURED_METADATA,
     STRUCTURED_RECORD,
@@ -23,10 +29,13 @@ from bridge.spine.interactions import (
 )
 from bridge.spine.pds import TracedPatient, verify, verify_practice
 from bridge.spine.proxy import ProxyAnswer
+from bridge.spine.recent import RecentAnswers
 
 _log = structlog.get_logger()
 
 _OK: Final = 200
+_SESSION_SECONDS: Final = 900.0
+_REMEMBERED: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +62,7 @@ class GpConnect:
 
     def __init__(self, spine: Spine) -> None:
         self._spine = spine
+        self._conformances = RecentAnswers[tuple[Hashable, str], Capability](_REMEMBERED)
 
     async def trace(self, patient: Patient, *, practice_ods_code: str | None = None) -> TracedPatient:
         """Trace the patient on PDS and check the details that were sent.
@@ -90,11 +100,7 @@ class GpConnect:
             Unavailable: no answer now.
         """
         body = structured_parameters(patient.nhs_number, areas)
-        encounter = (
-            (requested_by.organisation.ods_code, requested_by.user_id, patient.nhs_number, encounter_id)
-            if encounter_id
-            else None
-        )
+        encounter = _encounter(requested_by, patient.nhs_number, encounter_id)
         answer = await self._ask(
             patient.practice_ods, STRUCTURED_RECORD, requested_by=requested_by, encounter=encounter, body=body
         )
@@ -104,6 +110,64 @@ class GpConnect:
             trace_id=answer.trace_id,
             practice_ods=patient.practice_ods,
         )
+
+    async def care_record_section(
+        self,
+        patient: TracedPatient,
+        section: SectionCode,
+        *,
+        period: Period | None = None,
+        requested_by: Requester,
+        encounter_id: str | None = None,
+    ) -> PracticeAnswer:
+        """Ask the patient's practice for one section of the care record as it renders it (HT-010).
+
+        Args:
+            patient: traced within the last 24 hours: its practice is the one that is asked.
+            section: which.
+            period: only for a section that takes one.
+            requested_by: the real user and organisation.
+            encounter_id: as for a structured record; sections of one request share the look-up as well.
+
+        Raises:
+            RequestRejected: the period cannot be asked for; nothing was sent.
+            Refused, ResponseInvalid, Unavailable: as for a structured record, and an old trace.
+        """
+        check_trace(patient)
+        answer = await self._ask(
+            patient.practice_ods,
+            CARE_RECORD,
+            requested_by=requested_by,
+            encounter=_encounter(requested_by, patient.nhs_number, encounter_id),
+            nhs_number=patient.nhs_number,
+            body=care_record_parameters(patient.nhs_number, section, period),
+        )
+        return PracticeAnswer(answer.answer.body, timestamp(), answer.trace_id, patient.practice_ods)
+
+    async def conformance(
+        self, practice_ods: str, *, requested_by: Requester, encounter_id: str | None = None
+    ) -> Capability:
+        """Ask a practice what its care record system offers, once in an encounter (HT-027, HT-028).
+
+        Args:
+            practice_ods: the practice.
+            requested_by: the real user and organisation.
+            encounter_id: whose answer may be used again, for a quarter of an hour at most.
+
+        Raises:
+            Refused, ResponseInvalid, Unavailable: as for a record.
+        """
+        encounter = _encounter(requested_by, None, encounter_id)
+        key = (encounter, practice_ods)
+        known = None if encounter is None else self._conformances.get(key)
+        if known is None:
+            answer = await self._ask(
+                practice_ods, CARE_RECORD_METADATA, requested_by=requested_by, encounter=encounter
+            )
+            known = _capability(answer.answer.body, "Conformance")
+            if encounter is not None:
+                self._conformances.put(key, known, _SESSION_SECONDS)
+        return known
 
     async def capability(
         self, practice_ods: str, *, requested_by: Requester, structured_specific: bool = False
@@ -121,7 +185,7 @@ class GpConnect:
         """
         interaction = STRUCTURED_METADATA if structured_specific else FOUNDATIONS_METADATA
         answer = await self._ask(practice_ods, interaction, requested_by=requested_by)
-        return _capability(answer.answer.body)
+        return _capability(answer.answer.body, "CapabilityStatement")
 
     async def _ask(
         self,
@@ -130,12 +194,18 @@ class GpConnect:
         *,
         requested_by: Requester,
         encounter: Hashable = None,
+        nhs_number: str | None = None,
         body: bytes = b"",
     ) -> ProxyAnswer:
         sds, proxy = self._spine.sds, self._spine.proxy
         sender = await sds.own_asid(requested_by.organisation.ods_code, interaction)
         ask = partial(
-            proxy.call, interaction=interaction, sender=sender, requested_by=requested_by, body=body
+            proxy.call,
+            interaction=interaction,
+            sender=sender,
+            requested_by=requested_by,
+            nhs_number=nhs_number,
+            body=body,
         )
         practice = await sds.practice(practice_ods, interaction, encounter=encounter)
         try:
@@ -156,14 +226,21 @@ def _accepted(call: ProxyAnswer) -> ProxyAnswer:
     return call
 
 
-def _capability(body: bytes) -> Capability:
+def _encounter(requested_by: Requester, nhs_number: str | None, encounter_id: str | None) -> Hashable:
+    """Whose look-ups may be shared: one user's in one encounter of one patient, or nobody's (SP-015)."""
+    if encounter_id is None:
+        return None
+    return requested_by.organisation.ods_code, requested_by.user_id, nhs_number, encounter_id
+
+
+def _capability(body: bytes, wanted: Literal["CapabilityStatement", "Conformance"]) -> Capability:
     try:
         statement = orjson.loads(body)
-        kind = statement["resourceType"]
+        kind = _primitive(statement["resourceType"])
         capability = Capability(
-            version=statement.get("version"),
+            version=_primitive(statement.get("version")),
             operations=tuple(
-                operation["name"]
+                _primitive(operation["name"])
                 for rest in statement.get("rest", [])
                 for operation in rest.get("operation", [])
             ),
@@ -171,11 +248,16 @@ def _capability(body: bytes) -> Capability:
         )
     except (ValueError, TypeError, KeyError, AttributeError):
         kind = None
-    if kind != "CapabilityStatement":
+    if kind != wanted:
         raise ResponseInvalid(
             stage="provider", detail="not_a_capability_statement", body_sha256=_sha256(body)
         )
     return capability
+
+
+def _primitive(value: Any) -> Any:
+    """A value, also where a DSTU2 provider wraps it as ``{"value": …}``."""
+    return value["value"] if isinstance(value, dict) else value
 
 
 def _sha256(body: bytes) -> str:

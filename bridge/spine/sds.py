@@ -88,6 +88,7 @@ class Sds:
         self._organisations = frozenset(organisations)
         self._limiter = limiter
         self._practices = RecentAnswers[tuple[Hashable, str, str], Practice](_REMEMBERED)
+        self._practice_calls = SharedCalls[tuple[Hashable, str, str], Practice]()
         self._own = RecentAnswers[tuple[str, str], tuple[str, ...]](_REMEMBERED)
         self._own_calls = SharedCalls[tuple[str, str], tuple[str, ...]]()
 
@@ -110,11 +111,12 @@ class Sds:
         if not _ODS_CODE.fullmatch(ods):
             raise Refused(FailureCode.PRACTICE_NOT_ENABLED, stage="sds", detail="ods_code_malformed")
         key = (encounter, ods, interaction.id)
+        if encounter is None:
+            return await self._look_up(ods, interaction)
         known = None if fresh else self._practices.get(key)
         if known is None:
-            known = await self._look_up(ods, interaction)
-            if encounter is not None:
-                self._practices.put(key, known, _FOUND_SECONDS)
+            known = await self._practice_calls.run(key, partial(self._look_up, ods, interaction))
+            self._practices.put(key, known, _FOUND_SECONDS)
         return known
 
     async def _look_up(self, ods: str, interaction: Interaction) -> Practice:
