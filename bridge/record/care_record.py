@@ -1,0 +1,231 @@
+"""One section of the care record as the practice renders it (Access Record HTML), made safe to show.
+
+The HTML is for a clinician's eyes. The rows are the same words for a system that cannot show HTML. Neither
+is coded data, and nothing here may be imported as such (HT-012).
+"""
+
+from typing import Final, Literal, NotRequired
+
+from pydantic import with_config
+from typing_extensions import TypedDict
+
+from bridge.record.common import STRICT, Issue, Severity, Text
+from bridge.record.gp_record import Match, Verdict
+from bridge.record.sections import SectionCode
+
+CARE_RECORD_VERSION: Final = "1.0"
+CARE_RECORD_LABEL: Final = "GP practice record as the practice shows it, retrieved through GP Connect"
+VIEWING_AID: Final = "For reading only: words of the practice's page, not coded data. Do not import them."
+"""Stands with the rows, so that whoever has them alone knows what they are (HT-012)."""
+
+BannerKind = Literal["transfer", "content", "date", "exclusion"]
+Absence = Literal["nothing_recorded", "retrieval_not_supported", "access_denied", "not_stored"]
+"""The four things a practice says in place of data; only the first is about the patient.
+
+`nothing_recorded`: it holds none. `retrieval_not_supported`: its system cannot give it, it may hold some.
+`access_denied`: it holds back what there may be. `not_stored`: its system has no such data for anybody.
+"""
+ViewState = Literal[
+    "content",
+    "nothing_recorded",
+    "retrieval_not_supported",
+    "access_denied",
+    "not_stored",
+    "withheld",
+    "transfer_incomplete",
+    "unstated",
+    "failed",
+]
+"""What there is to see, or why there is nothing.
+
+`content`: something is there to read. The four of `Absence`: the practice's own statement, and nothing
+speaks against it. `withheld`: nothing to read, and items were excluded. `transfer_incomplete`: nothing to
+read, and the record has not wholly arrived from the practice before. `unstated`: nothing to read, and
+the practice did not say why. `failed`: the answer cannot be shown; see `failure`.
+"""
+Failure = Literal[
+    "not_a_care_record",
+    "section_missing",
+    "other_section",
+    "other_patient",
+    "too_large",
+    "text_would_be_lost",
+]
+"""Why a section cannot be shown.
+
+`not_a_care_record`: the answer holds no Composition. `section_missing`: that holds no section with HTML.
+`other_section`: it is not the one that was asked for. `other_patient`: the answer is about another patient,
+or about none (HT-037). `too_large`: more HTML than is worked on. `text_would_be_lost`: made safe, it would
+show other words than the practice sent (HT-023).
+"""
+PatientField = Literal[
+    "nhs_number", "birth_date", "family_name", "given_name", "gender", "practice_ods", "deceased"
+]
+
+
+@with_config(STRICT)
+class Banner(TypedDict):
+    """A notice of the practice's, to be shown as it was returned (HT-022)."""
+
+    kind: BannerKind
+    """`transfer`: the record is incomplete (HT-034). `exclusion`: items were held back."""
+    text: Text
+
+
+@with_config(STRICT)
+class Row(TypedDict):
+    """One row of a table."""
+
+    cells: dict[str, str]
+    """By column heading, in order; dates as `dd-Mmm-yyyy`, lines of a cell apart by a line feed. A column
+    without a heading is `Column n`, the second of two with the same heading `Heading (2)`."""
+    group: NotRequired[Text]
+    """The group heading that the row stands under: the medication, where a table is grouped by it."""
+
+
+@with_config(STRICT)
+class Table(TypedDict):
+    """One table, in the words of the page."""
+
+    table_id: NotRequired[Text]
+    """As in the specification, for example `med-tab-acu-med`; some practices send none."""
+    columns: list[str]
+    groups: list[str]
+    """Headings inside the table, in order. They are no rows."""
+    rows: list[Row]
+
+
+@with_config(STRICT)
+class Subsection(TypedDict):
+    """A part of a section under a heading of its own; a section with one table has one part."""
+
+    title: Text
+    state: ViewState
+    may_say_none: bool
+    """True only where a screen may say "nothing recorded"."""
+    absence: NotRequired[Absence]
+    """What the practice said in place of data, whatever else speaks against it."""
+    banners: list[Banner]
+    """Of this part alone; those of the section hold for it too."""
+    tables: list[Table]
+    texts: list[str]
+    """What stands outside of tables, headings and banners, in order."""
+
+
+@with_config(STRICT)
+class Period(TypedDict):
+    """The days that were asked for, both included; an end that is absent is open."""
+
+    start: NotRequired[Text]
+    end: NotRequired[Text]
+
+
+@with_config(STRICT)
+class PatientDifference(TypedDict):
+    """A detail that differs, both values (HT-017)."""
+
+    field: PatientField
+    asked: Text
+    returned: NotRequired[Text]
+
+
+@with_config(STRICT)
+class PatientCheck(TypedDict):
+    """Whether the answer is about the patient who was asked for (HT-016, HT-037)."""
+
+    nhs_number: Match
+    birth_date: Match
+    family_name: Match
+    given_name: Match
+    gender: Match
+    practice_ods: Match
+    deceased: Match
+    differences: list[PatientDifference]
+    verdict: Verdict
+    """`reject`: nothing may be used, and the section failed. `review`: a person looks at the differences."""
+
+
+@with_config(STRICT)
+class PatientDetails(TypedDict):
+    """The patient as the practice describes them: for the eyes, not for comparing (HT-018)."""
+
+    name: NotRequired[Text]
+    birth_date: NotRequired[Text]
+    gender: NotRequired[Text]
+    deceased: NotRequired[Text]
+    address: NotRequired[list[str]]
+    phones: NotRequired[list[str]]
+    gp_name: NotRequired[Text]
+    practice_name: NotRequired[Text]
+
+
+@with_config(STRICT)
+class Generator(TypedDict):
+    """What made the page, and when, as the practice says."""
+
+    at: NotRequired[Text]
+    system: NotRequired[Text]
+    version: NotRequired[Text]
+    organisation: NotRequired[Text]
+
+
+@with_config(STRICT)
+class CareRecordSection(TypedDict):
+    """One section of one retrieval. A failed one tells why, and carries nothing of the page."""
+
+    schema_version: Literal["1.0"]
+    snapshot_id: Text
+    """The same for the same content of the same request."""
+    source_label: Text
+    """To be shown with the section."""
+    retrieved_at: Text
+    """RFC 3339, UTC; to be shown with the section."""
+    source_hash: Text
+    """`sha256:` of the bytes received."""
+    nhs_number: Text
+    """The patient's current NHS number, which was asked for."""
+    superseded_nhs_number: NotRequired[Text]
+    patient_key: NotRequired[Text]
+    holder_ods: NotRequired[Text]
+    """The practice that answered."""
+    holder_name: NotRequired[Text]
+    section: SectionCode
+    title: Text
+    period: NotRequired[Period]
+    """What was asked for; absent when no period was sent."""
+    demographics: PatientCheck
+    patient: NotRequired[PatientDetails]
+    generated: Generator
+    state: ViewState
+    may_say_none: bool
+    """True only where a screen may say "nothing recorded" of the whole section."""
+    absence: NotRequired[Absence]
+    """What the practice said in place of the whole section, whatever else speaks against it."""
+    failure: NotRequired[Failure]
+    banners: list[Banner]
+    """Of the section as a whole; to be shown with each of its parts."""
+    html: NotRequired[str]
+    """The page made safe: an allow-list of elements, no script, nothing fetched, links inert."""
+    received_html: NotRequired[str]
+    """The page as received, as evidence. Never put it on a screen."""
+    received_hash: NotRequired[Text]
+    """`sha256:` of `received_html` as UTF-8; present whenever a page was received."""
+    subsections: list[Subsection]
+    rows_are: Text
+    """What the rows and texts of the subsections are, and are not."""
+    issues: list[Issue]
+
+
+CARE_RECORD_ISSUES: Final[dict[str, tuple[Severity, str]]] = {
+    "active_content_removed": ("warning", "Scripts or other active content were taken out of the page."),
+    "picture_left_out": ("warning", "A picture was left out of the page; see the practice's own system."),
+    "hidden_text_shown": ("warning", "Text that the page hides is shown."),
+    "text_moved": ("warning", "Text that stood where a table allows none is shown before the table."),
+    "title_differs": ("information", "The page has another heading than the section that was asked for."),
+    "several_sections": ("warning", "The answer holds several sections; the one asked for is shown."),
+    "unknown_table": ("information", "A table is not one that the specification names."),
+    "custodian_unresolved": ("information", "The organisation that keeps the record was not sent."),
+    "generator_unresolved": ("information", "The system that made the page was not sent."),
+    "section_unnamed": ("warning", "The answer does not say which section it holds."),
+}
+"""The issue codes of a section, with severity and fixed text: never patient data."""
