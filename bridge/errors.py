@@ -40,19 +40,19 @@ AppointmentRefusal = Literal[
 """Why an appointment was refused.
 
 ``taken``: a slot is no longer free. ``past``: it has begun. ``not_adjacent``, ``slots_differ``: the slots
-cannot make one appointment. ``unknown_slot``: the practice does not know a slot, or another resource, that the
-booking names. ``version_conflict``: changed by somebody else since it was read. ``already_cancelled``.
+cannot make one appointment. ``unknown_slot``: the practice does not know a slot, or another resource, that
+the booking names. ``version_conflict``: changed by somebody else since it was read. ``already_cancelled``.
 ``not_found``: the practice has no such appointment of this patient. ``not_permitted``: never by GP Connect,
-such as home visits. ``text_too_long``: description or comment. ``invalid``: the practice gave no reason that is
-any of these: an organisation's limit of slots, for one.
+such as home visits. ``text_too_long``: description or comment. ``invalid``: the practice gave no reason that
+is any of these: an organisation's limit of slots, for one.
 """
 
 RegistrationRefusal = Literal["already_registered", "not_verified", "invalid"]
 """Why a temporary registration was refused.
 
 ``already_registered``: as an active patient, so find it. ``not_verified``: not on PDS with these details,
-deceased or restricted; the practice does not say which. ``invalid``: the practice does not take the details as
-they were sent.
+deceased or restricted; the practice does not say which. ``invalid``: the practice does not take the details
+as they were sent.
 """
 
 

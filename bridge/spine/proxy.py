@@ -84,7 +84,9 @@ class Proxy:
         *,
         sender: str,
         requested_by: Requester,
+        target: str | None = None,
         nhs_number: str | None = None,
+        version: str | None = None,
         body: bytes = b"",
     ) -> ProxyAnswer:
         """Make one attempt. Each has its own trace id and its own token (SP-032, SP-061).
@@ -94,7 +96,9 @@ class Proxy:
             interaction: what is asked of it.
             sender: from `Sds.own_asid` for the organisation of `requested_by`.
             requested_by: the real user and organisation.
+            target: from `Interaction.target`, for one whose path has an id or a query. Never logged.
             nhs_number: whose record it is about; tokens of version 0 name it.
+            version: `meta.versionId` of the resource that an update starts from, for `If-Match` (SP-093).
             body: FHIR JSON, or nothing.
 
         Raises:
@@ -103,7 +107,7 @@ class Proxy:
             Unavailable: no complete answer came.
             ResponseInvalid: the answer is too large, or its encoding is broken.
         """
-        url = join(self._checked(practice.service_root), interaction.path)
+        url = join(self._checked(practice.service_root), target or interaction.path)
         if self._url is not None:
             url = f"{self._url}/{url}"
         if self._limiter is not None:
@@ -119,6 +123,8 @@ class Proxy:
         }
         if body:
             headers["Content-Type"] = MEDIA_TYPES[interaction.fhir]
+        if version is not None:
+            headers["If-Match"] = f'W/"{version}"'
         send = partial(
             self._upstream.call,
             interaction.method,

@@ -1,0 +1,60 @@
+"""Logical ids: opaque, and worth nothing at any practice but the one that gave them out."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Final, Literal, Self
+
+Kind = Literal["Patient", "Practitioner", "Organization", "Location", "Slot", "Schedule", "Appointment"]
+
+# FHIR, and the underscores that some systems use. An id becomes a part of a path.
+_ID: Final = re.compile(r"[A-Za-z0-9\-._]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceId:
+    """One resource of one practice.
+
+    Attributes:
+        practice_ods: the practice on whose server it means something.
+        kind: its resource type.
+        id: its logical id, with its case (SP-035).
+
+    Raises:
+        ValueError: the id cannot stand in a path.
+    """
+
+    practice_ods: str
+    kind: Kind
+    id: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if not is_logical_id(self.id):
+            raise ValueError(f"no logical id of a {self.kind}")
+
+    @property
+    def reference(self) -> str:
+        """``Type/id``, as it stands in resources of the same practice."""
+        return f"{self.kind}/{self.id}"
+
+    @classmethod
+    def of_reference(cls, practice_ods: str, target: str | None) -> Self | None:
+        """What a reference in an answer of this practice points at; None when it is no ``Type/id``."""
+        kind, _, logical_id = (target or "").partition("/")
+        known = _KINDS.get(kind)
+        return cls(practice_ods, known, logical_id) if known and is_logical_id(logical_id) else None
+
+
+_KINDS: Final[dict[str, Kind]] = {
+    "Patient": "Patient",
+    "Practitioner": "Practitioner",
+    "Organization": "Organization",
+    "Location": "Location",
+    "Slot": "Slot",
+    "Schedule": "Schedule",
+    "Appointment": "Appointment",
+}
+
+
+def is_logical_id(value: str) -> bool:
+    """Whether a text can be a logical id."""
+    return _ID.fullmatch(value) is not None and value not in (".", "..")
