@@ -5,9 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from urllib.parse import urlsplit
 
 from bridge.bus.embedded import address_of_running, embedded_nats
-from bridge.bus.nats import NatsBus
 from bridge.bus.port import Bus
-from bridge.bus.rabbit import RabbitBus
 from bridge.errors import Misconfigured
 from bridge.settings import Settings
 
@@ -43,10 +41,15 @@ async def open_bus(
 
 
 def _bus(url: str, prefix: str, on_lost: Callable[[], None] | None) -> Bus:
+    # A driver takes a good part of a second to load: the one that is used, and when it is.
     match urlsplit(url).scheme:
         case "amqp" | "amqps":
+            from bridge.bus.rabbit import RabbitBus  # noqa: PLC0415 - see above
+
             return RabbitBus(url, prefix=prefix, on_lost=on_lost)
         case "nats" | "tls":
+            from bridge.bus.nats import NatsBus  # noqa: PLC0415 - see above
+
             return NatsBus(url, prefix=prefix, on_lost=on_lost)
         case _:
             raise Misconfigured("BRIDGE_BUS_URL: must begin with amqp://, amqps:// or nats://")
