@@ -1,7 +1,7 @@
 """`$gpc.getcarerecord` (Access Record HTML, 0.7.4, FHIR DSTU2): the request, and what must hold before it.
 
-Source: Access Record HTML digest §1 to §3. `fhir.resources` has no DSTU2 any more, and this body is the only one
-that is sent, so it is written out here.
+Source: Access Record HTML digest §1 to §3. `fhir.resources` has no DSTU2 any more, and this body is the
+only one that is sent, so it is written out here.
 """
 
 from datetime import UTC, datetime, timedelta

@@ -58,31 +58,39 @@ def check_claims(claims: Json, *, root: str, scope: str) -> None:
     Raises:
         BadToken: naming the first rule that is broken.
     """
-    for name, kind in _CLAIMS.items():
-        value = claims.get(name)
-        if not isinstance(value, kind) or isinstance(value, bool) or not value:
-            raise BadToken(f"claim {name} is missing, empty or of the wrong type")
+    check_common(claims, scopes={scope, f"{scope} conf/N", f"conf/N {scope}"})
     if "requested_record" in claims:
         raise BadToken("claim requested_record belongs to version 0 only")
     if claims["aud"] != root:
         raise BadToken("claim aud must be the service root called")
+    check_device(claims["requesting_device"])
+    check_organisation(claims["requesting_organization"], _ODS)
+    _check_practitioner(claims["requesting_practitioner"], claims["sub"])
+
+
+def check_common(claims: Json, *, scopes: set[str]) -> None:
+    """What is the same in every version. `scopes` are the ways in which the right one may be written.
+
+    Raises:
+        BadToken: naming the first rule that is broken.
+    """
+    for name, kind in _CLAIMS.items():
+        value = claims.get(name)
+        if not isinstance(value, kind) or isinstance(value, bool) or not value:
+            raise BadToken(f"claim {name} is missing, empty or of the wrong type")
     if claims["exp"] - claims["iat"] != _LIFETIME:
         raise BadToken("claim exp must be iat and five minutes")
     if claims["exp"] < time.time():
         raise BadToken("the token has expired")
     if claims["reason_for_request"] != "directcare":
         raise BadToken("claim reason_for_request must be directcare")
-    scopes = claims["requested_scope"].split(" ")
-    if scope not in scopes or set(scopes) - {scope, "conf/N"}:
+    if claims["requested_scope"] not in scopes:
         raise BadToken("claim requested_scope does not fit the operation")
-    _check_device(claims["requesting_device"])
-    _check_organisation(claims["requesting_organization"])
-    _check_practitioner(claims["requesting_practitioner"], claims["sub"])
 
 
 def remarks(claims: Json) -> list[str]:
     """What providers let pass in the field, and a consumer should send all the same."""
-    systems = {item.get("system") for item in _identifiers(claims["requesting_practitioner"])}
+    systems = {item.get("system") for item in identifiers(claims["requesting_practitioner"])}
     found = []
     if claims["iat"] > time.time() + 1:
         found.append("SP-057: iat is in the future")
@@ -105,40 +113,43 @@ def _json_part(part: str) -> Json:
     return value
 
 
-def _resource(value: Json, resource_type: str) -> None:
+def check_resource(value: Json, resource_type: str) -> None:
+    """A claim that is a resource is one of its kind."""
     if value.get("resourceType") != resource_type:
         raise BadToken(f"a {resource_type} is expected in its claim")
 
 
-def _identifiers(value: Json) -> list[Json]:
-    identifiers = value.get("identifier")
-    if not isinstance(identifiers, list):
-        return []
-    return [item for item in identifiers if isinstance(item, dict)]
+def identifiers(value: Json) -> list[Json]:
+    """Those of a resource, whatever else stands among them."""
+    sent = value.get("identifier")
+    return [item for item in sent if isinstance(item, dict)] if isinstance(sent, list) else []
 
 
-def _check_device(device: Json) -> None:
-    _resource(device, "Device")
-    complete = any(item.get("system") and item.get("value") for item in _identifiers(device))
+def check_device(device: Json) -> None:
+    """The claim `requesting_device`."""
+    check_resource(device, "Device")
+    complete = any(item.get("system") and item.get("value") for item in identifiers(device))
     if not (complete and device.get("model") and device.get("version")):
         raise BadToken("requesting_device needs identifier, model and version", "INVALID_RESOURCE")
 
 
-def _check_organisation(organisation: Json) -> None:
-    _resource(organisation, "Organization")
-    ods = [item for item in _identifiers(organisation) if item.get("system") == _ODS and item.get("value")]
+def check_organisation(organisation: Json, ods_system: str) -> None:
+    """The claim `requesting_organization`."""
+    check_resource(organisation, "Organization")
+    sent = identifiers(organisation)
+    ods = [item for item in sent if item.get("system") == ods_system and item.get("value")]
     if not ods or not organisation.get("name"):
         raise BadToken("requesting_organization needs name and ODS code", "INVALID_RESOURCE")
 
 
 def _check_practitioner(practitioner: Json, subject: str) -> None:
-    _resource(practitioner, "Practitioner")
+    check_resource(practitioner, "Practitioner")
     if practitioner.get("id") != subject:
         raise BadToken("claim sub must be the id of requesting_practitioner")
     names = practitioner.get("name")
     name = names[0] if isinstance(names, list) and names and isinstance(names[0], dict) else {}
     if not isinstance(name.get("family"), str) or not isinstance(name.get("given"), list):
         raise BadToken("requesting_practitioner needs family and given names", "INVALID_RESOURCE")
-    user = [item for item in _identifiers(practitioner) if item.get("system") == _SDS_USER]
+    user = [item for item in identifiers(practitioner) if item.get("system") == _SDS_USER]
     if not user or not user[0].get("value"):
         raise BadToken("requesting_practitioner needs an SDS user id, or UNK", "INVALID_IDENTIFIER_VALUE")
