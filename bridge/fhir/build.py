@@ -6,8 +6,11 @@ from datetime import date
 from typing import Any, Final
 
 import orjson
+from fhir.resources.STU3.appointment import Appointment
 from fhir.resources.STU3.parameters import Parameters
+from pydantic import BaseModel
 
+from bridge.fhir.read import JsonObject
 from bridge.record.nhs_number import NHS_NUMBER_SYSTEM
 
 
@@ -30,6 +33,7 @@ _FHIR_TYPES: Final = (
     (str, "valueCode"),
     (date, "valueDate"),
 )
+_MODELS: Final[Mapping[str, type[BaseModel]]] = {"Appointment": Appointment, "Parameters": Parameters}
 
 
 def patient_parameters(nhs_number: str, wanted: Wanted) -> bytes:
@@ -48,10 +52,7 @@ def patient_parameters(nhs_number: str, wanted: Wanted) -> bytes:
         # A part without a value is an error, an empty list of parts no FHIR: both are left out.
         part = [{"name": part_name, **_value(value)} for part_name, value in parts.items()]
         parameter.append({"name": name, "part": part} if part else {"name": name})
-    resource = {"resourceType": "Parameters", "parameter": parameter}
-    # What was found valid is sent as it is: writing the model out again would cost twice as much as this.
-    Parameters.model_validate(resource)
-    return orjson.dumps(resource)
+    return checked({"resourceType": "Parameters", "parameter": parameter})
 
 
 def _value(value: Value) -> dict[str, Any]:
@@ -60,3 +61,14 @@ def _value(value: Value) -> dict[str, Any]:
         return {"valuePeriod": {name: bound.isoformat() for name, bound in bounds.items() if bound}}
     fhir_type = next(name for kind, name in _FHIR_TYPES if isinstance(value, kind))
     return {fhir_type: value}
+
+
+def checked(resource: JsonObject) -> bytes:
+    """A resource of ours as it is sent, after it was found to be valid STU3.
+
+    Raises:
+        pydantic.ValidationError: it is not.
+    """
+    # What was found valid is sent as it is: writing the model out again would cost twice as much as this.
+    _MODELS[resource["resourceType"]].model_validate(resource)
+    return orjson.dumps(resource)

@@ -1,20 +1,15 @@
 """The GP Connect client: one patient's record from the practice that holds it."""
 
-import hashlib
 from collections.abc import Hashable
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, Final, Literal
-
-import orjson
-import structlog
+from typing import Final
 
 from bridge.contracts.requests import Areas, Patient, Requester
-from bridge.errors import ResponseInvalid
 from bridge.fhir.build import Period
-from bridge.gpconnect.answer import MEDIA_TYPES, PracticeAnswer
+from bridge.gpconnect.answer import PracticeAnswer
+from bridge.gpconnect.asking import Asking
+from bridge.gpconnect.capability import Capability, read_capability
 from bridge.gpconnect.care_record import care_record_parameters, check_trace
-from bridge.gpconnect.errors import DirectoryStale, error_for
+from bridge.gpconnect.practice import PracticeClient
 from bridge.gpconnect.structured import StructuredAnswer, structured_parameters
 from bridge.record.sections import SectionCode
 from bridge.spine import Spine
@@ -31,26 +26,8 @@ from bridge.spine.pds import TracedPatient, verify, verify_practice
 from bridge.spine.proxy import ProxyAnswer
 from bridge.spine.recent import RecentAnswers
 
-_log = structlog.get_logger()
-
-_OK: Final = 200
 _SESSION_SECONDS: Final = 900.0
 _REMEMBERED: Final = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Capability:
-    """What a practice's system says it is (CS-030).
-
-    Attributes:
-        version: `CapabilityStatement.version`: the GP Connect version it implements, when it says so.
-        operations: names of the operations it offers, such as ``gpc.getstructuredrecord``.
-        retrieved_at: RFC 3339, UTC.
-    """
-
-    version: str | None
-    operations: tuple[str, ...]
-    retrieved_at: str
 
 
 class GpConnect:
@@ -164,7 +141,7 @@ class GpConnect:
             answer = await self._ask(
                 practice_ods, CARE_RECORD_METADATA, requested_by=requested_by, encounter=encounter
             )
-            known = _capability(answer.answer.body, "Conformance")
+            known = read_capability(answer.answer.body, "Conformance")
             if encounter is not None:
                 self._conformances.put(key, known, _SESSION_SECONDS)
         return known
@@ -185,7 +162,26 @@ class GpConnect:
         """
         interaction = STRUCTURED_METADATA if structured_specific else FOUNDATIONS_METADATA
         answer = await self._ask(practice_ods, interaction, requested_by=requested_by)
-        return _capability(answer.answer.body, "CapabilityStatement")
+        return read_capability(answer.answer.body, "CapabilityStatement")
+
+    def at(
+        self,
+        practice_ods: str,
+        *,
+        requested_by: Requester,
+        nhs_number: str | None = None,
+        encounter_id: str | None = None,
+    ) -> PracticeClient:
+        """Foundations and Appointments of one practice, for one request.
+
+        Args:
+            practice_ods: the practice; nothing is asked of it yet.
+            requested_by: the real user and organisation.
+            nhs_number: whose encounter it is.
+            encounter_id: requests of one user in one encounter of one patient share directory look-ups.
+        """
+        encounter = _encounter(requested_by, nhs_number, encounter_id)
+        return PracticeClient(Asking(self._spine, practice_ods, requested_by, encounter))
 
     async def _ask(
         self,
@@ -197,33 +193,8 @@ class GpConnect:
         nhs_number: str | None = None,
         body: bytes = b"",
     ) -> ProxyAnswer:
-        sds, proxy = self._spine.sds, self._spine.proxy
-        sender = await sds.own_asid(requested_by.organisation.ods_code, interaction)
-        ask = partial(
-            proxy.call,
-            interaction=interaction,
-            sender=sender,
-            requested_by=requested_by,
-            nhs_number=nhs_number,
-            body=body,
-        )
-        practice = await sds.practice(practice_ods, interaction, encounter=encounter)
-        try:
-            return _accepted(await ask(practice))
-        except DirectoryStale as error:
-            _log.warning("directory_stale", practice_ods=practice_ods, detail=error.detail)
-        practice = await sds.practice(practice_ods, interaction, encounter=encounter, fresh=True)
-        return _accepted(await ask(practice))
-
-
-def _accepted(call: ProxyAnswer) -> ProxyAnswer:
-    answer = call.answer
-    if answer.status != _OK:
-        raise error_for(answer, body_sha256=_sha256(answer.body))
-    # "application/fhir+json;charset=UTF-8" and every other spelling of the parameters.
-    if answer.headers.get("content-type", "").partition(";")[0].strip().casefold() not in MEDIA_TYPES:
-        raise ResponseInvalid(stage="provider", detail="content_type", body_sha256=_sha256(answer.body))
-    return call
+        asking = Asking(self._spine, practice_ods, requested_by, encounter)
+        return await asking.ask(interaction, nhs_number=nhs_number, body=body)
 
 
 def _encounter(requested_by: Requester, nhs_number: str | None, encounter_id: str | None) -> Hashable:
@@ -231,34 +202,3 @@ def _encounter(requested_by: Requester, nhs_number: str | None, encounter_id: st
     if encounter_id is None:
         return None
     return requested_by.organisation.ods_code, requested_by.user_id, nhs_number, encounter_id
-
-
-def _capability(body: bytes, wanted: Literal["CapabilityStatement", "Conformance"]) -> Capability:
-    try:
-        statement = orjson.loads(body)
-        kind = _primitive(statement["resourceType"])
-        capability = Capability(
-            version=_primitive(statement.get("version")),
-            operations=tuple(
-                _primitive(operation["name"])
-                for rest in statement.get("rest", [])
-                for operation in rest.get("operation", [])
-            ),
-            retrieved_at=timestamp(),
-        )
-    except (ValueError, TypeError, KeyError, AttributeError):
-        kind = None
-    if kind != wanted:
-        raise ResponseInvalid(
-            stage="provider", detail="not_a_capability_statement", body_sha256=_sha256(body)
-        )
-    return capability
-
-
-def _primitive(value: Any) -> Any:
-    """A value, also where a DSTU2 provider wraps it as ``{"value": …}``."""
-    return value["value"] if isinstance(value, dict) else value
-
-
-def _sha256(body: bytes) -> str:
-    return hashlib.sha256(body).hexdigest()

@@ -154,6 +154,12 @@ def _code(status: int, name: str | None) -> FailureCode:
     return PROVIDER_CODES.get(name) or SSP_CHECKS[name]
 
 
+def provider_code(answer: Answer) -> str | None:
+    """The code of a practice's refusal, if it is in the table: what it means depends on what was asked."""
+    coding = next(outcome_codings(answer.body), {})
+    return None if _ORIGINS.get(_text(coding, "system")) == "ssp" else _provider_code(coding)
+
+
 def _provider_code(coding: Mapping[str, Any]) -> str | None:
     """A code of the table, or None: text that is not in it stays in the answer."""
     code = "_".join(_text(coding, "code").upper().replace("_", " ").split())

@@ -1,0 +1,171 @@
+"""Foundations: who the patient, the people and the places are at one practice.
+
+Source: Foundations 1.2.7 and 1.6.2.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from bridge.errors import FailureCode, Refused, RequestFailed, ResponseInvalid
+from bridge.fhir import systems
+from bridge.fhir.read import Item, JsonObject
+from bridge.gpconnect.asking import Asking, body_sha256, entries_of, resource_of
+from bridge.gpconnect.capability import Capability, read_capability
+from bridge.gpconnect.errors import provider_code
+from bridge.gpconnect.ids import Kind, ResourceId
+from bridge.gpconnect.registration import Registration, refusal_of
+from bridge.gpconnect.resources import LocalPatient, StoredResource, version_of
+from bridge.gpconnect.writing import doubtful
+from bridge.spine.http import Answer
+from bridge.spine.interactions import (
+    FIND_ORGANISATION,
+    FIND_PATIENT,
+    FIND_PRACTITIONER,
+    FOUNDATIONS_METADATA,
+    READ_LOCATION,
+    READ_ORGANISATION,
+    READ_PATIENT,
+    READ_PRACTITIONER,
+    REGISTER_PATIENT,
+    Interaction,
+)
+
+_SDS_USER_ID: Final = "https://fhir.nhs.uk/Id/sds-user-id"
+_UNKNOWN: Final = frozenset({"NO_RECORD_FOUND", "ORGANISATION_NOT_FOUND", "PRACTITIONER_NOT_FOUND"})
+
+
+@dataclass(frozen=True)
+class Foundations:
+    """What one practice says about itself, its people and its patients. Reads may be repeated.
+
+    Every method raises `Refused`, `ResponseInvalid` and `Unavailable` as `Asking.ask` does.
+    """
+
+    asking: Asking
+
+    @property
+    def practice_ods(self) -> str:
+        """The practice that is asked."""
+        return self.asking.practice_ods
+
+    async def capability(self) -> Capability:
+        """What the practice's system offers, and in which version (FN-013)."""
+        answer = await self.asking.ask(FOUNDATIONS_METADATA)
+        return read_capability(answer.answer.body, "CapabilityStatement")
+
+    async def find_patient(self, nhs_number: str) -> LocalPatient | None:
+        """The active patient with this number; None when the practice has none (FN-016).
+
+        Args:
+            nhs_number: traced on PDS (FN-002).
+
+        Raises:
+            ResponseInvalid: the answer is about another patient, or about several.
+        """
+        query = [("identifier", f"{systems.NHS_NUMBER}|{nhs_number}")]
+        answer = (await self.asking.ask(FIND_PATIENT, target=FIND_PATIENT.target(query=query))).answer
+        return self._one_patient(answer, nhs_number)
+
+    async def read_patient(self, patient: ResourceId, *, nhs_number: str) -> LocalPatient:
+        """A patient by the id that `find_patient` gave (FN-005).
+
+        Raises:
+            ResponseInvalid: the answer is about another patient.
+        """
+        target = READ_PATIENT.target(self.asking.here(patient, "Patient"))
+        answer = (await self.asking.ask(READ_PATIENT, target=target)).answer
+        return self._patient(resource_of(answer), nhs_number, answer)
+
+    async def register_patient(self, registration: Registration) -> LocalPatient:
+        """Register a temporary patient, in order to book (FN-034).
+
+        Raises:
+            RegistrationRefused: nothing was done; ``already_registered`` means: find the patient.
+            Unavailable: it may have been done: find the patient before asking again.
+        """
+        with doubtful():
+            answer = (
+                await self.asking.ask(REGISTER_PATIENT, body=registration.body(), error=refusal_of)
+            ).answer
+            found = self._one_patient(answer, registration.nhs_number)
+            if found is None:
+                raise ResponseInvalid(stage="provider", detail="no_patient", body_sha256=body_sha256(answer))
+        return found
+
+    async def find_practitioner(self, sds_user_id: str) -> StoredResource | None:
+        """A practitioner by SDS user id (FN-008)."""
+        return await self._find(FIND_PRACTITIONER, "Practitioner", f"{_SDS_USER_ID}|{sds_user_id}")
+
+    async def read_practitioner(self, practitioner: ResourceId) -> StoredResource:
+        """A practitioner that a schedule or an appointment names.
+
+        Raises:
+            Refused: ``resource_not_found``.
+        """
+        return await self._read(READ_PRACTITIONER, "Practitioner", practitioner)
+
+    async def find_organisation(self, ods_code: str) -> StoredResource | None:
+        """An organisation by ODS code (FN-010)."""
+        return await self._find(FIND_ORGANISATION, "Organization", f"{systems.ODS_ORGANISATION}|{ods_code}")
+
+    async def read_organisation(self, organisation: ResourceId) -> StoredResource:
+        """An organisation that another resource names.
+
+        Raises:
+            Refused: ``resource_not_found``.
+        """
+        return await self._read(READ_ORGANISATION, "Organization", organisation)
+
+    async def read_location(self, location: ResourceId) -> StoredResource:
+        """The place of a schedule or an appointment, or the branch that a patient prefers.
+
+        Raises:
+            Refused: ``resource_not_found``.
+        """
+        return await self._read(READ_LOCATION, "Location", location)
+
+    async def _find(self, interaction: Interaction, kind: Kind, identifier: str) -> StoredResource | None:
+        target = interaction.target(query=[("identifier", identifier)])
+        answer = (await self.asking.ask(interaction, target=target)).answer
+        found = entries_of(answer, kind)
+        if len(found) > 1:
+            raise ResponseInvalid(
+                stage="provider", detail=f"several found={len(found)}", body_sha256=body_sha256(answer)
+            )
+        return StoredResource.of(self.practice_ods, kind, found[0]) if found else None
+
+    async def _read(self, interaction: Interaction, kind: Kind, known: ResourceId) -> StoredResource:
+        target = interaction.target(self.asking.here(known, kind))
+        answer = (await self.asking.ask(interaction, target=target, error=_not_found)).answer
+        return StoredResource.of(self.practice_ods, kind, resource_of(answer), version=version_of(answer))
+
+    def _one_patient(self, answer: Answer, nhs_number: str) -> LocalPatient | None:
+        found = entries_of(answer, "Patient")
+        if len(found) > 1:
+            raise ResponseInvalid(
+                stage="provider", detail=f"patients={len(found)}", body_sha256=body_sha256(answer)
+            )
+        return self._patient(found[0], nhs_number, answer) if found else None
+
+    def _patient(self, resource: JsonObject, nhs_number: str, answer: Answer) -> LocalPatient:
+        if _nhs_numbers(resource) != {nhs_number}:
+            raise ResponseInvalid(stage="provider", detail="another_patient", body_sha256=body_sha256(answer))
+        return LocalPatient.of(self.practice_ods, "Patient", resource, version=version_of(answer))
+
+
+def _nhs_numbers(resource: JsonObject) -> set[str]:
+    item = Item(resource, "Patient")
+    sent = item.many(resource.get("identifier"), "identifier")
+    found = (
+        item.code(each.get("value"), "identifier")
+        for each in sent
+        if each.get("system") == systems.NHS_NUMBER
+    )
+    return {number.replace(" ", "") for number in found if number is not None}
+
+
+def _not_found(answer: Answer) -> RequestFailed | None:
+    """A read by id that fails says nothing about the patient."""
+    if (code := provider_code(answer)) in _UNKNOWN:
+        return Refused(FailureCode.RESOURCE_NOT_FOUND, stage="provider", detail=f"code={code}")
+    return None

@@ -1,0 +1,20 @@
+"""One practice, for one request: what is asked of it by Foundations and Appointment Management."""
+
+from dataclasses import dataclass
+
+from bridge.gpconnect.foundations import Foundations
+from bridge.gpconnect.ids import Kind, ResourceId
+from bridge.gpconnect.settling import Settling
+
+
+@dataclass(frozen=True)
+class PracticeClient(Foundations, Settling):
+    """Everything of one practice, bound to who asks. Ids of another practice raise `ValueError`."""
+
+    def id(self, kind: Kind, logical_id: str) -> ResourceId:
+        """An id that this practice gave out earlier, such as that of an appointment in a message.
+
+        Raises:
+            ValueError: it cannot be one.
+        """
+        return ResourceId(self.asking.practice_ods, kind, logical_id)
