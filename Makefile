@@ -5,6 +5,11 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 UV_VERSION := 0.13.9
 
+# Most tests wait for a broker or a server: one more than there are cores.
+PROCESSES ?= 3
+
+# Where somebody has it set, each of the processes that the tests start would compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_PYTHON_DOWNLOADS := never
 
@@ -27,7 +32,7 @@ demo: install ## sandbox, embedded bus and a worker, a few requests, and what ca
 	$(BIN)/bridge demo
 
 test: install ## every test, with a real RabbitMQ and a real NATS
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) $(ARGS)
 
 fuzz: install ## the fuzzers for long, with new examples each time
 	$(BIN)/python -m pytest tests/fuzz -k "spoilt or any or anything" --hypothesis-profile=long --timeout=0 $(ARGS)

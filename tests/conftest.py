@@ -1,27 +1,38 @@
-"""Fixtures that several folders share: the brokers, one node of each per session; the logs of the run."""
+"""Fixtures that several folders share: the brokers, one node of each per process; the logs of the run."""
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import xdist  # type: ignore[import-untyped]  # ships no types
 
 from tests.support import run_logs
 from tests.support.brokers import NatsNode, RabbitNode
+from tests.support.whole_run import LogCheck, log_root
 
-LAST = Path(__file__).parent / "integration" / "logs" / "test_whole_run.py"
+TESTS = Path(__file__).parent
+# Where most of the waiting is: what begins early ends before the rest is done.
+LONGEST_FIRST = ("faults", "integration", "contract", "fuzz")
 
 
-@pytest.hookimpl(trylast=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """One process looks at the logs of the whole run: the one that shows the results."""
+    if not xdist.is_xdist_worker(session):
+        session.config.pluginmanager.register(LogCheck())
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What looks at the logs of the whole run comes after everything that writes some."""
-    items.sort(key=lambda item: item.path == LAST)
+    """Several processes take files in this order."""
+    ranks = {TESTS / name: rank for rank, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: next((ranks[up] for up in item.path.parents if up in ranks), len(ranks)))
 
 
 @pytest.fixture(scope="session", autouse=True)
-def log_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where every log line of this run is kept."""
-    folder = tmp_path_factory.mktemp("logs")
+def log_folder(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """Where every log line of this process is kept."""
+    folder = log_root(request.session) / xdist.get_xdist_worker_id(request)
+    folder.mkdir(parents=True)
     with run_logs.kept_in(folder):
         yield folder
 

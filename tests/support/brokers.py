@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.support import run_logs
+from tests.support.turns import alone
 
 START_TIMEOUT = 90.0
 RABBIT_PLACES = ("/usr/lib/rabbitmq/bin/rabbitmq-server", "/opt/homebrew/sbin/rabbitmq-server")
@@ -190,7 +191,8 @@ def nats_server() -> str:
 
 
 def rabbitmq_server() -> str:
-    found = _installed_rabbitmq() or _install_rabbitmq()
+    with alone("packages"):  # other processes of this run may want one too
+        found = _installed_rabbitmq() or _install_rabbitmq()
     if not found:
         raise BrokerMissingError(
             "no RabbitMQ: name a broker in BRIDGE_TEST_AMQP_URL, or install the package rabbitmq-server"

@@ -22,6 +22,8 @@ from uuid import uuid4
 
 import asyncpg  # type: ignore[import-untyped]  # ships no types
 
+from tests.support.turns import alone
+
 PLACES = "/usr/lib/postgresql"
 PROGRAMS = ("initdb", "pg_isready", "postgres")
 START_TIMEOUT = 60.0
@@ -151,7 +153,8 @@ def _administer(server_url: str, statement: str) -> None:
 
 
 def _programs() -> Path:
-    found = _installed() or _install()
+    with alone("packages"):  # other processes of this run may want one too
+        found = _installed() or _install()
     if found is None:
         raise PostgresMissingError(
             "no PostgreSQL: name a server in BRIDGE_TEST_POSTGRES_URL, or install the package postgresql"

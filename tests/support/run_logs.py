@@ -1,4 +1,4 @@
-"""Every log line of a test run in one folder, so that the last test can look for patients in all of them.
+"""Every log line of a test run in one folder, so that patients can be looked for in all of them at its end.
 
 Lines of the test process itself go to ``process.log``, by the project's own logging at level debug. Logs of
 children and brokers are linked in from where they are written, so that they outlive the folder of their test.
@@ -73,8 +73,8 @@ def keep(log: Path, kind: str) -> None:
 def leaks(folder: Path) -> list[str]:
     """Where a patient can be read in the logs, as ``file:line``, never the line itself."""
     return [
-        f"{file.name}:{number}"
-        for file in sorted(folder.iterdir())
+        f"{file.relative_to(folder)}:{number}"
+        for file in sorted(found for found in folder.rglob("*") if found.is_file())
         for number, line in enumerate(
             file.read_text(encoding="utf-8", errors="replace").splitlines(), start=1
         )

@@ -1,6 +1,7 @@
 """The check of the logs finds what it is there to find."""
 
 import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -74,21 +75,30 @@ def test_what_a_child_logs_is_kept_and_what_it_prints_is_not(log_folder, tmp_pat
     assert "no-such-command" in kept.read_text()
 
 
-def test_a_bad_line_fails_a_run(tmp_path):
-    """The whole of it: a run in which something logs a patient ends in a failure."""
-    program = f"""
-import sys
-import pytest, structlog
+LOGS_A_PATIENT = f"""
+import structlog
 
-class LogsAPatient:
-    def pytest_runtest_call(self):
-        structlog.get_logger().info("asked", patient="{NUMBER}")
-
-arguments = ["-q", "--basetemp", {str(tmp_path / "run")!r}, "tests/integration/logs/test_whole_run.py"]
-sys.exit(pytest.main(arguments, [LogsAPatient()]))
+def pytest_runtest_call():
+    structlog.get_logger().info("asked", patient="{NUMBER}")
 """
+
+
+@pytest.mark.duty("JO-033")
+@pytest.mark.parametrize("processes", [0, 1])
+def test_a_bad_line_fails_a_run(tmp_path, processes):
+    """The whole of it: a run in which something logs a patient ends in a failure."""
+    (tmp_path / "logs_a_patient.py").write_text(LOGS_A_PATIENT)
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        [
+            *(sys.executable, "-m", "pytest", "-q", "-p", "logs_a_patient", "-n", str(processes)),
+            *("--basetemp", str(tmp_path / "run"), "tests/unit/spine/test_recent.py"),
+        ],
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout
     assert f"{run_logs.PROCESS}:" in done.stdout
