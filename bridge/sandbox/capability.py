@@ -1,22 +1,30 @@
-"""The capability statement of a practice."""
+"""The capability statement of a practice, for each of its roots (foundations.md §2, FN-P07)."""
 
 from typing import Any
 
+from bridge.sandbox.interactions import BY_INTERACTION
+from bridge.sandbox.world import Practice
+
 Json = dict[str, Any]
 
-_OPERATION = "https://fhir.nhs.uk/STU3/OperationDefinition/GPConnect-GetStructuredRecord-Operation-1"
+_DEFINITIONS = "https://fhir.nhs.uk/STU3/OperationDefinition/"
+_RECORD = "GPConnect-GetStructuredRecord-Operation-1"
+_REGISTER = "GPConnect-RegisterPatient-Operation-1"
+_SLOT_PARAMETERS = (
+    ("start", "date"),
+    ("end", "date"),
+    ("status", "token"),
+    ("searchFilter", "token"),
+)
 
 
-def capability_statement(version: str) -> Json:
-    """What a practice's system of GP Connect `version` says that it can do; the same under either root."""
-    rest = {
-        "mode": "server",
-        "resource": [{"type": "Patient", "interaction": [{"code": "read"}, {"code": "search-type"}]}],
-        "operation": [{"name": "gpc.getstructuredrecord", "definition": {"reference": _OPERATION}}],
-    }
+def capability_statement(practice: Practice, root: str) -> Json:
+    """What a practice's system says under `root` that it can do."""
+    offered = [BY_INTERACTION[one] for one in practice.interactions]
+    names = {operation.name for operation in offered if operation.root == root}
     return {
         "resourceType": "CapabilityStatement",
-        "version": version,
+        "version": practice.version,
         "name": "GP Connect",
         "status": "active",
         "date": "2025-11-20",
@@ -27,5 +35,32 @@ def capability_statement(version: str) -> Json:
         "fhirVersion": "3.0.1",
         "acceptUnknown": "both",
         "format": ["application/fhir+json"],
-        "rest": [rest],
+        "rest": [_rest(names)],
     }
+
+
+def _rest(names: set[str]) -> Json:
+    if "structured_record" in names:
+        return {"mode": "server", "operation": [_operation("gpc.getstructuredrecord", _RECORD)]}
+    resources = [
+        _resource("Patient", "read", "search-type"),
+        _resource("Organization", "read", "search-type"),
+        _resource("Practitioner", "read", "search-type"),
+        _resource("Location", "read"),
+    ]
+    if "book" in names:
+        slot = _resource("Slot", "search-type")
+        slot["searchInclude"] = ["Slot:schedule"]
+        slot["searchParam"] = [{"name": name, "type": kind} for name, kind in _SLOT_PARAMETERS]
+        appointment = _resource("Appointment", "read", "create", "update", "search-type")
+        resources += [{**appointment, "updateCreate": False}, slot]
+    operations = [_operation("gpc.registerpatient", _REGISTER)]
+    return {"mode": "server", "resource": resources, "operation": operations}
+
+
+def _resource(kind: str, *interactions: str) -> Json:
+    return {"type": kind, "interaction": [{"code": code} for code in interactions]}
+
+
+def _operation(name: str, definition: str) -> Json:
+    return {"name": name, "definition": {"reference": _DEFINITIONS + definition}}

@@ -1,8 +1,12 @@
 """Faults that can be switched on while the sandbox runs, per patient, per practice, or for everybody."""
 
+import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
+
+from bridge.sandbox.interactions import NAMES
 
 Upstream = Literal["pds", "sds", "proxy", "practice"]
 EVERYBODY = "*"
@@ -35,6 +39,14 @@ class FaultKind(StrEnum):
     """200 with an OperationOutcome in place of the Bundle."""
     CONTENT_TYPE = "content_type"
     """The right body declared as ``text/plain``."""
+    LOST = "lost"
+    """The work is done, and an error status is answered in place of the answer."""
+    LATE = "late"
+    """An error status at once; the work is done `Fault.delay` seconds later (practice only)."""
+    TAKEN = "taken"
+    """The practice gives the wanted slots away just before a booking (practice only)."""
+    TOUCHED = "touched"
+    """The practice saves the appointment just before a change: another version (practice only)."""
     OTHER_PATIENT = "other_patient"
     """Another patient's record (practice only)."""
     STALE_BUNDLE = "stale_bundle"
@@ -58,6 +70,9 @@ class Fault:
         retry_after: seconds; adds ``Retry-After``, and at the proxy ``X-Rate-Limit-*``.
         delay: seconds before the answer.
         times: how often before all is fine again; None is for ever.
+        after: how many requests go well before it begins.
+        lasts: seconds before all is fine again; None is for ever.
+        on: names of the operations that meet it (`interactions.OPERATIONS`); empty is every one.
     """
 
     kind: FaultKind = FaultKind.DELAY
@@ -68,6 +83,17 @@ class Fault:
     retry_after: int | None = None
     delay: float = 0.0
     times: int | None = None
+    after: int = 0
+    lasts: float | None = None
+    on: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if set(self.on) - NAMES:
+            raise ValueError("no such operation")
+
+    def concerns(self, operation: str | None) -> bool:
+        """Whether requests for `operation` meet it; None is a request that is for none, as at PDS."""
+        return not self.on or operation in self.on
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Fault":
@@ -76,7 +102,9 @@ class Fault:
         Raises:
             TypeError, ValueError: not a fault.
         """
-        return cls(**{**value, "kind": FaultKind(value.get("kind", "delay"))})
+        return cls(
+            **{**value, "kind": FaultKind(value.get("kind", "delay")), "on": tuple(value.get("on", ()))}
+        )
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON, for the control endpoint."""
@@ -84,29 +112,44 @@ class Fault:
 
 
 @dataclass(slots=True)
+class _Switched:
+    """A fault that is on: how many requests it has seen, and when it was switched on."""
+
+    fault: Fault
+    since: float
+    seen: int = 0
+
+    def meets(self, now: float) -> bool:
+        """Count one request; whether it meets the fault."""
+        fault = self.fault
+        if fault.lasts is not None and now - self.since >= fault.lasts:
+            return False
+        self.seen += 1
+        number = self.seen - fault.after
+        return number > 0 and (fault.times is None or number <= fault.times)
+
+
+@dataclass(slots=True)
 class FaultBoard:
     """The faults that are on. A key is an NHS number, an ODS code, or `EVERYBODY`."""
 
-    _on: dict[tuple[str, Upstream], Fault] = field(default_factory=dict)
-    _used: dict[tuple[str, Upstream], int] = field(default_factory=dict)
+    clock: Callable[[], float] = time.monotonic
+    _on: dict[tuple[str, Upstream], dict[tuple[str, ...], _Switched]] = field(default_factory=dict)
 
     def set(self, key: str, fault: Fault) -> None:
-        """Switch a fault on; it replaces an earlier one of the same key and upstream."""
-        self._on[key, fault.at] = fault
-        self._used[key, fault.at] = 0
+        """Switch a fault on; it replaces an earlier one of the same key, upstream and operations."""
+        self._on.setdefault((key, fault.at), {})[fault.on] = _Switched(fault, self.clock())
 
     def clear(self, key: str | None = None) -> None:
         """Switch off every fault of `key`, or of everybody and everything."""
         for place in [place for place in self._on if key is None or place[0] == key]:
             del self._on[place]
 
-    def take(self, at: Upstream, *keys: str | None) -> Fault | None:
+    def take(self, at: Upstream, *keys: str | None, operation: str | None = None) -> Fault | None:
         """The fault that this request meets, if any; the first key that has one decides."""
         for key in (*keys, EVERYBODY):
-            fault = self._on.get((key, at)) if key else None
-            if fault is None or key is None:
-                continue
-            self._used[key, at] += 1
-            if fault.times is None or self._used[key, at] <= fault.times:
-                return fault
+            switched = self._on.get((key, at)) if key else None
+            for one in switched.values() if switched else ():
+                if one.fault.concerns(operation) and one.meets(self.clock()):
+                    return one.fault
         return None

@@ -1,7 +1,10 @@
 """OperationOutcomes, in the dialect of who answers (spine.md §11)."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
+
+import orjson
 
 from bridge.sandbox.faults import Fault, FaultKind
 from bridge.sandbox.web import Reply
@@ -10,6 +13,9 @@ Json = dict[str, Any]
 
 HTML_PAGE = b"<!DOCTYPE html><html><head><title>Error</title></head><body><h1>Bad gateway</h1></body></html>"
 FHIR_JSON = "application/fhir+json"
+FHIR_JSON_0 = "application/json+fhir"
+PROVIDER_PROFILE_0 = "http://fhir.nhs.net/StructureDefinition/gpconnect-operationoutcome-1"
+PROVIDER_SYSTEM_0 = "http://fhir.nhs.net/ValueSet/gpconnect-error-or-warning-code-1"
 PROVIDER_PROFILE = "https://fhir.nhs.uk/STU3/StructureDefinition/GPConnect-OperationOutcome-1"
 PROVIDER_SYSTEM = "https://fhir.nhs.uk/STU3/CodeSystem/Spine-ErrorOrWarningCode-1"
 PROVIDER_SYSTEM_1_2 = "https://fhir.nhs.uk/STU3/ValueSet/Spine-ErrorOrWarningCode-1"
@@ -27,12 +33,18 @@ PROVIDER_CODES: dict[str, tuple[int, str, str]] = {
     "BAD_REQUEST": (400, "invalid", "Bad request"),
     "NO_PATIENT_CONSENT": (403, "forbidden", "Patient has not provided consent to share data"),
     "NO_ORGANISATION_CONSENT": (403, "forbidden", "Organisation has not provided consent to share data"),
+    "NON_AUTHORITATIVE": (403, "forbidden", "Not the patient's registered practice"),
     "ACCESS DENIED": (403, "forbidden", "Access denied"),
     "PATIENT_NOT_FOUND": (404, "not-found", "Patient not found"),
+    "ORGANISATION_NOT_FOUND": (404, "not-found", "Organisation not found"),
+    "PRACTITIONER_NOT_FOUND": (404, "not-found", "Practitioner not found"),
     "NO_RECORD_FOUND": (404, "not-found", "No record found"),
+    "DUPLICATE_REJECTED": (409, "duplicate", "Create would lead to creation of a duplicate resource"),
+    "FHIR_CONSTRAINT_VIOLATION": (409, "conflict", "FHIR constraint violated"),
     "UNSUPPORTED_MEDIA_TYPE": (415, "not-supported", "Unsupported media type"),
     "INVALID_RESOURCE": (422, "invalid", "Invalid validation of resource"),
     "INVALID_PARAMETER": (422, "invalid", "Invalid parameter"),
+    "REFERENCE_NOT_FOUND": (422, "invalid", "Reference not found"),
     "INTERNAL_SERVER_ERROR": (500, "processing", "Unexpected internal server error"),
     "NOT_IMPLEMENTED": (501, "not-supported", "Not implemented"),
 }
@@ -40,6 +52,7 @@ _PROVIDER_BY_STATUS = {
     400: "BAD_REQUEST",
     403: "ACCESS DENIED",
     404: "PATIENT_NOT_FOUND",
+    409: "DUPLICATE_REJECTED",
     415: "UNSUPPORTED_MEDIA_TYPE",
     422: "INVALID_PARAMETER",
     501: "NOT_IMPLEMENTED",
@@ -62,6 +75,7 @@ PDS_CODES: dict[str, tuple[int, str, str, str]] = {
     "TOO_MANY_REQUESTS": (429, "error", "throttled", "Too many requests"),
     "INTERNAL_SERVER_ERROR": (500, "error", "exception", "Unexpected internal server error"),
 }
+_GATEWAY_TIMEOUT = 504
 _PDS_BY_STATUS = {status: code for code, (status, *_) in reversed(PDS_CODES.items())}
 
 # SDS code: issue code, display.
@@ -74,6 +88,14 @@ SDS_CODES: dict[int, tuple[str, str, str]] = {
     429: ("throttled", "TOO_MANY_REQUESTS", "Too many requests"),
 }
 _PROXY_ISSUES = {400: "invalid", 403: "forbidden", 405: "forbidden", 415: "not-supported", 502: "transient"}
+
+
+class Refusal(Exception):  # noqa: N818 - what it is
+    """The practice says no: a Spine code and the rule, in words that hold nothing of the patient."""
+
+    def __init__(self, code: str, rule: str) -> None:
+        super().__init__(rule)
+        self.code = code
 
 
 def _outcome(severity: str, issue: str, coding: Json, diagnostics: str | None) -> Json:
@@ -89,17 +111,47 @@ def json_reply(status: int, value: Json, **headers: str) -> Reply:
     return Reply(status, body, {"content-type": FHIR_JSON, **headers})
 
 
+def resource_reply(resource: Json, *, status: int = 200, location: str | None = None) -> Reply:
+    """A practice's answer of one resource, with the ETag of its version when it has one."""
+    headers = {"content-type": f"{FHIR_JSON};charset=utf-8"}
+    version = resource.get("meta", {}).get("versionId")
+    if version:
+        headers["etag"] = f'W/"{version}"'
+    if location:
+        headers["location"] = location
+    return Reply(status, orjson.dumps(resource), headers)
+
+
+def searchset(resources: Iterable[Json], *, profile: str | None = None) -> Json:
+    """A Bundle of what was found; without ``fullUrl``, which nobody may rely on."""
+    return {
+        "resourceType": "Bundle",
+        **({"meta": {"profile": [profile]}} if profile else {}),
+        "type": "searchset",
+        "entry": [{"resource": resource} for resource in resources],
+    }
+
+
 def practice_error(
     code: str, diagnostics: str, *, status: int | None = None, version: str = "1.6.2"
 ) -> Reply:
-    """As a GP practice with a system of `version` refuses (structured.md §1.6)."""
+    """As a GP practice with a system of `version` refuses (structured.md §1.6, spine.md §11.3)."""
     usual, issue, display = PROVIDER_CODES.get(code, (500, "processing", code))
-    system = PROVIDER_SYSTEM_1_2 if version.startswith("1.2") else PROVIDER_SYSTEM
-    value = {
-        **_outcome("error", issue, {"system": system, "code": code, "display": display}, diagnostics),
-        "meta": {"profile": [PROVIDER_PROFILE]},
-    }
-    headers = {"content-type": f"{FHIR_JSON};charset=utf-8", "cache-control": "no-store"}
+    if version.startswith("0."):
+        coding, profile, media_type = (
+            {"system": PROVIDER_SYSTEM_0, "code": code},
+            PROVIDER_PROFILE_0,
+            FHIR_JSON_0,
+        )
+    else:
+        system = PROVIDER_SYSTEM_1_2 if version.startswith("1.2") else PROVIDER_SYSTEM
+        coding, profile, media_type = (
+            {"system": system, "code": code, "display": display},
+            PROVIDER_PROFILE,
+            FHIR_JSON,
+        )
+    value = {**_outcome("error", issue, coding, diagnostics), "meta": {"profile": [profile]}}
+    headers = {"content-type": f"{media_type};charset=utf-8", "cache-control": "no-store"}
     return json_reply(status or usual, value, **headers)
 
 
@@ -139,7 +191,7 @@ def spoil(reply: Reply, fault: Fault, *, version: str = "1.6.2") -> Reply:
     A practice's own errors are in the words of its `version`.
     """
     match fault.kind:
-        case FaultKind.STATUS:
+        case FaultKind.STATUS | FaultKind.LOST | FaultKind.LATE:
             reply = _error(fault, version)
         case FaultKind.HTML:
             reply = Reply(fault.status, HTML_PAGE, {"content-type": "text/html; charset=utf-8"})
@@ -167,6 +219,8 @@ def _error(fault: Fault, version: str) -> Reply:
             reply = sds_error(fault.status, text, "00000000-0000-4000-8000-000000000000")
         case "proxy":
             reply = proxy_error(fault.status, text)
+        case "practice" if fault.status == _GATEWAY_TIMEOUT:
+            reply = proxy_error(fault.status, text)  # nobody else says so of a practice
         case "practice":
             code = fault.code or _PROVIDER_BY_STATUS.get(fault.status, "INTERNAL_SERVER_ERROR")
             reply = practice_error(code, text, status=fault.status, version=version)

@@ -1,7 +1,11 @@
 """The people of the sandbox, as PDS knows them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import count as counting
+
+from bridge.record.nhs_number import is_valid_nhs_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +46,60 @@ class Registration:
     practice_ods: str
     trace: Trace = Trace.CURRENT
     now: str | None = None
+
+
+class Standing(StrEnum):
+    """How a practice's own index holds a patient."""
+
+    ACTIVE = "active"
+    LAPSED = "lapsed"
+    """Left: registering again as temporary brings the record back to life."""
+    UNTRACED = "untraced"
+    """Active, and never checked against PDS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a practice holds of a person."""
+
+    registration: Registration
+    person: Person
+    standing: Standing = Standing.ACTIVE
+
+
+_FAMILIES = ("Ashby", "Brook", "Carver", "Dunmore", "Eastwood", "Fairley", "Garland", "Holroyd", "Ibbotson")
+_GIVEN = (
+    ("Alice", "Mary"),
+    ("Brian",),
+    ("Chandra", "Devi"),
+    ("David",),
+    ("Eleanor",),
+    ("Farid",),
+    ("Grace",),
+    ("Hugh", "Owen"),
+)
+_PREFIXES = (("Mrs", "female"), ("Mr", "male"), ("Ms", "female"), ("Mr", "male"))
+
+
+def person_of(number: int) -> Person:
+    """Somebody made from a number, so that everybody differs and stays the same."""
+    prefix, gender = _PREFIXES[number % len(_PREFIXES)]
+    return Person(
+        family=_FAMILIES[number % len(_FAMILIES)],
+        given=_GIVEN[number % len(_GIVEN)],
+        prefix=prefix,
+        gender=gender,
+        birth_date=f"{1940 + number * 7 % 60}-{1 + number % 12:02d}-{1 + number * 3 % 28:02d}",
+        line=f"{number} Trevelyan Square",
+    )
+
+
+def crowd(practices: tuple[str, ...]) -> Iterator[Registration]:
+    """People without a scenario, as many as are wanted: numbers from 9991… on, practices in turn."""
+    made = 0
+    for number in counting(1):
+        digits = f"9991{number:05d}"
+        for check in "0123456789":
+            if is_valid_nhs_number(digits + check):
+                yield Registration(digits + check, person_of(number), practices[made % len(practices)])
+                made += 1

@@ -1,27 +1,32 @@
 """GP practices: one server, an ODS code in every path, each enforcing what a provider must enforce."""
 
+import asyncio
+import contextlib
 import gzip
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from bridge.sandbox import appointments, foundations
+from bridge.sandbox.appointments import Asked
+from bridge.sandbox.booking import slots_in
 from bridge.sandbox.calls import Call, CallLog
 from bridge.sandbox.capability import capability_statement
-from bridge.sandbox.faults import INSTEAD_OF_WORK, FaultBoard, FaultKind
-from bridge.sandbox.outcomes import FHIR_JSON, practice_error, spoil
+from bridge.sandbox.faults import INSTEAD_OF_WORK, Fault, FaultBoard, FaultKind
+from bridge.sandbox.interactions import Operation, operation_at
+from bridge.sandbox.outcomes import FHIR_JSON, Refusal, practice_error, spoil
 from bridge.sandbox.parameters import BadParameters, Query, read_query
+from bridge.sandbox.registration import register_patient
 from bridge.sandbox.store import Store
+from bridge.sandbox.subjects import patient_of
+from bridge.sandbox.surgery import Surgeries
 from bridge.sandbox.tokens import BadToken, check_claims, read_claims, remarks
 from bridge.sandbox.web import Reply, Request
 from bridge.sandbox.world import (
     CONSUMERS,
-    FOUNDATIONS_METADATA,
     PRACTICE_BY_ODS,
-    ROOT_BY_INTERACTION,
-    STRUCTURED_METADATA,
-    STRUCTURED_RECORD,
     Practice,
     asids,
 )
@@ -33,32 +38,21 @@ _YOUNG = 2.0  # seconds
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _ROOT = re.compile(r"/(?P<ods>[A-Z0-9]+)/(?P<root>STU3/1/gpconnect(?:/structured)?)(?P<path>/.*)")
 _JSON_TYPES = {FHIR_JSON, "application/json", "*/*", "application/*"}
-# (root, path) of an operation: interaction, method, scope
-_OPERATIONS = {
-    (ROOT_BY_INTERACTION[STRUCTURED_RECORD], "/Patient/$gpc.getstructuredrecord"): (
-        STRUCTURED_RECORD,
-        "POST",
-        "patient/*.read",
-    ),
-    (ROOT_BY_INTERACTION[STRUCTURED_METADATA], "/metadata"): (
-        STRUCTURED_METADATA,
-        "GET",
-        "organization/*.read",
-    ),
-    (ROOT_BY_INTERACTION[FOUNDATIONS_METADATA], "/metadata"): (
-        FOUNDATIONS_METADATA,
-        "GET",
-        "organization/*.read",
-    ),
+_WORK: Mapping[str, Callable[[Asked], Reply]] = {
+    "find_patient": foundations.find_patient,
+    "read_patient": foundations.read_patient,
+    "find_practitioner": foundations.find_practitioner,
+    "read_practitioner": foundations.read_practitioner,
+    "find_organisation": foundations.find_organisation,
+    "read_organisation": foundations.read_organisation,
+    "read_location": foundations.read_location,
+    "search_slots": appointments.search_slots,
+    "book": appointments.book,
+    "read_appointment": appointments.read_appointment,
+    "patient_appointments": appointments.patient_appointments,
+    "amend": appointments.amend,
+    "cancel": appointments.cancel,
 }
-
-
-class Refusal(Exception):  # noqa: N818 - what it is
-    """The practice says no: a Spine code and the rule."""
-
-    def __init__(self, code: str, rule: str) -> None:
-        super().__init__(rule)
-        self.code = code
 
 
 class Practices:
@@ -76,6 +70,7 @@ class Practices:
         *,
         base: str,
         store: Store,
+        surgeries: Surgeries,
         faults: FaultBoard,
         calls: CallLog,
         strict: bool = True,
@@ -83,7 +78,9 @@ class Practices:
         compress: bool = True,
     ) -> None:
         self._base = base
+        self.surgeries = surgeries
         self._store = store
+        self._late: list[asyncio.TimerHandle] = []
         self._faults = faults
         self._calls = calls
         self._strict = strict
@@ -95,10 +92,7 @@ class Practices:
         try:
             reply = self._answer(request, call)
         except (Refusal, BadToken, BadParameters) as refusal:
-            call.refused = str(refusal)
-            practice = PRACTICE_BY_ODS.get(call.practice or "")
-            version = practice.version if practice else "1.6.2"
-            reply = practice_error(refusal.code, call.refused, version=version)
+            reply = _refused(refusal, call)
         accepts_gzip = self._compress and "gzip" in request.headers.get("accept-encoding", "")
         if accepts_gzip and isinstance(reply.body, bytes):
             reply.body = gzip.compress(reply.body, compresslevel=1, mtime=0)
@@ -107,33 +101,84 @@ class Practices:
         reply.delay = self._delay
         return reply
 
+    def whose(self, request: Request) -> str | None:
+        """The NHS number of the patient that a request is about, as far as that can be told."""
+        matched = _ROOT.fullmatch(request.target)
+        if matched is None or matched["ods"] not in PRACTICE_BY_ODS:
+            return None
+        interaction = request.headers.get("ssp-interactionid")
+        operation = operation_at(matched["root"], matched["path"], request.method, interaction)
+        return patient_of(operation, request, matched["path"], self.surgeries[matched["ods"]])
+
+    def reset(self) -> None:
+        """Forget what was booked and registered, and leave undone what was to be done late."""
+        for late in self._late:
+            late.cancel()
+        self._late.clear()
+        self.surgeries.reset()
+
     def _answer(self, request: Request, call: Call) -> Reply:
         matched = _ROOT.fullmatch(request.target)
         practice = PRACTICE_BY_ODS.get(matched["ods"]) if matched else None
         if matched is None or practice is None:
             raise Refusal("NO_RECORD_FOUND", "no practice is served at this address")
         call.practice = practice.ods
-        operation = _OPERATIONS.get((matched["root"], matched["path"]))
-        if operation is None:
-            raise Refusal("NOT_IMPLEMENTED", "no such operation under this service root")
-        interaction, method, scope = operation
         call.interaction = request.headers.get("ssp-interactionid")
         call.trace_id = request.headers.get("ssp-traceid")
+        operation = operation_at(matched["root"], matched["path"], request.method, call.interaction)
+        if operation is None or operation.interaction not in practice.interactions:
+            raise Refusal("NOT_IMPLEMENTED", "no such operation under this service root")
         if self._strict:
-            self._check_call(request, call, practice, (interaction, method, scope))
-        if interaction != STRUCTURED_RECORD:
-            return _json(capability_statement(practice.version))
+            self._check_call(request, call, practice, operation)
+        if operation.name.endswith("metadata"):
+            return _json(capability_statement(practice, operation.root))
         if not practice.enabled:
             raise Refusal("ACCESS DENIED", "GP Connect is switched off at this practice")
-        query = read_query(_body(request), version=practice.version)
-        call.remarks += query.remarks
-        call.nhs_number = query.nhs_number
-        return self._record(query, call, practice)
+        body = None if request.method == "GET" else _body(request)
+        if operation.name == "structured_record":
+            query = read_query(body, version=practice.version)
+            call.remarks += query.remarks
+            call.nhs_number = query.nhs_number
+            return self._meet(lambda fault: self._record(query, call, practice, fault), call, operation)
+        surgery = self.surgeries[practice.ods]
+        call.nhs_number = patient_of(operation, request, matched["path"], surgery)
+        parts = operation.path.fullmatch(matched["path"])
+        named = parts.groupdict().get("id", "") if parts else ""
+        root = practice.root(self._base, operation.interaction)
+        asked = Asked(request, call, surgery, root, named, body)
+        return self._meet(lambda _: self._work(operation, asked), call, operation, asked)
 
-    def _record(self, query: Query, call: Call, practice: Practice) -> Reply:
-        fault = self._faults.take("practice", query.nhs_number, practice.ods)
-        if fault and fault.kind in INSTEAD_OF_WORK:
-            return spoil(Reply(500), fault, version=practice.version)
+    def _work(self, operation: Operation, asked: Asked) -> Reply:
+        if operation.name == "register_patient":
+            return register_patient(asked, self.surgeries.on_pds)
+        return _WORK[operation.name](asked)
+
+    def _meet(
+        self,
+        work: Callable[[Fault | None], Reply],
+        call: Call,
+        operation: Operation,
+        asked: Asked | None = None,
+    ) -> Reply:
+        """Do the work, unless and until the fault that the request meets has it otherwise."""
+        fault = self._faults.take("practice", call.nhs_number, call.practice, operation=operation.name)
+        if fault is None:
+            return work(None)
+        version = PRACTICE_BY_ODS[call.practice or ""].version
+        if fault.kind in INSTEAD_OF_WORK:
+            return spoil(Reply(500), fault, version=version)
+        if fault.kind is FaultKind.LATE:
+            self._late.append(asyncio.get_running_loop().call_later(fault.delay, _quietly, work))
+            return spoil(Reply(500), fault, version=version)
+        if asked:
+            _staff_first(fault, operation, asked)
+        try:
+            reply = work(fault)
+        except (Refusal, BadParameters) as refusal:
+            reply = _refused(refusal, call)
+        return spoil(reply, fault, version=version)
+
+    def _record(self, query: Query, call: Call, practice: Practice, fault: Fault | None) -> Reply:
         trace_id = call.trace_id or _STALE_TRACE
         if fault and fault.kind is FaultKind.STALE_BUNDLE:
             trace_id = _STALE_TRACE
@@ -141,18 +186,15 @@ class Practices:
         body = self._store.body(shown, practice.ods, trace_id, other=shown is not query)
         if body is None:
             raise Refusal("PATIENT_NOT_FOUND", "no active record for this patient at this practice")
-        reply = Reply(200, body, _headers())
-        return spoil(reply, fault, version=practice.version) if fault else reply
+        return Reply(200, body, _headers())
 
-    def _check_call(
-        self, request: Request, call: Call, practice: Practice, operation: tuple[str, str, str]
-    ) -> None:
-        interaction, method, scope = operation
-        _check_headers(request, practice, interaction)
-        if request.method != method:
-            raise Refusal("BAD_REQUEST", f"the operation needs {method}")
+    def _check_call(self, request: Request, call: Call, practice: Practice, operation: Operation) -> None:
+        _check_headers(request, practice, operation.interaction)
+        if request.method != operation.method:
+            raise Refusal("BAD_REQUEST", f"the operation needs {operation.method}")
         call.claims = read_claims(request.headers.get("authorization", ""))
-        check_claims(call.claims, root=practice.root(self._base, interaction), scope=scope)
+        root = practice.root(self._base, operation.interaction)
+        check_claims(call.claims, root=root, scope=operation.scope)
         _check_media_types(request)
         call.remarks += self._remarks(request, call.claims)
 
@@ -167,13 +209,36 @@ class Practices:
             found.append("SP-061: the token was used before")
         if "gzip" not in request.headers.get("accept-encoding", ""):
             found.append("SP-092: gzip is not accepted")
-        if request.method == "POST" and "charset=utf-8" not in request.headers["content-type"].lower():
+        if request.method != "GET" and "charset=utf-8" not in request.headers["content-type"].lower():
             found.append("SP-091: no charset in Content-Type")
         sender = next((one for one in CONSUMERS if one.asid == request.headers["ssp-from"]), None)
         identifiers = claims["requesting_organization"]["identifier"]
         if sender is None or sender.ods not in {item.get("value") for item in identifiers}:
             found.append("SP-033: Ssp-From is not the ASID of requesting_organization")
         return found
+
+
+def _refused(refusal: Refusal | BadToken | BadParameters, call: Call) -> Reply:
+    call.refused = str(refusal)
+    practice = PRACTICE_BY_ODS.get(call.practice or "")
+    return practice_error(refusal.code, call.refused, version=practice.version if practice else "1.6.2")
+
+
+def _quietly(work: Callable[[Fault | None], Reply]) -> None:
+    """Do what nobody waits for any more."""
+    with contextlib.suppress(Refusal, BadParameters):
+        work(None)
+
+
+def _staff_first(fault: Fault, operation: Operation, asked: Asked) -> None:
+    """What the practice's own people do just before the request is worked on."""
+    diary = asked.surgery.diary
+    if fault.kind is FaultKind.TAKEN and operation.name == "book":
+        for slot_id in slots_in(asked.body):
+            diary.staff_take(slot_id)
+    if fault.kind is FaultKind.TOUCHED and operation.name in {"amend", "cancel"}:
+        with contextlib.suppress(Refusal):
+            diary.staff_touch(asked.id)
 
 
 def _check_headers(request: Request, practice: Practice, interaction: str) -> None:
@@ -194,7 +259,7 @@ def _check_media_types(request: Request) -> None:
     if not any(part.split(";")[0].strip() in _JSON_TYPES for part in accepted):
         raise Refusal("UNSUPPORTED_MEDIA_TYPE", "this practice answers in JSON")
     sent = request.headers.get("content-type", "").split(";")[0].strip()
-    if request.method == "POST" and sent != FHIR_JSON:
+    if request.method != "GET" and sent != FHIR_JSON:
         raise Refusal("UNSUPPORTED_MEDIA_TYPE", "the body must be application/fhir+json")
 
 

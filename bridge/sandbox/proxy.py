@@ -1,7 +1,6 @@
 """The Spine Secure Proxy: may this sender ask this receiver this, at this very address? Then pass it on."""
 
-import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Protocol
 
@@ -9,13 +8,16 @@ import httpx
 
 from bridge.sandbox.calls import Call
 from bridge.sandbox.faults import INSTEAD_OF_WORK, FaultBoard
+from bridge.sandbox.interactions import BY_INTERACTION
 from bridge.sandbox.outcomes import proxy_error, spoil
 from bridge.sandbox.web import Handler, Reply, Request, whole
-from bridge.sandbox.world import CONSUMERS, ROOT_BY_INTERACTION, Practice, practice_of_asid
+from bridge.sandbox.world import CONSUMERS, Practice, practice_of_asid
 
 _METHODS = {"GET", "POST", "PUT"}
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host", "date", "server"}
-_NUMBER = re.compile(rb'"(\d{10})"')
+
+
+Whose = Callable[[Request], str | None]
 
 
 class Forward(Protocol):
@@ -26,10 +28,16 @@ class Forward(Protocol):
 
 
 class Proxy:
-    """Answers ``/https://practice/root/path``: two addresses in one, compared byte for byte (SP-P01)."""
+    """Answers ``/https://practice/root/path``: two addresses in one, compared byte for byte (SP-P01).
 
-    def __init__(self, *, practices: str, forward: Forward, faults: FaultBoard) -> None:
+    Args:
+        practices: public address of the practice server.
+        whose: tells the patient of a request, so that faults can be of one patient.
+    """
+
+    def __init__(self, *, practices: str, forward: Forward, faults: FaultBoard, whose: Whose) -> None:
         self._practices = practices
+        self._whose = whose
         self._forward = forward
         self._faults = faults
 
@@ -42,9 +50,9 @@ class Proxy:
         if refused:
             status, call.refused = refused
             return proxy_error(status, call.refused)
-        number = _NUMBER.search(request.body)
-        call.nhs_number = number.group(1).decode() if number else None
-        fault = self._faults.take("proxy", call.nhs_number, call.practice)
+        call.nhs_number = self._whose(replace(request, target=target.removeprefix(self._practices)))
+        operation = BY_INTERACTION[call.interaction or ""].name
+        fault = self._faults.take("proxy", call.nhs_number, call.practice, operation=operation)
         if fault and fault.kind in INSTEAD_OF_WORK:
             return spoil(Reply(502), fault)
         query = f"?{request.query}" if request.query else ""
@@ -60,7 +68,7 @@ class Proxy:
         sender, receiver = request.headers.get("ssp-from", ""), request.headers.get("ssp-to", "")
         interaction = request.headers.get("ssp-interactionid", "")
         # The table of interactions is exact: other case is another interaction.
-        if sender not in {consumer.asid for consumer in CONSUMERS} or interaction not in ROOT_BY_INTERACTION:
+        if sender not in {consumer.asid for consumer in CONSUMERS} or interaction not in BY_INTERACTION:
             return 403, f"ASID_CHECK_FAILED_MESSAGESENDER_{sender}"
         practice = practice_of_asid(receiver)
         if practice is None or not practice.is_receiver:
@@ -102,7 +110,9 @@ class HttpForward:
             return proxy_error(504, "Gateway Timeout")
         except httpx.TransportError:
             call.refused = "the practice could not be reached"
-            return proxy_error(502, f"ERROR_COMMUNICATING_TO_ENDPOINT_URL_{url.split('/Patient', 1)[0]}")
+            # What stands behind the root may name a patient.
+            root = BY_INTERACTION[call.interaction or ""].root
+            return proxy_error(502, f"ERROR_COMMUNICATING_TO_ENDPOINT_URL_{url.partition(root)[0]}{root}")
         passed_on = {
             name.lower(): value for name, value in response.headers.items() if name.lower() not in _HOP_BY_HOP
         }

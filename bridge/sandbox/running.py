@@ -15,15 +15,20 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bridge.sandbox.calls import Call, CallLog
+from bridge.sandbox.care_record_cases import section_faults
 from bridge.sandbox.control import PREFIX, Control
+from bridge.sandbox.diary import Diary
 from bridge.sandbox.faults import Fault, FaultBoard
 from bridge.sandbox.keys import Keys, keys_in
+from bridge.sandbox.patients import PatientIndex
 from bridge.sandbox.pds import Pds, Tokens
+from bridge.sandbox.people import Registration
 from bridge.sandbox.practice import Practices
 from bridge.sandbox.proxy import DirectForward, Forward, HttpForward, Proxy
 from bridge.sandbox.scenarios import SCENARIOS
 from bridge.sandbox.sds import Sds
 from bridge.sandbox.store import RecordFile, Store, read_folder
+from bridge.sandbox.surgery import Rotas, Surgeries
 from bridge.sandbox.web import App, Receive, Scope, Send, server
 from bridge.sandbox.world import CONSUMERS, SUPPLIER_ODS
 
@@ -73,6 +78,8 @@ class SandboxOptions:
         compress: whether practices answer in gzip when it is accepted.
         keep_calls: whether `RunningSandbox.calls` remembers; a benchmark wants it off.
         on_call: hears of every call when it has ended.
+        patients: how many people there are besides those of the scenarios (`RunningSandbox.crowd`).
+        rotas: how the practices' appointment books are made.
     """
 
     state_dir: Path = Path(".bridge")
@@ -89,6 +96,8 @@ class SandboxOptions:
     keep_calls: bool = True
     tls: Tls | None = None
     on_call: Callable[[Call], None] | None = None
+    patients: int = 0
+    rotas: Rotas = field(default_factory=Rotas)
 
 
 @dataclass(slots=True)
@@ -101,6 +110,7 @@ class RunningSandbox:
         calls: what each server saw.
         files: the bundle files that are served.
         unreadable: why other files of the folder are not, by name.
+        crowd: the people there are besides those of the scenarios, with the practice of each.
     """
 
     urls: dict[str, str]
@@ -108,7 +118,9 @@ class RunningSandbox:
     calls: CallLog
     files: list[RecordFile]
     unreadable: dict[str, str]
+    crowd: tuple[Registration, ...]
     _faults: FaultBoard
+    _practice: Practices = field(repr=False)
     _tokens: Tokens = field(repr=False)
     _switch_on: Callable[[], None] = field(repr=False)
 
@@ -120,10 +132,27 @@ class RunningSandbox:
         """Switch off every fault of `key`, or all of them, those of the scenarios too."""
         self._faults.clear(key)
 
+    def diary(self, ods: str) -> Diary:
+        """The appointment book of a practice, with the history of every appointment.
+
+        Raises:
+            KeyError: there is no such practice.
+        """
+        return self._practice.surgeries[ods].diary
+
+    def patients_at(self, ods: str) -> PatientIndex:
+        """Whom a practice has in its index, with their logical ids.
+
+        Raises:
+            KeyError: there is no such practice.
+        """
+        return self._practice.surgeries[ods].patients
+
     def reset(self) -> None:
-        """As at the start: only the scenarios' own faults, counted anew, and no calls."""
+        """As at the start: only the scenarios' own faults and appointments, and no calls."""
         self._faults.clear()
         self._switch_on()
+        self._practice.reset()
         self.calls.clear()
 
     def revoke_tokens(self) -> None:
@@ -167,9 +196,11 @@ def _build(
         for scenario in SCENARIOS:
             if scenario.fault and options.scenario_faults:
                 faults.set(scenario.nhs_number, scenario.fault)
+        for key, fault in section_faults() if options.scenario_faults else ():
+            faults.set(key, fault)
 
     switch_on()
-    store = Store(files)
+    store = Store(files, options.patients)
     urls = {
         "pds": bases["pds"] + _PDS_PATH,
         "token": bases["pds"] + _TOKEN_PATH,
@@ -201,9 +232,16 @@ def _build(
         api_key=keys.sds_api_key,
         faults=faults,
     )
+    surgeries = Surgeries(
+        options.rotas,
+        on_pds=store.registrations,
+        held_at=store.held_at,
+        prepared={one.nhs_number: one.diary for one in SCENARIOS if one.diary},
+    )
     practice = Practices(
         base=bases["practice"],
         store=store,
+        surgeries=surgeries,
         faults=faults,
         calls=calls,
         strict=options.strict,
@@ -213,7 +251,7 @@ def _build(
     forward: Forward = (
         HttpForward(client) if options.strict else DirectForward(practice.handle, bases["practice"])
     )
-    proxy = Proxy(practices=bases["practice"], forward=forward, faults=faults)
+    proxy = Proxy(practices=bases["practice"], forward=forward, faults=faults, whose=practice.whose)
     control = server("control", Control(faults, calls).handle, CallLog(keep=False), closing)
     apps = {
         "pds": server("pds", pds.handle, calls, closing),
@@ -222,7 +260,19 @@ def _build(
         "practice": _with_control(server("practice", practice.handle, calls, closing), control),
     }
     environment = _environment(options, keys, urls)
-    return RunningSandbox(urls, environment, calls, files, unreadable, faults, tokens, switch_on), apps
+    sandbox = RunningSandbox(
+        urls,
+        environment,
+        calls,
+        files,
+        unreadable,
+        store.crowd,
+        _faults=faults,
+        _practice=practice,
+        _tokens=tokens,
+        _switch_on=switch_on,
+    )
+    return sandbox, apps
 
 
 def _environment(options: SandboxOptions, keys: Keys, urls: Mapping[str, str]) -> dict[str, str]:

@@ -4,10 +4,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bridge.sandbox import cases
+from bridge.sandbox import bookings, cases
 from bridge.sandbox.builder import Builder
+from bridge.sandbox.care_record_cases import CASES
+from bridge.sandbox.diary import Diary
 from bridge.sandbox.faults import Fault, FaultKind
-from bridge.sandbox.people import Person, Registration, Trace
+from bridge.sandbox.patients import Resident
+from bridge.sandbox.people import Held, Person, Registration, Standing, Trace, person_of
 from bridge.sandbox.record import Record
 from bridge.sandbox.world import (
     DISABLED,
@@ -15,6 +18,7 @@ from bridge.sandbox.world import (
     MOVED,
     NO_ADDRESS,
     NO_AGREEMENT,
+    NO_DIARY,
     NO_ENDPOINT,
     NO_RECEIVER,
     OLDER,
@@ -23,6 +27,7 @@ from bridge.sandbox.world import (
 )
 
 Case = Callable[[Builder], None]
+Bookings = Callable[[Diary, Resident], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +39,9 @@ class Scenario:
         at_practice: what the practice holds instead of some of `person`.
         now: the number in use, of a superseded one.
         conforms: whether every resource is valid STU3.
+        standing: how the practice holds the patient, when it does at all.
+        lapsed_at: another practice that holds an old record of the patient.
+        diary: what stands in the appointment book of the practice from the start.
     """
 
     name: str
@@ -46,16 +54,28 @@ class Scenario:
     fault: Fault | None = None
     at_practice: Mapping[str, Any] | None = None
     conforms: bool = True
+    standing: Standing = Standing.ACTIVE
+    lapsed_at: Practice | None = None
+    diary: Bookings | None = None
 
     @property
     def person(self) -> Person:
         """Who it is: made from the number, so everybody differs and stays the same."""
-        return _person(int(self.nhs_number[4:9]))
+        return person_of(int(self.nhs_number[4:9]))
 
     @property
     def registration(self) -> Registration:
         """As PDS knows the number."""
         return Registration(self.nhs_number, self.person, self.practice.ods, self.trace, self.now)
+
+    def held_at(self, ods: str) -> Held | None:
+        """What the practice `ods` holds; of a restricted patient too, though it tells nobody."""
+        if self.practice.ods == ods and (self.case or self.trace is Trace.RESTRICTED):
+            person = replace(self.person, **dict(self.at_practice or {}))
+            return Held(self.registration, person, self.standing)
+        if self.lapsed_at and self.lapsed_at.ods == ods:
+            return Held(self.registration, self.person, Standing.LAPSED)
+        return None
 
     def record(self) -> Record | None:
         """The record at the practice, built anew."""
@@ -68,34 +88,13 @@ class Scenario:
         return builder.record
 
 
-_FAMILIES = ("Ashby", "Brook", "Carver", "Dunmore", "Eastwood", "Fairley", "Garland", "Holroyd", "Ibbotson")
-_GIVEN = (
-    ("Alice", "Mary"),
-    ("Brian",),
-    ("Chandra", "Devi"),
-    ("David",),
-    ("Eleanor",),
-    ("Farid",),
-    ("Grace",),
-    ("Hugh", "Owen"),
-)
-_PREFIXES = (("Mrs", "female"), ("Mr", "male"), ("Ms", "female"), ("Mr", "male"))
-
-
-def _person(number: int) -> Person:
-    prefix, gender = _PREFIXES[number % len(_PREFIXES)]
-    return Person(
-        family=_FAMILIES[number % len(_FAMILIES)],
-        given=_GIVEN[number % len(_GIVEN)],
-        prefix=prefix,
-        gender=gender,
-        birth_date=f"{1940 + number * 7 % 60}-{1 + number % 12:02d}-{1 + number * 3 % 28:02d}",
-        line=f"{number} Trevelyan Square",
-    )
-
-
 def _at(kind: FaultKind, **more: Any) -> Fault:
     return replace(Fault(kind), **more)
+
+
+def _of_record(kind: FaultKind, **more: Any) -> Fault:
+    """Met by requests for the record only: dissent, for one, says nothing of appointments (AP-P12)."""
+    return _at(kind, on=("structured_record",), **more)
 
 
 def _rows() -> Iterator[Scenario]:
@@ -109,6 +108,8 @@ def _rows() -> Iterator[Scenario]:
     yield from _lies()
     yield from _failures()
     yield from _sizes()
+    yield from _care_records()
+    yield from _appointments()
 
 
 def _of(name: str, number: str, reason: str, case: Case | None = cases.empty, **more: Any) -> Scenario:
@@ -313,10 +314,13 @@ def _refusals() -> Iterator[Scenario]:
         ("not_implemented", "9990000638", 501, "NOT_IMPLEMENTED"),
     ):
         yield _of(
-            name, number, f"practice: {status} {code}", fault=_at(FaultKind.STATUS, status=status, code=code)
+            name,
+            number,
+            f"practice: {status} {code}",
+            fault=_of_record(FaultKind.STATUS, status=status, code=code),
         )
 
-    refused = _at(FaultKind.STATUS, status=403, code="NO_PATIENT_CONSENT")
+    refused = _of_record(FaultKind.STATUS, status=403, code="NO_PATIENT_CONSENT")
     yield _of(
         "no_consent_older",
         "9990000883",
@@ -328,13 +332,18 @@ def _refusals() -> Iterator[Scenario]:
 
 def _lies() -> Iterator[Scenario]:
     for name, number, reason, fault in (
-        ("empty_object", "9990000646", "200 with {}", _at(FaultKind.EMPTY_OBJECT)),
-        ("other_patient", "9990000654", "200 with another patient's record", _at(FaultKind.OTHER_PATIENT)),
-        ("html_page", "9990000662", "200 with a web page", _at(FaultKind.HTML, status=200)),
-        ("cut_json", "9990000670", "200 with half of the JSON", _at(FaultKind.CUT_JSON)),
-        ("outcome_as_success", "9990000689", "200 with an OperationOutcome", _at(FaultKind.OUTCOME)),
-        ("wrong_content_type", "9990000697", "the record as text/plain", _at(FaultKind.CONTENT_TYPE)),
-        ("stale_bundle", "9990000700", "the trace id of another request", _at(FaultKind.STALE_BUNDLE)),
+        ("empty_object", "9990000646", "200 with {}", _of_record(FaultKind.EMPTY_OBJECT)),
+        (
+            "other_patient",
+            "9990000654",
+            "200 with another patient's record",
+            _of_record(FaultKind.OTHER_PATIENT),
+        ),
+        ("html_page", "9990000662", "200 with a web page", _of_record(FaultKind.HTML, status=200)),
+        ("cut_json", "9990000670", "200 with half of the JSON", _of_record(FaultKind.CUT_JSON)),
+        ("outcome_as_success", "9990000689", "200 with an OperationOutcome", _of_record(FaultKind.OUTCOME)),
+        ("wrong_content_type", "9990000697", "the record as text/plain", _of_record(FaultKind.CONTENT_TYPE)),
+        ("stale_bundle", "9990000700", "the trace id of another request", _of_record(FaultKind.STALE_BUNDLE)),
     ):
         yield _of(name, number, reason, cases.rich_record, fault=fault)
 
@@ -382,6 +391,47 @@ def _sizes() -> Iterator[Scenario]:
     yield _of("typical_size", "9990000859", "about 30 kB", cases.of_size(4, 2))
     yield _of("huge", "9990000867", "about 1.3 MB, mostly medication", cases.of_size(95, 8))
     yield _of("enormous", "9990000875", "about 12 MB", cases.of_size(400, 20))
+
+
+def _appointments() -> Iterator[Scenario]:
+    yield _of(
+        "has_appointments",
+        "9990000891",
+        "booked by the practice, by another organisation, cancelled, and earlier today",
+        cases.rich_record,
+        diary=bookings.of_every_kind,
+    )
+    yield _of("home_visit", "9990000905", "a visit that nobody else may change", diary=bookings.home_visit)
+    yield _of(
+        "registered_elsewhere",
+        "9990000913",
+        "to be registered as temporary before booking at A99001",
+        practice=OLDER,
+    )
+    yield _of(
+        "lapsed_record",
+        "9990000921",
+        "left A99001 years ago: registering revives",
+        practice=OLDER,
+        lapsed_at=MAIN,
+    )
+    yield _of(
+        "untraced", "9990000948", "never checked against PDS, and agrees with it", standing=Standing.UNTRACED
+    )
+    yield _of(
+        "untraced_other",
+        "9990000956",
+        "never checked against PDS, and differs from it",
+        standing=Standing.UNTRACED,
+        at_practice={"family": "Mirfield", "birth_date": "1901-02-03"},
+    )
+    yield _of("no_diary", "9990000964", "SDS: the practice offers no appointments", practice=NO_DIARY)
+
+
+def _care_records() -> Iterator[Scenario]:
+    for case in CASES.values():
+        if case.nhs_number:
+            yield _of(case.name, case.nhs_number, case.reason, cases.rich_record)
 
 
 SCENARIOS: tuple[Scenario, ...] = tuple(_rows())

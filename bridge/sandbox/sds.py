@@ -1,16 +1,17 @@
 """The Spine Directory Service as its FHIR R4 API answers (directories.md; the samples recorded from it)."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
 from bridge.sandbox.calls import Call
 from bridge.sandbox.faults import FaultBoard
+from bridge.sandbox.interactions import BY_INTERACTION
 from bridge.sandbox.outcomes import json_reply, sds_error, spoil
 from bridge.sandbox.web import Reply, Request
-from bridge.sandbox.world import CONSUMERS, PRACTICES, ROOT_BY_INTERACTION, SUPPLIER_ODS, Practice, asids
+from bridge.sandbox.world import CONSUMERS, PRACTICES, SUPPLIER_ODS, Practice, asids
 
 Json = dict[str, Any]
 
@@ -157,7 +158,7 @@ def _extension(name: str, system: str, value: str) -> Json:
     }
 
 
-def _device(ods: str, asid: str, party_key: str, manufacturer: str) -> Json:
+def _device(ods: str, asid: str, party_key: str, manufacturer: str, interactions: Iterable[str]) -> Json:
     identifiers = [_identifier(ASID, asid), _identifier(PARTY_KEY, party_key)]
     if int(asid) % 2:
         identifiers.reverse()  # no order may be relied on
@@ -166,7 +167,7 @@ def _device(ods: str, asid: str, party_key: str, manufacturer: str) -> Json:
         "identifier": identifiers,
         "extension": [
             _extension("ManufacturingOrganisation", ODS, manufacturer),
-            *(_extension("NhsServiceInteractionId", INTERACTION, name) for name in ROOT_BY_INTERACTION),
+            *(_extension("NhsServiceInteractionId", INTERACTION, name) for name in interactions),
         ],
         "owner": {"identifier": _identifier(ODS, ods)},
     }
@@ -174,18 +175,20 @@ def _device(ods: str, asid: str, party_key: str, manufacturer: str) -> Json:
 
 def _devices() -> Iterator[Json]:
     for consumer in CONSUMERS:
-        yield _device(consumer.ods, consumer.asid, consumer.party_key, SUPPLIER_ODS)
+        yield _device(consumer.ods, consumer.asid, consumer.party_key, SUPPLIER_ODS, BY_INTERACTION)
         # Another supplier's system at the same hospital: found unless the manufacturer is asked for (SP-018).
-        yield _device(consumer.ods, f"{int(consumer.asid) + 500:012d}", f"{consumer.ods}-880001", "YGS09")
+        asid = f"{int(consumer.asid) + 500:012d}"
+        yield _device(consumer.ods, asid, f"{consumer.ods}-880001", "YGS09", BY_INTERACTION)
     for practice in PRACTICES:
         for number, asid in enumerate(asids(practice)):
-            yield _device(practice.ods, asid, practice.party_key(number), practice.manufacturer)
+            party_key = practice.party_key(number)
+            yield _device(practice.ods, asid, party_key, practice.manufacturer, practice.interactions)
 
 
 def _endpoints(base: str) -> Iterator[Json]:
     for practice in PRACTICES:
         for number in range(practice.endpoints):
-            yield from (_endpoint(base, practice, number, name) for name in ROOT_BY_INTERACTION)
+            yield from (_endpoint(base, practice, number, name) for name in practice.interactions)
 
 
 def _endpoint(base: str, practice: Practice, number: int, interaction: str) -> Json:

@@ -4,15 +4,16 @@ import json
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from bridge.record.nhs_number import NHS_NUMBER_SYSTEM, is_valid_nhs_number
 from bridge.sandbox.parameters import Query
-from bridge.sandbox.people import Person, Registration
+from bridge.sandbox.people import Held, Person, Registration, crowd
 from bridge.sandbox.record import Record, encode
 from bridge.sandbox.scenarios import BY_NUMBER, SCENARIOS
-from bridge.sandbox.world import MAIN
+from bridge.sandbox.world import MAIN, OLDER
 
 Json = dict[str, Any]
 
@@ -88,10 +89,16 @@ def read_file(path: Path) -> RecordFile:
 
 
 class Store:
-    """Records by NHS number, encoded once for each way of asking."""
+    """Records by NHS number, encoded once for each way of asking.
 
-    def __init__(self, files: list[RecordFile]) -> None:
+    Args:
+        files: bundle files to serve besides the scenarios' records.
+        crowd_size: how many people without a record there are besides, at `MAIN` and `OLDER`.
+    """
+
+    def __init__(self, files: list[RecordFile], crowd_size: int = 0) -> None:
         self._files = {file.registration.nhs_number: file for file in files}
+        self.crowd = tuple(islice(crowd((MAIN.ods, OLDER.ods)), crowd_size))
         self._records: dict[str, Record | None] = {}
         self._encoded: OrderedDict[Query, bytes] = OrderedDict()
         self._bytes = 0
@@ -100,7 +107,18 @@ class Store:
     def registrations(self) -> Mapping[str, Registration]:
         """Everybody that PDS knows; a file goes before a scenario."""
         known = {scenario.nhs_number: scenario.registration for scenario in SCENARIOS}
+        known |= {one.nhs_number: one for one in self.crowd}
         return known | {number: file.registration for number, file in self._files.items()}
+
+    def held_at(self, ods: str) -> Iterator[Held]:
+        """Whom the practice `ods` has in its index at the start; a file goes before a scenario."""
+        for scenario in SCENARIOS:
+            held = scenario.held_at(ods)
+            if held and scenario.nhs_number not in self._files:
+                yield held
+        for one in (*self.crowd, *(file.registration for file in self._files.values())):
+            if one.practice_ods == ods:
+                yield Held(one, one.person)
 
     def another_than(self, query: Query) -> Query:
         """The same question about somebody else."""

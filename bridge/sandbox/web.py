@@ -90,7 +90,7 @@ async def _body(receive: Receive) -> bytes:
 async def _fail(reply: Reply, scope: Scope, receive: Receive, send: Send, closing: asyncio.Event) -> bool:
     """Send the reply, or do to the connection what the fault says. True when an answer was complete."""
     fault = reply.fault
-    delay = reply.delay + (fault.delay if fault else 0.0)
+    delay = reply.delay + (fault.delay if fault and fault.kind is not FaultKind.LATE else 0.0)
     if delay:
         await _pause(delay, closing)
     match fault.kind if fault else FaultKind.DELAY:

@@ -3,16 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_GPCONNECT = "urn:nhs:names:services:gpconnect:"
-STRUCTURED_RECORD = _GPCONNECT + "fhir:operation:gpc.getstructuredrecord-1"
-STRUCTURED_METADATA = _GPCONNECT + "structured:fhir:rest:read:metadata-1"
-FOUNDATIONS_METADATA = _GPCONNECT + "fhir:rest:read:metadata-1"
-
-ROOT_BY_INTERACTION = {
-    STRUCTURED_RECORD: "STU3/1/gpconnect/structured",
-    STRUCTURED_METADATA: "STU3/1/gpconnect/structured",
-    FOUNDATIONS_METADATA: "STU3/1/gpconnect",
-}
+from bridge.sandbox.interactions import BY_INTERACTION, OPERATIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +18,10 @@ class Practice:
         is_receiver: whether the proxy accepts it as a receiver of the interactions.
         agreement: whether a data sharing agreement with the hospital is in place.
         moved: the proxy knows it under another address than the one SDS hands out.
+        has_diary: whether its system offers Appointment Management.
+        joins_text: it keeps description and comment of an appointment in one field.
+        drops_type: it gives the booking organisation back without its type.
+        keeps_version: a cancelled appointment has the version it had before.
     """
 
     ods: str
@@ -40,6 +35,15 @@ class Practice:
     is_receiver: bool = True
     agreement: bool = True
     moved: bool = False
+    has_diary: bool = True
+    joins_text: bool = False
+    drops_type: bool = False
+    keeps_version: bool = False
+
+    @property
+    def interactions(self) -> tuple[str, ...]:
+        """What its system offers."""
+        return tuple(one.interaction for one in OPERATIONS if self.has_diary or not one.is_of_the_diary)
 
     def party_key(self, number: int = 0) -> str:
         """Of the practice's MHS record `number`."""
@@ -47,7 +51,7 @@ class Practice:
 
     def root(self, base: str, interaction: str) -> str:
         """Service root of one capability under `base`, without a trailing slash."""
-        return f"{base}/{self.ods}/{ROOT_BY_INTERACTION[interaction]}"
+        return f"{base}/{self.ods}/{BY_INTERACTION[interaction].root}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,16 @@ class Consumer:
 
 
 MAIN = Practice("A99001", "Sandbox Medical Centre", "999900001001")
-OLDER = Practice("A99002", "Fell View Surgery", "999900001002", version="1.2.7", manufacturer="YGS02")
+OLDER = Practice(
+    "A99002",
+    "Fell View Surgery",
+    "999900001002",
+    version="1.2.7",
+    manufacturer="YGS02",
+    joins_text=True,
+    drops_type=True,
+    keeps_version=True,
+)
 DISABLED = Practice("A99003", "Quiet Lane Surgery", "999900001003", enabled=False)
 NO_ENDPOINT = Practice("A99004", "Paper Records Practice", "999900001004", endpoints=0)
 TWO_ENDPOINTS = Practice("A99005", "Twin Systems Practice", "999900001005", endpoints=2)
@@ -69,6 +82,7 @@ NO_ADDRESS = Practice("A99006", "Half Registered Practice", "999900001006", has_
 NO_AGREEMENT = Practice("A99007", "Closed Door Surgery", "999900001007", agreement=False)
 MOVED = Practice("A99008", "Moved House Surgery", "999900001008", moved=True)
 NO_RECEIVER = Practice("A99009", "Unlisted Surgery", "999900001009", is_receiver=False)
+NO_DIARY = Practice("A99010", "Records Only Surgery", "999900001010", has_diary=False)
 PRACTICES = (
     MAIN,
     OLDER,
@@ -79,6 +93,7 @@ PRACTICES = (
     NO_AGREEMENT,
     MOVED,
     NO_RECEIVER,
+    NO_DIARY,
 )
 PRACTICE_BY_ODS = {practice.ods: practice for practice in PRACTICES}
 

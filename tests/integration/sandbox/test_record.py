@@ -180,7 +180,10 @@ async def test_what_is_not_offered_is_a_warning_inside_the_200(consumer, scenari
 
 
 async def test_capability_statements_are_served_under_both_roots(consumer):
-    for name in ("structured:fhir:rest:read:metadata-1", "fhir:rest:read:metadata-1"):
+    for name, operation in (
+        ("structured:fhir:rest:read:metadata-1", "gpc.getstructuredrecord"),
+        ("fhir:rest:read:metadata-1", "gpc.registerpatient"),
+    ):
         interaction = f"urn:nhs:names:services:gpconnect:{name}"
         root, asid = await consumer.route("A99001", interaction)
         answer = await consumer.record(
@@ -195,7 +198,7 @@ async def test_capability_statements_are_served_under_both_roots(consumer):
         assert answer.status_code == 200, answer.text
         statement = answer.json()
         assert (statement["resourceType"], statement["fhirVersion"]) == ("CapabilityStatement", "3.0.1")
-        assert statement["rest"][0]["operation"][0]["name"] == "gpc.getstructuredrecord"
+        assert statement["rest"][0]["operation"][0]["name"] == operation
 
 
 async def test_habits_of_a_careless_consumer_are_remarked(consumer):
