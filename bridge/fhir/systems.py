@@ -16,3 +16,8 @@ PROFESSIONAL_IDS = {
     "https://fhir.hl7.org.uk/Id/gmc-number": "gmc_number",
     "https://fhir.hl7.org.uk/Id/gmp-number": "gmp_number",
 }
+
+DELIVERY_CHANNEL = "gpconnect-deliverychannel"
+PRACTITIONER_ROLE = "gpconnect-practitionerrole"
+CANCELLATION_REASON = "gpconnect-appointmentcancellationreason"
+"""Names of extensions; see `bridge.fhir.read.extension_name`."""

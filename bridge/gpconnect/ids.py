@@ -1,13 +1,11 @@
 """Logical ids: opaque, and worth nothing at any practice but the one that gave them out."""
 
-import re
 from dataclasses import dataclass, field
 from typing import Final, Literal, Self
 
-Kind = Literal["Patient", "Practitioner", "Organization", "Location", "Slot", "Schedule", "Appointment"]
+from bridge.record.logical_id import is_logical_id
 
-# FHIR, and the underscores that some systems use. An id becomes a part of a path.
-_ID: Final = re.compile(r"[A-Za-z0-9\-._]{1,64}")
+Kind = Literal["Patient", "Practitioner", "Organization", "Location", "Slot", "Schedule", "Appointment"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +51,3 @@ _KINDS: Final[dict[str, Kind]] = {
     "Schedule": "Schedule",
     "Appointment": "Appointment",
 }
-
-
-def is_logical_id(value: str) -> bool:
-    """Whether a text can be a logical id."""
-    return _ID.fullmatch(value) is not None and value not in (".", "..")

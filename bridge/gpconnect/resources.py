@@ -130,7 +130,7 @@ class StoredAppointment(StoredResource):
         """``In-person``, ``Telephone``, ``Video`` or ``Visit``."""
         for extension in _objects(self.resource.get("extension")):
             url = extension.get("url")
-            if isinstance(url, str) and extension_name(url) == "deliverychannel":
+            if isinstance(url, str) and extension_name(url) == systems.DELIVERY_CHANNEL:
                 return _text(extension_value(extension))
         return None
 

@@ -1,0 +1,184 @@
+"""Places, people and ways to reach them, as slots, appointments and patients name them."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import orjson
+
+from bridge.fhir import systems
+from bridge.fhir.index import BundleIndex
+from bridge.fhir.read import Item, JsonObject, extension_value, first_code
+from bridge.record.appointments import Address, Clinician, ContactPoint, JobRole, Place, SlotSession
+from bridge.record.common import Issue
+from bridge.record.gp_record import Unmapped, UnmappedReason
+from bridge.record.issue_codes import ISSUES
+
+_LARGEST_SHARED: Final = 8 * 1024
+"""Bytes, as JSON, of what many slots repeat. Real places and people take a few hundred."""
+
+
+class Findings:
+    """What was noticed and what was set aside, each once.
+
+    Attributes:
+        issues, unmapped: as they stand in what is published.
+    """
+
+    def __init__(self) -> None:
+        self.issues: list[Issue] = []
+        self.unmapped: list[Unmapped] = []
+        self._known: set[tuple[str, ...]] = set()
+
+    def report(self, item: Item) -> None:
+        """Take over what was noted while a resource was read."""
+        for code, path in item.notes:
+            if self._is_new(code, item.ref, path or ""):
+                severity, message = ISSUES[code]
+                issue: Issue = {
+                    "code": code,
+                    "severity": severity,
+                    "message": message,
+                    "source_ref": item.ref,
+                }
+                if path is not None:
+                    issue["path"] = path
+                self.issues.append(issue)
+
+    def set_aside(self, ref: str, reason: UnmappedReason, detail: str) -> None:
+        """List something received that is not among the items."""
+        if self._is_new(ref, reason):
+            self.unmapped.append({"source_ref": ref, "reason": reason, "detail": detail})
+
+    def _is_new(self, *key: str) -> bool:
+        if key in self._known:
+            return False
+        self._known.add(key)
+        return True
+
+
+def place(index: BundleIndex, location_id: str) -> Place:
+    """A location; its id alone when it was not sent."""
+    found: Place = {"location_id": location_id}
+    received = index.resolve(f"Location/{location_id}")
+    if received is None:
+        return found
+    item = Item(received.resource, received.ref)
+    if (name := item.text(item.resource.get("name"), "name")) is not None:
+        found["name"] = name
+    if addresses := addresses_of(item):
+        found["address"] = addresses[0]
+    if contacts := contacts_of(item):
+        found["contacts"] = contacts
+    return found if is_small(found) else {"location_id": location_id}
+
+
+def clinician(index: BundleIndex, practitioner_id: str) -> Clinician:
+    """A practitioner; the id alone when nothing else was sent."""
+    found: Clinician = {"practitioner_id": practitioner_id}
+    received = index.resolve(f"Practitioner/{practitioner_id}")
+    if received is None:
+        return found
+    item = Item(received.resource, received.ref)
+    names = (spoken_name(item, sent) for sent in item.many(item.resource.get("name"), "name"))
+    if (name := next(filter(None, names), None)) is not None:
+        found["name"] = name
+    if (gender := item.code(item.resource.get("gender"), "gender")) is not None:
+        found["gender"] = gender
+    for identifier in item.many(item.resource.get("identifier"), "identifier"):
+        if systems.PROFESSIONAL_IDS.get(str(identifier.get("system"))) == "sds_user_id":
+            if (value := item.code(identifier.get("value"), "identifier.value")) is not None:
+                found["sds_user_id"] = value
+            break
+    return found if is_small(found) else {"practitioner_id": practitioner_id}
+
+
+def spoken_name(item: Item, name: JsonObject) -> str | None:
+    """A HumanName as it is spoken. From 1.6.2 it comes in parts, or as one text and then without a family."""
+    if (text := item.text(name.get("text"), "name.text")) is not None:
+        return text
+    return " ".join(part for key in ("prefix", "given", "family") for part in words(name.get(key))) or None
+
+
+def words(sent: object) -> list[str]:
+    """The texts of a list, or one alone, without the blanks around them."""
+    listed = sent if isinstance(sent, list) else [sent]
+    return [each.strip() for each in listed if isinstance(each, str) and each.strip()]
+
+
+def job_role(item: Item, extensions: Mapping[str, list[JsonObject]]) -> JobRole | None:
+    """The role of whoever gives an appointment, from its extension on a schedule or an appointment."""
+    for extension in extensions.get(systems.PRACTITIONER_ROLE, ()):
+        concept = extension_value(extension)
+        code = first_code(concept)
+        term = term_of(item, concept, "practitionerRole") or code
+        if term is not None:
+            return {"term": term, "code": code} if code is not None else {"term": term}
+    return None
+
+
+def delivery_channel(item: Item, extensions: Mapping[str, list[JsonObject]]) -> str | None:
+    """How an appointment takes place."""
+    for extension in extensions.get(systems.DELIVERY_CHANNEL, ()):
+        if (channel := item.code(extension_value(extension), "deliveryChannel")) is not None:
+            return channel
+    return None
+
+
+def term_of(item: Item, sent: object, path: str) -> str | None:
+    """The words of a CodeableConcept, or of the first of several: its text, else a display."""
+    for concept in item.many(sent, path):
+        if (text := item.text(concept.get("text"), path)) is not None:
+            return text
+        for coding in item.many(concept.get("coding"), path):
+            if (display := item.text(coding.get("display"), path)) is not None:
+                return display
+    return None
+
+
+def addresses_of(item: Item) -> list[Address]:
+    """Postal addresses, in the order sent."""
+    found: list[Address] = []
+    for sent in item.many(item.resource.get("address"), "address"):
+        address: Address = {"lines": words(sent.get("line")) or words(sent.get("text"))}
+        if (use := item.code(sent.get("use"), "address.use")) is not None:
+            address["use"] = use
+        if (city := item.text(sent.get("city"), "address.city")) is not None:
+            address["city"] = city
+        if (district := item.text(sent.get("district"), "address.district")) is not None:
+            address["district"] = district
+        if (postcode := item.code(sent.get("postalCode"), "address.postalCode")) is not None:
+            address["postcode"] = postcode
+        if (country := item.text(sent.get("country"), "address.country")) is not None:
+            address["country"] = country
+        if address["lines"] or len(address) > 1:
+            found.append(address)
+    return found
+
+
+def contacts_of(item: Item, holder: JsonObject | None = None) -> list[ContactPoint]:
+    """Numbers and addresses by which somebody is reached; practices send one object for a list."""
+    sent = (item.resource if holder is None else holder).get("telecom")
+    found: list[ContactPoint] = []
+    for each in item.many(sent, "telecom"):
+        value = item.code(each.get("value"), "telecom.value")
+        if value is None:
+            continue
+        contact: ContactPoint = {"value": value}
+        if (system := item.code(each.get("system"), "telecom.system")) is not None:
+            contact["system"] = system
+        if (use := item.code(each.get("use"), "telecom.use")) is not None:
+            contact["use"] = use
+        found.append(contact)
+    return found
+
+
+def actor_ids(item: Item, references: Iterable[object], kind: str) -> list[str]:
+    """Logical ids of those references that point at one type of resource."""
+    targets = (item.reference(each, "actor") for each in references)
+    found = (target.partition("/") for target in targets if target is not None)
+    return [logical_id for type_, _, logical_id in found if type_ == kind and logical_id]
+
+
+def is_small(shared: Place | Clinician | SlotSession) -> bool:
+    """Whether any number of slots or appointments may repeat this."""
+    return len(orjson.dumps(shared)) <= _LARGEST_SHARED

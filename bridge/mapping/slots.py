@@ -1,0 +1,200 @@
+"""Searchsets of free slots → `FreeSlots`. Pure; nothing raises; each slot is read alone.
+
+A full practice sends thousands of slots of a few schedules, so what belongs to a schedule is read once and
+shared by its slots.
+Source: appointments_use_case_search_for_free_slots.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from bridge.fhir.index import BundleIndex, Received, index_bundle
+from bridge.fhir.read import Item, JsonObject
+from bridge.mapping.diary import (
+    Findings,
+    actor_ids,
+    clinician,
+    delivery_channel,
+    is_small,
+    job_role,
+    place,
+    term_of,
+)
+from bridge.record.appointments import FreeSlots, Offer, OrganisationType, Slot, SlotSession
+from bridge.record.logical_id import is_logical_id
+
+HOME_VISIT: Final = "Visit"
+_CONTEXT: Final = frozenset({"Schedule", "Practitioner", "Location", "Organization"})
+_MINUTE: Final = timedelta(minutes=1)
+_LONGEST_LABEL: Final = 200
+
+MALFORMED: Final = "The slot could not be read."
+WITHOUT_SCHEDULE: Final = "The schedule of the slot, or its place, was not sent; it cannot be booked."
+CLASH: Final = "Another slot with the same id was sent."
+NO_SLOT: Final = "No part of a search for slots."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotSearch:
+    """What was asked, and when.
+
+    Attributes:
+        practice_ods_code: who was asked.
+        window_start, window_end: of all searches together, RFC 3339.
+        retrieved_at: of the first answer, RFC 3339; what has begun by then is not offered.
+        organisation_type: with which it was searched; part of every offer.
+    """
+
+    practice_ods_code: str
+    window_start: str
+    window_end: str
+    retrieved_at: str
+    organisation_type: OrganisationType | None = None
+
+
+def map_slots(bundles: Iterable[JsonObject], search: SlotSearch) -> FreeSlots:
+    """Map the answers to the searches of one window.
+
+    Args:
+        bundles: one for each search; searches overlap, and a slot that comes twice is kept once. Give a
+            generator, so that one at a time is held.
+        search: what was asked.
+    """
+    reading = _Reading(search)
+    for bundle in bundles:
+        reading.read(bundle)
+    return reading.result()
+
+
+class _Reading:
+    """What the bundles read so far hold."""
+
+    def __init__(self, search: SlotSearch) -> None:
+        self._search = search
+        self._now = datetime.fromisoformat(search.retrieved_at)
+        self._slots: dict[str, tuple[datetime, Slot]] = {}
+        self._not_offered: set[str] = set()
+        self._labels: dict[str, str] = {}
+        self._practice_name: str | None = None
+        self._findings = Findings()
+
+    def result(self) -> FreeSlots:
+        """All of it, in order of time."""
+        in_order = sorted(self._slots.items(), key=lambda each: (each[1][0], each[0]))
+        result: FreeSlots = {
+            "practice_ods_code": self._search.practice_ods_code,
+            "window_start": self._search.window_start,
+            "window_end": self._search.window_end,
+            "retrieved_at": self._search.retrieved_at,
+            "slots": [slot for _, (_, slot) in in_order],
+            "not_offered": len(self._not_offered),
+            "unmapped": self._findings.unmapped,
+            "issues": self._findings.issues,
+        }
+        if self._practice_name is not None:
+            result["practice_name"] = self._practice_name
+        return result
+
+    def read(self, bundle: JsonObject) -> None:
+        index = index_bundle(bundle)
+        sessions: dict[str, tuple[Offer, SlotSession] | None] = {}
+        for received in index.resources("Slot"):
+            item = Item(received.resource, received.ref)
+            target = item.reference(item.resource.get("schedule"), "schedule") or ""
+            if target not in sessions:
+                sessions[target] = self._session(index, index.resolve(target, "Schedule"))
+            self._add(item, sessions[target])
+            if item.notes:
+                self._findings.report(item)
+        for received in index.resources("Organization"):
+            name = Item(received.resource, received.ref).text(received.resource.get("name"), "name")
+            self._practice_name = self._practice_name or name
+        for kind, others in index.by_kind.items():
+            if kind != "Slot" and kind not in _CONTEXT:
+                for received in others:
+                    self._findings.set_aside(received.ref, "unknown_type", NO_SLOT)
+        for _ in index.malformed:
+            self._findings.set_aside("entry", "malformed", MALFORMED)
+
+    def _add(self, item: Item, session: tuple[Offer, SlotSession] | None) -> None:
+        resource = item.resource
+        slot_id = resource.get("id")
+        start, begins = _moment(resource.get("start"))
+        end, ends = _moment(resource.get("end"))
+        if begins is None or ends is None or ends <= begins or not is_logical_id(slot_id):
+            self._findings.set_aside(item.ref, "malformed", MALFORMED)
+            return
+        if session is None:
+            self._findings.set_aside(item.ref, "dangling_reference", WITHOUT_SCHEDULE)
+            return
+        channel = delivery_channel(item, item.extensions(resource))
+        if resource.get("status") != "free" or begins <= self._now or channel == HOME_VISIT:
+            self._not_offered.add(item.ref)  # AP-021, AP-057
+            return
+        offer, shared = session
+        offer = {**offer, "slot_id": slot_id, "start": start, "end": end}
+        if channel is not None:
+            offer["delivery_channel"] = self._label(channel)
+        if (service := term_of(item, resource.get("serviceType"), "serviceType")) is not None:
+            offer["service_type"] = self._label(service)
+        slot: Slot = {"offer": offer, "minutes": (ends - begins) // _MINUTE, **shared}
+        known = self._slots.setdefault(slot_id, (begins, slot))[1]
+        if known["offer"] != offer:
+            self._findings.set_aside(item.ref, "duplicate_id", CLASH)
+
+    def _session(self, index: BundleIndex, schedule: Received | None) -> tuple[Offer, SlotSession] | None:
+        """What the slots of a schedule share; None when they cannot be booked for want of it (AP-039)."""
+        if schedule is None:
+            return None
+        item = Item(schedule.resource, schedule.ref)
+        actors = item.many(item.resource.get("actor"), "actor")
+        locations = [each for each in actor_ids(item, actors, "Location") if is_logical_id(each)]
+        schedule_id = schedule.ref.removeprefix("Schedule/")
+        if not locations or not is_logical_id(schedule_id):
+            return None
+        offer: Offer = {
+            "practice_ods_code": self._search.practice_ods_code,
+            "slot_id": "",
+            "schedule_id": schedule_id,
+            "location_id": locations[0],
+            "start": "",
+            "end": "",
+        }
+        shared: SlotSession = {"location": place(index, locations[0])}
+        practitioners = [each for each in actor_ids(item, actors, "Practitioner") if is_logical_id(each)]
+        if practitioners:
+            offer["practitioner_id"] = practitioners[0]
+            shared["practitioner"] = clinician(index, practitioners[0])
+        if self._search.organisation_type is not None:
+            offer["organisation_type"] = self._search.organisation_type
+        if (role := job_role(item, item.extensions(item.resource))) is not None:
+            shared["practitioner_role"] = role
+        if (session := term_of(item, item.resource.get("serviceCategory"), "serviceCategory")) is not None:
+            shared["session"] = session
+        if not is_small(shared):  # a few hundred bytes in real life, and repeated by every slot
+            item.note("unreadable_element", "Schedule")
+            shared = {"location": {"location_id": locations[0]}}
+        self._findings.report(item)
+        return offer, shared
+
+    def _label(self, text: str) -> str:
+        """On one line and of bounded length, because it comes back in a booking; the few there are, once."""
+        label = self._labels.get(text)
+        if label is None:
+            plain = "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
+            label = self._labels[text] = plain[:_LONGEST_LABEL].strip()
+        return label
+
+
+def _moment(value: object) -> tuple[str, datetime | None]:
+    """A date-time with its offset, as sent and as a moment; None for anything else."""
+    if not isinstance(value, str):
+        return "", None
+    written = value.strip()
+    try:
+        moment = datetime.fromisoformat(written)
+    except ValueError:
+        return written, None
+    return written, moment if moment.tzinfo else None
