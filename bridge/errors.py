@@ -76,6 +76,7 @@ class FailureCode(StrEnum):
     RATE_LIMITED = "rate_limited"
     APPOINTMENT_REFUSED = "appointment_refused"
     REGISTRATION_REFUSED = "registration_refused"
+    NOT_DONE = "not_done"
     RESOURCE_NOT_FOUND = "resource_not_found"
     OUTCOME_UNKNOWN = "outcome_unknown"
     REQUEST_EXPIRED = "request_expired"
@@ -141,6 +142,10 @@ MESSAGES: dict[FailureCode, tuple[str, str]] = {
     FailureCode.REGISTRATION_REFUSED: (
         "The practice did not register the patient as a temporary patient.",
         "Check the patient's details, or ask the practice.",
+    ),
+    FailureCode.NOT_DONE: (
+        "The practice was asked afterwards: what was requested has not been done.",
+        "Send a new request if it is still wanted.",
     ),
     FailureCode.RESOURCE_NOT_FOUND: (
         "The practice does not know something that the request names.",

@@ -170,6 +170,11 @@ class RetrySettings(_Group):
     max_delay: Annotated[float, Field(gt=0)] = 300.0
     longest_wait: Annotated[float, Field(gt=0)] = 3600.0
     """The longest ``Retry-After`` that is waited for, seconds; over it the request fails at once."""
+    settle_after: Annotated[float, Field(gt=0)] | None = None
+    """Seconds after which what was sent must have ended, so that a practice may be asked what became of it;
+    unset is ``spine.call_timeout``. Not below the time-out of the Spine proxy."""
+    give_up_after: Annotated[float, Field(gt=0)] = 72 * 3600.0
+    """Seconds for which a request in doubt is checked again; then a person must find out."""
 
 
 class LedgerSettings(_Group):
@@ -343,6 +348,11 @@ class Settings(BaseSettings):
             for name, value in secrets.items()
             if value and value.casefold() in KNOWN_DEFAULTS
         )
+
+    @property
+    def settle_after(self) -> float:
+        """Seconds before a side effect whose answer is lost may be settled."""
+        return self.retry.settle_after or self.spine.call_timeout
 
     @property
     def sds_api_key(self) -> str | None:

@@ -1,26 +1,26 @@
 """The AsyncAPI 3 document of an installation: every queue it reads, every topic it writes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
 from bridge.contracts.envelope import STRUCTURED, Attributes
 from bridge.contracts.events import EVENT_TYPES, REQUEST_FAILED, REQUEST_REJECTED
 from bridge.contracts.schemas import component_schemas, envelope_schema, record_schema, schema_of
-from bridge.engine.pipeline import Pipeline
+from bridge.engine.pipeline import Operation, Pipeline
 
 
-def message_schemas(pipelines: Sequence[Pipeline[Any]]) -> dict[str, dict[str, Any]]:
+def message_schemas(pipelines: Sequence[Pipeline]) -> dict[str, dict[str, Any]]:
     """JSON Schemas by file stem: requests, the data of events, the envelope and the whole record."""
     schemas = {"cloudevent": envelope_schema(), "gp-record": record_schema()}
-    for pipeline in pipelines:
-        schemas[pipeline.accepts] = schema_of(pipeline.request, pipeline.accepts, "validation")
+    for _, operation in _operations(pipelines):
+        schemas[operation.accepts] = schema_of(operation.request, operation.accepts, "validation")
     for kind, model in _published(pipelines).items():
         schemas[kind] = schema_of(model, kind)
     return schemas
 
 
-def asyncapi_document(pipelines: Sequence[Pipeline[Any]], *, prefix: str, type_prefix: str) -> dict[str, Any]:
+def asyncapi_document(pipelines: Sequence[Pipeline], *, prefix: str, type_prefix: str) -> dict[str, Any]:
     """AsyncAPI 3.0 for these pipelines.
 
     Args:
@@ -32,19 +32,17 @@ def asyncapi_document(pipelines: Sequence[Pipeline[Any]], *, prefix: str, type_p
     operations: dict[str, Any] = {}
     messages: dict[str, Any] = {}
     schemas = component_schemas(Attributes, "cloudevent", "validation")
-    for pipeline in pipelines:
-        kind = pipeline.accepts
-        schemas |= component_schemas(pipeline.request, kind, "validation")
+    for pipeline, operation in _operations(pipelines):
+        kind = operation.accepts
+        schemas |= component_schemas(operation.request, kind, "validation")
         messages[kind] = _message(kind, "CloudEvents structured, binary, or bare JSON with AMQP properties.")
-        channels[pipeline.name] = _channel(
-            kind, f"{prefix}.requests", f", read from queue {prefix}.{pipeline.name}"
-        )
-        operations[pipeline.name] = _operation("receive", pipeline.name, kind, pipeline.handler)
+        channels[kind] = _channel(kind, f"{prefix}.requests", f", read from queue {prefix}.{pipeline.name}")
+        operations[f"receive-{kind}"] = _operation("receive", kind, operation.handler)
     for kind, model in _published(pipelines).items():
         schemas |= component_schemas(model, kind)
         messages[kind] = _message(kind, f"CloudEvents structured, type {type_prefix}.{kind}.")
         channels[kind] = _channel(kind, f"{prefix}.events", "")
-        operations[f"publish-{kind}"] = _operation("send", kind, kind, model)
+        operations[f"publish-{kind}"] = _operation("send", kind, model)
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -60,10 +58,14 @@ def asyncapi_document(pipelines: Sequence[Pipeline[Any]], *, prefix: str, type_p
     }
 
 
-def _published(pipelines: Sequence[Pipeline[Any]]) -> Mapping[str, Any]:
+def _operations(pipelines: Sequence[Pipeline]) -> Iterator[tuple[Pipeline, Operation[Any]]]:
+    return ((pipeline, operation) for pipeline in pipelines for operation in pipeline.operations)
+
+
+def _published(pipelines: Sequence[Pipeline]) -> Mapping[str, Any]:
     found: dict[str, Any] = {}
-    for pipeline in pipelines:
-        found |= pipeline.publishes
+    for _, operation in _operations(pipelines):
+        found |= operation.publishes
     return found | {kind: EVENT_TYPES[kind] for kind in (REQUEST_FAILED, REQUEST_REJECTED)}
 
 
@@ -98,10 +100,10 @@ def _channel(kind: str, exchange: str, queue: str) -> dict[str, Any]:
     }
 
 
-def _operation(action: str, channel: str, kind: str, described: object) -> dict[str, Any]:
+def _operation(action: str, kind: str, described: object) -> dict[str, Any]:
     return {
         "action": action,
-        "channel": {"$ref": f"#/channels/{channel}"},
+        "channel": {"$ref": f"#/channels/{kind}"},
         "summary": (described.__doc__ or "").strip().split("\n", 1)[0],
-        "messages": [{"$ref": f"#/channels/{channel}/messages/{kind}"}],
+        "messages": [{"$ref": f"#/channels/{kind}/messages/{kind}"}],
     }

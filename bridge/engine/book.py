@@ -17,14 +17,17 @@ from bridge.gpconnect.structured import StructuredAnswer
 from bridge.ledger import (
     Claim,
     EndState,
+    Intent,
     Lease,
     Ledger,
     LedgerUnavailable,
     Opening,
     Outbox,
+    Reopened,
     Started,
     StoredEvent,
     UpstreamCall,
+    Verdict,
     open_ledger,
 )
 from bridge.ledger.aes_gcm import AesGcmSealer
@@ -52,6 +55,17 @@ class Facts:
     nhs_number: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Recheck:
+    """How a request in doubt goes on.
+
+    `at`: when it is checked again; None: never. `message`: what was asked, for whoever checks.
+    """
+
+    at: datetime | None
+    message: bytes
+
+
 class Book(Protocol):
     """Where requests are written down. Each method returns when that is durable.
 
@@ -72,13 +86,33 @@ class Book(Protocol):
         code: str | None,
         events: Sequence[StoredEvent],
         calls: Sequence[CallNote],
+        doubt: Recheck | None = None,
     ) -> None:
-        """Write down how it ended, and what is to be published."""
+        """Write down how it ended, and what is to be published; of a request in doubt, how it goes on."""
 
     async def wait(
-        self, lease: Lease, facts: Facts, *, seconds: float, code: str, calls: Sequence[CallNote]
+        self,
+        lease: Lease,
+        facts: Facts,
+        *,
+        seconds: float,
+        code: str,
+        is_counted: bool,
+        calls: Sequence[CallNote],
     ) -> None:
-        """Write down that it waits for its retry."""
+        """Write down that it waits for its retry, and whether that is one attempt more."""
+
+    async def intend(self, lease: Lease, *, kind: str, settle_key: str, payload: bytes) -> Intent:
+        """Write down what is about to be sent."""
+
+    async def settle(self, lease: Lease, intent: Intent, *, verdict: Verdict, result: bytes | None) -> None:
+        """Write down what became of it."""
+
+    async def doubtful(self, pipeline: str) -> Sequence[str]:
+        """Requests in doubt of a pipeline that are due to be checked again."""
+
+    async def reopen(self, request_key: str, *, check_again_at: datetime) -> Reopened | None:
+        """Take up a request in doubt; None when there is nothing to check, or another worker does."""
 
     async def release(self, lease: Lease) -> None:
         """Give it back unfinished; nothing to do when it ended or waits."""
@@ -111,6 +145,10 @@ class LedgerBook:
         self.published = ledger.published
         self.events = ledger.events
         self.owed = ledger.unpublished
+        self.intend = ledger.intend
+        self.settle = ledger.settle
+        self.doubtful = ledger.doubtful
+        self.reopen = ledger.reopen
 
     async def end(
         self,
@@ -121,6 +159,7 @@ class LedgerBook:
         code: str | None,
         events: Sequence[StoredEvent],
         calls: Sequence[CallNote],
+        doubt: Recheck | None = None,
     ) -> None:
         """See `Book.end`."""
         await self._ledger.finish(
@@ -129,17 +168,27 @@ class LedgerBook:
             code=code,
             events=events,
             calls=[_call(note) for note in calls],
+            check_at=doubt.at if doubt else None,
+            message=doubt.message if doubt else None,
             also=self._trail.step(_entry(facts, state, code, calls)),
         )
 
     async def wait(
-        self, lease: Lease, facts: Facts, *, seconds: float, code: str, calls: Sequence[CallNote]
+        self,
+        lease: Lease,
+        facts: Facts,
+        *,
+        seconds: float,
+        code: str,
+        is_counted: bool,
+        calls: Sequence[CallNote],
     ) -> None:
         """See `Book.wait`."""
         await self._ledger.waiting(
             lease,
             until=datetime.now(UTC) + timedelta(seconds=seconds),
             reason=code,
+            is_counted=is_counted,
             calls=[_call(note) for note in calls],
             also=self._trail.step(_entry(facts, "waiting", code, calls)),
         )
@@ -186,6 +235,20 @@ class NoBook:
 
     async def published(self, _request_key: str, _event_ids: Sequence[str]) -> None:
         """Nothing is owed."""
+
+    async def intend(self, lease: Lease, *, kind: str, settle_key: str, payload: bytes) -> Intent:
+        """Nothing is kept."""
+        return Intent(0, lease.request_key, kind, settle_key, datetime.now(UTC), payload)
+
+    async def settle(self, *_: object, **__: object) -> None:
+        """Nothing is kept."""
+
+    async def doubtful(self, _pipeline: str) -> Sequence[str]:
+        """Nothing is known."""
+        return ()
+
+    async def reopen(self, _request_key: str, *, check_again_at: datetime) -> None:
+        """Nothing is known."""
 
     async def keep_answer(self, *_: object) -> None:
         """Nothing is kept."""

@@ -14,11 +14,13 @@ from bridge.contracts.events import Event
 from bridge.contracts.requests import GpConnectRequest
 from bridge.engine.book import Facts
 from bridge.engine.patient_keys import PatientKeys
+from bridge.engine.pipeline import Operation, Pipeline
 from bridge.errors import RequestRejected
 from bridge.ledger import Opening, Requester, StoredEvent, request_key
 
 # A message whose envelope cannot be read is known by the broker's message id.
 _NO_SOURCE = "unreadable"
+_UNKNOWN = "request.unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Case:
         request_id: of the sender.
         request: None when `rejection` says why.
         opening: what the ledger is told at the start.
+        operation: None when the pipeline has none for the message's routing key.
     """
 
     delivery: Delivery
@@ -40,17 +43,19 @@ class Case:
     rejection: RequestRejected | None
     expires_at: datetime | None
     opening: Opening
-    event_type: str
+    operation: Operation[Any] | None
 
-    def readable(self) -> Any:
-        """The request.
+    def readable(self) -> tuple[Operation[Any], GpConnectRequest]:
+        """The operation that is asked for, and the request.
 
         Raises:
             RequestRejected: the message is at fault.
         """
         if self.rejection is not None:
             raise self.rejection
-        return self.request
+        assert self.operation is not None, "a message that no operation takes is rejected"
+        assert self.request is not None, "a message without a request is rejected"
+        return self.operation, self.request
 
     @property
     def facts(self) -> Facts:
@@ -58,7 +63,7 @@ class Case:
         request = self.request
         return Facts(
             opening=self.opening,
-            event=self.event_type,
+            event=self.operation.accepts if self.operation else _UNKNOWN,
             person=request.requested_by if request else None,
             nhs_number=request.patient.nhs_number if request else None,
         )
@@ -93,15 +98,17 @@ class Case:
 
 
 def read_case(
-    delivery: Delivery,
-    *,
-    pipeline: str,
-    accepts: str,
-    model: type[GpConnectRequest],
-    keys: PatientKeys,
-    max_bytes: int = MAX_BYTES,
+    delivery: Delivery, *, pipeline: Pipeline, keys: PatientKeys, max_bytes: int = MAX_BYTES
 ) -> Case:
-    """Read a delivery as far as it can be read. Raises nothing: what is at fault is in `Case.rejection`."""
+    """Read a delivery as far as it can be read. Raises nothing: what is at fault is in `Case.rejection`.
+
+    Args:
+        delivery: as the bus handed it over.
+        pipeline: whose queue it lay in.
+        keys: make the patient's key.
+        max_bytes: a larger message is rejected unread.
+    """
+    operation = pipeline.operation_for(delivery.key)
     incoming: Incoming | None = None
     request: GpConnectRequest | None = None
     rejection: RequestRejected | None = None
@@ -115,7 +122,9 @@ def read_case(
             headers=delivery.headers,
             max_bytes=max_bytes,
         )
-        request = incoming.request(model)
+        if operation is None:
+            raise RequestRejected("routing key", "is none that this queue takes")  # noqa: TRY301 - as all faults
+        request = incoming.request(operation.request)
     except RequestRejected as fault:
         rejection = fault
     request_id = incoming.request_id if incoming else delivery.id
@@ -124,16 +133,18 @@ def read_case(
         # Nothing has vouched for the ids of such a message, and they go into headers and logs (JO-033).
         request_id, correlation_id = opaque_id(request_id), opaque_id(correlation_id)
     expires_at = incoming.expires_at(request) if incoming and request else None
+    patient_key = keys.of(request.patient.nhs_number) if request else None
     opening = Opening(
         request_key=request_key(incoming.attributes.source if incoming else _NO_SOURCE, request_id),
-        pipeline=pipeline,
+        pipeline=pipeline.name,
         correlation_id=correlation_id,
         body_sha256=_fingerprint(delivery, incoming),
         received_at=datetime.now(UTC),
-        patient_key=keys.of(request.patient.nhs_number) if request else None,
+        patient_key=patient_key,
         expires_at=expires_at,
         requester=_requester(request) if request else None,
         attempt=delivery.attempt,
+        turn_key=patient_key if operation and operation.ordered else None,
     )
     return Case(
         delivery=delivery,
@@ -144,7 +155,7 @@ def read_case(
         rejection=rejection,
         expires_at=expires_at,
         opening=opening,
-        event_type=accepts,
+        operation=operation,
     )
 
 

@@ -1,12 +1,12 @@
 """What a pipeline handler works with: the services, bound to the request at hand."""
 
 from dataclasses import dataclass
-from datetime import date
-from typing import get_args
 
-from bridge.contracts.requests import Areas, Gender, GpConnectRequest, Patient
+from bridge.contracts.requests import Areas, GpConnectRequest, Patient
 from bridge.engine.book import Book
 from bridge.engine.desk import Desk, Seat
+from bridge.engine.details import details_of
+from bridge.engine.effects import Effects, Json, Send, Settle
 from bridge.engine.patient_keys import PatientKeys
 from bridge.errors import ResponseInvalid
 from bridge.gpconnect.client import GpConnect
@@ -37,6 +37,7 @@ class Context:
         request: the validated request.
         services: the shared clients.
         seat: bounds how much is made of answers at a time.
+        effects: what this request was about to do, and did, in earlier tries.
     """
 
     request_id: str
@@ -44,6 +45,29 @@ class Context:
     request: GpConnectRequest
     services: Services
     seat: Seat
+    effects: Effects
+
+    async def once(self, kind: str, *, key: str, payload: Json, send: Send, settle: Settle) -> Json:
+        """Cause a side effect at most once, however often the request is worked on; its result.
+
+        What is about to be sent is durable before it is sent. A try that finds that it was sent before, and
+        not what became of it, calls `settle`, and `send` again only when that says that nothing was done.
+
+        Args:
+            kind: names the effect, e.g. ``appointment.book``; effects of one kind come one after another.
+            key: tells it from others of its kind in this request: practice and resource ids, no patient data.
+            payload: what is sent, as JSON; kept sealed, for whoever must find out what became of it.
+            send: causes the effect and returns what is worth remembering. Raises `Refused` when it was
+                certainly not done, and `Unavailable` when nobody knows.
+            settle: asks whether it was done: its result; None when it was certainly not done. Raises
+                `Unavailable` when that cannot be known now.
+
+        Raises:
+            Refused: the other side said no; the same again whenever this is run again.
+            NotDone: it was not done, and will not be tried again.
+            Unavailable: it is not known now; do not catch this one.
+        """
+        return await self.effects.once(kind, key=key, payload=payload, send=send, settle=settle)
 
     async def trace(self, *, practice_ods_code: str | None = None) -> TracedPatient:
         """Trace the patient on PDS and check the details that were sent (CS-002, CS-004).
@@ -100,31 +124,13 @@ class Context:
 
 
 def _asked(sent: Patient, traced: TracedPatient, areas: Areas) -> Asked:
-    """What the answer is judged against: the sender's details, and PDS's where it sent none (CS-048)."""
+    """What the answer is judged against."""
     medications, allergies = areas.medications, areas.allergies
     return Asked(
-        nhs_number=traced.nhs_number,
-        superseded_nhs_number=traced.superseded,
         medications=medications is not None,
         allergies=allergies is not None,
         ended_allergies=allergies is not None and allergies.include_ended,
         issues=medications is not None and medications.include_issues,
         search_from=medications.search_from if medications else None,
-        birth_date=sent.birth_date or _whole_date(traced.birth_date),
-        family_name=sent.family_name or traced.family_name,
-        given_name=sent.given_name or next(iter(traced.given_names), None),
-        gender=sent.gender or _gender(traced.gender),
-        practice_ods=traced.practice_ods,
+        **details_of(sent, traced),
     )
-
-
-def _gender(text: str | None) -> Gender | None:
-    return next((known for known in get_args(Gender) if known == text), None)
-
-
-def _whole_date(text: str | None) -> date | None:
-    """PDS may know a year or a month only, which compares with nothing."""
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError:
-        return None

@@ -9,65 +9,140 @@ from bridge.bus.port import QueueSpec
 from bridge.contracts.events import Event
 from bridge.contracts.requests import GpConnectRequest
 from bridge.engine.context import Context
+from bridge.engine.effects import Doubt
 from bridge.errors import Misconfigured
 
 ENTRY_POINTS = "gpconnect_bridge.pipelines"
 
 R = TypeVar("R", bound=GpConnectRequest)
 Handler = Callable[[R, Context], Awaitable[Sequence[Event]]]
+InDoubt = Callable[[R, Doubt], Event]
 
 
 @dataclass(frozen=True, slots=True)
-class Pipeline(Generic[R]):
-    """One queue in, one story, topics out.
+class Operation(Generic[R]):
+    """What is done with one kind of request.
 
     Attributes:
-        name: names the queue: ``<prefix>.<name>``.
         accepts: routing key of the requests, ``<subject>.<verb>.v1``.
         request: the model a request must satisfy before the handler sees it.
         handler: the story. What it returns is published, in that order; what it raises decides between
             a retry, a failure event and a dead letter (`bridge.engine.runner`). It publishes nothing itself,
-            so an error half-way leaves nothing behind.
+            so an error half-way leaves nothing behind. It may be run again from the start at any time: what
+            must happen once it does in `Context.once`.
         publishes: kind of each event it may return, and the type of its data (for the schemas).
+        ordered: whether requests about the same patient are worked on one after another, in order of arrival,
+            together with those of every other ordered operation.
+        in_doubt: makes the event that says that nobody knows yet what was done; needed by whoever uses
+            `Context.once`.
     """
 
-    name: str
     accepts: str
     request: type[R]
     handler: Handler[R]
     publishes: Mapping[str, Any] = field(default_factory=dict)
+    ordered: bool = False
+    in_doubt: InDoubt[R] | None = None
+
+
+class Pipeline:
+    """One queue in, a story for each kind of request in it, topics out.
+
+    ::
+
+        appointments = Pipeline("appointments")
+
+        @appointments.operation(accepts="slots.requested.v1", request=SlotsRequest, publishes={...})
+        async def find_slots(request: SlotsRequest, gp: Context) -> list[Event]: ...
+
+    Args:
+        name: names the queue: ``<prefix>.<name>``.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._operations: dict[str, Operation[Any]] = {}
+
+    @property
+    def operations(self) -> Sequence[Operation[Any]]:
+        """In the order in which they were declared."""
+        return tuple(self._operations.values())
+
+    def operation(
+        self,
+        *,
+        accepts: str,
+        request: type[R],
+        publishes: Mapping[str, Any],
+        ordered: bool = False,
+        in_doubt: InDoubt[R] | None = None,
+    ) -> Callable[[Handler[R]], Handler[R]]:
+        """Declare the decorated function as an operation. See `Operation` for the arguments."""
+        if accepts in self._operations:
+            raise ValueError(f"pipeline {self.name!r} has two operations that accept {accepts!r}")
+
+        def declare(handler: Handler[R]) -> Handler[R]:
+            self._operations[accepts] = Operation(accepts, request, handler, publishes, ordered, in_doubt)
+            return handler
+
+        return declare
+
+    def operation_for(self, key: str) -> Operation[Any] | None:
+        """Which operation takes a message with this routing key; None when none does.
+
+        A queue of one operation takes whatever lies in it, however a site has bound it.
+        """
+        if len(self._operations) == 1:
+            return self.operations[0]
+        return self._operations.get(key)
 
     def queue(self, prefix: str) -> QueueSpec:
         """The queue this pipeline reads, for a site's prefix."""
-        return QueueSpec(f"{prefix}.{self.name}", (self.accepts,))
+        return QueueSpec(f"{prefix}.{self.name}", tuple(self._operations))
 
 
 def pipeline(
-    *, name: str, accepts: str, request: type[R], publishes: Mapping[str, Any]
-) -> Callable[[Handler[R]], Pipeline[R]]:
-    """Declare the decorated function as a pipeline. See `Pipeline` for the arguments."""
+    *,
+    name: str,
+    accepts: str,
+    request: type[R],
+    publishes: Mapping[str, Any],
+    ordered: bool = False,
+    in_doubt: InDoubt[R] | None = None,
+) -> Callable[[Handler[R]], Pipeline]:
+    """Declare the decorated function as a pipeline of one operation. See `Operation` for the arguments."""
 
-    def declare(handler: Handler[R]) -> Pipeline[R]:
-        return Pipeline(name, accepts, request, handler, publishes)
+    def declare(handler: Handler[R]) -> Pipeline:
+        declared = Pipeline(name)
+        declared.operation(
+            accepts=accepts, request=request, publishes=publishes, ordered=ordered, in_doubt=in_doubt
+        )(handler)
+        return declared
 
     return declare
 
 
-def installed_pipelines(only: Sequence[str] = ()) -> list[Pipeline[Any]]:
+def installed_pipelines(only: Sequence[str] = ()) -> list[Pipeline]:
     """The pipelines of this installation, by the entry point group ``gpconnect_bridge.pipelines``.
 
     Args:
         only: names to keep; empty keeps all.
 
     Raises:
-        Misconfigured: a name is unknown, or two pipelines share a name.
+        Misconfigured: a name is unknown, or two pipelines share a name or a kind of request.
     """
-    found: dict[str, Pipeline[Any]] = {}
+    found: dict[str, Pipeline] = {}
+    takers: dict[str, str] = {}
     for point in entry_points(group=ENTRY_POINTS):
-        declared: Pipeline[Any] = point.load()
+        declared: Pipeline = point.load()
         if declared.name in found:
             raise Misconfigured(f"two installed pipelines are named {declared.name!r}")
         found[declared.name] = declared
+        for operation in declared.operations:
+            other = takers.setdefault(operation.accepts, declared.name)
+            if other != declared.name:
+                # Both queues would get a copy of the request, and both would do what it asks.
+                raise Misconfigured(f"{other!r} and {declared.name!r} both accept {operation.accepts!r}")
     if unknown := sorted(set(only) - set(found)):
         raise Misconfigured(f"no such pipeline: {', '.join(unknown)} (installed: {', '.join(sorted(found))})")
     return [found[name] for name in sorted(only or found)]

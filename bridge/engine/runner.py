@@ -12,6 +12,9 @@ the message is at fault                ``request.rejected``                     
 `Unavailable`, none left               ``request.failed``                         done
 an error nobody foresaw                ``request.failed`` (internal)              dead (internal)
 handed over again and again            ``request.failed`` (internal)              dead (crash_loop)
+any of these four, and something was,  the operation's own event of doubt,        as above
+or may have been, done                 later what a check comes to
+another of the same patient is first   none                                       waiting room
 it ended before, the id comes again    the stored ones, with the same ids         as the first time
 its id was used by another request     ``request.rejected``                       dead (rejected)
 another worker has it                  none                                       waiting room
@@ -21,38 +24,44 @@ the ledger cannot be written           none                                     
 
 The order is always the same: write down how it ended, publish, note that it is published, acknowledge.
 A crash between any two of these is made good by the redelivery, which finds what was written down.
+
+A request of which something was, or may have been, done (`bridge.engine.effects`) never ends as failed or
+rejected: it is tried again to settle that, whatever its expiry and the switch say (they only keep it from
+sending), then it is in doubt, and is checked until that ends.
 """
 
 import asyncio
 import time
-import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 import structlog
 
-from bridge.bus.marks import RETRY_REASON
 from bridge.bus.port import Bus, Dead, Delivery, Done, Outcome, RetryAfter, Unpublishable
 from bridge.contracts.envelope import EventStyle
 from bridge.contracts.events import Event, request_failed, request_rejected
-from bridge.engine.book import Book
+from bridge.contracts.requests import GpConnectRequest
+from bridge.engine.book import Book, Recheck
 from bridge.engine.case import Case, read_case
 from bridge.engine.context import Context, Services
 from bridge.engine.desk import Seat
+from bridge.engine.effects import Effects, Limits, TooEarly
+from bridge.engine.endings import Ending, EngineFault, Try, facts_of, outcome_of, places, waited_for
+from bridge.engine.messages import restored, stored
 from bridge.engine.pipeline import Pipeline
 from bridge.engine.retry import pause_before_retry
 from bridge.engine.switch import RetrySwitch
-from bridge.errors import FailureCode, RequestFailed, RequestRejected, ResponseInvalid, Unavailable
+from bridge.errors import FailureCode, RequestFailed, RequestRejected, Unavailable
 from bridge.ledger import (
+    Behind,
     Conflict,
     Ended,
-    EndState,
     Lease,
     LeaseLost,
     LedgerUnavailable,
+    Reopened,
     Running,
     Started,
     StoredEvent,
@@ -67,24 +76,14 @@ log = structlog.get_logger()
 CRASH_LOOP = 10
 _BOOKS_PAUSE = 5.0
 _SHORTEST_PAUSE = 1.0
-_PLACES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class _Ending:
-    """How a request ends: what is written down, published, and done with the message."""
-
-    state: EndState
-    events: Sequence[StoredEvent]
-    outcome: Outcome = field(default_factory=Done)
-    code: str | None = None
-    facts: dict[str, Any] = field(default_factory=dict)
+_UNDER_WAY: Final = "may_be_under_way"
+"""Why a request waits until its side effect may be settled; that is no attempt."""
 
 
 class Runner:
-    """Runs one pipeline's handler for each delivery."""
+    """Runs one pipeline's handlers for each delivery."""
 
-    def __init__(self, pipeline: Pipeline[Any], services: Services, bus: Bus, settings: Settings) -> None:
+    def __init__(self, pipeline: Pipeline, services: Services, bus: Bus, settings: Settings) -> None:
         self._pipeline = pipeline
         self._services = services
         self._book: Book = services.book
@@ -95,22 +94,16 @@ class Runner:
             settings.events.type_prefix, settings.events.source, settings.events.schema_base
         )
 
+    @property
+    def pipeline(self) -> str:
+        """The pipeline's name."""
+        return self._pipeline.name
+
     async def __call__(self, delivery: Delivery) -> Outcome:
         """Handle one delivery, to its outcome; logs the one line about it."""
         started = time.perf_counter()
-        case = read_case(
-            delivery,
-            pipeline=self._pipeline.name,
-            accepts=self._pipeline.accepts,
-            model=self._pipeline.request,
-            keys=self._services.patient_keys,
-            max_bytes=self._settings.bus.max_request_bytes,
-        )
-        with structlog.contextvars.bound_contextvars(
-            pipeline=self._pipeline.name,
-            attempt=delivery.attempt,
-            correlation_id=case.correlation_id,
-        ):
+        case = self._read(delivery)
+        with self._bound(case):
             outcome, facts = await self._handle(case)
             log.info(
                 "request_handled",
@@ -119,6 +112,53 @@ class Runner:
                 **facts,
             )
             return outcome
+
+    async def check_again(self, reopened: Reopened, next_check: datetime | None) -> None:
+        """Work once more on a request in doubt, sending nothing, to end the doubt.
+
+        Args:
+            reopened: the request, held.
+            next_check: when to check again if it stays in doubt; None: never.
+
+        Raises:
+            LedgerUnavailable, LeaseLost, AuditBroken: it stays in doubt.
+        """
+        case = self._read(restored(reopened.message))
+        effects = self._effects(case, reopened, withheld="in_doubt")
+        with self._bound(case):
+            async with Seat(self._services.desk) as seat:
+                with noting_calls() as calls:
+                    ending = await self._ending(case, Try(reopened.lease, seat, effects, is_check=True))
+                assert isinstance(ending, Ending), "a check is not retried, but made again later"
+                await self._end(case, reopened.lease, ending, calls, check_at=next_check)
+                await self._publish(case, ending.events, ending.outcome)
+            if ending.state != "in_doubt":
+                log.info("doubt_ended", state=ending.state, **ending.facts)
+            elif next_check is None:
+                log.error("doubt_given_up", **ending.facts)
+
+    def _read(self, delivery: Delivery) -> Case:
+        return read_case(
+            delivery,
+            pipeline=self._pipeline,
+            keys=self._services.patient_keys,
+            max_bytes=self._settings.bus.max_request_bytes,
+        )
+
+    def _bound(self, case: Case) -> AbstractContextManager[object]:
+        return structlog.contextvars.bound_contextvars(
+            pipeline=self._pipeline.name,
+            attempt=case.delivery.attempt,
+            correlation_id=case.correlation_id,
+        )
+
+    def _effects(self, case: Case, claim: Started | Reopened, *, withheld: str | None = None) -> Effects:
+        limits = Limits(
+            settle_after=self._settings.settle_after,
+            retries=self._settings.retry.attempts,
+            is_allowed=case.operation is not None and case.operation.in_doubt is not None,
+        )
+        return Effects(self._book, claim.lease, claim.intents, limits, withheld=withheld)
 
     async def _handle(self, case: Case) -> tuple[Outcome, dict[str, Any]]:
         try:
@@ -142,67 +182,98 @@ class Runner:
         match claim:
             case Started(lease):
                 try:
-                    return await self._work(case, lease)
+                    return await self._work(case, claim)
                 finally:
                     await self._book.release(lease)
             case Running(until):
-                pause = max(_SHORTEST_PAUSE, (until - datetime.now(UTC)).total_seconds())
-                return RetryAfter(pause, "running_elsewhere"), {"reason": "running_elsewhere"}
+                return _give_back(until, "running_elsewhere")
+            case Behind(until):
+                return _give_back(until, "behind_another")
             case Ended():
                 return await self._pay_what_is_owed(case, claim)
             case Conflict():
                 return Dead("rejected", "id: was used before"), {"reason": "conflict"}
 
-    async def _work(self, case: Case, lease: Lease) -> tuple[Outcome, dict[str, Any]]:
+    async def _work(self, case: Case, claim: Started) -> tuple[Outcome, dict[str, Any]]:
+        lease = claim.lease
         async with Seat(self._services.desk) as seat:
             with noting_calls() as calls:
-                ending = await self._ending(case, lease, seat)
+                ending = await self._ending(case, Try(lease, seat, self._effects(case, claim)))
             if isinstance(ending, RetryAfter):
                 pause, code = ending.seconds, ending.reason
-                await self._book.wait(lease, case.facts, seconds=pause, code=code, calls=calls)
+                await self._book.wait(
+                    lease,
+                    case.facts,
+                    seconds=pause,
+                    code=code,
+                    is_counted=code != _UNDER_WAY,
+                    calls=calls,
+                )
                 return ending, {"code": code, "retry_in_s": round(pause, 1)}
-            await self._end(case, lease, ending, calls)
+            check_at = datetime.now(UTC) + timedelta(seconds=self._settings.settle_after)
+            await self._end(case, lease, ending, calls, check_at=check_at)
             return await self._publish(case, ending.events, ending.outcome), ending.facts
 
-    async def _ending(self, case: Case, lease: Lease, seat: Seat) -> _Ending | RetryAfter:
+    async def _ending(self, case: Case, attempt: Try) -> Ending | RetryAfter:
         """What the handler makes of the request, without a trace of it outside yet."""
+        effects = attempt.effects
         try:
-            request = case.readable()
-            self._check_deliverable(case, lease)
+            operation, request = case.readable()
+            self._check_deliverable(case, attempt)
             async with asyncio.timeout(self._settings.request_timeout):
-                events = await self._pipeline.handler(
-                    request,
-                    Context(case.request_id, case.opening.request_key, request, self._services, seat),
-                )
+                events = await operation.handler(request, self._context(case, request, attempt))
             # Encoded at once, so that what is held while the bus is slow is bytes and not object trees.
             messages = self._encode(case, events)
             self._check_size(messages)
-            return _Ending("completed", messages, facts={"events": len(messages)})
+            if not effects.is_open:
+                return Ending("completed", messages, facts={"events": len(messages)})
+            # The handler kept to itself that something could not be known.
+            failure: RequestFailed = Unavailable(FailureCode.INTERNAL, stage="engine", detail="open_effect")
         except RequestRejected as rejection:
-            events = [request_rejected(rejection)]
-            outcome = Dead("rejected", str(rejection))
-            return _Ending("rejected", self._encode(case, events), outcome, facts={"faults": str(rejection)})
+            if not effects.is_unfinished:
+                return self._rejected(case, rejection)
+            failure = RequestFailed(FailureCode.INTERNAL, stage="engine", detail="rejected_after_effect")
         except TimeoutError:
-            failure: RequestFailed = Unavailable(
-                FailureCode.PROVIDER_TIMEOUT, stage="engine", detail="request timeout"
-            )
+            failure = Unavailable(FailureCode.PROVIDER_TIMEOUT, stage="engine", detail="request timeout")
         except RequestFailed as raised:
             failure = raised
-        except LedgerUnavailable:
-            raise  # the answer could not be kept: the request is tried again, and nobody is told anything yet
+        except (LedgerUnavailable, LeaseLost):
+            raise  # nothing can be written down: the request is tried again, and nobody is told anything yet
         except Exception as error:  # noqa: BLE001 - a site's own pipeline may raise anything
             # Where, and of which kind: the text of an unforeseen error may hold anything of the patient.
-            log.error("handler_failed", error=type(error).__name__, at=_places(error))
-            failure = _EngineFault("internal", detail=type(error).__name__)
-        return self._failed(case, lease, failure)
+            log.error("handler_failed", error=type(error).__name__, at=places(error))
+            failure = EngineFault("internal", detail=type(error).__name__)
+        if attempt.is_check and (effects.is_unfinished or isinstance(failure, Unavailable)):
+            return Ending("in_doubt", [], code=failure.code.value, facts=facts_of(failure))
+        if effects.is_unfinished:
+            return self._doubtful(case, attempt, failure)
+        return self._failed(case, attempt, failure)
 
-    def _check_deliverable(self, case: Case, lease: Lease) -> None:
+    def _context(self, case: Case, request: GpConnectRequest, attempt: Try) -> Context:
+        return Context(
+            case.request_id,
+            case.opening.request_key,
+            request,
+            self._services,
+            attempt.seat,
+            attempt.effects,
+        )
+
+    def _check_deliverable(self, case: Case, attempt: Try) -> None:
+        """Whether the handler may be run, and whether it may still send anything."""
         if case.delivery.deliveries > CRASH_LOOP:
-            raise _EngineFault("crash_loop")
-        if lease.attempt > 1 and self._switch.retries_stopped(self._pipeline.name):
-            raise RequestFailed(_waited_for(case.delivery), stage="engine", detail="retries_stopped")
-        if case.expires_at is not None and case.expires_at <= datetime.now(UTC):
-            if lease.attempt == 1:
+            raise EngineFault("crash_loop")
+        effects, lease = attempt.effects, attempt.lease
+        has_expired = case.expires_at is not None and case.expires_at <= datetime.now(UTC)
+        is_stopped = lease.attempt > 1 and self._switch.retries_stopped(self._pipeline.name)
+        if effects.were_tried:
+            if has_expired or is_stopped:
+                effects.withheld = effects.withheld or ("expired" if has_expired else "retries_stopped")
+            return
+        if is_stopped:
+            raise RequestFailed(waited_for(case.delivery), stage="engine", detail="retries_stopped")
+        if has_expired:
+            if case.delivery.attempt == 1:
                 raise RequestRejected("expires_at", "has passed: the request expired before it was read")
             raise RequestFailed(FailureCode.REQUEST_EXPIRED, stage="engine")
 
@@ -211,28 +282,56 @@ class Runner:
         if largest is not None and any(len(message.body) > largest for message in messages):
             raise RequestFailed(FailureCode.CONFIGURATION, stage="engine", detail="event_too_large")
 
-    def _failed(self, case: Case, lease: Lease, failure: RequestFailed) -> _Ending | RetryAfter:
-        facts: dict[str, Any] = {"code": failure.code.value, "stage": failure.stage, "detail": failure.detail}
-        if isinstance(failure, ResponseInvalid):
-            facts["body_sha256"] = failure.body_sha256
-        if isinstance(failure, Unavailable):
-            pause = pause_before_retry(
-                failure,
-                attempt=lease.attempt,
-                now=datetime.now(UTC),
-                expires_at=case.expires_at,
-                policy=self._settings.retry,
-            )
-            if pause is not None and not self._switch.retries_stopped(self._pipeline.name):
+    def _rejected(self, case: Case, rejection: RequestRejected) -> Ending:
+        events = self._encode(case, [request_rejected(rejection)])
+        return Ending("rejected", events, Dead("rejected", str(rejection)), facts={"faults": str(rejection)})
+
+    def _failed(self, case: Case, attempt: Try, failure: RequestFailed) -> Ending | RetryAfter:
+        facts = facts_of(failure)
+        if isinstance(failure, Unavailable) and not self._switch.retries_stopped(self._pipeline.name):
+            pause = self._pause(failure, attempt, case.expires_at)
+            if pause is not None:
                 log.info("retry_due", **facts)
                 return RetryAfter(pause, failure.code.value)
-        events = self._encode(case, [request_failed(failure, attempts=lease.attempt)])
-        code = failure.code.value
-        if isinstance(failure, _EngineFault):
-            return _Ending("failed", events, Dead(failure.reason, failure.detail), code, facts)
-        return _Ending("failed", events, Done(), code, facts)
+        events = self._encode(case, [request_failed(failure, attempts=attempt.lease.attempt)])
+        return Ending("failed", events, outcome_of(failure), failure.code.value, facts)
 
-    async def _end(self, case: Case, lease: Lease, ending: _Ending, calls: Sequence[CallNote]) -> None:
+    def _doubtful(self, case: Case, attempt: Try, failure: RequestFailed) -> Ending | RetryAfter:
+        """Something was, or may have been, done: ask again, then say that nobody knows."""
+        facts = facts_of(failure)
+        if not isinstance(failure, EngineFault):
+            pause = self._pause(failure, attempt, None)
+            if pause is not None:
+                log.info("retry_due", **facts)
+                reason = _UNDER_WAY if isinstance(failure, TooEarly) else failure.code.value
+                return RetryAfter(max(pause, attempt.effects.settled_in(datetime.now(UTC))), reason)
+        operation, request = case.readable()
+        if operation.in_doubt is None:
+            raise RuntimeError("an operation with side effects must declare in_doubt")
+        doubt = attempt.effects.doubt(failure.code)
+        event = operation.in_doubt(request, doubt)
+        log.error("request_in_doubt", kind=doubt.kind, is_done=doubt.is_done, **facts)
+        return Ending("in_doubt", self._encode(case, [event]), outcome_of(failure), failure.code.value, facts)
+
+    def _pause(self, failure: RequestFailed, attempt: Try, expires_at: datetime | None) -> float | None:
+        return pause_before_retry(
+            failure if isinstance(failure, Unavailable) else Unavailable(failure.code, stage=failure.stage),
+            attempt=attempt.lease.attempt,
+            now=datetime.now(UTC),
+            expires_at=expires_at,
+            policy=self._settings.retry,
+        )
+
+    async def _end(
+        self,
+        case: Case,
+        lease: Lease,
+        ending: Ending,
+        calls: Sequence[CallNote],
+        *,
+        check_at: datetime | None,
+    ) -> None:
+        doubt = Recheck(check_at, stored(case.delivery)) if ending.state == "in_doubt" else None
         await self._book.end(
             lease,
             case.facts,
@@ -240,6 +339,7 @@ class Runner:
             code=ending.code,
             events=ending.events,
             calls=calls,
+            doubt=doubt,
         )
 
     async def _pay_what_is_owed(self, case: Case, ended: Ended) -> tuple[Outcome, dict[str, Any]]:
@@ -284,23 +384,6 @@ class Runner:
         ]
 
 
-def _places(error: BaseException) -> list[str]:
-    """Where an error came from, innermost last, without its text."""
-    frames = traceback.extract_tb(error.__traceback__)[-_PLACES:]
-    return [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
-
-
-def _waited_for(delivery: Delivery) -> FailureCode:
-    """Why a request that comes back from its waiting room was put there."""
-    try:
-        return FailureCode(delivery.headers.get(RETRY_REASON, ""))
-    except ValueError:
-        return FailureCode.INTERNAL
-
-
-class _EngineFault(RequestFailed):
-    """Not the request but the engine is at fault: the message is parked too, to be sent again later."""
-
-    def __init__(self, reason: str, *, detail: str = "") -> None:
-        super().__init__(FailureCode.INTERNAL, stage="engine", detail=f"{reason} {detail}".strip())
-        self.reason = reason
+def _give_back(until: datetime, reason: str) -> tuple[Outcome, dict[str, Any]]:
+    pause = max(_SHORTEST_PAUSE, (until - datetime.now(UTC)).total_seconds())
+    return RetryAfter(pause, reason), {"reason": reason}

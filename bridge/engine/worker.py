@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import structlog
 
@@ -15,6 +14,7 @@ from bridge.bus.port import Bus
 from bridge.engine.book import Book, open_book
 from bridge.engine.context import Services
 from bridge.engine.desk import Desk
+from bridge.engine.doubts import check_doubts
 from bridge.engine.health import health_endpoints
 from bridge.engine.outbox import pay_owed
 from bridge.engine.patient_keys import PatientKeys
@@ -55,9 +55,7 @@ class Worker:
 
 
 @asynccontextmanager
-async def consuming(
-    settings: Settings, pipelines: Sequence[Pipeline[Any]], bus: Bus
-) -> AsyncIterator[Worker]:
+async def consuming(settings: Settings, pipelines: Sequence[Pipeline], bus: Bus) -> AsyncIterator[Worker]:
     """Run the pipelines on a started bus while the block runs; then finish what is in flight.
 
     Raises:
@@ -66,19 +64,24 @@ async def consuming(
     check(settings)
     async with Spine.open(settings) as spine, open_book(settings) as book:
         services = Services(GpConnect(spine), PatientKeys(settings.patient_key or ""), book, Desk())
+        runners = []
         for pipeline in pipelines:
             queue = pipeline.queue(settings.bus.prefix)
+            runner = Runner(pipeline, services, bus, settings)
             await bus.declare(queue)
-            await bus.consume(
-                queue, Runner(pipeline, services, bus, settings), concurrency=settings.bus.concurrency
-            )
-        paying = asyncio.create_task(pay_owed(book, bus))
+            await bus.consume(queue, runner, concurrency=settings.bus.concurrency)
+            runners.append(runner)
+        chores = [
+            asyncio.create_task(pay_owed(book, bus)),
+            asyncio.create_task(check_doubts(book, runners, settings)),
+        ]
         log.info("worker_started", pipelines=[pipeline.name for pipeline in pipelines])
         try:
             yield Worker(bus, spine, book)
         finally:
-            paying.cancel()
-            await asyncio.gather(paying, return_exceptions=True)
+            for chore in chores:
+                chore.cancel()
+            await asyncio.gather(*chores, return_exceptions=True)
             await bus.stop(grace=settings.stop_grace)
             log.info("worker_stopped")
 
@@ -92,7 +95,7 @@ def check(settings: Settings) -> None:
     settings.check(also=key_faults(settings) if settings.ledger.enabled else ())
 
 
-async def run_worker(settings: Settings, pipelines: Sequence[Pipeline[Any]]) -> None:
+async def run_worker(settings: Settings, pipelines: Sequence[Pipeline]) -> None:
     """Run until SIGTERM or SIGINT, then stop in order: take nothing new, finish what is in flight.
 
     Raises:

@@ -5,6 +5,7 @@ from bridge.ledger.errors import IntentOpen, LeaseLost, LedgerUnavailable
 from bridge.ledger.history import RequestHistory
 from bridge.ledger.ledger import Ledger
 from bridge.ledger.model import (
+    Behind,
     Claim,
     Conflict,
     Ended,
@@ -13,6 +14,7 @@ from bridge.ledger.model import (
     Lease,
     Opening,
     Outbox,
+    Reopened,
     Requester,
     Running,
     Started,
@@ -29,6 +31,7 @@ from bridge.ledger.sealing import Sealer
 
 __all__ = [
     "Balance",
+    "Behind",
     "Claim",
     "Conflict",
     "Discrepancy",
@@ -44,6 +47,7 @@ __all__ = [
     "Outbox",
     "Pruned",
     "Recovery",
+    "Reopened",
     "RequestHistory",
     "Requester",
     "Running",

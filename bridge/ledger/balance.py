@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from sqlalchemy import ColumnElement, Connection, exists, func, select
 
 from bridge.ledger.model import State
-from bridge.ledger.tables import events, intents, requests
+from bridge.ledger.tables import events, requests
 
 NAMED = 100
 """At most this many requests are named of each kind; all are counted."""
@@ -25,7 +25,7 @@ class Discrepancy:
             ``retry_overdue``: waiting, but the retry is late;
             ``unpublished``: ended, but still owes events;
             ``silent``: ended without any event;
-            ``unwatched``: in doubt, and nothing is due to be checked;
+            ``unwatched``: in doubt, and the engine checks no more: a person must find out;
             ``unknown_state``: none of the states.
         count: how many.
         request_keys: of the oldest, at most `NAMED`.
@@ -102,9 +102,6 @@ def draw(connection: Connection, period: Period, *, late_since: datetime) -> Bal
 
 def _oddities(late_since: datetime) -> Mapping[Oddity, ColumnElement[bool]]:
     events_of = select(events.c.event_id).where(events.c.request_id == requests.c.id)
-    checks_of = select(intents.c.id).where(
-        intents.c.request_id == requests.c.id, intents.c.settled_at.is_(None), intents.c.check_at.is_not(None)
-    )
     state = requests.c.state
     return {
         "abandoned": (state == "in_flight") & (requests.c.lease_until < late_since),
@@ -112,7 +109,9 @@ def _oddities(late_since: datetime) -> Mapping[Oddity, ColumnElement[bool]]:
         "unpublished": requests.c.id.in_(select(events.c.request_id).where(events.c.published_at.is_(None)))
         & (requests.c.ended_at < late_since),
         "silent": requests.c.ended_at.is_not(None) & ~exists(events_of),
-        "unwatched": (state == "in_doubt") & ~exists(checks_of),
+        "unwatched": (state == "in_doubt")
+        & requests.c.wait_until.is_(None)
+        & requests.c.lease_until.is_(None),
         "unknown_state": state.not_in(get_args(State)),
     }
 

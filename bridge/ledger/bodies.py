@@ -25,6 +25,16 @@ def open_event(sealer: Sealer, key: str, event_id: str, sealed: bytes) -> bytes:
     return sealer.open(sealed, _aad(key, "event", event_id))
 
 
+def seal_message(sealer: Sealer, key: str, message: bytes) -> bytes:
+    """Seal what was asked."""
+    return sealer.seal(message, _aad(key, "message", ""))
+
+
+def open_message(sealer: Sealer, key: str, sealed: bytes) -> bytes:
+    """The message that `seal_message` sealed."""
+    return sealer.open(sealed, _aad(key, "message", ""))
+
+
 def seal_payload(sealer: Sealer, key: str, kind: str, payload: bytes) -> bytes:
     """Seal what an intent is about to send."""
     return sealer.seal(payload, _aad(key, "payload", kind))

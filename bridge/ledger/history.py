@@ -33,8 +33,6 @@ class KnownIntent:
     created_at: datetime
     verdict: Verdict | None
     settled_at: datetime | None
-    checks: int
-    check_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,10 @@ class KnownEvent:
 
 @dataclass(frozen=True, slots=True)
 class RequestHistory:
-    """One request from its arrival to its end."""
+    """One request from its arrival to its end.
+
+    `wait_until`: its retry or its turn; of one in doubt its next check, None when a person must find out.
+    """
 
     request_key: str
     pipeline: str
@@ -137,9 +138,7 @@ def _attempts(connection: Connection, request: Row[*tuple[Any, ...]]) -> list[At
 def _intents(connection: Connection, request: int) -> list[KnownIntent]:
     ordered = select(intents).where(intents.c.request_id == request).order_by(intents.c.id)
     return [
-        KnownIntent(
-            row.kind, row.settle_key, row.created_at, row.verdict, row.settled_at, row.checks, row.check_at
-        )
+        KnownIntent(row.kind, row.settle_key, row.created_at, row.verdict, row.settled_at)
         for row in connection.execute(ordered)
     ]
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, insert, null, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, null, select, update
 
 from bridge.ledger.bodies import open_payload, open_result, seal_payload, seal_result
 from bridge.ledger.errors import IntentOpen, LeaseLost
@@ -37,18 +37,13 @@ _SETTLE = (
         verdict=bindparam("new_verdict"),
         result=bindparam("said"),
         settled_at=bindparam("at"),
-        checks=intents.c.checks + bindparam("more"),
-        check_at=bindparam("again"),
     )
 )
-_WITH_KEY: Select[Any] = select(intents, requests.c.request_key).join(
-    requests, requests.c.id == intents.c.request_id
-)
-_OF_REQUEST = _WITH_KEY.where(requests.c.id == bindparam("row")).order_by(intents.c.id)
-_DUE = (
-    _WITH_KEY.where(intents.c.settled_at.is_(null()), intents.c.check_at <= bindparam("due_before"))
-    .order_by(intents.c.check_at)
-    .limit(bindparam("most"))
+_OF_REQUEST = (
+    select(intents, requests.c.request_key)
+    .join(requests, requests.c.id == intents.c.request_id)
+    .where(requests.c.id == bindparam("row"))
+    .order_by(intents.c.id)
 )
 
 
@@ -73,7 +68,6 @@ def intend(
         "settle_key": settle_key,
         "payload": seal_payload(sealer, lease.request_key, kind, payload),
         "created_at": now,
-        "checks": 0,
     }
     row = connection.execute(_ADD, written).scalar_one()
     return Intent(row, lease.request_key, kind, settle_key, now, payload)
@@ -86,21 +80,17 @@ def settle(
     *,
     verdict: Verdict,
     result: bytes | None,
-    check_again_at: datetime | None,
     now: datetime,
     sealer: Sealer,
 ) -> None:
     """Write down what became of it."""
     _check_held(connection, lease)
-    open_still = verdict == "in_doubt"
     said = {
         "intent": intent.row,
         "row": lease.row,
         "new_verdict": verdict,
         "said": seal_result(sealer, lease.request_key, intent.kind, result),
-        "at": None if open_still else now,
-        "more": 1 if open_still else 0,
-        "again": check_again_at,
+        "at": now,
     }
     if connection.execute(_SETTLE, said).rowcount != 1:
         raise LeaseLost
@@ -109,12 +99,6 @@ def settle(
 def of_request(connection: Connection, row: int, sealer: Sealer) -> list[Intent]:
     """Every intent of a request, oldest first."""
     return [_intent(found, sealer) for found in connection.execute(_OF_REQUEST, {"row": row})]
-
-
-def due(connection: Connection, *, due_before: datetime, limit: int, sealer: Sealer) -> list[Intent]:
-    """Intents in doubt whose next check has come."""
-    asked = {"due_before": due_before, "most": limit}
-    return [_intent(found, sealer) for found in connection.execute(_DUE, asked)]
 
 
 def _check_held(connection: Connection, lease: Lease) -> None:
@@ -133,6 +117,4 @@ def _intent(row: Row[Any], sealer: Sealer) -> Intent:
         open_payload(sealer, row.request_key, row.kind, row.payload),
         row.verdict,
         open_result(sealer, row.request_key, row.kind, row.result),
-        row.checks,
-        row.check_at,
     )

@@ -11,7 +11,7 @@ How the engine uses it, for every delivery::
                 await ledger.release(lease)    # nothing to do when it was finished or put to wait
             ...                                # publish
             await ledger.published(opening.request_key, [event.id for event in events])
-        case Running(until): ...               # give the message back until then
+        case Running(until) | Behind(until): ...    # give the message back until then
         case Ended(state, code, unpublished): ...   # publish what is still owed, acknowledge
         case Conflict(): ...                   # reject it, under `opening.as_conflicting()`
 """
@@ -26,8 +26,8 @@ from uuid import uuid4
 from sqlalchemy import Connection
 
 from bridge.ledger import balance as books
-from bridge.ledger import history, intents, requests, retention
-from bridge.ledger.bodies import SealedEvent, seal_events
+from bridge.ledger import doubts, history, intents, requests, retention, turns
+from bridge.ledger.bodies import SealedEvent, seal_events, seal_message
 from bridge.ledger.errors import LedgerUnavailable
 from bridge.ledger.model import (
     Claim,
@@ -36,6 +36,7 @@ from bridge.ledger.model import (
     Lease,
     Opening,
     Outbox,
+    Reopened,
     Started,
     StoredEvent,
     UpstreamCall,
@@ -78,30 +79,34 @@ class Ledger:
         Of any number of workers that begin the same request at once, exactly one gets `Started`.
         """
         holder = self._next_holder()
-        claim: Claim | None = await self._take(
-            holder, lambda connection: requests.open_new(connection, opening, holder), single=True
-        )
-        if claim is None:
-            claim = await self._take(
-                holder, lambda connection: requests.open_again(connection, opening, holder, self._sealer)
-            )
+        claim = await self._open(opening, holder)
         if isinstance(claim, Started):
             self._held[claim.lease.holder] = claim.lease
         return claim
 
-    async def reopen(self, request_key: str) -> Started | None:
+    async def doubtful(self, pipeline: str, *, limit: int = 100) -> Sequence[str]:
+        """Keys of the requests of a pipeline that are in doubt and due to be checked; see `reopen`."""
+        now = self._clock()
+        return await self.store.read(
+            lambda connection: doubts.due(connection, pipeline, due_before=now, limit=limit)
+        )
+
+    async def reopen(self, request_key: str, *, check_again_at: datetime) -> Reopened | None:
         """Take up a request that ended in doubt, to check its intents once more.
 
-        It stays in doubt until it is finished otherwise; `release` it when nothing new is known. None when
-        it is not in doubt any more, or another worker has it.
+        It stays in doubt until it is finished otherwise, and is due again at `check_again_at` should this
+        worker die. None when it is not in doubt any more, or another worker has it.
         """
         holder = self._next_holder()
-        started = await self._take(
-            holder, lambda connection: requests.reopen(connection, request_key, holder, self._sealer)
+        reopened = await self._take(
+            holder,
+            lambda connection: doubts.reopen(
+                connection, request_key, holder, self._sealer, check_at=check_again_at
+            ),
         )
-        if started is not None:
-            self._held[started.lease.holder] = started.lease
-        return started
+        if reopened is not None:
+            self._held[reopened.lease.holder] = reopened.lease
+        return reopened
 
     async def finish(
         self,
@@ -111,6 +116,8 @@ class Ledger:
         code: str | None,
         events: Sequence[StoredEvent],
         calls: Sequence[UpstreamCall] = (),
+        check_at: datetime | None = None,
+        message: bytes | None = None,
         also: Step[object] | None = None,
     ) -> None:
         """End a request: its outcome, the events still to be published, and the calls that were made.
@@ -121,12 +128,15 @@ class Ledger:
             code: why, when it did not complete.
             events: in the order they are to be published. An event whose id is there already is not changed.
             calls: in the order they were made.
+            check_at: of a request in doubt: when to check it again; None: never, a person must find out.
+            message: of a request in doubt: what was asked, for `reopen`; the first one is kept.
             also: runs in the same transaction, e.g. the entry in the audit trail.
 
         Raises:
             LeaseLost: another worker has the request: publish nothing.
         """
         sealed = await self._seal(lease.request_key, events)
+        asked = message and seal_message(self._sealer, lease.request_key, message)
         now = self._clock()
 
         def step(connection: Connection) -> None:
@@ -136,9 +146,12 @@ class Ledger:
                 now=now,
                 state=state,
                 code=code,
+                check_at=check_at,
                 ended_by=sealed,
                 made=calls,
             )
+            if asked:
+                doubts.keep_message(connection, lease, asked)
             if also is not None:
                 also(connection)
 
@@ -151,10 +164,11 @@ class Ledger:
         *,
         until: datetime,
         reason: str,
+        is_counted: bool = True,
         calls: Sequence[UpstreamCall] = (),
         also: Step[object] | None = None,
     ) -> None:
-        """Put a request to wait for its retry.
+        """Put a request to wait for its retry, which is one attempt more if `is_counted`.
 
         Raises:
             LeaseLost: another worker has the request.
@@ -162,7 +176,9 @@ class Ledger:
         now = self._clock()
 
         def step(connection: Connection) -> None:
-            requests.wait(connection, lease, now=now, until=until, reason=reason, made=calls)
+            requests.wait(
+                connection, lease, now=now, until=until, reason=reason, is_counted=is_counted, made=calls
+            )
             if also is not None:
                 also(connection)
 
@@ -228,22 +244,18 @@ class Ledger:
         *,
         verdict: Verdict,
         result: bytes | None = None,
-        check_again_at: datetime | None = None,
     ) -> None:
         """Write down what became of an intent.
 
         Args:
             lease: from `begin` or `reopen`.
             intent: an open one of this request.
-            verdict: ``in_doubt`` leaves it open.
+            verdict: what became of it.
             result: what the other side said.
-            check_again_at: when to ask again; given with ``in_doubt``, and only then.
 
         Raises:
             LeaseLost: another worker has the request, or it is settled already.
         """
-        if (verdict == "in_doubt") is (check_again_at is None):
-            raise ValueError("an intent in doubt is checked again, a settled one is not")
         now = self._clock()
         await self.store.write(
             lambda connection: intents.settle(
@@ -252,17 +264,8 @@ class Ledger:
                 intent,
                 verdict=verdict,
                 result=result,
-                check_again_at=check_again_at,
                 now=now,
                 sealer=self._sealer,
-            )
-        )
-
-    async def open_intents(self, due_before: datetime, *, limit: int = 100) -> list[Intent]:
-        """Intents in doubt that are to be checked again by now; see `reopen`."""
-        return await self.store.read(
-            lambda connection: intents.due(
-                connection, due_before=due_before, limit=limit, sealer=self._sealer
             )
         )
 
@@ -297,6 +300,20 @@ class Ledger:
         if held:
             until = self._clock() + self._lease
             await self.store.write(lambda connection: requests.renew(connection, held, until), single=True)
+
+    async def _open(self, opening: Opening, holder: requests.Holder) -> Claim:
+        if opening.turn_key is not None:
+            return await self._take(
+                holder, lambda connection: turns.open_in_turn(connection, opening, holder, self._sealer)
+            )
+        new = await self._take(
+            holder, lambda connection: requests.open_new(connection, opening, holder), single=True
+        )
+        if new is not None:
+            return new
+        return await self._take(
+            holder, lambda connection: requests.open_again(connection, opening, holder, self._sealer)
+        )
 
     async def _take(self, holder: requests.Holder, step: Step[T], *, single: bool = False) -> T:
         try:

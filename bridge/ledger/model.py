@@ -8,9 +8,10 @@ from typing import Literal, Self
 EndState = Literal["completed", "failed", "rejected", "in_doubt"]
 """How a request ends. `in_doubt`: something was sent that may or may not have been done."""
 State = Literal["in_flight", "waiting", "completed", "failed", "rejected", "in_doubt"]
-"""`waiting`: for its retry. Every request is in exactly one state (flow rule 2)."""
-Verdict = Literal["done", "not_done", "in_doubt"]
-"""What became of an intent, as the other side tells it."""
+"""`waiting`: for its retry, or its turn. Every request is in exactly one state (flow rule 2)."""
+Verdict = Literal["done", "not_done", "refused", "not_sent"]
+"""What became of an intent: done or not, as the other side tells when it is asked; refused in its answer; or
+never sent, by our own decision."""
 
 
 def request_key(source: str, request_id: str) -> str:
@@ -42,6 +43,7 @@ class Opening:
         expires_at: after this the answer is of no use.
         requester: None when the body could not be read.
         attempt: of the delivery, as the bus counts; see `Running`.
+        turn_key: of requests that are worked on one after another, in order of arrival; None of all others.
     """
 
     request_key: str
@@ -53,10 +55,11 @@ class Opening:
     expires_at: datetime | None = None
     requester: Requester | None = None
     attempt: int = 1
+    turn_key: str | None = None
 
     def as_conflicting(self) -> Self:
         """The same opening under a key of its own, so that a `Conflict` is rejected on the record too."""
-        return replace(self, request_key=f"{self.request_key} {self.body_sha256}")
+        return replace(self, request_key=f"{self.request_key} {self.body_sha256}", turn_key=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +129,9 @@ class Intent:
     Attributes:
         kind: e.g. ``appointment.book``; at most one of a kind is open per request.
         payload: what was to be sent; empty once pruned.
-        settle_key: by what the other side finds it; holds no patient data.
-        verdict: None until somebody asked.
+        settle_key: tells it from others of its kind, and is what the other side finds it by; no patient data.
+        verdict: None while it is unknown what became of it.
         result: what the other side said, kept with the verdict.
-        checks: how often it was asked after in vain.
-        check_at: when to ask again; None when it is settled or was never in doubt.
     """
 
     row: int
@@ -141,13 +142,11 @@ class Intent:
     payload: bytes = field(repr=False)
     verdict: Verdict | None = None
     result: bytes | None = field(default=None, repr=False)
-    checks: int = 0
-    check_at: datetime | None = None
 
     @property
     def is_open(self) -> bool:
         """Whether it is still unknown what became of it."""
-        return self.verdict is None or self.verdict == "in_doubt"
+        return self.verdict is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +162,27 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
+class Reopened:
+    """A request in doubt is ours, to be checked once more.
+
+    `message`: what was asked, as it was left with `Ledger.finish`.
+    """
+
+    lease: Lease
+    intents: Sequence[Intent]
+    message: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Running:
     """Somebody works on it, or it waits for its retry: give the message back until then."""
+
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """Another request with the same turn comes first; this one waits, and that is no attempt."""
 
     until: datetime
 
@@ -183,7 +201,7 @@ class Conflict:
     """The id was used before by another body: the sender must be told (`Opening.as_conflicting`)."""
 
 
-Claim = Started | Running | Ended | Conflict
+Claim = Started | Running | Behind | Ended | Conflict
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,7 @@ _END = (
         code=bindparam("new_code"),
         ended_at=bindparam("now"),
         lease_until=null(),
+        wait_until=bindparam("check"),
     )
 )
 _WAIT = (
@@ -70,7 +71,7 @@ _WAIT = (
     .values(
         state="waiting",
         code=bindparam("new_code"),
-        waits=requests.c.waits + 1,
+        waits=requests.c.waits + bindparam("counted"),
         wait_until=bindparam("until"),
         waited_delivery=bindparam("delivery"),
         lease_until=null(),
@@ -85,7 +86,7 @@ _RESTART = (
         worker=bindparam("new_worker"),
         lease_until=bindparam("until"),
         started_at=bindparam("now"),
-        wait_until=null(),
+        wait_until=bindparam("check"),
     )
 )
 _RENEW = (
@@ -166,15 +167,8 @@ def open_again(connection: Connection, opening: Opening, holder: Holder, sealer:
     busy_until = _busy_until(row, opening, holder)
     if busy_until is not None:
         return Running(busy_until)
-    return _restart(connection, row, holder, opening.attempt, sealer)
-
-
-def reopen(connection: Connection, key: str, holder: Holder, sealer: Sealer) -> Started | None:
-    """Take up a request that ended in doubt; it stays in doubt until it is ended otherwise."""
-    row = connection.execute(_FIND, {"key": key}).one_or_none()
-    if row is None or row.state != "in_doubt" or holder.finds_alive(row):
-        return None
-    return _restart(connection, row, holder, 1, sealer)
+    lease, is_lost = restart(connection, row, holder, opening.attempt)
+    return Started(lease, of_request(connection, row.id, sealer), taken_over=is_lost)
 
 
 def finish(
@@ -184,11 +178,13 @@ def finish(
     now: datetime,
     state: EndState,
     code: str | None,
+    check_at: datetime | None,
     ended_by: Sequence[SealedEvent],
     made: Sequence[UpstreamCall],
 ) -> None:
     """End a request: its outcome, the events that tell of it, and what was called for it."""
     found = {"row": lease.row, "token": lease.token, "new_state": state, "new_code": code, "now": now}
+    found["check"] = check_at
     if connection.execute(_END, found).rowcount != 1:
         raise LeaseLost
     _add_calls(connection, lease, made)
@@ -211,6 +207,7 @@ def wait(
     now: datetime,
     until: datetime,
     reason: str,
+    is_counted: bool,
     made: Sequence[UpstreamCall],
 ) -> None:
     """Put a request to wait for its retry."""
@@ -220,6 +217,7 @@ def wait(
         "new_code": reason,
         "until": until,
         "delivery": lease.delivery,
+        "counted": int(is_counted),
     }
     if connection.execute(_WAIT, found).rowcount != 1:
         raise LeaseLost
@@ -295,7 +293,13 @@ def _open_bodies(
     ]
 
 
-def _restart(connection: Connection, row: Row[Any], holder: Holder, delivery: int, sealer: Sealer) -> Started:
+def restart(
+    connection: Connection, row: Row[Any], holder: Holder, delivery: int, *, check_at: datetime | None = None
+) -> tuple[Lease, bool]:
+    """Give a new lease of a request that nobody works on, and whether the last one was lost.
+
+    A request in doubt stays in doubt, and is due again at `check_at` should this start be lost too.
+    """
     lost = row.lease_until is not None
     if lost or row.state == "in_doubt":
         last = {"start": row.starts, "worker": row.worker, "started_at": row.started_at}
@@ -310,10 +314,11 @@ def _restart(connection: Connection, row: Row[Any], holder: Holder, delivery: in
         "new_worker": holder.name,
         "until": holder.until,
         "now": holder.now,
+        "check": check_at,
     }
     connection.execute(_RESTART, changed)
     lease = Lease(row.request_key, row.id, holder.name, row.starts + 1, row.waits + 1, delivery, holder.now)
-    return Started(lease, of_request(connection, row.id, sealer), taken_over=lost)
+    return lease, lost
 
 
 def _opened(opening: Opening, holder: Holder) -> dict[str, Any]:
@@ -335,6 +340,7 @@ def _opened(opening: Opening, holder: Holder) -> dict[str, Any]:
         "lease_until": holder.until,
         "started_at": holder.now,
         "waits": 0,
+        "turn_key": opening.turn_key,
     }
 
 

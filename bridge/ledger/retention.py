@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, or_, select, update
 
 from bridge.ledger.store import Step, Store
-from bridge.ledger.tables import event_bodies, events, intents, requests
+from bridge.ledger.tables import event_bodies, events, intents, messages, requests
 
 _PAGE: Final = 200
 """Requests per transaction: writers do not wait for long."""
@@ -64,6 +64,7 @@ def _over_since(before: datetime) -> ColumnElement[bool]:
 
 def _drop_bodies(found: Sequence[int], connection: Connection) -> None:
     connection.execute(delete(event_bodies).where(event_bodies.c.request_id.in_(found)))
+    connection.execute(delete(messages).where(messages.c.request_id.in_(found)))
     connection.execute(
         update(intents).where(intents.c.request_id.in_(found)).values(payload=None, result=None)
     )

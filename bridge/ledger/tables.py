@@ -1,7 +1,7 @@
 """The tables of requests and what belongs to them.
 
-What may hold patient data is sealed: bodies of events, payloads and results of intents. The other columns
-hold ids, codes, counts and times.
+What may hold patient data is sealed: messages, bodies of events, payloads and results of intents. The other
+columns hold ids, codes, counts and times.
 """
 
 from sqlalchemy import (
@@ -20,6 +20,7 @@ from sqlalchemy import (
 from bridge.ledger.metadata import Id, Instant, metadata
 
 _OPEN = "state IN ('in_flight', 'waiting', 'in_doubt')"
+_IN_LINE = "turn_key IS NOT NULL AND state IN ('in_flight', 'waiting')"
 
 requests = Table(
     "requests",
@@ -43,16 +44,26 @@ requests = Table(
     Column("worker", Text, nullable=False),
     Column("lease_until", Instant),
     Column("started_at", Instant, nullable=False),
-    # The wait for a retry, and the bus's own count of the delivery that was told to wait.
+    # The wait for a retry, and the bus's own count of the delivery that was told to wait. Of a request in
+    # doubt `wait_until` is its next check.
     Column("waits", Integer, nullable=False),
     Column("wait_until", Instant),
     Column("waited_delivery", Integer),
+    Column("turn_key", Text),
     CheckConstraint(
         "state IN ('in_flight', 'waiting', 'completed', 'failed', 'rejected', 'in_doubt')", name="state"
     ),
     Index("ix_requests_received_at", "received_at"),
     Index("ix_requests_ended_at", "ended_at"),
     Index("ix_requests_open", "state", sqlite_where=text(_OPEN), postgresql_where=text(_OPEN)),
+    Index("ix_requests_turn", "turn_key", sqlite_where=text(_IN_LINE), postgresql_where=text(_IN_LINE)),
+)
+
+messages = Table(  # of requests in doubt: what was asked, for whoever checks again
+    "messages",
+    metadata,
+    Column("request_id", Id, ForeignKey("requests.id", ondelete="CASCADE"), primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
 )
 
 attempts = Table(  # starts that did not end the request; the one that did stands in `requests`
@@ -127,9 +138,7 @@ intents = Table(
     Column("created_at", Instant, nullable=False),
     Column("verdict", Text),
     Column("settled_at", Instant),
-    Column("checks", Integer, nullable=False),
-    Column("check_at", Instant),
-    CheckConstraint("verdict IN ('done', 'not_done', 'in_doubt')", name="verdict"),
+    CheckConstraint("verdict IN ('done', 'not_done', 'refused', 'not_sent')", name="verdict"),
     Index(
         "uq_intents_open",
         "request_id",
@@ -138,5 +147,4 @@ intents = Table(
         sqlite_where=text(_UNSETTLED),
         postgresql_where=text(_UNSETTLED),
     ),
-    Index("ix_intents_due", "check_at", sqlite_where=text(_UNSETTLED), postgresql_where=text(_UNSETTLED)),
 )

@@ -90,7 +90,7 @@ def test_every_topic_is_sent_to_and_every_queue_received_from(document):
 
 
 def test_names_are_those_of_the_site(document):
-    request = document["channels"]["structured_record"]
+    request = document["channels"]["record.requested.v1"]
     assert request["bindings"]["amqp"]["exchange"]["name"] == "gp.requests"
     assert "gp.structured_record" in request["description"]
     for kind in PUBLISHED:

@@ -30,9 +30,8 @@ async def test_every_request_is_in_exactly_one_state(ledger: Ledger, clock: Cloc
     for number, state in enumerate(ENDS):
         await end(ledger, number, state)
     doubtful = started(await ledger.begin(opening(6)))
-    intent = await ledger.intend(doubtful.lease, kind="appointment.book", payload=b"", settle_key="s")
-    await ledger.settle(doubtful.lease, intent, verdict="in_doubt", check_again_at=clock())
-    await ledger.finish(doubtful.lease, state="in_doubt", code=None, events=events(6))
+    await ledger.intend(doubtful.lease, kind="appointment.book", payload=b"", settle_key="s")
+    await ledger.finish(doubtful.lease, state="in_doubt", code=None, events=events(6), check_at=clock())
     await ledger.published(doubtful.lease.request_key, [event.id for event in events(6)])
     waits = started(await ledger.begin(opening(7)))
     await ledger.waiting(waits.lease, until=clock() + timedelta(seconds=30), reason="provider_timeout")

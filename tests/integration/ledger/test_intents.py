@@ -1,14 +1,16 @@
 """Side effects: written down before they are caused, settled by asking, never forgotten."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from bridge.ledger import Ended, IntentOpen, LeaseLost, Ledger, Running, open_ledger
 from bridge.settings import Settings
-from tests.integration.ledger.site import START, Clock, events, opening, sealer_in, started
+from tests.integration.ledger.site import Clock, events, opening, sealer_in, started
 
 BOOK = "appointment.book"
+PIPELINE = "structured_record"
+MESSAGE = b'{"body": "what was asked"}'
 PAYLOAD = b'{"resourceType":"Appointment"}'
 
 
@@ -64,77 +66,106 @@ async def test_whoever_lost_the_lease_sends_nothing(ledger: Ledger, other: Ledge
 
 async def in_doubt(ledger: Ledger, clock: Clock) -> None:
     claim = started(await ledger.begin(opening()))
-    intent = await ledger.intend(claim.lease, kind=BOOK, payload=PAYLOAD, settle_key="slot-9")
-    await ledger.settle(
-        claim.lease, intent, verdict="in_doubt", check_again_at=clock() + timedelta(minutes=5)
+    await ledger.intend(claim.lease, kind=BOOK, payload=PAYLOAD, settle_key="slot-9")
+    await ledger.finish(
+        claim.lease,
+        state="in_doubt",
+        code="provider_timeout",
+        events=events(1, 1),
+        check_at=clock() + timedelta(seconds=300),
+        message=MESSAGE,
     )
-    await ledger.finish(claim.lease, state="in_doubt", code="provider_timeout", events=events(1, 1))
+
+
+def in_an_hour(clock: Clock) -> datetime:
+    return clock() + timedelta(hours=1)
 
 
 async def test_what_is_in_doubt_is_visible_and_due_to_be_checked(ledger: Ledger, clock: Clock):
     await in_doubt(ledger, clock)
     assert await ledger.begin(opening()) == Ended("in_doubt", "provider_timeout", events(1, 1))
     assert (await ledger.balance()).in_doubt == 1
-    assert await ledger.open_intents(clock()) == []
+    assert await ledger.doubtful(PIPELINE) == []
     clock.turn(300)
-    (due,) = await ledger.open_intents(clock())
-    assert (due.request_key, due.settle_key, due.checks) == (opening().request_key, "slot-9", 1)
+    assert await ledger.doubtful("another") == []
+    assert await ledger.doubtful(PIPELINE) == [opening().request_key]
+
+
+async def test_whoever_checks_again_gets_what_was_asked_and_what_was_about_to_be_sent(
+    ledger: Ledger, clock: Clock
+):
+    await in_doubt(ledger, clock)
+    reopened = await ledger.reopen(opening().request_key, check_again_at=in_an_hour(clock))
+    assert reopened is not None
+    assert reopened.message == MESSAGE
+    assert [(intent.settle_key, intent.payload, intent.is_open) for intent in reopened.intents] == [
+        ("slot-9", PAYLOAD, True)
+    ]
 
 
 async def test_a_check_that_finds_nothing_new_is_put_off(ledger: Ledger, clock: Clock):
     await in_doubt(ledger, clock)
     clock.turn(300)
-    claim = await ledger.reopen(opening().request_key)
-    assert claim is not None
-    (intent,) = claim.intents
-    await ledger.settle(
-        claim.lease, intent, verdict="in_doubt", check_again_at=clock() + timedelta(minutes=10)
-    )
-    await ledger.release(claim.lease)
-    assert await ledger.open_intents(clock()) == []
+    reopened = await ledger.reopen(opening().request_key, check_again_at=in_an_hour(clock))
+    assert reopened is not None
+    later = clock() + timedelta(seconds=600)
+    await ledger.finish(reopened.lease, state="in_doubt", code=None, events=[], check_at=later)
+    assert await ledger.doubtful(PIPELINE) == []
     assert isinstance(await ledger.begin(opening()), Ended)
     clock.turn(600)
-    assert [due.checks for due in await ledger.open_intents(clock())] == [2]
+    assert await ledger.doubtful(PIPELINE) == [opening().request_key]
+    again = await ledger.reopen(opening().request_key, check_again_at=in_an_hour(clock))
+    assert again is not None
+    assert again.message == MESSAGE
+
+
+async def test_doubt_that_is_given_up_is_checked_no_more_and_named(ledger: Ledger, clock: Clock):
+    await in_doubt(ledger, clock)
+    assert (await ledger.balance()).discrepancies == []
+    reopened = await ledger.reopen(opening().request_key, check_again_at=in_an_hour(clock))
+    assert reopened is not None
+    await ledger.finish(reopened.lease, state="in_doubt", code=None, events=[], check_at=None)
+    await ledger.published(opening().request_key, [event.id for event in events(1, 1)])
+    clock.turn(1_000_000)
+    assert await ledger.doubtful(PIPELINE) == []
+    (found,) = (await ledger.balance()).discrepancies
+    assert (found.kind, list(found.request_keys)) == ("unwatched", [opening().request_key])
 
 
 async def test_a_check_by_one_worker_ends_the_doubt(ledger: Ledger, other: Ledger, clock: Clock):
     await in_doubt(ledger, clock)
     clock.turn(300)
-    claim = await other.reopen(opening().request_key)
-    assert claim is not None
-    assert await ledger.reopen(opening().request_key) is None  # somebody checks already
-    (intent,) = claim.intents
-    await other.settle(claim.lease, intent, verdict="done", result=b"{}")
+    reopened = await other.reopen(opening().request_key, check_again_at=in_an_hour(clock))
+    assert reopened is not None
+    # Somebody checks already.
+    assert await ledger.reopen(opening().request_key, check_again_at=in_an_hour(clock)) is None
+    (intent,) = reopened.intents
+    await other.settle(reopened.lease, intent, verdict="done", result=b"{}")
     late = events(2, 2)
-    await other.finish(claim.lease, state="completed", code=None, events=[*events(1, 1), *late])
+    await other.finish(reopened.lease, state="completed", code=None, events=[*events(1, 1), *late])
     assert await ledger.begin(opening()) == Ended("completed", None, [*events(1, 1), *late])
-    assert await ledger.reopen(opening().request_key) is None
-    assert await ledger.open_intents(clock() + timedelta(days=1)) == []
+    assert await ledger.reopen(opening().request_key, check_again_at=in_an_hour(clock)) is None
+    clock.turn(86_400)
+    assert await ledger.doubtful(PIPELINE) == []
 
 
-async def test_a_check_whose_worker_died_is_taken_up_again(ledger: Ledger, other: Ledger, clock: Clock):
+async def test_a_check_whose_worker_died_is_due_when_it_was_told_to_be(
+    ledger: Ledger, other: Ledger, clock: Clock
+):
     await in_doubt(ledger, clock)
     clock.turn(300)
-    await other.reopen(opening().request_key)
-    clock.turn(60)
-    claim = await ledger.reopen(opening().request_key)
-    assert claim is not None
-    assert claim.taken_over
+    await other.reopen(opening().request_key, check_again_at=in_an_hour(clock))
+    clock.turn(3599)
+    assert await ledger.doubtful(PIPELINE) == []
+    clock.turn(1)
+    assert await ledger.doubtful(PIPELINE) == [opening().request_key]
+    assert await ledger.reopen(opening().request_key, check_again_at=in_an_hour(clock)) is not None
 
 
-async def test_only_what_is_in_doubt_is_reopened(ledger: Ledger):
-    assert await ledger.reopen(opening().request_key) is None
+async def test_only_what_is_in_doubt_is_reopened(ledger: Ledger, clock: Clock):
+    assert await ledger.reopen(opening().request_key, check_again_at=in_an_hour(clock)) is None
     claim = started(await ledger.begin(opening()))
-    assert await ledger.reopen(opening().request_key) is None
+    assert await ledger.reopen(opening().request_key, check_again_at=in_an_hour(clock)) is None
     assert isinstance(await ledger.begin(opening()), Running)
     await ledger.finish(claim.lease, state="completed", code=None, events=events())
-    assert await ledger.reopen(opening().request_key) is None
-
-
-async def test_doubt_needs_a_time_to_check_and_certainty_has_none(ledger: Ledger):
-    claim = started(await ledger.begin(opening()))
-    intent = await ledger.intend(claim.lease, kind=BOOK, payload=PAYLOAD, settle_key="slot-9")
-    with pytest.raises(ValueError, match="in doubt"):
-        await ledger.settle(claim.lease, intent, verdict="in_doubt")
-    with pytest.raises(ValueError, match="in doubt"):
-        await ledger.settle(claim.lease, intent, verdict="done", check_again_at=START)
+    assert await ledger.reopen(opening().request_key, check_again_at=in_an_hour(clock)) is None

@@ -1,0 +1,228 @@
+"""Sections of the care record: asked for side by side, kept as they come, and made safe to show."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from bridge.contracts.care_record import CareRecordRequest, DayRange, Sections
+from bridge.contracts.care_record_events import NotShown
+from bridge.engine.book import Book
+from bridge.engine.desk import Seat
+from bridge.engine.details import details_of
+from bridge.errors import FailureCode, HeldBack, Refused, RequestFailed, ResponseInvalid, Unavailable
+from bridge.fhir.build import Period
+from bridge.gpconnect.answer import PracticeAnswer
+from bridge.gpconnect.client import GpConnect
+from bridge.mapping import Source, collector_paused
+from bridge.mapping.care_record import SectionAsked, map_section
+from bridge.record.care_record import CareRecordSection
+from bridge.record.sections import SectionCode
+from bridge.spine.interactions import CARE_RECORD
+from bridge.spine.pds import TracedPatient
+
+AT_ONCE: Final = 4
+"""Calls of one request to a practice at a time: all ten would weigh on it as ten clinicians do."""
+
+FRESH: Final = timedelta(minutes=15)
+"""How long an answer to an earlier try is as good as a new one: the record is used in real time (HT-012)."""
+
+_HOLDS_FOR_ALL: Final = frozenset(
+    {
+        FailureCode.PATIENT_NOT_FOUND,
+        FailureCode.PATIENT_RESTRICTED,
+        FailureCode.INVALID_NHS_NUMBER,
+        FailureCode.PRACTICE_MISMATCH,
+        FailureCode.SHARING_REFUSED,  # HT-033: who dissents is not asked about nine times more
+        FailureCode.CONFIGURATION,
+    }
+)
+
+Wanted = tuple[SectionCode, DayRange | None]
+Ask = Callable[[SectionCode, DayRange | None], Awaitable[PracticeAnswer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What came of the sections that were asked for; each stands in one of the two."""
+
+    came: dict[SectionCode, PracticeAnswer]
+    failed: dict[SectionCode, RequestFailed]
+
+
+@dataclass(frozen=True, slots=True)
+class CareRecord:
+    """What there is to publish. Both in the mandated order; at least one section came.
+
+    Attributes:
+        sections: those that can be shown.
+        not_shown: those that cannot, and why.
+    """
+
+    sections: Sequence[CareRecordSection]
+    not_shown: Sequence[NotShown]
+
+    @property
+    def missing(self) -> Unavailable | None:
+        """Why another try may bring more; None when it would bring the same."""
+        errors = [one.error for one in self.not_shown if isinstance(one.error, Unavailable)]
+        return max(errors, key=lambda error: error.retry_after or 0.0, default=None)
+
+
+async def ask_side_by_side(wanted: Sequence[Wanted], ask: Ask) -> Answers:
+    """Ask for sections, a few at a time, and fewer when the practice's bulkhead has no room for more.
+
+    Raises:
+        Refused: the answer to one holds for all: no more is asked, and nothing is given.
+    """
+    waiting = deque(wanted)
+    held: list[HeldBack] = []
+    answers = Answers({}, {})
+
+    async def work() -> None:
+        while waiting:
+            code, period = waiting.popleft()
+            try:
+                answers.came[code] = await ask(code, period)
+            except HeldBack as error:
+                # Whoever else is at work takes it up when there is room again; if nobody is, it was held back.
+                held.append(error)
+                waiting.append((code, period))
+                return
+            except RequestFailed as error:
+                if _holds_for_all(error):
+                    raise
+                answers.failed[code] = error
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(AT_ONCE, len(wanted))):
+                group.create_task(work())
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    answers.failed.update((code, held[-1]) for code, _ in waiting)
+    return answers
+
+
+def _holds_for_all(error: RequestFailed) -> bool:
+    return isinstance(error, Refused) and (
+        error.code in _HOLDS_FOR_ALL or error.stage in {"request", "pds", "sds"}
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieval:
+    """One request's retrieval of sections.
+
+    Attributes:
+        request_key: under which the ledger knows it.
+        request_id: the sender's id of the request.
+        patient: traced for this request.
+        patient_key: their pseudonym.
+    """
+
+    gpconnect: GpConnect
+    book: Book
+    seat: Seat
+    request: CareRecordRequest
+    request_key: str
+    request_id: str
+    patient: TracedPatient
+    patient_key: str
+
+    async def run(self) -> CareRecord:
+        """Ask for what an earlier try did not bring, and make all of it safe to show.
+
+        Raises:
+            RequestFailed: no section can be shown; Unavailable when another try may help.
+        """
+        kept = await self._kept()
+        wanted = [(code, period) for code, period in self.request.sections.wanted() if code not in kept]
+        answers = await ask_side_by_side(wanted, self._asking())
+        return self._shown(kept | answers.came, answers.failed)
+
+    def _asking(self) -> Ask:
+        turn = asyncio.Lock()
+
+        async def ask(code: SectionCode, period: DayRange | None) -> PracticeAnswer:
+            answer = await self.gpconnect.care_record_section(
+                self.patient,
+                code,
+                period=Period(period.start, period.end) if period else None,
+                requested_by=self.request.requested_by,
+                # Without an encounter of the user's, the request itself is one: one look-up for all sections.
+                encounter_id=self.request.encounter_id or self.request_key,
+            )
+            async with turn:  # one after another, because who waits for room must not hold any
+                await self.seat.take(len(answer.body))
+            await self.book.keep_answer(self.request_key, _kept_as(code), answer)
+            return answer
+
+        return ask
+
+    async def _kept(self) -> dict[SectionCode, PracticeAnswer]:
+        """Answers to earlier tries of this request, from the same practice, that are still fresh."""
+        oldest = datetime.now(UTC) - FRESH
+        names = {_kept_as(code): code for code, _ in self.request.sections.wanted()}
+        kept = {}
+        for interaction, answer in await self.book.kept_answers(self.request_key):
+            is_fresh = datetime.fromisoformat(answer.retrieved_at) > oldest
+            if interaction in names and is_fresh and answer.practice_ods == self.patient.practice_ods:
+                kept[names[interaction]] = answer
+        return kept
+
+    def _shown(
+        self, came: dict[SectionCode, PracticeAnswer], failed: dict[SectionCode, RequestFailed]
+    ) -> CareRecord:
+        sections: list[CareRecordSection] = []
+        not_shown: list[NotShown] = []
+        for code, period in self.request.sections.wanted():
+            outcome = self._show(code, period, came[code]) if code in came else NotShown(code, failed[code])
+            if isinstance(outcome, NotShown):
+                not_shown.append(outcome)
+            else:
+                sections.append(outcome)
+        record = CareRecord(sections, not_shown)
+        if not sections:
+            raise record.missing or not_shown[0].error
+        return record
+
+    def _show(
+        self, code: SectionCode, period: DayRange | None, answer: PracticeAnswer
+    ) -> CareRecordSection | NotShown:
+        try:
+            with collector_paused():
+                section = map_section(
+                    answer.bundle(), asked=self._asked(code, period), source=self._source(answer)
+                )
+        except ResponseInvalid as error:
+            return NotShown(code, error)
+        failure = section.get("failure")
+        if failure is None:
+            return section
+        error = ResponseInvalid(stage="mapping", detail=failure, body_sha256=answer.body_sha256)
+        return NotShown(code, error, failure)
+
+    def _asked(self, code: SectionCode, period: DayRange | None) -> SectionAsked:
+        return SectionAsked(
+            code=code,
+            start=period.start if period else None,
+            end=period.end if period else None,
+            **details_of(self.request.patient, self.patient),
+        )
+
+    def _source(self, answer: PracticeAnswer) -> Source:
+        return Source(
+            request_id=self.request_id,
+            retrieved_at=answer.retrieved_at,
+            body_sha256=answer.body_sha256,
+            holder_ods=answer.practice_ods,
+            patient_key=self.patient_key,
+        )
+
+
+def _kept_as(code: SectionCode) -> str:
+    """Tells the answers of one request apart, in the ledger and in the vault."""
+    return f"{CARE_RECORD.id}#{code}"

@@ -1,0 +1,72 @@
+"""Requests in doubt: checked again and again, ever more seldom, until it is known what was done.
+
+A check runs the handler once more, with everything it would send withheld: what is open is settled, and the
+request ends with the handler's own events when nothing is open any more.
+"""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import structlog
+
+from bridge.engine.book import Book
+from bridge.engine.runner import Runner
+from bridge.ledger import LeaseLost, LedgerUnavailable, Reopened
+from bridge.ledger.audit import AuditBroken
+from bridge.settings import Settings
+
+log = structlog.get_logger()
+
+_LONGEST_SLEEP: Final = 30.0
+_LONGEST_PAUSE: Final = timedelta(hours=1)
+_AT_A_TIME: Final = 10
+_IF_LOST: Final = 10
+
+
+async def check_doubts(book: Book, runners: Sequence[Runner], settings: Settings) -> None:
+    """Check what is due, now and then; runs until it is cancelled."""
+    while True:
+        for runner in runners:
+            try:
+                await _check_due(book, runner, settings)
+            except LedgerUnavailable as fault:
+                log.warning("ledger_unavailable", reason=fault.reason)
+        await asyncio.sleep(min(_LONGEST_SLEEP, settings.settle_after))
+
+
+async def _check_due(book: Book, runner: Runner, settings: Settings) -> None:
+    places = asyncio.Semaphore(_AT_A_TIME)
+
+    async def check(key: str) -> None:
+        async with places:
+            await _check(key, book, runner, settings)
+
+    await asyncio.gather(*(check(key) for key in await book.doubtful(runner.pipeline)))
+
+
+async def _check(key: str, book: Book, runner: Runner, settings: Settings) -> None:
+    # Should the check take the worker down, the next one is not soon.
+    if_lost = timedelta(seconds=settings.settle_after * _IF_LOST)
+    try:
+        reopened = await book.reopen(key, check_again_at=datetime.now(UTC) + if_lost)
+        if reopened is None:
+            return
+        try:
+            await runner.check_again(reopened, _next_check(reopened, settings))
+        finally:
+            await book.release(reopened.lease)
+    except (LedgerUnavailable, LeaseLost, AuditBroken) as fault:
+        log.warning("check_not_recorded", error=type(fault).__name__)
+
+
+def _next_check(reopened: Reopened, settings: Settings) -> datetime | None:
+    """Each pause is about as long as the doubt is old, up to an hour; None when it is time to give up."""
+    now = datetime.now(UTC)
+    age = now - reopened.intents[0].created_at
+    if age > timedelta(seconds=settings.retry.give_up_after):
+        return None
+    pause = min(_LONGEST_PAUSE, max(timedelta(seconds=settings.settle_after), age))
+    return now + pause * random.uniform(1.0, 1.5)  # noqa: S311 - spreads load, guards no secret

@@ -1,0 +1,236 @@
+"""Side effects: written down before they are caused, never caused twice, settled by asking the other side.
+
+What `Effects.once` does depends on what is known of the effect from earlier tries:
+
+=================================  ========================================================================
+what is known                      what is done
+=================================  ========================================================================
+nothing, or it was never sent      written down, then sent
+it was done                        the stored result is returned; nobody is called
+it was refused                     the same refusal is raised; nobody is called
+nobody knows                       settled, when a call that may be under way must have ended; never before
+it was settled as not done         sent again while tries are left and it may be; else `NotDone`
+=================================  ========================================================================
+
+A refusal of a second try may be the other side's answer to our own first one (``DUPLICATE_REJECTED``): it is
+believed only when settling finds nothing.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import structlog
+
+from bridge.engine.book import Book
+from bridge.errors import FailureCode, HeldBack, NotDone, Refused, ResponseInvalid, Unavailable
+from bridge.ledger import Intent, Lease, Verdict
+
+log = structlog.get_logger()
+
+Json = dict[str, Any]
+Send = Callable[[], Awaitable[Json]]
+Settle = Callable[[], Awaitable[Json | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A side effect of a request that ended without anybody's knowing what was done.
+
+    Attributes:
+        kind, key, payload: as they were given to `Context.once`.
+        sent_at: when it was about to be sent, for the last time.
+        is_done: True: this is known to be done, and the rest of the request is not finished.
+        code: what kept the engine from knowing.
+    """
+
+    kind: str
+    key: str
+    payload: Json
+    sent_at: datetime
+    is_done: bool
+    code: FailureCode
+
+
+class TooEarly(HeldBack):
+    """What was sent may still be under way: it is settled later. Nothing was called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How far the engine goes.
+
+    Attributes:
+        settle_after: seconds since it was sent before an effect may be settled.
+        retries: how often one may be sent again, at most.
+        is_allowed: whether `once` may be used: a pipeline that does must say what to publish in doubt.
+    """
+
+    settle_after: float
+    retries: int
+    is_allowed: bool
+
+
+class Effects:
+    """The side effects of one request, as one try of it sees them.
+
+    Args:
+        book: where they are written down.
+        lease: the right to work on the request.
+        known: from earlier tries, oldest first.
+        limits: how far to go.
+        withheld: why nothing may be sent any more, if so; what is known is still settled.
+    """
+
+    def __init__(
+        self,
+        book: Book,
+        lease: Lease,
+        known: Sequence[Intent],
+        limits: Limits,
+        *,
+        withheld: str | None = None,
+    ) -> None:
+        self._book = book
+        self._lease = lease
+        self._intents = list(known)
+        self._limits = limits
+        self.withheld = withheld
+
+    @property
+    def were_tried(self) -> bool:
+        """Whether anything was ever about to be sent for this request."""
+        return bool(self._intents)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is not known of something whether it was done."""
+        return any(intent.is_open for intent in self._intents)
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether something was, or may have been, done: such a request never ends as failed."""
+        return any(intent.is_open or intent.verdict == "done" for intent in self._intents)
+
+    def settled_in(self, now: datetime) -> float:
+        """Seconds until everything that is open may be settled."""
+        return max(
+            (self._early(intent, now) for intent in self._intents if intent.is_open),
+            default=0.0,
+        )
+
+    def doubt(self, code: FailureCode) -> Doubt:
+        """What the request's own event of doubt tells: of what is open, else of what was done last."""
+        latest = reversed(self._intents)
+        unfinished = [intent for intent in latest if intent.is_open or intent.verdict == "done"]
+        told = next((intent for intent in unfinished if intent.is_open), unfinished[0])
+        return Doubt(
+            told.kind, told.settle_key, orjson.loads(told.payload), told.created_at, not told.is_open, code
+        )
+
+    async def once(self, kind: str, *, key: str, payload: Json, send: Send, settle: Settle) -> Json:
+        """See `bridge.engine.context.Context.once`."""
+        if not self._limits.is_allowed:
+            raise RuntimeError("an operation with side effects must declare in_doubt")
+        tries = [intent for intent in self._intents if (intent.kind, intent.settle_key) == (kind, key)]
+        last = tries[-1] if tries else None
+        if last is not None and last.is_open:
+            last = await self._settle_later(last, settle)
+        if last is not None and last.verdict == "done":
+            return _result(last)
+        if last is not None and last.verdict == "refused":
+            raise _refusal(last)
+        sent = sum(intent.verdict != "not_sent" for intent in tries)
+        reason = self.withheld or ("tries_used_up" if sent > self._limits.retries else None)
+        if reason is not None:
+            raise NotDone(FailureCode.NOT_DONE, stage="engine", detail=reason, reason="not_done")
+        return await self._send(kind, key, payload, send, settle, is_first=not sent)
+
+    async def _send(
+        self, kind: str, key: str, payload: Json, send: Send, settle: Settle, *, is_first: bool
+    ) -> Json:
+        intent = await self._book.intend(
+            self._lease, kind=kind, settle_key=key, payload=orjson.dumps(payload)
+        )
+        self._intents.append(intent)
+        try:
+            result = await send()
+        except HeldBack:
+            await self._close(intent, "not_sent")
+            raise
+        except ResponseInvalid as answer:
+            # Something was answered, and nobody knows what: it may well have been done.
+            raise _unknown(answer) from answer
+        except Refused as refusal:
+            if not is_first and (found := await _ask(settle)) is not None:
+                log.info("refusal_was_our_own_success", kind=kind, code=refusal.code)
+                return await self._done(intent, found)
+            await self._close(intent, "refused", _written(refusal))
+            raise
+        return await self._done(intent, result)
+
+    async def _settle_later(self, intent: Intent, settle: Settle) -> Intent:
+        """Ask what became of what an earlier try sent, once that must have ended (spec AP §10.2)."""
+        early = self._early(intent, datetime.now(UTC))
+        if early > 0:
+            raise TooEarly(
+                FailureCode.PROVIDER_TIMEOUT, stage="engine", detail="may_be_under_way", retry_after=early
+            )
+        found = await _ask(settle)
+        log.info("effect_settled", kind=intent.kind, verdict="not_done" if found is None else "done")
+        if found is None:
+            return await self._close(intent, "not_done")
+        return await self._close(intent, "done", orjson.dumps(found))
+
+    async def _done(self, intent: Intent, result: Json) -> Json:
+        return _result(await self._close(intent, "done", orjson.dumps(result)))
+
+    async def _close(self, intent: Intent, verdict: Verdict, result: bytes | None = None) -> Intent:
+        await self._book.settle(self._lease, intent, verdict=verdict, result=result)
+        closed = replace(intent, verdict=verdict, result=result)
+        self._intents[self._intents.index(intent)] = closed
+        return closed
+
+    def _early(self, intent: Intent, now: datetime) -> float:
+        return self._limits.settle_after - (now - intent.created_at).total_seconds()
+
+
+async def _ask(settle: Settle) -> Json | None:
+    try:
+        return await settle()
+    except Refused as refusal:
+        # It may not be asked, or its answer cannot be used: that says nothing about what was done.
+        raise _unknown(refusal) from refusal
+
+
+def _unknown(refusal: Refused) -> Unavailable:
+    return Unavailable(refusal.code, stage=refusal.stage, detail=refusal.detail)
+
+
+def _result(intent: Intent) -> Json:
+    result: Json = orjson.loads(intent.result or b"{}")
+    return result
+
+
+def _written(refusal: Refused) -> bytes:
+    return orjson.dumps(
+        {
+            "kind": type(refusal).__name__,
+            "code": refusal.code,
+            "stage": refusal.stage,
+            "detail": refusal.detail,
+            "reason": refusal.reason,
+        }
+    )
+
+
+def _refusal(intent: Intent) -> Refused:
+    """The refusal as it was raised the first time."""
+    told = _result(intent)
+    kinds: dict[str, type[Refused]] = {kind.__name__: kind for kind in Refused.__subclasses__()}
+    kind = kinds.get(told["kind"], Refused)
+    return kind.again(
+        FailureCode(told["code"]), stage=told["stage"], detail=told["detail"], reason=told["reason"]
+    )
