@@ -18,7 +18,6 @@ from bridge.gpconnect.answer import PracticeAnswer
 from bridge.gpconnect.asking import Asking, body_sha256, entries_of, resource_of
 from bridge.gpconnect.booking import (
     APPOINTMENT_PROFILE,
-    HOME_VISIT,
     ORGANISATION_TYPES,
     Booking,
     check_booking,
@@ -30,6 +29,7 @@ from bridge.gpconnect.ids import ResourceId
 from bridge.gpconnect.resources import StoredAppointment, version_of
 from bridge.gpconnect.windows import Window, local, today
 from bridge.gpconnect.writing import doubtful
+from bridge.record.appointments import HOME_VISIT
 from bridge.spine.clock import timestamp
 from bridge.spine.http import Answer
 from bridge.spine.interactions import (

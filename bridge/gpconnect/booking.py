@@ -13,6 +13,7 @@ from bridge.fhir.build import checked
 from bridge.fhir.read import JsonObject
 from bridge.gpconnect.ids import ResourceId
 from bridge.gpconnect.windows import Window, local
+from bridge.record.appointments import HOME_VISIT
 
 APPOINTMENT_PROFILE: Final = "https://fhir.nhs.uk/STU3/StructureDefinition/GPConnect-Appointment-1"
 _ORGANISATION_PROFILE: Final = "https://fhir.nhs.uk/STU3/StructureDefinition/CareConnect-GPC-Organization-1"
@@ -22,8 +23,6 @@ _BOOKING_ORGANISATION: Final = (
 ORGANISATION_TYPES: Final = "https://fhir.nhs.uk/STU3/CodeSystem/GPConnect-OrganisationType-1"
 LONGEST_DESCRIPTION: Final = 100
 LONGEST_COMMENT: Final = 500
-HOME_VISIT: Final = "Visit"
-"""Delivery channel of appointments that are the practice's own affair (AP-057, AP-078, AP-088)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Places, people and ways to reach them, as slots, appointments and patients name them."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Final
 
 import orjson
@@ -170,6 +171,18 @@ def contacts_of(item: Item, holder: JsonObject | None = None) -> list[ContactPoi
             contact["use"] = use
         found.append(contact)
     return found
+
+
+def moment(value: object) -> tuple[str, datetime | None]:
+    """A date-time with its offset, as sent and as a moment; None for anything else."""
+    if not isinstance(value, str):
+        return "", None
+    written = value.strip()
+    try:
+        moment = datetime.fromisoformat(written)
+    except ValueError:
+        return written, None
+    return written, moment if moment.tzinfo else None
 
 
 def actor_ids(item: Item, references: Iterable[object], kind: str) -> list[str]:

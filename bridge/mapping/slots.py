@@ -19,13 +19,13 @@ from bridge.mapping.diary import (
     delivery_channel,
     is_small,
     job_role,
+    moment,
     place,
     term_of,
 )
-from bridge.record.appointments import FreeSlots, Offer, OrganisationType, Slot, SlotSession
+from bridge.record.appointments import HOME_VISIT, FreeSlots, Offer, OrganisationType, Slot, SlotSession
 from bridge.record.logical_id import is_logical_id
 
-HOME_VISIT: Final = "Visit"
 _CONTEXT: Final = frozenset({"Schedule", "Practitioner", "Location", "Organization"})
 _MINUTE: Final = timedelta(minutes=1)
 _LONGEST_LABEL: Final = 200
@@ -121,8 +121,8 @@ class _Reading:
     def _add(self, item: Item, session: tuple[Offer, SlotSession] | None) -> None:
         resource = item.resource
         slot_id = resource.get("id")
-        start, begins = _moment(resource.get("start"))
-        end, ends = _moment(resource.get("end"))
+        start, begins = moment(resource.get("start"))
+        end, ends = moment(resource.get("end"))
         if begins is None or ends is None or ends <= begins or not is_logical_id(slot_id):
             self._findings.set_aside(item.ref, "malformed", MALFORMED)
             return
@@ -186,15 +186,3 @@ class _Reading:
             plain = "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
             label = self._labels[text] = plain[:_LONGEST_LABEL].strip()
         return label
-
-
-def _moment(value: object) -> tuple[str, datetime | None]:
-    """A date-time with its offset, as sent and as a moment; None for anything else."""
-    if not isinstance(value, str):
-        return "", None
-    written = value.strip()
-    try:
-        moment = datetime.fromisoformat(written)
-    except ValueError:
-        return written, None
-    return written, moment if moment.tzinfo else None

@@ -4,7 +4,7 @@ Times are texts as the practice sent them, RFC 3339 with the offset of the Unite
 are logical ids of the practice that is named beside them and mean nothing at any other.
 """
 
-from typing import Literal, NotRequired
+from typing import Final, Literal, NotRequired
 
 from pydantic import with_config
 from typing_extensions import TypedDict
@@ -14,6 +14,8 @@ from bridge.record.gp_record import Unmapped
 
 OrganisationType = Literal["gp-practice", "urgent-care"]
 AppointmentStatus = Literal["booked", "cancelled", "other"]
+HOME_VISIT: Final = "Visit"
+"""Delivery channel of appointments that are the practice's own affair (AP-057, AP-078, AP-088)."""
 
 
 @with_config(STRICT)
