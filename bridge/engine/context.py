@@ -10,6 +10,7 @@ from bridge.engine.effects import Effects, Json, Send, Settle
 from bridge.engine.patient_keys import PatientKeys
 from bridge.errors import ResponseInvalid
 from bridge.gpconnect.client import GpConnect
+from bridge.gpconnect.practice import PracticeClient
 from bridge.gpconnect.structured import StructuredAnswer
 from bridge.mapping import Asked, Source, collector_paused, map_record
 from bridge.record import GpRecord
@@ -68,6 +69,22 @@ class Context:
             Unavailable: it is not known now; do not catch this one.
         """
         return await self.effects.once(kind, key=key, payload=payload, send=send, settle=settle)
+
+    def sent(self, kind: str, *, key: str) -> Json | None:
+        """What `once` was first given as `payload` of this effect; None when it was never about to be sent.
+
+        For what must be the same at every try, such as the state of what is changed.
+        """
+        return self.effects.sent(kind, key)
+
+    def practice(self, practice_ods_code: str) -> PracticeClient:
+        """Foundations and Appointments of one practice, as the person who asked. Nothing is asked of it yet."""
+        return self.services.gpconnect.at(
+            practice_ods_code,
+            requested_by=self.request.requested_by,
+            nhs_number=self.request.patient.nhs_number,
+            encounter_id=self.request.encounter_id,
+        )
 
     async def trace(self, *, practice_ods_code: str | None = None) -> TracedPatient:
         """Trace the patient on PDS and check the details that were sent (CS-002, CS-004).

@@ -130,6 +130,12 @@ class Effects:
             told.kind, told.settle_key, orjson.loads(told.payload), told.created_at, not told.is_open, code
         )
 
+    def sent(self, kind: str, key: str) -> Json | None:
+        """See `bridge.engine.context.Context.sent`."""
+        written = (intent for intent in self._intents if (intent.kind, intent.settle_key) == (kind, key))
+        first = next(written, None)
+        return None if first is None else orjson.loads(first.payload)
+
     async def once(self, kind: str, *, key: str, payload: Json, send: Send, settle: Settle) -> Json:
         """See `bridge.engine.context.Context.once`."""
         if not self._limits.is_allowed:
