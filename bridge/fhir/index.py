@@ -53,17 +53,6 @@ class BundleIndex:
     _clashes: dict[str, list[Received]] = field(default_factory=dict)
     _chosen: dict[str, Received] = field(default_factory=dict)
 
-    def add(self, received: Received) -> None:
-        """Take in one resource."""
-        self.received.append(received)
-        if received.kind in self.by_kind:
-            self.by_kind[received.kind].append(received)
-        else:
-            self.by_kind[received.kind] = [received]
-        first = self._by_ref.setdefault(received.ref, received)
-        if first is not received:
-            self._clashes.setdefault(received.ref, [first]).append(received)
-
     def resources(self, kind: str) -> list[Received]:
         """The resources of one type."""
         return self.by_kind.get(kind, [])
@@ -91,16 +80,28 @@ class BundleIndex:
 
 def index_bundle(bundle: JsonObject) -> BundleIndex:
     """Index every entry of `bundle`, whatever is in it."""
-    index = BundleIndex()
+    received: list[Received] = []
+    malformed: list[object] = []
+    by_kind: dict[str, list[Received]] = {}
+    by_ref: dict[str, Received] = {}
+    clashes: dict[str, list[Received]] = {}
     entries = bundle.get("entry")
     for entry in entries if isinstance(entries, list) else []:
         resource = entry.get("resource") if type(entry) is dict else None
         kind = resource.get("resourceType") if type(resource) is dict else None
-        if type(resource) is not dict or type(kind) is not str or not 0 < len(kind) <= _LONGEST_KIND:
-            index.malformed.append(entry)
+        if type(kind) is not str or not (kind in by_kind or 0 < len(kind) <= _LONGEST_KIND):
+            malformed.append(entry)
             continue
-        index.add(Received(kind, _ref(kind, resource), resource))
-    return index
+        ref = _ref(kind, resource)
+        found = Received(kind, ref, resource)
+        received.append(found)
+        if kind in by_kind:
+            by_kind[kind].append(found)
+        else:
+            by_kind[kind] = [found]
+        if by_ref.setdefault(ref, found) is not found:
+            clashes.setdefault(ref, [by_ref[ref]]).append(found)
+    return BundleIndex(received, malformed, by_kind, by_ref, clashes)
 
 
 def _ref(kind: str, resource: JsonObject) -> str:

@@ -17,6 +17,7 @@ JsonObject = dict[str, Any]
 NOTHING: Final[JsonObject] = {}
 """Stands for an object that was not sent; never changed."""
 
+_DICTS: Final = frozenset({dict})
 _BEYOND_LONG: Final = 2**63
 _LEVELS_OF_WORDS: Final = 8
 _LONGEST_KEPT: Final = 255
@@ -99,8 +100,9 @@ class Item:
         """A date as precise as it was sent; one that cannot be read is kept as text."""
         if value is None:
             return None
-        found = self._dates.get(value) if type(value) is str else None
-        if found is None:
+        if type(value) is str and value in self._dates:
+            found = self._dates[value]
+        else:
             written = self.code(value, path)
             if written is None:
                 return None
@@ -127,11 +129,10 @@ class Item:
         if type(value) is not list:
             self.note("unreadable_element", path)
             return []
-        for each in value:
-            if type(each) is not dict:
-                self.note("unreadable_element", path)
-                return [each for each in value if isinstance(each, dict)]
-        return value
+        if _DICTS.issuperset(map(type, value)):
+            return value
+        self.note("unreadable_element", path)
+        return [each for each in value if isinstance(each, dict)]
 
     def extensions(self, holder: JsonObject) -> dict[str, list[JsonObject]]:
         """The extensions of an element by their name (see `extension_name`)."""
@@ -142,7 +143,11 @@ class Item:
         for extension in self.many(sent, "extension"):
             url = extension.get("url")
             if type(url) is str:
-                named.setdefault(extension_name(url), []).append(extension)
+                name = extension_name(url)
+                if name in named:
+                    named[name].append(extension)
+                else:
+                    named[name] = [extension]
         return named
 
     def reference(self, value: object, path: str) -> str | None:
@@ -194,6 +199,8 @@ def first_code(concept: object) -> str | None:
     if type(concept) is str:
         return concept.strip() or None
     codings = concept.get("coding") if type(concept) is dict else None
+    if codings is None:
+        return None
     for coding in codings if type(codings) is list else [codings]:
         code = coding.get("code") if type(coding) is dict else None
         if type(code) is str and (stripped := code.strip()):

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from bridge.fhir.index import Received
+from bridge.fhir.index import BundleIndex
 from bridge.fhir.read import Item
 from bridge.mapping.lists import AreaList, Lists
 from bridge.mapping.reading import Reading
@@ -37,6 +37,7 @@ _AREA_OF_KIND = {
     "QuestionnaireResponse": "uncategorised",
     "DiagnosticReport": "investigations",
     "Specimen": "investigations",
+    "ProcedureRequest": "investigations",
     "ReferralRequest": "referrals",
     "DocumentReference": "documents",
 }
@@ -44,12 +45,21 @@ _PARTS_OF_MEDICATIONS = ("issues", "search_from")
 UNKNOWN_PARAMETER = "unknown"
 
 
-def area_of(received: Received) -> str | None:
-    """The clinical area a resource belongs to by its type; None for people, lists and other context."""
-    if received.kind == "ProcedureRequest":
-        # A plan is a diary entry, an order the request behind an investigation (digest §5.7).
-        return "diary" if received.resource.get("intent") == "plan" else "investigations"
-    return _AREA_OF_KIND.get(received.kind)
+def area_of_kind(kind: str) -> str | None:
+    """The clinical area of a type of resource; None for people, lists and other context."""
+    return _AREA_OF_KIND.get(kind)
+
+
+def _received_by_area(index: BundleIndex) -> Counter[str]:
+    received: Counter[str] = Counter()
+    for kind, found in index.by_kind.items():
+        if (area := area_of_kind(kind)) is not None:
+            received[area] += len(found)
+    # A plan is a diary entry, an order the request behind an investigation (digest §5.7).
+    plans = sum(each.resource.get("intent") == "plan" for each in index.resources("ProcedureRequest"))
+    received["diary"] += plans
+    received["investigations"] -= plans
+    return +received
 
 
 def read_outcomes(reading: Reading) -> dict[str, str]:
@@ -89,7 +99,7 @@ def describe_areas(
 ) -> list[Area]:
     """The three areas of this record, then every other area that the answer touches."""
     asked = reading.asked
-    received = Counter(filter(None, map(area_of, reading.index.received)))
+    received = _received_by_area(reading.index)
     received["ended_allergies"] = len(lists.contained)
     ended = [allergy for allergy in allergies if allergy["clinical_status"] == "resolved"]
     active = [allergy for allergy in allergies if allergy["clinical_status"] != "resolved"]

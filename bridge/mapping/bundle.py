@@ -1,7 +1,7 @@
 """A bundle becomes a record: the story of one mapping, and the account of every resource in it."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from uuid import UUID, uuid5
 
@@ -11,7 +11,7 @@ from bridge.errors import ResponseInvalid
 from bridge.fhir.index import Received, index_bundle
 from bridge.fhir.read import best_text
 from bridge.mapping.allergies import map_allergies
-from bridge.mapping.areas import allergy_statement, area_of, describe_areas, read_outcomes
+from bridge.mapping.areas import allergy_statement, area_of_kind, describe_areas, read_outcomes
 from bridge.mapping.asked import Asked, Source
 from bridge.mapping.bounds import check_entries, check_size
 from bridge.mapping.identity import identify
@@ -26,7 +26,6 @@ from bridge.record.gp_record import (
     Accounting,
     GpRecord,
     Unmapped,
-    UnmappedReason,
 )
 
 _SNAPSHOTS = UUID("6f0a2a39-6c1f-5d0e-9a54-6d8f3c1f4b7e")
@@ -102,10 +101,12 @@ def map_record(bundle: object, *, asked: Asked, source: Source) -> GpRecord:
         "accounting": accounting,
     }
     _add_identity(record, reading)
-    _check_accounting(record, reading)
+    origins = [(origin["source_ref"], origin["content_hash"]) for origin in _origins(record)]
+    if len(set(origins)) != len(reading.mapped):
+        _mark_incomplete(record, reading)
     record["issues"] = sorted(reading.issues, key=_issue_order)
     check_size(record, reading.growth, source.body_sha256)
-    record["snapshot_id"] = _snapshot_id(record, source)
+    record["snapshot_id"] = _snapshot_id(record, origins, source)
     return record
 
 
@@ -138,7 +139,14 @@ def _account(reading: Reading) -> Accounting:
     index = reading.index
     for entry in index.malformed:
         _set_aside_entry(reading, entry)
-    became = Counter(_became(reading, received) for received in index.received)
+    fates = dict.fromkeys(reading.context, "context")
+    fates |= dict.fromkeys(reading.aside, "unmapped") | dict.fromkeys(reading.mapped, "mapped")
+    became: Counter[str] = Counter()
+    for kind, found in index.by_kind.items():
+        usual = _usual_fate(kind)
+        became.update(
+            [fates.get(id(received.resource)) or usual or _left_over(reading, received) for received in found]
+        )
     return {
         "received": len(index.received) + len(index.malformed),
         "mapped": became["mapped"],
@@ -148,23 +156,22 @@ def _account(reading: Reading) -> Accounting:
     }
 
 
-def _became(reading: Reading, received: Received) -> str:  # noqa: PLR0911 - one line for each fate
-    key = id(received.resource)
-    if key in reading.mapped:
-        return "mapped"
-    if key in reading.aside:
-        return "unmapped"
-    if key in reading.context:
+def _usual_fate(kind: str) -> str | None:
+    """What becomes of resources of this type that nothing claimed; None when each is to be looked at."""
+    if kind in _CONTEXT and kind != "Patient":
         return "context"
-    if received.kind == "Patient" and received.ref not in reading.identity.own_refs:
+    return "not_requested" if kind not in _ITEMS and area_of_kind(kind) is not None else None
+
+
+def _left_over(reading: Reading, received: Received) -> str:
+    if received.kind == "Patient":
+        if received.ref in reading.identity.own_refs:
+            return "context"
         reading.set_aside(received, "wrong_patient", WRONG_PATIENT, None)
-        return "unmapped"
-    if received.kind in _CONTEXT:
-        return "context"
-    if received.kind not in _ITEMS and area_of(received) is not None:
-        return "not_requested"
-    reason: UnmappedReason = "malformed" if received.kind in _ITEMS else "unknown_type"
-    reading.set_aside(received, reason, MALFORMED if received.kind in _ITEMS else _UNKNOWN_TYPE, None)
+    elif received.kind in _ITEMS:
+        reading.set_aside(received, "malformed", MALFORMED, None)
+    else:
+        reading.set_aside(received, "unknown_type", _UNKNOWN_TYPE, None)
     return "unmapped"
 
 
@@ -191,16 +198,14 @@ def _origins(record: GpRecord) -> Iterator[Provenance]:
                 yield issue["provenance"]
 
 
-def _check_accounting(record: GpRecord, reading: Reading) -> None:
-    """Every resource counted as mapped stands in the record, or the record is marked incomplete."""
-    different = {(origin["source_ref"], origin["content_hash"]) for origin in _origins(record)}
-    if len(different) != len(reading.mapped):
-        reading.report("count_mismatch")
-        for area in record["areas"]:
-            area["complete"] = False
+def _mark_incomplete(record: GpRecord, reading: Reading) -> None:
+    """Not every resource that counts as mapped stands in the record."""
+    reading.report("count_mismatch")
+    for area in record["areas"]:
+        area["complete"] = False
 
 
-def _snapshot_id(record: GpRecord, source: Source) -> str:
+def _snapshot_id(record: GpRecord, origins: Sequence[tuple[str, str]], source: Source) -> str:
     """The same for the same content of the same request: what differs from call to call stays out.
 
     Every item goes in by the hash of what was received and by what it is called, which stands in another
@@ -210,7 +215,7 @@ def _snapshot_id(record: GpRecord, source: Source) -> str:
         [
             record["demographics"],
             record["areas"],
-            [(origin["source_ref"], origin["content_hash"]) for origin in _origins(record)],
+            origins,
             [course["medication"] for course in record["medications"]],
             record["linked_problems"],
             record["unmapped"],

@@ -237,6 +237,8 @@ class _Courses:
 def _based_on(resource: JsonObject) -> list[str]:
     """What a statement or request names as its basis, as `MedicationRequest/id`."""
     sent = resource.get("basedOn")
+    if sent is None:
+        return []
     found: list[str] = []
     for each in sent if type(sent) is list else [sent]:
         written = each.get("reference") if type(each) is dict else None

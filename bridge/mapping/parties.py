@@ -33,10 +33,10 @@ class Parties:
         """The party a reference of `item` names; a stub when it was not sent, None when nobody is named."""
         if sent is None:
             return None
-        found = item.one(sent, path)
+        found = sent if type(sent) is dict else item.one(sent, path)
         written = found.get("reference")
-        if type(written) is str and (known := self._known.get(written)) is not None:
-            return known
+        if type(written) is str and written in self._known:
+            return self._known[written]
         target = item.reference(found, path)
         if target is None:
             display = item.text(found.get("display"), path)

@@ -199,9 +199,9 @@ def _note_unknown(item: Item, extensions: dict[str, list[JsonObject]]) -> None:
 
 
 def _requester(reading: Reading, item: Item) -> Party | None:
-    sent = item.one(item.resource.get("requester"), "requester")
-    if sent is NOTHING:
+    if "requester" not in item.resource:
         return None
+    sent = item.one(item.resource["requester"], "requester")
     agent = reading.parties.party(item, sent.get("agent"), "requester.agent")
     if "onBehalfOf" not in sent:
         return agent

@@ -136,17 +136,19 @@ def quantity(item: Item, dispense: JsonObject) -> Quantity | None:
 
 def supply_duration(item: Item, dispense: JsonObject) -> Quantity | None:
     """Days' supply of each issue."""
+    sent = dispense.get("expectedSupplyDuration")
+    if sent is None:
+        return None
     path = "dispenseRequest.expectedSupplyDuration"
-    return _simple_quantity(item, item.one(dispense.get("expectedSupplyDuration"), path), path) or None
+    return _simple_quantity(item, item.one(sent, path), path) or None
 
 
 def _simple_quantity(item: Item, sent: JsonObject, path: str) -> Quantity:
     result: Quantity = {}
-    if sent is NOTHING:
-        return result
-    if (value := item.number(sent.get("value"), path)) is not None:
-        result["value"] = value
-    elif (text := item.text(sent.get("value"), path)) is not None:
+    value = sent.get("value")
+    if (number := value if type(value) is int else item.number(value, path)) is not None:
+        result["value"] = number
+    elif (text := item.text(value, path)) is not None:
         result["text"] = text
     if (unit := item.text(sent.get("unit"), path)) is not None:
         result["unit"] = unit
