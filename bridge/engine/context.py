@@ -78,7 +78,7 @@ class Context:
         return self.effects.sent(kind, key)
 
     def practice(self, practice_ods_code: str) -> PracticeClient:
-        """Foundations and Appointments of one practice, as the person who asked. Nothing is asked of it yet."""
+        """Foundations and Appointments of a practice, as the person who asked. Nothing is asked of it yet."""
         return self.services.gpconnect.at(
             practice_ods_code,
             requested_by=self.request.requested_by,
