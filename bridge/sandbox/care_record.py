@@ -4,11 +4,12 @@ import json
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+from bridge.sandbox.board import FaultBoard
 from bridge.sandbox.calls import Call
 from bridge.sandbox.care_record_cases import page_of
 from bridge.sandbox.care_record_pages import render
 from bridge.sandbox.care_record_query import NHS_NUMBER, SECTION, SectionQuery, read_section_query
-from bridge.sandbox.faults import INSTEAD_OF_WORK, FaultBoard, FaultKind
+from bridge.sandbox.faults import INSTEAD_OF_WORK, FaultKind
 from bridge.sandbox.outcomes import FHIR_JSON_0, Refusal, spoil
 from bridge.sandbox.people import Person
 from bridge.sandbox.scenarios import BY_NUMBER, SCENARIOS, Scenario
@@ -46,7 +47,8 @@ class CareRecords:
         number = query.nhs_number
         if call.claims is not None:
             check_requested_record(call.claims, nhs_number=number)
-        fault = self._faults.take("practice", f"{number}/{query.section}", number, practice.ods)
+        keys = (f"{number}/{query.section}", number, practice.ods)
+        fault = self._faults.take("practice", *keys, operation="care_record")
         if fault and fault.kind in INSTEAD_OF_WORK:
             return spoil(Reply(500), fault, version=VERSION)
         scenario = _registered(number, practice)

@@ -1,15 +1,12 @@
 """Faults that can be switched on while the sandbox runs, per patient, per practice, or for everybody."""
 
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
 from bridge.sandbox.interactions import NAMES
 
 Upstream = Literal["pds", "sds", "proxy", "practice"]
-EVERYBODY = "*"
 
 
 class FaultKind(StrEnum):
@@ -109,47 +106,3 @@ class Fault:
     def to_json(self) -> dict[str, Any]:
         """As plain JSON, for the control endpoint."""
         return asdict(self)
-
-
-@dataclass(slots=True)
-class _Switched:
-    """A fault that is on: how many requests it has seen, and when it was switched on."""
-
-    fault: Fault
-    since: float
-    seen: int = 0
-
-    def meets(self, now: float) -> bool:
-        """Count one request; whether it meets the fault."""
-        fault = self.fault
-        if fault.lasts is not None and now - self.since >= fault.lasts:
-            return False
-        self.seen += 1
-        number = self.seen - fault.after
-        return number > 0 and (fault.times is None or number <= fault.times)
-
-
-@dataclass(slots=True)
-class FaultBoard:
-    """The faults that are on. A key is an NHS number, an ODS code, or `EVERYBODY`."""
-
-    clock: Callable[[], float] = time.monotonic
-    _on: dict[tuple[str, Upstream], dict[tuple[str, ...], _Switched]] = field(default_factory=dict)
-
-    def set(self, key: str, fault: Fault) -> None:
-        """Switch a fault on; it replaces an earlier one of the same key, upstream and operations."""
-        self._on.setdefault((key, fault.at), {})[fault.on] = _Switched(fault, self.clock())
-
-    def clear(self, key: str | None = None) -> None:
-        """Switch off every fault of `key`, or of everybody and everything."""
-        for place in [place for place in self._on if key is None or place[0] == key]:
-            del self._on[place]
-
-    def take(self, at: Upstream, *keys: str | None, operation: str | None = None) -> Fault | None:
-        """The fault that this request meets, if any; the first key that has one decides."""
-        for key in (*keys, EVERYBODY):
-            switched = self._on.get((key, at)) if key else None
-            for one in switched.values() if switched else ():
-                if one.fault.concerns(operation) and one.meets(self.clock()):
-                    return one.fault
-        return None

@@ -10,8 +10,8 @@ from urllib.parse import parse_qs
 import jwt
 
 from bridge.record.nhs_number import NHS_NUMBER_SYSTEM, is_valid_nhs_number
+from bridge.sandbox.board import FaultBoard
 from bridge.sandbox.calls import Call, CallLog
-from bridge.sandbox.faults import FaultBoard
 from bridge.sandbox.outcomes import json_reply, pds_error, spoil
 from bridge.sandbox.people import Registration, Trace
 from bridge.sandbox.web import Reply, Request

@@ -9,14 +9,17 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bridge.sandbox import appointments, foundations
+from bridge.sandbox import appointments, foundations, tokens_dstu2
 from bridge.sandbox.appointments import Asked
+from bridge.sandbox.board import FaultBoard
 from bridge.sandbox.booking import slots_in
 from bridge.sandbox.calls import Call, CallLog
 from bridge.sandbox.capability import capability_statement
-from bridge.sandbox.faults import INSTEAD_OF_WORK, Fault, FaultBoard, FaultKind
+from bridge.sandbox.care_record import VERSION as VERSION_0
+from bridge.sandbox.care_record import CareRecords, conformance
+from bridge.sandbox.faults import INSTEAD_OF_WORK, Fault, FaultKind
 from bridge.sandbox.interactions import Operation, operation_at
-from bridge.sandbox.outcomes import FHIR_JSON, Refusal, practice_error, spoil
+from bridge.sandbox.outcomes import FHIR_JSON, FHIR_JSON_0, Refusal, practice_error, spoil
 from bridge.sandbox.parameters import BadParameters, Query, read_query
 from bridge.sandbox.registration import register_patient
 from bridge.sandbox.store import Store
@@ -36,8 +39,10 @@ Json = dict[str, Any]
 _STALE_TRACE = "00000000-0000-4000-8000-000000000000"
 _YOUNG = 2.0  # seconds
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_ROOT = re.compile(r"/(?P<ods>[A-Z0-9]+)/(?P<root>STU3/1/gpconnect(?:/structured)?)(?P<path>/.*)")
-_JSON_TYPES = {FHIR_JSON, "application/json", "*/*", "application/*"}
+_ROOT = re.compile(
+    r"/(?P<ods>[A-Z0-9]+)/(?P<root>STU3/1/gpconnect(?:/structured)?|DSTU2/0/gpconnect)(?P<path>/.*)"
+)
+_ANY_JSON = {"application/json", "*/*", "application/*"}
 _WORK: Mapping[str, Callable[[Asked], Reply]] = {
     "find_patient": foundations.find_patient,
     "read_patient": foundations.read_patient,
@@ -56,7 +61,7 @@ _WORK: Mapping[str, Callable[[Asked], Reply]] = {
 
 
 class Practices:
-    """Answers ``/{ODS}/STU3/1/gpconnect…``.
+    """Answers ``/{ODS}/STU3/1/gpconnect…`` and ``/{ODS}/DSTU2/0/gpconnect``.
 
     Args:
         base: public address of this server: what SDS hands out begins with it, and so does ``aud``.
@@ -82,6 +87,7 @@ class Practices:
         self._store = store
         self._late: list[asyncio.TimerHandle] = []
         self._faults = faults
+        self._care_records = CareRecords(faults)
         self._calls = calls
         self._strict = strict
         self._delay = delay
@@ -92,7 +98,7 @@ class Practices:
         try:
             reply = self._answer(request, call)
         except (Refusal, BadToken, BadParameters) as refusal:
-            reply = _refused(refusal, call)
+            reply = _refused(refusal, call, is_version_0="/DSTU2/" in request.target)
         accepts_gzip = self._compress and "gzip" in request.headers.get("accept-encoding", "")
         if accepts_gzip and isinstance(reply.body, bytes):
             reply.body = gzip.compress(reply.body, compresslevel=1, mtime=0)
@@ -130,6 +136,11 @@ class Practices:
             raise Refusal("NOT_IMPLEMENTED", "no such operation under this service root")
         if self._strict:
             self._check_call(request, call, practice, operation)
+        if operation.is_version_0:
+            # Deployed switched on, unlike version 1: whether that one is enabled does not matter here.
+            if operation.name == "care_record":
+                return self._care_records.answer(_body(request), call, practice)
+            return conformance(call)
         if operation.name.endswith("metadata"):
             return _json(capability_statement(practice, operation.root))
         if not practice.enabled:
@@ -193,14 +204,20 @@ class Practices:
         if request.method != operation.method:
             raise Refusal("BAD_REQUEST", f"the operation needs {operation.method}")
         call.claims = read_claims(request.headers.get("authorization", ""))
-        root = practice.root(self._base, operation.interaction)
-        check_claims(call.claims, root=root, scope=operation.scope)
-        _check_media_types(request)
+        if operation.is_version_0:
+            tokens_dstu2.check_claims(call.claims, scope=operation.scope)
+            _check_media_types(request, FHIR_JSON_0)
+            call.remarks += tokens_dstu2.remarks(call.claims)
+        else:
+            root = practice.root(self._base, operation.interaction)
+            check_claims(call.claims, root=root, scope=operation.scope)
+            _check_media_types(request, FHIR_JSON)
+            call.remarks += remarks(call.claims)
         call.remarks += self._remarks(request, call.claims)
 
     def _remarks(self, request: Request, claims: Mapping[str, Any]) -> list[str]:
-        """What is let pass, and is not as a consumer should do it."""
-        found = remarks(dict(claims))
+        """What is let pass in every version, and is not as a consumer should do it."""
+        found = []
         if not self._calls.is_new("trace", request.headers["ssp-traceid"]):
             found.append("SP-032: the trace id was used before")
         # Two tokens of the same second are alike, so only one that has aged was kept from another call.
@@ -218,10 +235,11 @@ class Practices:
         return found
 
 
-def _refused(refusal: Refusal | BadToken | BadParameters, call: Call) -> Reply:
+def _refused(refusal: Refusal | BadToken | BadParameters, call: Call, *, is_version_0: bool = False) -> Reply:
     call.refused = str(refusal)
     practice = PRACTICE_BY_ODS.get(call.practice or "")
-    return practice_error(refusal.code, call.refused, version=practice.version if practice else "1.6.2")
+    version_1 = practice.version if practice else "1.6.2"
+    return practice_error(refusal.code, call.refused, version=VERSION_0 if is_version_0 else version_1)
 
 
 def _quietly(work: Callable[[Fault | None], Reply]) -> None:
@@ -253,14 +271,14 @@ def _check_headers(request: Request, practice: Practice, interaction: str) -> No
         raise Refusal("BAD_REQUEST", "header ssp-interactionid does not fit the operation")
 
 
-def _check_media_types(request: Request) -> None:
+def _check_media_types(request: Request, media_type: str) -> None:
     formats = [value for name, value in request.parameters if name == "_format"]
     accepted = formats or request.headers.get("accept", "*/*").split(",")
-    if not any(part.split(";")[0].strip() in _JSON_TYPES for part in accepted):
+    if not any(part.split(";")[0].strip() in _ANY_JSON | {media_type} for part in accepted):
         raise Refusal("UNSUPPORTED_MEDIA_TYPE", "this practice answers in JSON")
     sent = request.headers.get("content-type", "").split(";")[0].strip()
-    if request.method != "GET" and sent != FHIR_JSON:
-        raise Refusal("UNSUPPORTED_MEDIA_TYPE", "the body must be application/fhir+json")
+    if request.method != "GET" and sent != media_type:
+        raise Refusal("UNSUPPORTED_MEDIA_TYPE", f"the body must be {media_type}")
 
 
 def _body(request: Request) -> Any:

@@ -6,8 +6,9 @@ from typing import Protocol
 
 import httpx
 
+from bridge.sandbox.board import FaultBoard
 from bridge.sandbox.calls import Call
-from bridge.sandbox.faults import INSTEAD_OF_WORK, FaultBoard
+from bridge.sandbox.faults import INSTEAD_OF_WORK
 from bridge.sandbox.interactions import BY_INTERACTION
 from bridge.sandbox.outcomes import proxy_error, spoil
 from bridge.sandbox.web import Handler, Reply, Request, whole

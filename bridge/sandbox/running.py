@@ -14,11 +14,12 @@ import httpx
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from bridge.sandbox.board import EVERYBODY, FaultBoard
 from bridge.sandbox.calls import Call, CallLog
 from bridge.sandbox.care_record_cases import section_faults
 from bridge.sandbox.control import PREFIX, Control
 from bridge.sandbox.diary import Diary
-from bridge.sandbox.faults import Fault, FaultBoard
+from bridge.sandbox.faults import Fault
 from bridge.sandbox.keys import Keys, keys_in
 from bridge.sandbox.patients import PatientIndex
 from bridge.sandbox.pds import Pds, Tokens
@@ -28,6 +29,7 @@ from bridge.sandbox.proxy import DirectForward, Forward, HttpForward, Proxy
 from bridge.sandbox.scenarios import SCENARIOS
 from bridge.sandbox.sds import Sds
 from bridge.sandbox.store import RecordFile, Store, read_folder
+from bridge.sandbox.storms import Storm
 from bridge.sandbox.surgery import Rotas, Surgeries
 from bridge.sandbox.web import App, Receive, Scope, Send, server
 from bridge.sandbox.world import CONSUMERS, SUPPLIER_ODS
@@ -128,8 +130,12 @@ class RunningSandbox:
         """Switch a fault on for an NHS number, an ODS code, or ``*``. SDS knows ODS codes only."""
         self._faults.set(key, fault)
 
+    def storm(self, storm: Storm, key: str = EVERYBODY) -> None:
+        """Let chance decide what goes wrong for an NHS number, an ODS code, or everybody."""
+        self._faults.set_storm(key, storm)
+
     def clear_faults(self, key: str | None = None) -> None:
-        """Switch off every fault of `key`, or all of them, those of the scenarios too."""
+        """Switch off every fault and storm of `key`, or all of them, those of the scenarios too."""
         self._faults.clear(key)
 
     def diary(self, ods: str) -> Diary:
@@ -252,13 +258,6 @@ def _build(
         HttpForward(client) if options.strict else DirectForward(practice.handle, bases["practice"])
     )
     proxy = Proxy(practices=bases["practice"], forward=forward, faults=faults, whose=practice.whose)
-    control = server("control", Control(faults, calls).handle, CallLog(keep=False), closing)
-    apps = {
-        "pds": server("pds", pds.handle, calls, closing),
-        "sds": server("sds", sds.handle, calls, closing),
-        "proxy": server("proxy", proxy.handle, calls, closing),
-        "practice": _with_control(server("practice", practice.handle, calls, closing), control),
-    }
     environment = _environment(options, keys, urls)
     sandbox = RunningSandbox(
         urls,
@@ -272,6 +271,14 @@ def _build(
         _tokens=tokens,
         _switch_on=switch_on,
     )
+    steering = Control(faults, calls, diary=sandbox.diary, reset=sandbox.reset)
+    control = server("control", steering.handle, CallLog(keep=False), closing)
+    apps = {
+        "pds": server("pds", pds.handle, calls, closing),
+        "sds": server("sds", sds.handle, calls, closing),
+        "proxy": server("proxy", proxy.handle, calls, closing),
+        "practice": _with_control(server("practice", practice.handle, calls, closing), control),
+    }
     return sandbox, apps
 
 

@@ -6,8 +6,8 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
+from bridge.sandbox.board import FaultBoard
 from bridge.sandbox.calls import Call
-from bridge.sandbox.faults import FaultBoard
 from bridge.sandbox.interactions import BY_INTERACTION
 from bridge.sandbox.outcomes import json_reply, sds_error, spoil
 from bridge.sandbox.web import Reply, Request

@@ -55,6 +55,7 @@ def _taking_part(request: Request, _: str, surgery: Surgery) -> str | None:
 
 _TELL: Mapping[str, Callable[[Request, str, Surgery], str | None]] = {
     "structured_record": _in_body,
+    "care_record": _in_body,
     "find_patient": _in_query,
     "register_patient": _in_body,
     "read_patient": _by_id,

@@ -1,4 +1,5 @@
-from bridge.sandbox.faults import Fault, FaultBoard, FaultKind
+from bridge.sandbox.board import FaultBoard
+from bridge.sandbox.faults import Fault, FaultKind
 
 HTML = Fault(FaultKind.HTML)
 
