@@ -43,10 +43,14 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class RetryAfter:
-    """Give the message back after at least `seconds`; `reason` is a code for the headers and the log."""
+    """Give the message back after at least `seconds`; `reason` is a code for the headers and the log.
+
+    `is_bounded`: the handler itself sees to it that this comes to an end: the fuse of the bus is not for it.
+    """
 
     seconds: float
     reason: str
+    is_bounded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ log = structlog.get_logger()
 REMEMBERED = 120.0
 """Seconds that an outcome is kept, for copies that a broker hands over late."""
 MOST_ATTEMPTS = 20
-"""Fuse: a message that is still tried after this many attempts is parked, whatever its handler says."""
+"""Fuse: a message that is still tried after this many attempts is parked, unless its handler keeps count."""
 
 _Key = tuple[str, bytes, int]
 """Message id, digest of the body (senders reuse ids), attempt."""
@@ -101,7 +101,7 @@ class Worker:
     async def _work(self, delivery: Delivery, settle: Settle) -> Outcome:
         async with self._slots:
             outcome = await self._handle(delivery)
-        if isinstance(outcome, RetryAfter) and delivery.attempt >= MOST_ATTEMPTS:
+        if isinstance(outcome, RetryAfter) and not outcome.is_bounded and delivery.attempt >= MOST_ATTEMPTS:
             outcome = Dead("attempts_exhausted", outcome.reason)
         if not isinstance(outcome, Done):
             await settle(outcome)

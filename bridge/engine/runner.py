@@ -10,6 +10,7 @@ the message is at fault                ``request.rejected``                     
 `Refused`                              ``request.failed``                         done
 `Unavailable`, tries and time left     none                                       waiting room
 `Unavailable`, none left               ``request.failed``                         done
+`Partial`, none left                   what came, ``completed`` says what not     done
 an error nobody foresaw                ``request.failed`` (internal)              dead (internal)
 handed over again and again            ``request.failed`` (internal)              dead (crash_loop)
 any of these four, and something was,  the operation's own event of doubt,        as above
@@ -50,6 +51,7 @@ from bridge.engine.desk import Seat
 from bridge.engine.effects import Effects, Limits, TooEarly
 from bridge.engine.endings import Ending, EngineFault, Try, facts_of, outcome_of, places, waited_for
 from bridge.engine.messages import restored, stored
+from bridge.engine.partial import Partial
 from bridge.engine.pipeline import Pipeline
 from bridge.engine.retry import pause_before_retry
 from bridge.engine.switch import RetrySwitch
@@ -172,7 +174,7 @@ class Runner:
             # Nothing is done that cannot be recorded; an operator investigates and resumes the trail.
             log.error("audit_broken", detail=str(fault))
             reason, pause = "audit_broken", _BOOKS_PAUSE
-        return RetryAfter(pause, reason), {"reason": reason}
+        return RetryAfter(pause, reason, is_bounded=True), {"reason": reason}
 
     async def _begin(self, case: Case) -> tuple[Outcome, dict[str, Any]]:
         claim = await self._book.begin(case.opening)
@@ -292,9 +294,19 @@ class Runner:
             pause = self._pause(failure, attempt, case.expires_at)
             if pause is not None:
                 log.info("retry_due", **facts)
-                return RetryAfter(pause, failure.code.value)
+                return RetryAfter(pause, failure.code.value, is_bounded=True)
+        if isinstance(failure, Partial):
+            return self._partly(case, attempt, failure)
         events = self._encode(case, [request_failed(failure, attempts=attempt.lease.attempt)])
         return Ending("failed", events, outcome_of(failure), failure.code.value, facts)
+
+    def _partly(self, case: Case, attempt: Try, partial: Partial) -> Ending | RetryAfter:
+        messages = self._encode(case, partial.events)
+        try:
+            self._check_size(messages)
+        except RequestFailed as failure:
+            return self._failed(case, attempt, failure)
+        return Ending("completed", messages, facts=facts_of(partial) | {"events": len(messages)})
 
     def _doubtful(self, case: Case, attempt: Try, failure: RequestFailed) -> Ending | RetryAfter:
         """Something was, or may have been, done: ask again, then say that nobody knows."""
@@ -304,7 +316,8 @@ class Runner:
             if pause is not None:
                 log.info("retry_due", **facts)
                 reason = _UNDER_WAY if isinstance(failure, TooEarly) else failure.code.value
-                return RetryAfter(max(pause, attempt.effects.settled_in(datetime.now(UTC))), reason)
+                pause = max(pause, attempt.effects.settled_in(datetime.now(UTC)))
+                return RetryAfter(pause, reason, is_bounded=True)
         operation, request = case.readable()
         if operation.in_doubt is None:
             raise RuntimeError("an operation with side effects must declare in_doubt")
@@ -386,4 +399,4 @@ class Runner:
 
 def _give_back(until: datetime, reason: str) -> tuple[Outcome, dict[str, Any]]:
     pause = max(_SHORTEST_PAUSE, (until - datetime.now(UTC)).total_seconds())
-    return RetryAfter(pause, reason), {"reason": reason}
+    return RetryAfter(pause, reason, is_bounded=True), {"reason": reason}

@@ -122,6 +122,13 @@ async def test_no_message_is_tried_for_ever() -> None:
     ]
 
 
+async def test_a_handler_that_keeps_count_itself_is_left_alone() -> None:
+    settled = Settled()
+    behind = RetryAfter(1, "behind_another", is_bounded=True)
+    await Worker("q", Counting(behind), concurrency=1).run(replace(DELIVERY, attempt=1000), settled)
+    assert settled.outcomes == [behind]
+
+
 async def test_dead_letters_are_logged_with_their_reason() -> None:
     worker = Worker("q", Counting(Dead("rejected", "data.patient: is required")), concurrency=1)
     with capture_logs() as logs:
