@@ -42,8 +42,7 @@ class Sds:
         self._base = base
         self._api_key = api_key
         self._faults = faults
-        self._devices = list(_devices())
-        self._endpoints = list(_endpoints(practices))
+        self._held = {"Device": _by_owner(_devices()), "Endpoint": _by_owner(_endpoints(practices))}
 
     async def handle(self, request: Request, call: Call) -> Reply:
         """Answer one request."""
@@ -82,10 +81,18 @@ class Sds:
 
     def _search(self, request: Request, call: Call) -> Reply:
         kind = request.target.removeprefix(f"{self._path}/")
-        values = dict(value.split("|", 1) for _, value in request.parameters)
-        call.interaction, call.practice = values.get(INTERACTION), values.get(ODS)
-        resources = self._devices if kind == "Device" else self._endpoints
-        found = [resource for resource in resources if _matches(resource, request.parameters)]
+        identifiers = dict(value.split("|", 1) for name, value in request.parameters if name == "identifier")
+        organisation = dict(request.parameters).get("organization")
+        call.interaction = identifiers.get(INTERACTION)
+        call.practice = organisation.partition("|")[2] if organisation else None
+        held = self._held[kind]
+        owners = [call.practice] if call.practice else list(held)
+        found = [
+            resource
+            for owner in owners
+            for resource in held.get(owner, [])
+            if _matches(resource, request.parameters)
+        ]
         return json_reply(200, self._bundle(kind, request, found))
 
     def _bundle(self, kind: str, request: Request, found: list[Json]) -> Json:
@@ -127,9 +134,22 @@ def _parameter_problem(kind: str, parameters: list[tuple[str, str]]) -> tuple[in
     return None
 
 
-def _matches(resource: Json, parameters: list[tuple[str, str]]) -> bool:
+def _owner(resource: Json) -> Json:
     owner = resource.get("owner") or resource["managingOrganization"]
-    held = {(item["system"], item["value"]) for item in [owner["identifier"], *resource["identifier"]]}
+    identifier: Json = owner["identifier"]
+    return identifier
+
+
+def _by_owner(resources: Iterable[Json]) -> dict[str, list[Json]]:
+    """By the ODS code of the owner, which nearly every question names."""
+    held: dict[str, list[Json]] = {}
+    for resource in resources:
+        held.setdefault(_owner(resource)["value"], []).append(resource)
+    return held
+
+
+def _matches(resource: Json, parameters: list[tuple[str, str]]) -> bool:
+    held = {(item["system"], item["value"]) for item in [_owner(resource), *resource["identifier"]]}
     made_by = ""
     for extension in resource["extension"]:
         identifier = extension["valueReference"]["identifier"]
