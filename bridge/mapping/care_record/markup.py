@@ -1,0 +1,172 @@
+"""HTML cut into text and tags, and the words of it that a reader could see.
+
+This is no parser: it knows no nesting, so nothing malformed can make it lose text. It is the second opinion
+on the sanitiser: where the two do not agree about what is text, the section fails (HT-023).
+"""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from html import unescape
+from typing import Final, Literal
+
+_SPACE = r"[\t\n\f\r ]"
+_VALUE = rf"""{_SPACE}*+={_SPACE}*+(?:"([^"]*+)"|'([^']*+)'|([^\t\n\f\r >"'][^\t\n\f\r >]*+))?+"""
+_ATTRIBUTE = rf"(=[^\t\n\f\r />=]*+|[^\t\n\f\r />=]++)(?:{_VALUE})?+"
+# As a browser reads attributes, stray quotes and signs included. Every character but `>` belongs to some
+# attribute and nothing is tried twice, so that no text takes more than one pass.
+_ATTRIBUTES = rf"(?:[\t\n\f\r /]++|{re.sub(r'[(](?![?])', '(?:', _ATTRIBUTE)})*+"
+_ATTRIBUTE_PARTS: Final = re.compile(_ATTRIBUTE)
+_TAG: Final = re.compile(rf"<(/?)([a-zA-Z][^\t\n\f\r />]*+)({_ATTRIBUTES})>")
+# CDATA counts as seen: it is text to whoever reads the page as XHTML, and nothing to whoever reads HTML.
+_UNSEEN: Final = re.compile(
+    r"<(?:(?P<comment>!--)|(?P<other>[?]|!(?!\[CDATA\[))"
+    rf"|(?P<raw>script|style|title)(?=[\t\n\f\r />])(?P<with>{_ATTRIBUTES})>)",
+    re.IGNORECASE,
+)
+_COMMENT_END: Final = re.compile(r"--!?>")
+_OTHER_END: Final = re.compile(r">")
+_RAW_END: Final = {
+    name: re.compile(rf"</{name}(?=[\t\n\f\r />]){_ATTRIBUTES}>", re.IGNORECASE)
+    for name in ("script", "style", "title")
+}
+_PER_TAG: Final = 4
+"""`re.split` by a pattern of three groups: text, slash, name, attributes, text, …"""
+
+APART: Final = frozenset(
+    re.findall(
+        r"\w+",
+        "address article aside audio blockquote body br button canvas caption center col colgroup dd details "
+        "dialog dir div dl dt embed fieldset figcaption figure footer form frame frameset h1 h2 h3 h4 h5 h6 "
+        "head header hgroup hr html iframe image img input legend li listing main map marquee math menu "
+        "meter nav noframes object ol optgroup option p param plaintext pre progress rp rt search section "
+        "select source summary svg table tbody td template textarea tfoot th thead title tr ul video xmp ",
+    )
+)
+"""Elements whose content a browser sets apart from the words around them; all others run on."""
+_SHOWN_ATTRIBUTES: Final = {
+    "img": ("alt",),
+    "image": ("alt",),
+    "area": ("alt",),
+    "input": ("value", "placeholder", "alt"),
+    "textarea": ("placeholder",),
+    "option": ("label",),
+    "optgroup": ("label",),
+    "track": ("label",),
+}
+_LAYOUT: Final = re.compile(
+    r"\\|/\*|(?:^|[;\s])(?:display|float|position|margin|padding|(?:min-)?width|left|right|text-indent"
+    r"|letter-spacing|word-spacing|flex|grid|columns|content)",
+    re.IGNORECASE,
+)
+"""Style declarations that can set words apart; what cannot be read may do so too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Markup:
+    """HTML as text and tags in turn: `texts` has one more than the others.
+
+    Attributes:
+        texts: raw, character references not resolved.
+        closing: `/` for an end tag, else empty.
+        names: of the tags, in lower case.
+        attributes: raw.
+        left_out: `script`, `style` and `title`, where such elements were taken out.
+    """
+
+    texts: list[str]
+    closing: list[str]
+    names: list[str]
+    attributes: list[str]
+    left_out: frozenset[str]
+
+
+def cut(html: str) -> Markup:
+    """Cut HTML into text and tags; comments, scripts, styles and titles are left out."""
+    end = html.rfind(">") + 1  # no tag ends after it, so none is looked for
+    within, left_out = _without_unseen(html[:end])
+    pieces = _TAG.split(within)
+    pieces[-1] += html[end:]
+    names = pieces[2::_PER_TAG]
+    lower = {name: name.lower() for name in set(names)}
+    return Markup(
+        texts=pieces[0::_PER_TAG],
+        closing=pieces[1::_PER_TAG],
+        names=[lower[name] for name in names],
+        attributes=pieces[3::_PER_TAG],
+        left_out=left_out,
+    )
+
+
+def _without_unseen(html: str) -> tuple[str, frozenset[str]]:
+    """Takes out what no reader ever sees; what is not closed counts as seen."""
+    kept: list[str] = []
+    raw_elements: set[str] = set()
+    at = look_from = 0
+    while (opening := _UNSEEN.search(html, look_from)) is not None:
+        raw = opening["raw"]
+        if raw and opening["with"].endswith("/"):  # empty in XHTML: what follows is text
+            look_from = opening.end()
+            continue
+        if (end := _end_of(opening, html)) is None:
+            break
+        if raw:
+            raw_elements.add(raw.lower())
+        kept.append(html[at : opening.start()])
+        at = look_from = end.end()
+    return ("".join([*kept, html[at:]]) if at else html), frozenset(raw_elements)
+
+
+def _end_of(opening: re.Match[str], html: str) -> re.Match[str] | None:
+    if opening["comment"]:
+        return _COMMENT_END.search(html, opening.start() + 2)  # `<!-->` is a whole comment
+    if opening["other"]:
+        return _OTHER_END.search(html, opening.end())
+    return _RAW_END[opening["raw"].lower()].search(html, opening.end())
+
+
+def attributes_of(raw: str) -> dict[str, str]:
+    """The attributes of a tag by name in lower case; the first of two counts, as in a browser."""
+    found: dict[str, str] = {}
+    for name, double, single, bare in _ATTRIBUTE_PARTS.findall(raw):
+        found.setdefault(name.lower(), unescape(double or single or bare))
+    return found
+
+
+def seen_text(markup: Markup) -> str:
+    """The text a reader could see, words that a browser sets apart with a blank between them.
+
+    Text that the page hides counts as seen: a clinician is never shown less than was sent. Character
+    references are not resolved.
+    """
+    between = {name: " " if name in APART else "" for name in set(markup.names)}
+    shows_more = not _SHOWN_ATTRIBUTES.keys().isdisjoint(between)
+    if shows_more or any("style" in raw.lower() for raw in set(markup.attributes)):
+        stand_ins = [_stand_in(*tag) for tag in zip(markup.names, markup.attributes, strict=True)]
+    else:
+        stand_ins = [between[name] for name in markup.names]
+    pieces = [""] * (len(stand_ins) * 2 + 1)
+    pieces[0::2] = markup.texts
+    pieces[1::2] = stand_ins
+    return "".join(pieces)
+
+
+def _stand_in(name: str, raw: str) -> str:
+    if not raw:
+        return " " if name in APART else ""
+    attributes = attributes_of(raw)
+    words = [attributes[key] for key in _SHOWN_ATTRIBUTES.get(name, ()) if key in attributes]
+    if name == "input" and attributes.get("type", "").lower() == "hidden":
+        words = []
+    apart = name in APART or _LAYOUT.search(attributes.get("style", "")) is not None
+    return " ".join(["", *words, ""]).replace("&", "&amp;") if apart or words else ""
+
+
+def difference(before: str, after: str) -> Literal["moved", "changed"] | None:
+    """How two seen texts differ: not at all, by the order of their words (`moved`), or by words."""
+    if before == after:
+        return None
+    words, left = unescape(before).split(), unescape(after).split()
+    if words == left:
+        return None
+    return "moved" if Counter(words) == Counter(left) else "changed"
