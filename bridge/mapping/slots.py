@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from bridge.fhir.index import BundleIndex, Received, index_bundle
-from bridge.fhir.read import Item, JsonObject
+from bridge.fhir.read import Item, JsonObject, reference_target
 from bridge.mapping.diary import (
     Findings,
     actor_ids,
@@ -29,6 +29,9 @@ from bridge.record.logical_id import is_logical_id
 _CONTEXT: Final = frozenset({"Schedule", "Practitioner", "Location", "Organization"})
 _MINUTE: Final = timedelta(minutes=1)
 _LONGEST_LABEL: Final = 200
+
+_Session = tuple[Offer, SlotSession]
+"""What the slots of one schedule have in common: of the offer, and of what is shown."""
 
 MALFORMED: Final = "The slot could not be read."
 WITHOUT_SCHEDULE: Final = "The schedule of the slot, or its place, was not sent; it cannot be booked."
@@ -98,40 +101,44 @@ class _Reading:
         return result
 
     def read(self, bundle: JsonObject) -> None:
-        index = index_bundle(bundle)
-        sessions: dict[str, tuple[Offer, SlotSession] | None] = {}
-        for received in index.resources("Slot"):
-            item = Item(received.resource, received.ref)
-            target = item.reference(item.resource.get("schedule"), "schedule") or ""
-            if target not in sessions:
-                sessions[target] = self._session(index, index.resolve(target, "Schedule"))
-            self._add(item, sessions[target])
+        """Take in the answer to one search."""
+        slots, index = _split(bundle)
+        sessions: dict[str, _Session | None] = {}
+        for resource in slots:
+            item = Item(resource, "Slot")
+            schedule = resource.get("schedule")
+            written = schedule.get("reference") if type(schedule) is dict else None
+            if type(written) is not str:
+                written = item.reference(schedule, "schedule") or ""
+            if written not in sessions:
+                sessions[written] = self._session(index, index.resolve(reference_target(written), "Schedule"))
+            self._add(item, sessions[written])
             if item.notes:
+                item.ref = _ref(resource)
                 self._findings.report(item)
         for received in index.resources("Organization"):
             name = Item(received.resource, received.ref).text(received.resource.get("name"), "name")
             self._practice_name = self._practice_name or name
-        for kind, others in index.by_kind.items():
-            if kind != "Slot" and kind not in _CONTEXT:
-                for received in others:
-                    self._findings.set_aside(received.ref, "unknown_type", NO_SLOT)
+        for received in index.received:
+            if received.kind not in _CONTEXT:
+                self._findings.set_aside(received.ref, "unknown_type", NO_SLOT)
         for _ in index.malformed:
             self._findings.set_aside("entry", "malformed", MALFORMED)
 
-    def _add(self, item: Item, session: tuple[Offer, SlotSession] | None) -> None:
+    def _add(self, item: Item, session: _Session | None) -> None:
         resource = item.resource
         slot_id = resource.get("id")
         start, begins = moment(resource.get("start"))
         end, ends = moment(resource.get("end"))
         if begins is None or ends is None or ends <= begins or not is_logical_id(slot_id):
-            self._findings.set_aside(item.ref, "malformed", MALFORMED)
+            self._findings.set_aside(_ref(resource), "malformed", MALFORMED)
             return
         if session is None:
-            self._findings.set_aside(item.ref, "dangling_reference", WITHOUT_SCHEDULE)
+            self._findings.set_aside(_ref(resource), "dangling_reference", WITHOUT_SCHEDULE)
             return
         channel = delivery_channel(item, item.extensions(resource))
         if resource.get("status") != "free" or begins <= self._now or channel == HOME_VISIT:
-            self._not_offered.add(item.ref)  # AP-021, AP-057
+            self._not_offered.add(slot_id)  # AP-021, AP-057
             return
         offer, shared = session
         offer = {**offer, "slot_id": slot_id, "start": start, "end": end}
@@ -141,10 +148,10 @@ class _Reading:
             offer["service_type"] = self._label(service)
         slot: Slot = {"offer": offer, "minutes": (ends - begins) // _MINUTE, **shared}
         known = self._slots.setdefault(slot_id, (begins, slot))[1]
-        if known["offer"] != offer:
-            self._findings.set_aside(item.ref, "duplicate_id", CLASH)
+        if known is not slot and known["offer"] != offer:
+            self._findings.set_aside(_ref(resource), "duplicate_id", CLASH)
 
-    def _session(self, index: BundleIndex, schedule: Received | None) -> tuple[Offer, SlotSession] | None:
+    def _session(self, index: BundleIndex, schedule: Received | None) -> _Session | None:
         """What the slots of a schedule share; None when they cannot be booked for want of it (AP-039)."""
         if schedule is None:
             return None
@@ -186,3 +193,23 @@ class _Reading:
             plain = "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
             label = self._labels[text] = plain[:_LONGEST_LABEL].strip()
         return label
+
+
+def _split(bundle: JsonObject) -> tuple[list[JsonObject], BundleIndex]:
+    """The slots, which nothing refers to, and an index of everything else."""
+    slots: list[JsonObject] = []
+    others: list[object] = []
+    entries = bundle.get("entry")
+    for entry in entries if type(entries) is list else ():
+        resource = entry.get("resource") if type(entry) is dict else None
+        if type(resource) is dict and resource.get("resourceType") == "Slot":
+            slots.append(resource)
+        else:
+            others.append(entry)
+    return slots, index_bundle({"entry": others})
+
+
+def _ref(slot: JsonObject) -> str:
+    """How a slot is named in what is said about it."""
+    slot_id = slot.get("id")
+    return f"Slot/{slot_id}" if is_logical_id(slot_id) else "Slot"
