@@ -2,6 +2,7 @@
 
 from bridge.engine.context import Context
 from bridge.engine.effects import Doubt, Json
+from bridge.engine.partial import Partial
 from bridge.engine.pipeline import Operation, Pipeline, installed_pipelines, pipeline
 
-__all__ = ["Context", "Doubt", "Json", "Operation", "Pipeline", "installed_pipelines", "pipeline"]
+__all__ = ["Context", "Doubt", "Json", "Operation", "Partial", "Pipeline", "installed_pipelines", "pipeline"]

@@ -13,7 +13,7 @@ from typing import Protocol
 import structlog
 
 from bridge.contracts.requests import Requester as Person
-from bridge.gpconnect.structured import StructuredAnswer
+from bridge.gpconnect.answer import PracticeAnswer
 from bridge.ledger import (
     Claim,
     EndState,
@@ -32,8 +32,8 @@ from bridge.ledger import (
 )
 from bridge.ledger.aes_gcm import AesGcmSealer
 from bridge.ledger.audit import Actor, AuditTrail, Entry
-from bridge.ledger.keys import open_keys
-from bridge.ledger.vault import Answer, Vault
+from bridge.ledger.keys import KeyUnknown, NotKept, open_keys
+from bridge.ledger.vault import Answer, ClaimCheck, Vault
 from bridge.observe import CallNote
 from bridge.settings import Settings
 
@@ -123,8 +123,25 @@ class Book(Protocol):
     async def events(self, request_key: str) -> Sequence[StoredEvent]:
         """The stored outcome of a request that ended."""
 
-    async def keep_answer(self, request_key: str, interaction: str, answer: StructuredAnswer) -> None:
+    async def keep_answer(self, request_key: str, interaction: str, answer: PracticeAnswer) -> None:
         """Keep a practice's answer, encrypted, as long as the site says."""
+
+    async def kept_answers(self, request_key: str) -> Sequence[tuple[str, PracticeAnswer]]:
+        """The answers to a request that are kept, oldest first, each with what was asked."""
+
+    async def check_in(
+        self, request_key: str, data: bytes, media_type: str, expires_at: datetime
+    ) -> ClaimCheck:
+        """Keep the data of a large event for its consumers."""
+
+    async def check_out(self, claim_id: str, consumer: str) -> tuple[ClaimCheck, bytes]:
+        """The data that was left, once it is noted in the audit trail who takes it.
+
+        Raises:
+            NotKept: there is none (any more).
+            KeyUnknown, SealBroken: it cannot be opened.
+            AuditBroken: the opening cannot be noted.
+        """
 
     async def ready(self) -> bool:
         """Whether it can be used now."""
@@ -193,6 +210,25 @@ class LedgerBook:
             also=self._trail.step(_entry(facts, "waiting", code, calls)),
         )
 
+    async def check_in(
+        self, request_key: str, data: bytes, media_type: str, expires_at: datetime
+    ) -> ClaimCheck:
+        """See `Book.check_in`."""
+        return await self._vault.store_claim(data, media_type, expires_at, request_key=request_key)
+
+    async def check_out(self, claim_id: str, consumer: str) -> tuple[ClaimCheck, bytes]:
+        """See `Book.check_out`."""
+        check, data = await self._vault.open_claim(claim_id)
+        await self._trail.record(
+            Entry(
+                event="claim.opened",
+                outcome="completed",
+                request_key=check.request_key,
+                facts={"consumer": consumer, "data_sha256": check.sha256},
+            )
+        )
+        return check, data
+
     async def ready(self) -> bool:
         """See `Book.ready`."""
         try:
@@ -201,7 +237,7 @@ class LedgerBook:
             return False
         return True
 
-    async def keep_answer(self, request_key: str, interaction: str, answer: StructuredAnswer) -> None:
+    async def keep_answer(self, request_key: str, interaction: str, answer: PracticeAnswer) -> None:
         """See `Book.keep_answer`."""
         await self._vault.store_answer(
             Answer(
@@ -214,6 +250,20 @@ class LedgerBook:
                 trace_id=answer.trace_id,
             )
         )
+
+    async def kept_answers(self, request_key: str) -> Sequence[tuple[str, PracticeAnswer]]:
+        """See `Book.kept_answers`."""
+        found = []
+        for facts in await self._vault.answers_to(request_key):
+            try:
+                body = (await self._vault.open_answer(facts.sha256)).body
+            except (NotKept, KeyUnknown):
+                continue
+            received_at = facts.received_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            found.append(
+                (facts.interaction, PracticeAnswer(body, received_at, facts.trace_id, facts.practice_ods))
+            )
+        return found
 
 
 class NoBook:
@@ -253,9 +303,21 @@ class NoBook:
     async def keep_answer(self, *_: object) -> None:
         """Nothing is kept."""
 
+    async def kept_answers(self, _request_key: str) -> Sequence[tuple[str, PracticeAnswer]]:
+        """Nothing is kept."""
+        return ()
+
     async def events(self, _request_key: str) -> Sequence[StoredEvent]:
         """Nothing is kept."""
         return ()
+
+    async def check_in(self, *_: object) -> ClaimCheck:
+        """Not possible: the settings are refused."""
+        raise NotKept("nothing is kept")
+
+    async def check_out(self, *_: object) -> tuple[ClaimCheck, bytes]:
+        """Nothing is kept."""
+        raise NotKept("nothing is kept")
 
     async def ready(self) -> bool:
         """Always."""

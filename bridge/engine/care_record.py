@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from bridge.contracts.care_record import CareRecordRequest, DayRange, Sections
+from bridge.contracts.care_record import CareRecordRequest, DayRange
 from bridge.contracts.care_record_events import NotShown
 from bridge.engine.book import Book
 from bridge.engine.desk import Seat
@@ -17,7 +17,7 @@ from bridge.fhir.build import Period
 from bridge.gpconnect.answer import PracticeAnswer
 from bridge.gpconnect.client import GpConnect
 from bridge.mapping import Source, collector_paused
-from bridge.mapping.care_record import SectionAsked, map_section
+from bridge.mapping.care_record import SectionAsked
 from bridge.record.care_record import CareRecordSection
 from bridge.record.sections import SectionCode
 from bridge.spine.interactions import CARE_RECORD
@@ -87,7 +87,7 @@ async def ask_side_by_side(wanted: Sequence[Wanted], ask: Ask) -> Answers:
             try:
                 answers.came[code] = await ask(code, period)
             except HeldBack as error:
-                # Whoever else is at work takes it up when there is room again; if nobody is, it was held back.
+                # Who else is at work takes it up when there is room; if nobody is, it was held back.
                 held.append(error)
                 waiting.append((code, period))
                 return
@@ -192,6 +192,8 @@ class Retrieval:
     def _show(
         self, code: SectionCode, period: DayRange | None, answer: PracticeAnswer
     ) -> CareRecordSection | NotShown:
+        from bridge.mapping.care_record import map_section  # noqa: PLC0415 - loads an HTML parser
+
         try:
             with collector_paused():
                 section = map_section(
@@ -202,8 +204,8 @@ class Retrieval:
         failure = section.get("failure")
         if failure is None:
             return section
-        error = ResponseInvalid(stage="mapping", detail=failure, body_sha256=answer.body_sha256)
-        return NotShown(code, error, failure)
+        unusable = ResponseInvalid(stage="mapping", detail=failure, body_sha256=answer.body_sha256)
+        return NotShown(code, unusable, failure)
 
     def _asked(self, code: SectionCode, period: DayRange | None) -> SectionAsked:
         return SectionAsked(

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+from bridge.contracts.care_record import CareRecordRequest
 from bridge.contracts.requests import Areas, GpConnectRequest, Patient
 from bridge.engine.book import Book
+from bridge.engine.care_record import CareRecord, Retrieval
 from bridge.engine.desk import Desk, Seat
 from bridge.engine.details import details_of
 from bridge.engine.effects import Effects, Json, Send, Settle
@@ -112,6 +114,26 @@ class Context:
         await self.seat.take(len(answer.body))
         await self.services.book.keep_answer(self.request_key, STRUCTURED_RECORD.id, answer)
         return answer
+
+    async def care_record(self, patient: TracedPatient, request: CareRecordRequest) -> CareRecord:
+        """Ask the patient's practice for sections of the care record, and make them safe to show.
+
+        Each answer is kept, encrypted, before anything is made of it, and not asked for again by another try.
+
+        Raises:
+            Refused, Unavailable, ResponseInvalid: no section can be shown.
+        """
+        retrieval = Retrieval(
+            gpconnect=self.services.gpconnect,
+            book=self.services.book,
+            seat=self.seat,
+            request=request,
+            request_key=self.request_key,
+            request_id=self.request_id,
+            patient=patient,
+            patient_key=self.services.patient_keys.of(patient.nhs_number),
+        )
+        return await retrieval.run()
 
     def map(self, answer: StructuredAnswer, patient: TracedPatient, areas: Areas) -> GpRecord:
         """Map the practice's answer into the local record.
