@@ -1,0 +1,56 @@
+"""Patients at a practice: find them there, or register them as temporary so that they can be booked."""
+
+from bridge.contracts import patient_events as events
+from bridge.contracts.events import Event
+from bridge.contracts.patients import PatientFindRequest, PatientRegisterRequest
+from bridge.engine import Context, Doubt, Pipeline
+from bridge.errors import Refused
+from pipelines import effects
+from pipelines.booking import registration
+from pipelines.surgery import Surgery, reason_of
+
+patients = Pipeline("patients")
+
+
+def _in_doubt(_request: PatientRegisterRequest, doubt: Doubt) -> Event:
+    return events.registration_in_doubt(
+        doubt.payload["header"], sent_at=doubt.sent_at.isoformat(), code=doubt.code
+    )
+
+
+@patients.operation(
+    accepts="patient.find.requested.v1",
+    request=PatientFindRequest,
+    publishes={
+        events.PATIENT_FOUND: events.PatientFound,
+        events.PATIENT_NOT_FOUND: events.PatientNotFound,
+    },
+)
+async def find(request: PatientFindRequest, gp: Context) -> list[Event]:
+    """Find a traced patient at a practice, and hold what it knows against PDS."""
+    at = await Surgery.of(gp, request.practice_ods_code)
+    patient = await at.find_patient()
+    if patient is None:
+        return [events.patient_not_found(at.header)]
+    return [events.patient_found(at.header, at.as_known(patient))]
+
+
+@patients.operation(
+    accepts="patient.register.requested.v1",
+    request=PatientRegisterRequest,
+    publishes={
+        events.PATIENT_REGISTERED: events.PatientRegistered,
+        events.REGISTRATION_REFUSED: events.RegistrationRefused,
+        events.REGISTRATION_IN_DOUBT: events.RegistrationInDoubt,
+    },
+    ordered=True,
+    in_doubt=_in_doubt,
+)
+async def register(request: PatientRegisterRequest, gp: Context) -> list[Event]:
+    """Register a traced patient as temporary at a practice, once; who is active there already stays as is."""
+    at = await Surgery.of(gp, request.practice_ods_code)
+    try:
+        patient, was_active = await effects.register(at, registration(at, request.details))
+    except Refused as refusal:
+        return [events.registration_refused(at.header, reason_of(refusal))]
+    return [events.patient_registered(at.header, at.as_known(patient), was_active=was_active)]
