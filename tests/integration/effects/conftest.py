@@ -1,0 +1,25 @@
+"""Per test a house and an installation of its own; workers run inside the test's process, or beside it."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from bridge.sandbox import RunningSandbox, SandboxOptions, running
+from tests.integration.effects.installation import Installation, opened
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def sandbox(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningSandbox]:
+    """Nobody asks it anything: it is what the settings of an installation name."""
+    async with running(SandboxOptions(state_dir=tmp_path_factory.mktemp("sandbox"))) as started:
+        yield started
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def site(
+    sandbox: RunningSandbox, nats_url: str, tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Installation]:
+    """An installation with one worker, on NATS: its waiting rooms know fractions of a second."""
+    async with opened(sandbox, nats_url, tmp_path, monkeypatch) as installation, installation.worker():
+        yield installation

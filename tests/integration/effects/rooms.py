@@ -1,0 +1,129 @@
+"""A site's own pipelines with side effects: rooms are taken, and looked into, at a house that can be told to fail.
+
+The module is installed in worker processes as well as run inside the tests: it finds the house by ``HOUSE_URL``.
+"""
+
+import os
+from datetime import timedelta
+from typing import Any
+
+import httpx
+
+from bridge.contracts.events import Event
+from bridge.contracts.requests import GpConnectRequest, Text
+from bridge.engine import Context, Doubt, Json, Pipeline
+from bridge.errors import FailureCode, HeldBack, NotDone, Refused, ResponseInvalid, Unavailable
+
+TAKE = "room.requested.v1"
+LOOK = "room.look.requested.v1"
+TAKEN, REFUSED, IN_DOUBT, SEEN = "room.taken.v1", "room.refused.v1", "room.in_doubt.v1", "room.seen.v1"
+PATIENCE = 0.4
+"""Seconds until the client gives up."""
+
+rooms = Pipeline("rooms")
+
+
+class RoomRequest(GpConnectRequest):
+    """A room, or the first that is free of several."""
+
+    rooms: tuple[Text, ...]
+
+
+class LookRequest(GpConnectRequest):
+    """Whether a room is taken."""
+
+    room: Text
+
+
+class RoomRefused(Refused):
+    """As a client's own refusals: made from other arguments than its base."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(FailureCode.REQUEST_REFUSED, stage="provider", reason=reason)
+
+
+def in_doubt(request: RoomRequest, doubt: Doubt) -> Event:
+    """Nobody knows yet."""
+    return Event(IN_DOUBT, {"room": doubt.payload["room"], "is_done": doubt.is_done, "code": doubt.code})
+
+
+@rooms.operation(
+    accepts=TAKE,
+    request=RoomRequest,
+    publishes={TAKEN: dict[str, Any], REFUSED: dict[str, Any], IN_DOUBT: dict[str, Any]},
+    ordered=True,
+    in_doubt=in_doubt,
+)
+async def take_room(request: RoomRequest, gp: Context) -> list[Event]:
+    """Take the first of the rooms that is free, then write the door plate."""
+    house = House(request.patient.nhs_number)
+    await house.pass_gate("before", request.rooms[0])
+    refusals = {}
+    for room in request.rooms:
+        try:
+            taken = await gp.once(
+                "room.take",
+                key=room,
+                payload={"room": room},
+                send=lambda room=room: house.take(room),
+                settle=lambda room=room: house.found(room),
+            )
+        except NotDone as not_done:
+            return [Event(REFUSED, {"reasons": {room: not_done.reason}, "detail": not_done.detail})]
+        except RoomRefused as refusal:
+            refusals[room] = refusal.reason
+            continue
+        await house.pass_gate("after", room)
+        return [Event(TAKEN, taken | {"refused": refusals})]
+    return [Event(REFUSED, {"reasons": refusals})]
+
+
+@rooms.operation(accepts=LOOK, request=LookRequest, publishes={SEEN: dict[str, Any]})
+async def look(request: LookRequest, gp: Context) -> list[Event]:
+    """Look into a room."""
+    del gp
+    return [Event(SEEN, {"found": await House(request.patient.nhs_number).found(request.room)})]
+
+
+class House:
+    """The client of the house: what an answer means is said here, as for a practice."""
+
+    def __init__(self, who: str) -> None:
+        self._who = who
+        self._url = os.environ["HOUSE_URL"]
+
+    async def take(self, room: str) -> Json:
+        """Take a room."""
+        if (await self._call("GET", f"/gate/send/{room}")).status_code == httpx.codes.TOO_MANY_REQUESTS:
+            raise HeldBack(FailureCode.RATE_LIMITED, stage="spine")
+        answer = await self._call("POST", f"/rooms/{room}")
+        if answer.status_code == httpx.codes.CONFLICT:
+            raise RoomRefused("taken")
+        if not answer.content.startswith(b"{"):
+            raise ResponseInvalid(stage="provider", detail="not_json")
+        taken: Json = answer.json()
+        return taken
+
+    async def found(self, room: str) -> Json | None:
+        """What is known of this patient's room; None when there is none."""
+        answer = await self._call("GET", f"/rooms/{room}")
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            return None
+        found: Json = answer.json()
+        return found
+
+    async def pass_gate(self, name: str, room: str) -> None:
+        """Where a test holds a request up."""
+        await self._call("GET", f"/gate/{name}/{room}")
+
+    async def _call(self, method: str, path: str) -> httpx.Response:
+        # A held gate is longer than any patience: the test decides when it opens.
+        patience = timedelta(minutes=1).total_seconds() if "/gate/" in path else PATIENCE
+        try:
+            async with httpx.AsyncClient(trust_env=False, timeout=patience) as client:
+                answer = await client.request(method, self._url + path, headers={"x-who": self._who})
+        except httpx.TransportError as error:
+            raise Unavailable(FailureCode.PROVIDER_TIMEOUT, stage="provider") from error
+        if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
+            raise Unavailable(FailureCode.PROVIDER_ERROR, stage="provider")
+        return answer
