@@ -22,8 +22,8 @@ from bridge.record.care_record import CareRecordSection
 async def care_record(request: CareRecordRequest, gp: Context) -> list[Event]:
     """Trace the patient, ask their practice for each section, and publish those that can be shown.
 
-    ``care_record.completed`` comes last and says which came, which did not, and why. Those that may come later
-    are tried again first, while there are tries; what came already is not asked for a second time.
+    ``care_record.completed`` comes last and says which came, which did not, and why. What may come later is
+    asked for again first, while there are tries; what came already is not asked for a second time.
     """
     patient = await gp.trace(practice_ods_code=request.practice_ods_code)
     record = await gp.care_record(patient, request)

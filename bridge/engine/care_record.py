@@ -93,6 +93,7 @@ async def ask_side_by_side(wanted: Sequence[Wanted], ask: Ask) -> Answers:
                 return
             except RequestFailed as error:
                 if _holds_for_all(error):
+                    waiting.clear()
                     raise
                 answers.failed[code] = error
 

@@ -1,0 +1,107 @@
+"""Asking for sections side by side: how many at a time, and what ends the asking."""
+
+import asyncio
+
+import pytest
+
+from bridge.contracts.care_record_events import NotShown
+from bridge.engine.care_record import AT_ONCE, CareRecord, ask_side_by_side
+from bridge.errors import FailureCode, HeldBack, Refused, ResponseInvalid, Unavailable
+from bridge.gpconnect.answer import PracticeAnswer
+from bridge.record.sections import SECTIONS
+
+ALL = [(code, None) for code in SECTIONS]
+
+
+def answer(code):
+    return PracticeAnswer(code.encode(), "2026-11-22T09:00:00.000Z", "trace", "A82038")
+
+
+class Practice:
+    """Answers, but for the sections that have a failure; `room` calls at a time."""
+
+    def __init__(self, failures=None, room=100):
+        self.failures = failures or {}
+        self.room = room
+        self.asked = []
+        self.inside = self.most = 0
+
+    async def __call__(self, code, _period):
+        if self.inside >= self.room:
+            raise HeldBack(FailureCode.PROVIDER_TIMEOUT, stage="provider", detail="busy", retry_after=1.0)
+        self.asked.append(code)
+        self.inside += 1
+        self.most = max(self.most, self.inside)
+        await asyncio.sleep(0)
+        self.inside -= 1
+        if code in self.failures:
+            raise self.failures[code]
+        return answer(code)
+
+
+async def test_all_are_asked_for_a_few_at_a_time():
+    practice = Practice()
+    answers = await ask_side_by_side(ALL, practice)
+    assert set(answers.came) == set(SECTIONS)
+    assert answers.failed == {}
+    assert practice.most == AT_ONCE > 1
+
+
+async def test_one_that_fails_costs_no_other():
+    failures = {
+        "REF": Refused(FailureCode.REQUEST_REFUSED, stage="provider"),
+        "OBS": Unavailable(FailureCode.PROVIDER_ERROR, stage="provider"),
+        "ADM": ResponseInvalid(stage="provider", detail="not_json"),
+    }
+    answers = await ask_side_by_side(ALL, Practice(failures))
+    assert answers.failed == failures
+    assert set(answers.came) == set(SECTIONS) - set(failures)
+
+
+@pytest.mark.parametrize("room", [1, 2, 3])
+async def test_a_practice_with_less_room_is_asked_for_fewer_at_a_time(room):
+    practice = Practice(room=room)
+    answers = await ask_side_by_side(ALL, practice)
+    assert set(answers.came) == set(SECTIONS)
+    assert practice.most == room
+    assert len(practice.asked) == len(SECTIONS)
+
+
+async def test_a_practice_without_room_is_left_alone():
+    answers = await ask_side_by_side(ALL, Practice(room=0))
+    assert answers.came == {}
+    assert set(answers.failed) == set(SECTIONS)
+    assert all(isinstance(error, HeldBack) for error in answers.failed.values())
+
+
+@pytest.mark.duty("HT-033")
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        Refused(FailureCode.SHARING_REFUSED, stage="provider", detail="dissent"),
+        Refused(FailureCode.PATIENT_NOT_FOUND, stage="provider"),
+        Refused(FailureCode.PRACTICE_MISMATCH, stage="provider"),
+        Refused(FailureCode.PRACTICE_NOT_ENABLED, stage="sds"),
+        Refused(FailureCode.CONFIGURATION, stage="spine"),
+    ],
+)
+async def test_a_no_that_holds_for_all_ends_the_asking(refusal):
+    practice = Practice({"SUM": refusal})
+    with pytest.raises(Refused) as raised:
+        await ask_side_by_side(ALL, practice)
+    assert raised.value is refusal
+    assert len(practice.asked) <= AT_ONCE
+
+
+async def test_what_nobody_foresaw_is_raised_as_it_is():
+    with pytest.raises(ZeroDivisionError):
+        await ask_side_by_side(ALL, Practice({"ENC": ZeroDivisionError()}))
+
+
+def test_the_longest_pause_that_was_asked_for_decides():
+    soon = Unavailable(FailureCode.PROVIDER_ERROR, stage="provider")
+    later = Unavailable(FailureCode.RATE_LIMITED, stage="spine", retry_after=30.0)
+    never = Refused(FailureCode.REQUEST_REFUSED, stage="provider")
+    record = CareRecord([], [NotShown("ENC", soon), NotShown("OBS", later), NotShown("ADM", never)])
+    assert record.missing is later
+    assert CareRecord([], [NotShown("ADM", never)]).missing is None
