@@ -161,6 +161,7 @@ class Diary:
             for slot in self.slots(first=start.astimezone(LONDON).date(), last=end.astimezone(LONDON).date())
             if slot.taken_by is None
             and slot.is_bookable
+            and slot.channel != VISIT
             and start <= slot.start
             and slot.end <= end
             and self._is_released(slot)

@@ -53,7 +53,7 @@ def read_search(parameters: Iterable[tuple[str, str]]) -> SlotSearch:
         raise _wrong("status must be given once, and be free")
     if "Slot:schedule" not in given.get("_include", []):
         raise _wrong("_include=Slot:schedule must be given")
-    if end < start:
+    if end < start or ends_on.date() < starts_on.date():
         raise _wrong("end must not be before start")
     # Over a change of the clocks two weeks are an hour more or less; either way of counting will do.
     if min(ends_on - starts_on, end - start) > _TWO_WEEKS:

@@ -4,6 +4,7 @@ import pytest_asyncio
 
 from bridge.sandbox import SandboxOptions, running
 from tests.integration.sandbox.consumer import Consumer
+from tests.integration.sandbox.reception import Reception
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +28,9 @@ async def consumer(shared):
     sandbox, http = shared
     sandbox.reset()
     return Consumer(sandbox, http)
+
+
+@pytest.fixture
+def reception(consumer):
+    """Whoever books for a hospital, at A99001."""
+    return Reception(consumer)
