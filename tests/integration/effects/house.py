@@ -62,13 +62,14 @@ class House:
         if kind == "gate":
             writer.write(answer(status=await self._pass("/".join(names))))
             return
-        room, who = self.rooms[names[0]], request.headers["x-who"]
+        name, who = names[0], request.headers["x-who"]
+        room = self.rooms[name]
         if request.method == "GET":
             room.looks += 1
             writer.write(_look(room, who))
             return
         room.posts += 1
-        await self._take(room, who, writer)
+        await self._take(name, who, writer)
 
     async def _pass(self, gate: str) -> int:
         self.reached[gate].set()
@@ -77,7 +78,8 @@ class House:
         self.passed.append(gate)
         return self.statuses[gate].popleft() if self.statuses[gate] else 200
 
-    async def _take(self, room: Room, who: str, writer: asyncio.StreamWriter) -> None:
+    async def _take(self, name: str, who: str, writer: asyncio.StreamWriter) -> None:
+        room = self.rooms[name]
         act = room.acts.popleft() if room.acts else "do"
         if act == "refuse" or (room.taken_by and act == "do"):
             writer.write(answer(status=409))
@@ -87,6 +89,7 @@ class House:
         if act == "late":
             self._late.add(asyncio.create_task(_take_late(room, who)))
         if act == "do":
+            await self._pass(f"answer/{name}")
             writer.write(answer({"by": who}))
         elif act == "do+garbage":
             writer.write(answer(b"<html>"))

@@ -4,7 +4,7 @@ The module is installed in worker processes as well as run inside the tests: it 
 """
 
 import os
-from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import httpx
@@ -19,6 +19,7 @@ LOOK = "room.look.requested.v1"
 TAKEN, REFUSED, IN_DOUBT, SEEN = "room.taken.v1", "room.refused.v1", "room.in_doubt.v1", "room.seen.v1"
 PATIENCE = 0.4
 """Seconds until the client gives up."""
+GATE_PATIENCE = 60.0
 
 rooms = Pipeline("rooms")
 
@@ -65,8 +66,8 @@ async def take_room(request: RoomRequest, gp: Context) -> list[Event]:
                 "room.take",
                 key=room,
                 payload={"room": room},
-                send=lambda room=room: house.take(room),
-                settle=lambda room=room: house.found(room),
+                send=partial(house.take, room),
+                settle=partial(house.found, room),
             )
         except NotDone as not_done:
             return [Event(REFUSED, {"reasons": {room: not_done.reason}, "detail": not_done.detail})]
@@ -117,8 +118,8 @@ class House:
         await self._call("GET", f"/gate/{name}/{room}")
 
     async def _call(self, method: str, path: str) -> httpx.Response:
-        # A held gate is longer than any patience: the test decides when it opens.
-        patience = timedelta(minutes=1).total_seconds() if "/gate/" in path else PATIENCE
+        # The test decides when a gate opens.
+        patience = GATE_PATIENCE if "/gate/" in path else PATIENCE
         try:
             async with httpx.AsyncClient(trust_env=False, timeout=patience) as client:
                 answer = await client.request(method, self._url + path, headers={"x-who": self._who})

@@ -23,7 +23,9 @@ async def end(ledger: Ledger, number: int, state: EndState = "completed", *, pub
     )
     if state != "in_doubt":
         await ledger.settle(claim.lease, intent, verdict="done", result=NHS_NUMBER.encode())
-    await ledger.finish(claim.lease, state=state, code=None, events=events(number))
+    await ledger.finish(
+        claim.lease, state=state, code=None, events=events(number), message=NHS_NUMBER.encode()
+    )
     if published:
         await ledger.published(claim.lease.request_key, [event.id for event in events(number)])
 
@@ -34,7 +36,7 @@ async def count(ledger: Ledger, query: str) -> int:
 
 
 BODIES = (
-    "SELECT (SELECT count(*) FROM event_bodies)"
+    "SELECT (SELECT count(*) FROM event_bodies) + (SELECT count(*) FROM messages)"
     " + (SELECT count(*) FROM intents WHERE payload IS NOT NULL OR result IS NOT NULL)"
 )
 

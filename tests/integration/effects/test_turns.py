@@ -1,0 +1,89 @@
+"""Requests about one patient take turns, over workers that share a ledger; those about others do not wait."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.integration.effects.installation import Installation, opened, until
+from tests.integration.effects.rooms import IN_DOUBT, LOOK, SEEN, TAKEN
+from tests.support.requests import cloud_event, record_request
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+OTHER = "9990000026"
+GATES = ("before", "send", "answer", "after")
+
+
+@pytest.mark.rabbit
+async def test_two_workers_keep_the_order_of_arrival(sandbox, rabbit_url, tmp_path, monkeypatch):
+    async with (
+        opened(sandbox, rabbit_url, tmp_path, monkeypatch) as site,
+        site.worker(),
+        site.worker(),
+    ):
+        names = [f"r{number}" for number in range(4)]
+        for name in names:
+            site.house.close(f"before/{name}")
+        requests = [await site.ask(name) for name in names[:1]]
+        await site.house.held("before/r0")
+        for name in names[1:]:
+            requests.append(await site.ask(name))
+            await asyncio.sleep(0.1)  # arrives after the one before
+        other = await site.ask("r9", patient=OTHER)
+        assert (await site.outcome(other))[0][0] == TAKEN
+        for name in names[1:]:
+            site.house.open(f"before/{name}")
+        assert not [gate for gate in site.house.passed if gate != "before/r9" and "before" in gate]
+        site.house.open("before/r0")
+        for request in requests:
+            assert (await site.outcome(request))[0][0] == TAKEN
+        passed = [gate for gate in site.house.passed if gate.split("/")[1] in names]
+        assert passed == [f"{gate}/{name}" for name in names for gate in GATES]
+        # Waiting for a turn is no attempt, and leaves none behind.
+        assert len((await site.history(requests[-1])).attempts) == 1
+        await site.account()
+
+
+@pytest.mark.nats
+async def test_a_retry_keeps_its_turn_and_doubt_ends_it(site: Installation):
+    room = site.house.rooms["r1"]
+    room.is_silent = True
+    site.house.will("r1", "drop")
+    first = await site.ask("r1")
+    await until(lambda: room.posts == 1)
+    second = await site.ask("r2")
+    assert (await site.outcome(first))[0][0] == IN_DOUBT
+    assert site.house.rooms["r2"].posts == 0
+    assert (await site.outcome(second))[0][0] == TAKEN
+    room.is_silent = False
+    await site.outcome(first, events=2)
+    await site.account()
+
+
+@pytest.mark.nats
+async def test_operations_that_are_not_ordered_do_not_wait(site: Installation):
+    site.house.close("before/r1")
+    first = await site.ask("r1")
+    await site.house.held("before/r1")
+    data = record_request(room="r1")
+    del data["areas"]
+    looked = cloud_event(data)
+    await site.hospital.ask(looked, key=LOOK)
+    assert await site.outcome(looked) == [(SEEN, {"found": None})]
+    site.house.open("before/r1")
+    await site.outcome(first)
+
+
+@pytest.mark.nats
+async def test_a_request_that_expires_in_the_line_ends_visibly(site: Installation):
+    site.house.close("before/r1")
+    first = await site.ask("r1")
+    await site.house.held("before/r1")
+    expiry = datetime.now(UTC) + timedelta(seconds=0.5)
+    second = await site.ask("r2", expirytime=expiry.isoformat())
+    ((kind, data),) = await site.outcome(second)
+    assert (kind, data["code"]) == ("request.failed.v1", "request_expired")
+    site.house.open("before/r1")
+    await site.outcome(first)
+    assert site.house.rooms["r2"].posts == 0
+    await site.account()
