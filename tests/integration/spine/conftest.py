@@ -9,18 +9,13 @@ from tests.integration.spine import world as worlds
 from tests.support.certificates import Authority, rsa_key
 
 
-@pytest.fixture(scope="session")
-def small_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store of one authority."""
-    return Authority(tmp_path_factory.mktemp("machine"), "Machine Root CA").ca_file
-
-
 @pytest.fixture(scope="module", autouse=True)
-def machine_store(small_store: Path) -> Iterator[None]:
-    """A small store in place of the machine's, which takes long to load and differs everywhere."""
+def machine_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A store of one authority in place of the machine's, which takes long to load and differs everywhere."""
+    store = Authority(tmp_path_factory.mktemp("machine"), "Machine Root CA").ca_file
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("SSL_CERT_FILE", str(small_store))
-        environment.setenv("SSL_CERT_DIR", str(small_store.parent / "none"))
+        environment.setenv("SSL_CERT_FILE", str(store))
+        environment.setenv("SSL_CERT_DIR", str(store.parent / "none"))
         yield
 
 
