@@ -136,6 +136,24 @@ class EventsSettings(_Group):
     """Where the site serves the files of ``bridge schemas``; becomes ``dataschema`` of each event."""
 
 
+class ClaimsSettings(_Group):
+    """Claim checks: events too large for the bus carry a reference, and their data is fetched by HTTPS."""
+
+    url: str | None = None
+    """Where consumers reach the endpoint, ``https://host[:port]``; unset publishes every event whole."""
+    above_bytes: Annotated[int, Field(ge=1024)] = 256 * 1024
+    """A larger event is published with a reference in place of its data."""
+    keep_days: Annotated[int, Field(ge=1)] = 7
+    """How long the data waits for its consumers."""
+    consumers_file: Path | None = None
+    """Who may fetch: a line each, a name and the SHA-256 of a token (``bridge keys consumer``)."""
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    cert_file: Path | None = None
+    """Certificate chain of the endpoint; required outside the sandbox."""
+    key_file: Path | None = None
+
+
 class PatientSettings(_Group):
     """The site key that turns an NHS number into ``patientkey``."""
 
@@ -235,6 +253,7 @@ class Settings(BaseSettings):
     spine: SpineSettings = SpineSettings()
     consumer: ConsumerSettings = ConsumerSettings()
     events: EventsSettings = EventsSettings()
+    claims: ClaimsSettings = ClaimsSettings()
     patient: PatientSettings = PatientSettings()
     vault: VaultSettings = VaultSettings()
     audit: AuditSettings = AuditSettings()
@@ -301,6 +320,24 @@ class Settings(BaseSettings):
         yield from (f"{name}: is required" for name, value in required.items() if not value)
         if bool(self.spine.cert_file) != bool(self.spine.key_file):
             yield "BRIDGE_SPINE_CERT_FILE and BRIDGE_SPINE_KEY_FILE: set both or neither"
+        if self.claims.url is not None:
+            yield from self._missing_for_claims()
+
+    def _missing_for_claims(self) -> Iterator[str]:
+        claims = self.claims
+        required: dict[str, object] = {
+            "BRIDGE_CLAIMS_PORT": claims.port,
+            "BRIDGE_CLAIMS_CONSUMERS_FILE": claims.consumers_file,
+            "BRIDGE_LEDGER_ENABLED": self.ledger.enabled,
+        }
+        if not self.sandbox:
+            required |= {
+                "BRIDGE_CLAIMS_CERT_FILE": claims.cert_file,
+                "BRIDGE_CLAIMS_KEY_FILE": claims.key_file,
+            }
+        yield from (
+            f"{name}: is required with BRIDGE_CLAIMS_URL" for name, value in required.items() if not value
+        )
 
     def _files(self) -> Iterator[str]:
         files = {
@@ -311,6 +348,9 @@ class Settings(BaseSettings):
             "BRIDGE_SPINE_KEY_FILE": self.spine.key_file,
             "BRIDGE_SPINE_CRL_FILE": self.spine.crl_file,
             "BRIDGE_PATIENT_KEY_FILE": self.patient.key_file,
+            "BRIDGE_CLAIMS_CONSUMERS_FILE": self.claims.consumers_file,
+            "BRIDGE_CLAIMS_CERT_FILE": self.claims.cert_file,
+            "BRIDGE_CLAIMS_KEY_FILE": self.claims.key_file,
         }
         for name, path in files.items():
             if path is None:
@@ -329,6 +369,7 @@ class Settings(BaseSettings):
             "BRIDGE_PDS_TOKEN_URL": self.pds.token_url,
             "BRIDGE_SDS_URL": self.sds.url,
             "BRIDGE_SSP_URL": self.ssp.url,
+            "BRIDGE_CLAIMS_URL": self.claims.url,
         }
         yield from (
             f"{name}: must be https outside the sandbox"

@@ -1,10 +1,11 @@
-"""``bridge keys``: the key rings that seal patient data and chain the audit trail."""
+"""``bridge keys``: the key rings that seal patient data and chain the audit trail; tokens of consumers."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from bridge.engine.consumers import add_consumer
 from bridge.ledger.keys import add_key, create_ring
 
 app = typer.Typer(name="keys", help="Make and rotate key rings.")
@@ -31,3 +32,14 @@ def new(file: _File) -> None:
 def add(file: _File, last: _LastOption = False) -> None:  # noqa: FBT002
     """Put a new random key into a ring, as the current one; prints its id. The old keys still open."""
     typer.echo(add_key(file, current=not last))
+
+
+@app.command()
+def consumer(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Lower-case letters, digits, dots and hyphens.")
+    ],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="BRIDGE_CLAIMS_CONSUMERS_FILE.")],
+) -> None:
+    """Let a consumer fetch the data of large events: prints its new token, and stores only the hash of it."""
+    typer.echo(add_consumer(file, name))

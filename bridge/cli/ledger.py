@@ -1,6 +1,7 @@
 """``bridge ledger``: what happened to requests, whether all are accounted for; their records once more."""
 
 import asyncio
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -98,6 +99,18 @@ def remap(
 
 
 @app.command()
+def claim(
+    claim_id: Annotated[str, typer.Argument(metavar="ID", help="The last part of an event's dataref.")],
+    reason: Annotated[str, typer.Option(help="Why; for the audit trail.")] = "",
+    actor: ActorOption = None,
+) -> None:
+    """Print the data of a large event by its claim check, which is patient data; noted in the audit trail."""
+    settings = load_settings()
+    sys.stdout.buffer.write(asyncio.run(_claim(settings, claim_id, reason, actor)))
+    sys.stdout.flush()
+
+
+@app.command()
 def prune() -> None:
     """Delete bodies and requests whose time is over (BRIDGE_LEDGER_KEEP_…, BRIDGE_VAULT_KEEP_…), for good.
 
@@ -155,6 +168,21 @@ async def _remap(settings: Settings, request: str, reason: str, actor: str | Non
             )
         )
     return map_record(_bundle(answer), asked=Asked(), source=_source(history, answer))
+
+
+async def _claim(settings: Settings, claim_id: str, reason: str, actor: str | None) -> bytes:
+    async with open_books(settings) as books:
+        check, data = await books.vault.open_claim(claim_id)
+        await books.trail.record(
+            Entry(
+                event="claim.opened",
+                outcome="completed",
+                actor=operator(settings, actor),
+                request_key=check.request_key,
+                facts={"reason": reason, "data_sha256": check.sha256},
+            )
+        )
+    return data
 
 
 def _bundle(answer: Answer) -> Any:

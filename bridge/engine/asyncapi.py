@@ -2,12 +2,19 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Final
 
 from bridge.contracts.envelope import STRUCTURED, Attributes
 from bridge.contracts.events import EVENT_TYPES, REQUEST_FAILED, REQUEST_REJECTED
 from bridge.contracts.schemas import component_schemas, envelope_schema, record_schema, schema_of
 from bridge.engine.pipeline import Operation, Pipeline
+
+_CLAIM_CHECK: Final = {
+    "dataref": {"type": "string", "format": "uri", "description": "Where a large event's data is fetched."},
+    "datahash": {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$", "description": "Of that data."},
+    "datasize": {"type": "integer", "description": "Of that data, bytes."},
+    "dataexpiry": {"type": "string", "format": "date-time", "description": "Until when it is kept."},
+}
 
 
 def message_schemas(pipelines: Sequence[Pipeline]) -> dict[str, dict[str, Any]]:
@@ -40,7 +47,7 @@ def asyncapi_document(pipelines: Sequence[Pipeline], *, prefix: str, type_prefix
         operations[f"receive-{kind}"] = _operation("receive", kind, operation.handler)
     for kind, model in _published(pipelines).items():
         schemas |= component_schemas(model, kind)
-        messages[kind] = _message(kind, f"CloudEvents structured, type {type_prefix}.{kind}.")
+        messages[kind] = _event(kind, f"CloudEvents structured, type {type_prefix}.{kind}.")
         channels[kind] = _channel(kind, f"{prefix}.events", "")
         operations[f"publish-{kind}"] = _operation("send", kind, model)
     return {
@@ -83,6 +90,16 @@ def _message(kind: str, summary: str) -> dict[str, Any]:
             "properties": {"data": {"$ref": f"#/components/schemas/{kind}"}},
         },
     }
+
+
+def _event(kind: str, summary: str) -> dict[str, Any]:
+    """An event carries its data, or a claim check when it is large (`bridge.engine.claims`)."""
+    message = _message(kind, summary)
+    payload = message["payload"]
+    payload["properties"] |= _CLAIM_CHECK
+    del payload["required"]
+    payload["oneOf"] = [{"required": ["data"]}, {"required": list(_CLAIM_CHECK)}]
+    return message
 
 
 def _channel(kind: str, exchange: str, queue: str) -> dict[str, Any]:

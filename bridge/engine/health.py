@@ -1,24 +1,15 @@
 """``/livez`` and ``/readyz`` of a worker, for the platform that runs it."""
 
-import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from bridge.engine.serving import serving
 from bridge.settings import HealthSettings
-
-
-class _Server(uvicorn.Server):
-    """Leaves the signals to the worker, which stops in its own order."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 @contextlib.asynccontextmanager
@@ -44,14 +35,5 @@ async def health_endpoints(
         return JSONResponse({"ready": is_ready, **parts}, status_code=200 if is_ready else 503)
 
     app = Starlette(routes=[Route("/livez", livez), Route("/readyz", readyz)])
-    server = _Server(
-        uvicorn.Config(
-            app, host=settings.host, port=settings.port, log_config=None, access_log=False, lifespan="off"
-        )
-    )
-    serving = asyncio.create_task(server.serve())
-    try:
+    async with serving(app, host=settings.host, port=settings.port):
         yield
-    finally:
-        server.should_exit = True
-        await serving

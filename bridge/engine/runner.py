@@ -46,6 +46,7 @@ from bridge.contracts.events import Event, request_failed, request_rejected
 from bridge.contracts.requests import GpConnectRequest
 from bridge.engine.book import Book, Recheck
 from bridge.engine.case import Case, read_case
+from bridge.engine.claims import ClaimChecks
 from bridge.engine.context import Context, Services
 from bridge.engine.desk import Seat
 from bridge.engine.effects import Effects, Limits, TooEarly
@@ -91,6 +92,7 @@ class Runner:
         self._book: Book = services.book
         self._bus = bus
         self._settings = settings
+        self._claims = ClaimChecks(services.book, settings.claims)
         self._switch = RetrySwitch.of(settings)
         self._style = EventStyle(
             settings.events.type_prefix, settings.events.source, settings.events.schema_base
@@ -225,7 +227,7 @@ class Runner:
             async with asyncio.timeout(self._settings.request_timeout):
                 events = await operation.handler(request, self._context(case, request, attempt))
             # Encoded at once, so that what is held while the bus is slow is bytes and not object trees.
-            messages = self._encode(case, events)
+            messages = await self._claims.check_in(case.opening.request_key, self._encode(case, events))
             self._check_size(messages)
             if not effects.is_open:
                 return Ending("completed", messages, facts={"events": len(messages)})

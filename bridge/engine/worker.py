@@ -12,6 +12,8 @@ import structlog
 from bridge.bus import open_bus
 from bridge.bus.port import Bus
 from bridge.engine.book import Book, open_book
+from bridge.engine.claims import claims_endpoint
+from bridge.engine.consumers import claims_faults
 from bridge.engine.context import Services
 from bridge.engine.desk import Desk
 from bridge.engine.doubts import check_doubts
@@ -62,7 +64,11 @@ async def consuming(settings: Settings, pipelines: Sequence[Pipeline], bus: Bus)
         Misconfigured: before anything is consumed, with every fault of the settings.
     """
     check(settings)
-    async with Spine.open(settings) as spine, open_book(settings) as book:
+    async with (
+        Spine.open(settings) as spine,
+        open_book(settings) as book,
+        claims_endpoint(settings.claims, book),
+    ):
         services = Services(GpConnect(spine), PatientKeys(settings.patient_key or ""), book, Desk())
         runners = []
         for pipeline in pipelines:
@@ -92,7 +98,8 @@ def check(settings: Settings) -> None:
     Raises:
         Misconfigured: with every fault, those of the key rings too.
     """
-    settings.check(also=key_faults(settings) if settings.ledger.enabled else ())
+    of_keys = key_faults(settings) if settings.ledger.enabled else ()
+    settings.check(also=[*of_keys, *claims_faults(settings.claims)])
 
 
 async def run_worker(settings: Settings, pipelines: Sequence[Pipeline]) -> None:

@@ -66,6 +66,7 @@ claims = Table(
     Column("created_at", Instant, nullable=False, index=True),
     Column("expires_at", Instant, nullable=False),
     Column("sealed", LargeBinary),
+    Column("request_key", Text),
     Index("ix_claims_kept", "expires_at", sqlite_where=text(_KEPT), postgresql_where=text(_KEPT)),
 )
 """Bodies that an event refers to instead of carrying them."""
@@ -99,6 +100,7 @@ class ClaimCheck:
     sha256: str
     size: int
     media_type: str
+    request_key: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +170,13 @@ class Vault:
         rows = await self._store.read(lambda connection: connection.execute(query).all())
         return [AnswerFacts(**_facts(row)) for row in rows]
 
-    async def store_claim(self, body: bytes, media_type: str, expires_at: datetime) -> ClaimCheck:
+    async def store_claim(
+        self, body: bytes, media_type: str, expires_at: datetime, *, request_key: str | None = None
+    ) -> ClaimCheck:
         """Keep a body for whoever presents its claim check; returns when it is durable."""
-        check = ClaimCheck(secrets.token_hex(16), hashlib.sha256(body).hexdigest(), len(body), media_type)
+        check = ClaimCheck(
+            secrets.token_hex(16), hashlib.sha256(body).hexdigest(), len(body), media_type, request_key
+        )
         row = {
             "id": check.id,
             "sha256": check.sha256,
@@ -178,6 +184,7 @@ class Vault:
             "media_type": media_type,
             "created_at": datetime.now(UTC),
             "expires_at": expires_at,
+            "request_key": request_key,
             "sealed": await self._seal(body, _claim_aad(check.id)),
         }
         await self._store.write(lambda connection: connection.execute(insert(claims), row))
@@ -198,7 +205,7 @@ class Vault:
         if row is None:
             raise NotKept(f"no claim {claim_id}")
         body = await self._open(row.sealed, _claim_aad(claim_id))
-        return ClaimCheck(row.id, row.sha256, row.size, row.media_type), body
+        return ClaimCheck(row.id, row.sha256, row.size, row.media_type, row.request_key), body
 
     async def prune(self, now: datetime, *, facts_before: datetime) -> Pruned:
         """Delete the bodies whose time is over, and what is known about bodies from before `facts_before`.
