@@ -1,7 +1,7 @@
 """One practice, as a request about one of its patients deals with it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self, cast
 
 import structlog
@@ -148,7 +148,6 @@ class Surgery:
     def as_known(self, patient: LocalPatient) -> PracticePatient:
         """The patient as this practice knows them, held against the request and PDS (FN-036)."""
         details = details_of(self.gp.request.patient, self.traced)
-        details["practice_ods"] = self.practice.practice_ods
-        return map_patient(
-            patient.resource, practice_ods_code=self.practice.practice_ods, asked=Asked(**details)
-        )
+        # The practice called need not be the one where the patient is registered.
+        asked = replace(Asked(**details), practice_ods=None)
+        return map_patient(patient.resource, practice_ods_code=self.practice.practice_ods, asked=asked)

@@ -19,13 +19,13 @@ class Hospital:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self.deliveries: dict[str, list[Delivery]] = defaultdict(list)
-        self._changed = asyncio.Condition()
+        self.changed = asyncio.Condition()
 
     async def read(self, events: AsyncIterator[Delivery]) -> None:
         async for delivery in events:
-            async with self._changed:
+            async with self.changed:
                 self.deliveries[delivery.correlation_id or ""].append(delivery)
-                self._changed.notify_all()
+                self.changed.notify_all()
 
     async def ask(
         self,
@@ -46,8 +46,8 @@ class Hospital:
 
     async def outcome(self, correlation_id: str) -> list[tuple[str, dict[str, Any]]]:
         """Every event about a request, as (kind, event), once the last of them is there."""
-        async with asyncio.timeout(FINAL_WAIT), self._changed:
-            await self._changed.wait_for(lambda: self.is_over(correlation_id))
+        async with asyncio.timeout(FINAL_WAIT), self.changed:
+            await self.changed.wait_for(lambda: self.is_over(correlation_id))
         return self.events(correlation_id)
 
     def events(self, correlation_id: str) -> list[tuple[str, dict[str, Any]]]:
