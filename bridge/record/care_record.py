@@ -54,7 +54,7 @@ Failure = Literal[
 """Why a section cannot be shown.
 
 `not_a_care_record`: the answer holds no Composition. `section_missing`: that holds no section with HTML.
-`other_section`: it is not the one that was asked for. `other_patient`: the answer is about another patient,
+`other_section`: it is not the one that was asked for, or two claim to be. `other_patient`: the answer is about another patient,
 or about none (HT-037). `too_large`: more HTML, or more deeply
 nested, than is worked on. `text_would_be_lost`: made safe, it would
 show other words than the practice sent (HT-023).

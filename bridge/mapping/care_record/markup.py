@@ -84,15 +84,19 @@ class Markup:
 def cut(html: str) -> Markup:
     """Cut HTML into text and tags; comments, scripts, styles and titles are left out."""
     end = html.rfind(">") + 1  # no tag ends after it, so none is looked for
-    within, left_out = _without_unseen(html[:end])
+    within, after = html[:end], html[end:]
+    left_out: frozenset[str] = frozenset()
     pieces = _TAG.split(within)
-    pieces[-1] += html[end:]
-    names = pieces[2::_PER_TAG]
-    lower = {name: name.lower() for name in set(names)}
+    names = {name: name.lower() for name in set(pieces[2::_PER_TAG])}
+    if "<!" in within or "<?" in within or not _RAW_END.keys().isdisjoint(names.values()):
+        within, left_out = _without_unseen(within)
+        pieces = _TAG.split(within)
+        names = {name: name.lower() for name in set(pieces[2::_PER_TAG])}
+    pieces[-1] += after
     return Markup(
         texts=pieces[0::_PER_TAG],
         closing=pieces[1::_PER_TAG],
-        names=[lower[name] for name in names],
+        names=[names[name] for name in pieces[2::_PER_TAG]],
         attributes=pieces[3::_PER_TAG],
         left_out=left_out,
     )
@@ -166,7 +170,7 @@ def difference(before: str, after: str) -> Literal["moved", "changed"] | None:
     """How two seen texts differ: not at all, by the order of their words (`moved`), or by words."""
     if before == after:
         return None
-    words, left = unescape(before).split(), unescape(after).split()
-    if words == left:
+    before, after = unescape(before), unescape(after)
+    if before == after or (words := before.split()) == (left := after.split()):
         return None
     return "moved" if Counter(words) == Counter(left) else "changed"
