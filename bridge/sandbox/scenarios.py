@@ -94,7 +94,7 @@ def _at(kind: FaultKind, **more: Any) -> Fault:
 
 def _of_record(kind: FaultKind, **more: Any) -> Fault:
     """Met by requests for the record only: dissent, for one, says nothing of appointments (AP-P12)."""
-    return _at(kind, on=("structured_record",), **more)
+    return _at(kind, on=("structured_record", "care_record"), **more)
 
 
 def _rows() -> Iterator[Scenario]:
