@@ -44,6 +44,11 @@ class Asked:
     body: Any
 
     @property
+    def sender(self) -> str:
+        """ASID of the system that asks."""
+        return self.request.headers.get("ssp-from", "")
+
+    @property
     def organisation(self) -> str | None:
         """ODS code of whoever asks, by the token."""
         claimed: Mapping[str, Any] = (self.call.claims or {}).get("requesting_organization", {})
@@ -53,6 +58,7 @@ class Asked:
 def search_slots(asked: Asked) -> Reply:
     """Free slots of up to two weeks."""
     search = read_search(asked.request.parameters)
+    asked.surgery.searched.setdefault(asked.sender, set()).add(search.org_type)
     body = search_bundle(asked.surgery.diary, search)
     return Reply(200, body, {"content-type": f"{FHIR_JSON};charset=utf-8"})
 
@@ -68,6 +74,8 @@ def book(asked: Asked) -> Reply:
     )
     if wish.organisation_ods != asked.organisation:
         asked.call.remarks.append("AP-045: the booking organisation is not the one that asks")
+    if wish.organisation_type not in surgery.searched.get(asked.sender, {wish.organisation_type}):
+        asked.call.remarks.append("AP-048: the organisation's type is not that of the search")
     appointment = surgery.diary.book(wish)
     location = f"{asked.root}/Appointment/{appointment.id}/_history/{appointment.version}"
     return _reply(asked, appointment, status=201, location=location)

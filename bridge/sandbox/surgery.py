@@ -1,7 +1,7 @@
 """Everything that one practice keeps, and all practices together."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -39,12 +39,17 @@ class Rotas:
 
 @dataclass(frozen=True, slots=True)
 class Surgery:
-    """One practice: its people and places, its patients, its appointment book."""
+    """One practice: its people and places, its patients, its appointment book.
+
+    Attributes:
+        searched: the organisation types that each sender filtered by, by ASID; None is without this filter.
+    """
 
     practice: Practice
     premises: Premises
     patients: PatientIndex
     diary: Diary
+    searched: dict[str, set[str | None]] = field(default_factory=dict)
 
 
 class Surgeries:

@@ -165,7 +165,7 @@ async def test_a_practitioner_may_be_left_out(reception):
 
 async def test_slots_that_do_not_combine(reception):
     patient = reception.patient_id(NUMBER)
-    by_session = {}
+    by_session: dict[str, list[Slot]] = {}
     for slot in reception.diary.slots():
         if slot.taken_by is None and slot.start > reception.diary.now():
             by_session.setdefault(slot.schedule.id, []).append(slot)
@@ -274,6 +274,16 @@ async def test_a_practice_that_joins_the_texts_and_drops_the_type(consumer):
 async def test_booking_for_somebody_else_than_the_one_who_asks_is_remarked(reception):
     await reception.booked(NUMBER, *reception.free_slots(), contained=[organisation("RZZ02")])
     assert "AP-045" in " ".join(reception.sandbox.calls.of("practice")[-1].remarks)
+
+
+async def test_a_type_that_was_not_searched_with_is_remarked(reception):
+    typed = [organisation(**of_type("gp-practice"))]
+    await reception.booked(NUMBER, *reception.free_slots(), contained=typed)
+    await reception.search()
+    await reception.booked(NUMBER, *reception.free_slots())
+    assert not [call for call in reception.sandbox.calls if "AP-048" in str(call.remarks)]
+    await reception.booked(NUMBER, *reception.free_slots(), contained=typed)
+    assert "AP-048" in str(reception.sandbox.calls.of("practice")[-1].remarks)
 
 
 @pytest.mark.parametrize("scope", ["patient/*.read", "organization/*.read"])

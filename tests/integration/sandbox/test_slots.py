@@ -52,7 +52,7 @@ async def test_slots_come_with_all_that_a_screen_must_show(reception):
 
 
 async def test_what_is_found_is_valid_stu3(reception):
-    kinds = {}
+    kinds: dict[str, dict] = {}
     for one in found(await reception.search()):
         kinds.setdefault(one["resourceType"], one)
     assert set(kinds) == {"Slot", "Schedule", "Practitioner", "Location", "Organization"}
