@@ -55,6 +55,8 @@ class Context:
 
         What is about to be sent is durable before it is sent. A try that finds that it was sent before, and
         not what became of it, calls `settle`, and `send` again only when that says that nothing was done.
+        So a handler that is run again comes to what was done again, with the same kind and key; what it
+        returns without having done so is not published, and the request is in doubt.
 
         Args:
             kind: names the effect, e.g. ``appointment.book``; effects of one kind come one after another.

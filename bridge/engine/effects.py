@@ -97,6 +97,7 @@ class Effects:
         self._lease = lease
         self._intents = list(known)
         self._limits = limits
+        self._told: set[tuple[str, str]] = set()
         self.withheld = withheld
 
     @property
@@ -105,14 +106,24 @@ class Effects:
         return bool(self._intents)
 
     @property
-    def is_open(self) -> bool:
-        """Whether it is not known of something whether it was done."""
-        return any(intent.is_open for intent in self._intents)
+    def are_told(self) -> bool:
+        """Whether this try of the handler knows of everything that was, or may have been, done.
+
+        One that ends without having come to an effect again would tell of a request in which it never was.
+        """
+        return all(
+            not intent.is_open and (intent.kind, intent.settle_key) in self._told
+            for intent in self._unfinished
+        )
 
     @property
     def is_unfinished(self) -> bool:
         """Whether something was, or may have been, done: such a request never ends as failed."""
-        return any(intent.is_open or intent.verdict == "done" for intent in self._intents)
+        return bool(self._unfinished)
+
+    @property
+    def _unfinished(self) -> list[Intent]:
+        return [intent for intent in self._intents if intent.is_open or intent.verdict == "done"]
 
     def settled_in(self, now: datetime) -> float:
         """Seconds until everything that is open may be settled."""
@@ -123,9 +134,8 @@ class Effects:
 
     def doubt(self, code: FailureCode) -> Doubt:
         """What the request's own event of doubt tells: of what is open, else of what was done last."""
-        latest = reversed(self._intents)
-        unfinished = [intent for intent in latest if intent.is_open or intent.verdict == "done"]
-        told = next((intent for intent in unfinished if intent.is_open), unfinished[0])
+        latest = self._unfinished[::-1]
+        told = next((intent for intent in latest if intent.is_open), latest[0])
         return Doubt(
             told.kind, told.settle_key, orjson.loads(told.payload), told.created_at, not told.is_open, code
         )
@@ -145,6 +155,7 @@ class Effects:
         if last is not None and last.is_open:
             last = await self._settle_later(last, settle)
         if last is not None and last.verdict == "done":
+            self._told.add((kind, key))
             return _result(last)
         if last is not None and last.verdict == "refused":
             raise _refusal(last)
@@ -191,6 +202,7 @@ class Effects:
         return await self._close(intent, "done", orjson.dumps(found))
 
     async def _done(self, intent: Intent, result: Json) -> Json:
+        self._told.add((intent.kind, intent.settle_key))
         return _result(await self._close(intent, "done", orjson.dumps(result)))
 
     async def _close(self, intent: Intent, verdict: Verdict, result: bytes | None = None) -> Intent:

@@ -229,10 +229,10 @@ class Runner:
             # Encoded at once, so that what is held while the bus is slow is bytes and not object trees.
             messages = await self._claims.check_in(case.opening.request_key, self._encode(case, events))
             self._check_size(messages)
-            if not effects.is_open:
+            if effects.are_told:
                 return Ending("completed", messages, facts={"events": len(messages)})
-            # The handler kept to itself that something could not be known.
-            failure: RequestFailed = Unavailable(FailureCode.INTERNAL, stage="engine", detail="open_effect")
+            # What it says leaves out something that was, or may have been, done.
+            failure: RequestFailed = Unavailable(FailureCode.INTERNAL, stage="engine", detail="effect_untold")
         except RequestRejected as rejection:
             if not effects.is_unfinished:
                 return self._rejected(case, rejection)

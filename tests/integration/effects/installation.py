@@ -12,6 +12,7 @@ import pytest
 
 from bridge.bus import open_bus
 from bridge.cli.site import open_books
+from bridge.engine import Pipeline
 from bridge.engine.reconciliation import Account, reconcile
 from bridge.engine.worker import consuming
 from bridge.ledger import RequestHistory, request_key
@@ -36,9 +37,9 @@ class Installation:
     environment: dict[str, str]
 
     @asynccontextmanager
-    async def worker(self) -> AsyncIterator[None]:
+    async def worker(self, pipeline: Pipeline = rooms) -> AsyncIterator[None]:
         """A worker more, inside this process."""
-        async with open_bus(self.settings) as bus, consuming(self.settings, [rooms], bus):
+        async with open_bus(self.settings) as bus, consuming(self.settings, [pipeline], bus):
             yield
 
     async def ask(self, *names: str, patient: str = PATIENT, **attributes: Any) -> dict[str, Any]:

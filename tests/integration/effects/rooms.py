@@ -58,7 +58,8 @@ def in_doubt(request: RoomRequest, doubt: Doubt) -> Event:
 async def take_room(request: RoomRequest, gp: Context) -> list[Event]:
     """Take the first of the rooms that is free, then write the door plate."""
     house = House(request.patient.nhs_number)
-    await house.pass_gate("before", request.rooms[0])
+    if not await house.lets_pass("before", request.rooms[0]):
+        return [Event(REFUSED, {"reasons": {}, "detail": "not_let_in"})]
     refusals = {}
     for room in request.rooms:
         try:
@@ -74,7 +75,7 @@ async def take_room(request: RoomRequest, gp: Context) -> list[Event]:
         except RoomRefused as refusal:
             refusals[room] = refusal.reason
             continue
-        await house.pass_gate("after", room)
+        await house.lets_pass("after", room)
         return [Event(TAKEN, taken | {"refused": refusals})]
     return [Event(REFUSED, {"reasons": refusals})]
 
@@ -113,9 +114,9 @@ class House:
         found: Json = answer.json()
         return found
 
-    async def pass_gate(self, name: str, room: str) -> None:
-        """Where a test holds a request up."""
-        await self._call("GET", f"/gate/{name}/{room}")
+    async def lets_pass(self, name: str, room: str) -> bool:
+        """Where a test holds a request up, or turns it away."""
+        return (await self._call("GET", f"/gate/{name}/{room}")).status_code == httpx.codes.OK
 
     async def _call(self, method: str, path: str) -> httpx.Response:
         # The test decides when a gate opens.

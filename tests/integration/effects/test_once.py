@@ -1,12 +1,25 @@
 """Side effects at most once: whatever happens between here and the house, a room is taken once or not at all."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from structlog.testing import capture_logs
 
-from tests.integration.effects.installation import Installation, request_for, until
-from tests.integration.effects.rooms import IN_DOUBT, LOOK, REFUSED, SEEN, TAKE, TAKEN
+from bridge.cli.site import open_books
+from bridge.contracts.events import Event
+from bridge.engine import Context, pipeline
+from tests.integration.effects.installation import Installation, opened, request_for, until
+from tests.integration.effects.rooms import (
+    IN_DOUBT,
+    LOOK,
+    REFUSED,
+    SEEN,
+    TAKE,
+    TAKEN,
+    House,
+    RoomRequest,
+)
 from tests.support.requests import PATIENT, cloud_event, record_request
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.nats]
@@ -138,10 +151,18 @@ async def test_a_request_that_did_something_does_not_end_as_failed(site: Install
     await site.account()
 
 
-@pytest.mark.parametrize(("act", "posts"), [("do+drop", 1), ("drop", 1)])
-async def test_after_its_expiry_what_is_open_is_settled_and_nothing_is_sent(
-    site: Installation, act: str, posts: int
-):
+async def test_an_ending_that_leaves_out_what_was_done_is_not_published(site: Installation):
+    site.house.statuses["before/r1"].extend([200, 403, 200])
+    site.house.statuses["after/r1"].append(503)
+    request = await site.ask("r1")
+    assert await site.outcome(request) == [(TAKEN, {"by": PATIENT, "refused": {}})]
+    assert site.house.passed.count("before/r1") == 3
+    assert site.house.rooms["r1"].posts == 1
+    await site.account()
+
+
+@pytest.mark.parametrize("act", ["do+drop", "drop"])
+async def test_after_its_expiry_what_is_open_is_settled_and_nothing_is_sent(site: Installation, act: str):
     site.house.will("r1", act)
     expiry = datetime.now(UTC) + timedelta(seconds=0.5)
     request = await site.ask("r1", expirytime=expiry.isoformat())
@@ -151,7 +172,7 @@ async def test_after_its_expiry_what_is_open_is_settled_and_nothing_is_sent(
         if act == "do+drop"
         else (REFUSED, {"reasons": {"r1": "not_done"}, "detail": "expired"})
     )
-    assert site.house.rooms["r1"].posts == posts
+    assert site.house.rooms["r1"].posts == 1
     await site.account()
 
 
@@ -198,3 +219,43 @@ async def test_a_queue_of_several_operations_tells_them_apart_by_routing_key(sit
     ((kind, told),) = await site.outcome(wrong)
     assert kind == "request.rejected.v1"
     assert {fault["field"] for fault in told["faults"]} == {"data.room", "data.rooms"}
+
+
+async def test_an_operation_that_cannot_tell_of_doubt_may_have_no_side_effects(
+    sandbox, nats_url, tmp_path, monkeypatch
+):
+    @pipeline(name="rooms", accepts=TAKE, request=RoomRequest, publishes={})
+    async def careless(request: RoomRequest, gp: Context) -> list[Event]:
+        house = House(PATIENT)
+        await gp.once(
+            "room.take",
+            key="r1",
+            payload={},
+            send=partial(house.take, "r1"),
+            settle=partial(house.found, "r1"),
+        )
+        return []
+
+    async with opened(sandbox, nats_url, tmp_path, monkeypatch) as site, site.worker(careless):
+        ((kind, told),) = await site.outcome(await site.ask("r1"))
+        assert (kind, told["code"]) == ("request.failed.v1", "internal")
+        assert site.house.rooms["r1"].posts == 0
+
+
+async def test_doubt_that_cannot_be_ended_in_time_is_given_up_and_named(
+    sandbox, nats_url, tmp_path, monkeypatch
+):
+    late = {"BRIDGE_RETRY_GIVE_UP_AFTER": "1"}
+    async with opened(sandbox, nats_url, tmp_path, monkeypatch, **late) as site, site.worker():
+        site.house.rooms["r1"].is_silent = True
+        site.house.will("r1", "do+drop")
+        with capture_logs() as lines:
+            request = await site.ask("r1")
+            await site.outcome(request)
+            await until(lambda: any(line["event"] == "doubt_given_up" for line in lines))
+        async with open_books(site.settings) as books:
+            balance = await books.ledger.balance()
+        assert [found.kind for found in balance.discrepancies] == ["unwatched"]
+        history = await site.history(request)
+        assert (history.state, history.wait_until) == ("in_doubt", None)
+        assert [(intent.settle_key, intent.verdict) for intent in history.intents] == [("r1", None)]

@@ -72,7 +72,8 @@ async def test_what_is_open_or_owed_is_never_deleted(ledger: Ledger, clock: Cloc
     again = await ledger.begin(opening(2))
     assert isinstance(again, Ended)
     assert list(again.unpublished) == events(2)
-    assert await count(ledger, BODIES) == 4 + 2  # two events each, and the payloads of their intents
+    # Two events of each, the payloads of their intents, and what was asked.
+    assert await count(ledger, BODIES) == 4 + 2 + 2
 
 
 async def test_many_requests_are_pruned_page_by_page(ledger: Ledger):
