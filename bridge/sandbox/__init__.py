@@ -35,7 +35,8 @@ any of them, at random                                    ``sandbox.storm(Storm(
 """
 
 from bridge.sandbox.calls import Call, CallLog
-from bridge.sandbox.diary import Appointment, Change, Diary
+from bridge.sandbox.diary import Diary
+from bridge.sandbox.entries import Appointment, Change
 from bridge.sandbox.faults import Fault, FaultKind
 from bridge.sandbox.running import RunningSandbox, SandboxOptions, Tls, running
 from bridge.sandbox.scenarios import BY_NAME, SCENARIOS, Scenario

@@ -14,7 +14,7 @@ from bridge.sandbox.booking import (
     read_wish,
 )
 from bridge.sandbox.calls import Call
-from bridge.sandbox.diary import Appointment
+from bridge.sandbox.entries import Appointment
 from bridge.sandbox.outcomes import FHIR_JSON, Refusal, resource_reply, searchset
 from bridge.sandbox.slots import read_search, search_bundle
 from bridge.sandbox.surgery import Surgery

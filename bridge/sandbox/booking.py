@@ -9,8 +9,9 @@ from typing import Any
 from fhir.resources.STU3.appointment import Appointment as AppointmentModel
 from pydantic import ValidationError
 
-from bridge.sandbox.diary import VISIT, Appointment, Wish
+from bridge.sandbox.diary import VISIT
 from bridge.sandbox.elements import PROFILE
+from bridge.sandbox.entries import Appointment, Wish
 from bridge.sandbox.outcomes import Refusal
 from bridge.sandbox.patients import Resident
 from bridge.sandbox.premises import Premises

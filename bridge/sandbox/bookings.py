@@ -3,7 +3,8 @@
 from datetime import datetime, time, timedelta
 from itertools import islice
 
-from bridge.sandbox.diary import VISIT, Appointment, Diary, Wish
+from bridge.sandbox.diary import VISIT, Diary
+from bridge.sandbox.entries import Appointment, Wish
 from bridge.sandbox.patients import Resident
 from bridge.sandbox.premises import logical_id
 from bridge.sandbox.rota import Schedule, Slot, uk

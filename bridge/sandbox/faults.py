@@ -50,6 +50,8 @@ class FaultKind(StrEnum):
     """The right record with the trace id of another request (practice only)."""
 
 
+_PRACTICE_ONLY = frozenset({FaultKind.LATE, FaultKind.TAKEN, FaultKind.TOUCHED})
+_MEANT_FOR = {FaultKind.TAKEN: {"book"}, FaultKind.TOUCHED: {"amend", "cancel"}}
 # Of these the upstream does nothing at all; of all others it does its work first.
 INSTEAD_OF_WORK = frozenset({FaultKind.STATUS, FaultKind.RESET, FaultKind.HANG})
 
@@ -87,10 +89,13 @@ class Fault:
     def __post_init__(self) -> None:
         if set(self.on) - NAMES:
             raise ValueError("no such operation")
+        if self.kind in _PRACTICE_ONLY and self.at != "practice":
+            raise ValueError("only a practice can do this")
 
     def concerns(self, operation: str | None) -> bool:
         """Whether requests for `operation` meet it; None is a request that is for none, as at PDS."""
-        return not self.on or operation in self.on
+        meant = _MEANT_FOR.get(self.kind, {operation})
+        return operation in meant and (not self.on or operation in self.on)
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Fault":

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from bridge.sandbox.diary import Appointment, Change, Diary
+from bridge.sandbox.diary import Diary
+from bridge.sandbox.entries import Appointment, Change
 
 Json = dict[str, Any]
 

@@ -7,7 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from bridge.sandbox.diary import Diary, Wish
+from bridge.sandbox.diary import Diary
+from bridge.sandbox.entries import Wish
 from bridge.sandbox.outcomes import Refusal
 from bridge.sandbox.premises import Premises
 from bridge.sandbox.rota import day_of, uk

@@ -72,6 +72,17 @@ def test_a_fault_of_no_operation_is_none():
         Fault(on=("booking",))
 
 
+def test_what_only_a_practice_can_do_and_what_it_does_it_to():
+    for kind in (FaultKind.LATE, FaultKind.TAKEN, FaultKind.TOUCHED):
+        with pytest.raises(ValueError, match="only a practice"):
+            Fault(kind, at="proxy")
+    board = FaultBoard()
+    taken = Fault(FaultKind.TAKEN, times=1)
+    board.set("A", taken)
+    assert board.take("practice", "A", operation="find_patient") is None
+    assert board.take("practice", "A", operation="book") is taken
+
+
 def weather(seed, probability=0.3, *, order=("A", "B")):
     board = FaultBoard()
     board.set_storm("*", Storm(seed, probability))
