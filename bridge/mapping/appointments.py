@@ -53,7 +53,10 @@ def map_appointments(
     index, now = _index(context), datetime.fromisoformat(retrieved_at)
     findings = Findings()
     appointments: list[Appointment] = []
-    for received in _index(resources).received:
+    sent = _index(resources)
+    for _ in sent.malformed:
+        findings.set_aside("entry", "malformed", MALFORMED)
+    for received in sent.received:
         item = Item(received.resource, received.ref)
         if received.kind == "Appointment" and is_logical_id(item.resource.get("id")):
             appointments.append(_appointment(item, index, practice_ods_code, now))

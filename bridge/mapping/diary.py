@@ -19,7 +19,7 @@ _LARGEST_SHARED: Final = 8 * 1024
 
 
 class Findings:
-    """What was noticed and what was set aside, each once.
+    """What was noticed, each once, and what was set aside.
 
     Attributes:
         issues, unmapped: as they stand in what is published.
@@ -28,12 +28,14 @@ class Findings:
     def __init__(self) -> None:
         self.issues: list[Issue] = []
         self.unmapped: list[Unmapped] = []
-        self._known: set[tuple[str, ...]] = set()
+        self._known: set[tuple[str, str, str]] = set()
 
     def report(self, item: Item) -> None:
         """Take over what was noted while a resource was read."""
         for code, path in item.notes:
-            if self._is_new(code, item.ref, path or ""):
+            key = code, item.ref, path or ""
+            if key not in self._known:
+                self._known.add(key)
                 severity, message = ISSUES[code]
                 issue: Issue = {
                     "code": code,
@@ -47,14 +49,7 @@ class Findings:
 
     def set_aside(self, ref: str, reason: UnmappedReason, detail: str) -> None:
         """List something received that is not among the items."""
-        if self._is_new(ref, reason):
-            self.unmapped.append({"source_ref": ref, "reason": reason, "detail": detail})
-
-    def _is_new(self, *key: str) -> bool:
-        if key in self._known:
-            return False
-        self._known.add(key)
-        return True
+        self.unmapped.append({"source_ref": ref, "reason": reason, "detail": detail})
 
 
 def place(index: BundleIndex, location_id: str) -> Place:

@@ -24,6 +24,7 @@ from bridge.mapping.diary import (
     term_of,
 )
 from bridge.record.appointments import HOME_VISIT, FreeSlots, Offer, OrganisationType, Slot, SlotSession
+from bridge.record.gp_record import UnmappedReason
 from bridge.record.logical_id import is_logical_id
 
 _CONTEXT: Final = frozenset({"Schedule", "Practitioner", "Location", "Organization"})
@@ -79,6 +80,7 @@ class _Reading:
         self._now = datetime.fromisoformat(search.retrieved_at)
         self._slots: dict[str, tuple[datetime, Slot]] = {}
         self._not_offered: set[str] = set()
+        self._aside: set[tuple[str, UnmappedReason]] = set()
         self._labels: dict[str, str] = {}
         self._practice_name: str | None = None
         self._findings = Findings()
@@ -121,9 +123,9 @@ class _Reading:
             self._practice_name = self._practice_name or name
         for received in index.received:
             if received.kind not in _CONTEXT:
-                self._findings.set_aside(received.ref, "unknown_type", NO_SLOT)
+                self._set_aside(received.ref, "unknown_type", NO_SLOT)
         for _ in index.malformed:
-            self._findings.set_aside("entry", "malformed", MALFORMED)
+            self._set_aside("entry", "malformed", MALFORMED)
 
     def _add(self, item: Item, session: _Session | None) -> None:
         resource = item.resource
@@ -131,10 +133,10 @@ class _Reading:
         start, begins = moment(resource.get("start"))
         end, ends = moment(resource.get("end"))
         if begins is None or ends is None or ends <= begins or not is_logical_id(slot_id):
-            self._findings.set_aside(_ref(resource), "malformed", MALFORMED)
+            self._set_aside(_ref(resource), "malformed", MALFORMED)
             return
         if session is None:
-            self._findings.set_aside(_ref(resource), "dangling_reference", WITHOUT_SCHEDULE)
+            self._set_aside(_ref(resource), "dangling_reference", WITHOUT_SCHEDULE)
             return
         channel = delivery_channel(item, item.extensions(resource))
         if resource.get("status") != "free" or begins <= self._now or channel == HOME_VISIT:
@@ -142,14 +144,20 @@ class _Reading:
             return
         offer, shared = session
         offer = {**offer, "slot_id": slot_id, "start": start, "end": end}
-        if channel is not None:
-            offer["delivery_channel"] = self._label(channel)
-        if (service := term_of(item, resource.get("serviceType"), "serviceType")) is not None:
-            offer["service_type"] = self._label(service)
+        if label := self._label(channel):
+            offer["delivery_channel"] = label
+        if label := self._label(term_of(item, resource.get("serviceType"), "serviceType")):
+            offer["service_type"] = label
         slot: Slot = {"offer": offer, "minutes": (ends - begins) // _MINUTE, **shared}
         known = self._slots.setdefault(slot_id, (begins, slot))[1]
         if known is not slot and known["offer"] != offer:
-            self._findings.set_aside(_ref(resource), "duplicate_id", CLASH)
+            self._set_aside(_ref(resource), "duplicate_id", CLASH)
+
+    def _set_aside(self, ref: str, reason: UnmappedReason, detail: str) -> None:
+        """List what is no slot to offer, once, though searches overlap."""
+        if (ref, reason) not in self._aside:
+            self._aside.add((ref, reason))
+            self._findings.set_aside(ref, reason, detail)
 
     def _session(self, index: BundleIndex, schedule: Received | None) -> _Session | None:
         """What the slots of a schedule share; None when they cannot be booked for want of it (AP-039)."""
@@ -186,8 +194,10 @@ class _Reading:
         self._findings.report(item)
         return offer, shared
 
-    def _label(self, text: str) -> str:
+    def _label(self, text: str | None) -> str:
         """On one line and of bounded length, because it comes back in a booking; the few there are, once."""
+        if text is None:
+            return ""
         label = self._labels.get(text)
         if label is None:
             plain = "".join(letter for letter in " ".join(text.split()) if letter.isprintable())

@@ -18,10 +18,10 @@ _DEFINITIONS = "https://fhir.nhs.uk/STU3/StructureDefinition/"
 
 
 def slot(
-    slot_id: str, start: datetime, *, minutes: int = 10, schedule: str = "1", **changes: Any
+    slot_id: str, begins: datetime, *, minutes: int = 10, schedule: str = "1", **changes: Any
 ) -> Resource:
     """A free slot; `changes` replace elements, None removes them."""
-    end = (start.astimezone(UTC) + timedelta(minutes=minutes)).astimezone(LONDON)
+    end = (begins.astimezone(UTC) + timedelta(minutes=minutes)).astimezone(LONDON)
     resource = {
         "resourceType": "Slot",
         "id": slot_id,
@@ -32,7 +32,7 @@ def slot(
         "serviceType": [{"text": "General GP appointment"}],
         "schedule": {"reference": f"Schedule/{schedule}"},
         "status": "free",
-        "start": start.astimezone(LONDON).isoformat(),
+        "start": begins.astimezone(LONDON).isoformat(),
         "end": end.isoformat(),
     } | changes
     return {name: value for name, value in resource.items() if value is not None}

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ DETAILS = RegistrationDetails.model_validate(
 
 def registration(**changes) -> Registration:
     person = NEW.person
-    fields = {
+    fields: dict[str, Any] = {
         "nhs_number": NEW.nhs_number,
         "family_name": person.family,
         "given_names": person.given,
@@ -135,7 +136,7 @@ async def test_what_a_practice_does_not_know_says_nothing_about_the_patient(rece
 @pytest.mark.duty("SP-014", "SP-015", "FN-001", "AP-001")
 async def test_a_request_looks_each_interaction_up_once_and_shares_it_with_no_other(reception: Reception):
     def look_ups() -> int:
-        return len([call for call in reception.sandbox.calls.of("sds")])
+        return len(reception.sandbox.calls.of("sds"))
 
     practice = reception.practice()
     await practice.find_patient(PATIENT)

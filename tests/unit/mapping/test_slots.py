@@ -1,0 +1,174 @@
+"""Searchsets of free slots as records."""
+
+import orjson
+import pytest
+from pydantic import TypeAdapter
+
+from bridge.mapping import SlotSearch, map_slots
+from bridge.record.appointments import FreeSlots
+from tests.support.diaries import (
+    MONDAY,
+    PRACTICE,
+    Resource,
+    full_practice,
+    location,
+    organisation,
+    practitioner,
+    schedule,
+    searchset,
+    slot,
+)
+
+SEARCH = SlotSearch(
+    practice_ods_code=PRACTICE,
+    window_start="2027-03-15T00:00:00+00:00",
+    window_end="2027-03-29T00:00:00+01:00",
+    retrieved_at="2027-03-12T09:00:00.000Z",
+)
+SESSION = (organisation(), location("1"), practitioner("1"), schedule("1"))
+
+
+def mapped(*resources: Resource | str, search: SlotSearch = SEARCH) -> FreeSlots:
+    found = map_slots([searchset(*resources)], search)  # type: ignore[arg-type]  # a text is no resource
+    return TypeAdapter(FreeSlots).validate_python(found, strict=True)
+
+
+@pytest.mark.duty("AP-012", "AP-013", "AP-014", "AP-015", "AP-016", "AP-017", "AP-018")
+def test_a_slot_carries_all_that_must_be_shown_and_all_that_a_booking_needs():
+    found = mapped(slot("12", MONDAY), *SESSION)
+
+    assert found["slots"] == [
+        {
+            "offer": {
+                "practice_ods_code": "A99001",
+                "slot_id": "12",
+                "schedule_id": "1",
+                "location_id": "1",
+                "practitioner_id": "1",
+                "start": "2027-03-15T08:30:00+00:00",
+                "end": "2027-03-15T08:40:00+00:00",
+                "delivery_channel": "In-person",
+                "service_type": "General GP appointment",
+            },
+            "minutes": 10,
+            "session": "Morning surgery",
+            "practitioner_role": {"term": "General Medical Practitioner", "code": "R0260"},
+            "practitioner": {
+                "practitioner_id": "1",
+                "name": "Dr Kevin Slater",
+                "gender": "male",
+                "sds_user_id": "100000000001",
+            },
+            "location": {
+                "location_id": "1",
+                "name": "Example Surgery",
+                "address": {"lines": ["1 High Street"], "city": "Leeds", "postcode": "LS1 1AA"},
+                "contacts": [{"value": "0113 496 0000", "system": "phone", "use": "work"}],
+            },
+        }
+    ]
+    assert found["practice_name"] == "Example Practice"
+    assert (found["unmapped"], found["issues"], found["not_offered"]) == ([], [], 0)
+
+
+def test_a_name_that_is_one_text_is_shown_as_it_is():
+    by_text = practitioner("1", name=[{"text": "The Duty Doctor"}])
+    (found,) = mapped(slot("12", MONDAY), schedule("1"), location("1"), by_text)["slots"]
+    assert found["practitioner"]["name"] == "The Duty Doctor"
+
+
+@pytest.mark.duty("AP-021", "AP-057")
+def test_what_cannot_be_booked_is_counted_and_not_offered():
+    visit = [{"url": "https://x/Extension-GPConnect-DeliveryChannel-2", "valueCode": "Visit"}]
+    late = SlotSearch(
+        **{name: getattr(SEARCH, name) for name in SEARCH.__slots__}
+        | {"retrieved_at": "2027-03-15T08:30:00Z"}
+    )
+    found = mapped(
+        slot("begun", MONDAY),
+        slot("busy", MONDAY.replace(hour=10), status="busy"),
+        slot("visit", MONDAY.replace(hour=10), extension=visit),
+        slot("free", MONDAY.replace(hour=10)),
+        *SESSION,
+        search=late,
+    )
+    assert [each["offer"]["slot_id"] for each in found["slots"]] == ["free"]
+    assert found["not_offered"] == 3
+
+
+@pytest.mark.duty("AP-039", "SP-090")
+def test_what_cannot_be_read_costs_itself_alone():
+    nowhere = {**schedule("2"), "actor": [{"reference": "Practitioner/1"}]}
+    found = mapped(
+        slot("good", MONDAY),
+        slot("no-end", MONDAY, end=None),
+        slot("no-offset", MONDAY, start="2027-03-15T08:30:00"),
+        slot("backwards", MONDAY, end="2027-03-15T08:00:00+00:00"),
+        slot("bad id", MONDAY),
+        slot("no-schedule", MONDAY, schedule="9"),
+        slot("no-place", MONDAY, schedule="2"),
+        "no resource",
+        {"resourceType": "OperationOutcome", "id": "hint"},
+        nowhere,
+        *SESSION,
+    )
+    assert [each["offer"]["slot_id"] for each in found["slots"]] == ["good"]
+    assert {(each["source_ref"], each["reason"]) for each in found["unmapped"]} == {
+        ("Slot/no-end", "malformed"),
+        ("Slot/no-offset", "malformed"),
+        ("Slot/backwards", "malformed"),
+        ("Slot", "malformed"),
+        ("Slot/no-schedule", "dangling_reference"),
+        ("Slot/no-place", "dangling_reference"),
+        ("entry", "malformed"),
+        ("OperationOutcome/hint", "unknown_type"),
+    }
+
+
+@pytest.mark.duty("AP-007")
+def test_searches_that_overlap_give_every_slot_once_in_order_of_time():
+    first = searchset(slot("b", MONDAY.replace(day=28, hour=3)), slot("a", MONDAY), *SESSION)
+    second = searchset(slot("c", MONDAY.replace(day=29)), slot("b", MONDAY.replace(day=28, hour=3)), *SESSION)
+    found = map_slots(iter([first, second]), SEARCH)
+    assert [each["offer"]["slot_id"] for each in found["slots"]] == ["a", "b", "c"]
+    assert found["unmapped"] == []
+
+    other = searchset(slot("a", MONDAY.replace(day=16)), *SESSION)
+    found = map_slots([first, other], SEARCH)
+    assert [(each["source_ref"], each["reason"]) for each in found["unmapped"]] == [
+        ("Slot/a", "duplicate_id")
+    ]
+
+
+def test_the_type_that_was_searched_with_is_part_of_the_offer():
+    searched = SlotSearch(
+        **{name: getattr(SEARCH, name) for name in SEARCH.__slots__} | {"organisation_type": "urgent-care"}
+    )
+    (found,) = mapped(slot("12", MONDAY), *SESSION, search=searched)["slots"]
+    assert found["offer"]["organisation_type"] == "urgent-care"
+
+
+def test_what_comes_back_in_a_booking_is_on_one_line_and_of_bounded_length():
+    (found,) = mapped(
+        slot("12", MONDAY, serviceType=[{"text": " Long\r\n\u202eslot " + "x" * 300}]), *SESSION
+    )["slots"]
+    assert found["offer"]["service_type"] == "Long slot " + "x" * 190
+
+
+def test_what_all_slots_of_a_schedule_repeat_cannot_be_of_any_size():
+    slots = [slot(str(number), MONDAY) for number in range(300)]
+    huge = location("1", name="x" * 1_000_000)
+    category = {**schedule("2"), "serviceCategory": {"text": "x" * 1_000_000}}
+    found = mapped(
+        *slots, slot("other", MONDAY, schedule="2"), huge, practitioner("1"), schedule("1"), category
+    )
+    assert len(found["slots"]) == 301
+    assert len(orjson.dumps(found)) < 1_000_000
+
+
+def test_thousands_of_slots_are_all_there():
+    found = map_slots([orjson.loads(full_practice(clinicians=3))], SEARCH)
+    assert len(found["slots"]) == 600
+    assert [each["offer"]["start"] for each in found["slots"]] == sorted(
+        each["offer"]["start"] for each in found["slots"]
+    )
