@@ -42,7 +42,7 @@ class Site:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def site(rabbit_url, tmp_path_factory) -> AsyncIterator[Site]:
     folder = tmp_path_factory.mktemp("appointments")
-    options = SandboxOptions(state_dir=folder / "sandbox", proxy_timeout=2.0, patients=60)
+    options = SandboxOptions(state_dir=folder / "sandbox", proxy_timeout=2.0, patients=200)
     async with running(options) as sandbox:
         environment = (
             sandbox.environment
