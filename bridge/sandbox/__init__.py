@@ -38,8 +38,9 @@ from bridge.sandbox.calls import Call, CallLog
 from bridge.sandbox.diary import Diary
 from bridge.sandbox.entries import Appointment, Change
 from bridge.sandbox.faults import Fault, FaultKind
-from bridge.sandbox.running import RunningSandbox, SandboxOptions, Tls, running
+from bridge.sandbox.running import RunningSandbox, SandboxOptions, running
 from bridge.sandbox.scenarios import BY_NAME, SCENARIOS, Scenario
+from bridge.sandbox.serving import Tls
 from bridge.sandbox.standalone import serve
 from bridge.sandbox.storms import APPOINTMENT_FAULTS, Storm
 from bridge.sandbox.surgery import Rotas

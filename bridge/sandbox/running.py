@@ -1,18 +1,13 @@
 """Starts the four servers inside an event loop and stops them again."""
 
 import asyncio
-import contextlib
-import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import httpx
-import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bridge.sandbox.board import EVERYBODY, FaultBoard
 from bridge.sandbox.calls import Call, CallLog
@@ -28,6 +23,7 @@ from bridge.sandbox.practice import Practices
 from bridge.sandbox.proxy import DirectForward, Forward, HttpForward, Proxy
 from bridge.sandbox.scenarios import SCENARIOS
 from bridge.sandbox.sds import Sds
+from bridge.sandbox.serving import Tls, listening, serving
 from bridge.sandbox.store import RecordFile, Store, read_folder
 from bridge.sandbox.storms import Storm
 from bridge.sandbox.surgery import Rotas, Surgeries
@@ -40,26 +36,6 @@ _SDS_PATH = "/spine-directory/FHIR/R4"
 _CLIENT_ID = "sandbox-application"
 _KEY_ID = "sandbox-1"
 _UNLIMITED = 1000.0
-_SERVERS = ("pds", "sds", "proxy", "practice")
-
-
-@dataclass(frozen=True, slots=True)
-class Tls:
-    """Certificates of the servers, and of the worker for its environment (all PEM).
-
-    Attributes:
-        ca_file: what clients' certificates must chain to, and what the proxy expects of practices.
-        cert_file: of the servers; names the host of `SandboxOptions`. The proxy also calls with it.
-        client_required: servers that refuse a connection without a client certificate. PDS and SDS are on
-            the API platform, which asks for none.
-    """
-
-    ca_file: Path
-    cert_file: Path
-    key_file: Path
-    client_cert_file: Path | None = None
-    client_key_file: Path | None = None
-    client_required: frozenset[str] = frozenset({"proxy", "practice"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,12 +153,12 @@ async def running(options: SandboxOptions | None = None) -> AsyncIterator[Runnin
     keys = keys_in(options.state_dir / "sandbox")
     files, unreadable = read_folder(options.records) if options.records else ([], {})
     closing = asyncio.Event()
-    with _sockets(options) as sockets:
+    with listening(options.host, options.ports) as sockets:
         scheme = "https" if options.tls else "http"
         bases = {name: f"{scheme}://{options.host}:{sock.getsockname()[1]}" for name, sock in sockets.items()}
         async with _client(options) as client:
             sandbox, apps = _build(options, keys, files, unreadable, bases, client, closing)
-            async with _serving(options, apps, sockets, closing):
+            async with serving(apps, sockets, closing, options.tls):
                 yield sandbox
 
 
@@ -319,20 +295,6 @@ def _with_control(practice: App, control: App) -> App:
     return app
 
 
-@contextlib.contextmanager
-def _sockets(options: SandboxOptions) -> Iterator[dict[str, socket.socket]]:
-    with contextlib.ExitStack() as stack:
-        sockets = {}
-        for name, port in zip(_SERVERS, options.ports, strict=True):
-            # With its protocol named, asyncio turns Nagle's delay off for the connections.
-            sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-            stack.enter_context(sock)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind((options.host, port))
-            sockets[name] = sock
-        yield sockets
-
-
 def _client(options: SandboxOptions) -> httpx.AsyncClient:
     """The proxy's way to the practices."""
     verify: bool | ssl.SSLContext = True
@@ -344,72 +306,4 @@ def _client(options: SandboxOptions) -> httpx.AsyncClient:
         timeout=options.proxy_timeout,
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=100),
         trust_env=False,
-    )
-
-
-class _Protocol(H11Protocol):
-    """Lets the application reach its connection, for the faults that happen there."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as its base does
-        super().connection_made(transport)
-        self.app_state = {**self.app_state, "transport": transport}
-
-
-class _Server(uvicorn.Server):
-    """Leaves signals to whoever runs the event loop."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-@asynccontextmanager
-async def _serving(
-    options: SandboxOptions,
-    apps: Mapping[str, App],
-    sockets: Mapping[str, socket.socket],
-    closing: asyncio.Event,
-) -> AsyncIterator[None]:
-    servers = [_Server(_config(options, name, app)) for name, app in apps.items()]
-    tasks = [
-        asyncio.create_task(one.serve(sockets=[sockets[name]]), name=f"sandbox-{name}")
-        for one, name in zip(servers, apps, strict=True)
-    ]
-    try:
-        while not all(one.started for one in servers):
-            await asyncio.sleep(0)
-            for task in tasks:
-                if task.done():
-                    task.result()
-        yield
-    finally:
-        closing.set()
-        for one in servers:
-            one.should_exit = True
-        await asyncio.gather(*tasks)
-
-
-def _config(options: SandboxOptions, name: str, app: App) -> uvicorn.Config:
-    secure: dict[str, Any] = {}
-    tls = options.tls
-    if tls:
-        needed = ssl.CERT_REQUIRED if name in tls.client_required else ssl.CERT_NONE
-        secure = {
-            "ssl_certfile": tls.cert_file,
-            "ssl_keyfile": tls.key_file,
-            "ssl_ca_certs": str(tls.ca_file),
-            "ssl_cert_reqs": needed,
-        }
-    return uvicorn.Config(
-        app,
-        http=_Protocol,
-        ws="none",
-        lifespan="off",
-        interface="asgi3",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=60,
-        timeout_graceful_shutdown=1,
-        **secure,
     )
