@@ -23,6 +23,7 @@ from bridge.contracts.decoding import MAX_BYTES, json_object
 from bridge.contracts.requests import GpConnectRequest
 from bridge.errors import RequestRejected
 from bridge.record.nhs_number import is_valid_nhs_number
+from bridge.record.sections import SECTIONS
 
 STRUCTURED = "application/cloudevents+json"
 _HEADER_PREFIXES = ("cloudevents:", "cloudevents_", "ce-", "ce_")
@@ -224,6 +225,8 @@ def _rejected(error: ValidationError, *root: str) -> RequestRejected:
 
 def _plain(part: str | int) -> str:
     # A sender's invented field name could itself be patient data, so only plain names are repeated.
-    if isinstance(part, int) or (len(part) <= _LONGEST_NAME and set(part) <= _PLAIN_NAME):
+    if isinstance(part, int) or part in SECTIONS:
         return str(part)
+    if len(part) <= _LONGEST_NAME and set(part) <= _PLAIN_NAME:
+        return part
     return "(unknown field)"

@@ -226,9 +226,7 @@ class Runner:
             self._check_deliverable(case, attempt)
             async with asyncio.timeout(self._settings.request_timeout):
                 events = await operation.handler(request, self._context(case, request, attempt))
-            # Encoded at once, so that what is held while the bus is slow is bytes and not object trees.
-            messages = await self._claims.check_in(case.opening.request_key, self._encode(case, events))
-            self._check_size(messages)
+            messages = await self._messages(case, events)
             if effects.are_told:
                 return Ending("completed", messages, facts={"events": len(messages)})
             # What it says leaves out something that was, or may have been, done.
@@ -247,10 +245,16 @@ class Runner:
             # Where, and of which kind: the text of an unforeseen error may hold anything of the patient.
             log.error("handler_failed", error=type(error).__name__, at=places(error))
             failure = EngineFault("internal", detail=type(error).__name__)
+        return await self._unsuccessful(case, attempt, failure)
+
+    async def _unsuccessful(self, case: Case, attempt: Try, failure: RequestFailed) -> Ending | RetryAfter:
+        effects = attempt.effects
         if attempt.is_check and (effects.is_unfinished or isinstance(failure, Unavailable)):
             return Ending("in_doubt", [], code=failure.code.value, facts=facts_of(failure))
         if effects.is_unfinished:
             return self._doubtful(case, attempt, failure)
+        if isinstance(failure, Partial):
+            return await self._partly(case, attempt, failure)
         return self._failed(case, attempt, failure)
 
     def _context(self, case: Case, request: GpConnectRequest, attempt: Try) -> Context:
@@ -281,10 +285,13 @@ class Runner:
                 raise RequestRejected("expires_at", "has passed: the request expired before it was read")
             raise RequestFailed(FailureCode.REQUEST_EXPIRED, stage="engine")
 
-    def _check_size(self, messages: Sequence[StoredEvent]) -> None:
+    async def _messages(self, case: Case, events: Sequence[Event]) -> list[StoredEvent]:
+        """Encoded at once, so that what is held while the bus is slow is bytes and not object trees."""
+        messages = await self._claims.check_in(case.opening.request_key, self._encode(case, events))
         largest = self._bus.largest_body
         if largest is not None and any(len(message.body) > largest for message in messages):
             raise RequestFailed(FailureCode.CONFIGURATION, stage="engine", detail="event_too_large")
+        return messages
 
     def _rejected(self, case: Case, rejection: RequestRejected) -> Ending:
         events = self._encode(case, [request_rejected(rejection)])
@@ -297,15 +304,15 @@ class Runner:
             if pause is not None:
                 log.info("retry_due", **facts)
                 return RetryAfter(pause, failure.code.value, is_bounded=True)
-        if isinstance(failure, Partial):
-            return self._partly(case, attempt, failure)
         events = self._encode(case, [request_failed(failure, attempts=attempt.lease.attempt)])
         return Ending("failed", events, outcome_of(failure), failure.code.value, facts)
 
-    def _partly(self, case: Case, attempt: Try, partial: Partial) -> Ending | RetryAfter:
-        messages = self._encode(case, partial.events)
+    async def _partly(self, case: Case, attempt: Try, partial: Partial) -> Ending | RetryAfter:
+        ending = self._failed(case, attempt, partial)
+        if isinstance(ending, RetryAfter):
+            return ending
         try:
-            self._check_size(messages)
+            messages = await self._messages(case, partial.events)
         except RequestFailed as failure:
             return self._failed(case, attempt, failure)
         return Ending("completed", messages, facts=facts_of(partial) | {"events": len(messages)})

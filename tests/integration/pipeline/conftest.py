@@ -1,7 +1,9 @@
 """A sandbox per module, and per test a worker on a bus of its own names, both inside the test's process."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -45,11 +47,20 @@ class Engine:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def engine(sandbox, bus_url, monkeypatch, tmp_path) -> AsyncIterator[Engine]:
+async def engine(sandbox, bus_url, tmp_path) -> AsyncIterator[Engine]:
+    async with running_engine(sandbox, bus_url, tmp_path, "structured_record") as started:
+        yield started
+
+
+@asynccontextmanager
+async def running_engine(
+    sandbox: RunningSandbox, bus_url: str, folder: Path, pipeline: str
+) -> AsyncIterator[Engine]:
+    """A worker that runs one pipeline, and the hospital, on names of their own."""
     environment = sandbox.environment | {
         "BRIDGE_BUS_URL": bus_url,
         "BRIDGE_BUS_PREFIX": f"t{uuid4().hex[:12]}",
-        "BRIDGE_STATE_DIR": str(tmp_path),
+        "BRIDGE_STATE_DIR": str(folder),
         "BRIDGE_PDS_RATE_PER_SECOND": "1000",
         "BRIDGE_RETRY_FIRST_DELAY": "0.2",
         "BRIDGE_RETRY_MAX_DELAY": "0.5",
@@ -57,12 +68,13 @@ async def engine(sandbox, bus_url, monkeypatch, tmp_path) -> AsyncIterator[Engin
         "BRIDGE_SPINE_CALL_TIMEOUT": "4",
         "BRIDGE_STOP_GRACE": "5",
     }
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    settings = Settings.load()
+    with pytest.MonkeyPatch.context() as variables:
+        for name, value in environment.items():
+            variables.setenv(name, value)
+        settings = Settings.load()
     async with (
         open_bus(settings) as bus,
         hospital_on(bus) as hospital,
-        consuming(settings, installed_pipelines(["structured_record"]), bus),
+        consuming(settings, installed_pipelines([pipeline]), bus),
     ):
         yield Engine(sandbox, settings, bus, hospital)
