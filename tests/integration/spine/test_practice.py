@@ -196,6 +196,7 @@ async def test_success_that_cannot_be_used_leaves_doubt(practice: PracticeClient
 
 # status, code, what it means to a booking, and to a change
 MEANINGS = [
+    (500, "INTERNAL_SERVER_ERROR", FailureCode.PROVIDER_ERROR, FailureCode.PROVIDER_ERROR),
     (409, "DUPLICATE_REJECTED", "taken", "version_conflict"),
     (409, "NO_CODE_OF_THEIRS", "taken", "version_conflict"),
     (412, "NO_CODE_OF_THEIRS", FailureCode.REQUEST_REFUSED, "version_conflict"),
@@ -205,7 +206,6 @@ MEANINGS = [
     (404, "PATIENT_NOT_FOUND", FailureCode.PATIENT_NOT_FOUND, FailureCode.PATIENT_NOT_FOUND),
     (403, "ACCESS DENIED", FailureCode.PRACTICE_NOT_ENABLED, FailureCode.PRACTICE_NOT_ENABLED),
     (400, "BAD_REQUEST", FailureCode.REQUEST_REFUSED, FailureCode.REQUEST_REFUSED),
-    (500, "INTERNAL_SERVER_ERROR", FailureCode.PROVIDER_ERROR, FailureCode.PROVIDER_ERROR),
     (504, "NO_CODE_OF_THEIRS", FailureCode.PROVIDER_TIMEOUT, FailureCode.PROVIDER_TIMEOUT),
 ]
 
