@@ -12,12 +12,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from bridge.cli import doubts
 from bridge.cli.exits import Exit
 from bridge.cli.site import (
     ActorOption,
-    Books,
     JsonOption,
+    NotThere,
     PipelineOption,
+    RequestArgument,
+    known_request,
     load_settings,
     moment,
     open_books,
@@ -26,27 +29,16 @@ from bridge.cli.site import (
     print_json,
 )
 from bridge.engine.reconciliation import Account, reconcile
-from bridge.errors import BridgeError
 from bridge.ledger import RequestHistory
 from bridge.ledger.audit import Entry
-from bridge.ledger.lookup import request_keys
 from bridge.ledger.vault import Answer
 from bridge.mapping import Asked, Source, map_record
 from bridge.settings import Settings
 
 app = typer.Typer(name="ledger", help="What happened to requests, and whether all are accounted for.")
+app.add_typer(doubts.app)
 
-_Request = Annotated[
-    str,
-    typer.Argument(
-        metavar="REQUEST", help="The sender's id of the request, or its key: source, a blank, id."
-    ),
-]
 _STATES = ("received", "completed", "failed", "rejected", "in_doubt", "waiting", "in_flight")
-
-
-class _NotThere(BridgeError):  # noqa: N818 - what is the case
-    """What was asked for is not there; the text says why in one line."""
 
 
 @app.command()
@@ -76,7 +68,7 @@ def balance(
 
 
 @app.command()
-def show(request: _Request) -> None:
+def show(request: RequestArgument) -> None:
     """Print all that is known of one request as JSON; bodies stay sealed. Changes nothing."""
     history = asyncio.run(_history(load_settings(), request))
     print_json(asdict(history))
@@ -84,7 +76,7 @@ def show(request: _Request) -> None:
 
 @app.command()
 def remap(
-    request: _Request,
+    request: RequestArgument,
     reason: Annotated[str, typer.Option(help="Why; for the audit trail.")] = "",
     actor: ActorOption = None,
 ) -> None:
@@ -133,25 +125,15 @@ async def _accounts(
 
 async def _history(settings: Settings, request: str) -> RequestHistory:
     async with open_books(settings) as books:
-        return await _one(books, request)
-
-
-async def _one(books: Books, request: str) -> RequestHistory:
-    keys = await request_keys(books.ledger.store, request)
-    if len(keys) > 1:
-        raise _NotThere(f"several requests have this id; name one by its key: {'; '.join(keys)}")
-    history = await books.ledger.request(keys[0]) if keys else None
-    if history is None:
-        raise _NotThere("the ledger does not know this request")
-    return history
+        return await known_request(books, request)
 
 
 async def _remap(settings: Settings, request: str, reason: str, actor: str | None) -> Any:
     async with open_books(settings) as books:
-        history = await _one(books, request)
+        history = await known_request(books, request)
         answers = await books.vault.answers_to(history.request_key)
         if not answers:
-            raise _NotThere("no answer came to this request")
+            raise NotThere("no answer came to this request")
         answer = await books.vault.open_answer(answers[-1].sha256)
         # Written down before it is shown: an opening that cannot be noted does not happen.
         await books.trail.record(
@@ -191,7 +173,7 @@ def _bundle(answer: Answer) -> Any:
     except orjson.JSONDecodeError:
         content = None
     if not isinstance(content, dict) or content.get("resourceType") != "Bundle":
-        raise _NotThere("the stored answer is no FHIR Bundle")
+        raise NotThere("the stored answer is no FHIR Bundle")
     return content
 
 

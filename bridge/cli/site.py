@@ -15,10 +15,12 @@ from bridge.bus import open_bus
 from bridge.bus.port import Bus
 from bridge.engine import installed_pipelines
 from bridge.engine.replay import Queues
-from bridge.ledger import Ledger, open_ledger
+from bridge.errors import BridgeError
+from bridge.ledger import Ledger, RequestHistory, open_ledger
 from bridge.ledger.aes_gcm import AesGcmSealer
 from bridge.ledger.audit import Actor, AuditTrail
 from bridge.ledger.keys import open_keys
+from bridge.ledger.lookup import request_keys
 from bridge.ledger.replays import Jobs
 from bridge.ledger.vault import Vault
 from bridge.observe import configure_logging
@@ -31,8 +33,18 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 ActorOption = Annotated[
     str | None, typer.Option("--actor", help="Who does this, for the audit trail; else the OS user's name.")
 ]
+RequestArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="REQUEST", help="The sender's id of the request, or its key: source, a blank, id."
+    ),
+]
 
 _OPERATOR = "Operator"
+
+
+class NotThere(BridgeError):  # noqa: N818 - what is the case
+    """What was asked for is not there; the text says why in one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +99,21 @@ async def open_queues(settings: Settings, pipelines: Sequence[str] = ()) -> Asyn
         for queue in queues.values():
             await bus.declare(queue)
         yield bus, queues
+
+
+async def known_request(books: Books, request: str) -> RequestHistory:
+    """What the ledger knows of the request that an operator names.
+
+    Raises:
+        NotThere: none is meant, or several are.
+    """
+    keys = await request_keys(books.ledger.store, request)
+    if len(keys) > 1:
+        raise NotThere(f"several requests have this id; name one by its key: {'; '.join(keys)}")
+    history = await books.ledger.request(keys[0]) if keys else None
+    if history is None:
+        raise NotThere("the ledger does not know this request")
+    return history
 
 
 def os_user() -> str:

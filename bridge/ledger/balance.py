@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from sqlalchemy import ColumnElement, Connection, exists, func, select
 
-from bridge.ledger.model import State
+from bridge.ledger.model import FOUND_OUT, State
 from bridge.ledger.tables import events, requests
 
 NAMED = 100
@@ -25,7 +25,7 @@ class Discrepancy:
             ``retry_overdue``: waiting, but the retry is late;
             ``unpublished``: ended, but still owes events;
             ``silent``: ended without any event;
-            ``unwatched``: in doubt, and the engine checks no more: a person must find out;
+            ``unwatched``: in doubt, and the engine checks no more: a person must find out, and say so;
             ``unknown_state``: none of the states.
         count: how many.
         request_keys: of the oldest, at most `NAMED`.
@@ -111,7 +111,8 @@ def _oddities(late_since: datetime) -> Mapping[Oddity, ColumnElement[bool]]:
         "silent": requests.c.ended_at.is_not(None) & ~exists(events_of),
         "unwatched": (state == "in_doubt")
         & requests.c.wait_until.is_(None)
-        & requests.c.lease_until.is_(None),
+        & requests.c.lease_until.is_(None)
+        & (func.coalesce(requests.c.code, "") != FOUND_OUT),
         "unknown_state": state.not_in(get_args(State)),
     }
 

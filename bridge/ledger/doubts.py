@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, null, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bridge.ledger.bodies import open_message
 from bridge.ledger.intents import of_request
-from bridge.ledger.model import Lease, Reopened
+from bridge.ledger.model import FOUND_OUT, Lease, Reopened
 from bridge.ledger.requests import Holder, restart
 from bridge.ledger.sealing import Sealer
 from bridge.ledger.tables import messages, requests
@@ -17,6 +17,7 @@ _KEEP = {
     "sqlite": sqlite.insert(messages).on_conflict_do_nothing(index_elements=["request_id"]),
     "postgresql": postgresql.insert(messages).on_conflict_do_nothing(index_elements=["request_id"]),
 }
+_is_unknown = (requests.c.state == "in_doubt") & (func.coalesce(requests.c.code, "") != FOUND_OUT)
 
 
 def keep_message(connection: Connection, lease: Lease, sealed: bytes) -> None:
@@ -53,3 +54,25 @@ def reopen(
         return None
     lease, _ = restart(connection, row, holder, 1, check_at=check_at)
     return Reopened(lease, of_request(connection, row.id, sealer), open_message(sealer, key, row.sealed))
+
+
+def keys(connection: Connection) -> Sequence[str]:
+    """Every request in doubt of which no person has found out what was done, oldest first."""
+    found = select(requests.c.request_key).where(_is_unknown).order_by(requests.c.id)
+    return connection.scalars(found).all()
+
+
+def check_soon(connection: Connection, key: str, *, now: datetime) -> bool:
+    """Make a request in doubt due now, also one that was given up; False when it is not in doubt."""
+    return _change(connection, key, now, wait_until=now)
+
+
+def close(connection: Connection, key: str, *, now: datetime) -> bool:
+    """Note that a person has found out what was done: it is checked no more, and the balance is content."""
+    return _change(connection, key, now, wait_until=null(), code=FOUND_OUT)
+
+
+def _change(connection: Connection, key: str, now: datetime, **values: object) -> bool:
+    is_idle = or_(requests.c.lease_until.is_(null()), requests.c.lease_until < now)
+    wanted = update(requests).where(requests.c.request_key == key, _is_unknown, is_idle)
+    return connection.execute(wanted.values(values)).rowcount == 1

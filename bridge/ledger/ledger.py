@@ -269,6 +269,32 @@ class Ledger:
             )
         )
 
+    async def doubts(self) -> Sequence[str]:
+        """Keys of all requests in doubt of which no person has found out what was done."""
+        return await self.store.read(doubts.keys)
+
+    async def check_soon(self, request_key: str) -> bool:
+        """Have a request in doubt checked next, also one that was given up; False when it is not in doubt."""
+        now = self._clock()
+        return await self.store.write(lambda connection: doubts.check_soon(connection, request_key, now=now))
+
+    async def close(self, request_key: str, *, also: Step[object]) -> bool:
+        """Note that a person has found out what was done; False when it is not in doubt, or being checked.
+
+        Args:
+            request_key: of the request.
+            also: runs in the same transaction if it is noted: the entry in the audit trail.
+        """
+        now = self._clock()
+
+        def step(connection: Connection) -> bool:
+            is_closed = doubts.close(connection, request_key, now=now)
+            if is_closed:
+                also(connection)
+            return is_closed
+
+        return await self.store.write(step)
+
     async def balance(
         self, *, pipeline: str | None = None, since: datetime | None = None, until: datetime | None = None
     ) -> books.Balance:

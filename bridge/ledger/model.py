@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 EndState = Literal["completed", "failed", "rejected", "in_doubt"]
 """How a request ends. `in_doubt`: something was sent that may or may not have been done."""
 State = Literal["in_flight", "waiting", "completed", "failed", "rejected", "in_doubt"]
 """`waiting`: for its retry, or its turn. Every request is in exactly one state (flow rule 2)."""
+FOUND_OUT: Final = "found_out"
+"""Code of a request in doubt of which a person has found out what was done."""
 Verdict = Literal["done", "not_done", "refused", "not_sent"]
 """What became of an intent: done or not, as the other side tells when it is asked; refused in its answer; or
 never sent, by our own decision."""

@@ -6,8 +6,9 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, not_, or_, select, update
 
+from bridge.ledger.model import FOUND_OUT
 from bridge.ledger.store import Step, Store
 from bridge.ledger.tables import event_bodies, events, intents, messages, requests
 
@@ -31,7 +32,7 @@ class Pruned:
 async def prune(store: Store, *, bodies_before: datetime, requests_before: datetime) -> Pruned:
     """Delete what ended before these moments, then give the space back.
 
-    A request in doubt has not ended, and one that still owes events keeps everything.
+    A request in doubt has not ended until a person found out; one that still owes events keeps everything.
     """
     pruned = Pruned(
         await _page_by_page(store, and_(_over_since(bodies_before), _HAS_BODIES), _drop_bodies),
@@ -59,7 +60,8 @@ def _find(condition: ColumnElement[bool], after: int) -> Step[Sequence[int]]:
 
 def _over_since(before: datetime) -> ColumnElement[bool]:
     owing = select(events.c.request_id).where(events.c.published_at.is_(None))
-    return and_(requests.c.ended_at < before, requests.c.state != "in_doubt", requests.c.id.not_in(owing))
+    is_open = and_(requests.c.state == "in_doubt", func.coalesce(requests.c.code, "") != FOUND_OUT)
+    return and_(requests.c.ended_at < before, not_(is_open), requests.c.id.not_in(owing))
 
 
 def _drop_bodies(found: Sequence[int], connection: Connection) -> None:

@@ -1,0 +1,105 @@
+"""``bridge ledger doubts``: requests of which nobody knows what was done, and what a person found out."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+
+from bridge.cli.site import (
+    ActorOption,
+    JsonOption,
+    NotThere,
+    RequestArgument,
+    known_request,
+    load_settings,
+    open_books,
+    operator,
+    print_json,
+)
+from bridge.ledger import RequestHistory
+from bridge.ledger.audit import Entry
+from bridge.settings import Settings
+
+app = typer.Typer(name="doubts", help="Requests in doubt: nobody knows what was done for them.")
+
+_NOT_IN_DOUBT = "the request is not in doubt, or is being checked at this moment"
+
+
+@app.command("list")
+def list_(as_json: JsonOption = False) -> None:  # noqa: FBT002
+    """List the requests in doubt, what was sent for them and when, and when they are checked next."""
+    found = asyncio.run(_doubts(load_settings()))
+    if as_json:
+        print_json([asdict(history) for history in found])
+        return
+    table = Table(Column("request", overflow="fold"), show_edge=False)
+    for heading in ("pipeline", "code", "open", "sent", "next check"):
+        table.add_column(heading, overflow="fold")
+    for history in found:
+        sent = [intent for intent in history.intents if intent.verdict is None]
+        table.add_row(
+            history.request_key,
+            history.pipeline,
+            history.code or "",
+            ", ".join(f"{intent.kind} {intent.settle_key}" for intent in sent),
+            _short(sent[-1].created_at if sent else None),
+            _short(history.wait_until) or "none: find out",
+        )
+    Console().print(table if found else "No request is in doubt.")
+
+
+@app.command()
+def check(request: RequestArgument) -> None:
+    """Have a request in doubt checked next by a running worker, also one that was given up."""
+    asyncio.run(_check(load_settings(), request))
+
+
+@app.command()
+def close(
+    request: RequestArgument,
+    reason: Annotated[str, typer.Option(help="What was found out, and how: no patient data.")],
+    actor: ActorOption = None,
+) -> None:
+    """Note that a person has found out what was done, and told whoever asked; nothing is published.
+
+    The request stays in doubt in the books, is checked no more, and is a discrepancy no longer.
+    """
+    settings = load_settings()
+    asyncio.run(_close(settings, request, reason, actor))
+
+
+async def _doubts(settings: Settings) -> Sequence[RequestHistory]:
+    async with open_books(settings) as books:
+        return [await known_request(books, key) for key in await books.ledger.doubts()]
+
+
+async def _check(settings: Settings, request: str) -> None:
+    async with open_books(settings) as books:
+        history = await known_request(books, request)
+        if not await books.ledger.check_soon(history.request_key):
+            raise NotThere(_NOT_IN_DOUBT)
+
+
+async def _close(settings: Settings, request: str, reason: str, actor: str | None) -> None:
+    async with open_books(settings) as books:
+        history = await known_request(books, request)
+        entry = Entry(
+            event="doubt.closed",
+            outcome="completed",
+            actor=operator(settings, actor),
+            patient_key=history.patient_key,
+            request_key=history.request_key,
+            correlation_id=history.correlation_id,
+            facts={"reason": reason},
+        )
+        if not await books.ledger.close(history.request_key, also=books.trail.step(entry)):
+            raise NotThere(_NOT_IN_DOUBT)
+
+
+def _short(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}" if moment else ""
