@@ -7,24 +7,20 @@ own all the same, with its own folder, environment, standard input and output, a
 import io
 import multiprocessing
 import os
+import pkgutil
 import sys
 from collections.abc import Mapping, Sequence
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
+import bridge.cli
+import pipelines
+
 _LOADED = [
-    "bridge.cli.audit",
-    "bridge.cli.bundles",
-    "bridge.cli.dead",
-    "bridge.cli.demo",
-    "bridge.cli.doctor",
-    "bridge.cli.documents",
-    "bridge.cli.ledger",
-    "bridge.cli.run",
-    "bridge.cli.send",
-    "bridge.fhir.check",
-    "pipelines.structured_record",
-    "tests.support.commands",
+    *(f"bridge.cli.{module.name}" for module in pkgutil.iter_modules(bridge.cli.__path__)),
+    *(f"pipelines.{module.name}" for module in pkgutil.iter_modules(pipelines.__path__)),
+    *("bridge.bus.nats", "bridge.bus.rabbit", "bridge.ledger.postgres", "bridge.ledger.sqlite"),
+    *("bridge.fhir.check", "tests.support.commands"),
 ]
 _forking = multiprocessing.get_context("forkserver")
 _forking.set_forkserver_preload(_LOADED)
@@ -58,6 +54,4 @@ def _run(arguments: list[str], environment: dict[str, str], folder: Path, files:
         os.close(opened)
     sys.stdin = io.TextIOWrapper(io.FileIO(0), encoding="utf-8")
     sys.argv = ["bridge", *arguments]
-    from bridge.cli import main  # noqa: PLC0415 - the process that asks needs no command
-
-    main()
+    bridge.cli.main()
