@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
 
@@ -19,6 +20,7 @@ from rich.table import Table
 from bridge.bus import open_bus
 from bridge.bus.port import Bus, Delivery
 from bridge.cli.exits import Exit
+from bridge.contracts.care_record_events import CARE_RECORD_COMPLETED, CARE_RECORD_SECTION
 from bridge.contracts.envelope import STRUCTURED
 from bridge.contracts.events import (
     ALLERGIES_PUBLISHED,
@@ -33,6 +35,7 @@ from bridge.sandbox import BY_NAME, SandboxOptions, running
 from bridge.settings import Settings
 
 _KEY = "record.requested.v1"
+_CARE_RECORD_KEY = "care_record.requested.v1"
 _PATIENTS = (
     "rich_record",
     "no_known_allergies",
@@ -48,6 +51,7 @@ _NEXT = """[bold]Try next[/bold]
   make test                              every test, on a real RabbitMQ and a real NATS
   bridge sandbox                         these patients and more, for requests of your own (README.md)
   bridge map FILE, bridge check FILE     what the engine makes of a bundle, and what is odd about it
+  bridge preview FILE                    events of the care record as one page to look at
   bridge schemas DIR, bridge asyncapi    the messages, for your own systems"""
 
 
@@ -85,6 +89,9 @@ class _Sent:
 
     def _answer(self) -> str:
         parts = {key: event["data"] for key, event in self.events}
+        if CARE_RECORD_COMPLETED in parts:
+            published = parts[CARE_RECORD_COMPLETED]["published"]
+            return ", ".join(f"{section['title']} ({section['state']})" for section in published)
         medications = parts[MEDICATIONS_PUBLISHED]["area"]
         allergies = parts[ALLERGIES_PUBLISHED]
         return f"medications {_said(medications)}, allergies {allergies['allergy_statement']}"
@@ -125,7 +132,7 @@ async def _story(console: Console, folder: Path) -> list[_Sent]:
         with console.status("starting the embedded bus and a worker"):
             bus = await stack.enter_async_context(open_bus(settings))
             await stack.enter_async_context(
-                consuming(settings, installed_pipelines(["structured_record"]), bus)
+                consuming(settings, installed_pipelines(["structured_record", "care_record"]), bus)
             )
             events = await stack.enter_async_context(bus.listen())
         console.print(f"Sandbox, bus and worker are up after {time.perf_counter() - started:.1f} s.\n")
@@ -154,19 +161,34 @@ async def _send_all(bus: Bus) -> dict[str, _Sent]:
         sent_at=time.perf_counter(),
     )
     await bus.send(_KEY, _request(broken_id, "9990000019"), id=broken_id, content_type=STRUCTURED)
+    page_id = str(uuid4())
+    sent[page_id] = _Sent(
+        "care record",
+        "the first patient's record, as the practice shows it",
+        expected_failure=False,
+        sent_at=time.perf_counter(),
+    )
+    sections = {"sections": {"ENC": {"period": {"start": "2024-01-01"}}, "IMM": {}}}
+    body = _request(page_id, BY_NAME["rich_record"].nhs_number, _CARE_RECORD_KEY, sections)
+    await bus.send(_CARE_RECORD_KEY, body, id=page_id, content_type=STRUCTURED)
     return sent
 
 
-def _request(request_id: str, nhs_number: str) -> bytes:
+def _request(
+    request_id: str,
+    nhs_number: str,
+    key: str = _KEY,
+    wanted: Mapping[str, Any] = MappingProxyType({"areas": {"medications": {}, "allergies": {}}}),
+) -> bytes:
     return orjson.dumps(
         {
             "specversion": "1.0",
             "id": request_id,
             "source": "/demo/ward-7",
-            "type": f"uk.nhs.gpconnect.{_KEY}",
+            "type": f"uk.nhs.gpconnect.{key}",
             "data": {
                 "patient": {"nhs_number": nhs_number},
-                "areas": {"medications": {}, "allergies": {}},
+                **wanted,
                 "requested_by": {
                     "user_id": "u-481",
                     "family_name": "Patel",
@@ -213,6 +235,10 @@ def _summarise(console: Console, sent: list[_Sent]) -> None:
     if MEDICATIONS_PUBLISHED in data:
         console.print(_medications(data[MEDICATIONS_PUBLISHED]))
         console.print(_allergies(data[ALLERGIES_PUBLISHED]))
+    for request in sent:
+        sections = [event["data"] for key, event in request.events if key == CARE_RECORD_SECTION]
+        for table in (_section(section) for section in sections[:1]):
+            console.print(table)
     console.print(f"\n{_NEXT}", soft_wrap=True)
 
 
@@ -253,4 +279,21 @@ def _allergies(data: Mapping[str, Any]) -> Table:
             ", ".join(term["term"] for reaction in reactions for term in reaction["manifestations"]),
             ", ".join(reaction["severity"] for reaction in reactions if "severity" in reaction),
         )
+    return table
+
+
+def _section(data: Mapping[str, Any]) -> Table:
+    """The first table of a section, by its rows; `bridge preview` shows the practice's own page."""
+    (part, *_) = data["subsections"]
+    banners = "; ".join(banner["text"] for banner in (*data["banners"], *part["banners"]))
+    rows = part["tables"][0]
+    table = Table(
+        title=f"\nrich_record: {data['title']} as the practice shows it, {banners}",
+        title_justify="left",
+        show_edge=False,
+    )
+    for heading in rows["columns"]:
+        table.add_column(heading)
+    for row in rows["rows"]:
+        table.add_row(*(row["cells"].get(heading, "") for heading in rows["columns"]))
     return table
