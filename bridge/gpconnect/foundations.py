@@ -3,7 +3,7 @@
 Source: Foundations 1.2.7 and 1.6.2.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from bridge.errors import FailureCode, Refused, RequestFailed, ResponseInvalid
@@ -42,6 +42,7 @@ class Foundations:
     """
 
     asking: Asking
+    _capability: list[Capability] = field(default_factory=list, repr=False)
 
     @property
     def practice_ods(self) -> str:
@@ -49,9 +50,11 @@ class Foundations:
         return self.asking.practice_ods
 
     async def capability(self) -> Capability:
-        """What the practice's system offers, and in which version (FN-013)."""
-        answer = await self.asking.ask(FOUNDATIONS_METADATA)
-        return read_capability(answer.answer.body, "CapabilityStatement")
+        """What the practice's system offers, and in which version (FN-013); asked for once (FN-014)."""
+        if not self._capability:
+            answer = await self.asking.ask(FOUNDATIONS_METADATA)
+            self._capability.append(read_capability(answer.answer.body, "CapabilityStatement"))
+        return self._capability[0]
 
     async def find_patient(self, nhs_number: str) -> LocalPatient | None:
         """The active patient with this number; None when the practice has none (FN-016).

@@ -40,11 +40,14 @@ def registration(**changes) -> Registration:
     return Registration(**(fields | changes))
 
 
-@pytest.mark.duty("FN-001", "FN-012", "FN-013")
+@pytest.mark.duty("FN-001", "FN-012", "FN-013", "FN-014")
 async def test_a_practice_says_which_version_it_implements(reception: Reception):
-    capability = await reception.practice().capability()
+    practice = reception.practice()
+    capability = await practice.capability()
     assert capability.version == "1.6.2"
     assert "gpc.registerpatient" in capability.operations
+    assert await practice.capability() is capability
+    assert reception.calls("read:metadata-1") == 1
 
 
 @pytest.mark.duty("FN-002", "FN-003", "FN-005", "FN-006", "FN-007", "FN-016")

@@ -48,6 +48,7 @@ def booking(*slots: Offer, **changes: Any) -> Booking:
     return Booking(**(fields | changes))
 
 
+@pytest.mark.duty("AP-051", "AP-054")  # the engine adds nothing to the texts of the request
 def test_a_booking_says_what_the_profile_asks_for_and_nothing_else():
     second = offer("13", MONDAY + timedelta(minutes=10))
     assert orjson.loads(booking(second, offer(), comment="Dressing").body()) == {
