@@ -57,7 +57,7 @@ async def test_what_adds_up(site: NatsSite, desk: Desk):
         await end(books, opening("r-2"), "failed")
         await end(books, opening("r-3"), "rejected")
         await park(bus, site, "r-3")
-        ended = await desk.json("ledger", "balance", "--json")
+        ended = await desk.json("ledger", "balance", "--pipeline", PIPELINE, "--json")
     [account] = ended["pipelines"]
     assert ended["holds"] is True
     assert account["pipeline"] == PIPELINE
@@ -100,7 +100,7 @@ async def test_a_discarded_letter_is_not_missed(site: NatsSite, desk: Desk):
         await end(books, opening("r-1"), "rejected")
         await park(bus, site, "r-1")
         await run(bus, books, desk, site, await confirmed(bus, books, desk, site, "discard"))
-        ended = await desk.json("ledger", "balance", "--json")
+        ended = await desk.json("ledger", "balance", "--pipeline", PIPELINE, "--json")
     assert ended["pipelines"][0]["broker"]["dead"] == 0
     assert ended["pipelines"][0]["discarded"] == 1
 
