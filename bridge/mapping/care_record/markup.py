@@ -17,7 +17,8 @@ _ATTRIBUTE = rf"(=[^\t\n\f\r />=]*+|[^\t\n\f\r />=]++)(?:{_VALUE})?+"
 # attribute and nothing is tried twice, so that no text takes more than one pass.
 _ATTRIBUTES = rf"(?:[\t\n\f\r /]++|{re.sub(r'[(](?![?])', '(?:', _ATTRIBUTE)})*+"
 _ATTRIBUTE_PARTS: Final = re.compile(_ATTRIBUTE)
-_TAG: Final = re.compile(rf"<(/?)([a-zA-Z][^\t\n\f\r />]*+)({_ATTRIBUTES})>")
+_INSIDE: Final = re.compile(rf"(/?)([a-zA-Z][^\t\n\f\r />]*+)({_ATTRIBUTES})")
+_TAG: Final = re.compile(rf"<({re.sub(r'[(](?![?])', '(?:', _INSIDE.pattern)})>")
 # CDATA counts as seen: it is text to whoever reads the page as XHTML, and nothing to whoever reads HTML.
 _UNSEEN: Final = re.compile(
     r"<(?:(?P<comment>!--)|(?P<other>[?]|!(?!\[CDATA\[))"
@@ -30,9 +31,6 @@ _RAW_END: Final = {
     name: re.compile(rf"</{name}(?=[\t\n\f\r />]){_ATTRIBUTES}>", re.IGNORECASE)
     for name in ("script", "style", "title")
 }
-_PER_TAG: Final = 4
-"""`re.split` by a pattern of three groups: text, slash, name, attributes, text, …"""
-
 APART: Final = frozenset(
     re.findall(
         r"\w+",
@@ -62,44 +60,75 @@ _LAYOUT: Final = re.compile(
 """Style declarations that can set words apart; what cannot be read may do so too."""
 
 
-@dataclass(frozen=True, slots=True)
-class Markup:
-    """HTML as text and tags in turn: `texts` has one more than the others.
+@dataclass(frozen=True, slots=True, eq=False)
+class Tag:
+    """A tag; those that are written alike share one.
 
     Attributes:
-        texts: raw, character references not resolved.
-        closing: `/` for an end tag, else empty.
-        names: of the tags, in lower case.
+        name: in lower case.
+        closing: it is an end tag.
         attributes: raw.
+        stand_in: what a reader sees of it: words of its attributes, a blank where it sets words apart.
+    """
+
+    name: str
+    closing: bool
+    attributes: str
+    stand_in: str
+
+
+@dataclass(frozen=True, slots=True)
+class Markup:
+    """HTML as text and tags in turn.
+
+    Attributes:
+        texts: raw, character references not resolved; one more than tags.
+        tags: in order.
+        kinds: each tag once.
         left_out: `script`, `style` and `title`, where such elements were taken out.
     """
 
     texts: list[str]
-    closing: list[str]
-    names: list[str]
-    attributes: list[str]
-    left_out: frozenset[str]
+    tags: list[Tag]
+    kinds: tuple[Tag, ...]
+    left_out: frozenset[str] = frozenset()
 
 
 def cut(html: str) -> Markup:
     """Cut HTML into text and tags; comments, scripts, styles and titles are left out."""
+    return _cut_regular(html) or _cut_any(html)
+
+
+def _cut_regular(html: str) -> Markup | None:
+    """The quick way, for HTML whose every `<` and `>` belongs to a tag; None for other HTML."""
+    pieces = html.replace(">", "<").split("<")
+    inside = pieces[1::2]
+    found = _tags(inside)
+    if found is None or len(pieces) % 2 == 0 or any(tag.name in _RAW_END for tag in found.values()):
+        return None
+    return Markup(pieces[0::2], [found[each] for each in inside], tuple(found.values()))
+
+
+def _cut_any(html: str) -> Markup:
     end = html.rfind(">") + 1  # no tag ends after it, so none is looked for
-    within, after = html[:end], html[end:]
-    left_out: frozenset[str] = frozenset()
+    within, left_out = _without_unseen(html[:end])
     pieces = _TAG.split(within)
-    names = {name: name.lower() for name in set(pieces[2::_PER_TAG])}
-    if "<!" in within or "<?" in within or not _RAW_END.keys().isdisjoint(names.values()):
-        within, left_out = _without_unseen(within)
-        pieces = _TAG.split(within)
-        names = {name: name.lower() for name in set(pieces[2::_PER_TAG])}
-    pieces[-1] += after
-    return Markup(
-        texts=pieces[0::_PER_TAG],
-        closing=pieces[1::_PER_TAG],
-        names=[names[name] for name in pieces[2::_PER_TAG]],
-        attributes=pieces[3::_PER_TAG],
-        left_out=left_out,
-    )
+    pieces[-1] += html[end:]
+    inside = pieces[1::2]
+    found = _tags(inside) or {}
+    return Markup(pieces[0::2], [found[each] for each in inside], tuple(found.values()), left_out)
+
+
+def _tags(inside: list[str]) -> dict[str, Tag] | None:
+    """The tags by what stands inside their brackets; None when some of that is no tag."""
+    found: dict[str, Tag] = {}
+    for each in dict.fromkeys(inside):
+        parts = _INSIDE.fullmatch(each)
+        if parts is None:
+            return None
+        name, raw = parts[2].lower(), parts[3]
+        found[each] = Tag(name, bool(parts[1]), raw, _stand_in(name, raw))
+    return found
 
 
 def _without_unseen(html: str) -> tuple[str, frozenset[str]]:
@@ -143,15 +172,9 @@ def seen_text(markup: Markup) -> str:
     Text that the page hides counts as seen: a clinician is never shown less than was sent. Character
     references are not resolved.
     """
-    between = {name: " " if name in APART else "" for name in set(markup.names)}
-    shows_more = not _SHOWN_ATTRIBUTES.keys().isdisjoint(between)
-    if shows_more or any("style" in raw.lower() for raw in set(markup.attributes)):
-        stand_ins = [_stand_in(*tag) for tag in zip(markup.names, markup.attributes, strict=True)]
-    else:
-        stand_ins = [between[name] for name in markup.names]
-    pieces = [""] * (len(stand_ins) * 2 + 1)
+    pieces = [""] * (len(markup.tags) * 2 + 1)
     pieces[0::2] = markup.texts
-    pieces[1::2] = stand_ins
+    pieces[1::2] = [tag.stand_in for tag in markup.tags]
     return "".join(pieces)
 
 

@@ -6,7 +6,7 @@ Works on what the sanitiser wrote, where every element is closed and nested as i
 from dataclasses import dataclass
 from typing import Final
 
-from bridge.mapping.care_record.markup import APART, Markup, attributes_of
+from bridge.mapping.care_record.markup import APART, Markup, Tag, attributes_of
 from bridge.mapping.care_record.tables import LINE, lines, read_table
 from bridge.mapping.care_record.wording import MEANING_OF_CLASS
 from bridge.record.care_record import BannerKind, Table
@@ -46,44 +46,47 @@ class _Outline:
         self._banner: tuple[BannerKind, int] | None = None
 
     def read(self) -> list[Block]:
-        names, closing, texts = self._markup.names, self._markup.closing, self._markup.texts
+        tags, texts = self._markup.tags, self._markup.texts
         at = 0
-        while at < len(names):
-            if closing[at]:
-                self._close(names[at])
-            elif names[at] == "table":
+        while at < len(tags):
+            tag = tags[at]
+            if tag.closing:
+                self._close(tag)
+            elif tag.name == "table":
                 self._end_block()
                 table = read_table(self._markup, at)
                 self.blocks.append(Block(table.caption, table=table.content, notices=tuple(table.notices)))
                 at = table.end
             else:
-                self._start(names[at], self._markup.attributes[at])
+                self._start(tag)
             self._words.append(texts[at + 1])
             at += 1
         self._end_block()
         return self.blocks
 
-    def _start(self, name: str, raw: str) -> None:
-        if name in APART:
+    def _start(self, tag: Tag) -> None:
+        if tag.name in APART:
             self._part()
-        if name == "img":
-            self._words += [attributes_of(raw).get("alt", ""), LINE]
-        if name in _NO_CONTENT:
+        if tag.name == "img":
+            self._words += [attributes_of(tag.attributes).get("alt", ""), LINE]
+        if tag.name in _NO_CONTENT:
             return
         self._depth += 1
-        if name in _HEADINGS and self._banner is None:
-            self._level = _HEADINGS[name]
-        elif raw and self._banner is None and (kind := _banner_class(raw)) is not None:
+        if self._banner is not None:
+            return
+        if tag.name in _HEADINGS:
+            self._level = _HEADINGS[tag.name]
+        elif tag.attributes and (kind := _banner_class(tag.attributes)) is not None:
             self._end_block()
             self._banner = kind, self._depth
 
-    def _close(self, name: str) -> None:
-        if name in APART:
+    def _close(self, tag: Tag) -> None:
+        if tag.name in APART:
             self._part()
         if self._banner is not None and self._banner[1] == self._depth:
             self._end_block()
             self._banner = None
-        if name in _HEADINGS:
+        if tag.name in _HEADINGS:
             self._level = 0
         self._depth -= 1
 

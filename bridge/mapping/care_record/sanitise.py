@@ -96,6 +96,8 @@ _HIDING: Final = re.compile(r"display\s*:\s*none|visibility\s*:\s*(?:hidden|coll
 
 
 def _kept_attribute(element: str, name: str, value: str) -> str | None:
+    if "<" in value or ">" in value:  # what remains is cut at these
+        return None
     if name == "style":
         kept = [part.strip() for part in value.split(";") if _STYLES.fullmatch(part)]
         return "; ".join(kept) or None
@@ -156,29 +158,29 @@ def _is_out_of_proportion(received: str, before: Markup) -> bool:
         depth(before) > _MAX_DEPTH
         or sum(1 for _ in _LOOSE_AMPERSAND.finditer(received)) > _MAX_LOOSE_AMPERSANDS
         or any(
-            len(raw) > _FEW_ATTRIBUTES and len(attributes_of(raw)) > _MAX_ATTRIBUTES
-            for raw in set(before.attributes)
+            len(tag.attributes) > _FEW_ATTRIBUTES and len(attributes_of(tag.attributes)) > _MAX_ATTRIBUTES
+            for tag in before.kinds
         )
     )
 
 
 def depth(markup: Markup) -> int:
     """An upper bound of how deeply elements are nested, however end tags are matched; 0 when they are few."""
-    count = Counter(markup.names)
-    nesting = count.keys() - _CLOSED_BY_THE_NEXT
-    if sum(count[name] for name in nesting) <= _MAX_DEPTH:
+    nesting = {tag for tag in markup.kinds if tag.name not in _CLOSED_BY_THE_NEXT}
+    tags = [tag for tag in markup.tags if tag in nesting]
+    if len(tags) <= _MAX_DEPTH:
         return 0
-    level, deepest = dict.fromkeys(nesting, 0), dict.fromkeys(nesting, 0)
-    for name, slash in zip(markup.names, markup.closing, strict=True):
-        if name in nesting:
-            level[name] = max(level[name] - 1, 0) if slash else level[name] + 1
-            deepest[name] = max(deepest[name], level[name])
-    return sum(deepest.values())
+    level, deepest = Counter[str](), Counter[str]()
+    for tag in tags:
+        name = tag.name
+        level[name] = max(level[name] - 1, 0) if tag.closing else level[name] + 1
+        deepest[name] = max(deepest[name], level[name])
+    return deepest.total()
 
 
 def _removed(before: Markup) -> tuple[str, ...]:
-    names = set(before.names) | before.left_out
-    attributes = set(before.attributes)
+    names = {tag.name for tag in before.kinds} | before.left_out
+    attributes = {tag.attributes for tag in before.kinds}
     issues: list[str] = []
     if not _ACTIVE.isdisjoint(names) or any(map(_HANDLER.search, attributes)):
         issues.append("active_content_removed")

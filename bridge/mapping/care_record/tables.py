@@ -5,11 +5,12 @@ Columns and rows are found as a reader would find them; nothing is interpreted.
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass
 from html import unescape
 from typing import Final
 
-from bridge.mapping.care_record.markup import APART, Markup, attributes_of
+from bridge.mapping.care_record.markup import APART, Markup, Tag, attributes_of
 from bridge.mapping.care_record.wording import absence_in, banner_in, belongs_to_absence
 from bridge.record.care_record import Row, Table
 
@@ -20,18 +21,24 @@ _DATE: Final = re.compile(
     r"(\d{1,2})[-\s](jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}[-\s](\d{4})",
     re.IGNORECASE | re.ASCII,
 )
+_WRITTEN: Final = re.compile(r"\d\d-[A-Z][a-z][a-z]-\d{4}", re.ASCII)
 _MOST_SPANNED: Final = 20
 """Columns or rows of one cell; no table of the specification has more than ten columns."""
 
 
-@dataclass(slots=True)
-class _Cell:
-    text: str
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What the tag of a cell says; cells with the same tag share one."""
+
     heading: bool
     group: bool = False
     date: bool = False
     columns: int = 1
     rows: int = 1
+
+
+_Row = list[tuple[str, _Shape]]
+_BLANK: Final = ("", _Shape(heading=False))
 
 
 @dataclass(slots=True)
@@ -51,64 +58,72 @@ class ReadTable:
     end: int
 
 
-@dataclass(slots=True)
 class _Reader:
-    markup: Markup
-    at: int
-    rows: list[list[_Cell]] = field(default_factory=list)
-    caption: list[str] = field(default_factory=list)
+    """Reads from the start tag of a table, up to its end tag, which `at` then names."""
+
+    def __init__(self, markup: Markup, at: int) -> None:
+        self.at = at
+        self.rows: list[_Row] = []
+        self.captions: list[str] = []
+        self.shapes = {tag: _shape(tag) for tag in markup.kinds if tag.name in _CELLS and not tag.closing}
+        self._markup = markup
 
     def read(self) -> None:
-        """Read up to the end tag of the table, which `at` then names."""
-        names, closing = self.markup.names, self.markup.closing
-        row: list[_Cell] = []
+        tags, texts, shapes = self._markup.tags, self._markup.texts, self.shapes
+        at = self.at
+        row: _Row = []
         while True:
-            self.at += 1
-            name = names[self.at]
-            if name in _CELLS and not closing[self.at]:
-                row.append(self._cell(name))
-            elif closing[self.at]:
-                if name == "table":
-                    return
-            elif name == "tr":
+            at += 1
+            tag = tags[at]
+            if (shape := shapes.get(tag)) is not None:
+                end = tags[at + 1]
+                if end.closing and end.name == tag.name:  # nothing but text, as in most cells
+                    at += 1
+                    row.append((lines(texts[at]), shape))
+                else:
+                    text, at = self._text(at)
+                    row.append((text, shape))
+            elif tag.closing:
+                if tag.name == "table":
+                    break
+            elif tag.name == "tr":
                 row = []
                 self.rows.append(row)
-            elif name == "caption":
-                self.caption.append(self._text("caption"))
+            elif tag.name == "caption":
+                text, at = self._text(at)
+                self.captions.append(text)
+        self.at = at
 
-    def _cell(self, name: str) -> _Cell:
-        raw = self.markup.attributes[self.at]
-        text = self._text(name)
-        if not raw:
-            return _Cell(text, name == "th")
-        found = attributes_of(raw)
-        classes = found.get("class", "").split()
-        return _Cell(
-            text,
-            name == "th",
-            group="med-item-column" in classes,
-            date="date-column" in classes,
-            columns=_span(found.get("colspan")),
-            rows=_span(found.get("rowspan")),
-        )
-
-    def _text(self, name: str) -> str:
-        """The text up to the end tag of the element at hand, which `at` then names."""
-        names, closing, texts = self.markup.names, self.markup.closing, self.markup.texts
-        pieces = [texts[self.at + 1]]
+    def _text(self, at: int) -> tuple[str, int]:
+        """The text of the element that a tag opens, and the tag that closes it."""
+        tags, texts = self._markup.tags, self._markup.texts
+        name = tags[at].name
+        pieces = [texts[at + 1]]
         level = 1
         while True:
-            self.at += 1
-            inner = names[self.at]
-            if inner == name:
-                level += -1 if closing[self.at] else 1
+            at += 1
+            tag = tags[at]
+            if tag.name == name:
+                level += -1 if tag.closing else 1
                 if not level:
-                    return lines("".join(pieces))
-            if inner in APART:
+                    return lines("".join(pieces)), at
+            if tag.name in APART:
                 pieces.append(LINE)
-                if inner == "img":
-                    pieces.append(attributes_of(self.markup.attributes[self.at]).get("alt", ""))
-            pieces.append(texts[self.at + 1])
+            if tag.name == "img":
+                pieces.append(attributes_of(tag.attributes).get("alt", ""))
+            pieces.append(texts[at + 1])
+
+
+def _shape(tag: Tag) -> _Shape:
+    found = attributes_of(tag.attributes)
+    classes = found.get("class", "").split()
+    return _Shape(
+        heading=tag.name == "th",
+        group="med-item-column" in classes,
+        date="date-column" in classes,
+        columns=_span(found.get("colspan")),
+        rows=_span(found.get("rowspan")),
+    )
 
 
 def read_table(markup: Markup, start: int) -> ReadTable:
@@ -116,52 +131,62 @@ def read_table(markup: Markup, start: int) -> ReadTable:
     reader = _Reader(markup, start)
     reader.read()
     content: Table = {"columns": [], "groups": [], "rows": []}
-    table_id = attributes_of(markup.attributes[start]).get("id")
+    table_id = attributes_of(markup.tags[start].attributes).get("id")
     if table_id:
         content["table_id"] = table_id
-    notices = [notice for row in _spread(reader.rows) if (notice := _add(content, row)) is not None]
-    return ReadTable(content, lines(LINE.join(reader.caption)), notices, reader.at)
+    builder = _Builder(content)
+    rows = _spread(reader.rows, reader.shapes.values())
+    notices = [notice for row in rows if (notice := builder.add(row)) is not None]
+    return ReadTable(content, lines(LINE.join(reader.captions)), notices, reader.at)
 
 
-def _add(table: Table, row: list[_Cell]) -> str | None:
-    """Add a row to the table, as what it is; one that is a sentence of its own is handed back."""
-    filled = [cell for cell in row if cell.text]
-    if not filled:
-        return None
-    if all(cell.heading for cell in filled):
-        _add_headings(table, row)
-        return None
-    if len(filled) == 1:
-        (only,) = filled
-        if absence_in(only.text) or banner_in(only.text) or belongs_to_absence(only.text):
-            return only.text
-        if only.group or only.columns > 1 or len(row) == 1 < len(table["columns"]):
-            table["groups"].append(only.text)
+class _Builder:
+    """Adds rows to a table, each as what it is."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._dates: set[str] = set()
+
+    def add(self, row: _Row) -> str | None:
+        """Add a row; one that is a sentence of its own is handed back."""
+        filled = [cell for cell in row if cell[0]]
+        if not filled:
             return None
-    read: Row = {"cells": _by_column(table["columns"], row)}
-    if table["groups"]:
-        read["group"] = table["groups"][-1]
-    table["rows"].append(read)
-    return None
+        if filled[0][1].heading and all(shape.heading for _, shape in filled):
+            self._add_headings([text for text, _ in row])
+            return None
+        table = self._table
+        if len(filled) == 1:
+            ((text, shape),) = filled
+            if absence_in(text) or banner_in(text) or belongs_to_absence(text):
+                return text
+            if shape.group or shape.columns > 1 or len(row) == 1 < len(table["columns"]):
+                table["groups"].append(text)
+                return None
+        read: Row = {"cells": self._by_column(row)}
+        if table["groups"]:
+            read["group"] = table["groups"][-1]
+        table["rows"].append(read)
+        return None
 
+    def _add_headings(self, headings: list[str]) -> None:
+        """The first headings name the columns; others further down repeat them, or head a group."""
+        columns = _named(headings, [])
+        if not self._table["columns"]:
+            self._table["columns"] = columns
+            self._dates = {name for name in columns if "date" in name.lower()}
+        elif columns != self._table["columns"]:
+            self._table["groups"].append(" ".join(filter(None, headings)))
 
-def _add_headings(table: Table, row: list[_Cell]) -> None:
-    """The first headings name the columns; others further down are repeats of them, or head a group."""
-    columns = _named([cell.text for cell in row], [])
-    if not table["columns"]:
-        table["columns"] = columns
-    elif columns != table["columns"]:
-        table["groups"].append(" ".join(cell.text for cell in row if cell.text))
-
-
-def _by_column(columns: list[str], row: list[_Cell]) -> dict[str, str]:
-    if len(columns) < len(row):
-        columns += _named([""] * (len(row) - len(columns)), columns)
-    return {
-        name: date_text(cell.text) if cell.date or "date" in name.lower() else cell.text
-        for name, cell in zip(columns, row, strict=False)
-        if cell.text
-    }
+    def _by_column(self, row: _Row) -> dict[str, str]:
+        columns, dates = self._table["columns"], self._dates
+        if len(columns) < len(row):
+            columns += _named([""] * (len(row) - len(columns)), columns)
+        return {
+            name: date_text(text) if name in dates or shape.date else text
+            for name, (text, shape) in zip(columns, row, strict=False)
+            if text
+        }
 
 
 def _named(headings: list[str], before: list[str]) -> list[str]:
@@ -178,22 +203,28 @@ def _named(headings: list[str], before: list[str]) -> list[str]:
     return names
 
 
-def _spread(rows: list[list[_Cell]]) -> list[list[_Cell]]:
+def _spread(rows: list[_Row], shapes: Collection[_Shape]) -> list[_Row]:
     """The rows with a blank cell wherever another cell reaches to, so that columns line up."""
-    if all(cell.columns == cell.rows == 1 for row in rows for cell in row):
+    if all(shape.columns == shape.rows == 1 for shape in shapes):
         return rows
-    blank = _Cell("", heading=False)
+    if all(shape.rows == 1 for shape in shapes) and not any(
+        len(row) > 1 and any(shape.columns > 1 for _, shape in row) for row in rows
+    ):
+        return rows  # headings across the table, as in the specification
     reaching: dict[int, int] = {}
-    spread: list[list[_Cell]] = []
+    spread: list[_Row] = []
     for row in rows:
-        cells: list[_Cell] = []
+        cells: _Row = []
         below = {column: left - 1 for column, left in reaching.items() if left > 1}
         for cell in row:
             while len(cells) in reaching:
-                cells.append(blank)
-            if cell.rows > 1:
-                below |= {len(cells) + more: cell.rows - 1 for more in range(cell.columns)}
-            cells += [cell, *[blank] * (cell.columns - 1)]
+                cells.append(_BLANK)
+            shape = cell[1]
+            if shape.rows > 1:
+                below |= {len(cells) + more: shape.rows - 1 for more in range(shape.columns)}
+            cells.append(cell)
+            if shape.columns > 1:
+                cells += [_BLANK] * (shape.columns - 1)
         reaching = below
         spread.append(cells)
     return spread
@@ -206,8 +237,7 @@ def _span(sent: str | None) -> int:
 
 def date_text(text: str) -> str:
     """A date as `dd-Mmm-yyyy`, also where it was sent as `31 Oct 2016`; other text as it is."""
-    found = _DATE.fullmatch(text)
-    if found is None:
+    if _WRITTEN.fullmatch(text) or (found := _DATE.fullmatch(text)) is None:
         return text
     day, month, year = found.groups()
     return f"{int(day):02}-{month.capitalize()}-{year}"
