@@ -2,7 +2,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from bridge.sandbox import SandboxOptions, running
+from bridge.sandbox import Rotas, SandboxOptions, running
 from tests.integration.sandbox.consumer import Consumer
 from tests.integration.sandbox.reception import Reception
 
@@ -16,7 +16,7 @@ def state_dir(tmp_path_factory):
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shared(state_dir):
     async with (
-        running(SandboxOptions(state_dir=state_dir)) as sandbox,
+        running(SandboxOptions(state_dir=state_dir, rotas=Rotas(weeks=3))) as sandbox,
         httpx.AsyncClient(timeout=10, trust_env=False) as http,
     ):
         yield sandbox, http

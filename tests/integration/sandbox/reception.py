@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-from bridge.sandbox.rota import Slot
+from bridge.sandbox.rota import LONDON, Slot
 from bridge.sandbox.world import PRACTICE_BY_ODS
 from tests.integration.sandbox.consumer import FHIR, ODS, Consumer, claims, unsigned
 
@@ -19,8 +19,8 @@ READ, WRITE, ORGANISATION = "patient/*.read", "patient/*.write", "organization/*
 
 
 def day(number):
-    """A day so many from today, as text."""
-    return (datetime.now(UTC).date() + timedelta(days=number)).isoformat()
+    """A day so many from today, as text; days change when they do in the United Kingdom."""
+    return (datetime.now(LONDON).date() + timedelta(days=number)).isoformat()
 
 
 def window(first=1, last=14):
@@ -121,13 +121,16 @@ class Reception:
     def diary(self):
         return self.sandbox.diary(self.ods)
 
+    def today(self):
+        return self.diary.now().date()
+
     def patient_id(self, nhs_number):
         return self.sandbox.patients_at(self.ods).held(nhs_number).id
 
     def free_slots(self, count=1, *, first=1, service="Routine appointment"):
         """Free slots of one session that adjoin, open to everybody."""
         run: list[Slot] = []
-        for slot in self.diary.slots(first=datetime.now(UTC).date() + timedelta(days=first)):
+        for slot in self.diary.slots(first=self.today() + timedelta(days=first)):
             is_open = slot.taken_by is None and slot.service == service and slot.channel == "In-person"
             if not is_open or slot.schedule.clinician is None:
                 run = []

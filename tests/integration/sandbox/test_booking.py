@@ -164,39 +164,27 @@ async def test_a_practitioner_may_be_left_out(reception):
 
 
 async def test_slots_that_do_not_combine(reception):
-    patient = reception.patient_id(NUMBER)
-    by_session: dict[str, list[Slot]] = {}
-    for slot in reception.diary.slots():
-        if slot.taken_by is None and slot.start > reception.diary.now():
-            by_session.setdefault(slot.schedule.id, []).append(slot)
-    morning = next(
-        slots
-        for slots in by_session.values()
-        if slots[0].schedule.name == "General Medical Morning" and len(slots) > 5
-    )
-    apart = (morning[0], morning[-2])
-    assert refused(await reception.book(booking(patient, *apart))) == INVALID
-    other = next(
-        slot
-        for slots in by_session.values()
-        for slot in slots
-        if slot.schedule is not morning[0].schedule
-        and slot.start == morning[0].end
-        and slot.is_for(None, None)
-    )
-    assert refused(await reception.book(booking(patient, morning[0], other))) == INVALID
-    for channel, service in (("Video", morning[0].service), (morning[0].channel, "Smear test")):
-        next_one = Slot(
-            f"extra-{channel}-{service[:2]}",
-            morning[0].schedule,
-            morning[0].end,
-            morning[0].end + timedelta(minutes=5),
-            service,
-            channel,
+    one, two, three = reception.free_slots(3)
+    days = (three.schedule.day - reception.today()).days
+    (elsewhere,) = reception.free_slots(first=days + 1)
+
+    def next_to(slot, schedule, service, channel):
+        extra = Slot(
+            f"{service}-{channel}", schedule, slot.end, slot.end + timedelta(minutes=5), service, channel
         )
-        reception.diary.staff_add(next_one)
-        assert refused(await reception.book(booking(patient, morning[0], next_one))) == INVALID
-    assert reception.diary.slot(morning[0].id).taken_by is None
+        return reception.diary.staff_add(extra)
+
+    for others in (
+        (three,),
+        (next_to(one, elsewhere.schedule, one.service, one.channel),),
+        (next_to(one, one.schedule, one.service, "Video"),),
+        (next_to(one, one.schedule, "Smear test", one.channel),),
+        (two, next_to(two, two.schedule, "Smear test", two.channel)),
+    ):
+        body = booking(reception.patient_id(NUMBER), one, *others)
+        assert refused(await reception.book(body)) == INVALID
+    assert one.taken_by is None
+    assert (await reception.book(booking(reception.patient_id(NUMBER), one, two))).status_code == 201
 
 
 async def test_a_slot_in_the_past(reception):
@@ -219,9 +207,10 @@ async def test_what_is_kept_for_others_and_what_is_not_offered(reception):
     (own,) = reception.free_slots()
     own.ods = frozenset({"RZZ02"})
     assert refused(await reception.book(booking(patient, own))) == INVALID
-    (closed,) = reception.free_slots()
-    closed.is_bookable = False
-    assert refused(await reception.book(booking(patient, closed))) == INVALID
+    own.ods, own.is_bookable = frozenset(), False
+    assert refused(await reception.book(booking(patient, own))) == INVALID
+    own.is_bookable = True
+    assert (await reception.book(booking(patient, own))).status_code == 201
 
 
 async def test_a_limit_may_be_reached_between_search_and_booking(reception):
