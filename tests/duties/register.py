@@ -21,7 +21,9 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 FOLDER = Path(__file__).parent
-COVERED_AREAS = frozenset({"medications", "allergies"})
+COVERED_AREAS = frozenset(
+    {"medications", "allergies", "html", "appointments", "foundations", "registration", "writes"}
+)
 """What this version offers. A duty of another area stays open until that area is built."""
 
 Level = Literal["MUST", "MUST NOT", "SHALL", "SHALL NOT", "SHOULD", "SHOULD NOT", "MAY", "DUTY", "SAFETY"]
