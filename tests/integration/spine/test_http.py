@@ -143,6 +143,7 @@ async def test_a_bomb_does_not_expand_in_memory():
         (b"this is not gzip", "gzip", "gzip_broken"),
         (b"\x1b", "br", "content_encoding_unknown"),
     ],
+    ids=["truncated", "broken", "unknown"],  # the bytes of the first tell the time
 )
 async def test_an_encoding_that_is_broken_or_was_not_asked_for(body: bytes, encoding: str, detail: str):
     with pytest.raises(ResponseInvalid, match=detail):
