@@ -173,3 +173,19 @@ def test_what_becomes_past_can_no_longer_be_changed():
             change()
         assert refused.value.code == "INVALID_RESOURCE"
     assert uk(date(2026, 3, 25)) > appointment.end
+
+
+def test_what_is_cancelled_stays_so_and_frees_only_its_own_slots():
+    book, _ = diary()
+    slot = next(slot for slot in book.slots(first=MONDAY + timedelta(days=1)) if slot.taken_by is None)
+    cancelled = book.book(wish(slot))
+    book.cancel(cancelled.id, "Moved away")
+    again = book.book(wish(slot))
+    for change in (
+        lambda: book.cancel(cancelled.id, "Again"),
+        lambda: book.amend(cancelled.id, description="Other", comment=None),
+    ):
+        with pytest.raises(Refusal):
+            change()
+    assert slot.taken_by == again.id
+    assert [change.action for change in cancelled.history] == ["booked", "cancelled"]
