@@ -102,18 +102,18 @@ def open_duties(digest: str) -> list[str]:
 
 
 def test_the_gate_closes_when_the_last_open_duty_is_proven(tmp_path: Path):
-    *most, last = open_duties("SP")
-    failing = report(tmp_path, claim(*most), "--digest", "SP")
+    *most, last = open_duties("CS")
+    failing = report(tmp_path, claim(*most), "--digest", "CS")
     assert (failing.returncode, failing.stderr.strip()) == (1, f"open: {last}")
 
-    passing = report(tmp_path, claim(*most, last), "--digest", "SP")
+    passing = report(tmp_path, claim(*most, last), "--digest", "CS")
     assert (passing.returncode, passing.stderr) == (0, "")
     assert f"{last}  proven" in passing.stdout
     assert "by ::test_it\n" in passing.stdout
-    # SP-093 (If-Match on updates) waits for the capabilities that write; SP-020 is not ours.
-    assert "SP-093  later area" in passing.stdout
-    assert "SP-020  deployer's" in passing.stdout
-    assert "SP: 81 duties: 63 proven, 8 deployer's, 0 open, 10 later area" in passing.stdout
+    # CS-024 (the state of problems) waits for the clinical area; CS-013 is not ours.
+    assert "CS-024  later area" in passing.stdout
+    assert "CS-013  deployer's" in passing.stdout
+    assert "CS: 118 duties: 77 proven, 16 deployer's, 0 open, 25 later area" in passing.stdout
 
 
 @pytest.mark.parametrize(
