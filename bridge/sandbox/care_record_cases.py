@@ -152,7 +152,9 @@ def _hostile(markup: str) -> str:
 
 
 def _careless(bundle: Json) -> None:
-    """As some systems send it: a custodian who is nobody, blank address lines, no practitioner."""
+    """As some systems send it: a custodian who is nobody, blank lines, no practitioner, things unheard of."""
+    bundle["unheardOf"] = {"x": [1]}
+    bundle["entry"].insert(0, {"resource": {"resourceType": "Spaceship", "id": "1"}})
     bundle["entry"] = [
         entry for entry in bundle["entry"] if entry["resource"]["resourceType"] != "Practitioner"
     ]
@@ -160,6 +162,7 @@ def _careless(bundle: Json) -> None:
         resource = entry["resource"]
         if resource["resourceType"] == "Composition":
             resource["custodian"] = {"reference": "Hl7.Fhir.Model.Organization"}
+            resource["section"][0]["unheardOf"] = True
         if resource["resourceType"] == "Patient":
             resource["address"] = [{"line": ["", "1 Trevelyan Square", " "], "district": "0"}]
 

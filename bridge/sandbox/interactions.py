@@ -27,6 +27,11 @@ class Operation:
     path: re.Pattern[str]
     scope: str
 
+    def id_in(self, path: str) -> str:
+        """The logical id in a path of this operation; empty when it has none."""
+        matched = self.path.fullmatch(path)
+        return matched.groupdict().get("id", "") if matched else ""
+
     @property
     def is_of_the_diary(self) -> bool:
         """Whether it belongs to Appointment Management."""

@@ -145,19 +145,27 @@ class Practices:
             return _json(capability_statement(practice, operation.root))
         if not practice.enabled:
             raise Refusal("ACCESS DENIED", "GP Connect is switched off at this practice")
-        body = None if request.method == "GET" else _body(request)
         if operation.name == "structured_record":
-            query = read_query(body, version=practice.version)
+            query = read_query(_body(request), version=practice.version)
             call.remarks += query.remarks
             call.nhs_number = query.nhs_number
             return self._meet(lambda fault: self._record(query, call, practice, fault), call, operation)
-        surgery = self.surgeries[practice.ods]
-        call.nhs_number = patient_of(operation, request, matched["path"], surgery)
-        parts = operation.path.fullmatch(matched["path"])
-        named = parts.groupdict().get("id", "") if parts else ""
-        root = practice.root(self._base, operation.interaction)
-        asked = Asked(request, call, surgery, root, named, body)
+        asked = self._asked(request, call, practice, operation, matched["path"])
         return self._meet(lambda _: self._work(operation, asked), call, operation, asked)
+
+    def _asked(
+        self, request: Request, call: Call, practice: Practice, operation: Operation, path: str
+    ) -> Asked:
+        surgery = self.surgeries[practice.ods]
+        call.nhs_number = patient_of(operation, request, path, surgery)
+        return Asked(
+            request,
+            call,
+            surgery,
+            root=practice.root(self._base, operation.interaction),
+            id=operation.id_in(path),
+            body=None if request.method == "GET" else _body(request),
+        )
 
     def _work(self, operation: Operation, asked: Asked) -> Reply:
         if operation.name == "register_patient":
@@ -179,7 +187,7 @@ class Practices:
         if fault.kind in INSTEAD_OF_WORK:
             return spoil(Reply(500), fault, version=version)
         if fault.kind is FaultKind.LATE:
-            self._late.append(asyncio.get_running_loop().call_later(fault.delay, _quietly, work))
+            self._put_off(fault.delay, work)
             return spoil(Reply(500), fault, version=version)
         if asked:
             _staff_first(fault, operation, asked)
@@ -188,6 +196,11 @@ class Practices:
         except (Refusal, BadParameters) as refusal:
             reply = _refused(refusal, call)
         return spoil(reply, fault, version=version)
+
+    def _put_off(self, delay: float, work: Callable[[Fault | None], Reply]) -> None:
+        loop = asyncio.get_running_loop()
+        self._late = [one for one in self._late if one.when() > loop.time()]
+        self._late.append(loop.call_later(delay, _quietly, work))
 
     def _record(self, query: Query, call: Call, practice: Practice, fault: Fault | None) -> Reply:
         trace_id = call.trace_id or _STALE_TRACE

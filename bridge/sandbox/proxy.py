@@ -131,7 +131,10 @@ async def _stream(response: httpx.Response) -> AsyncIterator[bytes]:
 
 
 class DirectForward:
-    """Hands requests to the practice in the same process: no second connection, for measuring others."""
+    """Hands requests to the practice in the same process: no second connection, for measuring others.
+
+    What a practice's fault does to its connection, it then does to that of whoever asked the proxy.
+    """
 
     def __init__(self, practice: Handler, base: str) -> None:
         self._practice = practice

@@ -17,10 +17,8 @@ def patient_of(operation: Operation | None, request: Request, path: str, surgery
     """The patient's NHS number; None when the request is about nobody, or about somebody unknown here."""
     if operation is None:
         return None
-    matched = operation.path.fullmatch(path)
-    named = matched.groupdict().get("id", "") if matched else ""
     tell = _TELL.get(operation.name)
-    return tell(request, named, surgery) if tell else None
+    return tell(request, operation.id_in(path), surgery) if tell else None
 
 
 def _in_body(request: Request, _: str, __: Surgery) -> str | None:
