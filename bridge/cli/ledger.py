@@ -34,6 +34,7 @@ from bridge.ledger.audit import Entry
 from bridge.ledger.vault import Answer
 from bridge.mapping import Asked, Source, map_record
 from bridge.settings import Settings
+from bridge.spine.interactions import STRUCTURED_RECORD
 
 app = typer.Typer(name="ledger", help="What happened to requests, and whether all are accounted for.")
 app.add_typer(doubts.app)
@@ -80,7 +81,7 @@ def remap(
     reason: Annotated[str, typer.Option(help="Why; for the audit trail.")] = "",
     actor: ActorOption = None,
 ) -> None:
-    """Map the practice's stored answer again; prints GpRecord JSON, which is patient data.
+    """Map the practice's stored structured record again; prints GpRecord JSON, which is patient data.
 
     As `bridge map` does, it takes medications and allergies, ended ones included, to have been asked for.
     Publishes nothing. That the answer was opened is noted in the audit trail.
@@ -134,6 +135,8 @@ async def _remap(settings: Settings, request: str, reason: str, actor: str | Non
         answers = await books.vault.answers_to(history.request_key)
         if not answers:
             raise NotThere("no answer came to this request")
+        if answers[-1].interaction != STRUCTURED_RECORD.id:
+            raise NotThere("its answer is no structured record")
         answer = await books.vault.open_answer(answers[-1].sha256)
         # Written down before it is shown: an opening that cannot be noted does not happen.
         await books.trail.record(

@@ -17,7 +17,7 @@ from bridge.fhir.build import Period
 from bridge.gpconnect.answer import PracticeAnswer
 from bridge.gpconnect.client import GpConnect
 from bridge.mapping import Source, collector_paused
-from bridge.mapping.care_record import SectionAsked
+from bridge.mapping.care_record import SectionAsked, map_section
 from bridge.record.care_record import CareRecordSection
 from bridge.record.sections import SectionCode
 from bridge.spine.interactions import CARE_RECORD
@@ -193,8 +193,6 @@ class Retrieval:
     def _show(
         self, code: SectionCode, period: DayRange | None, answer: PracticeAnswer
     ) -> CareRecordSection | NotShown:
-        from bridge.mapping.care_record import map_section  # noqa: PLC0415 - loads an HTML parser
-
         try:
             with collector_paused():
                 section = map_section(

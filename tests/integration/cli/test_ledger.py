@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from bridge.cli.site import Books
 from bridge.ledger import EndState, Opening, Started, StoredEvent, request_key
 from bridge.ledger.vault import Answer
+from bridge.spine.interactions import CARE_RECORD, STRUCTURED_RECORD
 from tests.integration.replay.conformance import confirmed, run
 from tests.support.bundles import typical_record
 from tests.support.bus_sites import NatsSite
@@ -128,12 +130,17 @@ async def test_a_record_is_mapped_again_from_the_stored_answer(desk: Desk):
         await end(books, opening("r-1"), "completed")
         await books.vault.store_answer(answer("/epr r-1", body))
         await end(books, opening("r-2"), "failed")
+        await end(books, opening("r-3"), "completed")
+        page = replace(answer("/epr r-3", body), interaction=f"{CARE_RECORD.id}#ENC")
+        await books.vault.store_answer(page)
     record = await desk.json("ledger", "remap", "r-1", "--actor", "Sam Ple", "--reason", "mapping was mended")
     none = await desk.run("ledger", "remap", "r-2")
+    html = await desk.run("ledger", "remap", "r-3")
     assert record["source_hash"] == f"sha256:{hashlib.sha256(body).hexdigest()}"
     assert record["patient_key"] == PATIENT_KEY
     assert len(record["medications"]) == 1
-    assert (none.code, none.text) == (1, "")
+    assert (none.code, none.text) == (html.code, html.text) == (1, "")
+    assert "no structured record" in html.errors
     [noted] = await desk.entries()
     assert (noted["event"], noted["request_key"], noted["patient_key"]) == (
         "answer.remapped",
@@ -170,7 +177,7 @@ def answer(key: str, body: bytes, *, received_at: datetime | None = None) -> Ans
         sha256=hashlib.sha256(body).hexdigest(),
         received_at=received_at or datetime.now(UTC),
         request_key=key,
-        interaction="gpc.getstructuredrecord-1",
+        interaction=STRUCTURED_RECORD.id,
         practice_ods="A12345",
         trace_id="t-1",
         body=body,

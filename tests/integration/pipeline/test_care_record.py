@@ -131,7 +131,8 @@ async def test_every_practice_s_way_of_rendering_is_taken(engine, scenario):
     assert rows[0]["cells"]["Date"] == "14-Oct-2025"
 
 
-async def test_broken_markup_costs_no_text(engine):
+@pytest.mark.duty("HT-023", "HT-029")
+async def test_broken_markup_and_unknown_elements_cost_no_text(engine):
     found = sections(await ask(engine, "html_malformed", "ENC", "MED"))
     assert set(found) == {"ENC", "MED"}
     for text in ("Review of hypertension", "pulse 72 regular", "38°C; safety-netted", "New patient check"):
@@ -234,6 +235,16 @@ async def test_when_none_can_be_shown_the_request_fails_and_nothing_of_the_recor
     number = BY_NAME[scenario].nhs_number
     assert number not in json.dumps(event)
     assert len(practice_calls(engine, number)) <= most
+
+
+@pytest.mark.duty("HT-018")
+async def test_address_practice_and_gp_are_there_to_look_at_and_never_compared(engine):
+    data = sections(await ask(engine, "rich_record", "SUM"))["SUM"]
+    person = BY_NAME["rich_record"].person
+    assert data["patient"]["address"] == [person.line, person.city, person.district, person.postcode]
+    assert "Gilbert" in data["patient"]["gp_name"]
+    assert data["patient"]["practice_name"] == BY_NAME["rich_record"].practice.name
+    assert not data["demographics"].keys() & {"address", "phones", "gp_name", "practice_name"}
 
 
 @pytest.mark.duty("HT-016", "HT-017")
