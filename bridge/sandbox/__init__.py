@@ -39,7 +39,8 @@ from bridge.sandbox.diary import Diary
 from bridge.sandbox.entries import Appointment, Change
 from bridge.sandbox.faults import Fault, FaultKind
 from bridge.sandbox.running import RunningSandbox, SandboxOptions, running
-from bridge.sandbox.scenarios import BY_NAME, SCENARIOS, Scenario
+from bridge.sandbox.scenario import Scenario
+from bridge.sandbox.scenarios import BY_NAME, SCENARIOS
 from bridge.sandbox.serving import Tls
 from bridge.sandbox.standalone import serve
 from bridge.sandbox.storms import APPOINTMENT_FAULTS, Storm

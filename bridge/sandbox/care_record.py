@@ -12,7 +12,8 @@ from bridge.sandbox.care_record_query import NHS_NUMBER, SECTION, SectionQuery, 
 from bridge.sandbox.faults import INSTEAD_OF_WORK, FaultKind
 from bridge.sandbox.outcomes import FHIR_JSON_0, Refusal, spoil
 from bridge.sandbox.people import Person
-from bridge.sandbox.scenarios import BY_NUMBER, SCENARIOS, Scenario
+from bridge.sandbox.scenario import Scenario
+from bridge.sandbox.scenarios import BY_NUMBER, SCENARIOS
 from bridge.sandbox.tokens_dstu2 import check_requested_record
 from bridge.sandbox.web import Reply
 from bridge.sandbox.world import Practice

@@ -1,0 +1,75 @@
+"""What one scenario patient is made of; `scenarios` says who there is."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bridge.sandbox import cases
+from bridge.sandbox.builder import Builder
+from bridge.sandbox.diary import Diary
+from bridge.sandbox.faults import Fault
+from bridge.sandbox.patients import Resident
+from bridge.sandbox.people import Held, Person, Registration, Standing, Trace, person_of
+from bridge.sandbox.record import Record
+from bridge.sandbox.world import MAIN, Practice
+
+Case = Callable[[Builder], None]
+Bookings = Callable[[Diary, Resident], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One patient.
+
+    Attributes:
+        case: fills the record; None leaves the practice without one, and it answers PATIENT_NOT_FOUND.
+        at_practice: what the practice holds instead of some of `person`.
+        now: the number in use, of a superseded one.
+        conforms: whether every resource is valid STU3.
+        standing: how the practice holds the patient, when it does at all.
+        lapsed_at: another practice that holds an old record of the patient.
+        diary: what stands in the appointment book of the practice from the start.
+    """
+
+    name: str
+    nhs_number: str
+    reason: str
+    case: Case | None = cases.empty
+    practice: Practice = MAIN
+    trace: Trace = Trace.CURRENT
+    now: str | None = None
+    fault: Fault | None = None
+    at_practice: Mapping[str, Any] | None = None
+    conforms: bool = True
+    standing: Standing = Standing.ACTIVE
+    lapsed_at: Practice | None = None
+    diary: Bookings | None = None
+
+    @property
+    def person(self) -> Person:
+        """Who it is: made from the number, so everybody differs and stays the same."""
+        return person_of(int(self.nhs_number[4:9]))
+
+    @property
+    def registration(self) -> Registration:
+        """As PDS knows the number."""
+        return Registration(self.nhs_number, self.person, self.practice.ods, self.trace, self.now)
+
+    def held_at(self, ods: str) -> Held | None:
+        """What the practice `ods` holds; of a restricted patient too, though it tells nobody."""
+        if self.practice.ods == ods and (self.case or self.trace is Trace.RESTRICTED):
+            person = replace(self.person, **dict(self.at_practice or {}))
+            return Held(self.registration, person, self.standing)
+        if self.lapsed_at and self.lapsed_at.ods == ods:
+            return Held(self.registration, self.person, Standing.LAPSED)
+        return None
+
+    def record(self) -> Record | None:
+        """The record at the practice, built anew."""
+        if self.case is None:
+            return None
+        builder = Builder(
+            self.nhs_number, replace(self.person, **dict(self.at_practice or {})), self.practice
+        )
+        self.case(builder)
+        return builder.record
