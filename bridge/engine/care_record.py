@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -19,7 +19,7 @@ from bridge.gpconnect.client import GpConnect
 from bridge.mapping import Source, collector_paused
 from bridge.mapping.care_record import SectionAsked, map_section
 from bridge.record.care_record import CareRecordSection
-from bridge.record.sections import SectionCode
+from bridge.record.sections import SECTIONS, SectionCode
 from bridge.spine.interactions import CARE_RECORD
 from bridge.spine.pds import TracedPatient
 
@@ -113,6 +113,26 @@ def _holds_for_all(error: RequestFailed) -> bool:
     )
 
 
+def still_good(
+    earlier: Iterable[tuple[str, PracticeAnswer]], *, practice_ods: str, now: datetime
+) -> dict[SectionCode, PracticeAnswer]:
+    """Those answers to earlier tries of a request that need not be asked for again.
+
+    Args:
+        earlier: what was asked, as `kept_as` names it, and the answer; oldest first.
+        practice_ods: where the patient is registered now: what another practice said does not count.
+        now: the time.
+    """
+    codes = {kept_as(code): code for code in SECTIONS}
+    return {
+        codes[asked]: answer
+        for asked, answer in earlier
+        if asked in codes
+        and answer.practice_ods == practice_ods
+        and now - datetime.fromisoformat(answer.retrieved_at) < FRESH
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Retrieval:
     """One request's retrieval of sections.
@@ -139,7 +159,8 @@ class Retrieval:
         Raises:
             RequestFailed: no section can be shown; Unavailable when another try may help.
         """
-        kept = await self._kept()
+        earlier = await self.book.kept_answers(self.request_key)
+        kept = still_good(earlier, practice_ods=self.patient.practice_ods, now=datetime.now(UTC))
         wanted = [(code, period) for code, period in self.request.sections.wanted() if code not in kept]
         answers = await ask_side_by_side(wanted, self._asking())
         return self._shown(kept | answers.came, answers.failed)
@@ -158,21 +179,10 @@ class Retrieval:
             )
             async with turn:  # one after another, because who waits for room must not hold any
                 await self.seat.take(len(answer.body))
-            await self.book.keep_answer(self.request_key, _kept_as(code), answer)
+            await self.book.keep_answer(self.request_key, kept_as(code), answer)
             return answer
 
         return ask
-
-    async def _kept(self) -> dict[SectionCode, PracticeAnswer]:
-        """Answers to earlier tries of this request, from the same practice, that are still fresh."""
-        oldest = datetime.now(UTC) - FRESH
-        names = {_kept_as(code): code for code, _ in self.request.sections.wanted()}
-        kept = {}
-        for interaction, answer in await self.book.kept_answers(self.request_key):
-            is_fresh = datetime.fromisoformat(answer.retrieved_at) > oldest
-            if interaction in names and is_fresh and answer.practice_ods == self.patient.practice_ods:
-                kept[names[interaction]] = answer
-        return kept
 
     def _shown(
         self, came: dict[SectionCode, PracticeAnswer], failed: dict[SectionCode, RequestFailed]
@@ -224,6 +234,6 @@ class Retrieval:
         )
 
 
-def _kept_as(code: SectionCode) -> str:
+def kept_as(code: SectionCode) -> str:
     """Tells the answers of one request apart, in the ledger and in the vault."""
     return f"{CARE_RECORD.id}#{code}"

@@ -1,11 +1,12 @@
 """Asking for sections side by side: how many at a time, and what ends the asking."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 
 from bridge.contracts.care_record_events import NotShown
-from bridge.engine.care_record import AT_ONCE, CareRecord, ask_side_by_side
+from bridge.engine.care_record import AT_ONCE, CareRecord, ask_side_by_side, kept_as, still_good
 from bridge.errors import FailureCode, HeldBack, Refused, ResponseInvalid, Unavailable
 from bridge.gpconnect.answer import PracticeAnswer
 from bridge.record.sections import SECTIONS
@@ -13,8 +14,8 @@ from bridge.record.sections import SECTIONS
 ALL = [(code, None) for code in SECTIONS]
 
 
-def answer(code):
-    return PracticeAnswer(code.encode(), "2026-11-22T09:00:00.000Z", "trace", "A82038")
+def answer(body, *, retrieved_at="2026-11-22T09:00:00.000Z", practice_ods="A82038"):
+    return PracticeAnswer(body.encode(), retrieved_at, "trace", practice_ods)
 
 
 class Practice:
@@ -105,3 +106,23 @@ def test_the_longest_pause_that_was_asked_for_decides():
     record = CareRecord([], [NotShown("ENC", soon), NotShown("OBS", later), NotShown("ADM", never)])
     assert record.missing is later
     assert CareRecord([], [NotShown("ADM", never)]).missing is None
+
+
+NOW = datetime(2026, 11, 22, 9, 10, tzinfo=UTC)
+
+
+@pytest.mark.duty("HT-012")
+def test_what_came_a_moment_ago_from_the_same_practice_need_not_be_asked_for_again():
+    earlier = [
+        (kept_as("SUM"), answer("SUM")),
+        (kept_as("ENC"), answer("ENC", practice_ods="B81001")),
+        (kept_as("OBS"), answer("OBS", retrieved_at="2026-11-22T08:54:59.000Z")),
+        ("urn:nhs:names:services:gpconnect:fhir:operation:gpc.getstructuredrecord-1", answer("MED")),
+    ]
+    good = still_good(earlier, practice_ods="A82038", now=NOW)
+    assert {code: kept.body for code, kept in good.items()} == {"SUM": b"SUM"}
+
+
+def test_of_two_answers_the_later_one_counts():
+    earlier = [(kept_as("SUM"), answer("SUM")), (kept_as("SUM"), answer("again"))]
+    assert still_good(earlier, practice_ods="A82038", now=NOW)["SUM"].body == b"again"
