@@ -28,7 +28,7 @@ from bridge.gpconnect.errors import provider_code
 from bridge.gpconnect.ids import ResourceId
 from bridge.gpconnect.resources import StoredAppointment, version_of
 from bridge.gpconnect.windows import Window, local, today
-from bridge.gpconnect.writing import doubtful
+from bridge.gpconnect.writing import doubtful, fault_of
 from bridge.record.appointments import HOME_VISIT
 from bridge.spine.clock import timestamp
 from bridge.spine.http import Answer
@@ -312,6 +312,8 @@ def _refused(
     conflict: tuple[Literal["taken", "version_conflict"], frozenset[int]],
 ) -> RequestFailed | None:
     """A refusal with the reason that the answer gives; None when it is about something else."""
+    if (fault := fault_of(answer)) is not None:
+        return fault
     meaning, statuses = conflict
     code = provider_code(answer)
     reason = meaning if answer.status in statuses else reasons.get(code or "")

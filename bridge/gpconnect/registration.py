@@ -14,6 +14,7 @@ from bridge.fhir import systems
 from bridge.fhir.build import checked
 from bridge.fhir.read import JsonObject
 from bridge.gpconnect.errors import provider_code
+from bridge.gpconnect.writing import fault_of
 from bridge.spine.http import Answer
 
 PATIENT_PROFILE: Final = "https://fhir.nhs.uk/STU3/StructureDefinition/CareConnect-GPC-Patient-1"
@@ -113,6 +114,8 @@ def _communication(spoken: Communication) -> JsonObject:
 
 def refusal_of(answer: Answer) -> RequestFailed | None:
     """What an error answer to a registration means, where it has a meaning of its own."""
+    if (fault := fault_of(answer)) is not None:
+        return fault
     code = provider_code(answer)
     reason = _REFUSALS.get(code or "")
     return RegistrationRefused(reason, detail=f"code={code}") if reason else None

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from bridge.errors import FailureCode, ResponseInvalid, Unavailable
+from bridge.gpconnect.errors import error_for
+from bridge.spine.http import Answer
 
 
 @contextmanager
@@ -19,3 +21,13 @@ def doubtful() -> Iterator[None]:
         raise Unavailable(
             FailureCode.OUTCOME_UNKNOWN, stage=unreadable.stage, detail=unreadable.detail
         ) from unreadable
+
+
+def fault_of(answer: Answer) -> Unavailable | None:
+    """A fault of the practice's system leaves doubt, whatever code comes with it; None for a clear answer."""
+    if not answer.may_pass:
+        return None
+    failure = error_for(answer, body_sha256="")
+    if isinstance(failure, Unavailable):
+        return failure
+    return Unavailable(FailureCode.OUTCOME_UNKNOWN, stage=failure.stage, detail=failure.detail)

@@ -202,6 +202,7 @@ MEANINGS = [
     (412, "NO_CODE_OF_THEIRS", FailureCode.REQUEST_REFUSED, "version_conflict"),
     (422, "REFERENCE_NOT_FOUND", "unknown_slot", FailureCode.REQUEST_REFUSED),
     (422, "INVALID_RESOURCE", "invalid", "invalid"),
+    (500, "INVALID_RESOURCE", FailureCode.OUTCOME_UNKNOWN, FailureCode.OUTCOME_UNKNOWN),
     (404, "NO_RECORD_FOUND", FailureCode.PATIENT_NOT_FOUND, "not_found"),
     (404, "PATIENT_NOT_FOUND", FailureCode.PATIENT_NOT_FOUND, FailureCode.PATIENT_NOT_FOUND),
     (403, "ACCESS DENIED", FailureCode.PRACTICE_NOT_ENABLED, FailureCode.PRACTICE_NOT_ENABLED),
