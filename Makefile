@@ -7,13 +7,14 @@ UV_VERSION := 0.13.9
 
 # Most tests wait for a broker or a server: one more than there are cores.
 PROCESSES ?= 3
+N ?= 1
 
 # Where somebody has it set, each of the processes that the tests start would compile everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help install demo test fuzz lint check bench duties clean
+.PHONY: help install demo test faults outages fuzz lint check bench duties clean
 
 help:
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -33,6 +34,12 @@ demo: install ## sandbox, embedded bus and a worker, a few requests, and what ca
 
 test: install ## every test, with a real RabbitMQ and a real NATS
 	$(BIN)/python -m pytest --numprocesses $(PROCESSES) $(ARGS)
+
+faults: install ## everything that may break, N times (N=10); the gate does it once
+	for run in $$(seq $(N)); do echo "run $$run of $(N)"; $(BIN)/python -m pytest --numprocesses $(PROCESSES) tests/faults $(ARGS) || exit 1; done
+
+outages: install ## the same once, and writes the outage matrix of deploy/README.md from what it sees
+	OUTAGES=write $(BIN)/python -m pytest tests/faults
 
 fuzz: install ## the fuzzers for long, with new examples each time
 	$(BIN)/python -m pytest tests/fuzz -k "spoilt or any or anything" --hypothesis-profile=long --timeout=0 $(ARGS)

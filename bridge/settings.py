@@ -204,8 +204,9 @@ class LedgerSettings(_Group):
     """``postgresql://…`` as libpq reads it, for several workers; unset is SQLite in ``state_dir``."""
     connections: Annotated[int, Field(ge=2, le=100)] = 10
     """To PostgreSQL, per process."""
-    lease_seconds: Annotated[float, Field(gt=0)] = 60.0
-    """How long a worker that died keeps its requests from the others; live ones renew in time."""
+    lease_seconds: Annotated[float, Field(gt=0)] = 20.0
+    """How long a worker that died keeps its requests from the others, while somebody waits for the answer.
+    Live ones renew three times as often."""
     keep_bodies_days: Annotated[int, Field(ge=0)] = 30
     """Events and payloads (sealed), after their request ended."""
     keep_metadata_days: Annotated[int, Field(ge=1)] = 2920

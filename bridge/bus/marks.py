@@ -13,6 +13,8 @@ ATTEMPT = "x-attempt"
 """Which try this copy is; absent on the message as it was sent."""
 NOT_BEFORE = "x-not-before"
 """Unix seconds before which the copy is not worked on."""
+WAIT = "x-wait"
+"""Seconds that this was ahead when it was written."""
 RETRY_REASON = "x-retry-reason"
 ORIGINAL_KEY = "x-original-key"
 """Routing key that the sender used; a copy travels by queue name."""
@@ -22,19 +24,22 @@ DEAD_AT = "x-dead-at"
 REPLAY_JOB = "x-replay-job"
 """The job that sent a dead letter again."""
 
-OF_A_TRY = frozenset({ATTEMPT, NOT_BEFORE, RETRY_REASON, ERROR_REASON, ERROR_DETAIL, DEAD_AT})
+OF_A_TRY = frozenset({ATTEMPT, NOT_BEFORE, WAIT, RETRY_REASON, ERROR_REASON, ERROR_DETAIL, DEAD_AT})
 """What a copy that starts anew does not carry over."""
 
+_CLOCKS_DIFFER = 60.0
+"""Seconds by which the clocks of workers may differ."""
 _LONGEST = 500
 _COUNT = re.compile(r"[0-9]{1,6}")
 _SECONDS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
 
 
-def for_retry(delivery: Delivery, *, reason: str, due: float) -> dict[str, str]:
-    """Marks of the copy that is tried next, not before `due` (Unix seconds)."""
+def for_retry(delivery: Delivery, *, reason: str, seconds: float, now: float) -> dict[str, str]:
+    """Marks of the copy that is tried next, not before `seconds` have passed since `now` (Unix seconds)."""
     return {
         ATTEMPT: str(delivery.attempt + 1),
-        NOT_BEFORE: f"{due:.3f}",
+        NOT_BEFORE: f"{now + seconds:.3f}",
+        WAIT: f"{seconds:.3f}",
         RETRY_REASON: _one_line(reason),
         ORIGINAL_KEY: delivery.key,
     }
@@ -62,10 +67,21 @@ def attempt(headers: Mapping[str, str]) -> int:
     return max(1, int(text)) if _COUNT.fullmatch(text) else 1
 
 
-def due(headers: Mapping[str, str]) -> float:
-    """Unix seconds before which a copy of ours must not be worked on; 0 for any other message."""
-    text = headers.get(NOT_BEFORE, "")
-    return float(text) if ATTEMPT in headers and _SECONDS.fullmatch(text) else 0.0
+def wait(headers: Mapping[str, str], now: float) -> float:
+    """Seconds until a copy of ours may be worked on; 0 when it may, and for any other message.
+
+    A copy with much more time left than it was told to wait was marked before the clock was set back: it may
+    be worked on at once, or it would wait for as long again.
+    """
+    if ATTEMPT not in headers:
+        return 0.0
+    left = _seconds(headers, NOT_BEFORE) - now
+    return left if 0 < left <= _seconds(headers, WAIT) + _CLOCKS_DIFFER else 0.0
+
+
+def _seconds(headers: Mapping[str, str], name: str) -> float:
+    text = headers.get(name, "")
+    return float(text) if _SECONDS.fullmatch(text) else 0.0
 
 
 def _one_line(text: str) -> str:

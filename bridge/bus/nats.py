@@ -86,7 +86,7 @@ class NatsBus:
         url: str,
         *,
         prefix: str = "gpconnect",
-        ack_wait: float = 30.0,
+        ack_wait: float = 15.0,
         on_lost: Callable[[], None] | None = None,
         watch_interval: float = 15.0,
         heartbeat: int = 15,
@@ -305,8 +305,8 @@ class NatsBus:
         if isinstance(outcome, Dead):
             target, changes = f"{queue.name}.dead", marks.for_dead(taken, outcome)
         else:
-            due = time.time() + outcome.seconds
-            target, changes = f"{queue.name}.wait", marks.for_retry(taken, reason=outcome.reason, due=due)
+            target = f"{queue.name}.wait"
+            changes = marks.for_retry(taken, reason=outcome.reason, seconds=outcome.seconds, now=time.time())
         headers = copied(message) | changes
         try:
             await self._put(target, message.data, headers, target)
@@ -318,9 +318,9 @@ class NatsBus:
         """The waiting room's door: a copy goes back to work when its time has come."""
         while True:
             message = await _next(source)
-            wait = marks.due(message.headers or {}) - time.time()
+            wait = marks.wait(message.headers or {}, time.time())
             try:
-                if wait > 0:
+                if wait:
                     await message.nak(delay=min(wait, _LONGEST_NAK))
                 else:
                     headers = copied(message)

@@ -252,8 +252,8 @@ class RabbitBus:
     async def _on_message(self, queue: QueueSpec, worker: Worker, message: IncomingMessage) -> None:
         taken = delivery(message)
         try:
-            wait = marks.due(taken.headers) - time.time()
-            if wait > 0:
+            wait = marks.wait(taken.headers, time.time())
+            if wait:
                 # Longer than the longest room, or a clock that is behind: not an attempt.
                 await self._put("queues", self._room_for(queue, wait), copied(message, taken, {}))
             else:
@@ -271,9 +271,8 @@ class RabbitBus:
         if isinstance(outcome, Dead):
             target, headers = f"{queue.name}.dead", marks.for_dead(taken, outcome)
         else:
-            due = time.time() + outcome.seconds
             target = self._room_for(queue, outcome.seconds)
-            headers = marks.for_retry(taken, reason=outcome.reason, due=due)
+            headers = marks.for_retry(taken, reason=outcome.reason, seconds=outcome.seconds, now=time.time())
         copy = copied(message, taken, headers)
         try:
             await self._put("queues", target, copy)

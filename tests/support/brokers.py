@@ -146,6 +146,14 @@ class RabbitNode(Node):
             "RUNNING_UNDER_SYSTEMD": "true",  # replaces the shell, so that our signals reach the node
         }
 
+    def control(self, *arguments: str) -> None:
+        """Run ``rabbitmqctl``, as the node's administrator."""
+        tools = ":".join(str(Path(place).parent) for place in RABBIT_PLACES)
+        environment = dict(self._environment())
+        environment["PATH"] = f"{tools}:{environment['PATH']}"
+        command = ["rabbitmqctl", "--quiet", *arguments]
+        subprocess.run(command, env=environment, check=True, capture_output=True, timeout=60)
+
     def settle(self) -> None:
         # Messages are synchronised before they are confirmed; definitions of queues up to 2 s later.
         time.sleep(3)

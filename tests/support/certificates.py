@@ -50,10 +50,17 @@ class Authority:
         )
         self.ca_file = self._write("ca.crt", self._certificate.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, name: str, *, hosts: tuple[str, ...] = ("localhost",), expired: bool = False) -> Issued:
+    def issue(
+        self,
+        name: str,
+        *,
+        hosts: tuple[str, ...] = ("localhost",),
+        expired: bool = False,
+        lasts: timedelta = 10 * _DAY,
+    ) -> Issued:
         """A certificate for a server or a client; expired means until yesterday."""
         key = ec.generate_private_key(ec.SECP256R1())
-        end = datetime.now(UTC) + (-_DAY if expired else 10 * _DAY)
+        end = datetime.now(UTC) + (-_DAY if expired else lasts)
         certificate = (
             x509.CertificateBuilder()
             .subject_name(_name(name))

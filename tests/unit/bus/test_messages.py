@@ -40,25 +40,33 @@ def test_a_mark_that_makes_no_sense_is_a_first_attempt(said: str | None, attempt
 
 
 @pytest.mark.parametrize(
-    ("headers", "due"),
+    ("headers", "wait"),
     [
         ({}, 0.0),
-        ({marks.ATTEMPT: "2", marks.NOT_BEFORE: "1234.500"}, 1234.5),
-        ({marks.NOT_BEFORE: "1234.5"}, 0.0),
-        ({marks.ATTEMPT: "2", marks.NOT_BEFORE: "soon"}, 0.0),
-        ({marks.ATTEMPT: "2", marks.NOT_BEFORE: "inf"}, 0.0),
-        ({marks.ATTEMPT: "2", marks.NOT_BEFORE: "nan"}, 0.0),
+        ({"x-attempt": "2", "x-not-before": "1234.500", "x-wait": "5.000"}, 4.5),
+        ({"x-attempt": "2", "x-not-before": "1229.500", "x-wait": "5.000"}, 0.0),
+        ({"x-not-before": "1234.5", "x-wait": "5.000"}, 0.0),
+        ({"x-attempt": "2", "x-not-before": "soon", "x-wait": "5.000"}, 0.0),
+        ({"x-attempt": "2", "x-not-before": "inf", "x-wait": "5.000"}, 0.0),
+        ({"x-attempt": "2", "x-not-before": "nan", "x-wait": "5.000"}, 0.0),
     ],
 )
-def test_only_a_copy_of_ours_waits(headers: dict[str, str], due: float) -> None:
-    assert marks.due(headers) == due
+def test_only_a_copy_of_ours_waits(headers: dict[str, str], wait: float) -> None:
+    assert marks.wait(headers, now=1230.0) == wait
+
+
+@pytest.mark.parametrize(("set_back", "wait"), [(50, 55.0), (3600, 0.0)])
+def test_a_clock_that_is_set_back_does_not_prolong_the_wait(set_back: int, wait: float) -> None:
+    copy = marks.for_retry(DELIVERY, reason="pds_error", seconds=5, now=10_000)
+    assert marks.wait(copy, now=10_000 - set_back) == wait
 
 
 def test_a_retry_counts_up_and_a_dead_letter_does_not() -> None:
-    retry = marks.for_retry(DELIVERY, reason="pds_error", due=10.0)
+    retry = marks.for_retry(DELIVERY, reason="pds_error", seconds=4, now=6)
     assert retry == {
         "x-attempt": "3",
         "x-not-before": "10.000",
+        "x-wait": "4.000",
         "x-retry-reason": "pds_error",
         "x-original-key": "record.requested.v1",
     }

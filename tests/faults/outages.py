@@ -1,0 +1,143 @@
+"""What each outage does, in words; the fault tests see to it that they are true (`tests/faults/matrix.py`)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+BOTH: Final = ("RabbitMQ", "NATS")
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A row of the matrix. What stands in backquotes is seen in the run, unless it is a setting.
+
+    Attributes:
+        fault: what breaks.
+        users: what those who asked see.
+        alone: what recovers without anybody.
+        operator: what is left to do.
+        on: what it is proven on.
+    """
+
+    fault: str
+    users: str
+    alone: str
+    operator: str
+    on: tuple[str, ...] = BOTH
+
+
+OUTAGES: Final[Mapping[str, Outage]] = {
+    "worker_killed": Outage(
+        "A worker is killed, or its machine is",
+        "Answers to what it had in hand come later by `BRIDGE_LEDGER_LEASE_SECONDS`, 20 s",
+        "The broker hands its requests to another worker, which waits until the dead one's lease is over, "
+        "because it may live",
+        "Start a worker, if nothing else does",
+    ),
+    "link_cut": Outage(
+        "The connection to the broker is cut, again and again",
+        "Answers come later",
+        "The worker connects again; work that runs goes on, and a redelivery joins it",
+        "Nothing",
+    ),
+    "broker_restarted": Outage(
+        "The broker is restarted, or its machine goes down and comes back",
+        "Answers come later by the time it is away; a sender's own publish waits or fails at the sender",
+        "The worker connects again, finishes what it has in hand, and works on what was queued",
+        "Nothing",
+    ),
+    "link_slow": Outage(
+        "The link to the broker is slow",
+        "Answers come later",
+        "Nothing is taken for broken: no request is delivered a second time",
+        "Nothing, or more bandwidth",
+    ),
+    "link_half_open": Outage(
+        "The link to the broker swallows everything and closes nothing (a firewall that forgot it)",
+        "Answers come later by up to two heartbeats, 30 s",
+        "Missing heartbeats end the link; a new one is made. Work that runs goes on, and a redelivery joins it",
+        "Nothing",
+    ),
+    "events_full": Outage(
+        "The EPR's queue is full",
+        "Answers come when there is room again; some twice, with the same event id",
+        "The workers wait (`publish_retrying`) and lose nothing; they take on no more than they have in hand",
+        "Let the EPR read, or raise the limit of its queue",
+    ),
+    "requests_full": Outage(
+        "The work queue is full",
+        "The sender's publish is refused; the sender publishes again",
+        "Room comes as the workers take requests",
+        "More workers, or a higher limit",
+    ),
+    "events_unroutable": Outage(
+        "No queue is bound to the events",
+        "No answer until it is bound",
+        "Nothing is dropped: the outcome is in the ledger, the request among the dead letters (`unroutable`)",
+        "Bind the queue, then `bridge dead replay`: what is owed is published, the practice is not asked again",
+        on=("RabbitMQ",),
+    ),
+    "practice_late": Outage(
+        "A practice answers after the time-out",
+        "The answer comes later; when every try was late, the request fails with `provider_timeout`",
+        "The call is given up and made again (`retry_due`), at most three times; an answer that comes too late is not read",
+        "Nothing if rare; the practice's supplier if it is one practice",
+    ),
+    "answer_dropped": Outage(
+        "A practice does the work and its answer is lost",
+        "The answer comes later",
+        "A read is made again (`retry_due`)",
+        "Nothing",
+    ),
+    "practice_away": Outage(
+        "A practice is away",
+        "Requests about its patients fail with `provider_error`; all others are answered",
+        "After five failures it is not called for a while (`circuit_changed`), then tried one call at a time",
+        "The practice's supplier, when it lasts",
+    ),
+    "service_away": Outage(
+        "PDS, SDS or the proxy is away",
+        "Answers come later; when it lasts, requests fail with `spine_error`",
+        "Requests are tried again (`retry_due`)",
+        "Follow the service's status page",
+    ),
+    "ledger_gone": Outage(
+        "The ledger is gone for ten seconds: its server is stopped, or another process locks the file",
+        "Answers come later by the time it is gone",
+        "Requests go to a waiting room (`ledger_unavailable`) and come back; nothing is published that is not written down",
+        "Bring the database back",
+        on=("SQLite", "PostgreSQL"),
+    ),
+    "disk_full": Outage(
+        "The ledger's disk is full",
+        "Answers come when there is room",
+        "As above; the log says `SQLITE_FULL`",
+        "Make room on the disk",
+    ),
+    "event_too_large": Outage(
+        "A record is larger than the broker takes",
+        "The request fails with `configuration` and the detail `event_too_large`",
+        "Nothing: trying again would not help",
+        "Raise max_payload of the NATS server; RabbitMQ takes far more",
+        on=("NATS",),
+    ),
+    "same_request_twice": Outage(
+        "Several workers get the same request at once: a sender repeats it, or the broker does",
+        "One answer; its events again, with the same ids, for whoever sent it again",
+        "One worker asks, the others wait for its outcome (`running_elsewhere`)",
+        "Nothing",
+    ),
+    "certificate_expired": Outage(
+        "The client certificate expires while requests are in flight",
+        "Answers come later; when it is not replaced in time, requests fail with `spine_error`",
+        "Calls whose connection stands end well; the others are tried again (`retry_due`). "
+        "The new file is in use a second after it is there (`reloaded`)",
+        "Replace the files; until then `/readyz` names the certificates",
+    ),
+    "clock_set": Outage(
+        "A worker's clock is set by more than a minute",
+        "Nothing, once it is right again; while it is wrong, practices may refuse its tokens",
+        "Leases and pauses that the wrong clock wrote down are not believed",
+        "Synchronise the clocks: readiness names a clock that is wrong",
+    ),
+}
