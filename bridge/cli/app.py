@@ -24,6 +24,7 @@ _COMMANDS = {
     "send": ("send", "send"),
     "map": ("bundles", "map_"),
     "check": ("bundles", "check"),
+    "preview": ("preview", "preview"),
     "doctor": ("doctor", "doctor"),
     "schemas": ("documents", "schemas"),
     "asyncapi": ("documents", "asyncapi"),

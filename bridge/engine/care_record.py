@@ -163,6 +163,7 @@ class Retrieval:
         kept = still_good(earlier, practice_ods=self.patient.practice_ods, now=datetime.now(UTC))
         wanted = [(code, period) for code, period in self.request.sections.wanted() if code not in kept]
         answers = await ask_side_by_side(wanted, self._asking())
+        await self.seat.take(sum(len(answer.body) for answer in kept.values()))
         return self._shown(kept | answers.came, answers.failed)
 
     def _asking(self) -> Ask:

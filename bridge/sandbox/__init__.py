@@ -31,8 +31,9 @@ the practice is down for minutes                          `RESET` or `HANG` with
 any of them, at random                                    ``sandbox.storm(Storm(seed=7, probability=0.2))``
 ========================================================  =================================================
 
-**Care record.** Every patient with a record has the ten sections of Access Record HTML too; `care_record_cases`
-lists those whose pages are old, broken, hostile or large. A fault of the key ``9990000018/ENC`` is one section's.
+**Care record.** Every patient with a record has the ten sections of Access Record HTML too; those whose pages
+are old, broken, hostile or large are in `care_record_cases`. A fault of the key ``9990000018/ENC`` is met by
+one section.
 
 `control` says how all of this is done, and the books are read, from another process.
 """

@@ -16,6 +16,7 @@ COMMANDS = (
     "send",
     "map",
     "check",
+    "preview",
     "doctor",
     "schemas",
     "asyncapi",
