@@ -166,18 +166,6 @@ def attributes_of(raw: str) -> dict[str, str]:
     return found
 
 
-def seen_text(markup: Markup) -> str:
-    """The text a reader could see, words that a browser sets apart with a blank between them.
-
-    Text that the page hides counts as seen: a clinician is never shown less than was sent. Character
-    references are not resolved.
-    """
-    pieces = [""] * (len(markup.tags) * 2 + 1)
-    pieces[0::2] = markup.texts
-    pieces[1::2] = [tag.stand_in for tag in markup.tags]
-    return "".join(pieces)
-
-
 def _stand_in(name: str, raw: str) -> str:
     if not raw:
         return " " if name in APART else ""
@@ -189,11 +177,30 @@ def _stand_in(name: str, raw: str) -> str:
     return " ".join(["", *words, ""]).replace("&", "&amp;") if apart or words else ""
 
 
-def difference(before: str, after: str) -> Literal["moved", "changed"] | None:
-    """How two seen texts differ: not at all, by the order of their words (`moved`), or by words."""
-    if before == after:
+def seen_text(markup: Markup) -> str:
+    """The text a reader could see, words that a browser sets apart with a blank between them.
+
+    Text that the page hides counts as seen: a clinician is never shown less than was sent.
+    """
+    pieces = [""] * (len(markup.tags) * 2 + 1)
+    pieces[0::2] = markup.texts
+    pieces[1::2] = [tag.stand_in for tag in markup.tags]
+    return unescape("".join(pieces))
+
+
+def difference(before: Markup, after: Markup) -> Literal["moved", "changed"] | None:
+    """How the seen texts differ: not at all, by the order of their words (`moved`), or by words."""
+    if _are_alike(before, after):
         return None
-    before, after = unescape(before), unescape(after)
-    if before == after or (words := before.split()) == (left := after.split()):
+    words, left = seen_text(before).split(), seen_text(after).split()
+    if words == left:
         return None
     return "moved" if Counter(words) == Counter(left) else "changed"
+
+
+def _are_alike(before: Markup, after: Markup) -> bool:
+    """Whether even text and tags agree one by one, as on most pages."""
+    if [tag.stand_in for tag in before.tags] != [tag.stand_in for tag in after.tags]:
+        return False
+    pairs = zip(before.texts, after.texts, strict=True)
+    return all(sent == left or unescape(sent) == unescape(left) for sent, left in pairs)

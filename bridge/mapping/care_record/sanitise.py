@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 import nh3
 
-from bridge.mapping.care_record.markup import Markup, attributes_of, cut, difference, seen_text
+from bridge.mapping.care_record.markup import Markup, attributes_of, cut, difference
 
 MAX_CHARACTERS: Final = 8 * 1024 * 1024
 """Of one section. The largest real ones have some 2 MB; beyond this a page helps no reader."""
@@ -145,7 +145,7 @@ def sanitise(received: str) -> Sanitised | Literal["too_large", "text_would_be_l
         return "too_large"
     html = _CLEANER.clean(received)
     after = cut(html)
-    differs = difference(seen_text(before), seen_text(after))
+    differs = difference(before, after)
     if differs == "changed":  # HT-023: never show less than was sent
         return "text_would_be_lost"
     issues = _removed(before)

@@ -66,33 +66,38 @@ class _Reader:
         self.rows: list[_Row] = []
         self.captions: list[str] = []
         self.shapes = {tag: _shape(tag) for tag in markup.kinds if tag.name in _CELLS and not tag.closing}
+        self._ends = frozenset(tag for tag in markup.kinds if tag.name in _CELLS and tag.closing)
+        self._row_end = next((tag for tag in markup.kinds if tag.name == "tr" and tag.closing), None)
         self._markup = markup
 
     def read(self) -> None:
-        tags, texts, shapes = self._markup.tags, self._markup.texts, self.shapes
-        at = self.at
-        row: _Row = []
-        while True:
-            at += 1
-            tag = tags[at]
-            if (shape := shapes.get(tag)) is not None:
-                end = tags[at + 1]
-                if end.closing and end.name == tag.name:  # nothing but text, as in most cells
-                    at += 1
-                    row.append((lines(texts[at]), shape))
-                else:
-                    text, at = self._text(at)
-                    row.append((text, shape))
-            elif tag.closing:
-                if tag.name == "table":
-                    break
-            elif tag.name == "tr":
-                row = []
+        tags, at = self._markup.tags, self.at
+        while not ((tag := tags[at := at + 1]).closing and tag.name == "table"):
+            if tag.closing:
+                continue
+            if tag.name == "tr":
+                row, at = self._row(at)
                 self.rows.append(row)
             elif tag.name == "caption":
                 text, at = self._text(at)
                 self.captions.append(text)
         self.at = at
+
+    def _row(self, at: int) -> tuple[_Row, int]:
+        """The cells of the row that a tag opens, and the tag that closes it."""
+        tags, texts, shapes = self._markup.tags, self._markup.texts, self.shapes
+        assert self._row_end is not None
+        end = tags.index(self._row_end, at)
+        starts = tags[at + 1 : end : 2]
+        if shapes.keys() >= set(starts) and self._ends.issuperset(tags[at + 2 : end : 2]):
+            row_texts = texts[at + 2 : end : 2]  # nothing but text in its cells, as in most rows
+            return [(lines(text), shapes[tag]) for text, tag in zip(row_texts, starts, strict=True)], end
+        row: _Row = []
+        while not ((tag := tags[at := at + 1]).closing and tag.name == "tr"):
+            if tag in shapes:
+                text, at = self._text(at)
+                row.append((text, shapes[tag]))
+        return row, at
 
     def _text(self, at: int) -> tuple[str, int]:
         """The text of the element that a tag opens, and the tag that closes it."""
