@@ -21,7 +21,6 @@ from bridge.settings import Settings
 log = structlog.get_logger()
 
 _LONGEST_SLEEP: Final = 30.0
-_LONGEST_PAUSE: Final = timedelta(hours=1)
 _AT_A_TIME: Final = 10
 _IF_LOST: Final = 10
 
@@ -63,10 +62,11 @@ async def _check(key: str, book: Book, runner: Runner, settings: Settings) -> No
 
 
 def _next_check(reopened: Reopened, settings: Settings) -> datetime | None:
-    """Each pause is about as long as the doubt is old, up to an hour; None when it is time to give up."""
+    """Each pause is about as long as the doubt is old, up to a bound; None when it is time to give up."""
     now = datetime.now(UTC)
     age = now - reopened.intents[0].created_at
     if age > timedelta(seconds=settings.retry.give_up_after):
         return None
-    pause = min(_LONGEST_PAUSE, max(timedelta(seconds=settings.settle_after), age))
+    longest = timedelta(seconds=settings.retry.check_pause)
+    pause = min(longest, max(timedelta(seconds=settings.settle_after), age))
     return now + pause * random.uniform(1.0, 1.5)  # noqa: S311 - spreads load, guards no secret
