@@ -1,6 +1,7 @@
 """The house: a real server whose rooms are taken by a POST, and that fails as it is told."""
 
 import asyncio
+import time
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
 
@@ -19,7 +20,9 @@ class Room:
     taken_by: list[str] = field(default_factory=list)
     """Everybody who took it: two entries are one too many."""
     posts: int = 0
+    posted_at: float = 0.0
     looks: int = 0
+    first_look_at: float = 0.0
     is_silent: bool = False
     """Whoever looks gets a 503."""
 
@@ -53,6 +56,10 @@ class House:
     def open(self, gate: str) -> None:
         self.closed.pop(gate).set()
 
+    def open_all(self) -> None:
+        for gate in list(self.closed):
+            self.open(gate)
+
     async def ended(self) -> None:
         """Until what is done late is done."""
         await asyncio.gather(*self._late)
@@ -65,9 +72,11 @@ class House:
         name, who = names[0], request.headers["x-who"]
         room = self.rooms[name]
         if request.method == "GET":
+            room.first_look_at = room.first_look_at or time.monotonic()
             room.looks += 1
             writer.write(_look(room, who))
             return
+        room.posted_at = time.monotonic()
         room.posts += 1
         await self._take(name, who, writer)
 

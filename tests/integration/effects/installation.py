@@ -93,6 +93,7 @@ async def opened(
     house = House()
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(house.server)
+        stack.callback(house.open_all)
         environment = sandbox.environment | {
             "HOUSE_URL": house.server.url,
             "BRIDGE_BUS_URL": bus_url,

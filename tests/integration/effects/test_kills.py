@@ -61,6 +61,24 @@ async def test_a_worker_killed_before_during_and_after_a_side_effect(
         assert (await site.account()).balance.completed == 3
 
 
+@pytest.mark.rabbit
+async def test_what_a_worker_left_is_not_asked_about_while_it_may_be_under_way(
+    sandbox, rabbit_url, tmp_path, monkeypatch
+):
+    settle_after = 2.5
+    changes = {"BRIDGE_RETRY_SETTLE_AFTER": str(settle_after), "BRIDGE_STOP_GRACE": "0.01"}
+    async with opened(sandbox, rabbit_url, tmp_path, monkeypatch, **changes) as site:
+        site.house.close("answer/r1")
+        async with site.worker():
+            request = await site.ask("r1")
+            await site.house.held("answer/r1")
+        async with site.worker():  # gets it at once
+            assert await site.outcome(request) == [(TAKEN, {"by": PATIENTS[0], "refused": {}})]
+        room = site.house.rooms["r1"]
+        assert room.posts == 1
+        assert room.first_look_at - room.posted_at > settle_after - 0.5  # it was written down a little before
+
+
 @pytest.mark.nats
 async def test_a_doubt_outlives_its_worker(sandbox, nats_url, package, tmp_path, monkeypatch):
     async with opened(sandbox, nats_url, tmp_path, monkeypatch) as site:

@@ -127,7 +127,9 @@ async def test_doubt_is_said_aloud_and_ends_by_itself(site: Installation, is_don
         await until(lambda: room.looks > looks)  # it is checked again, in vain, and nobody is told again
         room.is_silent = False
         _, told = await site.outcome(request, events=2)
-        await until(lambda: any(line["event"] == "doubt_ended" for line in lines))  # said once all is published
+        await until(
+            lambda: any(line["event"] == "doubt_ended" for line in lines)
+        )  # said once all is published
     assert told == (
         (TAKEN, {"by": PATIENT, "refused": {}})
         if is_done

@@ -195,6 +195,12 @@ async def test_the_retry_itself_is_taken_even_when_it_is_early(ledger: Ledger, c
     assert started(await ledger.begin(opening(attempt=2))).lease.attempt == 2
 
 
+async def test_a_wait_that_is_no_attempt_is_not_counted(ledger: Ledger, clock: Clock):
+    claim = started(await ledger.begin(opening()))
+    await ledger.waiting(claim.lease, until=clock(), reason="may_be_under_way", is_counted=False)
+    assert started(await ledger.begin(opening(attempt=2))).lease.attempt == 1
+
+
 async def test_attempts_are_counted_by_the_ledger(ledger: Ledger, clock: Clock):
     for attempt in (1, 2, 3):
         claim = started(await ledger.begin(opening(attempt=attempt * 7)))
