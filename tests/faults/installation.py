@@ -118,12 +118,14 @@ class Installation:
     folder: Path
 
     @asynccontextmanager
-    async def worker(self, url: str | None = None, **bus_options: Any) -> AsyncIterator[Worker]:
+    async def worker(
+        self, url: str | None = None, *, pipeline: str = PIPELINE, **bus_options: Any
+    ) -> AsyncIterator[Worker]:
         """A whole worker: on the broker itself, or on `url`, which leads there."""
         bus = self.site.bus(url, rungs=RUNGS, **bus_options)
         await bus.start()
         try:
-            async with consuming(self.settings, installed_pipelines([PIPELINE]), bus) as worker:
+            async with consuming(self.settings, installed_pipelines([pipeline]), bus) as worker:
                 yield worker
         finally:
             await bus.stop(grace=5)

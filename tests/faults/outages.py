@@ -89,6 +89,19 @@ OUTAGES: Final[Mapping[str, Outage]] = {
         "A read is made again (`retry_due`)",
         "Nothing",
     ),
+    "booking_lost": Outage(
+        "A practice books, amends, cancels or registers, and its answer is lost or comes too late",
+        "The answer comes later by `BRIDGE_RETRY_SETTLE_AFTER`, 60 s",
+        "Nothing is sent again blindly: the practice is asked what it did (`effect_settled`), "
+        "and only what was not done is done",
+        "Nothing",
+    ),
+    "booking_in_doubt": Outage(
+        "The same, and the practice cannot be asked either",
+        "`appointment.in_doubt` when all tries are over; the true outcome when the practice can be asked",
+        "The request is checked again and again until it is known (`doubt_ended`)",
+        "`bridge ledger show` tells what was sent (`request_in_doubt`); when it lasts, telephone the practice",
+    ),
     "practice_away": Outage(
         "A practice is away",
         "Requests about its patients fail with `provider_error`; all others are answered",
