@@ -138,10 +138,7 @@ def _to_change(asked: Asked) -> tuple[Appointment, Json]:
         raise Refusal("BAD_REQUEST", 'header If-Match must be W/"version"')
     if matched[1] != str(appointment.version):
         raise Refusal("FHIR_CONSTRAINT_VIOLATION", "the appointment has another version by now")
-    body = check_kind(asked.body)
-    if body.get("id") != appointment.id or body["meta"].get("versionId") != matched[1]:
-        raise Refusal("INVALID_RESOURCE", "id and meta.versionId must be those of the appointment")
-    return appointment, body
+    return appointment, check_kind(asked.body)
 
 
 def _of_a_shown_patient(asked: Asked) -> Appointment:

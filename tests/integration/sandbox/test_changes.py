@@ -5,6 +5,7 @@ import pytest
 from bridge.sandbox import BY_NAME
 from tests.integration.sandbox.reception import (
     CANCELLED_FOR,
+    PROFILE,
     Reception,
     booking,
     cancelled,
@@ -100,7 +101,10 @@ async def test_amending_changes_the_texts_and_the_version(reception):
         {"serviceType": None},
         {"contained": None},
         {"meta": {"versionId": "1"}},
+        {"meta": {"profile": [f"{PROFILE}GPConnect-Appointment-1"]}},
+        {"meta": {"profile": [f"{PROFILE}GPConnect-Appointment-1"], "versionId": "7"}},
         {"id": "another"},
+        {"id": None},
     ],
 )
 async def test_an_amendment_that_breaks_a_rule(reception, changed):
