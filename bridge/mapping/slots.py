@@ -23,6 +23,7 @@ from bridge.mapping.diary import (
     place,
     term_of,
 )
+from bridge.mapping.memory import collector_paused
 from bridge.record.appointments import HOME_VISIT, FreeSlots, Offer, OrganisationType, Slot, SlotSession
 from bridge.record.gp_record import UnmappedReason
 from bridge.record.logical_id import is_logical_id
@@ -66,10 +67,8 @@ def map_slots(bundles: Iterable[JsonObject], search: SlotSearch) -> FreeSlots:
             generator, so that one at a time is held.
         search: what was asked.
     """
-    reading = _Reading(search)
-    for bundle in bundles:
-        reading.read(bundle)
-    return reading.result()
+    with collector_paused():  # the last bundle is let go inside
+        return _Reading(search).of(bundles)
 
 
 class _Reading:
@@ -85,8 +84,10 @@ class _Reading:
         self._practice_name: str | None = None
         self._findings = Findings()
 
-    def result(self) -> FreeSlots:
-        """All of it, in order of time."""
+    def of(self, bundles: Iterable[JsonObject]) -> FreeSlots:
+        """All that these hold, in order of time."""
+        for bundle in bundles:
+            self._read(bundle)
         in_order = sorted(self._slots.items(), key=lambda each: (each[1][0], each[0]))
         result: FreeSlots = {
             "practice_ods_code": self._search.practice_ods_code,
@@ -102,7 +103,7 @@ class _Reading:
             result["practice_name"] = self._practice_name
         return result
 
-    def read(self, bundle: JsonObject) -> None:
+    def _read(self, bundle: JsonObject) -> None:
         """Take in the answer to one search."""
         slots, index = _split(bundle)
         sessions: dict[str, _Session | None] = {}
