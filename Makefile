@@ -33,6 +33,7 @@ demo: install ## sandbox, embedded bus and a worker, a few requests, and what ca
 	$(BIN)/bridge demo
 
 test: install ## every test, with a real RabbitMQ and a real NATS
+	$(BIN)/python -m tests.support.programs
 	$(BIN)/python -m pytest --numprocesses $(PROCESSES) $(ARGS)
 
 faults: install ## everything that may break, N times (N=10); the gate does it once

@@ -15,10 +15,10 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.support import run_logs
-from tests.support.turns import alone
+from tests.support import apt, run_logs
 
 START_TIMEOUT = 90.0
+RABBIT_PACKAGE = "rabbitmq-server"
 RABBIT_PLACES = ("/usr/lib/rabbitmq/bin/rabbitmq-server", "/opt/homebrew/sbin/rabbitmq-server")
 
 
@@ -199,8 +199,7 @@ def nats_server() -> str:
 
 
 def rabbitmq_server() -> str:
-    with alone("packages"):  # other processes of this run may want one too
-        found = _installed_rabbitmq() or _install_rabbitmq()
+    found = apt.provided(RABBIT_PACKAGE, installed_rabbitmq)
     if not found:
         raise BrokerMissingError(
             "no RabbitMQ: name a broker in BRIDGE_TEST_AMQP_URL, or install the package rabbitmq-server"
@@ -208,38 +207,9 @@ def rabbitmq_server() -> str:
     return found
 
 
-def _installed_rabbitmq() -> str | None:
+def installed_rabbitmq() -> str | None:
     # Debian's /usr/sbin script insists on a user and folders of its own; the one underneath does not.
     for place in RABBIT_PLACES:
         if Path(place).is_file():
             return place
     return shutil.which("rabbitmq-server")
-
-
-def _install_rabbitmq() -> str | None:
-    """Install the distribution's package, without starting the service that comes with it."""
-    if os.geteuid() != 0 or not shutil.which("apt-get"):
-        return None
-    policy = Path("/usr/sbin/policy-rc.d")
-    created = not policy.exists()
-    if created:
-        policy.write_text("#!/bin/sh\nexit 101\n")
-        policy.chmod(0o755)
-    quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    try:
-        subprocess.run(["apt-get", "update", "-qq"], env=quiet, check=False, capture_output=True, timeout=300)
-        install = subprocess.run(
-            ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "rabbitmq-server"],
-            env=quiet,
-            check=False,
-            capture_output=True,
-            timeout=900,
-        )
-    finally:
-        if created:
-            policy.unlink()
-    if install.returncode != 0:
-        raise BrokerMissingError(
-            f"apt-get could not install rabbitmq-server:\n{install.stderr.decode()[-2000:]}"
-        )
-    return _installed_rabbitmq()

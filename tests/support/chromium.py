@@ -31,16 +31,13 @@ class ChromiumMissingError(Exception):
 
 
 def chromium() -> str:
-    found = os.environ.get("CHROMIUM") or _installed()
-    if found is None and apt.can_install():
-        apt.install(PACKAGE)
-        found = _installed()
+    found = os.environ.get("CHROMIUM") or apt.provided(PACKAGE, installed)
     if found is None:
         raise ChromiumMissingError(f"no Chromium: name one in CHROMIUM, or install the package {PACKAGE}")
     return found
 
 
-def _installed() -> str | None:
+def installed() -> str | None:
     return next((path for name in NAMES if (path := shutil.which(name))), None)
 
 

@@ -22,8 +22,9 @@ from uuid import uuid4
 
 import asyncpg  # type: ignore[import-untyped]  # ships no types
 
-from tests.support.turns import alone
+from tests.support import apt
 
+PACKAGE = "postgresql"
 PLACES = "/usr/lib/postgresql"
 PROGRAMS = ("initdb", "pg_isready", "postgres")
 START_TIMEOUT = 60.0
@@ -153,8 +154,7 @@ def _administer(server_url: str, statement: str) -> None:
 
 
 def _programs() -> Path:
-    with alone("packages"):  # other processes of this run may want one too
-        found = _installed() or _install()
+    found = apt.provided(PACKAGE, installed)
     if found is None:
         raise PostgresMissingError(
             "no PostgreSQL: name a server in BRIDGE_TEST_POSTGRES_URL, or install the package postgresql"
@@ -162,32 +162,9 @@ def _programs() -> Path:
     return found
 
 
-def _installed() -> Path | None:
+def installed() -> Path | None:
     places = [*sorted(Path(PLACES).glob("*/bin"), reverse=True), *map(Path, os.get_exec_path())]
     return next((place for place in places if all((place / name).is_file() for name in PROGRAMS)), None)
-
-
-def _install() -> Path | None:
-    """Install the distribution's package, without the cluster that it would make."""
-    if os.geteuid() != 0 or not shutil.which("apt-get"):
-        return None
-    common = Path("/etc/postgresql-common")
-    common.mkdir(exist_ok=True)
-    (common / "createcluster.conf").write_text("create_main_cluster = false\n")
-    quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    subprocess.run(["apt-get", "update", "-qq"], env=quiet, check=False, capture_output=True, timeout=300)
-    install = subprocess.run(
-        ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "postgresql"],
-        env=quiet,
-        check=False,
-        capture_output=True,
-        timeout=900,
-    )
-    if install.returncode != 0:
-        raise PostgresMissingError(
-            f"apt-get could not install postgresql:\n{install.stderr.decode()[-2000:]}"
-        )
-    return _installed()
 
 
 def _memory() -> Path | None:

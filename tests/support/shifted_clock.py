@@ -4,11 +4,11 @@ The library comes from where Debian puts it, else from the distribution's packag
 the system leaves it alone when its clock is set.
 """
 
-import os
-import shutil
-import subprocess
 from pathlib import Path
 
+from tests.support import apt
+
+PACKAGE = "libfaketime"
 PLACES = ("/usr/lib", "/usr/local/lib", "/opt/homebrew/lib")
 
 
@@ -24,7 +24,7 @@ class ShiftedClock:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._library = _installed() or _install()
+        self._library = _library()
         self._file = folder / "clock"
         self.set(0)
 
@@ -45,20 +45,13 @@ class ShiftedClock:
         new.replace(self._file)
 
 
-def _installed() -> Path | None:
+def installed() -> Path | None:
     found = (path for place in PLACES for path in Path(place).glob("**/faketime/libfaketime.so.1"))
     return next(found, None)
 
 
-def _install() -> Path:
-    if os.geteuid() == 0 and shutil.which("apt-get"):
-        quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        for command in (
-            ["apt-get", "update", "-qq"],
-            ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "libfaketime"],
-        ):
-            subprocess.run(command, env=quiet, check=False, capture_output=True, timeout=600)
-    found = _installed()
+def _library() -> Path:
+    found = apt.provided(PACKAGE, installed)
     if found is None:
         raise FaketimeMissingError("no libfaketime: install the package libfaketime")
     return found

@@ -1,0 +1,18 @@
+"""``python -m tests.support.programs``: install at once what the tests need and pip does not bring.
+
+Without this the first test that needs a program installs it, while its time runs.
+"""
+
+from tests.support import apt, brokers, chromium, postgres, shifted_clock
+
+_PROGRAMS = {
+    brokers.RABBIT_PACKAGE: brokers.installed_rabbitmq,
+    chromium.PACKAGE: chromium.installed,
+    postgres.PACKAGE: postgres.installed,
+    shifted_clock.PACKAGE: shifted_clock.installed,
+}
+
+if __name__ == "__main__":
+    missing = [package for package, installed in _PROGRAMS.items() if installed() is None]
+    if missing and apt.can_install():
+        apt.install(*missing)
