@@ -91,6 +91,7 @@ _CLOSED_BY_THE_NEXT: Final = frozenset(
 )
 """Elements that have no content, or end where their like begins: however many, they are not nested."""
 _LOOSE_AMPERSAND: Final = re.compile(r"&(?!#?\w{1,32};)", re.ASCII)
+_BYTE_ORDER_MARK: Final = "\ufeff"
 _HANDLER: Final = re.compile(r"(?:^|[\s/\"'])on\w+\s*=|(?:javascript|vbscript|data:text)\s*:", re.IGNORECASE)
 _HIDING: Final = re.compile(r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)", re.IGNORECASE)
 
@@ -140,6 +141,7 @@ def sanitise(received: str) -> Sanitised | Literal["too_large", "text_would_be_l
     """
     if len(received) > MAX_CHARACTERS:
         return "too_large"
+    received = received.removeprefix(_BYTE_ORDER_MARK)
     before = cut(received)
     if _is_out_of_proportion(received, before):
         return "too_large"
