@@ -29,6 +29,9 @@ AT_ONCE: Final = 4
 FRESH: Final = timedelta(minutes=15)
 """How long an answer to an earlier try is as good as a new one: the record is used in real time (HT-012)."""
 
+_TO_FINISH: Final = 5.0
+"""Seconds of a try that are left for what came: a slow section must not cost the others."""
+
 _HOLDS_FOR_ALL: Final = frozenset(
     {
         FailureCode.PATIENT_NOT_FOUND,
@@ -71,14 +74,19 @@ class CareRecord:
         return max(errors, key=lambda error: error.retry_after or 0.0, default=None)
 
 
-async def ask_side_by_side(wanted: Sequence[Wanted], ask: Ask) -> Answers:
+async def ask_side_by_side(wanted: Sequence[Wanted], ask: Ask, *, until: float | None = None) -> Answers:
     """Ask for sections, a few at a time, and fewer when the practice's bulkhead has no room for more.
+
+    Args:
+        wanted: the sections, in the order in which they are asked for.
+        ask: asks for one.
+        until: by the event loop's clock; a section that has not come by then did not come in time.
 
     Raises:
         Refused: the answer to one holds for all: no more is asked, and nothing is given.
     """
     waiting = deque(wanted)
-    held: list[HeldBack] = []
+    held: list[Unavailable] = []
     answers = Answers({}, {})
 
     async def work() -> None:
@@ -98,12 +106,15 @@ async def ask_side_by_side(wanted: Sequence[Wanted], ask: Ask) -> Answers:
                 answers.failed[code] = error
 
     try:
-        async with asyncio.TaskGroup() as group:
+        async with asyncio.timeout_at(until), asyncio.TaskGroup() as group:
             for _ in range(min(AT_ONCE, len(wanted))):
                 group.create_task(work())
     except ExceptionGroup as errors:
         raise errors.exceptions[0] from None
-    answers.failed.update((code, held[-1]) for code, _ in waiting)
+    except TimeoutError:
+        held.append(Unavailable(FailureCode.PROVIDER_TIMEOUT, stage="engine", detail="request timeout"))
+    missing = [code for code, _ in wanted if code not in answers.came | answers.failed]
+    answers.failed.update((code, held[-1]) for code in missing)
     return answers
 
 
@@ -142,6 +153,7 @@ class Retrieval:
         request_id: the sender's id of the request.
         patient: traced for this request.
         patient_key: their pseudonym.
+        ends_at: when this try is cut off, by the event loop's clock.
     """
 
     gpconnect: GpConnect
@@ -152,6 +164,7 @@ class Retrieval:
     request_id: str
     patient: TracedPatient
     patient_key: str
+    ends_at: float
 
     async def run(self) -> CareRecord:
         """Ask for what an earlier try did not bring, and make all of it safe to show.
@@ -162,7 +175,7 @@ class Retrieval:
         earlier = await self.book.kept_answers(self.request_key)
         kept = still_good(earlier, practice_ods=self.patient.practice_ods, now=datetime.now(UTC))
         wanted = [(code, period) for code, period in self.request.sections.wanted() if code not in kept]
-        answers = await ask_side_by_side(wanted, self._asking())
+        answers = await ask_side_by_side(wanted, self._asking(), until=self.ends_at - _TO_FINISH)
         await self.seat.take(sum(len(answer.body) for answer in kept.values()))
         return self._shown(kept | answers.came, answers.failed)
 

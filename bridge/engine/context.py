@@ -41,6 +41,7 @@ class Context:
         services: the shared clients.
         seat: bounds how much is made of answers at a time.
         effects: what this request was about to do, and did, in earlier tries.
+        ends_at: when this try is cut off, by the event loop's clock.
     """
 
     request_id: str
@@ -49,6 +50,7 @@ class Context:
     services: Services
     seat: Seat
     effects: Effects
+    ends_at: float
 
     async def once(self, kind: str, *, key: str, payload: Json, send: Send, settle: Settle) -> Json:
         """Cause a side effect at most once, however often the request is worked on; its result.
@@ -134,6 +136,7 @@ class Context:
             request_id=self.request_id,
             patient=patient,
             patient_key=self.services.patient_keys.of(patient.nhs_number),
+            ends_at=self.ends_at,
         )
         return await retrieval.run()
 

@@ -265,6 +265,7 @@ class Runner:
             self._services,
             attempt.seat,
             attempt.effects,
+            asyncio.get_running_loop().time() + self._settings.request_timeout,
         )
 
     def _check_deliverable(self, case: Case, attempt: Try) -> None:

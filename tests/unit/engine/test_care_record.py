@@ -19,10 +19,11 @@ def answer(body, *, retrieved_at="2026-11-22T09:00:00.000Z", practice_ods="A8203
 
 
 class Practice:
-    """Answers, but for the sections that have a failure; `room` calls at a time."""
+    """Answers, but for the sections that have a failure or `never` come; `room` calls at a time."""
 
-    def __init__(self, failures=None, room=100):
+    def __init__(self, failures=None, room=100, never=()):
         self.failures = failures or {}
+        self.never = never
         self.room = room
         self.asked = []
         self.inside = self.most = 0
@@ -33,7 +34,7 @@ class Practice:
         self.asked.append(code)
         self.inside += 1
         self.most = max(self.most, self.inside)
-        await asyncio.sleep(0)
+        await (asyncio.Event().wait() if code in self.never else asyncio.sleep(0))
         self.inside -= 1
         if code in self.failures:
             raise self.failures[code]
@@ -92,6 +93,14 @@ async def test_a_no_that_holds_for_all_ends_the_asking(refusal):
         await ask_side_by_side(ALL, practice)
     assert raised.value is refusal
     assert len(practice.asked) <= AT_ONCE
+
+
+async def test_a_section_that_takes_for_ever_costs_no_other():
+    practice = Practice(never={"MED", "OBS"})
+    answers = await ask_side_by_side(ALL, practice, until=asyncio.get_running_loop().time() + 0.5)
+    assert set(answers.came) == set(SECTIONS) - {"MED", "OBS"}
+    assert {error.detail for error in answers.failed.values()} == {"request timeout"}
+    assert all(error.retryable for error in answers.failed.values())
 
 
 async def test_what_nobody_foresaw_is_raised_as_it_is():
