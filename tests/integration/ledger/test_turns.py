@@ -93,6 +93,7 @@ async def test_a_dead_worker_s_request_keeps_its_turn_but_not_for_ever(
 
 
 async def test_of_many_that_come_at_once_one_is_next(ledger: Ledger, other: Ledger):
+    await asyncio.gather(*(worker.balance() for _ in range(8) for worker in (ledger, other)))  # all connect
     claims = await asyncio.gather(
         *(
             worker.begin(opening(number, turn_key=TURN, received_at=START))
