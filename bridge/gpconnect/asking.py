@@ -39,9 +39,9 @@ class Asking:
         encounter: requests of one encounter share directory look-ups (SP-014); None shares nothing.
     """
 
-    spine: Spine
+    spine: Spine = field(repr=False)
     practice_ods: str
-    requested_by: Requester
+    requested_by: Requester = field(repr=False)
     encounter: Hashable = field(default=None, repr=False)
     _directory: dict[str, Practice] = field(default_factory=dict, repr=False)
 

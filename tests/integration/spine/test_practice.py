@@ -25,7 +25,7 @@ from tests.support.http_server import answer
 
 V1_SYSTEM = "https://fhir.nhs.uk/STU3/CodeSystem/Spine-ErrorOrWarningCode-1"
 V1_OLDER_SYSTEM = "https://fhir.nhs.uk/STU3/ValueSet/Spine-ErrorOrWarningCode-1"
-IN_A_WEEK = datetime.now(UTC).replace(microsecond=0) + timedelta(days=7)
+IN_A_WEEK = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) + timedelta(days=7)
 PATIENT = ResourceId(PRACTICE, "Patient", "p-2")
 
 
@@ -172,6 +172,35 @@ async def failure(awaitable: Any) -> RequestFailed:
     with pytest.raises(RequestFailed) as failed:
         await awaitable
     return failed.value
+
+
+async def test_our_own_booking_is_told_by_its_slots_else_by_time_and_place(
+    practice: PracticeClient, world: World
+):
+    ours = booking()
+    at = [{"actor": {"reference": reference}} for reference in ("Patient/p-2", "Location/17")]
+    elsewhere = [{"actor": {"reference": reference}} for reference in ("Patient/p-2", "Location/18")]
+
+    async def found(*resources: dict[str, Any]) -> str | None:
+        world.practice = bundle(*resources)
+        stored = await practice.find_booking(ours)
+        return stored.id.id if stored else None
+
+    by_a_colleague = {"id": "149", "created": local(ours.created - timedelta(hours=1))}
+    assert await found(appointment(**by_a_colleague)) == "149", "who knows how the practice writes the time"
+    assert await found(appointment(**by_a_colleague), appointment(created=local(ours.created))) == "148"
+    assert await found(appointment(slot=[{"reference": "Slot/12"}, {"reference": "Slot/13"}])) is None
+    assert await found(appointment(slot=[], participant=at)) == "148"
+    assert await found(appointment(slot=[], participant=elsewhere)) is None
+    assert (
+        await found(appointment(slot=[], participant=at, end=local(IN_A_WEEK + timedelta(hours=1)))) is None
+    )
+    assert await found(appointment(status="cancelled")) is None
+    assert await found(appointment(status="cancelled", created=local(ours.created))) == "148"
+    assert await found() is None
+    assert world.of("practice")[0].target.endswith(
+        f"/Patient/p-2/Appointment?start=ge{local(IN_A_WEEK)[:10]}&start=le{local(IN_A_WEEK)[:10]}"
+    )
 
 
 SPOILT_SUCCESS = [
