@@ -176,6 +176,7 @@ class Runner:
             # Nothing is done that cannot be recorded; an operator investigates and resumes the trail.
             log.error("audit_broken", detail=str(fault))
             reason, pause = "audit_broken", _BOOKS_PAUSE
+        # However long that lasts: a message that is parked meanwhile would be one that nobody is told of.
         return RetryAfter(pause, reason, is_bounded=True), {"reason": reason}
 
     async def _begin(self, case: Case) -> tuple[Outcome, dict[str, Any]]:
@@ -205,13 +206,9 @@ class Runner:
                 ending = await self._ending(case, Try(lease, seat, self._effects(case, claim)))
             if isinstance(ending, RetryAfter):
                 pause, code = ending.seconds, ending.reason
+                counted = code != _UNDER_WAY
                 await self._book.wait(
-                    lease,
-                    case.facts,
-                    seconds=pause,
-                    code=code,
-                    is_counted=code != _UNDER_WAY,
-                    calls=calls,
+                    lease, case.facts, seconds=pause, code=code, is_counted=counted, calls=calls
                 )
                 return ending, {"code": code, "retry_in_s": round(pause, 1)}
             check_at = datetime.now(UTC) + timedelta(seconds=self._settings.settle_after)
