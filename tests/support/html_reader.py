@@ -5,34 +5,81 @@ from xml.etree.ElementTree import Element
 
 import html5lib
 
-RUN_ON = frozenset(
+APART = frozenset(
     [
-        "a",
-        "abbr",
-        "acronym",
-        "b",
-        "bdo",
-        "big",
-        "cite",
-        "code",
-        "del",
-        "dfn",
-        "em",
-        "i",
-        "ins",
-        "kbd",
-        "q",
-        "s",
-        "samp",
-        "small",
-        "span",
-        "strike",
-        "strong",
-        "sub",
-        "sup",
-        "tt",
-        "u",
-        "var",
+        "address",
+        "article",
+        "aside",
+        "blockquote",
+        "body",
+        "br",
+        "button",
+        "caption",
+        "center",
+        "col",
+        "colgroup",
+        "dd",
+        "details",
+        "dialog",
+        "dir",
+        "div",
+        "dl",
+        "dt",
+        "embed",
+        "fieldset",
+        "figcaption",
+        "figure",
+        "footer",
+        "form",
+        "frameset",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "head",
+        "header",
+        "hr",
+        "html",
+        "iframe",
+        "img",
+        "input",
+        "legend",
+        "li",
+        "link",
+        "listing",
+        "main",
+        "marquee",
+        "math",
+        "menu",
+        "meter",
+        "nav",
+        "noframes",
+        "object",
+        "ol",
+        "optgroup",
+        "option",
+        "p",
+        "plaintext",
+        "pre",
+        "progress",
+        "section",
+        "select",
+        "summary",
+        "svg",
+        "table",
+        "tbody",
+        "td",
+        "textarea",
+        "tfoot",
+        "th",
+        "thead",
+        "tr",
+        "ul",
+        "video",
+        "audio",
+        "xmp",
     ]
 )
 NEVER_SEEN = frozenset({"script", "style", "title", "template"})
@@ -56,13 +103,15 @@ def words(html: str) -> list[str]:
 
 
 def _text(element: Element) -> Iterator[str]:
-    if isinstance(element.tag, str) and element.tag not in NEVER_SEEN:
-        apart = "" if element.tag in RUN_ON else " "
-        yield apart
-        if element.tag == "img":
-            yield element.get("alt") or ""
-        yield element.text or ""
-        for inner in element:
-            yield from _text(inner)
-            yield inner.tail or ""
-        yield apart
+    name = element.tag.rpartition("}")[2] if isinstance(element.tag, str) else "title"  # a comment
+    if name in NEVER_SEEN:
+        return
+    apart = " " if name in APART else ""
+    yield apart
+    if name == "img":
+        yield element.get("alt") or ""
+    yield element.text or ""
+    for inner in element:
+        yield from _text(inner)
+        yield inner.tail or ""
+    yield apart
