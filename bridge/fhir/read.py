@@ -17,7 +17,6 @@ JsonObject = dict[str, Any]
 NOTHING: Final[JsonObject] = {}
 """Stands for an object that was not sent; never changed."""
 
-_DICTS: Final = frozenset({dict})
 _BEYOND_LONG: Final = 2**63
 _LEVELS_OF_WORDS: Final = 8
 _LONGEST_KEPT: Final = 255
@@ -129,10 +128,11 @@ class Item:
         if type(value) is not list:
             self.note("unreadable_element", path)
             return []
-        if _DICTS.issuperset(map(type, value)):
-            return value
-        self.note("unreadable_element", path)
-        return [each for each in value if isinstance(each, dict)]
+        for each in value:
+            if type(each) is not dict:
+                self.note("unreadable_element", path)
+                return [each for each in value if isinstance(each, dict)]
+        return value
 
     def extensions(self, holder: JsonObject) -> dict[str, list[JsonObject]]:
         """The extensions of an element by their name (see `extension_name`)."""
@@ -143,11 +143,7 @@ class Item:
         for extension in self.many(sent, "extension"):
             url = extension.get("url")
             if type(url) is str:
-                name = extension_name(url)
-                if name in named:
-                    named[name].append(extension)
-                else:
-                    named[name] = [extension]
+                named.setdefault(extension_name(url), []).append(extension)
         return named
 
     def reference(self, value: object, path: str) -> str | None:

@@ -78,8 +78,9 @@ class Reading:
         except Exception:  # noqa: BLE001 - a record is worth more than the reason why one resource broke
             self.set_aside(received, "malformed", MALFORMED, area)
             return None
-        for code, path in dict.fromkeys(item.notes):
-            self.report(code, received.ref, path)
+        if item.notes:
+            for code, path in dict.fromkeys(item.notes):
+                self.report(code, received.ref, path)
         return built
 
     def keep(self, received: Received) -> None:

@@ -43,7 +43,9 @@ class Medications:
     def of(self, item: Item) -> CodedText:
         """What a statement or request is for: by reference as profiled, or coded in place (OD-16)."""
         sent = item.one(item.resource.get("medicationReference"), "medicationReference")
-        target = item.reference(sent, "medicationReference")
+        target = sent.get("reference")
+        if type(target) is not str or target not in self._known:
+            target = item.reference(sent, "medicationReference")
         if target is None:
             concept = item.resource.get("medicationCodeableConcept")
             return coded_text(item, concept, "medication", degrade_to=DEGRADED_MEDICATION)
