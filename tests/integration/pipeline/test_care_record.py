@@ -67,7 +67,7 @@ def practice_calls(engine, number=RICH):
 @pytest.mark.duty("HT-002", "HT-004", "HT-010", "HT-011", "HT-016", "HT-037")
 async def test_all_sections_come_in_order_and_the_last_event_names_them(engine):
     engine.sandbox.reset()
-    events = await ask(engine, "rich_record", *reversed(SECTIONS))
+    events = await ask(engine, "rich_record", *reversed(list(SECTIONS)))
 
     assert [kind for kind, _ in events] == [SECTION] * 10 + [COMPLETED]
     assert [event["data"]["section"] for _, event in events[:-1]] == list(SECTIONS)

@@ -25,7 +25,7 @@ def faults(**sections):
 @pytest.mark.duty("HT-008", "HT-011")
 def test_sections_come_in_the_mandated_order_however_they_were_asked_for():
     assert tuple(Sections.model_fields) == tuple(SECTIONS)
-    codes = [code for code, _ in request(**{code: {} for code in reversed(SECTIONS)}).sections.wanted()]
+    codes = [code for code, _ in request(**{code: {} for code in reversed(list(SECTIONS))}).sections.wanted()]
     assert codes == ["SUM", "ENC", "CLI", "PRB", "ALL", "MED", "REF", "OBS", "IMM", "ADM"]
 
 
