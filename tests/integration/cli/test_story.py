@@ -173,6 +173,9 @@ def test_demo_shows_the_whole_story(tmp_path):
     assert "Amoxicillin 250mg capsules" in done.text
     assert "rich_record: allergies, statement: active_allergies" in done.text
     assert "Allergy to penicillin" in done.text
+    assert re.search(r"care record +completed: Encounters \(content\), Immunisations \(content\)", done.text)
+    assert "rich_record: Encounters as the practice shows it, Data items from 01-Jan-2024" in done.text
+    assert "BP 138/84 mmHg" in done.text
     assert "Try next" in done.text
     assert list(tmp_path.glob(".bridge*")) == []  # it leaves nothing behind
 
