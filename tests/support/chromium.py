@@ -43,9 +43,10 @@ def installed() -> str | None:
 
 @dataclass
 class Observed:
-    """What a page did while it was open."""
+    """What a page did, or tried to do, while it was open."""
 
     requests: list[str] = field(default_factory=list)
+    blocked: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
     dialogs: list[str] = field(default_factory=list)
 
@@ -153,6 +154,8 @@ class Browser:
     def _note(self, method: str | None, parameters: dict[str, Any]) -> None:
         if method == "Network.requestWillBeSent":
             self.observed.requests.append(parameters["request"]["url"])
+        elif method == "Network.loadingFailed" and "blockedReason" in parameters:
+            self.observed.blocked.append(parameters["blockedReason"])
         elif method == "Log.entryAdded":
             self.observed.complaints.append(parameters["entry"]["text"])
         elif method in ("Runtime.consoleAPICalled", "Runtime.exceptionThrown"):
