@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+import orjson
+
 from bridge.contracts.care_record import CareRecordRequest, DayRange
 from bridge.contracts.care_record_events import NotShown
 from bridge.engine.book import Book
@@ -31,6 +33,11 @@ FRESH: Final = timedelta(minutes=15)
 
 _TO_FINISH: Final = 5.0
 """Seconds of a try that are left for what came: a slow section must not cost the others."""
+
+_ENVELOPE: Final = 4096
+"""More bytes than an event has around its data."""
+
+_TOO_LARGE: Final = RequestFailed(FailureCode.CONFIGURATION, stage="engine", detail="event_too_large")
 
 _HOLDS_FOR_ALL: Final = frozenset(
     {
@@ -154,6 +161,7 @@ class Retrieval:
         patient: traced for this request.
         patient_key: their pseudonym.
         ends_at: when this try is cut off, by the event loop's clock.
+        largest_event: bytes that one event may have; None is without a limit.
     """
 
     gpconnect: GpConnect
@@ -165,6 +173,7 @@ class Retrieval:
     patient: TracedPatient
     patient_key: str
     ends_at: float
+    largest_event: int | None
 
     async def run(self) -> CareRecord:
         """Ask for what an earlier try did not bring, and make all of it safe to show.
@@ -226,9 +235,13 @@ class Retrieval:
             return NotShown(code, error)
         failure = section.get("failure")
         if failure is None:
-            return section
+            return section if self._fits(section) else NotShown(code, _TOO_LARGE)
         unusable = ResponseInvalid(stage="mapping", detail=failure, body_sha256=answer.body_sha256)
         return NotShown(code, unusable, failure)
+
+    def _fits(self, section: CareRecordSection) -> bool:
+        """Whether the bus takes it: else it would cost the request every other section as well."""
+        return self.largest_event is None or len(orjson.dumps(section)) + _ENVELOPE <= self.largest_event
 
     def _asked(self, code: SectionCode, period: DayRange | None) -> SectionAsked:
         return SectionAsked(

@@ -42,6 +42,7 @@ class Context:
         seat: bounds how much is made of answers at a time.
         effects: what this request was about to do, and did, in earlier tries.
         ends_at: when this try is cut off, by the event loop's clock.
+        largest_event: bytes that one event may have, where the bus has a limit and nothing gets around it.
     """
 
     request_id: str
@@ -51,6 +52,7 @@ class Context:
     seat: Seat
     effects: Effects
     ends_at: float
+    largest_event: int | None
 
     async def once(self, kind: str, *, key: str, payload: Json, send: Send, settle: Settle) -> Json:
         """Cause a side effect at most once, however often the request is worked on; its result.
@@ -137,6 +139,7 @@ class Context:
             patient=patient,
             patient_key=self.services.patient_keys.of(patient.nhs_number),
             ends_at=self.ends_at,
+            largest_event=self.largest_event,
         )
         return await retrieval.run()
 

@@ -263,6 +263,7 @@ class Runner:
             attempt.seat,
             attempt.effects,
             asyncio.get_running_loop().time() + self._settings.request_timeout,
+            None if self._settings.claims.url else self._bus.largest_body,
         )
 
     def _check_deliverable(self, case: Case, attempt: Try) -> None:

@@ -172,11 +172,13 @@ async def test_nothing_that_runs_or_is_fetched_is_published_and_its_words_stay(e
     assert "active_content_removed" in {issue["code"] for issue in found["issues"]}
 
 
-async def test_two_megabytes_are_published_whole_or_fail_visibly(engine):
-    events = await ask(engine, "html_large", "ENC")
+async def test_two_megabytes_are_published_whole_or_fail_visibly_and_alone(engine):
+    events = await ask(engine, "html_large", "ENC", "IMM")
     largest = engine.bus.largest_body
     if largest is not None and largest < 4_000_000:  # a NATS server as it comes takes one megabyte
-        assert [event["data"]["detail"] for _, event in events] == ["event_too_large"]
+        (failed,) = events[-1][1]["data"]["failed"]
+        assert (failed["section"], failed["detail"]) == ("ENC", "event_too_large")
+        assert list(sections(events)) == ["IMM"]
         return
     found = sections(events)["ENC"]
     assert found["state"] == "content"
