@@ -85,7 +85,6 @@ class Practices:
         self._base = base
         self.surgeries = surgeries
         self._store = store
-        self._late: list[asyncio.TimerHandle] = []
         self._faults = faults
         self._care_records = CareRecords(faults)
         self._calls = calls
@@ -117,10 +116,7 @@ class Practices:
         return patient_of(operation, request, matched["path"], self.surgeries[matched["ods"]])
 
     def reset(self) -> None:
-        """Forget what was booked and registered, and leave undone what was to be done late."""
-        for late in self._late:
-            late.cancel()
-        self._late.clear()
+        """Forget what was booked and registered; what is still to be done late is done to what is forgotten."""
         self.surgeries.reset()
 
     def _answer(self, request: Request, call: Call) -> Reply:
@@ -187,7 +183,7 @@ class Practices:
         if fault.kind in INSTEAD_OF_WORK:
             return spoil(Reply(500), fault, version=version)
         if fault.kind is FaultKind.LATE:
-            self._put_off(fault.delay, work)
+            asyncio.get_running_loop().call_later(fault.delay, _quietly, work)
             return spoil(Reply(500), fault, version=version)
         if asked:
             _staff_first(fault, operation, asked)
@@ -196,11 +192,6 @@ class Practices:
         except (Refusal, BadParameters) as refusal:
             reply = _refused(refusal, call)
         return spoil(reply, fault, version=version)
-
-    def _put_off(self, delay: float, work: Callable[[Fault | None], Reply]) -> None:
-        loop = asyncio.get_running_loop()
-        self._late = [one for one in self._late if one.when() > loop.time()]
-        self._late.append(loop.call_later(delay, _quietly, work))
 
     def _record(self, query: Query, call: Call, practice: Practice, fault: Fault | None) -> Reply:
         trace_id = call.trace_id or _STALE_TRACE
