@@ -116,7 +116,7 @@ class Practices:
         return patient_of(operation, request, matched["path"], self.surgeries[matched["ods"]])
 
     def reset(self) -> None:
-        """Forget what was booked and registered; what is still to be done late is done to what is forgotten."""
+        """Forget what was booked and registered; what is still done late is done to what is forgotten."""
         self.surgeries.reset()
 
     def _answer(self, request: Request, call: Call) -> Reply:
