@@ -55,8 +55,9 @@ def adjacent(slots: list[Json]) -> tuple[Json, Json]:
 class Reception:
     """Sends requests on a hospital's bus, one or many."""
 
-    def __init__(self, hospital: Hospital) -> None:
+    def __init__(self, hospital: Hospital, *, patience: float | None = FINAL_WAIT) -> None:
         self.hospital = hospital
+        self._patience = patience
 
     async def send(self, message: Json) -> str:
         """Put a message on the bus; its correlation id."""
@@ -73,7 +74,7 @@ class Reception:
             events = self.hospital.events(correlation_id)
             return [(kind, event["data"]) for kind, event in events if kind not in IN_DOUBT]
 
-        async with asyncio.timeout(FINAL_WAIT), self.hospital.changed:
+        async with asyncio.timeout(self._patience), self.hospital.changed:
             await self.hospital.changed.wait_for(ends)
         return ends()[0]
 

@@ -53,14 +53,13 @@ def history(site, nhs_number):
 
 @pytest.mark.duty("AP-042", "AP-043", "SP-037")
 async def test_a_booking_is_made_once(site, people):
-    async def book(nhs_number, offer, fault):
+    async def book(case, fault):
+        nhs_number, offer = case
         site.sandbox.fault(nhs_number, replace(fault, on=("book",)))
         return await site.reception.book(nhs_number, offer)
 
     cases = await each_with_a_slot(site, people, len(LOST))
-    outcomes = await asyncio.gather(
-        *(book(*case, fault) for case, fault in zip(cases, LOST.values(), strict=True))
-    )
+    outcomes = await asyncio.gather(*map(book, cases, LOST.values()))
     for name, (nhs_number, offer), (kind, data) in zip(LOST, cases, outcomes, strict=True):
         assert kind == "appointment.booked.v1", f"{name}: {data}"
         assert data["appointment"]["slot_ids"] == [offer["slot_id"]], name
@@ -69,7 +68,8 @@ async def test_a_booking_is_made_once(site, people):
 
 @pytest.mark.parametrize(("wish", "done"), [("amend", "amended"), ("cancel", "cancelled")])
 async def test_a_change_is_made_once(site, people, wish, done):
-    async def change(nhs_number, offer, fault):
+    async def change(case, fault):
+        nhs_number, offer = case
         booked = await site.reception.booked(nhs_number, offer)
         site.sandbox.fault(nhs_number, replace(fault, on=(wish,)))
         return await site.reception.ask(
@@ -77,9 +77,7 @@ async def test_a_change_is_made_once(site, people, wish, done):
         )
 
     cases = await each_with_a_slot(site, people, len(LOST))
-    outcomes = await asyncio.gather(
-        *(change(*case, fault) for case, fault in zip(cases, LOST.values(), strict=True))
-    )
+    outcomes = await asyncio.gather(*map(change, cases, LOST.values()))
     for name, (nhs_number, _), (kind, data) in zip(LOST, cases, outcomes, strict=True):
         assert kind == f"appointment.{done}.v1", f"{name}: {data}"
         assert history(site, nhs_number) == [["booked", done]], name
@@ -119,45 +117,38 @@ async def doubted(site, message):
     return event["data"]
 
 
-WITNESSES = ("patient_appointments", "read_appointment")
-
-
-@pytest.mark.parametrize(
-    ("fault", "wish", "end", "book"),
-    [
-        (Fault(FaultKind.DROP, on=("book",)), "book", "appointment.booked.v1", [["booked"]]),
-        (Fault(FaultKind.RESET, on=("book",)), "book", "appointment.refused.v1", []),
-        (
-            Fault(FaultKind.DROP, on=("cancel",)),
-            "cancel",
-            "appointment.cancelled.v1",
-            [["booked", "cancelled"]],
-        ),
-        (Fault(FaultKind.RESET, on=("cancel",)), "cancel", "appointment.refused.v1", [["booked"]]),
-    ],
+DOUBTS: tuple[tuple[Fault, str, list[list[str]]], ...] = (
+    (Fault(FaultKind.DROP, on=("book",)), "appointment.booked.v1", [["booked"]]),
+    (Fault(FaultKind.RESET, on=("book",)), "appointment.refused.v1", []),
+    (Fault(FaultKind.DROP, on=("cancel",)), "appointment.cancelled.v1", [["booked", "cancelled"]]),
+    (Fault(FaultKind.RESET, on=("cancel",)), "appointment.refused.v1", [["booked"]]),
 )
-async def test_what_cannot_be_known_is_in_doubt_until_the_practice_tells(
-    site, people, fault, wish, end, book
-):
-    ((nhs_number, offer),) = await each_with_a_slot(site, people, 1)
-    patient = {"nhs_number": nhs_number}
-    if wish == "book":
-        message = example("appointment.requested", patient=patient, choices=[[offer]])
-        silent = WITNESSES
-    else:
-        booked = await site.reception.booked(nhs_number, offer)
-        message = example("appointment.cancel.requested", patient=patient, appointment=ref_of(booked))
-        silent = ("read_appointment",)  # that which is asked to settle
-    site.sandbox.fault(nhs_number, fault)
-    site.sandbox.fault(nhs_number, Fault(FaultKind.STATUS, at="proxy", status=503, on=silent))
-    await site.reception.send(message)
-    data = await doubted(site, message)
-    assert (data["wish"], data["step"], data["is_done"]) == (wish, wish, False)
-    site.sandbox.clear_faults(nhs_number)
-    kind, data = await site.reception.outcome(message["id"])
-    assert kind == end, data
-    assert data.get("reason") == ("not_done" if end == "appointment.refused.v1" else None)
-    assert history(site, nhs_number) == book
+
+
+async def test_what_cannot_be_known_is_in_doubt_until_the_practice_tells(site, people):
+    async def ask(case, fault, end, book):
+        nhs_number, offer = case
+        (wish,) = fault.on
+        patient = {"nhs_number": nhs_number}
+        if wish == "book":
+            message = example("appointment.requested", patient=patient, choices=[[offer]])
+        else:
+            ref = ref_of(await site.reception.booked(nhs_number, offer))
+            message = example("appointment.cancel.requested", patient=patient, appointment=ref)
+        witness = {"book": "patient_appointments", "cancel": "read_appointment"}[wish]
+        site.sandbox.fault(nhs_number, fault)
+        site.sandbox.fault(nhs_number, Fault(FaultKind.STATUS, at="proxy", status=503, on=(witness,)))
+        await site.reception.send(message)
+        data = await doubted(site, message)
+        assert (data["wish"], data["step"], data["is_done"]) == (wish, wish, False)
+        site.sandbox.clear_faults(nhs_number)
+        kind, data = await site.reception.outcome(message["id"])
+        assert kind == end, data
+        assert data.get("reason") == ("not_done" if end == "appointment.refused.v1" else None)
+        assert history(site, nhs_number) == book
+
+    cases = await each_with_a_slot(site, people, len(DOUBTS))
+    await asyncio.gather(*(ask(case, *doubt) for case, doubt in zip(cases, DOUBTS, strict=True)))
 
 
 async def test_a_rescheduling_in_doubt_tells_which_half_and_ends_by_itself(site, people):
