@@ -20,7 +20,7 @@ from tests.support.processes import bridge
 from tests.support.requests import cloud_event, record_request
 
 PIPELINE = "structured_record"
-LONGEST = 120.0
+LONGEST = 100.0
 INVALID = "9990000019"
 """The number of a request that is broken: its check digit is wrong."""
 FAILED = "request.failed.v1"

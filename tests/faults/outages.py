@@ -28,8 +28,9 @@ class Outage:
 
 OUTAGES: Final[Mapping[str, Outage]] = {
     "worker_killed": Outage(
-        "A worker is killed, or its machine is",
-        "Answers to what it had in hand come later by `BRIDGE_LEDGER_LEASE_SECONDS`, 20 s",
+        "A worker is killed",
+        "Answers to what it had in hand come later by `BRIDGE_LEDGER_LEASE_SECONDS`, 20 s; when its whole machine is "
+        "gone by up to 45 s, because the broker must miss it first",
         "The broker hands its requests to another worker, which waits until the dead one's lease is over, "
         "because it may live",
         "Start a worker, if nothing else does",
@@ -41,8 +42,8 @@ OUTAGES: Final[Mapping[str, Outage]] = {
         "Nothing",
     ),
     "broker_restarted": Outage(
-        "The broker is restarted, or its machine goes down and comes back",
-        "Answers come later by the time it is away; a sender's own publish waits or fails at the sender",
+        "The broker is restarted",
+        "Answers come later by the time it is away; a sender cannot publish meanwhile, and must try again",
         "The worker connects again, finishes what it has in hand, and works on what was queued",
         "Nothing",
     ),
@@ -54,7 +55,7 @@ OUTAGES: Final[Mapping[str, Outage]] = {
     ),
     "link_half_open": Outage(
         "The link to the broker swallows everything and closes nothing (a firewall that forgot it)",
-        "Answers come later by up to two heartbeats, 30 s",
+        "Answers come later by the heartbeats that must be missed first, 30 s to 45 s",
         "Missing heartbeats end the link; a new one is made. Work that runs goes on, and a redelivery joins it",
         "Nothing",
     ),
@@ -148,7 +149,7 @@ OUTAGES: Final[Mapping[str, Outage]] = {
         "Replace the files; until then `/readyz` names the certificates",
     ),
     "clock_set": Outage(
-        "A worker's clock is set by more than a minute",
+        "A worker's clock is set, by more than a minute, while it works",
         "Nothing, once it is right again; while it is wrong, practices may refuse its tokens",
         "Leases and pauses that the wrong clock wrote down are not believed",
         "Synchronise the clocks: readiness names a clock that is wrong",

@@ -178,7 +178,8 @@ class NatsSite:
             await message.ack()
 
         subject = f"{self.prefix}.events.{topic.replace('#', '>')}"
-        await self._client.jetstream().subscribe(subject, cb=keep, manual_ack=True)
+        # Durable: it must be there still when our own connection was away for a moment.
+        await self._client.jetstream().subscribe(subject, durable="epr", cb=keep, manual_ack=True)
         return inbox
 
     async def dead(self) -> list[Letter]:
