@@ -1,10 +1,12 @@
-"""Events that are owed: written down by a worker that ended before it could publish them.
+"""Events of an ended request on their way out: published in order, then noted as published.
 
-The broker delivers such a request again and its events are published then. This is for those it does not
-deliver again, such as a message that an operator took out of its queue.
+What a worker wrote down and could not publish any more is owed. The broker delivers such a request again and
+its events are published then; `pay_owed` is for those it does not deliver again, such as a message that an
+operator took out of its queue.
 """
 
 import asyncio
+import contextlib
 
 import structlog
 
@@ -22,13 +24,18 @@ async def pay_owed(book: Book, bus: Bus) -> None:
     while True:
         try:
             for outbox in await book.owed():
-                await _publish(outbox, book, bus)
+                await _pay(outbox, book, bus)
         except LedgerUnavailable as fault:
             log.warning("ledger_unavailable", reason=fault.reason)
         await asyncio.sleep(_INTERVAL)
 
 
-async def _publish(outbox: Outbox, book: Book, bus: Bus) -> None:
+async def publish(outbox: Outbox, book: Book, bus: Bus) -> None:
+    """Publish the events of a request, and note that the broker holds them.
+
+    Raises:
+        Unpublishable: the broker will never take one of them; they stay owed.
+    """
     try:
         for event in outbox.events:
             await bus.publish(
@@ -40,6 +47,16 @@ async def _publish(outbox: Outbox, book: Book, bus: Bus) -> None:
             )
     except Unpublishable as fault:
         log.error("event_unpublishable", topic=fault.topic, reason=fault.reason)
-        return
-    await book.published(outbox.request_key, [event.id for event in outbox.events])
-    log.info("owed_events_published", correlation_id=outbox.correlation_id, events=len(outbox.events))
+        raise
+    if outbox.events:
+        try:
+            await book.published(outbox.request_key, [event.id for event in outbox.events])
+        except LedgerUnavailable as fault:
+            # They are out; at worst they go out once more, with the same ids.
+            log.warning("ledger_unavailable", reason=fault.reason)
+
+
+async def _pay(outbox: Outbox, book: Book, bus: Bus) -> None:
+    with contextlib.suppress(Unpublishable):
+        await publish(outbox, book, bus)
+        log.info("owed_events_published", correlation_id=outbox.correlation_id, events=len(outbox.events))

@@ -52,6 +52,7 @@ from bridge.engine.desk import Seat
 from bridge.engine.effects import Effects, Limits, TooEarly
 from bridge.engine.endings import Ending, EngineFault, Try, facts_of, outcome_of, places, waited_for
 from bridge.engine.messages import restored, stored
+from bridge.engine.outbox import publish
 from bridge.engine.partial import Partial
 from bridge.engine.pipeline import Pipeline
 from bridge.engine.retry import pause_before_retry
@@ -64,6 +65,7 @@ from bridge.ledger import (
     Lease,
     LeaseLost,
     LedgerUnavailable,
+    Outbox,
     Reopened,
     Running,
     Started,
@@ -378,24 +380,11 @@ class Runner:
 
     async def _publish(self, case: Case, events: Sequence[StoredEvent], outcome: Outcome) -> Outcome:
         try:
-            for event in events:
-                await self._bus.publish(
-                    event.topic,
-                    event.body,
-                    id=event.id,
-                    content_type=event.content_type,
-                    correlation_id=case.correlation_id,
-                )
+            owed = Outbox(case.opening.request_key, case.correlation_id, events)
+            await publish(owed, self._book, self._bus)
         except Unpublishable as fault:
-            log.error("event_unpublishable", topic=fault.topic, reason=fault.reason)
             # A rejected message is parked as such; of any other the events are owed until it is replayed.
             return outcome if isinstance(outcome, Dead) else Dead(fault.reason, fault.topic)
-        if events:
-            try:
-                await self._book.published(case.opening.request_key, [event.id for event in events])
-            except LedgerUnavailable as fault:
-                # They are out; at worst they go out once more, with the same ids.
-                log.warning("ledger_unavailable", reason=fault.reason)
         return outcome
 
     def _encode(self, case: Case, events: Sequence[Event]) -> list[StoredEvent]:
