@@ -89,7 +89,7 @@ def index_bundle(bundle: JsonObject) -> BundleIndex:
     for entry in entries if isinstance(entries, list) else []:
         resource = entry.get("resource") if type(entry) is dict else None
         kind = resource.get("resourceType") if type(resource) is dict else None
-        if type(kind) is not str or not (kind in by_kind or 0 < len(kind) <= _LONGEST_KIND):
+        if type(resource) is not dict or type(kind) is not str or not 0 < len(kind) <= _LONGEST_KIND:
             malformed.append(entry)
             continue
         ref = _ref(kind, resource)
