@@ -35,6 +35,8 @@ SEED = os.environ.get("WEEK_SEED") or str(random.randrange(10**6))
 OPERATIONS = int(os.environ.get("WEEK_OPERATIONS", "200"))
 EACH = 5
 """Operations of one person."""
+AT_ONCE = 40
+"""People who have something done at the same time."""
 WORKERS = 2
 PIPELINES = ["appointments", "patients"]
 SETTINGS = {
@@ -177,8 +179,14 @@ async def live_through_it(
         asyncio.create_task(crew.lose_one_now_and_then(random.Random(f"{SEED}/crew"))),
         asyncio.create_task(practices_away_now_and_then(sandbox, random.Random(f"{SEED}/away"))),
     ]
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def live(person: Person) -> None:
+        async with places:
+            await person.live(EACH)
+
     try:
-        await asyncio.gather(*(person.live(EACH) for person in people), weather(sandbox, people))
+        await asyncio.gather(*map(live, people), weather(sandbox, people))
     finally:
         for trouble in troubles:
             trouble.cancel()
