@@ -98,6 +98,7 @@ async def test_what_was_held_back_was_not_sent_and_is_no_try(site: Installation)
     assert site.house.rooms["r1"].looks == 0
 
 
+@pytest.mark.duty("SP-037")
 async def test_it_is_sent_four_times_at_most(site: Installation):
     site.house.will("r1", *["drop"] * 9)
     request = await site.ask("r1")
