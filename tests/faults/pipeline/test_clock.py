@@ -9,6 +9,7 @@ from tests.support.processes import worker
 from tests.support.shifted_clock import ShiftedClock
 
 ONLY = ("--pipeline", PIPELINE)
+SETTINGS = {"BRIDGE_RETRY_FIRST_DELAY": "2", "BRIDGE_SPINE_READ_TIMEOUT": "60"}
 HOUR = 3600
 BACK = -200
 """More than clocks may differ, and less than a token lives."""
@@ -17,7 +18,7 @@ SLOW, RETRIED = "rich_record", "no_known_allergies"
 
 async def test_a_clock_that_is_set_holds_nobody_up(broker, installed, outages, tmp_path):
     clock = ShiftedClock(tmp_path)
-    async with installed(broker, settings={"BRIDGE_RETRY_FIRST_DELAY": "2"}) as site:
+    async with installed(broker, settings=SETTINGS, proxy_timeout=60.0) as site:
         environment = site.environment | clock.environment
         log = tmp_path / "worker.log"
         with worker(environment, output=log, arguments=ONLY) as ahead:
@@ -35,7 +36,7 @@ async def test_a_clock_that_is_set_holds_nobody_up(broker, installed, outages, t
             await site.epr.over(ids)  # nobody believes a lease of an hour
             site.fault(RETRIED, Fault(FaultKind.STATUS, status=503, times=1))
             ids += await site.epr.ask(RETRIED)
-            await until(lambda: outages.logged("retry_due"))
+            await until(lambda: site.holds(waiting=1))
             clock.set(BACK)
             await site.epr.over(ids)  # nor that a pause of two seconds lasts for minutes
             ends = await site.accounts(ids)
