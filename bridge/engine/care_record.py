@@ -37,8 +37,6 @@ _TO_FINISH: Final = 5.0
 _ENVELOPE: Final = 4096
 """More bytes than an event has around its data."""
 
-_TOO_LARGE: Final = RequestFailed(FailureCode.CONFIGURATION, stage="engine", detail="event_too_large")
-
 _HOLDS_FOR_ALL: Final = frozenset(
     {
         FailureCode.PATIENT_NOT_FOUND,
@@ -234,10 +232,13 @@ class Retrieval:
         except ResponseInvalid as error:
             return NotShown(code, error)
         failure = section.get("failure")
-        if failure is None:
-            return section if self._fits(section) else NotShown(code, _TOO_LARGE)
-        unusable = ResponseInvalid(stage="mapping", detail=failure, body_sha256=answer.body_sha256)
-        return NotShown(code, unusable, failure)
+        if failure is not None:
+            unusable = ResponseInvalid(stage="mapping", detail=failure, body_sha256=answer.body_sha256)
+            return NotShown(code, unusable, failure)
+        if not self._fits(section):
+            too_large = RequestFailed(FailureCode.CONFIGURATION, stage="engine", detail="event_too_large")
+            return NotShown(code, too_large)
+        return section
 
     def _fits(self, section: CareRecordSection) -> bool:
         """Whether the bus takes it: else it would cost the request every other section as well."""
