@@ -19,6 +19,7 @@ from rich.table import Table
 
 from bridge.bus import open_bus
 from bridge.bus.port import Bus, Delivery
+from bridge.cli.demo_booking import show_booking
 from bridge.cli.exits import Exit
 from bridge.contracts.care_record_events import CARE_RECORD_COMPLETED, CARE_RECORD_SECTION
 from bridge.contracts.envelope import STRUCTURED
@@ -36,6 +37,7 @@ from bridge.settings import Settings
 
 _KEY = "record.requested.v1"
 _CARE_RECORD_KEY = "care_record.requested.v1"
+_PIPELINES = ("structured_record", "care_record", "appointments")
 _PATIENTS = (
     "rich_record",
     "no_known_allergies",
@@ -109,8 +111,10 @@ def demo() -> None:
         log_file = Path(folder) / "demo.log"
         with log_file.open("w", encoding="utf-8") as stream:
             configure_logging("info", "json", stream)
-            sent = asyncio.run(_story(console, Path(folder)))
-    as_meant = all(request.is_over and _failed(request) == request.expected_failure for request in sent)
+            sent, is_booked = asyncio.run(_story(console, Path(folder)))
+    as_meant = is_booked and all(
+        request.is_over and _failed(request) == request.expected_failure for request in sent
+    )
     raise typer.Exit(Exit.OK if as_meant else Exit.NO)
 
 
@@ -118,28 +122,30 @@ def _failed(request: _Sent) -> bool:
     return request.events[-1][0] in {REQUEST_FAILED, REQUEST_REJECTED}
 
 
-async def _story(console: Console, folder: Path) -> list[_Sent]:
+async def _story(console: Console, folder: Path) -> tuple[list[_Sent], bool]:
     started = time.perf_counter()
     async with AsyncExitStack() as stack:
         with console.status("starting PDS, SDS, the Spine proxy and a GP practice"):
             sandbox = await stack.enter_async_context(running(SandboxOptions(state_dir=folder)))
             os.environ.update(sandbox.environment)
             os.environ.update(
-                BRIDGE_STATE_DIR=str(folder), BRIDGE_RETRY_FIRST_DELAY="1", BRIDGE_PDS_RATE_PER_SECOND="50"
+                BRIDGE_STATE_DIR=str(folder),
+                BRIDGE_RETRY_FIRST_DELAY="1",
+                BRIDGE_RETRY_SETTLE_AFTER="1",
+                BRIDGE_PDS_RATE_PER_SECOND="50",
             )
             os.environ.pop("BRIDGE_BUS_URL", None)
             settings = Settings.load()
         with console.status("starting the embedded bus and a worker"):
             bus = await stack.enter_async_context(open_bus(settings))
-            await stack.enter_async_context(
-                consuming(settings, installed_pipelines(["structured_record", "care_record"]), bus)
-            )
+            await stack.enter_async_context(consuming(settings, installed_pipelines(_PIPELINES), bus))
             events = await stack.enter_async_context(bus.listen())
         console.print(f"Sandbox, bus and worker are up after {time.perf_counter() - started:.1f} s.\n")
         sent = await _send_all(bus)
         await _follow(console, events, sent)
+        is_booked = await show_booking(console, bus, events, sandbox)
     _summarise(console, list(sent.values()))
-    return list(sent.values())
+    return list(sent.values()), is_booked
 
 
 async def _send_all(bus: Bus) -> dict[str, _Sent]:

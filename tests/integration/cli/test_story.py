@@ -176,6 +176,8 @@ def test_demo_shows_the_whole_story(tmp_path):
     assert re.search(r"care record +completed: Encounters \(content\), Immunisations \(content\)", done.text)
     assert "rich_record: Encounters as the practice shows it, Data items from 01-Jan-2024" in done.text
     assert "BP 138/84 mmHg" in done.text
+    assert "done, and the connection was cut before the answer" in done.text
+    assert "appointment.booked.v1; in the practice's own book: 1 appointment, made 1 time" in done.text
     assert "Try next" in done.text
     assert list(tmp_path.glob(".bridge*")) == []  # it leaves nothing behind
 
