@@ -5,8 +5,9 @@ import json
 import httpx
 import pytest
 
-from bridge.sandbox import SandboxOptions, running
+from bridge.sandbox import BY_NAME, SandboxOptions, running
 from tests.integration.sandbox.consumer import Consumer
+from tests.integration.sandbox.reception import Reception, found
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -95,3 +96,19 @@ async def test_a_file_is_served_when_the_sandbox_is_relaxed_too(folder, state_di
     options = SandboxOptions(state_dir=state_dir, records=folder, strict=not relaxed)
     async with running(options) as sandbox, httpx.AsyncClient(trust_env=False) as http:
         assert (await Consumer(sandbox, http).record(NUMBER)).json() == bundle(NUMBER)
+
+
+async def test_a_file_moves_a_scenario_patient_and_people_without_scenario_come_besides(
+    folder, state_dir, consumer
+):
+    moved = BY_NAME["inherited_fields"].nhs_number
+    (folder / "one.json").write_text(json.dumps(bundle(moved)))
+    options = SandboxOptions(state_dir=state_dir, records=folder, patients=3)
+    async with running(options) as sandbox:
+        here, there = (Reception(Consumer(sandbox, consumer.http), ods) for ods in ("A99001", "A99002"))
+        assert found(await here.find(moved))[0]["name"][0]["family"] == "Fromfile"
+        assert found(await there.find(moved)) == []
+        assert [one.practice_ods for one in sandbox.crowd] == ["A99001", "A99002", "A99001"]
+        for reception, one in zip((here, there, here), sandbox.crowd, strict=True):
+            assert len(found(await reception.find(one.nhs_number))) == 1
+            assert (await reception.consumer.pds(one.nhs_number)).status_code == 200
