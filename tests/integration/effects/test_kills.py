@@ -76,7 +76,8 @@ async def test_what_a_worker_left_is_not_asked_about_while_it_may_be_under_way(
             assert await site.outcome(request) == [(TAKEN, {"by": PATIENTS[0], "refused": {}})]
         room = site.house.rooms["r1"]
         assert room.posts == 1
-        assert room.first_look_at - room.posted_at > settle_after - 0.5  # it was written down a little before
+        # It was written down a little before it was sent.
+        assert room.first_look_at - room.posted_at > settle_after / 2
 
 
 @pytest.mark.nats

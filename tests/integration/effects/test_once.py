@@ -168,8 +168,12 @@ async def test_an_ending_that_leaves_out_what_was_done_is_not_published(site: In
 @pytest.mark.parametrize("act", ["do+drop", "drop"])
 async def test_after_its_expiry_what_is_open_is_settled_and_nothing_is_sent(site: Installation, act: str):
     site.house.will("r1", act)
-    expiry = datetime.now(UTC) + timedelta(seconds=0.5)
+    site.house.close("send/r1")
+    expiry = datetime.now(UTC) + timedelta(seconds=2)
     request = await site.ask("r1", expirytime=expiry.isoformat())
+    await site.house.held("send/r1")
+    await until(lambda: datetime.now(UTC) > expiry)
+    site.house.open("send/r1")
     (told,) = await site.outcome(request)
     assert told == (
         (TAKEN, {"by": PATIENT, "refused": {}})
