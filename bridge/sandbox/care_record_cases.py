@@ -82,7 +82,9 @@ def _emis_like(page: Page) -> Page:
 
 
 def _vision_like(page: Page) -> Page:
-    """No history of allergies, and no Range of observations."""
+    """No history of allergies, no Range of observations, and Emergency Codes switched off."""
+    if page.code == "SUM":
+        return replace(page, tables=page.tables[1:])
     if page.code == "ALL":
         current, historical = page.tables
         return replace(page, tables=(current, replace(historical, absence="not_stored")))
@@ -199,8 +201,14 @@ CASES = {
         Case(
             name="html_vision_like",
             nhs_number="9992000031",
-            reason="care record: no history of allergies, no ranges",
+            reason="care record: no history of allergies, no ranges, no emergency codes",
             change=_vision_like,
+        ),
+        Case(
+            name="html_default_period",
+            nhs_number="9992000120",
+            reason="care record: a year of items unless a period is asked for",
+            style=Style(default_start=date(2024, 11, 20)),
         ),
         Case(
             name="html_older",

@@ -87,11 +87,13 @@ class Style:
     Attributes:
         older: with the words and dates from before 0.7.2.
         in_cells: what stands in for a table is inside one.
+        default_start: from when on items are shown where a period could be asked for and none was.
         finish: what is done to the markup at last.
     """
 
     older: bool = False
     in_cells: bool = False
+    default_start: date | None = None
     finish: Callable[[str], str] = str
 
     def day(self, day: date) -> str:
@@ -135,14 +137,18 @@ def _part(page: Page, table: Table, query: SectionQuery, style: Style) -> Iterat
         older = "Sensitive data has been excluded"
         text = "Items excluded due to confidentiality and/or patient preferences"
         yield banner("exclusion", older if style.older else text)
+    if page.takes_period and not query.is_filtered and style.default_start:
+        query = replace(query, start=style.default_start)
     rows = [row for row in table.rows if not table.is_filtered or query.holds(row.day)]
     absence = table.absence or (None if rows else NOTHING_RECORDED)
     yield _fragment(absence, table, style) if absence else _table(table, rows, style)
 
 
 def _period(table: Table, query: SectionQuery, style: Style) -> str:
-    if query.is_filtered and not table.is_filtered:
+    if not table.is_filtered and (query.is_filtered or style.default_start):
         return "Date filter not applied"
+    if style.default_start and not query.is_filtered:
+        return f"All data items from {style.day(style.default_start)}"
     items = "All data items" if style.older else "Data items"
     if query.start and query.end:
         return f"For the period '{style.day(query.start)}' to '{style.day(query.end)}'"

@@ -101,6 +101,16 @@ async def test_a_period_narrows_the_section_and_its_banner_says_so(engine):
 
 
 @ON_ONE_BUS
+@pytest.mark.duty("HT-022")
+async def test_a_practice_s_own_period_is_said_and_not_taken_for_all(engine):
+    encounters = sections(await ask(engine, "html_default_period", "ENC"))["ENC"]
+    (part,) = encounters["subsections"]
+    banners = [(one["kind"], one["text"]) for one in (*encounters["banners"], *part["banners"])]
+    assert banners == [("date", "All data items from 20-Nov-2024")]
+    assert [row["cells"]["Date"] for row in part["tables"][0]["rows"]] == ["14-Oct-2025", "23-Jul-2025"]
+
+
+@ON_ONE_BUS
 @pytest.mark.duty("HT-009")
 async def test_a_period_where_none_may_be_is_rejected_and_nothing_is_called(engine):
     calls = len(engine.sandbox.calls)
