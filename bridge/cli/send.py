@@ -13,13 +13,17 @@ import typer
 from bridge.bus import open_bus
 from bridge.bus.port import Delivery, Unpublishable
 from bridge.cli.exits import Exit
+from bridge.contracts.appointment_events import APPOINTMENT_IN_DOUBT, APPOINTMENT_REFUSED
 from bridge.contracts.envelope import STRUCTURED
 from bridge.contracts.events import REQUEST_FAILED, REQUEST_REJECTED
+from bridge.contracts.patient_events import REGISTRATION_IN_DOUBT, REGISTRATION_REFUSED
 from bridge.observe import configure_logging
 from bridge.settings import Settings
 
 _DEFAULT_KEY = "record.requested.v1"
 _KIND_PARTS = 3  # <subject>.<verb>.v1
+_NO = frozenset({REQUEST_FAILED, REQUEST_REJECTED, APPOINTMENT_REFUSED, REGISTRATION_REFUSED})
+_NOT_YET = frozenset({APPOINTMENT_IN_DOUBT, REGISTRATION_IN_DOUBT})
 
 
 def send(
@@ -38,8 +42,8 @@ def send(
 ) -> None:
     """Send one request to the bus.
 
-    With --wait every event about it is printed as it comes. Exit code 1 when the request failed or was
-    rejected.
+    With --wait every event about it is printed as it comes. Exit code 1 when the request failed, was
+    rejected, or what it asks for was refused.
     """
     settings = Settings.load()
     configure_logging("warning", settings.log.format)
@@ -58,7 +62,7 @@ async def _send(
     event = content if isinstance(content, dict) and "specversion" in content else {}
     request_id = str(event.get("id") or uuid4())
     correlation_id = str(event.get("correlationid") or request_id)
-    routing_key = key or ".".join(str(event.get("type") or _DEFAULT_KEY).split(".")[-_KIND_PARTS:])
+    routing_key = key or _key_of(str(event.get("type") or _DEFAULT_KEY), settings.events.type_prefix)
     async with open_bus(settings, join=True) as bus, bus.listen() as events:
         try:
             await bus.send(
@@ -82,6 +86,13 @@ async def _send(
             return Exit.UNAVAILABLE
 
 
+def _key_of(event_type: str, prefix: str) -> str:
+    """What follows our own prefix in a type; of a type with another one its last parts."""
+    if event_type.startswith(f"{prefix}."):
+        return event_type.removeprefix(f"{prefix}.")
+    return ".".join(event_type.split(".")[-_KIND_PARTS:])
+
+
 async def _print_until_final(events: AsyncIterator[Delivery], correlation_id: str) -> Exit:
     async for delivery in events:
         if delivery.correlation_id != correlation_id:
@@ -89,8 +100,10 @@ async def _print_until_final(events: AsyncIterator[Delivery], correlation_id: st
         event = orjson.loads(delivery.body)
         sys.stdout.buffer.write(orjson.dumps(event, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
         sys.stdout.flush()
-        if delivery.key in {REQUEST_FAILED, REQUEST_REJECTED}:
+        if delivery.key in _NO:
             return Exit.NO
+        if delivery.key in _NOT_YET:
+            continue
         number, _, total = event["sequence"].partition("/")
         if number == total:
             return Exit.OK

@@ -1,5 +1,7 @@
 """A discharge team finds, books, amends, moves, cancels and lists appointments, and registers patients."""
 
+import asyncio
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -8,7 +10,8 @@ from jsonschema import Draft202012Validator, FormatChecker
 from bridge.engine import installed_pipelines
 from bridge.engine.asyncapi import message_schemas
 from bridge.sandbox import BY_NAME, MAIN, OLDER
-from tests.support.reception import adjacent, day, example, ref_of, routing_key
+from tests.support.processes import bridge
+from tests.support.reception import EXAMPLES, adjacent, day, example, ref_of, routing_key
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.rabbit]
 
@@ -211,3 +214,21 @@ async def test_every_request_of_these_queues_has_an_example_that_keeps_its_schem
             message = example(operation.accepts.removesuffix(".v1"))
             assert routing_key(message) == operation.accepts
             check(operation.accepts, message["data"])
+
+
+async def test_an_example_is_sent_from_a_terminal_as_it_is(site, tmp_path):
+    environment = {
+        "BRIDGE_SANDBOX": "true",
+        "BRIDGE_BUS_URL": site.settings.bus.url or "",
+        "BRIDGE_BUS_PREFIX": site.settings.bus.prefix,
+    }
+    for name, code, kind in (
+        ("appointment.cancel.requested", 1, "appointment.refused.v1"),
+        ("patient.find.requested", 0, "patient.found.v1"),
+    ):
+        file = EXAMPLES / f"{name}.json"
+        done = await asyncio.to_thread(
+            bridge, "send", "--wait", file, directory=tmp_path, environment=environment
+        )
+        event = json.loads(done.printed)
+        assert (done.code, event["type"]) == (code, f"uk.nhs.gpconnect.{kind}"), done.errors
