@@ -203,4 +203,5 @@ def _are_alike(before: Markup, after: Markup) -> bool:
     if [tag.stand_in for tag in before.tags] != [tag.stand_in for tag in after.tags]:
         return False
     pairs = zip(before.texts, after.texts, strict=True)
-    return all(sent == left or unescape(sent) == unescape(left) for sent, left in pairs)
+    differing = [(sent, left) for sent, left in pairs if sent != left]
+    return all(unescape(sent) == unescape(left) for sent, left in differing)

@@ -5,7 +5,7 @@ Columns and rows are found as a reader would find them; nothing is interpreted.
 
 import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import unescape
 from typing import Final
@@ -37,8 +37,30 @@ class _Shape:
     rows: int = 1
 
 
-_Row = list[tuple[str, _Shape]]
-_BLANK: Final = ("", _Shape(heading=False))
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """What the tags of a row say; rows of the same tags share one.
+
+    Attributes:
+        shapes: of its cells.
+        places: of each cell's text: its first piece, counted from the row's tag, and what stands between them.
+        headings: a cell is a heading.
+        wide: a cell reaches over others.
+        tall: a cell reaches into rows below.
+        dates: cells that are marked as dates.
+    """
+
+    shapes: tuple[_Shape, ...]
+    places: tuple[tuple[int, tuple[str, ...]], ...]
+    headings: bool
+    wide: bool
+    tall: bool
+    dates: tuple[int, ...]
+
+
+_Row = tuple[list[str], _Pattern]
+"""The texts of the cells, and what their tags say."""
+_BLANK: Final = _Shape(heading=False)
 
 
 @dataclass(slots=True)
@@ -65,10 +87,10 @@ class _Reader:
         self.at = at
         self.rows: list[_Row] = []
         self.captions: list[str] = []
-        self.shapes = {tag: _shape(tag) for tag in markup.kinds if tag.name in _CELLS and not tag.closing}
-        self._ends = frozenset(tag for tag in markup.kinds if tag.name in _CELLS and tag.closing)
-        self._row_end = next((tag for tag in markup.kinds if tag.name == "tr" and tag.closing), None)
         self._markup = markup
+        self._shapes = {tag: _shape(tag) for tag in markup.kinds if tag.name in _CELLS and not tag.closing}
+        self._row_end = next((tag for tag in markup.kinds if tag.name == "tr" and tag.closing), None)
+        self._patterns: dict[tuple[Tag, ...], _Pattern | None] = {}
 
     def read(self) -> None:
         tags, at = self._markup.tags, self.at
@@ -84,20 +106,41 @@ class _Reader:
         self.at = at
 
     def _row(self, at: int) -> tuple[_Row, int]:
-        """The cells of the row that a tag opens, and the tag that closes it."""
-        tags, texts, shapes = self._markup.tags, self._markup.texts, self.shapes
+        """The row that a tag opens, and the tag that closes it."""
+        tags, texts = self._markup.tags, self._markup.texts
         assert self._row_end is not None
         end = tags.index(self._row_end, at)
-        starts = tags[at + 1 : end : 2]
-        if shapes.keys() >= set(starts) and self._ends.issuperset(tags[at + 2 : end : 2]):
-            row_texts = texts[at + 2 : end : 2]  # nothing but text in its cells, as in most rows
-            return [(lines(text), shapes[tag]) for text, tag in zip(row_texts, starts, strict=True)], end
-        row: _Row = []
+        within = tuple(tags[at + 1 : end])
+        try:
+            pattern = self._patterns[within]
+        except KeyError:
+            pattern = self._patterns[within] = self._pattern_of(within)
+        if pattern is not None:
+            return ([_joined(texts, at + first, between) for first, between in pattern.places], pattern), end
+        cells, shapes = [], []
         while not ((tag := tags[at := at + 1]).closing and tag.name == "tr"):
-            if tag in shapes:
+            if tag in self._shapes:
+                shapes.append(self._shapes[tag])
                 text, at = self._text(at)
-                row.append((text, shapes[tag]))
-        return row, at
+                cells.append(text)
+        return (cells, _pattern(shapes)), at
+
+    def _pattern_of(self, within: tuple[Tag, ...]) -> _Pattern | None:
+        """The pattern of a row by its tags; None when a cell holds a table or a picture."""
+        shapes: list[_Shape] = []
+        places: list[tuple[int, tuple[str, ...]]] = []
+        between: list[str] = []
+        for at, tag in enumerate(within):
+            if tag.name in ("table", "img"):
+                return None
+            if tag in self._shapes:
+                shapes.append(self._shapes[tag])
+                between.clear()
+            elif tag.name in _CELLS:
+                places.append((at + 1 - len(between), tuple(between)))
+            else:
+                between.append(LINE if tag.name in APART else "")
+        return _pattern(shapes, places)
 
     def _text(self, at: int) -> tuple[str, int]:
         """The text of the element that a tag opens, and the tag that closes it."""
@@ -131,6 +174,27 @@ def _shape(tag: Tag) -> _Shape:
     )
 
 
+def _joined(texts: list[str], first: int, between: tuple[str, ...]) -> str:
+    if not between:  # as in most cells
+        text = texts[first]
+        return " ".join((unescape(text) if "&" in text else text).split())
+    pieces = [texts[first]]
+    for at, line_end in enumerate(between, first + 1):
+        pieces += (line_end, texts[at])
+    return lines("".join(pieces))
+
+
+def _pattern(shapes: Sequence[_Shape], places: Sequence[tuple[int, tuple[str, ...]]] = ()) -> _Pattern:
+    return _Pattern(
+        shapes=tuple(shapes),
+        places=tuple(places),
+        headings=any(shape.heading for shape in shapes),
+        wide=len(shapes) > 1 and any(shape.columns > 1 for shape in shapes),
+        tall=any(shape.rows > 1 for shape in shapes),
+        dates=tuple(at for at, shape in enumerate(shapes) if shape.date),
+    )
+
+
 def read_table(markup: Markup, start: int) -> ReadTable:
     """Read the table that the tag `start` opens; one inside a cell counts as text of the cell."""
     reader = _Reader(markup, start)
@@ -140,8 +204,7 @@ def read_table(markup: Markup, start: int) -> ReadTable:
     if table_id:
         content["table_id"] = table_id
     builder = _Builder(content)
-    rows = _spread(reader.rows, reader.shapes.values())
-    notices = [notice for row in rows if (notice := builder.add(row)) is not None]
+    notices = [notice for row in _spread(reader.rows) if (notice := builder.add(*row)) is not None]
     return ReadTable(content, lines(LINE.join(reader.captions)), notices, reader.at)
 
 
@@ -152,26 +215,26 @@ class _Builder:
         self._table = table
         self._dates: set[str] = set()
 
-    def add(self, row: _Row) -> str | None:
+    def add(self, texts: list[str], pattern: _Pattern) -> str | None:
         """Add a row; one that is a sentence of its own is handed back."""
-        filled = [cell for cell in row if cell[0]]
+        table, shapes = self._table, pattern.shapes
+        filled = len(texts) - texts.count("")
         if not filled:
             return None
-        if filled[0][1].heading and all(shape.heading for _, shape in filled):
-            self._add_headings([text for text, _ in row])
+        if pattern.headings and all(shape.heading for shape, text in zip(shapes, texts, strict=True) if text):
+            self._add_headings(texts)
             return None
-        table = self._table
-        if len(filled) == 1:
-            ((text, shape),) = filled
+        if filled == 1:
+            text, shape = next((text, shape) for text, shape in zip(texts, shapes, strict=True) if text)
             if absence_in(text) or banner_in(text) or belongs_to_absence(text):
                 return text
-            if shape.group or shape.columns > 1 or len(row) == 1 < len(table["columns"]):
+            if shape.group or shape.columns > 1 or len(texts) == 1 < len(table["columns"]):
                 table["groups"].append(text)
                 return None
-        read: Row = {"cells": self._by_column(row)}
+        row: Row = {"cells": self._by_column(texts, pattern)}
         if table["groups"]:
-            read["group"] = table["groups"][-1]
-        table["rows"].append(read)
+            row["group"] = table["groups"][-1]
+        table["rows"].append(row)
         return None
 
     def _add_headings(self, headings: list[str]) -> None:
@@ -183,15 +246,19 @@ class _Builder:
         elif columns != self._table["columns"]:
             self._table["groups"].append(" ".join(filter(None, headings)))
 
-    def _by_column(self, row: _Row) -> dict[str, str]:
-        columns, dates = self._table["columns"], self._dates
-        if len(columns) < len(row):
-            columns += _named([""] * (len(row) - len(columns)), columns)
-        return {
-            name: date_text(text) if name in dates or shape.date else text
-            for name, (text, shape) in zip(columns, row, strict=False)
-            if text
-        }
+    def _by_column(self, texts: list[str], pattern: _Pattern) -> dict[str, str]:
+        columns = self._table["columns"]
+        if len(columns) < len(texts):
+            columns += _named([""] * (len(texts) - len(columns)), columns)
+        cells = dict(zip(columns, texts, strict=False))
+        if "" in texts:
+            cells = {name: text for name, text in cells.items() if text}
+        for at in pattern.dates:
+            self._dates.add(columns[at])
+        for name in self._dates:
+            if name in cells:
+                cells[name] = date_text(cells[name])
+        return cells
 
 
 def _named(headings: list[str], before: list[str]) -> list[str]:
@@ -208,30 +275,28 @@ def _named(headings: list[str], before: list[str]) -> list[str]:
     return names
 
 
-def _spread(rows: list[_Row], shapes: Collection[_Shape]) -> list[_Row]:
+def _spread(rows: list[_Row]) -> list[_Row]:
     """The rows with a blank cell wherever another cell reaches to, so that columns line up."""
-    if all(shape.columns == shape.rows == 1 for shape in shapes):
+    if not any(pattern.wide or pattern.tall for _, pattern in rows):
         return rows
-    if all(shape.rows == 1 for shape in shapes) and not any(
-        len(row) > 1 and any(shape.columns > 1 for _, shape in row) for row in rows
-    ):
-        return rows  # headings across the table, as in the specification
     reaching: dict[int, int] = {}
     spread: list[_Row] = []
-    for row in rows:
-        cells: _Row = []
+    for texts, pattern in rows:
+        cells: list[str] = []
+        shapes: list[_Shape] = []
         below = {column: left - 1 for column, left in reaching.items() if left > 1}
-        for cell in row:
-            while len(cells) in reaching:
-                cells.append(_BLANK)
-            shape = cell[1]
+        for text, shape in zip(texts, pattern.shapes, strict=True):
+            blanks = 0
+            while len(cells) + blanks in reaching:
+                blanks += 1
+            cells += [""] * blanks
+            shapes += [_BLANK] * blanks
             if shape.rows > 1:
                 below |= {len(cells) + more: shape.rows - 1 for more in range(shape.columns)}
-            cells.append(cell)
-            if shape.columns > 1:
-                cells += [_BLANK] * (shape.columns - 1)
+            cells += [text, *[""] * (shape.columns - 1)]
+            shapes += [shape, *[_BLANK] * (shape.columns - 1)]
         reaching = below
-        spread.append(cells)
+        spread.append((cells, _pattern(shapes)))
     return spread
 
 
