@@ -13,6 +13,7 @@ from typing import Final
 import structlog
 
 from bridge.engine.book import Book
+from bridge.engine.endings import places
 from bridge.engine.runner import Runner
 from bridge.ledger import LeaseLost, LedgerUnavailable, Reopened
 from bridge.ledger.audit import AuditBroken
@@ -37,10 +38,10 @@ async def check_doubts(book: Book, runners: Sequence[Runner], settings: Settings
 
 
 async def _check_due(book: Book, runner: Runner, settings: Settings) -> None:
-    places = asyncio.Semaphore(_AT_A_TIME)
+    free = asyncio.Semaphore(_AT_A_TIME)
 
     async def check(key: str) -> None:
-        async with places:
+        async with free:
             await _check(key, book, runner, settings)
 
     await asyncio.gather(*(check(key) for key in await book.doubtful(runner.pipeline)))
@@ -59,6 +60,8 @@ async def _check(key: str, book: Book, runner: Runner, settings: Settings) -> No
             await book.release(reopened.lease)
     except (LedgerUnavailable, LeaseLost, AuditBroken) as fault:
         log.warning("check_not_recorded", error=type(fault).__name__)
+    except Exception as error:  # noqa: BLE001 - one request must not keep the others from being checked
+        log.error("check_failed", error=type(error).__name__, at=places(error))
 
 
 def _next_check(reopened: Reopened, settings: Settings) -> datetime | None:

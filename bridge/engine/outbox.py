@@ -12,6 +12,7 @@ import structlog
 
 from bridge.bus.port import Bus, Unpublishable
 from bridge.engine.book import Book
+from bridge.engine.endings import places
 from bridge.ledger import LedgerUnavailable, Outbox
 
 log = structlog.get_logger()
@@ -27,6 +28,8 @@ async def pay_owed(book: Book, bus: Bus) -> None:
                 await _pay(outbox, book, bus)
         except LedgerUnavailable as fault:
             log.warning("ledger_unavailable", reason=fault.reason)
+        except Exception as error:  # noqa: BLE001 - a chore of the worker, which must not end unnoticed
+            log.error("owed_not_published", error=type(error).__name__, at=places(error))
         await asyncio.sleep(_INTERVAL)
 
 

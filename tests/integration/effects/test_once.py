@@ -1,9 +1,11 @@
 """Side effects at most once: whatever happens between here and the house, a room is taken once or not at all."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
+from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from bridge.cli.site import open_books
@@ -23,6 +25,7 @@ from tests.integration.effects.rooms import (
 from tests.support.requests import PATIENT, cloud_event, record_request
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.nats]
+OTHER = "9990000026"
 
 
 async def test_it_is_done_once_and_its_result_is_kept(site: Installation):
@@ -163,6 +166,26 @@ async def test_an_ending_that_leaves_out_what_was_done_is_not_published(site: In
     assert site.house.passed.count("before/r1") == 3
     assert site.house.rooms["r1"].posts == 1
     await site.account()
+
+
+async def test_a_doubt_that_cannot_be_opened_keeps_no_other_from_ending(site: Installation):
+    requests = []
+    for name, patient in (("r1", PATIENT), ("r2", OTHER)):
+        site.house.rooms[name].is_silent = True
+        site.house.will(name, "do+drop")
+        requests.append(await site.ask(name, patient=patient))
+    for request in requests:
+        await site.outcome(request)
+    with capture_logs() as lines:
+        async with open_books(site.settings) as books:
+            spoil = text("UPDATE messages SET sealed = '' WHERE request_id = 1")
+            await books.ledger.store.write(lambda connection: connection.execute(spoil))
+        await until(lambda: any(line["event"] == "check_failed" for line in lines))
+        for name in ("r1", "r2"):
+            site.house.rooms[name].is_silent = False
+        async with asyncio.timeout(30):
+            while sorted([(await site.history(one)).state for one in requests]) != ["completed", "in_doubt"]:
+                await asyncio.sleep(0.1)
 
 
 @pytest.mark.parametrize("act", ["do+drop", "drop"])
