@@ -21,6 +21,7 @@ from bridge.engine.case import read_case
 from bridge.engine.patient_keys import PatientKeys
 from bridge.errors import RequestRejected
 from bridge.spine.tokens import TokenIssuer
+from pipelines.structured_record import structured_record
 from tests.fuzz.effort import fuzz
 from tests.fuzz.values import TEXTS, spoilt
 from tests.support.requests import PATIENT, cloud_event, record_request
@@ -176,9 +177,7 @@ def test_the_ids_of_a_rejected_message_tell_nothing(name: str, body: bytes) -> N
     delivery = Delivery(body, id=name, key="k", correlation_id=name)
     case = read_case(
         delivery,
-        pipeline="p",
-        accepts="k",
-        model=RecordRequest,
+        pipeline=structured_record,
         keys=PatientKeys("site key"),
         max_bytes=MAX_BYTES,
     )
@@ -192,7 +191,7 @@ def test_the_ids_of_a_rejected_message_tell_nothing(name: str, body: bytes) -> N
 )
 def test_the_ids_of_a_rejected_message_are_kept_where_they_are_ids(name: str) -> None:
     delivery = Delivery(b"{", id=name, key="k")
-    case = read_case(delivery, pipeline="p", accepts="k", model=RecordRequest, keys=PatientKeys("site key"))
+    case = read_case(delivery, pipeline=structured_record, keys=PatientKeys("site key"))
     assert (case.request_id, case.correlation_id) == (name, name)
 
 

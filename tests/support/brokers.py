@@ -146,13 +146,19 @@ class RabbitNode(Node):
             "RUNNING_UNDER_SYSTEMD": "true",  # replaces the shell, so that our signals reach the node
         }
 
-    def control(self, *arguments: str) -> None:
-        """Run ``rabbitmqctl``, as the node's administrator."""
-        tools = ":".join(str(Path(place).parent) for place in RABBIT_PLACES)
+    def environment(self) -> dict[str, str]:
+        """What the node's own tools need to reach it."""
         environment = dict(self._environment())
-        environment["PATH"] = f"{tools}:{environment['PATH']}"
+        tools = ":".join(str(Path(place).parent) for place in RABBIT_PLACES)
+        return environment | {"PATH": f"{tools}:{environment['PATH']}"}
+
+    def control(self, *arguments: str) -> str:
+        """Run ``rabbitmqctl``, as the node's administrator; what it prints."""
         command = ["rabbitmqctl", "--quiet", *arguments]
-        subprocess.run(command, env=environment, check=True, capture_output=True, timeout=60)
+        done = subprocess.run(
+            command, env=self.environment(), check=True, capture_output=True, text=True, timeout=60
+        )
+        return done.stdout
 
     def settle(self) -> None:
         # Messages are synchronised before they are confirmed; definitions of queues up to 2 s later.

@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from aio_pika.exceptions import AMQPError
 
 from bridge.bus.port import Delivery, Done, Outcome, QueueSpec
 from bridge.bus.rabbit import RabbitBus
-from tests.support.brokers import RABBIT_PLACES, RabbitNode
+from tests.support.brokers import RabbitNode
 
 DEPLOY = Path(__file__).parents[3] / "deploy" / "rabbitmq"
 WORK = QueueSpec("gpconnect.structured_record", ("record.requested.v1",))
@@ -30,21 +30,9 @@ class Broker(RabbitNode):
         with (directory / "rabbitmq.conf").open("a", encoding="utf-8") as file:
             file.writelines(line for line in config.splitlines(keepends=True) if "listeners" not in line)
 
-    def environment(self) -> Mapping[str, str]:
-        environment = dict(self._environment())
-        tools = ":".join(str(Path(place).parent) for place in RABBIT_PLACES)
-        return environment | {"PATH": f"{tools}:{environment['PATH']}"}
-
     def set_up(self, passwords: Path) -> None:
         command = ["sh", str(DEPLOY / "setup.sh"), str(DEPLOY / "definitions.json"), str(passwords)]
         subprocess.run(command, env=self.environment(), check=True, capture_output=True, timeout=120)
-
-    def control(self, *arguments: str) -> str:
-        command = ["rabbitmqctl", "--quiet", *arguments]
-        done = subprocess.run(
-            command, env=self.environment(), check=True, capture_output=True, text=True, timeout=60
-        )
-        return done.stdout
 
     def definitions(self) -> dict[str, list[dict[str, Any]]]:
         """Everything the node is told to have, in a stable order and without what a password changes."""
