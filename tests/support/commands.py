@@ -8,6 +8,7 @@ import io
 import multiprocessing
 import os
 import pkgutil
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from multiprocessing.context import ForkServerProcess
@@ -26,10 +27,33 @@ _forking = multiprocessing.get_context("forkserver")
 _forking.set_forkserver_preload(_LOADED)
 
 
+class Command:
+    """A command that runs, with the face of `subprocess.Popen`."""
+
+    def __init__(self, process: ForkServerProcess) -> None:
+        assert process.pid is not None
+        self.pid: int = process.pid
+        self._process = process
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def wait(self, timeout: float | None = None) -> int:
+        self._process.join(timeout)
+        code = self._process.exitcode
+        if code is None:
+            raise subprocess.TimeoutExpired("bridge", timeout or 0)
+        return code
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+
 def start(
     arguments: Sequence[str], *, environment: Mapping[str, str], folder: Path, files: Sequence[Path]
-) -> ForkServerProcess:
-    """A ``bridge`` command that runs.
+) -> Command:
+    """Start a ``bridge`` command.
 
     Args:
         arguments: of the command.
@@ -39,7 +63,7 @@ def start(
     """
     process = _forking.Process(target=_run, args=(list(arguments), dict(environment), folder, list(files)))
     process.start()
-    return process
+    return Command(process)
 
 
 def _run(arguments: list[str], environment: dict[str, str], folder: Path, files: list[Path]) -> None:

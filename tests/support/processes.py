@@ -30,7 +30,8 @@ def free_port() -> int:
 class Child:
     """A running Python module, what it cost so far, and how to end it.
 
-    Its stderr, where logs go, is written to `output`, its stdout to `printed`.
+    Its stderr, where logs go, is written to `output`, its stdout to `printed`. When it is to be `forked` it is a
+    ``bridge`` command, forked off a process that has loaded everything.
     """
 
     def __init__(
@@ -40,12 +41,25 @@ class Child:
         environment: Mapping[str, str],
         output: Path,
         cwd: Path | None = None,
+        *,
+        forked: bool = False,
     ) -> None:
+        self.process: subprocess.Popen[bytes] | commands.Command
         self.output = output
         self.printed = output.with_name(f"{output.name}.stdout")
         if not output.exists():
             output.touch()
             run_logs.keep(output, run_logs.CHILD)
+        if forked:
+            assert module == "bridge"
+            self.printed.touch()
+            self.process = commands.start(
+                arguments,
+                environment=_environment(environment),
+                folder=cwd or Path.cwd(),
+                files=(Path(os.devnull), self.printed, output),
+            )
+            return
         with output.open("ab") as errors, self.printed.open("ab") as sink:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", module, *arguments],
@@ -95,8 +109,9 @@ def child(
     environment: Mapping[str, str],
     output: Path,
     cwd: Path | None = None,
+    forked: bool = False,
 ) -> Iterator[Child]:
-    started = Child(module, arguments, environment, output, cwd)
+    started = Child(module, arguments, environment, output, cwd, forked=forked)
     try:
         yield started
     finally:
@@ -105,11 +120,13 @@ def child(
 
 
 @contextlib.contextmanager
-def worker(environment: Mapping[str, str], *, output: Path, arguments: Sequence[str] = ()) -> Iterator[Child]:
-    """``bridge run``, once it says that it is ready."""
+def worker(
+    environment: Mapping[str, str], *, output: Path, arguments: Sequence[str] = (), forked: bool = False
+) -> Iterator[Child]:
+    """``bridge run``, once it says that it is ready; `forked` where one is started after the other."""
     port = free_port()
     settings = dict(environment) | {"BRIDGE_HEALTH_PORT": str(port), "BRIDGE_LOG_FORMAT": "json"}
-    with child("bridge", ["run", *arguments], environment=settings, output=output) as started:
+    with child("bridge", ["run", *arguments], environment=settings, output=output, forked=forked) as started:
         wait_until_ready(started, port)
         yield started
 
@@ -161,13 +178,9 @@ def bridge(
         files=(read, printed, log),
     )
     try:
-        process.join(END_TIMEOUT)
-        code = process.exitcode
-        assert code is not None, f"{arguments[0]} does not end:\n{log.read_text()[-3000:]}"
+        code = process.wait(END_TIMEOUT)
     finally:
-        process.kill()
-        process.join()
-        process.close()
+        process.send_signal(signal.SIGKILL)
     return Ended(code, printed.read_bytes(), log.read_text(encoding="utf-8"))
 
 

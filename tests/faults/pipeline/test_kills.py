@@ -38,7 +38,8 @@ async def kill_until_over(site, ids, folder, outages):
     async with asyncio.timeout(LONGEST):
         for number in itertools.count():
             log = folder / f"worker-{number}.log"
-            with worker(site.environment, output=log, arguments=("--pipeline", PIPELINE)) as started:
+            arguments = ("--pipeline", PIPELINE)
+            with worker(site.environment, output=log, arguments=arguments, forked=True) as started:
                 outages.reads(log)
                 killing = asyncio.create_task(asyncio.sleep(KILL_EVERY))
                 while not killing.done():
