@@ -8,6 +8,8 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from html import unescape
+from itertools import repeat
+from operator import contains
 from typing import Final, Literal
 
 _SPACE = r"[\t\n\f\r ]"
@@ -101,10 +103,13 @@ def cut(html: str) -> Markup:
 
 def _cut_regular(html: str) -> Markup | None:
     """The quick way, for HTML whose every `<` and `>` belongs to a tag; None for other HTML."""
+    after_each = html.split("<")[1:]
+    if html.count(">") != len(after_each) or not all(map(contains, after_each, repeat(">"))):
+        return None
     pieces = html.replace(">", "<").split("<")
     inside = pieces[1::2]
     found = _tags(inside)
-    if found is None or len(pieces) % 2 == 0 or any(tag.name in _RAW_END for tag in found.values()):
+    if found is None or any(tag.name in _RAW_END for tag in found.values()):
         return None
     return Markup(pieces[0::2], [found[each] for each in inside], tuple(found.values()))
 

@@ -43,7 +43,7 @@ class _Pattern:
 
     Attributes:
         shapes: of its cells.
-        places: of each cell's text: its first piece, counted from the row's tag, and what stands between them.
+        places: of each cell's text: its first piece, counted from the row's tag, and what is between.
         headings: a cell is a heading.
         wide: a cell reaches over others.
         tall: a cell reaches into rows below.
