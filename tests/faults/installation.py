@@ -168,7 +168,12 @@ class Installation:
         asked = list(ids)
         await until(self.is_quiet)
         ends = self.epr.ends(asked)
-        assert await self.parked() == {name for name in asked if self.epr.ends([name])["rejected"]}
+        rejected = {name for name in asked if self.epr.ends([name])["rejected"]}
+
+        async def are_parked() -> bool:
+            return await self.parked() == rejected
+
+        await until(are_parked)  # a worker may wait for the confirm of one still
         balance = await self.command("ledger", "balance", "--pipeline", PIPELINE, "--json")
         await self.command("audit", "verify")
         [account] = balance["pipelines"]

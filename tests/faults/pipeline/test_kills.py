@@ -10,11 +10,11 @@ from tests.faults.installation import PIPELINE
 from tests.support.processes import worker
 
 KILL_EVERY = 2.0
-LONGEST = 200.0
+LONGEST = 400.0
 SCENARIOS = ("rich_record", "no_known_allergies", "withheld_items", "restricted", "other_patient")
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(450)
 @pytest.mark.parametrize(
     ("broker", "count"),
     [
