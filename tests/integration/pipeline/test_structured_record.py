@@ -137,6 +137,7 @@ async def test_other_details_at_the_practice_ask_for_review(engine):
         ("no_endpoint", "practice_not_enabled"),
         ("two_endpoints", "configuration"),
         ("no_agreement", "sharing_refused"),
+        pytest.param("no_consent", "sharing_refused", marks=pytest.mark.duty("JO-027")),
         ("capability_off", "practice_not_enabled"),
         ("empty_object", "response_invalid"),
         ("other_patient", "response_invalid"),

@@ -122,7 +122,17 @@ async def test_the_address_is_on_the_wire_byte_for_byte(
 
 
 @pytest.mark.duty(
-    "SP-032", "SP-033", "SP-060", "SP-066", "SP-091", "SP-092", "SP-100", "CS-016", "CS-019", "CS-031"
+    "SP-032",
+    "SP-033",
+    "SP-060",
+    "SP-066",
+    "SP-091",
+    "SP-092",
+    "SP-100",
+    "CS-016",
+    "CS-019",
+    "CS-031",
+    "JO-031",
 )
 async def test_the_headers_of_a_call(gpconnect: GpConnect, world: World):
     got = await ask(gpconnect)

@@ -65,7 +65,7 @@ def test_a_search_date_is_not_in_the_future():
     assert found == {"data.areas.medications.search_from": "must not be in the future"}
 
 
-@pytest.mark.duty("CS-012")
+@pytest.mark.duty("CS-012", "JO-017")
 def test_direct_care_is_the_only_purpose():
     assert list(faults(record_request(purpose="audit"))) == ["data.purpose"]
 

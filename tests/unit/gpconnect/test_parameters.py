@@ -23,7 +23,7 @@ def built(areas: dict[str, Any]) -> list[dict[str, Any]]:
     return parameter
 
 
-@pytest.mark.duty("CS-020", "CS-026")
+@pytest.mark.duty("CS-020", "CS-026", "JO-030")
 def test_the_reference_request_of_the_specification():
     search_from = datetime.now(UTC).date() - timedelta(days=365)
 

@@ -19,7 +19,7 @@ RIGHT = {
 }
 
 
-@pytest.mark.duty("CS-048", "CS-050", "CS-051", "SP-107")
+@pytest.mark.duty("CS-048", "CS-050", "CS-051", "SP-107", "JO-014", "JO-015")
 def test_all_details_match() -> None:
     check: Any = mapped(b.typical_record(), **RIGHT)["demographics"]
     assert check == {
@@ -34,7 +34,7 @@ def test_all_details_match() -> None:
     }
 
 
-@pytest.mark.duty("CS-048", "CS-049", "CS-050")
+@pytest.mark.duty("CS-048", "CS-049", "CS-050", "JO-013", "JO-014", "JO-015")
 @pytest.mark.parametrize(
     ("field", "asked", "shown", "returned"),
     [

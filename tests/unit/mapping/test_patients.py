@@ -93,7 +93,7 @@ def mapped(resource: dict[str, Any], asked: Asked = ASKED) -> PracticePatient:
     return TypeAdapter(PracticePatient).validate_python(found, strict=True)
 
 
-@pytest.mark.duty("FN-036", "SP-107")
+@pytest.mark.duty("FN-036", "SP-107", "JO-016")
 def test_all_that_a_practice_says_of_a_patient():
     found = mapped(patient())
     demographics = found.pop("demographics")  # type: ignore[misc]  # looked at by itself

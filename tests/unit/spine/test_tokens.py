@@ -48,7 +48,9 @@ def test_it_has_three_parts_and_the_signature_is_empty():
     assert "=" not in header + payload
 
 
-@pytest.mark.duty("SP-063", "SP-064", "SP-066", "SP-068", "SP-069", "SP-071", "SP-072", "SP-073", "CS-016")
+@pytest.mark.duty(
+    "SP-063", "SP-064", "SP-066", "SP-068", "SP-069", "SP-071", "SP-072", "SP-073", "CS-016", "JO-025"
+)
 def test_it_carries_every_claim_and_no_other():
     assert claims() == {
         "iss": "https://consumer.example.nhs.uk/spine",
