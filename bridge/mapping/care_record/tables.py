@@ -7,7 +7,6 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import unescape
 from typing import Final
 
 from bridge.mapping.care_record.markup import APART, Markup, Tag, attributes_of
@@ -176,11 +175,13 @@ def _shape(tag: Tag) -> _Shape:
 
 def _joined(texts: list[str], first: int, between: tuple[str, ...]) -> str:
     if not between:  # as in most cells
-        text = texts[first]
-        return " ".join((unescape(text) if "&" in text else text).split())
+        return _line(texts[first])
+    last = first + len(between)
+    if "" not in between:  # whole lines, as in most others
+        return "\n".join(filter(None, map(_line, texts[first : last + 1])))
     pieces = [texts[first]]
-    for at, line_end in enumerate(between, first + 1):
-        pieces += (line_end, texts[at])
+    for line_end, text in zip(between, texts[first + 1 : last + 1], strict=True):
+        pieces += (line_end, text)
     return lines("".join(pieces))
 
 
@@ -317,9 +318,12 @@ def lines(raw: str) -> str:
     """Text as a reader sees it: references resolved, blanks collapsed, empty lines left out.
 
     Args:
-        raw: with `LINE` wherever a line ends.
+        raw: of sanitised HTML, with `LINE` wherever a line ends.
     """
-    text = unescape(raw) if "&" in raw else raw
-    if LINE not in text:
-        return " ".join(text.split())
-    return "\n".join(line for each in text.split(LINE) if (line := " ".join(each.split())))
+    return "\n".join(filter(None, map(_line, raw.split(LINE))))
+
+
+def _line(raw: str) -> str:
+    if "&" in raw:  # the sanitiser writes these four references and no other
+        raw = raw.replace("&nbsp;", " ").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    return " ".join(raw.split())
