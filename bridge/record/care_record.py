@@ -54,10 +54,9 @@ Failure = Literal[
 """Why a section cannot be shown.
 
 `not_a_care_record`: the answer holds no Composition. `section_missing`: that holds no section with HTML.
-`other_section`: it is not the one that was asked for, or two claim to be. `other_patient`: the answer is about another patient,
-or about none (HT-037). `too_large`: more HTML, or more deeply
-nested, than is worked on. `text_would_be_lost`: made safe, it would
-show other words than the practice sent (HT-023).
+`other_section`: it is not the one that was asked for, or two claim to be. `other_patient`: the answer is
+about another patient, or about none (HT-037). `too_large`: more HTML, or more deeply nested, than is worked
+on. `text_would_be_lost`: made safe, it would show other words than the practice sent (HT-023).
 """
 PatientField = Literal[
     "nhs_number", "birth_date", "family_name", "given_name", "gender", "practice_ods", "deceased"
@@ -78,8 +77,8 @@ class Row(TypedDict):
     """One row of a table."""
 
     cells: dict[str, str]
-    """By column heading, in order; dates as `dd-Mmm-yyyy`, lines of a cell apart by a line feed. A column
-    without a heading is `Column n`, the second of two with the same heading `Heading (2)`."""
+    """By column heading, in order; dates as `dd-Mmm-yyyy`, lines of a cell apart by a line feed. An empty cell is
+    left out. A column without a heading is `Column n`, the second of two with the same `Heading (2)`."""
     group: NotRequired[Text]
     """The group heading that the row stands under: the medication, where a table is grouped by it."""
 
