@@ -77,8 +77,8 @@ class Row(TypedDict):
     """One row of a table."""
 
     cells: dict[str, str]
-    """By column heading, in order; dates as `dd-Mmm-yyyy`, lines of a cell apart by a line feed. An empty cell is
-    left out. A column without a heading is `Column n`, the second of two with the same `Heading (2)`."""
+    """By column heading, in order; dates as `dd-Mmm-yyyy`, lines of a cell apart by a line feed. An empty
+    cell is left out. A column without a heading is `Column n`, the second of two alike `Heading (2)`."""
     group: NotRequired[Text]
     """The group heading that the row stands under: the medication, where a table is grouped by it."""
 

@@ -91,6 +91,7 @@ _CLOSED_BY_THE_NEXT: Final = frozenset(
 )
 """Elements that have no content, or end where their like begins: however many, they are not nested."""
 _LOOSE_AMPERSAND: Final = re.compile(r"&(?!#?\w{1,32};)", re.ASCII)
+_DRAWINGS: Final = frozenset({"svg", "math"})
 _BYTE_ORDER_MARK: Final = "\ufeff"
 _HANDLER: Final = re.compile(r"(?:^|[\s/\"'])on\w+\s*=|(?:javascript|vbscript|data:text)\s*:", re.IGNORECASE)
 _HIDING: Final = re.compile(r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)", re.IGNORECASE)
@@ -145,6 +146,8 @@ def sanitise(received: str) -> Sanitised | Literal["too_large", "text_would_be_l
     before = cut(received)
     if _is_out_of_proportion(received, before):
         return "too_large"
+    if _has_drawing(before):
+        return "text_would_be_lost"
     html = _CLEANER.clean(received)
     after = cut(html)
     differs = difference(before, after)
@@ -163,6 +166,20 @@ def _is_out_of_proportion(received: str, before: Markup) -> bool:
             len(tag.attributes) > _FEW_ATTRIBUTES and len(attributes_of(tag.attributes)) > _MAX_ATTRIBUTES
             for tag in before.kinds
         )
+    )
+
+
+def _has_drawing(before: Markup) -> bool:
+    """Whether there is SVG or MathML that is not empty: its words cannot be shown as it shows them."""
+    if not any(tag.name in _DRAWINGS for tag in before.kinds):
+        return False
+    following = [*before.tags[1:], None]
+    return any(
+        tag.name in _DRAWINGS
+        and not tag.closing
+        and not tag.attributes.endswith("/")
+        and not (after is not None and after.closing and after.name == tag.name)
+        for tag, after in zip(before.tags, following, strict=True)
     )
 
 

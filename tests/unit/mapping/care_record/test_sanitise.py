@@ -82,6 +82,7 @@ def test_what_a_clinician_should_know_is_said(html, issue):
     [
         "<svg><text>Penicillin</text></svg>",
         "<math><mtext>Penicillin</mtext></math>",
+        "<svg>5<b>0 mg",
         "<template>Penicillin</template>",
         "<input value='Penicillin'>",
         "<input type=submit value='Penicillin'>",
