@@ -100,6 +100,7 @@ def test_most_vectors_leave_the_words_of_the_page_on_the_screen():
     assert len(shown) > len(VECTORS) / 2
 
 
+# Without <select>, whose parsing has changed since html5lib was written; test_sanitise.py has some.
 NAMES = st.sampled_from(
     [
         *sorted(ELEMENTS | NEVER_SEEN),
@@ -107,8 +108,6 @@ NAMES = st.sampled_from(
         "math",
         "iframe",
         "object",
-        "select",
-        "option",
         "textarea",
         "input",
         "form",
