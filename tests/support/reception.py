@@ -13,6 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 from tests.support.hospital import FINAL_WAIT, Hospital
+from tests.support.published import check
 
 Json = dict[str, Any]
 EXAMPLES = Path(__file__).parents[2] / "pipelines" / "examples"
@@ -76,6 +77,8 @@ class Reception:
 
         async with asyncio.timeout(self._patience), self.hospital.changed:
             await self.hospital.changed.wait_for(ends)
+        for kind, event in self.hospital.events(correlation_id):
+            check(kind, event["data"])
         return ends()[0]
 
     async def free_slots(self, nhs_number: str, first: int = 1, last: int = 13, **changes: Any) -> list[Json]:

@@ -5,30 +5,20 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from jsonschema import Draft202012Validator, FormatChecker
 
 from bridge.engine import installed_pipelines
-from bridge.engine.asyncapi import message_schemas
 from bridge.sandbox import BY_NAME, MAIN, OLDER
 from tests.support.processes import bridge
+from tests.support.published import check
 from tests.support.reception import EXAMPLES, adjacent, day, example, ref_of, routing_key
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.rabbit]
 
-SCHEMAS = message_schemas(installed_pipelines(["appointments", "patients"]))
 PATIENT = BY_NAME["rich_record"].nhs_number
 
 
-def check(kind, data):
-    """What was published keeps the schema that is published with it."""
-    validator = Draft202012Validator(SCHEMAS[kind], format_checker=FormatChecker())
-    assert [f"{fault.json_path}: {fault.message}" for fault in validator.iter_errors(data)] == []
-
-
 async def ask(site, name, **changes):
-    kind, data = await site.reception.ask(name, **changes)
-    check(kind, data)
-    return kind, data
+    return await site.reception.ask(name, **changes)
 
 
 def of_diary(site, appointment, ods=MAIN.ods):

@@ -1,0 +1,25 @@
+"""What travels keeps the schema that is published with it."""
+
+from functools import cache
+from typing import Any
+
+from jsonschema import Draft202012Validator, FormatChecker
+
+from bridge.engine import installed_pipelines
+from bridge.engine.asyncapi import message_schemas
+
+
+def check(kind: str, data: dict[str, Any]) -> None:
+    """Fails for data of an event or a request that breaks the schema of its kind."""
+    faults = [f"{fault.json_path}: {fault.message}" for fault in _validator(kind).iter_errors(data)]
+    assert faults == [], kind
+
+
+@cache
+def _validator(kind: str) -> Draft202012Validator:
+    return Draft202012Validator(_schemas()[kind], format_checker=FormatChecker())
+
+
+@cache
+def _schemas() -> dict[str, dict[str, Any]]:
+    return message_schemas(installed_pipelines())
