@@ -5,6 +5,7 @@ import re
 import shlex
 import shutil
 import socket
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -144,7 +145,8 @@ def test_values_that_cannot_be_read_are_all_listed(tmp_path):
 def test_a_pipeline_that_is_not_installed_is_a_fault_of_the_settings(sandbox_environment, tmp_path):
     done = bridge("run", "--pipeline", "nothing", directory=tmp_path, environment=sandbox_environment)
     assert done.code == 3
-    assert "no such pipeline: nothing (installed: structured_record)" in done.errors
+    installed = ", ".join(sorted(entry_points(group="gpconnect_bridge.pipelines").names))
+    assert f"no such pipeline: nothing (installed: {installed})" in done.errors
 
 
 @pytest.mark.parametrize("scheme", ["amqp", "nats"])

@@ -54,9 +54,9 @@ def postgres_url(postgres_server: str, migrated_postgres: str) -> Iterator[str]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
-    """Of an installation whose ledger is empty."""
+    """Of an installation whose ledger is empty; a lease takes a minute."""
     url = request.getfixturevalue("postgres_url") if request.param == "postgresql" else None
-    return Settings(state_dir=tmp_path, ledger=LedgerSettings(url=url))
+    return Settings(state_dir=tmp_path, ledger=LedgerSettings(url=url, lease_seconds=60))
 
 
 @pytest.fixture
