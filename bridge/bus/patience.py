@@ -68,6 +68,8 @@ async def persist(
         except Exception as error:
             if isinstance(error, faults):
                 raise
+            if _asked_to_stop():  # as the try failed: `wait_for` tells of the failure alone
+                raise asyncio.CancelledError from None
             await patience.wait(error)
         else:
             return

@@ -1,12 +1,13 @@
 """Marks on copies, and header values that other systems send."""
 
+import asyncio
 from datetime import UTC, datetime
 
 import pytest
 from structlog.testing import capture_logs
 
 from bridge.bus import marks
-from bridge.bus.patience import Patience
+from bridge.bus.patience import Patience, persist
 from bridge.bus.port import Dead, Delivery, TooLarge, Unroutable
 from bridge.bus.rabbit_messages import as_text
 
@@ -83,6 +84,22 @@ async def test_waiting_for_a_broker_is_logged_now_and_then_without_its_address()
             await patience.wait(ConnectionError("amqp://user:password@broker"))
     assert [line["tries"] for line in logs] == [1, 6]
     assert "password" not in repr(logs)
+
+
+async def test_a_stop_is_heard_that_comes_as_a_try_fails() -> None:
+    tries = 0
+
+    async def call() -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            trying.cancel()
+            raise ConnectionRefusedError
+
+    trying = asyncio.create_task(persist(call, Patience("broker_unreachable"), faults=(), timeout=5))
+    with pytest.raises(asyncio.CancelledError):
+        await trying
+    assert tries == 1
 
 
 def test_what_cannot_be_published_names_its_topic() -> None:
