@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bridge.sandbox import MAIN, Fault, FaultKind
+from bridge.sandbox import MAIN, OLDER, Fault, FaultKind
 from tests.support.reception import example, ref_of
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.rabbit]
@@ -45,9 +45,9 @@ async def each_with_a_slot(site, people, count):
     return list(zip(patients, [slot["offer"] for slot in slots], strict=False))
 
 
-def history(site, nhs_number):
+def history(site, nhs_number, ods=MAIN.ods):
     """What the practice's own book says was done for somebody, appointment by appointment."""
-    book = site.sandbox.diary(MAIN.ods).appointments()
+    book = site.sandbox.diary(ods).appointments()
     return [[change.action for change in one.history] for one in book if one.nhs_number == nhs_number]
 
 
@@ -81,6 +81,47 @@ async def test_a_change_is_made_once(site, people, wish, done):
     for name, (nhs_number, _), (kind, data) in zip(LOST, cases, outcomes, strict=True):
         assert kind == f"appointment.{done}.v1", f"{name}: {data}"
         assert history(site, nhs_number) == [["booked", done]], name
+
+
+async def test_a_change_is_known_again_where_the_practice_joins_the_texts(site):
+    nhs_number = next(one.nhs_number for one in site.sandbox.crowd if one.practice_ods == OLDER.ods)
+    booked = await site.reception.booked(
+        nhs_number, (await site.reception.free_slots(nhs_number))[0]["offer"]
+    )
+    site.sandbox.fault(nhs_number, Fault(FaultKind.DROP, times=1, on=("amend",)))
+    kind, data = await site.reception.ask(
+        "appointment.amend.requested",
+        patient={"nhs_number": nhs_number},
+        appointment=ref_of(booked),
+        description="Brings a relative",
+        comment="Hard of hearing.",
+    )
+    assert (kind, data["appointment"]["description"]) == (
+        "appointment.amended.v1",
+        "Brings a relative Hard of hearing.",
+    )
+    assert history(site, nhs_number, OLDER.ods) == [["booked", "amended"]]
+
+
+async def test_a_booking_says_the_same_at_every_try(site, people):
+    ((nhs_number, offer),) = await each_with_a_slot(site, people, 1)
+    site.sandbox.fault(nhs_number, Fault(FaultKind.RESET, times=1, on=("book",)))
+    await site.reception.booked(nhs_number, offer)
+    calls = site.sandbox.calls.of("practice", nhs_number=nhs_number)
+    first, second = [call for call in calls if str(call.interaction).endswith("create:appointment-1")]
+    (held,) = [one for one in site.sandbox.diary(MAIN.ods).appointments() if one.nhs_number == nhs_number]
+    assert datetime.fromisoformat(held.created) <= first.at < second.at
+
+
+async def test_a_registration_for_a_booking_is_told_of_when_its_answer_was_lost(site, people):
+    stranger = next(one.nhs_number for one in reversed(site.sandbox.crowd) if one.practice_ods != MAIN.ods)
+    ((_, offer),) = await each_with_a_slot(site, people, 1)
+    site.sandbox.fault(stranger, Fault(FaultKind.DROP, times=1, on=("register_patient",)))
+    kind, data = await site.reception.ask(
+        "appointment.requested.temporary", patient={"nhs_number": stranger}, choices=[[offer]]
+    )
+    assert (kind, data["was_registered"]) == ("appointment.booked.v1", True)
+    assert history(site, stranger) == [["booked"]]
 
 
 async def test_a_registration_is_made_once(site):
