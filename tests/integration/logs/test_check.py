@@ -48,6 +48,7 @@ def test_a_line_of_a_broker_with_a_test_patient_is_found(tmp_path):
     [
         (run_logs.PROCESS, "9990000019 has a wrong check digit"),
         (run_logs.PROCESS, f"hash {NUMBER}{NUMBER}"),
+        (run_logs.PROCESS, f"<Connection at 0x7f{NUMBER}>"),
         (run_logs.PROCESS, f"trace 7ca61f0a-e7ff-482a-a2f2-2c{NUMBER}"),
         (run_logs.PROCESS, f"body sha256:{'0' * 40}a{NUMBER}b{'0' * 12}"),
         (run_logs.PROCESS, "amqp://guest:[redacted]@127.0.0.1:5672/"),
