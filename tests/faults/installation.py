@@ -16,10 +16,11 @@ from bridge.engine.worker import Worker, consuming
 from bridge.sandbox import BY_NAME, Fault, RunningSandbox
 from bridge.settings import Settings
 from tests.support.bus_sites import Inbox, Letter, Site
-from tests.support.processes import bridge
+from tests.support.processes import Ended, bridge
 from tests.support.requests import cloud_event, record_request
 
 PIPELINE = "structured_record"
+BALANCE = ("ledger", "balance", "--pipeline", PIPELINE, "--json")
 LONGEST = 100.0
 INVALID = "9990000019"
 """The number of a request that is broken: its check digit is wrong."""
@@ -154,11 +155,14 @@ class Installation:
 
     async def command(self, *arguments: str) -> Any:
         """A ``bridge`` command of the operator's, which must end well; the JSON it printed, if it did."""
-        ended = await asyncio.to_thread(
-            bridge, *arguments, directory=self.folder, environment=self.environment
-        )
+        ended = await self._run(*arguments)
         assert ended.code == 0, ended
         return json.loads(ended.printed) if ended.printed.startswith((b"{", b"[")) else None
+
+    async def _run(self, *arguments: str) -> Ended:
+        return await asyncio.to_thread(
+            bridge, *arguments, directory=self.folder, environment=self.environment
+        )
 
     async def accounts(self, ids: Iterable[str]) -> Counter[str]:
         """How these requests ended, once the bus holds nothing more to do and no dead letter but of the rejected.
@@ -173,8 +177,14 @@ class Installation:
         async def are_parked() -> bool:
             return await self.parked() == rejected
 
-        await until(are_parked)  # a worker may wait for the confirm of one still
-        balance = await self.command("ledger", "balance", "--pipeline", PIPELINE, "--json")
+        async def are_published() -> bool:
+            [account] = json.loads((await self._run(*BALANCE)).printed)["pipelines"]
+            return all(found["kind"] != "unpublished" for found in account["ledger"]["discrepancies"])
+
+        # A worker may wait for the confirm of one still, that a cut connection never brings.
+        await until(are_parked)
+        await until(are_published)
+        balance = await self.command(*BALANCE)
         await self.command("audit", "verify")
         [account] = balance["pipelines"]
         assert account["ledger"]["received"] == len(asked)
