@@ -27,7 +27,8 @@ SERVER = "server"
 _TEN_DIGITS = re.compile(r"(?<!\d)(\d{3})([ -]?|%20)(\d{3})\2(\d{4})(?!\d)")
 # Ids, hashes and addresses of objects are taken out first: ten digits in a row are nothing special there.
 _ID = re.compile(
-    r"\b(?:0x[0-9a-f]+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?=\d*[a-f])[0-9a-f]{16,})\b", re.IGNORECASE
+    r"\b(?:0x[0-9a-f]+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?=\d*[a-f])[0-9a-f]{16,})\b",
+    re.IGNORECASE,
 )
 # The net under the rule: a line in which the redaction had to hide a number was never meant to be written.
 # What it hides of tokens and passwords is its own job, and stands in the line as such.
