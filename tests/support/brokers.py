@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.support import apt, run_logs
+from tests.support.ports import free_port
 
 START_TIMEOUT = 90.0
 RABBIT_PACKAGE = "rabbitmq-server"
@@ -24,13 +25,6 @@ RABBIT_PLACES = ("/usr/lib/rabbitmq/bin/rabbitmq-server", "/opt/homebrew/sbin/ra
 
 class BrokerMissingError(Exception):
     """A broker that the tests need cannot be found, installed or started."""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Node:

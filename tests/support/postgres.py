@@ -10,7 +10,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -23,6 +22,7 @@ from uuid import uuid4
 import asyncpg  # type: ignore[import-untyped]  # ships no types
 
 from tests.support import apt
+from tests.support.ports import free_port
 
 PACKAGE = "postgresql"
 PLACES = "/usr/lib/postgresql"
@@ -46,9 +46,7 @@ class PostgresNode:
         if self._user:
             os.chown(self._directory, self._user.pw_uid, self._user.pw_gid)
         self._process: subprocess.Popen[bytes] | None = None
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         data = str(self._directory / "data")
         self._run(
             "initdb", "-D", data, "-U", "bridge", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"

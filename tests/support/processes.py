@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,17 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support import commands, run_logs
+from tests.support.ports import free_port
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 START_TIMEOUT = 60.0
 END_TIMEOUT = 90.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Child:

@@ -1,6 +1,5 @@
 """A sandbox as the command runs it, one for all tests of this folder."""
 
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -8,27 +7,15 @@ from uuid import uuid4
 import pytest
 from dotenv import dotenv_values
 
+from tests.support.ports import free_ports
 from tests.support.processes import child
-
-
-def four_free_ports() -> int:
-    """The first of them."""
-    while True:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            first: int = probe.getsockname()[1]
-        try:
-            for port in range(first, first + 4):
-                socket.create_server(("127.0.0.1", port)).close()
-        except (OSError, OverflowError):
-            continue
-        return first
 
 
 @pytest.fixture(scope="session")
 def sandbox_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """What ``bridge sandbox`` writes for a worker, while it runs."""
     folder: Path = tmp_path_factory.mktemp("cli-sandbox")
-    arguments = ["sandbox", "--first-port", str(four_free_ports()), "--env-file", str(folder / "s.env")]
+    arguments = ["sandbox", "--first-port", str(free_ports(4)), "--env-file", str(folder / "s.env")]
     with child("bridge", arguments, environment={}, output=folder / "sandbox.log", cwd=folder) as started:
         started.wait_for("The sandbox is ready.", printed=True)
         yield {name: value for name, value in dotenv_values(folder / "s.env").items() if value}

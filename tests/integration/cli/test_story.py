@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from bridge.sandbox import BY_NAME
-from tests.integration.cli.conftest import four_free_ports
 from tests.support import run_logs
-from tests.support.processes import bridge, child, free_port, worker
+from tests.support.ports import free_port, free_ports
+from tests.support.processes import bridge, child, worker
 from tests.support.requests import cloud_event, record_request
 
 ROOT = Path(__file__).parents[3]
@@ -56,7 +56,7 @@ def test_the_readme_s_story_in_its_own_words(tmp_path):
     )
     assert (sandbox[0], run[-1], send[-3:-1]) == ("sandbox", "run", ["send", "--wait"])
     shutil.copytree(ROOT / "pipelines" / "examples", tmp_path / "pipelines" / "examples")
-    ports = ["--first-port", str(four_free_ports())]
+    ports = ["--first-port", str(free_ports(4))]
     with child(
         "bridge", [*sandbox, *ports], environment={}, output=tmp_path / "1.log", cwd=tmp_path
     ) as first:
@@ -204,7 +204,7 @@ def records(tmp_path):
 
 @pytest.mark.nats
 def test_the_sandbox_serves_records_of_a_folder_and_says_what_it_cannot_serve(records, nats_url, tmp_path):
-    arguments = ["sandbox", "--records", str(records), "--first-port", str(four_free_ports())]
+    arguments = ["sandbox", "--records", str(records), "--first-port", str(free_ports(4))]
     with child("bridge", arguments, environment={}, output=tmp_path / "sandbox.log", cwd=tmp_path) as sandbox:
         sandbox.wait_for("The sandbox is ready.", printed=True)
         said = sandbox.printed.read_text()

@@ -17,7 +17,8 @@ from bridge.sandbox import BY_NAME
 from bridge.settings import Settings
 from tests.integration.pipeline.test_books import FAR_AHEAD, LONG_AGO, Books
 from tests.support.certificates import Authority
-from tests.support.processes import bridge, free_port
+from tests.support.ports import free_port
+from tests.support.processes import bridge
 from tests.support.requests import cloud_event, record_request
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module")]

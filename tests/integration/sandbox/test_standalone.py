@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from bridge.sandbox import SCENARIOS
+from tests.support.ports import free_ports
 
 PROGRAM = """
 import asyncio, sys
@@ -16,14 +17,6 @@ from bridge.sandbox import SandboxOptions, serve
 ports = tuple(int(port) for port in sys.argv[2].split(","))
 asyncio.run(serve(SandboxOptions(state_dir=Path(sys.argv[1]), ports=ports), env_file=Path(sys.argv[3])))
 """
-
-
-def free_ports():
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(4)]
-    ports = [sock.getsockname()[1] for sock in sockets]
-    for sock in sockets:
-        sock.close()
-    return ports
 
 
 async def start(state_dir, ports, env_file):
@@ -41,7 +34,8 @@ async def start(state_dir, ports, env_file):
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 async def test_it_says_what_is_needed_and_stops_when_told(state_dir, tmp_path, stop):
-    ports = free_ports()
+    first = free_ports(4)
+    ports = range(first, first + 4)
     env_file = tmp_path / "new" / "sandbox.env"
     process = await start(state_dir, ports, env_file)
     said = (await asyncio.wait_for(process.stdout.readuntil(b"The sandbox is ready.\n"), 30)).decode()

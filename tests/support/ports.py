@@ -1,0 +1,29 @@
+"""Ports for servers that are told where to listen, and that come back there after a stop."""
+
+import secrets
+import socket
+
+# Below what systems give to whoever asks for any port or connects (Linux from 32768, others from 49152): a port
+# from there may be somebody's connection before its server listens.
+_LOWEST, _HIGHEST = 20_000, 32_000
+
+
+def free_port() -> int:
+    """A port of this machine where nobody listens."""
+    return free_ports(1)
+
+
+def free_ports(count: int) -> int:
+    """The first of so many ports in a row where nobody listens."""
+    while True:
+        first = _LOWEST + secrets.randbelow(_HIGHEST - _LOWEST - count)
+        if all(_is_free(port) for port in range(first, first + count)):
+            return first
+
+
+def _is_free(port: int) -> bool:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
