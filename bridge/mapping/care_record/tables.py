@@ -326,4 +326,6 @@ def lines(raw: str) -> str:
 def _line(raw: str) -> str:
     if "&" in raw:  # the sanitiser writes these four references and no other
         raw = raw.replace("&nbsp;", " ").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    if raw.isprintable() and "  " not in raw:  # as most text: its only blanks are single spaces
+        return raw.strip()
     return " ".join(raw.split())
