@@ -381,6 +381,9 @@ class Settings(BaseSettings):
         )
         if not self.ledger.enabled:
             yield "BRIDGE_LEDGER_ENABLED: cannot be switched off outside the sandbox"
+        if self.settle_after < self.spine.call_timeout:
+            # What is still being sent would be found not done, and be done afterwards.
+            yield "BRIDGE_RETRY_SETTLE_AFTER: must not be below BRIDGE_SPINE_CALL_TIMEOUT"
         secrets = {
             "BRIDGE_SDS_API_KEY": self.sds_api_key,
             "BRIDGE_PATIENT_KEY": self.patient_key,

@@ -214,3 +214,10 @@ def test_faults_that_parts_found_themselves_join_the_others(environment, monkeyp
         "BRIDGE_PDS_KEY_ID: is required",
         "BRIDGE_VAULT_KEYS_FILE: is no key ring",
     )
+
+
+def test_nothing_is_settled_while_it_may_still_be_sent(environment, monkeypatch):
+    monkeypatch.setenv("BRIDGE_RETRY_SETTLE_AFTER", "59")
+    assert problems() == ["BRIDGE_RETRY_SETTLE_AFTER: must not be below BRIDGE_SPINE_CALL_TIMEOUT"]
+    monkeypatch.setenv("BRIDGE_RETRY_SETTLE_AFTER", "60")
+    assert problems() == []
