@@ -76,6 +76,13 @@ def test_an_id_stands_once(tmp_path: Path):
         load(tmp_path)
 
 
+def test_the_operators_guide_names_the_duties_of_appointments_that_nobody_else_meets():
+    guide = (ROOT / "deploy" / "README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"\b(?:AP|FN)-\d{3}\b", guide))
+    theirs = {duty.id for duty in DUTIES.values() if duty.met_by == "deployer"}
+    assert named == {duty for duty in theirs if duty.startswith(("AP-", "FN-"))}
+
+
 def test_every_marker_of_this_run_names_a_duty(request: pytest.FixtureRequest):
     assert [fault for item in request.session.items for fault in unknown_claims(item, DUTIES.keys())] == []
 
