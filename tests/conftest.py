@@ -9,6 +9,7 @@ import xdist  # type: ignore[import-untyped]  # ships no types
 
 from tests.support import run_logs
 from tests.support.brokers import NatsNode, RabbitNode
+from tests.support.postgres import PostgresNode
 from tests.support.whole_run import LogCheck, log_root
 
 TESTS = Path(__file__).parent
@@ -69,3 +70,19 @@ def nats_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsNode]:
 def nats_url(nats_node: NatsNode) -> str:
     """Address of the private NATS server."""
     return nats_node.url
+
+
+@pytest.fixture(scope="session")
+def postgres_node() -> Iterator[PostgresNode]:
+    """A PostgreSQL server that a test may kill and restart; it leaves it running."""
+    node = PostgresNode()
+    node.start()
+    yield node
+    node.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_server(request: pytest.FixtureRequest) -> str:
+    """The PostgreSQL named in ``BRIDGE_TEST_POSTGRES_URL``, else the private one."""
+    named = os.environ.get("BRIDGE_TEST_POSTGRES_URL")
+    return named or str(request.getfixturevalue("postgres_node").url)

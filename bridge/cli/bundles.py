@@ -12,6 +12,7 @@ import typer
 
 from bridge.cli.exits import Exit
 from bridge.mapping import Asked, Source, map_record
+from bridge.record.dates import rfc3339
 
 _TYPE_NAME = re.compile("[A-Z][A-Za-z]{2,40}")
 
@@ -97,6 +98,6 @@ def _source(body: bytes) -> Source:
     digest = hashlib.sha256(body).hexdigest()
     return Source(
         request_id=digest,
-        retrieved_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        retrieved_at=rfc3339(datetime.now(UTC)),
         body_sha256=digest,
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 import orjson
@@ -36,6 +36,7 @@ from bridge.sandbox import BY_NAME, SandboxOptions, running
 from bridge.settings import Settings
 
 _KEY = "record.requested.v1"
+_AREAS: Final[Mapping[str, Any]] = MappingProxyType({"areas": {"medications": {}, "allergies": {}}})
 _CARE_RECORD_KEY = "care_record.requested.v1"
 _PIPELINES = ("structured_record", "care_record", "appointments")
 _PATIENTS = (
@@ -150,33 +151,31 @@ async def _story(console: Console, folder: Path) -> tuple[list[_Sent], bool]:
 
 async def _send_all(bus: Bus) -> dict[str, _Sent]:
     sent: dict[str, _Sent] = {}
+
+    async def send(
+        name: str,
+        reason: str,
+        number: str,
+        key: str = _KEY,
+        wanted: Mapping[str, Any] = _AREAS,
+        *,
+        fails: bool = False,
+    ) -> None:
+        request_id = str(uuid4())
+        sent[request_id] = _Sent(name, reason, fails, time.perf_counter())
+        await bus.send(key, _request(request_id, number, key, wanted), id=request_id, content_type=STRUCTURED)
+
     for name in _PATIENTS:
         scenario = BY_NAME[name]
-        request_id = str(uuid4())
-        sent[request_id] = _Sent(
-            name, scenario.reason, name in {"restricted", "empty_object"}, time.perf_counter()
-        )
-        await bus.send(
-            _KEY, _request(request_id, scenario.nhs_number), id=request_id, content_type=STRUCTURED
-        )
-    broken_id = str(uuid4())
-    sent[broken_id] = _Sent(
-        "broken message",
-        "an NHS number with a wrong check digit",
-        expected_failure=True,
-        sent_at=time.perf_counter(),
-    )
-    await bus.send(_KEY, _request(broken_id, "9990000019"), id=broken_id, content_type=STRUCTURED)
-    page_id = str(uuid4())
-    sent[page_id] = _Sent(
+        await send(name, scenario.reason, scenario.nhs_number, fails=name in {"restricted", "empty_object"})
+    await send("broken message", "an NHS number with a wrong check digit", "9990000019", fails=True)
+    await send(
         "care record",
         "the first patient's record, as the practice shows it",
-        expected_failure=False,
-        sent_at=time.perf_counter(),
+        BY_NAME["rich_record"].nhs_number,
+        _CARE_RECORD_KEY,
+        {"sections": {"ENC": {"period": {"start": "2024-01-01"}}, "IMM": {}}},
     )
-    sections = {"sections": {"ENC": {"period": {"start": "2024-01-01"}}, "IMM": {}}}
-    body = _request(page_id, BY_NAME["rich_record"].nhs_number, _CARE_RECORD_KEY, sections)
-    await bus.send(_CARE_RECORD_KEY, body, id=page_id, content_type=STRUCTURED)
     return sent
 
 
@@ -184,7 +183,7 @@ def _request(
     request_id: str,
     nhs_number: str,
     key: str = _KEY,
-    wanted: Mapping[str, Any] = MappingProxyType({"areas": {"medications": {}, "allergies": {}}}),
+    wanted: Mapping[str, Any] = _AREAS,
 ) -> bytes:
     return orjson.dumps(
         {

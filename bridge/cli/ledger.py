@@ -28,11 +28,13 @@ from bridge.cli.site import (
     operator,
     print_json,
 )
+from bridge.engine.book import take_claim
 from bridge.engine.reconciliation import Account, reconcile
 from bridge.ledger import RequestHistory
 from bridge.ledger.audit import Entry
 from bridge.ledger.vault import Answer
 from bridge.mapping import Asked, Source, map_record
+from bridge.record.dates import rfc3339
 from bridge.settings import Settings
 from bridge.spine.interactions import STRUCTURED_RECORD
 
@@ -157,15 +159,8 @@ async def _remap(settings: Settings, request: str, reason: str, actor: str | Non
 
 async def _claim(settings: Settings, claim_id: str, reason: str, actor: str | None) -> bytes:
     async with open_books(settings) as books:
-        check, data = await books.vault.open_claim(claim_id)
-        await books.trail.record(
-            Entry(
-                event="claim.opened",
-                outcome="completed",
-                actor=operator(settings, actor),
-                request_key=check.request_key,
-                facts={"reason": reason, "data_sha256": check.sha256},
-            )
+        _, data = await take_claim(
+            books.vault, books.trail, claim_id, actor=operator(settings, actor), facts={"reason": reason}
         )
     return data
 
@@ -183,7 +178,7 @@ def _bundle(answer: Answer) -> Any:
 def _source(history: RequestHistory, answer: Answer) -> Source:
     return Source(
         request_id=history.request_key.partition(" ")[2],
-        retrieved_at=answer.received_at.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        retrieved_at=rfc3339(answer.received_at),
         body_sha256=answer.sha256,
         holder_ods=answer.practice_ods,
         patient_key=history.patient_key,

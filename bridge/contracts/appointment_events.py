@@ -11,9 +11,10 @@ from pydantic import with_config
 from typing_extensions import TypedDict
 
 from bridge.contracts.events import Event
-from bridge.contracts.patient_events import STRICT, AtPractice, about, in_words
+from bridge.contracts.patient_events import AtPractice, about, in_words
 from bridge.errors import AppointmentRefusal, FailureCode, RegistrationRefusal
 from bridge.record.appointments import Appointment, Appointments, FreeSlots
+from bridge.record.common import STRICT
 
 SLOTS_FOUND = "slots.found.v1"
 APPOINTMENT_BOOKED = "appointment.booked.v1"

@@ -22,6 +22,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from bridge.contracts.decoding import MAX_BYTES, json_object
 from bridge.contracts.requests import GpConnectRequest
 from bridge.errors import RequestRejected
+from bridge.record.dates import rfc3339
 from bridge.record.nhs_number import is_valid_nhs_number
 from bridge.record.sections import SECTIONS
 
@@ -188,7 +189,7 @@ def write_event(
         "source": style.source,
         "type": f"{style.type_prefix}.{kind}",
         "subject": subject,
-        "time": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "time": rfc3339(datetime.now(UTC)),
         "datacontenttype": "application/json",
     }
     if style.schema_base:

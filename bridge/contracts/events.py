@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NotRequired, cast
 
 import orjson
-from pydantic import ConfigDict, with_config
+from pydantic import with_config
 from typing_extensions import TypedDict
 
 from bridge.contracts.envelope import event_id
@@ -27,6 +27,7 @@ from bridge.record import (
     MedicationCourse,
     Unmapped,
 )
+from bridge.record.common import STRICT
 
 MEDICATIONS_PUBLISHED = "medications.published.v1"
 ALLERGIES_PUBLISHED = "allergies.published.v1"
@@ -34,10 +35,8 @@ RECORD_COMPLETED = "record.completed.v1"
 REQUEST_FAILED = "request.failed.v1"
 REQUEST_REJECTED = "request.rejected.v1"
 
-_STRICT = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
-
-@with_config(_STRICT)
+@with_config(STRICT)
 class RecordHeader(TypedDict):
     """Stands at the top of every event that tells of a record."""
 
@@ -62,7 +61,7 @@ class RecordHeader(TypedDict):
     """Verdict ``review``: a person must look at the differences before the data is used (CS-048, CS-049)."""
 
 
-@with_config(_STRICT)
+@with_config(STRICT)
 class MedicationsPublished(RecordHeader):
     """``medications.published.v1``: every medication course, with its plan and issues."""
 
@@ -78,7 +77,7 @@ class MedicationsPublished(RecordHeader):
     issues: list[Issue]
 
 
-@with_config(_STRICT)
+@with_config(STRICT)
 class AllergiesPublished(RecordHeader):
     """``allergies.published.v1``: allergies and intolerances, active and (when asked for) ended."""
 
@@ -95,7 +94,7 @@ class AllergiesPublished(RecordHeader):
     issues: list[Issue]
 
 
-@with_config(_STRICT)
+@with_config(STRICT)
 class Part(TypedDict):
     """One published part of a record, as the manifest names it."""
 
@@ -105,7 +104,7 @@ class Part(TypedDict):
     content_hash: str
 
 
-@with_config(_STRICT)
+@with_config(STRICT)
 class RecordCompleted(RecordHeader):
     """``record.completed.v1``: the manifest; published last. All parts it names were published before."""
 
@@ -117,7 +116,7 @@ class RecordCompleted(RecordHeader):
     issues: list[Issue]
 
 
-@with_config(_STRICT)
+@with_config(STRICT)
 class RequestFailedData(TypedDict):
     """``request.failed.v1``: the request was understood and could not be fulfilled. No clinical data."""
 
@@ -133,7 +132,7 @@ class RequestFailedData(TypedDict):
     """For the integration team: codes and names only."""
 
 
-@with_config(_STRICT)
+@with_config(STRICT)
 class Fault(TypedDict):
     """One field at fault."""
 
@@ -141,7 +140,7 @@ class Fault(TypedDict):
     rule: str
 
 
-@with_config(_STRICT)
+@with_config(STRICT)
 class RequestRejectedData(TypedDict):
     """``request.rejected.v1``: the message is at fault; nothing was called; it lies in the dead letters."""
 

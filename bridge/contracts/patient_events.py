@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, Literal, NotRequired
 
-from pydantic import ConfigDict, with_config
+from pydantic import with_config
 from typing_extensions import TypedDict
 
 from bridge.contracts.events import Event
 from bridge.errors import MESSAGES, FailureCode, RegistrationRefusal
+from bridge.record.common import STRICT
 from bridge.record.patients import PracticePatient
 
 PATIENT_FOUND = "patient.found.v1"
@@ -15,8 +16,6 @@ PATIENT_NOT_FOUND = "patient.not_found.v1"
 PATIENT_REGISTERED = "patient.registered.v1"
 REGISTRATION_REFUSED = "registration.refused.v1"
 REGISTRATION_IN_DOUBT = "registration.in_doubt.v1"
-
-STRICT = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
 @with_config(STRICT)

@@ -4,7 +4,7 @@ Every ending and every wait is one transaction with its audit entry (CS-015, JO-
 without the other.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -35,6 +35,7 @@ from bridge.ledger.audit import Actor, AuditTrail, Entry
 from bridge.ledger.keys import KeyUnknown, NotKept, open_keys
 from bridge.ledger.vault import Answer, ClaimCheck, Vault
 from bridge.observe import CallNote
+from bridge.record.dates import rfc3339
 from bridge.settings import Settings
 
 log = structlog.get_logger()
@@ -218,16 +219,7 @@ class LedgerBook:
 
     async def check_out(self, claim_id: str, consumer: str) -> tuple[ClaimCheck, bytes]:
         """See `Book.check_out`."""
-        check, data = await self._vault.open_claim(claim_id)
-        await self._trail.record(
-            Entry(
-                event="claim.opened",
-                outcome="completed",
-                request_key=check.request_key,
-                facts={"consumer": consumer, "data_sha256": check.sha256},
-            )
-        )
-        return check, data
+        return await take_claim(self._vault, self._trail, claim_id, facts={"consumer": consumer})
 
     async def ready(self) -> bool:
         """See `Book.ready`."""
@@ -259,7 +251,7 @@ class LedgerBook:
                 body = (await self._vault.open_answer(facts.sha256)).body
             except (NotKept, KeyUnknown):
                 continue
-            received_at = facts.received_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            received_at = rfc3339(facts.received_at)
             found.append(
                 (facts.interaction, PracticeAnswer(body, received_at, facts.trace_id, facts.practice_ods))
             )
@@ -347,6 +339,23 @@ async def open_book(settings: Settings) -> AsyncIterator[Book]:
         await trail.prepare()
         vault = Vault(ledger.store, sealer, keep_answers=timedelta(days=settings.vault.keep_answers_days))
         yield LedgerBook(ledger, trail, vault)
+
+
+async def take_claim(
+    vault: Vault, trail: AuditTrail, claim_id: str, *, actor: Actor | None = None, facts: Mapping[str, str]
+) -> tuple[ClaimCheck, bytes]:
+    """The data of a large event, once it is in the audit trail who takes it; see `Book.check_out`."""
+    check, data = await vault.open_claim(claim_id)
+    await trail.record(
+        Entry(
+            event="claim.opened",
+            outcome="completed",
+            actor=actor,
+            request_key=check.request_key,
+            facts={**facts, "data_sha256": check.sha256},
+        )
+    )
+    return check, data
 
 
 def _call(note: CallNote) -> UpstreamCall:

@@ -27,6 +27,7 @@ from bridge.engine.serving import serving
 from bridge.ledger import LedgerUnavailable, StoredEvent
 from bridge.ledger.audit import AuditBroken
 from bridge.ledger.keys import KeyUnknown, NotKept, SealBroken
+from bridge.record.dates import rfc3339
 from bridge.settings import ClaimsSettings
 from bridge.spine.reload import Reloaded
 
@@ -67,7 +68,7 @@ class ClaimChecks:
             "dataref": f"{url.rstrip('/')}/claims/{check.id}",
             "datahash": f"sha256:{check.sha256}",
             "datasize": check.size,
-            "dataexpiry": expires_at.isoformat(timespec="seconds").replace("+00:00", "Z"),
+            "dataexpiry": rfc3339(expires_at),
         }
         return StoredEvent(message.id, message.topic, orjson.dumps(event))
 

@@ -45,3 +45,8 @@ def sort_text(when: PartialDate | None) -> str:
 def earliest(when: PartialDate) -> datetime | None:
     """The first moment that `when` can mean, in UTC where no zone was sent; None when unparsed."""
     return None if when["precision"] == "unparsed" else _first_moment(when["value"])
+
+
+def rfc3339(moment: datetime) -> str:
+    """A moment in UTC with milliseconds, as every message writes it: ``2026-11-22T09:00:01.250Z``."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

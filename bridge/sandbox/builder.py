@@ -14,6 +14,7 @@ from bridge.sandbox.elements import (
     Details,
     Prescription,
     allergy_end,
+    at_home,
     coded,
     dispense_request,
     dosage_of,
@@ -256,19 +257,9 @@ class Builder:
                     **({"prefix": [person.prefix]} if person.prefix else {}),
                 }
             ],
-            telecom=[{"system": "phone", "value": person.phone, "use": "home"}],
             gender=person.gender,
             birthDate=person.birth_date,
-            address=[
-                {
-                    "use": "home",
-                    "type": "physical",
-                    "line": [person.line],
-                    "city": person.city,
-                    "district": person.district,
-                    "postalCode": person.postcode,
-                }
-            ],
+            **at_home(person),
             generalPractitioner=[to(self.practice), to(self.gp)],
             managingOrganization=to(self.practice),
         )

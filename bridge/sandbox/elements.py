@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
+from bridge.sandbox.people import Person
 from bridge.sandbox.record import Course
 
 Json = dict[str, Any]
@@ -19,6 +20,23 @@ def coded(code: str, display: str, *, system: str = SNOMED, text: str | None = N
     """A CodeableConcept of one coding."""
     concept: Json = {"coding": [{"system": system, "code": code, "display": display}]}
     return {**concept, "text": text} if text else concept
+
+
+def at_home(person: Person) -> Json:
+    """Where a person lives, as elements of a Patient."""
+    return {
+        "telecom": [{"system": "phone", "value": person.phone, "use": "home"}],
+        "address": [
+            {
+                "use": "home",
+                "type": "physical",
+                "line": [person.line],
+                "city": person.city,
+                "district": person.district,
+                "postalCode": person.postcode,
+            }
+        ],
+    }
 
 
 def extension(name: str, **value: Any) -> Json:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from bridge.record.nhs_number import NHS_NUMBER_SYSTEM
-from bridge.sandbox.elements import CODES, PROFILE, coded, extension, verified
+from bridge.sandbox.elements import CODES, PROFILE, at_home, coded, extension, verified
 from bridge.sandbox.people import Held, Person, Registration, Standing, Trace
 from bridge.sandbox.premises import Place, Premises, logical_id
 
@@ -141,19 +141,7 @@ def patient_resource(resident: Resident, premises: Premises) -> Json:
             "valueReference": {"reference": f"Location/{resident.preferred.id}"},
         },
     ]
-    own: Json = {
-        "telecom": [{"system": "phone", "value": person.phone, "use": "home"}],
-        "address": [
-            {
-                "use": "home",
-                "type": "physical",
-                "line": [person.line],
-                "city": person.city,
-                "district": person.district,
-                "postalCode": person.postcode,
-            }
-        ],
-    }
+    own = at_home(person)
     language = resident.contacts.get("language") or _language(needs_interpreter=resident.needs_interpreter)
     return {
         "resourceType": "Patient",

@@ -29,7 +29,7 @@ class Forward(Protocol):
 
 
 class Proxy:
-    """Answers ``/https://practice/root/path``: two addresses in one, compared byte for byte (SP-P01).
+    """Answers ``/https://{practice}/{service root}``: two addresses in one, compared byte for byte (SP-P01).
 
     Args:
         practices: public address of the practice server.

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
+from bridge.record.dates import rfc3339
+
 _SAMPLES: Final = 9
 _SAMPLE_EVERY: Final = 10.0
 """Seconds between two samples: a clock drifts slowly, and reading a date costs something."""
@@ -17,7 +19,7 @@ _MIDDLE: Final = 0.5
 
 def timestamp() -> str:
     """Now, in UTC, as RFC 3339 with milliseconds: ``2026-11-22T09:00:01.250Z``."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return rfc3339(datetime.now(UTC))
 
 
 class ClockSkew:

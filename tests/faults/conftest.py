@@ -1,6 +1,6 @@
 """What the fault tests stand on: a broker that may be hurt, an installation on it, and the outage matrix."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +16,6 @@ from tests.faults.matrix import Outages
 from tests.support import run_logs
 from tests.support.brokers import Node
 from tests.support.bus_sites import NatsSite, RabbitSite, Site
-from tests.support.postgres import PostgresNode
 
 Opening = Callable[..., AbstractAsyncContextManager[Installation]]
 
@@ -103,12 +102,3 @@ def installed(keys_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def outages(log_folder: Path) -> Outages:
     """Where a test says which row of the outage matrix it has just proven."""
     return Outages(log_folder / run_logs.PROCESS)
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresNode]:
-    """A server that a test may stop; it leaves it running."""
-    node = PostgresNode()
-    node.start()
-    yield node
-    node.close()

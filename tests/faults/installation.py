@@ -15,6 +15,7 @@ from bridge.engine import installed_pipelines
 from bridge.engine.worker import Worker, consuming
 from bridge.sandbox import BY_NAME, Fault, RunningSandbox
 from bridge.settings import Settings
+from tests.support import bus_sites
 from tests.support.bus_sites import Inbox, Letter, Site
 from tests.support.processes import Ended, bridge
 from tests.support.requests import cloud_event, record_request
@@ -201,10 +202,4 @@ def _number(name: str) -> str:
 async def until(holds: Callable[[], Any]) -> None:
     """Wait for a condition, with a fuse."""
     async with asyncio.timeout(LONGEST):
-        while True:
-            found = holds()
-            if asyncio.iscoroutine(found):
-                found = await found
-            if found:
-                return
-            await asyncio.sleep(0.05)
+        await bus_sites.until(holds)

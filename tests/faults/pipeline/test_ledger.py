@@ -19,8 +19,8 @@ SMALL_DISK = "size=4m"
 
 
 @pytest.fixture
-def database(postgres):
-    with fresh_database(postgres.url) as url:
+def database(postgres_node):
+    with fresh_database(postgres_node.url) as url:
         yield url
 
 
@@ -50,16 +50,16 @@ async def test_a_file_that_is_locked_delays_and_loses_nothing(rabbit, installed,
 
 @pytest.mark.nats
 async def test_a_server_that_is_stopped_delays_and_loses_nothing(
-    nats, installed, outages, postgres, database
+    nats, installed, outages, postgres_node, database
 ):
     settings = {"BRIDGE_LEDGER_URL": database}
     async with installed(nats, settings=settings, practice_delay=0.5) as site, site.worker() as worker:
         before = await site.epr.ask("rich_record")
         await until(lambda: site.asked_of_practices("rich_record"))
-        await asyncio.to_thread(postgres.stop)
+        await asyncio.to_thread(postgres_node.stop)
         ids = before + await gone_for_a_while(site, outages)
         assert not (await worker.readiness())["ledger"]
-        await asyncio.to_thread(postgres.start)
+        await asyncio.to_thread(postgres_node.start)
         await site.epr.over(ids)
         ends = await site.accounts(ids)
     outages.saw("ledger_gone", on="PostgreSQL", ends=ends)

@@ -27,7 +27,7 @@ from bridge.settings import Settings
 from tests.faults.week.judge import Evidence
 from tests.faults.week.people import PRACTICES, Asked, Offers, Person, everybody
 from tests.support.hospital import Hospital, hospital_on
-from tests.support.postgres import PostgresNode, fresh_database
+from tests.support.postgres import fresh_database
 from tests.support.processes import Child, worker
 from tests.support.reception import Reception
 
@@ -55,16 +55,10 @@ SETTINGS = {
 
 
 @pytest.fixture
-def ledger_url() -> Iterator[str]:
-    """A database of our own, on a server of our own unless one is named: several workers share it."""
-    named = os.environ.get("BRIDGE_TEST_POSTGRES_URL")
-    with ExitStack() as stack:
-        if named is None:
-            node = PostgresNode()
-            stack.callback(node.close)
-            node.start()
-            named = node.url
-        yield stack.enter_context(fresh_database(named))
+def ledger_url(postgres_server: str) -> Iterator[str]:
+    """A database of our own: several workers share it."""
+    with fresh_database(postgres_server) as url:
+        yield url
 
 
 class Crew:

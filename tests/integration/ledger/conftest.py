@@ -1,7 +1,6 @@
 """Every test that asks for `settings`, `store` or `ledger` runs on SQLite and on PostgreSQL."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -13,23 +12,7 @@ from bridge.ledger.store import Store
 from bridge.settings import LedgerSettings, Settings
 from tests.integration.ledger.site import Clock, sealer_in
 from tests.integration.ledger.trail import Site
-from tests.support.postgres import PostgresNode, fresh_database
-
-
-@pytest.fixture(scope="session")
-def postgres_node() -> Iterator[PostgresNode]:
-    """A server that a test may kill and restart; it leaves it running."""
-    node = PostgresNode()
-    node.start()
-    yield node
-    node.close()
-
-
-@pytest.fixture(scope="session")
-def postgres_server(request: pytest.FixtureRequest) -> str:
-    """The server named in ``BRIDGE_TEST_POSTGRES_URL``, else the private one."""
-    named = os.environ.get("BRIDGE_TEST_POSTGRES_URL")
-    return named or str(request.getfixturevalue("postgres_node").url)
+from tests.support.postgres import fresh_database
 
 
 @pytest.fixture(scope="session")
