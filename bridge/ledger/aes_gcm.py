@@ -14,11 +14,11 @@ names the row (``answer:<sha256>``). So a sealed value copied to another row doe
 """
 
 import os
-import zlib
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from isal import isal_zlib
 
 from bridge.ledger.keys import KeyFile, KeyRing, SealBroken
 
@@ -27,9 +27,10 @@ _COMPRESSED: Final = 1
 _NONCE_BYTES: Final = 12
 _TAG_BYTES: Final = 16
 _FIXED_BYTES: Final = 3
-# Below this zlib gains nothing on JSON. Level 3 costs what level 1 does and saves a fifth more.
+# Below this zlib gains nothing on JSON. At its level 1 ISA-L writes as little as zlib does at 3, in half the
+# time; zlib was a third of what a request cost the ledger.
 _WORTH_COMPRESSING: Final = 256
-_LEVEL: Final = 3
+_LEVEL: Final = 1
 
 
 class AesGcmSealer:
@@ -43,7 +44,7 @@ class AesGcmSealer:
         """`content`, sealed for the row that `aad` names."""
         flags = 0
         if len(content) >= _WORTH_COMPRESSING:
-            compressed = zlib.compress(content, _LEVEL)
+            compressed = isal_zlib.compress(content, _LEVEL)
             if len(compressed) < len(content):
                 content, flags = compressed, _COMPRESSED
         ring = self._keys.ring
@@ -70,7 +71,7 @@ class AesGcmSealer:
             content = cipher.decrypt(nonce, sealed[start + _NONCE_BYTES :], header + aad)
         except InvalidTag:
             raise SealBroken("changed, or sealed for another row") from None
-        return zlib.decompress(content) if header[1] & _COMPRESSED else content
+        return isal_zlib.decompress(content) if header[1] & _COMPRESSED else content
 
     def _cipher(self, ring: KeyRing, key_id: str) -> AESGCM:
         of_ring, ciphers = self._ciphers

@@ -35,6 +35,7 @@ from bridge.ledger.chain import (
     sealed_head,
 )
 from bridge.ledger.keys import KeyFile, KeyUnknown
+from bridge.ledger.prepared import Prepared
 from bridge.ledger.sealing import Sealer
 from bridge.ledger.store import Step, Store
 from bridge.ledger.verification import Finding, verify
@@ -46,16 +47,18 @@ MAX_TEXT: Final = 512
 _PAGE: Final = 500
 
 # Names of parameters are apart, because on PostgreSQL both statements go in one.
-_INSERT: Final = insert(entries).values(
+_ADD: Final = insert(entries).values(
     {name: bindparam(f"entry_{name}") for name in (column.name for column in entries.c)}
 )
-_ADVANCE: Final = (
+_MOVE: Final = (
     update(heads)
     .where(heads.c.lane == bindparam("of_lane"))
     .values({name: bindparam(f"head_{name}") for name in ("sequence", "mac", "key_id", "seal")})
 )
-_INSERT_AND_ADVANCE: Final = _INSERT.add_cte(_ADVANCE.cte("advanced"))
-_ANY_FREE_LANE: Final = select(heads).limit(1).with_for_update(skip_locked=True)
+_INSERT: Final = Prepared(_ADD)
+_ADVANCE: Final = Prepared(_MOVE)
+_INSERT_AND_ADVANCE: Final = Prepared(_ADD.add_cte(_MOVE.cte("advanced")))
+_ANY_FREE_LANE: Final = Prepared(select(heads).limit(1).with_for_update(skip_locked=True))
 _ONE_LANE: Final = select(heads).with_for_update()
 
 
@@ -171,10 +174,11 @@ class AuditTrail:
 
     def _take_lane(self, connection: Connection) -> Mapping[str, Any]:
         """The head of a lane, held until the transaction ends."""
-        found = fetch(_ANY_FREE_LANE)(connection)
-        if not found:
-            lane = secrets.randbelow(LANES[connection.dialect.name])
-            found = fetch(_ONE_LANE.where(heads.c.lane == lane))(connection)
+        free = _ANY_FREE_LANE.run(connection).mappings().first()
+        if free is not None:
+            return dict(free)
+        lane = secrets.randbelow(LANES[connection.dialect.name])
+        found = fetch(_ONE_LANE.where(heads.c.lane == lane))(connection)
         if not found:
             raise AuditBroken("the audit trail has lost its heads")
         return found[0]
@@ -192,10 +196,10 @@ class AuditTrail:
         advance = {"of_lane": head.pop("lane")} | {f"head_{name}": value for name, value in head.items()}
         added = {f"entry_{name}": value for name, value in row.items()}
         if connection.dialect.name == "postgresql":
-            connection.execute(_INSERT_AND_ADVANCE, added | advance)
+            _INSERT_AND_ADVANCE.run(connection, added | advance)
         else:
-            connection.execute(_INSERT, added)
-            connection.execute(_ADVANCE, advance)
+            _INSERT.run(connection, added)
+            _ADVANCE.run(connection, advance)
 
     def _columns(self, entry: Entry) -> dict[str, Any]:
         identity = secrets.token_hex(16)

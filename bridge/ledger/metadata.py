@@ -40,3 +40,8 @@ class Instant(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
+
+
+def instant_as_text(value: datetime) -> str:
+    """As SQLite keeps it."""
+    return value.astimezone(UTC).isoformat(" ", "microseconds").removesuffix("+00:00")

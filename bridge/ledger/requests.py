@@ -24,6 +24,7 @@ from bridge.ledger.model import (
     StoredEvent,
     UpstreamCall,
 )
+from bridge.ledger.prepared import Prepared
 from bridge.ledger.sealing import Sealer
 from bridge.ledger.tables import attempts, calls, event_bodies, events, requests
 
@@ -31,30 +32,29 @@ _CLOCK_JUMP = 10
 """A lease that ends more than this many times its length ahead was written before the clock was set back."""
 
 
-def _insert_unless_there(table: Table, *keys: str) -> Mapping[str, Any]:
+def _insert_unless_there(table: Table, *keys: str, returning: Sequence[Any] = ()) -> Mapping[str, Prepared]:
     """By dialect, an insert that leaves a row with the same keys as it is."""
+    of_sqlite = sqlite.insert(table).on_conflict_do_nothing(index_elements=keys)
+    of_postgresql = postgresql.insert(table).on_conflict_do_nothing(index_elements=keys)
     return {
-        "sqlite": sqlite.insert(table).on_conflict_do_nothing(index_elements=keys),
-        "postgresql": postgresql.insert(table).on_conflict_do_nothing(index_elements=keys),
+        "sqlite": Prepared(of_sqlite.returning(*returning) if returning else of_sqlite),
+        "postgresql": Prepared(of_postgresql.returning(*returning) if returning else of_postgresql),
     }
 
 
-# Made once: SQLAlchemy then compiles each of them once.
-_OPEN = {
-    name: statement.returning(requests.c.id)
-    for name, statement in _insert_unless_there(requests, "request_key").items()
-}
+_OPEN = _insert_unless_there(requests, "request_key", returning=[requests.c.id])
 _ADD_EVENT = _insert_unless_there(events, "request_id", "event_id")
 _ADD_BODY = _insert_unless_there(event_bodies, "request_id", "event_id")
+_ADD_CALL = Prepared(insert(calls))
+# Made once: SQLAlchemy then compiles each of them once.
 _ADD_ATTEMPT = insert(attempts)
-_ADD_CALL = insert(calls)
 _FIND = select(requests).where(requests.c.request_key == bindparam("key")).with_for_update()
 _LEASED = (
     (requests.c.id == bindparam("row"))
     & (requests.c.starts == bindparam("token"))
     & requests.c.lease_until.is_not(null())
 )
-_END = (
+_END = Prepared(
     update(requests)
     .where(_LEASED)
     .values(
@@ -151,7 +151,7 @@ class Holder:
 
 def open_new(connection: Connection, opening: Opening, holder: Holder) -> Started | None:
     """Take a request up that the ledger has never seen; None when it has. One statement."""
-    new = connection.execute(_OPEN[connection.dialect.name], _opened(opening, holder)).first()
+    new = _OPEN[connection.dialect.name].run(connection, _opened(opening, holder)).first()
     if new is None:
         return None
     return Started(Lease(opening.request_key, new.id, holder.name, 1, 1, opening.attempt, holder.now))
@@ -185,17 +185,17 @@ def finish(
     """End a request: its outcome, the events that tell of it, and what was called for it."""
     found = {"row": lease.row, "token": lease.token, "new_state": state, "new_code": code, "now": now}
     found["check"] = check_at
-    if connection.execute(_END, found).rowcount != 1:
+    if _END.run(connection, found).rowcount != 1:
         raise LeaseLost
     _add_calls(connection, lease, made)
     if ended_by:
         dialect = connection.dialect.name
-        connection.execute(
-            _ADD_EVENT[dialect],
+        _ADD_EVENT[dialect].run(
+            connection,
             [_event_row(lease, number, one.event) for number, one in enumerate(ended_by, start=1)],
         )
-        connection.execute(
-            _ADD_BODY[dialect],
+        _ADD_BODY[dialect].run(
+            connection,
             [{"request_id": lease.row, "event_id": one.event.id, "sealed": one.sealed} for one in ended_by],
         )
 
@@ -358,8 +358,8 @@ def _event_row(lease: Lease, number: int, event: StoredEvent) -> dict[str, Any]:
 
 def _add_calls(connection: Connection, lease: Lease, made: Sequence[UpstreamCall]) -> None:
     if made:
-        connection.execute(
-            _ADD_CALL,
+        _ADD_CALL.run(
+            connection,
             [
                 {
                     "request_id": lease.row,

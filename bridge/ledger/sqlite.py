@@ -6,8 +6,9 @@ for while a commit is under way share the next one: many requests, one fsync.
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -45,7 +46,6 @@ class SqliteStore:
             connect_args={"timeout": busy_seconds, "check_same_thread": False},
         )
         event.listen(self._engine, "connect", _prepare)
-        event.listen(self._engine, "begin", _begin)
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="ledger-write")
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="ledger-read")
         self._writer: Connection | None = None
@@ -119,7 +119,7 @@ class SqliteStore:
         try:
             if self._writer is None:
                 self._writer = self._engine.connect()
-            with self._writer.begin():
+            with _transaction(self._writer, "BEGIN IMMEDIATE"):
                 return [(step(self._writer), None) for step in steps]
         except Exception as error:  # noqa: BLE001 - handed to whoever asked for the step
             fault = unavailable(error)
@@ -131,8 +131,8 @@ class SqliteStore:
     def _look(self, step: Step[Any]) -> _Result:
         try:
             if self._reader is None:
-                self._reader = self._engine.connect().execution_options(sqlite_begin="BEGIN")
-            with self._reader.begin():
+                self._reader = self._engine.connect()
+            with _transaction(self._reader, "BEGIN"):
                 return step(self._reader), None
         except Exception as error:  # noqa: BLE001 - as above
             return None, unavailable(error) or error
@@ -166,7 +166,7 @@ def _free_pages(connection: sqlite3.Connection) -> int:
 
 
 def _prepare(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
-    connection.isolation_level = None  # transactions are begun by `_begin`, not guessed by the driver
+    connection.isolation_level = None  # transactions are begun by `_transaction`, not guessed by the driver
     for pragma in (
         "auto_vacuum = INCREMENTAL",  # has an effect on a new file only
         "journal_mode = WAL",
@@ -176,6 +176,10 @@ def _prepare(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
         connection.execute(f"PRAGMA {pragma}").fetchall()
 
 
-def _begin(connection: Connection) -> None:
-    # A writer takes the lock at once: one that read first could not wait for it any more.
-    connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN IMMEDIATE"))
+@contextmanager
+def _transaction(connection: Connection, begin: str) -> Iterator[None]:
+    # A writer takes the lock at once: one that read first could not wait for it any more. Not a listener of
+    # the engine: with one of any kind, SQLAlchemy looks for listeners at every statement.
+    with connection.begin():
+        connection.exec_driver_sql(begin)
+        yield

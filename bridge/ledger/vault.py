@@ -31,6 +31,7 @@ from sqlalchemy import (
 
 from bridge.ledger.keys import NotKept, SealBroken
 from bridge.ledger.metadata import Id, Instant, metadata
+from bridge.ledger.prepared import Prepared
 from bridge.ledger.sealing import Sealer
 from bridge.ledger.store import Store
 
@@ -70,6 +71,8 @@ claims = Table(
     Index("ix_claims_kept", "expires_at", sqlite_where=text(_KEPT), postgresql_where=text(_KEPT)),
 )
 """Bodies that an event refers to instead of carrying them."""
+
+_KEEP_ANSWER: Final = Prepared(insert(answers))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +143,7 @@ class Vault:
             "trace_id": answer.trace_id,
             "sealed": await self._seal(answer.body, _answer_aad(answer.sha256)) if kept else None,
         }
-        await self._store.write(lambda connection: connection.execute(insert(answers), row))
+        await self._store.write(lambda connection: _KEEP_ANSWER.run(connection, row))
 
     async def open_answer(self, sha256: str) -> Answer:
         """The answer with this hash, the latest if it came more than once.
