@@ -8,8 +8,6 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from html import unescape
-from itertools import repeat
-from operator import contains
 from typing import Final, Literal
 
 _SPACE = r"[\t\n\f\r ]"
@@ -21,6 +19,7 @@ _ATTRIBUTES = rf"(?:[\t\n\f\r /]++|{re.sub(r'[(](?![?])', '(?:', _ATTRIBUTE)})*+
 _ATTRIBUTE_PARTS: Final = re.compile(_ATTRIBUTE)
 _INSIDE: Final = re.compile(rf"(/?)([a-zA-Z][^\t\n\f\r />]*+)({_ATTRIBUTES})")
 _TAG: Final = re.compile(rf"<({re.sub(r'[(](?![?])', '(?:', _INSIDE.pattern)})>")
+_ALL_BUT_BRACKETS: Final = bytes(set(range(256)) - set(b"<>"))
 # CDATA counts as seen: it is text to whoever reads the page as XHTML, and nothing to whoever reads HTML.
 _UNSEEN: Final = re.compile(
     r"<(?:(?P<comment>!--)|(?P<other>[?]|!(?!\[CDATA\[))"
@@ -103,15 +102,18 @@ def cut(html: str) -> Markup:
 
 def _cut_regular(html: str) -> Markup | None:
     """The quick way, for HTML whose every `<` and `>` belongs to a tag; None for other HTML."""
-    after_each = html.split("<")[1:]
-    if html.count(">") != len(after_each) or not all(map(contains, after_each, repeat(">"))):
+    brackets = html.encode(errors="replace").translate(None, _ALL_BUT_BRACKETS)
+    if brackets != b"<>" * (len(brackets) // 2):
         return None
     pieces = html.replace(">", "<").split("<")
-    inside = pieces[1::2]
-    found = _tags(inside)
-    if found is None or any(tag.name in _RAW_END for tag in found.values()):
+    found = _Tags()
+    try:
+        tags = [found[inside] for inside in pieces[1::2]]
+    except ValueError:
         return None
-    return Markup(pieces[0::2], [found[each] for each in inside], tuple(found.values()))
+    if any(tag.name in _RAW_END for tag in found.values()):
+        return None
+    return Markup(pieces[0::2], tags, tuple(found.values()))
 
 
 def _cut_any(html: str) -> Markup:
@@ -119,21 +121,21 @@ def _cut_any(html: str) -> Markup:
     within, left_out = _without_unseen(html[:end])
     pieces = _TAG.split(within)
     pieces[-1] += html[end:]
-    inside = pieces[1::2]
-    found = _tags(inside) or {}
-    return Markup(pieces[0::2], [found[each] for each in inside], tuple(found.values()), left_out)
+    found = _Tags()
+    tags = [found[inside] for inside in pieces[1::2]]
+    return Markup(pieces[0::2], tags, tuple(found.values()), left_out)
 
 
-def _tags(inside: list[str]) -> dict[str, Tag] | None:
-    """The tags by what stands inside their brackets; None when some of that is no tag."""
-    found: dict[str, Tag] = {}
-    for each in dict.fromkeys(inside):
-        parts = _INSIDE.fullmatch(each)
+class _Tags(dict[str, Tag]):
+    """The tags by what stands inside their brackets, each read when it is first asked for."""
+
+    def __missing__(self, inside: str) -> Tag:
+        parts = _INSIDE.fullmatch(inside)
         if parts is None:
-            return None
+            raise ValueError("no tag")
         name, raw = parts[2].lower(), parts[3]
-        found[each] = Tag(name, bool(parts[1]), raw, _stand_in(name, raw))
-    return found
+        tag = self[inside] = Tag(name, bool(parts[1]), raw, _stand_in(name, raw))
+        return tag
 
 
 def _without_unseen(html: str) -> tuple[str, frozenset[str]]:
