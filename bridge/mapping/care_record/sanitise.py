@@ -90,6 +90,12 @@ _CLOSED_BY_THE_NEXT: Final = frozenset(
     )
 )
 """Elements that have no content, or end where their like begins: however many, they are not nested."""
+_SPELLINGS: Final = {
+    '<div xmlns="http://www.w3.org/1999/xhtml">': "<div>",
+    "<br/>": "<br>",
+    "<br />": "<br>",
+}
+"""Tags that pages are full of as XHTML, and how the sanitiser writes them."""
 _LOOSE_AMPERSAND: Final = re.compile(r"&(?!#?\w{1,32};)", re.ASCII)
 _DRAWINGS: Final = frozenset({"svg", "math"})
 _BYTE_ORDER_MARK: Final = "\ufeff"
@@ -125,7 +131,7 @@ class Sanitised:
 
     Attributes:
         html: safe to show.
-        markup: the same, cut into text and tags.
+        markup: the same, cut into text and tags; they may be spelled as received.
         issues: codes of `CARE_RECORD_ISSUES`.
     """
 
@@ -149,12 +155,25 @@ def sanitise(received: str) -> Sanitised | Literal["too_large", "text_would_be_l
     if _has_drawing(before):
         return "text_would_be_lost"
     html = _CLEANER.clean(received)
+    if html == _respelled(received):  # as pages by the specification: nothing to compare
+        return Sanitised(html, before, _removed(before))
     after = cut(html)
     differs = difference(before, after)
     if differs == "changed":  # HT-023: never show less than was sent
         return "text_would_be_lost"
     issues = _removed(before)
     return Sanitised(html, after, (*issues, "text_moved") if differs == "moved" else issues)
+
+
+def _respelled(received: str) -> str:
+    """The HTML with some of its tags as the sanitiser spells them.
+
+    When that is what the sanitiser wrote, it took nothing out: it writes `<` and `>` for tags only, so what
+    was spelled differently were tags, and all else is the same.
+    """
+    for sent, written in _SPELLINGS.items():
+        received = received.replace(sent, written)
+    return received
 
 
 def _is_out_of_proportion(received: str, before: Markup) -> bool:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bridge.mapping.care_record.markup import _cut_any, _cut_regular, seen_text
+from bridge.mapping.care_record.markup import _cut_any, _cut_regular, cut, seen_text
 from bridge.mapping.care_record.sanitise import ELEMENTS, Sanitised, sanitise
 from tests.fuzz.effort import fuzz
 from tests.support.html_reader import NEVER_SEEN, elements, words
@@ -82,6 +82,7 @@ def judge(html: str) -> None:
         assert_inert(done.html)
         # More may be shown than a browser would, such as what it takes for markup inside of <noscript>.
         assert not Counter(words(html.removeprefix("\ufeff"))) - Counter(words(done.html))
+        assert seen_text(done.markup).split() == seen_text(cut(done.html)).split()
         again = sanitise(done.html)
         assert isinstance(again, Sanitised)
         assert_inert(again.html)

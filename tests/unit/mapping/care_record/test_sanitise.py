@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from bridge.mapping.care_record.markup import cut
 from bridge.mapping.care_record.sanitise import Sanitised, sanitise
 from tests.support.html_reader import elements, words
 
@@ -102,6 +103,7 @@ def test_what_a_clinician_should_know_is_said(html, issue):
         "<details><summary>5</summary>0 mg</details>",
         "<section>5</section><section>0 mg</section>",
         "<img alt='<b>Penicillin</b>'>",
+        "<img alt='5<br/>0 mg'>",
     ],
 )
 def test_a_section_fails_whose_words_would_be_lost_or_joined(html):
@@ -125,6 +127,15 @@ def test_a_section_fails_whose_words_would_be_lost_or_joined(html):
 )
 def test_malformed_markup_keeps_every_word(html):
     assert words(safe(html).html) == words(html)
+
+
+@pytest.mark.duty("HT-023")
+def test_tags_spelled_as_xhtml_leave_every_word():
+    row = '<tr><td class="date-column">2 May 2016</td><td> a<br/>b<br />c &lt;br/&gt; d &amp; e</td></tr>'
+    html = f'<div xmlns="http://www.w3.org/1999/xhtml"><table><tbody>{row}</tbody></table></div>'
+    done = safe(html)
+    assert words(done.html) == words(html)
+    assert done.markup.texts == cut(done.html).texts
 
 
 def test_a_byte_order_mark_is_no_word():
