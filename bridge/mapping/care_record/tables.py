@@ -115,7 +115,12 @@ class _Reader:
         except KeyError:
             pattern = self._patterns[within] = self._pattern_of(within)
         if pattern is not None:
-            return ([_joined(texts, at + first, between) for first, between in pattern.places], pattern), end
+            # Most cells are one piece of text.
+            cells = [
+                _joined(texts, at + first, between) if between else _line(texts[at + first])
+                for first, between in pattern.places
+            ]
+            return (cells, pattern), end
         cells, shapes = [], []
         while not ((tag := tags[at := at + 1]).closing and tag.name == "tr"):
             if tag in self._shapes:
@@ -174,11 +179,9 @@ def _shape(tag: Tag) -> _Shape:
 
 
 def _joined(texts: list[str], first: int, between: tuple[str, ...]) -> str:
-    if not between:  # as in most cells
-        return _line(texts[first])
     last = first + len(between)
-    if "" not in between:  # whole lines, as in most others
-        return "\n".join(filter(None, map(_line, texts[first : last + 1])))
+    if "" not in between:  # whole lines, as in most
+        return "\n".join([line for text in texts[first : last + 1] if (line := _line(text))])
     pieces = [texts[first]]
     for line_end, text in zip(between, texts[first + 1 : last + 1], strict=True):
         pieces += (line_end, text)
@@ -215,6 +218,7 @@ class _Builder:
     def __init__(self, table: Table) -> None:
         self._table = table
         self._dates: set[str] = set()
+        self._as_date = _Dates()
 
     def add(self, texts: list[str], pattern: _Pattern) -> str | None:
         """Add a row; one that is a sentence of its own is handed back."""
@@ -258,8 +262,16 @@ class _Builder:
             self._dates.add(columns[at])
         for name in self._dates:
             if name in cells:
-                cells[name] = date_text(cells[name])
+                cells[name] = self._as_date[cells[name]]
         return cells
+
+
+class _Dates(dict[str, str]):
+    """What `date_text` makes of a text; a table has the same few dates in row after row."""
+
+    def __missing__(self, text: str) -> str:
+        written = self[text] = date_text(text)
+        return written
 
 
 def _named(headings: list[str], before: list[str]) -> list[str]:
