@@ -32,7 +32,7 @@ def sealer_in(folder: Path) -> AesGcmSealer:
     ring = folder / "vault.keys"
     if not ring.exists():
         create_ring(ring)
-    return AesGcmSealer(KeyFile(ring, "BRIDGE_VAULT_KEYS_FILE"))
+    return AesGcmSealer(KeyFile(ring, "BRIDGE_VAULT_KEYS_FILE", look_every=0))
 
 
 def opening(number: int = 1, **other: Any) -> Opening:

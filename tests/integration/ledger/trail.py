@@ -54,12 +54,12 @@ class Site:
         self.vault_keys, self.audit_keys = folder / "vault.keys", folder / "audit.keys"
         create_ring(self.vault_keys)
         create_ring(self.audit_keys)
-        self.sealer = AesGcmSealer(KeyFile(self.vault_keys, "V"))
+        self.sealer = AesGcmSealer(KeyFile(self.vault_keys, "V", look_every=0))
         self.trail = self.another_trail()
 
     def another_trail(self) -> AuditTrail:
         """The trail as another worker has it."""
-        return AuditTrail(self.store, KeyFile(self.audit_keys, "A"), self.sealer)
+        return AuditTrail(self.store, KeyFile(self.audit_keys, "A", look_every=0), self.sealer)
 
     async def fill(self, count: int) -> None:
         """Append so many entries in one transaction."""

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import time
 from pathlib import Path
 
 import pytest
@@ -119,7 +120,7 @@ def test_a_key_is_not_added_to_a_file_that_is_no_ring(tmp_path: Path):
 def test_a_rotation_is_seen_without_a_restart(tmp_path: Path):
     path = tmp_path / "vault.keys"
     old = create_ring(path)
-    keys = KeyFile(path, "X")
+    keys = KeyFile(path, "X", look_every=0)
     new = add_key(path)
     assert keys.ring.current == new
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:1]))
@@ -127,11 +128,22 @@ def test_a_rotation_is_seen_without_a_restart(tmp_path: Path):
         keys.ring.key(old)
 
 
+def test_a_worker_sees_a_rotation_soon_though_it_does_not_look_at_every_request(tmp_path: Path):
+    path = tmp_path / "vault.keys"
+    create_ring(path)
+    keys = KeyFile(path, "X", look_every=0.2)
+    new = add_key(path)
+    deadline = time.monotonic() + 10
+    while keys.ring.current != new:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 @pytest.mark.parametrize("damage", [lambda path: path.write_text("half a li"), Path.unlink])
 def test_a_ring_that_becomes_unreadable_leaves_the_keys_in_use(tmp_path: Path, damage):
     path = tmp_path / "vault.keys"
     current = create_ring(path)
-    keys = KeyFile(path, "X")
+    keys = KeyFile(path, "X", look_every=0)
     damage(path)
     with structlog.testing.capture_logs() as lines:
         assert keys.ring.current == current
