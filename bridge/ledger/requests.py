@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, Table, bindparam, insert, null, select, update
@@ -98,16 +99,6 @@ _RENEW = (
     )
     .values(lease_until=bindparam("until"))
 )
-_PUBLISHED = (
-    update(events)
-    .where(
-        events.c.request_id
-        == select(requests.c.id).where(requests.c.request_key == bindparam("key")).scalar_subquery(),
-        events.c.event_id.in_(bindparam("ids", expanding=True)),
-        events.c.published_at.is_(null()),
-    )
-    .values(published_at=bindparam("now"))
-)
 _EVENTS: Select[Any] = (
     select(events.c.event_id, events.c.topic, events.c.content_type, event_bodies.c.sealed)
     .join(
@@ -118,6 +109,21 @@ _EVENTS: Select[Any] = (
     .order_by(events.c.start, events.c.number)
 )
 _UNPUBLISHED: Select[Any] = _EVENTS.where(events.c.published_at.is_(null()))
+
+
+@lru_cache(maxsize=32)
+def _publish(count: int) -> Prepared:
+    """Mark so many events of a request; a list of any length would be written anew for every request."""
+    return Prepared(
+        update(events)
+        .where(
+            events.c.request_id
+            == select(requests.c.id).where(requests.c.request_key == bindparam("key")).scalar_subquery(),
+            events.c.event_id.in_([bindparam(f"id_{number}") for number in range(count)]),
+            events.c.published_at.is_(null()),
+        )
+        .values(published_at=bindparam("now"))
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +241,8 @@ def renew(connection: Connection, leases: Sequence[Lease], until: datetime) -> N
 
 def published(connection: Connection, key: str, ids: Collection[str], now: datetime) -> None:
     """Note that the broker holds these events."""
-    connection.execute(_PUBLISHED, {"key": key, "ids": list(ids), "now": now})
+    named = {f"id_{number}": each for number, each in enumerate(ids)}
+    _publish(len(named)).run(connection, {"key": key, "now": now, **named})
 
 
 def unpublished(
