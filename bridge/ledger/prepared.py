@@ -6,6 +6,7 @@ The other statements of the ledger are run as SQLAlchemy has it.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import ClauseElement, Connection, CursorResult
@@ -42,16 +43,13 @@ class Prepared:
         self._statement = statement
         self._compiled: dict[str, _Compiled] = {}
 
-    def run(self, connection: Connection, values: Values | Sequence[Values] = ()) -> CursorResult[Any]:
-        """Run it once, or once for each of several sets of values."""
-        rows = [values] if isinstance(values, Mapping) else values
+    def run(self, connection: Connection, values: Values = MappingProxyType({})) -> CursorResult[Any]:
+        """Run it with these values."""
         dialect = connection.dialect.name
         compiled = self._compiled.get(dialect)
         if compiled is None:
-            compiled = self._compiled[dialect] = self._compile(connection, rows[0] if rows else {})
-        as_text = dialect == "sqlite"
-        given = [compiled.row(each, as_text=as_text) for each in rows or [{}]]
-        return connection.exec_driver_sql(compiled.sql, given[0] if len(given) == 1 else given)
+            compiled = self._compiled[dialect] = self._compile(connection, values)
+        return connection.exec_driver_sql(compiled.sql, compiled.row(values, as_text=dialect == "sqlite"))
 
     def _compile(self, connection: Connection, values: Values) -> _Compiled:
         compiled = self._statement.compile(dialect=connection.dialect, column_keys=list(values))

@@ -33,20 +33,15 @@ _CLOCK_JUMP = 10
 """A lease that ends more than this many times its length ahead was written before the clock was set back."""
 
 
-def _insert_unless_there(table: Table, *keys: str, returning: Sequence[Any] = ()) -> Mapping[str, Prepared]:
-    """By dialect, an insert that leaves a row with the same keys as it is."""
-    of_sqlite = sqlite.insert(table).on_conflict_do_nothing(index_elements=keys)
-    of_postgresql = postgresql.insert(table).on_conflict_do_nothing(index_elements=keys)
-    return {
-        "sqlite": Prepared(of_sqlite.returning(*returning) if returning else of_sqlite),
-        "postgresql": Prepared(of_postgresql.returning(*returning) if returning else of_postgresql),
-    }
-
-
-_OPEN = _insert_unless_there(requests, "request_key", returning=[requests.c.id])
-_ADD_EVENT = _insert_unless_there(events, "request_id", "event_id")
-_ADD_BODY = _insert_unless_there(event_bodies, "request_id", "event_id")
-_ADD_CALL = Prepared(insert(calls))
+_DIALECTS: Mapping[str, Any] = {"sqlite": sqlite, "postgresql": postgresql}
+_OPEN = {
+    name: Prepared(
+        dialect.insert(requests)
+        .on_conflict_do_nothing(index_elements=["request_key"])
+        .returning(requests.c.id)
+    )
+    for name, dialect in _DIALECTS.items()
+}
 # Made once: SQLAlchemy then compiles each of them once.
 _ADD_ATTEMPT = insert(attempts)
 _FIND = select(requests).where(requests.c.request_key == bindparam("key")).with_for_update()
@@ -109,6 +104,19 @@ _EVENTS: Select[Any] = (
     .order_by(events.c.start, events.c.number)
 )
 _UNPUBLISHED: Select[Any] = _EVENTS.where(events.c.published_at.is_(null()))
+
+
+@lru_cache(maxsize=64)
+def _add(table: Table, count: int, dialect: str) -> Prepared:
+    """Insert so many rows; one that is there already is left as it is.
+
+    In one statement, because SQLite's driver lets go of the interpreter several times for each, and the
+    event loop is waiting for it.
+    """
+    rows: list[dict[str, Any]] = [
+        {column.name: bindparam(f"{column.name}_{row}") for column in table.c} for row in range(count)
+    ]
+    return Prepared(_DIALECTS[dialect].insert(table).values(rows).on_conflict_do_nothing())
 
 
 @lru_cache(maxsize=32)
@@ -194,16 +202,16 @@ def finish(
     if _END.run(connection, found).rowcount != 1:
         raise LeaseLost
     _add_calls(connection, lease, made)
-    if ended_by:
-        dialect = connection.dialect.name
-        _ADD_EVENT[dialect].run(
-            connection,
-            [_event_row(lease, number, one.event) for number, one in enumerate(ended_by, start=1)],
-        )
-        _ADD_BODY[dialect].run(
-            connection,
-            [{"request_id": lease.row, "event_id": one.event.id, "sealed": one.sealed} for one in ended_by],
-        )
+    _add_rows(
+        connection,
+        events,
+        [_event_row(lease, number, one.event) for number, one in enumerate(ended_by, start=1)],
+    )
+    _add_rows(
+        connection,
+        event_bodies,
+        [{"request_id": lease.row, "event_id": one.event.id, "sealed": one.sealed} for one in ended_by],
+    )
 
 
 def wait(
@@ -360,26 +368,33 @@ def _event_row(lease: Lease, number: int, event: StoredEvent) -> dict[str, Any]:
         "topic": event.topic,
         "content_type": event.content_type,
         "size": len(event.body),
+        "published_at": None,
     }
 
 
 def _add_calls(connection: Connection, lease: Lease, made: Sequence[UpstreamCall]) -> None:
-    if made:
-        _ADD_CALL.run(
-            connection,
-            [
-                {
-                    "request_id": lease.row,
-                    "start": lease.token,
-                    "number": number,
-                    "what": call.what,
-                    "where": call.where,
-                    "trace_id": call.trace_id,
-                    "status": call.status,
-                    "code": call.code,
-                    "started_at": call.started_at,
-                    "duration_ms": call.duration_ms,
-                }
-                for number, call in enumerate(made, start=1)
-            ],
-        )
+    _add_rows(
+        connection,
+        calls,
+        [
+            {
+                "request_id": lease.row,
+                "start": lease.token,
+                "number": number,
+                "what": call.what,
+                "where": call.where,
+                "trace_id": call.trace_id,
+                "status": call.status,
+                "code": call.code,
+                "started_at": call.started_at,
+                "duration_ms": call.duration_ms,
+            }
+            for number, call in enumerate(made, start=1)
+        ],
+    )
+
+
+def _add_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    if rows:
+        named = {f"{name}_{row}": value for row, each in enumerate(rows) for name, value in each.items()}
+        _add(table, len(rows), connection.dialect.name).run(connection, named)
