@@ -12,8 +12,9 @@ from bridge.mapping import Asked, Source, collector_paused, map_record
 from tests.bench.result import Result
 from tests.support.bundles import NHS_NUMBER, medicine_heavy_record
 
-ROUNDS = 60
-STRICT_ROUNDS = 4
+PORTIONS = 12
+ROUNDS = 10
+PAUSE = 2.0
 
 
 def run() -> list[Result]:
@@ -55,14 +56,17 @@ def run() -> list[Result]:
 def _best_of_each(
     parse: Callable[[], object], whole_way: Callable[[], object], validate: Callable[[], object]
 ) -> tuple[float, float, float]:
-    """The best of many rounds: parsing and mapping in turns, so that a busy machine disturbs both alike.
+    """The best of many rounds of each, in turns, spread over half a minute.
 
-    Validation leaves so much behind that it gets a time of its own, in the middle.
+    Other machines on the same hardware slow down what moves much memory, as parsing and mapping do, for
+    seconds at a time, and what computes, as validation does, hardly: each must meet its quiet moment.
     """
-    rounds = [(_seconds(parse), _seconds(whole_way)) for _ in range(ROUNDS)]
-    validated = [_seconds(validate) for _ in range(STRICT_ROUNDS)]
-    gc.collect()
-    rounds += [(_seconds(parse), _seconds(whole_way)) for _ in range(ROUNDS)]
+    rounds, validated = [], []
+    for _ in range(PORTIONS):
+        rounds += [(_seconds(parse), _seconds(whole_way)) for _ in range(ROUNDS)]
+        validated.append(_seconds(validate))
+        gc.collect()  # validation leaves much behind
+        time.sleep(PAUSE)
     return min(first for first, _ in rounds), min(second for _, second in rounds), min(validated)
 
 
