@@ -189,8 +189,8 @@ class RetrySettings(_Group):
     longest_wait: Annotated[float, Field(gt=0)] = 3600.0
     """The longest ``Retry-After`` that is waited for, seconds; over it the request fails at once."""
     settle_after: Annotated[float, Field(gt=0)] | None = None
-    """Seconds after which what was sent must have ended, so that a practice may be asked what became of it;
-    unset is ``spine.call_timeout``. Not below the time-out of the Spine proxy."""
+    """Seconds after the end of a try by which what it sent must have ended too, so that a practice may be
+    asked what became of it; unset is ``spine.call_timeout``. Not below the time-out of the Spine proxy."""
     check_pause: Annotated[float, Field(gt=0)] = 3600.0
     """The longest pause between two checks of a request in doubt, seconds; the first ones are shorter."""
     give_up_after: Annotated[float, Field(gt=0)] = 72 * 3600.0

@@ -63,7 +63,7 @@ class Limits:
     """How far the engine goes.
 
     Attributes:
-        settle_after: seconds since it was sent before an effect may be settled.
+        settle_after: seconds since the try that sent it ended before an effect may be settled.
         retries: how often one may be sent again, at most.
         is_allowed: whether `once` may be used: a pipeline that does must say what to publish in doubt.
     """
@@ -212,7 +212,8 @@ class Effects:
         return closed
 
     def _early(self, intent: Intent, now: datetime) -> float:
-        return self._limits.settle_after - (now - intent.created_at).total_seconds()
+        # Written down is not sent: a try may have sent it at its last moment (spec AP §10.2).
+        return self._limits.settle_after - (now - (intent.tried_until or now)).total_seconds()
 
 
 async def _ask(settle: Settle) -> Json | None:

@@ -9,7 +9,7 @@ from bridge.ledger.bodies import open_payload, open_result, seal_payload, seal_r
 from bridge.ledger.errors import IntentOpen, LeaseLost
 from bridge.ledger.model import Intent, Lease, Verdict
 from bridge.ledger.sealing import Sealer
-from bridge.ledger.tables import intents, requests
+from bridge.ledger.tables import attempts, intents, requests
 
 _ADD = insert(intents).returning(intents.c.id)
 _HELD = (
@@ -40,8 +40,11 @@ _SETTLE = (
     )
 )
 _OF_REQUEST = (
-    select(intents, requests.c.request_key)
+    select(intents, requests.c.request_key, attempts.c.ended_at.label("tried_until"))
     .join(requests, requests.c.id == intents.c.request_id)
+    .outerjoin(
+        attempts, (attempts.c.request_id == intents.c.request_id) & (attempts.c.start == intents.c.start)
+    )
     .where(requests.c.id == bindparam("row"))
     .order_by(intents.c.id)
 )
@@ -117,4 +120,5 @@ def _intent(row: Row[Any], sealer: Sealer) -> Intent:
         open_payload(sealer, row.request_key, row.kind, row.payload),
         row.verdict,
         open_result(sealer, row.request_key, row.kind, row.result),
+        row.tried_until,
     )

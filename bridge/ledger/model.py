@@ -126,7 +126,8 @@ class UpstreamCall:
 class Intent:
     """A side effect that was about to be caused, and what is known of it.
 
-    A worker that died may still have a call under way: settle nothing younger than a call may take.
+    A call that failed, or whose worker died, may still be under way: settle nothing before a call must have
+    ended that was sent at the last moment of its try.
 
     Attributes:
         kind: e.g. ``appointment.book``; at most one of a kind is open per request.
@@ -134,6 +135,7 @@ class Intent:
         settle_key: tells it from others of its kind, and is what the other side finds it by; no patient data.
         verdict: None while it is unknown what became of it.
         result: what the other side said, kept with the verdict.
+        tried_until: when the try that was about to send it ended, or was found lost; None while it goes on.
     """
 
     row: int
@@ -144,6 +146,7 @@ class Intent:
     payload: bytes = field(repr=False)
     verdict: Verdict | None = None
     result: bytes | None = field(default=None, repr=False)
+    tried_until: datetime | None = None
 
     @property
     def is_open(self) -> bool:

@@ -96,6 +96,7 @@ class House:
         if act.startswith("do"):
             room.taken_by.append(who)
         if act == "late":
+            await self._pass(f"late/{name}")
             self._late.add(asyncio.create_task(_take_late(room, who)))
         if act == "do":
             await self._pass(f"answer/{name}")

@@ -59,6 +59,20 @@ async def test_what_nobody_knows_is_settled_before_anything_is_sent_again(
     assert (await site.account()).balance.completed == 1
 
 
+async def test_it_is_not_settled_before_a_call_of_the_last_moment_must_have_ended(site: Installation):
+    # Spec AP §10.2: wait when the outcome is unknown, however long ago it was written down.
+    site.house.will("r1", "late")
+    site.house.close("late/r1")
+    request = await site.ask("r1")
+    await site.house.held("late/r1")
+    await asyncio.sleep(site.settings.settle_after * 1.5)
+    site.house.open("late/r1")
+    assert await site.outcome(request) == [(TAKEN, {"by": PATIENT, "refused": {}})]
+    await site.house.ended()
+    room = site.house.rooms["r1"]
+    assert (room.taken_by, room.posts) == ([PATIENT], 1)
+
+
 async def test_a_refusal_of_a_second_try_may_be_our_own_success(site: Installation):
     site.house.will("r1", "drop")
     request = await site.ask("r1")

@@ -1,5 +1,6 @@
 """Side effects: written down before they are caused, settled by asking, never forgotten."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -26,9 +27,22 @@ async def test_an_intent_survives_the_worker_that_wrote_it(ledger: Ledger, other
     intent = await ledger.intend(claim.lease, kind=BOOK, payload=PAYLOAD, settle_key="slot-9")
     clock.turn(60)
     second = started(await other.begin(opening()))
-    assert second.intents == [intent]
+    assert second.intents == [replace(intent, tried_until=clock.now)]  # when it was found lost
     assert second.intents[0].is_open
     assert (second.intents[0].payload, second.intents[0].settle_key) == (PAYLOAD, "slot-9")
+
+
+async def test_it_is_known_until_when_it_was_being_tried(ledger: Ledger, clock: Clock):
+    claim = started(await ledger.begin(opening()))
+    written = await ledger.intend(claim.lease, kind=BOOK, payload=PAYLOAD, settle_key="slot-9")
+    assert written.tried_until is None
+    clock.turn(5)
+    failed_at = clock.now
+    await ledger.waiting(claim.lease, until=clock.now, reason="provider_timeout")
+    for _ in range(2):  # later tries, of which one is lost, change nothing about it
+        clock.turn(60)
+        (known,) = started(await ledger.begin(opening(attempt=2))).intents
+        assert known.tried_until == failed_at
 
 
 async def test_what_was_settled_is_known_to_the_next_start(ledger: Ledger, other: Ledger, clock: Clock):
