@@ -69,11 +69,10 @@ class Evidence:
     def _appointments(self) -> list[str]:
         """None that nobody asked for, and none missing that was said to be booked."""
         by_tag = {asked.tag: asked for asked in self.asked}
-        told = {
-            (one["practice_ods_code"], one["appointment_id"]): asked
-            for asked in self.asked
-            if (one := _told_as_booked(asked)) is not None
-        }
+        told = defaultdict(list)
+        for asked in self.asked:
+            if (one := _told_as_booked(asked)) is not None:
+                told[one["practice_ods_code"], one["appointment_id"]].append(asked)
         faults, held = [], set()
         for ods, entry in self._ours():
             name = f"{ods}/{entry.id}"
@@ -81,9 +80,14 @@ class Evidence:
             wanted = by_tag.get(_tag(entry))
             if wanted is None or wanted.message["data"]["patient"]["nhs_number"] != entry.nhs_number:
                 faults.append(f"{name}: nobody asked for it")
-            elif told.get((ods, entry.id)) is not wanted:
+            elif wanted not in told[ods, entry.id]:
                 faults.append(f"{wanted.tag}: has {name}, and was told {wanted.kind}")
-        lost = [asked.tag for key, asked in told.items() if key not in held]
+            faults += [
+                f"{asked.tag}: was told of {name}, which is another's"
+                for asked in told[ods, entry.id]
+                if asked is not wanted and not _asked_for(asked, entry)
+            ]
+        lost = [asked.tag for key, those in told.items() if key not in held for asked in those]
         return [*faults, *(f"{tag}: told as booked and is not" for tag in lost)]
 
     def _slots(self) -> list[str]:
@@ -147,6 +151,19 @@ class Evidence:
             if done != ([f"{told['practice_ods_code']}/{slots}"] if told else []):
                 faults.append(f"{asked.tag}: the ledger has {done} as booked, told {asked.kind}")
         return faults
+
+
+def _asked_for(asked: Asked, appointment: Appointment) -> bool:
+    """Whether a request wanted these very slots for this patient.
+
+    Two may: that is one appointment, and whoever settles the second finds the first, for the slots decide
+    (spec AP §10.3): practices may stamp anew when an appointment was created, or join its texts.
+    """
+    data = asked.message["data"]
+    slots = {slot.id for slot in appointment.slots}
+    return data["patient"]["nhs_number"] == appointment.nhs_number and any(
+        {offer["slot_id"] for offer in choice} == slots for choice in data["choices"]
+    )
 
 
 def _told_as_booked(asked: Asked) -> Json | None:

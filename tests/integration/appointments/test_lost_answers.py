@@ -66,6 +66,18 @@ async def test_a_booking_is_made_once(site, people):
         assert history(site, nhs_number) == [["booked"]], name
 
 
+async def test_two_requests_for_the_same_slots_are_one_appointment(site, people):
+    # The slots decide (spec AP §10.3): a practice may stamp and word what was booked as it likes, and taking
+    # our own for somebody else's would book a second one.
+    [(nhs_number, offer)] = await each_with_a_slot(site, people, 1)
+    first = await site.reception.booked(nhs_number, offer)
+    site.sandbox.fault(nhs_number, Fault(FaultKind.RESET, times=1, on=("book",)))
+    kind, data = await site.reception.book(nhs_number, offer)
+    assert kind == "appointment.booked.v1"
+    assert data["appointment"]["appointment_id"] == first["appointment_id"]
+    assert history(site, nhs_number) == [["booked"]]
+
+
 @pytest.mark.parametrize(("wish", "done"), [("amend", "amended"), ("cancel", "cancelled")])
 async def test_a_change_is_made_once(site, people, wish, done):
     async def change(case, fault):
