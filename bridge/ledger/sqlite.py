@@ -6,6 +6,7 @@ for while a commit is under way share the next one: many requests, one fsync.
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ BUSY_SECONDS = 5.0
 """How long to wait for another process that writes."""
 MOST_PER_COMMIT = 64
 _PAGES_PER_VACUUM = 1000
+_BUSY_PAUSE = 0.01
 
 _Result = tuple[Any, Exception | None]
 
@@ -45,7 +47,8 @@ class SqliteStore:
             hide_parameters=True,
             connect_args={"timeout": busy_seconds, "check_same_thread": False},
         )
-        event.listen(self._engine, "connect", _prepare)
+        self._busy_seconds = busy_seconds
+        event.listen(self._engine, "connect", self._prepare)
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="ledger-write")
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="ledger-read")
         self._writer: Connection | None = None
@@ -153,6 +156,13 @@ class SqliteStore:
                 raise LedgerUnavailable(error.sqlite_errorname) from None
         return more
 
+    def _prepare(self, connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None  # `_transaction` begins them, the driver guesses none
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # has an effect on a new file only
+        _use_write_ahead_log(connection, self._busy_seconds)
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+
     def _disconnect(self) -> None:
         for connection in (self._reader, self._writer):
             if connection is not None:
@@ -165,15 +175,18 @@ def _free_pages(connection: sqlite3.Connection) -> int:
     return count
 
 
-def _prepare(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
-    connection.isolation_level = None  # transactions are begun by `_transaction`, not guessed by the driver
-    for pragma in (
-        "auto_vacuum = INCREMENTAL",  # has an effect on a new file only
-        "journal_mode = WAL",
-        "synchronous = FULL",
-        "foreign_keys = ON",
-    ):
-        connection.execute(f"PRAGMA {pragma}").fetchall()
+def _use_write_ahead_log(connection: sqlite3.Connection, wait_seconds: float) -> None:
+    # While another process makes the file, SQLite says "busy" at once instead of waiting for it.
+    give_up_at = time.monotonic() + wait_seconds
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").fetchall()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up_at:
+                raise
+            time.sleep(_BUSY_PAUSE)
+        else:
+            return
 
 
 @contextmanager

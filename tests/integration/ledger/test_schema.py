@@ -3,7 +3,9 @@
 import asyncio
 import importlib
 import pkgutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,21 @@ async def test_workers_that_start_together_migrate_once(empty: Settings):
             await store.read(lambda connection: connection.execute(text("SELECT count(*) FROM requests")))
 
     await asyncio.gather(*(start() for _ in range(4)))
+
+
+async def test_a_file_that_another_process_is_making_is_waited_for(tmp_path: Path):
+    async def start() -> None:
+        async with open_store(Settings(state_dir=tmp_path)):
+            pass
+
+    with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as other:
+        other.execute("CREATE TABLE being_restored (id INTEGER)")
+        other.execute("BEGIN IMMEDIATE")
+        starting = asyncio.create_task(start())
+        await asyncio.sleep(0.3)
+        assert not starting.done()
+        other.execute("COMMIT")
+    await starting
 
 
 async def test_a_schema_of_the_future_is_refused(settings: Settings, store: Store):
