@@ -38,6 +38,7 @@ from bridge.ledger.keys import KeyFile, KeyUnknown
 from bridge.ledger.prepared import Prepared
 from bridge.ledger.sealing import Sealer
 from bridge.ledger.store import Step, Store
+from bridge.ledger.together import together
 from bridge.ledger.verification import Finding, verify
 
 log = structlog.get_logger()
@@ -55,7 +56,6 @@ _MOVE: Final = (
     .where(heads.c.lane == bindparam("of_lane"))
     .values({name: bindparam(f"head_{name}") for name in ("sequence", "mac", "key_id", "seal")})
 )
-_INSERT: Final = Prepared(_ADD)
 _ADVANCE: Final = Prepared(_MOVE)
 _INSERT_AND_ADVANCE: Final = Prepared(_ADD.add_cte(_MOVE.cte("advanced")))
 _ANY_FREE_LANE: Final = Prepared(select(heads).limit(1).with_for_update(skip_locked=True))
@@ -119,6 +119,23 @@ class Investigation:
     reason: str
 
 
+@dataclass(slots=True)
+class _Tail:
+    """The end of a lane in a transaction under way; called when that ends, to move the head there."""
+
+    keys: KeyFile
+    lane: int
+    sequence: int
+    mac: bytes
+
+    def head(self) -> dict[str, Any]:
+        head = sealed_head(self.keys.ring, self.lane, self.sequence, self.mac)
+        return {"of_lane": head.pop("lane")} | {f"head_{name}": value for name, value in head.items()}
+
+    def __call__(self, connection: Connection) -> None:
+        _ADVANCE.run(connection, self.head())
+
+
 class AuditTrail:
     """The trail in one ledger.
 
@@ -164,13 +181,15 @@ class AuditTrail:
             AuditBroken: the trail was tampered with.
             KeyUnknown: the key that sealed the head was taken out of the ring.
         """
+        left = together(connection)
+        known = left.at_end.get(heads) if left else None
+        if isinstance(known, _Tail):  # an entry was added in this transaction already
+            return self._add(connection, known, entry)
         head = self._take_lane(connection)
         if not is_sealed(self._keys.ring, head):
             # Going on would seal what an intruder left, and hide that anything was cut off.
             raise AuditBroken(f"the head of audit lane {head['lane']} is not as it was left")
-        position = Position(head["lane"], head["sequence"] + 1)
-        self._write(connection, position, head["mac"], entry)
-        return position
+        return self._add(connection, _Tail(self._keys, head["lane"], head["sequence"], head["mac"]), entry)
 
     def _take_lane(self, connection: Connection) -> Mapping[str, Any]:
         """The head of a lane, held until the transaction ends."""
@@ -183,23 +202,24 @@ class AuditTrail:
             raise AuditBroken("the audit trail has lost its heads")
         return found[0]
 
-    def _write(self, connection: Connection, position: Position, previous: bytes, entry: Entry) -> None:
+    def _add(self, connection: Connection, tail: _Tail, entry: Entry) -> Position:
         ring = self._keys.ring
         row = self._columns(entry) | {
-            "lane": position.lane,
-            "sequence": position.sequence,
+            "lane": tail.lane,
+            "sequence": tail.sequence + 1,
             "key_id": ring.current,
-            "previous": previous,
+            "previous": tail.mac,
         }
         row["mac"] = entry_mac(ring, row)
-        head = sealed_head(ring, position.lane, position.sequence, row["mac"])
-        advance = {"of_lane": head.pop("lane")} | {f"head_{name}": value for name, value in head.items()}
-        added = {f"entry_{name}": value for name, value in row.items()}
-        if connection.dialect.name == "postgresql":
-            _INSERT_AND_ADVANCE.run(connection, added | advance)
+        tail.sequence, tail.mac = row["sequence"], row["mac"]
+        left = together(connection)
+        if left is None:
+            added = {f"entry_{name}": value for name, value in row.items()}
+            _INSERT_AND_ADVANCE.run(connection, added | tail.head())
         else:
-            _INSERT.run(connection, added)
-            _ADVANCE.run(connection, advance)
+            left.add(entries, [row], skip_known=False)
+            left.at_end[heads] = tail
+        return Position(tail.lane, tail.sequence)
 
     def _columns(self, entry: Entry) -> dict[str, Any]:
         identity = secrets.token_hex(16)
@@ -275,7 +295,7 @@ class AuditTrail:
                 connection.execute(insert(heads), sealed_head(ring, lane, tail["sequence"], tail["mac"]))
             elif head["sequence"] > tail["sequence"]:
                 tail = head
-            self._write(connection, Position(lane, tail["sequence"] + 1), tail["mac"], entry)
+            self._add(connection, _Tail(self._keys, lane, tail["sequence"], tail["mac"]), entry)
 
     def _is_as_left(self, head: Mapping[str, Any]) -> bool:
         try:

@@ -78,7 +78,7 @@ heads = Table(
     Column("key_id", Text, nullable=False),
     Column("seal", LargeBinary, nullable=False),
 )
-"""The end of each lane; made once, then only ever moved forward by one."""
+"""The end of each lane; made once, then only ever moved forward."""
 
 
 class Position(NamedTuple):

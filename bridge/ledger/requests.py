@@ -1,13 +1,12 @@
 """Steps of a request's life: taken up, put to wait, ended, published. Each is one transaction of `Ledger`."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Table, bindparam, insert, null, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Row, Select, bindparam, insert, null, select, update
 
 from bridge.ledger.bodies import SealedEvent, open_event
 from bridge.ledger.errors import LeaseLost
@@ -28,19 +27,19 @@ from bridge.ledger.model import (
 from bridge.ledger.prepared import Prepared
 from bridge.ledger.sealing import Sealer
 from bridge.ledger.tables import attempts, calls, event_bodies, events, requests
+from bridge.ledger.together import DIALECTS, add_rows, write_now
 
 _CLOCK_JUMP = 10
 """A lease that ends more than this many times its length ahead was written before the clock was set back."""
 
 
-_DIALECTS: Mapping[str, Any] = {"sqlite": sqlite, "postgresql": postgresql}
 _OPEN = {
     name: Prepared(
         dialect.insert(requests)
         .on_conflict_do_nothing(index_elements=["request_key"])
         .returning(requests.c.id)
     )
-    for name, dialect in _DIALECTS.items()
+    for name, dialect in DIALECTS.items()
 }
 # Made once: SQLAlchemy then compiles each of them once.
 _ADD_ATTEMPT = insert(attempts)
@@ -104,19 +103,6 @@ _EVENTS: Select[Any] = (
     .order_by(events.c.start, events.c.number)
 )
 _UNPUBLISHED: Select[Any] = _EVENTS.where(events.c.published_at.is_(null()))
-
-
-@lru_cache(maxsize=64)
-def _add(table: Table, count: int, dialect: str) -> Prepared:
-    """Insert so many rows; one that is there already is left as it is.
-
-    In one statement, because SQLite's driver lets go of the interpreter several times for each, and the
-    event loop is waiting for it.
-    """
-    rows: list[dict[str, Any]] = [
-        {column.name: bindparam(f"{column.name}_{row}") for column in table.c} for row in range(count)
-    ]
-    return Prepared(_DIALECTS[dialect].insert(table).values(rows).on_conflict_do_nothing())
 
 
 @lru_cache(maxsize=32)
@@ -202,16 +188,10 @@ def finish(
     if _END.run(connection, found).rowcount != 1:
         raise LeaseLost
     _add_calls(connection, lease, made)
-    _add_rows(
-        connection,
-        events,
-        [_event_row(lease, number, one.event) for number, one in enumerate(ended_by, start=1)],
-    )
-    _add_rows(
-        connection,
-        event_bodies,
-        [{"request_id": lease.row, "event_id": one.event.id, "sealed": one.sealed} for one in ended_by],
-    )
+    rows = [_event_row(lease, number, one.event) for number, one in enumerate(ended_by, start=1)]
+    add_rows(connection, events, rows, skip_known=True)
+    bodies = [{"request_id": lease.row, "event_id": one.event.id, "sealed": one.sealed} for one in ended_by]
+    add_rows(connection, event_bodies, bodies, skip_known=True)
 
 
 def wait(
@@ -297,6 +277,7 @@ def _unpublished(connection: Connection, request: Row[*tuple[Any, ...]], sealer:
 def _open_bodies(
     connection: Connection, wanted: Select[Any], request: Row[*tuple[Any, ...]], sealer: Sealer
 ) -> list[StoredEvent]:
+    write_now(connection)  # it may have ended in this transaction
     return [
         StoredEvent(
             row.event_id,
@@ -373,28 +354,19 @@ def _event_row(lease: Lease, number: int, event: StoredEvent) -> dict[str, Any]:
 
 
 def _add_calls(connection: Connection, lease: Lease, made: Sequence[UpstreamCall]) -> None:
-    _add_rows(
-        connection,
-        calls,
-        [
-            {
-                "request_id": lease.row,
-                "start": lease.token,
-                "number": number,
-                "what": call.what,
-                "where": call.where,
-                "trace_id": call.trace_id,
-                "status": call.status,
-                "code": call.code,
-                "started_at": call.started_at,
-                "duration_ms": call.duration_ms,
-            }
-            for number, call in enumerate(made, start=1)
-        ],
-    )
-
-
-def _add_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    if rows:
-        named = {f"{name}_{row}": value for row, each in enumerate(rows) for name, value in each.items()}
-        _add(table, len(rows), connection.dialect.name).run(connection, named)
+    rows = [
+        {
+            "request_id": lease.row,
+            "start": lease.token,
+            "number": number,
+            "what": call.what,
+            "where": call.where,
+            "trace_id": call.trace_id,
+            "status": call.status,
+            "code": call.code,
+            "started_at": call.started_at,
+            "duration_ms": call.duration_ms,
+        }
+        for number, call in enumerate(made, start=1)
+    ]
+    add_rows(connection, calls, rows, skip_known=True)

@@ -19,6 +19,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from bridge.errors import Misconfigured
 from bridge.ledger.errors import LedgerUnavailable
 from bridge.ledger.store import Step, unavailable
+from bridge.ledger.together import writing_together
 
 T = TypeVar("T")
 
@@ -27,6 +28,12 @@ BUSY_SECONDS = 5.0
 MOST_PER_COMMIT = 64
 _PAGES_PER_VACUUM = 1000
 _BUSY_PAUSE = 0.01
+_CROWD = 5
+_GATHERING_SECONDS = 0.02
+"""When this many steps shared a commit, the next one waits this long for more to join it: a commit writes
+whole pages and hands the interpreter over several times, however few rows it has."""
+_STATEMENTS = 512
+"""Kept by the driver; `bridge.ledger.together` has one for every number of rows."""
 
 _Result = tuple[Any, Exception | None]
 
@@ -45,7 +52,11 @@ class SqliteStore:
             URL.create("sqlite", database=str(path)),
             poolclass=NullPool,
             hide_parameters=True,
-            connect_args={"timeout": busy_seconds, "check_same_thread": False},
+            connect_args={
+                "timeout": busy_seconds,
+                "check_same_thread": False,
+                "cached_statements": _STATEMENTS,
+            },
         )
         self._busy_seconds = busy_seconds
         event.listen(self._engine, "connect", self._prepare)
@@ -115,6 +126,8 @@ class SqliteStore:
                     ended.set_exception(error)
                 else:
                     ended.set_result(value)
+            if len(group) >= _CROWD and len(self._pending) < MOST_PER_COMMIT:
+                await asyncio.sleep(_GATHERING_SECONDS)
 
     # What follows runs in the threads.
 
@@ -122,7 +135,7 @@ class SqliteStore:
         try:
             if self._writer is None:
                 self._writer = self._engine.connect()
-            with _transaction(self._writer, "BEGIN IMMEDIATE"):
+            with _transaction(self._writer, "BEGIN IMMEDIATE"), writing_together(self._writer):
                 return [(step(self._writer), None) for step in steps]
         except Exception as error:  # noqa: BLE001 - handed to whoever asked for the step
             fault = unavailable(error)

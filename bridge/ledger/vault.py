@@ -31,9 +31,9 @@ from sqlalchemy import (
 
 from bridge.ledger.keys import NotKept, SealBroken
 from bridge.ledger.metadata import Id, Instant, metadata
-from bridge.ledger.prepared import Prepared
 from bridge.ledger.sealing import Sealer
 from bridge.ledger.store import Store
+from bridge.ledger.together import add_rows
 
 _KEPT = "sealed IS NOT NULL"
 _AWAY_FROM_THE_LOOP: Final = 64 * 1024
@@ -71,8 +71,6 @@ claims = Table(
     Index("ix_claims_kept", "expires_at", sqlite_where=text(_KEPT), postgresql_where=text(_KEPT)),
 )
 """Bodies that an event refers to instead of carrying them."""
-
-_KEEP_ANSWER: Final = Prepared(insert(answers))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +141,7 @@ class Vault:
             "trace_id": answer.trace_id,
             "sealed": await self._seal(answer.body, _answer_aad(answer.sha256)) if kept else None,
         }
-        await self._store.write(lambda connection: _KEEP_ANSWER.run(connection, row))
+        await self._store.write(lambda connection: add_rows(connection, answers, [row], skip_known=False))
 
     async def open_answer(self, sha256: str) -> Answer:
         """The answer with this hash, the latest if it came more than once.

@@ -12,7 +12,7 @@ from bridge.ledger.audit import MAX_TEXT, Entry
 from bridge.ledger.chain import LANES, Head, Position, entries
 from bridge.settings import Settings
 from tests.integration.ledger.site import Clock, call, events, opening, started
-from tests.integration.ledger.trail import NHS_NUMBER, Site, entry
+from tests.integration.ledger.trail import NHS_NUMBER, OFFICER, Site, entry
 
 
 class Undone(Exception):  # noqa: N818
@@ -96,6 +96,27 @@ async def test_an_entry_that_is_rolled_back_leaves_no_gap(site: Site):
             await site.store.write(fail)
         await site.trail.record(entry(number))
     assert len(await site.whole(entries)) == 40
+    assert await site.trail.verify() == []
+
+
+async def test_entries_that_share_a_commit_with_one_that_is_rolled_back_leave_no_gap(site: Site):
+    def fail(connection: Connection) -> None:
+        site.trail.append(connection, entry())
+        raise Undone
+
+    steps = [fail if number == 20 else site.trail.step(entry(number)) for number in range(40)]
+    results = await asyncio.gather(*(site.store.write(step) for step in steps), return_exceptions=True)
+    assert [type(result) for result in results if isinstance(result, Exception)] == [Undone]
+    assert len(await site.whole(entries)) == 39
+    assert await site.trail.verify() == []
+
+
+async def test_a_trail_that_is_resumed_while_it_is_written_stays_whole(site: Site):
+    await asyncio.gather(
+        *(site.trail.record(entry(number)) for number in range(10)),
+        site.trail.resume(OFFICER, "a drill"),
+        *(site.trail.record(entry(number)) for number in range(10)),
+    )
     assert await site.trail.verify() == []
 
 

@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from bridge.ledger import (
     Conflict,
@@ -253,6 +254,56 @@ async def test_one_request_at_fault_takes_no_other_with_it(ledger: Ledger):
     assert [number for number, result in enumerate(results) if result is not None] == [7]
     balance = await ledger.balance()
     assert (balance.completed, balance.in_flight) == (19, 1)
+
+
+async def test_a_row_that_the_database_refuses_takes_no_other_request_with_it(ledger: Ledger):
+    claims = [started(await ledger.begin(opening(number))) for number in range(9)]
+    results = await asyncio.gather(
+        *(
+            ledger.finish(
+                claim.lease,
+                state="completed",
+                code=None,
+                events=events(number),
+                calls=[call(trace_id=None if number == 4 else "t-1")],
+            )
+            for number, claim in enumerate(claims)
+        ),
+        return_exceptions=True,
+    )
+    assert [type(result) for result in results if result is not None] == [IntegrityError]
+    assert isinstance(await ledger.begin(opening(4)), Running)
+    told = [await ledger.events(opening(number).request_key) for number in range(9)]
+    assert told == [[] if number == 4 else events(number) for number in range(9)]
+
+
+async def test_requests_that_end_together_have_their_own_events_and_calls(ledger: Ledger):
+    claims = [started(await ledger.begin(opening(number))) for number in range(30)]
+    # As many as nobody wrote down in one go, in no regular portions.
+    made = [[call(trace_id=f"t-{number}-{of}") for of in range(number % 7)] for number in range(30)]
+    await asyncio.gather(
+        *(
+            ledger.finish(
+                claim.lease, state="completed", code=None, events=events(number), calls=made[number]
+            )
+            for number, claim in enumerate(claims)
+        )
+    )
+    for number in range(30):
+        assert await ledger.events(opening(number).request_key) == events(number)
+        history = await ledger.request(opening(number).request_key)
+        assert history is not None
+        assert [list(attempt.calls) for attempt in history.attempts] == [made[number]]
+
+
+@pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
+async def test_a_repeat_at_the_moment_of_the_end_is_told_what_is_owed(ledger: Ledger):
+    in_line = opening(turn_key="one after another")
+    claim = started(await ledger.begin(in_line))
+    _, again = await asyncio.gather(
+        ledger.finish(claim.lease, state="completed", code=None, events=events()), ledger.begin(in_line)
+    )
+    assert again == Ended("completed", None, events())
 
 
 async def test_a_caller_that_is_cancelled_can_begin_again(ledger: Ledger):

@@ -13,6 +13,7 @@ from bridge.ledger.audit import MAX_TEXT, Actor, AuditTrail, Entry
 from bridge.ledger.chain import FIRST_PREVIOUS, entries, entry_mac, fetch, heads, sealed_head
 from bridge.ledger.keys import KeyFile, create_ring
 from bridge.ledger.metadata import metadata
+from bridge.ledger.together import writing_together
 
 any_text = st.text(st.characters(exclude_categories=[]), max_size=MAX_TEXT + 50)
 
@@ -43,7 +44,8 @@ def test_an_entry_of_any_text_reads_back_as_it_was_hashed(connection, keys, text
         event=text, outcome=other, code=text, actor=actor, facts={text: other}, trace_ids=[text, other]
     )
     trail = AuditTrail(NotImplemented, keys, AesGcmSealer(keys))
-    position = trail.append(connection, told)
+    with writing_together(connection):
+        position = trail.append(connection, told)
     row = fetch(select(entries).where(entries.c.sequence == position.sequence))(connection)[0]
     assert row["mac"] == entry_mac(keys.ring, row)
     assert row["event"].isprintable()
