@@ -128,6 +128,7 @@ class RabbitNode(Node):
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": here,  # the Erlang cookie
             "LANG": "C.UTF-8",
+            "ERL_CRASH_DUMP": f"{here}/erl_crash.dump",  # of the tools too, which run in the project's folder
             "ERL_EPMD_PORT": str(self._epmd_port),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
             "RABBITMQ_NODENAME": self._name,
@@ -150,7 +151,7 @@ class RabbitNode(Node):
         """Run ``rabbitmqctl``, as the node's administrator; what it prints."""
         command = ["rabbitmqctl", "--quiet", *arguments]
         done = subprocess.run(
-            command, env=self.environment(), check=True, capture_output=True, text=True, timeout=60
+            command, env=self.environment(), check=True, capture_output=True, text=True, timeout=180
         )
         return done.stdout
 

@@ -18,7 +18,7 @@ DEPLOY = Path(__file__).parents[3] / "deploy" / "rabbitmq"
 WORK = QueueSpec("gpconnect.structured_record", ("record.requested.v1",))
 PASSWORDS = {"bridge": "of the bridge", "epr": "of the epr"}
 
-pytestmark = [pytest.mark.rabbit, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.rabbit, pytest.mark.timeout(600)]
 
 
 class Broker(RabbitNode):
@@ -32,7 +32,7 @@ class Broker(RabbitNode):
 
     def set_up(self, passwords: Path) -> None:
         command = ["sh", str(DEPLOY / "setup.sh"), str(DEPLOY / "definitions.json"), str(passwords)]
-        subprocess.run(command, env=self.environment(), check=True, capture_output=True, timeout=120)
+        subprocess.run(command, env=self.environment(), check=True, capture_output=True, timeout=300)
 
     def definitions(self) -> dict[str, list[dict[str, Any]]]:
         """Everything the node is told to have, in a stable order and without what a password changes."""
