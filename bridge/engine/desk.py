@@ -8,7 +8,7 @@ import asyncio
 from types import TracebackType
 from typing import Self
 
-_ON_THE_DESK = 16 * 1024 * 1024
+_ON_THE_DESK = 8 * 1024 * 1024
 
 
 class Desk:
