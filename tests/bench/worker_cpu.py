@@ -7,7 +7,7 @@ from tests.bench import parts
 from tests.bench.result import Result
 from tests.support.processes import child, worker
 
-_ROUNDS = 3
+_ROUNDS = 5
 _REQUESTS = 400
 _WARM_UP = 100
 _GOAL = 3.0
