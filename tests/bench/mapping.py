@@ -12,7 +12,7 @@ from bridge.mapping import Asked, Source, collector_paused, map_record
 from tests.bench.result import Result
 from tests.support.bundles import NHS_NUMBER, medicine_heavy_record
 
-PORTIONS = 12
+PORTIONS = 24
 ROUNDS = 10
 PAUSE = 2.0
 
@@ -56,7 +56,7 @@ def run() -> list[Result]:
 def _best_of_each(
     parse: Callable[[], object], whole_way: Callable[[], object], validate: Callable[[], object]
 ) -> tuple[float, float, float]:
-    """The best of many rounds of each, in turns, spread over half a minute.
+    """The best of many rounds of each, in turns, spread over a minute.
 
     Other machines on the same hardware slow down what moves much memory, as parsing and mapping do, for
     seconds at a time, and what computes, as validation does, hardly: each must meet its quiet moment.
