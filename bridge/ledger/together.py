@@ -54,12 +54,13 @@ def together(connection: Connection) -> Together | None:
 @contextmanager
 def writing_together(connection: Connection) -> Iterator[None]:
     """Leave rows to the end of the block; nothing of them is left when it raises."""
-    connection.info[_KEY] = left = Together()
+    info = connection.info
+    info[_KEY] = left = Together()
     try:
         yield
         left.write(connection)
     finally:
-        del connection.info[_KEY]
+        info.pop(_KEY, None)  # a connection that broke has forgotten it already
 
 
 def write_now(connection: Connection) -> None:

@@ -1,7 +1,9 @@
 """The life of a request: who gets it, when it is given on, how it ends, and what a repeat is told."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy.exc import IntegrityError
@@ -12,6 +14,7 @@ from bridge.ledger import (
     LeaseLost,
     Ledger,
     Running,
+    Started,
     open_ledger,
 )
 from bridge.settings import Settings
@@ -232,25 +235,26 @@ async def test_what_belongs_to_the_outcome_is_kept_with_it_or_not_at_all(ledger:
     await ledger.finish(claim.lease, state="completed", code=None, events=events())
 
 
+async def end_together(
+    ledger: Ledger, claims: Sequence[Started], more: Mapping[int, Mapping[str, Any]]
+) -> list[BaseException | None]:
+    """End requests at the same moment, so that they share a commit on SQLite; what each of them raised."""
+    ends = (
+        ledger.finish(
+            claim.lease, state="completed", code=None, events=events(number), **more.get(number, {})
+        )
+        for number, claim in enumerate(claims)
+    )
+    return await asyncio.gather(*ends, return_exceptions=True)
+
+
 async def test_one_request_at_fault_takes_no_other_with_it(ledger: Ledger):
     claims = [started(await ledger.begin(opening(number))) for number in range(20)]
 
     def refuse(connection: object) -> None:
         raise RuntimeError
 
-    results = await asyncio.gather(
-        *(
-            ledger.finish(
-                claim.lease,
-                state="completed",
-                code=None,
-                events=events(number),
-                also=refuse if number == 7 else None,
-            )
-            for number, claim in enumerate(claims)
-        ),
-        return_exceptions=True,
-    )
+    results = await end_together(ledger, claims, {7: {"also": refuse}})
     assert [number for number, result in enumerate(results) if result is not None] == [7]
     balance = await ledger.balance()
     assert (balance.completed, balance.in_flight) == (19, 1)
@@ -258,19 +262,7 @@ async def test_one_request_at_fault_takes_no_other_with_it(ledger: Ledger):
 
 async def test_a_row_that_the_database_refuses_takes_no_other_request_with_it(ledger: Ledger):
     claims = [started(await ledger.begin(opening(number))) for number in range(9)]
-    results = await asyncio.gather(
-        *(
-            ledger.finish(
-                claim.lease,
-                state="completed",
-                code=None,
-                events=events(number),
-                calls=[call(trace_id=None if number == 4 else "t-1")],
-            )
-            for number, claim in enumerate(claims)
-        ),
-        return_exceptions=True,
-    )
+    results = await end_together(ledger, claims, {4: {"calls": [call(trace_id=None)]}})
     assert [type(result) for result in results if result is not None] == [IntegrityError]
     assert isinstance(await ledger.begin(opening(4)), Running)
     told = [await ledger.events(opening(number).request_key) for number in range(9)]
@@ -279,16 +271,10 @@ async def test_a_row_that_the_database_refuses_takes_no_other_request_with_it(le
 
 async def test_requests_that_end_together_have_their_own_events_and_calls(ledger: Ledger):
     claims = [started(await ledger.begin(opening(number))) for number in range(30)]
-    # As many as nobody wrote down in one go, in no regular portions.
+    # More rows than one statement takes, in uneven portions.
     made = [[call(trace_id=f"t-{number}-{of}") for of in range(number % 7)] for number in range(30)]
-    await asyncio.gather(
-        *(
-            ledger.finish(
-                claim.lease, state="completed", code=None, events=events(number), calls=made[number]
-            )
-            for number, claim in enumerate(claims)
-        )
-    )
+    results = await end_together(ledger, claims, {number: {"calls": made[number]} for number in range(30)})
+    assert results == [None] * 30
     for number in range(30):
         assert await ledger.events(opening(number).request_key) == events(number)
         history = await ledger.request(opening(number).request_key)
