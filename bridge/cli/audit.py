@@ -15,7 +15,7 @@ from bridge.errors import Misconfigured
 from bridge.ledger.audit import Investigation
 from bridge.ledger.chain import Head
 from bridge.ledger.verification import Finding
-from bridge.record.nhs_number import is_valid_nhs_number
+from bridge.record.nhs_number import nhs_number_of
 from bridge.settings import Settings
 
 app = typer.Typer(name="audit", help="Check the audit trail, and read it for an investigation.")
@@ -98,8 +98,8 @@ def _heads(file: Path) -> list[Head]:
 def _patient_key(settings: Settings) -> str:
     if settings.patient_key is None:
         raise Misconfigured("BRIDGE_PATIENT_KEY or BRIDGE_PATIENT_KEY_FILE: is required")
-    nhs_number = sys.stdin.readline().replace(" ", "").strip()
-    if not is_valid_nhs_number(nhs_number):
+    nhs_number = nhs_number_of(sys.stdin.readline())
+    if nhs_number is None:
         typer.echo("standard input: is no NHS number", err=True)
         raise typer.Exit(Exit.UNREADABLE)
     return PatientKeys(settings.patient_key).of(nhs_number)

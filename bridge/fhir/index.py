@@ -51,7 +51,7 @@ class BundleIndex:
     by_kind: dict[str, list[Received]] = field(default_factory=dict)
     _by_ref: dict[str, Received] = field(default_factory=dict)
     _clashes: dict[str, list[Received]] = field(default_factory=dict)
-    _chosen: dict[str, Received] = field(default_factory=dict)
+    _distinct: dict[str, list[Received]] = field(default_factory=dict)
 
     def resources(self, kind: str) -> list[Received]:
         """The resources of one type."""
@@ -64,18 +64,34 @@ class BundleIndex:
     def resolve(self, target: str | None, kind: str | None = None) -> Received | None:
         """The resource a reference points at; a bare id counts as one of `kind`.
 
-        Of several with the same `Type/id` the choice does not depend on their order.
+        Of several with the same `Type/id` the choice does not depend on their order; whoever states as a fact
+        what only one of them says looks at `variants`.
         """
         if target is None:
             return None
         if kind is not None and "/" not in target:
             target = f"{kind}/{target}"
         if target in self._clashes:
-            if target not in self._chosen:
-                same = self._clashes[target]
-                self._chosen[target] = min(same, key=lambda each: comparable_hash(each.resource))
-            return self._chosen[target]
+            return self._variants(target)[0]
         return self._by_ref.get(target)
+
+    def variants(self, target: str | None, kind: str | None = None) -> list[Received]:
+        """Every resource a reference may point at: several only where their content differs."""
+        found = self.resolve(target, kind)
+        if found is None:
+            return []
+        return self._variants(found.ref) if found.ref in self._clashes else [found]
+
+    def contested(self) -> dict[str, list[Received]]:
+        """What several resources of different content claim to be, by `Type/id`."""
+        found = {ref: self._variants(ref) for ref in self._clashes}
+        return {ref: variants for ref, variants in found.items() if len(variants) > 1}
+
+    def _variants(self, ref: str) -> list[Received]:
+        if ref not in self._distinct:
+            by_hash = {comparable_hash(each.resource): each for each in self._clashes[ref]}
+            self._distinct[ref] = [by_hash[key] for key in sorted(by_hash)]
+        return self._distinct[ref]
 
 
 def index_bundle(bundle: JsonObject) -> BundleIndex:

@@ -16,6 +16,7 @@ from bridge.gpconnect.ids import Kind, ResourceId
 from bridge.gpconnect.registration import Registration, refusal_of
 from bridge.gpconnect.resources import LocalPatient, StoredResource, version_of
 from bridge.gpconnect.writing import doubtful
+from bridge.record.nhs_number import plain_nhs_number
 from bridge.spine.http import Answer
 from bridge.spine.interactions import (
     FIND_ORGANISATION,
@@ -162,9 +163,10 @@ def _nhs_numbers(resource: JsonObject) -> set[str]:
     found = (
         item.code(each.get("value"), "identifier")
         for each in sent
-        if each.get("system") == systems.NHS_NUMBER
+        # A number that is marked as old belongs to nobody any more (FN-002 traces the one in force).
+        if each.get("system") == systems.NHS_NUMBER and each.get("use") != "old"
     )
-    return {number.replace(" ", "") for number in found if number is not None}
+    return {plain_nhs_number(number) for number in found if number is not None}
 
 
 def _not_found(answer: Answer) -> RequestFailed | None:

@@ -71,6 +71,8 @@ def map_record(bundle: object, *, asked: Asked, source: Source) -> GpRecord:
     check_entries(bundle, source.body_sha256)
     index = index_bundle(bundle)
     reading = Reading(index, asked, source, identify(index, asked))
+    for path in reading.identity.conflicts:
+        reading.report("patient_conflict", reading.identity.ref, path)
     unsupported = read_outcomes(reading)
     reading.issues_included = asked.issues and "issues" not in unsupported
     lists = read_lists(reading)

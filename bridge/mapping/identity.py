@@ -1,15 +1,17 @@
 """Whose record it is: the patient in the bundle against the one who was asked for (digest §6.4)."""
 
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from bridge.fhir import systems
 from bridge.fhir.index import BundleIndex, Received, comparable_hash
 from bridge.fhir.read import Item, JsonObject, reference_target
 from bridge.mapping.asked import Asked
 from bridge.record.gp_record import DemographicsCheck, Difference, Match
+from bridge.record.nhs_number import plain_nhs_number
 
 _LONGEST_NAME: Final = 1000
 _LONGEST_ODS: Final = 64
@@ -27,6 +29,8 @@ class Identity:
         nhs_number: the number that Patient carries.
         expected_number: the number that was asked for, else the one the Patient carries.
         holder_ods, holder_name: the organisation that answered.
+        conflicts: elements in which what was sent about the patient contradicts itself: copies of the Patient
+            that differ, several NHS numbers, several organisations under one id.
         check: the comparison with what was asked.
     """
 
@@ -37,7 +41,13 @@ class Identity:
     expected_number: str | None
     holder_ods: str | None
     holder_name: str | None
+    conflicts: tuple[str, ...]
     check: DemographicsCheck
+
+    @property
+    def ref(self) -> str | None:
+        """How the patient is named in the bundle."""
+        return self.patient.ref if self.patient is not None else None
 
     def subject_of(self, resource: JsonObject) -> Subject:
         """Whether a resource is about the patient (CS-051).
@@ -65,101 +75,163 @@ class Identity:
 
 def _subject_number(subject: JsonObject) -> str | None:
     identifier = subject.get("identifier")
-    if not isinstance(identifier, dict) or identifier.get("system") != systems.NHS_NUMBER:
+    if not isinstance(identifier, dict) or not is_current(identifier, systems.NHS_NUMBER):
         return None
     value = identifier.get("value")
-    return value if isinstance(value, str) else None
+    return plain_nhs_number(value) if isinstance(value, str) else None
 
 
 def identify(index: BundleIndex, asked: Asked) -> Identity:
     """Find the patient of the record and compare the details; nothing raises."""
-    numbers = [(received, _nhs_number(received)) for received in index.resources("Patient")]
-    if asked.nhs_number is not None and any(number == asked.nhs_number for _, number in numbers):
-        own = [received for received, number in numbers if number == asked.nhs_number]
+    numbers = [(received, _nhs_numbers(received)) for received in index.resources("Patient")]
+    if asked.nhs_number is not None and any(asked.nhs_number in found for _, found in numbers):
+        own = [received for received, found in numbers if asked.nhs_number in found]
     elif asked.nhs_number is not None:
-        own = [received for received, number in numbers if number is None]
+        own = [received for received, found in numbers if not found]
+    elif len({tuple(found) for _, found in numbers}) == 1:
+        own = [received for received, _ in numbers]
     else:
-        own = [received for received, _ in numbers] if len({number for _, number in numbers}) == 1 else []
-    patient = min(own, key=lambda each: comparable_hash(each.resource)) if own else None
-    number = _nhs_number(patient) if patient else None
-    item = Item(patient.resource if patient else {}, patient.ref if patient else "Patient")
-    holder = _organisation(index, item, "managingOrganization")
-    practice = _organisation(index, item, "generalPractitioner")
-    check = _compare(
-        item, asked, number, {holder[0], practice[0]} - {None}, foreign=bool(numbers) and not own
-    )
+        own = []
+    # Copies that differ are all compared; the choice of the one that is shown does not depend on their order.
+    own.sort(key=lambda each: comparable_hash(each.resource))
+    patient = own[0] if own else None
+    number = _number_of(own, asked)
+    copies = [Item(each.resource, each.ref) for each in own] or [Item({}, "Patient")]
+    holder = _organisation(index, copies[0], "managingOrganization")
+    practice = _organisation(index, copies[0], "generalPractitioner")
+    conflicts = [
+        *_conflicts(own),
+        *(["managingOrganization"] if holder.is_contested else []),
+        *(["generalPractitioner"] if practice.is_contested else []),
+    ]
+    check = _compare(copies, asked, number, holder.codes | practice.codes, foreign=bool(numbers) and not own)
+    if conflicts and check["verdict"] == "accept":
+        check["verdict"] = "review"
     return Identity(
         index=index,
         patient=patient,
         own_refs=frozenset(received.ref for received in own),
         nhs_number=number,
         expected_number=asked.nhs_number or number,
-        holder_ods=holder[0] or practice[0],
-        holder_name=holder[1] if holder[0] or not practice[0] else practice[1],
+        holder_ods=holder.ods or practice.ods,
+        holder_name=holder.name if holder.ods or not practice.ods else practice.name,
+        conflicts=tuple(dict.fromkeys(conflicts)),
         check=check,
     )
 
 
-def _nhs_number(received: Received) -> str | None:
+def is_current(identifier: JsonObject, system: str) -> bool:
+    """Whether an identifier is of this system and in use: one that is `old` never decides anything."""
+    return identifier.get("system") == system and identifier.get("use") != "old"
+
+
+def _nhs_numbers(received: Received) -> list[str]:
+    """The NHS numbers a Patient carries now, each once; more than one is a contradiction."""
     item = Item(received.resource, received.ref)
-    for sent in item.many(received.resource.get("identifier"), "identifier"):
-        if sent.get("system") == systems.NHS_NUMBER:
-            value = item.code(sent.get("value"), "identifier.value")
-            if value is not None:
-                return value.replace(" ", "")
-    return None
+    found = [
+        item.code(sent.get("value"), "identifier.value")
+        for sent in item.many(received.resource.get("identifier"), "identifier")
+        if is_current(sent, systems.NHS_NUMBER)
+    ]
+    return sorted({number for each in found if each is not None and (number := plain_nhs_number(each))})
 
 
-def _organisation(index: BundleIndex, item: Item, key: str) -> tuple[str | None, str | None]:
+def _number_of(own: list[Received], asked: Asked) -> str | None:
+    found = _nhs_numbers(own[0]) if own else []
+    return asked.nhs_number if asked.nhs_number in found else next(iter(found), None)
+
+
+def _conflicts(own: list[Received]) -> list[str]:
+    """Elements that copies of the Patient do not agree on, or that one of them sends twice over."""
+    contested = ["identifier"] if any(len(_nhs_numbers(each)) > 1 for each in own) else []
+    if len(own) > 1:
+        first, *others = (each.resource for each in own)
+        named = {key for each in own for key in each.resource} - {"id", "meta"}
+        contested += sorted(key for key in named if any(each.get(key) != first.get(key) for each in others))
+    return contested
+
+
+class _Practice(NamedTuple):
+    """An organisation that a Patient names: what it is called, and every code it goes by in the bundle."""
+
+    ods: str | None = None
+    name: str | None = None
+    codes: frozenset[str] = frozenset()
+    is_contested: bool = False
+
+
+def _organisation(index: BundleIndex, item: Item, key: str) -> _Practice:
     """ODS code and name of the organisation a Patient names; practitioners among them are passed over."""
     for sent in item.many(item.resource.get(key), key):
-        found = index.resolve(item.reference(sent, key))
-        if found is None or found.kind != "Organization":
+        found = index.variants(item.reference(sent, key))
+        if not found or found[0].kind != "Organization":
             continue
-        name = item.text(found.resource.get("name"), "name")
-        for identifier in item.many(found.resource.get("identifier"), "identifier"):
-            if identifier.get("system") == systems.ODS_ORGANISATION:
-                code = item.code(identifier.get("value"), "identifier.value")
-                return (code if code and len(code) <= _LONGEST_ODS else None), name
-        return None, name
-    return None, None
+        described = [_code_and_name(each) for each in found]
+        ods, name = described[0]
+        codes = frozenset(code for code, _ in described if code is not None)
+        return _Practice(ods, name, codes, is_contested=len(set(described)) > 1)
+    return _Practice()
+
+
+def _code_and_name(organisation: Received) -> tuple[str | None, str | None]:
+    item = Item(organisation.resource, organisation.ref)
+    name = item.text(organisation.resource.get("name"), "name")
+    for identifier in item.many(organisation.resource.get("identifier"), "identifier"):
+        if is_current(identifier, systems.ODS_ORGANISATION):
+            code = item.code(identifier.get("value"), "identifier.value")
+            return (code if code and len(code) <= _LONGEST_ODS else None), name
+    return None, name
 
 
 def _compare(
-    item: Item, asked: Asked, number: str | None, practices: set[str | None], *, foreign: bool
+    copies: list[Item], asked: Asked, number: str | None, practices: frozenset[str], *, foreign: bool
 ) -> DemographicsCheck:
-    name = _official_name(item)
+    """Compare what was asked with every copy of the Patient: what one of them contradicts is a mismatch."""
     differences: list[Difference] = []
 
-    def match(field: Field, wanted: str | None, returned: str | None, *, same: bool) -> Match:
+    def match(field: Field, wanted: str | None, sent: list[str | None], same: Callable[[str], bool]) -> Match:
+        returned = list(dict.fromkeys(each for each in sent if each is not None))
         if wanted is None:
             return "not_checked"
-        if returned is None:
+        if not returned:
             return "absent"
-        if same:
-            return "match"
-        differences.append({"field": field, "asked": wanted, "returned": returned})
-        return "mismatch"
+        others = [each for each in returned if not same(each)]
+        differences.extend({"field": field, "asked": wanted, "returned": each} for each in others)
+        return "mismatch" if others else "match"
 
-    birth = item.code(item.resource.get("birthDate"), "birthDate")
-    family = item.text(name.get("family"), "name.family")
-    given = _words(name.get("given"))
-    gender = item.code(item.resource.get("gender"), "gender")
+    names = [_official_name(item) for item in copies]
+    born = _iso(asked.birth_date)
     check: DemographicsCheck = {
         "nhs_number": "mismatch" if foreign and asked.nhs_number else _number_match(asked, number),
         "birth_date": match(
-            "birth_date", _iso(asked.birth_date), birth, same=birth == _iso(asked.birth_date)
+            "birth_date",
+            born,
+            [item.code(item.resource.get("birthDate"), "birthDate") for item in copies],
+            lambda returned: returned == born,
         ),
         "family_name": match(
-            "family_name", asked.family_name, family, same=_folded(family) == _folded(asked.family_name)
+            "family_name",
+            asked.family_name,
+            [item.text(name.get("family"), "name.family") for item, name in zip(copies, names, strict=True)],
+            lambda returned: _folded(returned) == _folded(asked.family_name),
         ),
-        "given_name": match("given_name", asked.given_name, given, same=_same_given(asked.given_name, given)),
-        "gender": match("gender", asked.gender, gender, same=gender == asked.gender),
+        "given_name": match(
+            "given_name",
+            asked.given_name,
+            [_words(name.get("given")) for name in names],
+            lambda returned: _same_given(asked.given_name, returned),
+        ),
+        "gender": match(
+            "gender",
+            asked.gender,
+            [item.code(item.resource.get("gender"), "gender") for item in copies],
+            lambda returned: returned == asked.gender,
+        ),
         "practice_ods": match(
             "practice_ods",
             asked.practice_ods,
-            ", ".join(sorted(filter(None, practices))) or None,
-            same=asked.practice_ods in practices,
+            [", ".join(sorted(practices)) or None],
+            lambda _: asked.practice_ods in practices,
         ),
         "differences": differences,
         "verdict": "accept",
@@ -185,7 +257,8 @@ def _number_match(asked: Asked, number: str | None) -> Match:
 def _official_name(item: Item) -> JsonObject:
     names = item.many(item.resource.get("name"), "name")
     official = [name for name in names if name.get("use") == "official"]
-    return (official or names or [{}])[0]
+    current = [name for name in names if name.get("use") not in ("old", "maiden")]
+    return (official or current or names or [{}])[0]
 
 
 def _words(sent: object) -> str | None:

@@ -10,7 +10,7 @@ from bridge.fhir.index import index_bundle
 from bridge.fhir.read import Item, JsonObject, extension_value, first_code
 from bridge.mapping.asked import Asked
 from bridge.mapping.diary import addresses_of, contacts_of, spoken_name, term_of, words
-from bridge.mapping.identity import identify
+from bridge.mapping.identity import identify, is_current
 from bridge.mapping.values import period
 from bridge.record.patients import (
     NamedContact,
@@ -34,6 +34,8 @@ def map_patient(resource: JsonObject, *, practice_ods_code: str, asked: Asked) -
     index = index_bundle({"entry": [{"resource": resource}]})
     item = Item(resource, f"Patient/{resource.get('id')}")
     identity = identify(index, asked)
+    for path in identity.conflicts:
+        item.note("patient_conflict", path)
     patient: PracticePatient = {
         "practice_ods_code": practice_ods_code,
         "patient_id": item.code(resource.get("id"), "id") or "",
@@ -62,7 +64,7 @@ def map_patient(resource: JsonObject, *, practice_ods_code: str, asked: Asked) -
 def _add_verification(item: Item, patient: PracticePatient) -> None:
     """Whether the practice has verified the number: by the code, for which suppliers use two systems."""
     for identifier in item.many(item.resource.get("identifier"), "identifier"):
-        if identifier.get("system") != systems.NHS_NUMBER:
+        if not is_current(identifier, systems.NHS_NUMBER):
             continue
         for extension in item.extensions(identifier).get("nhsnumberverificationstatus", ()):
             if (code := first_code(extension_value(extension))) is not None:
@@ -71,8 +73,9 @@ def _add_verification(item: Item, patient: PracticePatient) -> None:
 
 def _add_name(item: Item, patient: PracticePatient) -> None:
     names = item.many(item.resource.get("name"), "name")
-    official = [name for name in names if name.get("use") == "official"] or names
-    for sent in official[:1]:
+    official = [name for name in names if name.get("use") == "official"]
+    current = [name for name in names if name.get("use") not in ("old", "maiden")]
+    for sent in (official or current or names)[:1]:
         text = spoken_name(item, sent)
         if text is None:
             return

@@ -103,7 +103,8 @@ class DemographicsCheck(TypedDict):
     practice_ods: Match
     differences: list[Difference]
     verdict: Verdict
-    """`reject`: nothing may be used. `review`: a person decides before any import."""
+    """`reject`: nothing may be used. `review`: a person decides before any import; also where copies of the
+    patient differ in any detail, or carry more than one NHS number."""
 
 
 @with_config(STRICT)
@@ -154,7 +155,7 @@ class GpRecord(TypedDict):
     accounting: Accounting
     patient_key: NotRequired[Text]
     nhs_number: NotRequired[Text]
-    """As the practice sent it."""
+    """As the practice sent it, without the blanks and hyphens that may stand between its digits."""
     superseded_nhs_number: NotRequired[Text]
     """The number in the request, where PDS named a newer one."""
     holder_ods: NotRequired[Text]

@@ -7,7 +7,14 @@ ISSUES: dict[str, tuple[Severity, str]] = {
     "unreadable_element": ("warning", "An element has a form that cannot be read; it was left out."),
     "unstable_id": ("warning", "The item has no business identifier; its id may change between retrievals."),
     "identifier_clash": ("warning", "Several items carry the same business identifier; each was kept apart."),
-    "duplicate_id": ("warning", "Different resources carry the same type and id; all were kept."),
+    "duplicate_id": (
+        "warning",
+        "Different resources carry the same type and id; which one is meant cannot be told.",
+    ),
+    "patient_conflict": (
+        "error",
+        "Several copies of the patient, or its own details, contradict each other.",
+    ),
     "dangling_reference": ("information", "A reference points at something that was not sent."),
     "degraded_code": ("warning", "The code is a transfer-degraded one and has no clinical meaning."),
     "local_code_only": ("warning", "No SNOMED CT code was sent, only a local or older one."),

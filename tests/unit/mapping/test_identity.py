@@ -142,3 +142,105 @@ def test_the_practice_comes_from_the_call_else_from_the_bundle() -> None:
 def test_a_superseded_number_stays_visible() -> None:
     record = mapped(b.typical_record(), superseded_nhs_number=b.OTHER_NHS_NUMBER)
     assert record["superseded_nhs_number"] == b.OTHER_NHS_NUMBER
+
+
+BLANKS = [
+    "999 000 0018",
+    "999\u00a0000\u00a00018",
+    "999-000-0018",
+    "\u200b9990000018\u200b",
+    "999\u2011000\u20110018",
+]
+
+
+@pytest.mark.duty("CS-051")
+@pytest.mark.parametrize("written", BLANKS)
+def test_blanks_and_hyphens_in_a_number_make_nobody_another_patient(written: str) -> None:
+    subject = {
+        **b.reference("Patient/p1"),
+        "identifier": {"system": "https://fhir.nhs.uk/Id/nhs-number", "value": written},
+    }
+    bundle = b.record(b.allergy(patient=subject), b.medication(), b.statement(subject=subject))
+    bundle["entry"][0]["resource"] = b.patient(nhs_number=written)
+    record = mapped(bundle)
+    assert record["demographics"]["verdict"] == "accept"
+    assert record["nhs_number"] == b.NHS_NUMBER
+    assert (len(record["allergies"]), len(record["medications"])) == (1, 1)
+    assert all(each["reason"] != "wrong_patient" for each in record["unmapped"])
+
+
+def numbers(*uses: tuple[str, str | None]) -> list[dict[str, Any]]:
+    return [
+        {"system": "https://fhir.nhs.uk/Id/nhs-number", "value": number} | ({"use": use} if use else {})
+        for number, use in uses
+    ]
+
+
+@pytest.mark.duty("CS-051")
+def test_an_old_number_never_decides() -> None:
+    bundle = b.typical_record()
+    bundle["entry"][0]["resource"] = b.patient(
+        identifier=numbers((b.OTHER_NHS_NUMBER, "old"), (b.NHS_NUMBER, "official"))
+    )
+    assert mapped(bundle)["demographics"]["verdict"] == "accept"
+    assert mapped(bundle, nhs_number=b.OTHER_NHS_NUMBER)["demographics"]["verdict"] == "reject"
+    bundle["entry"][0]["resource"] = b.patient(identifier=numbers((b.NHS_NUMBER, "old")))
+    assert mapped(bundle)["demographics"]["nhs_number"] == "absent"
+    old = b.allergy(
+        patient={**b.reference("Patient/p1"), "identifier": numbers((b.OTHER_NHS_NUMBER, "old"))[0]}
+    )
+    assert len(mapped(b.record(old))["allergies"]) == 1
+
+
+def test_two_numbers_in_force_want_review() -> None:
+    bundle = b.typical_record()
+    bundle["entry"][0]["resource"] = b.patient(
+        identifier=numbers((b.OTHER_NHS_NUMBER, None), (b.NHS_NUMBER, "usual"))
+    )
+    record = mapped(bundle)
+    assert (record["nhs_number"], record["demographics"]["verdict"]) == (b.NHS_NUMBER, "review")
+    assert "patient_conflict" in issue_codes(record)
+
+
+@pytest.mark.duty("CS-048", "CS-051")
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("copy_id", ["p1", "p2"])
+@pytest.mark.parametrize(
+    "differing",
+    [{"birthDate": "1951-01-31"}, {"gender": None}, {"deceasedBoolean": True}, {"address": [{"city": "X"}]}],
+)
+def test_copies_of_the_patient_that_differ_in_any_detail_want_review(
+    differing: dict[str, Any], copy_id: str, order: int
+) -> None:
+    bundle = b.typical_record()
+    bundle["entry"] = [*bundle["entry"], {"resource": b.patient(copy_id, **differing)}][::order]
+    record = mapped(bundle)
+    assert record["demographics"]["verdict"] == "review"
+    (conflict,) = [each for each in record["issues"] if each["code"] == "patient_conflict"]
+    assert (conflict["path"], conflict["severity"]) == (next(iter(differing)), "error")
+
+
+@pytest.mark.parametrize("asked", [date(1950, 1, 31), date(1951, 1, 31)])
+def test_a_detail_that_one_copy_contradicts_is_a_mismatch(asked: date) -> None:
+    bundle = b.typical_record()
+    bundle["entry"].append({"resource": b.patient(birthDate="1951-01-31")})
+    check = mapped(bundle, birth_date=asked)["demographics"]
+    other = {"1950-01-31", "1951-01-31"} - {asked.isoformat()}
+    assert check["birth_date"] == "mismatch"
+    assert {each["returned"] for each in check["differences"]} == other
+
+
+def test_the_same_patient_sent_twice_is_no_contradiction() -> None:
+    bundle = b.typical_record()
+    bundle["entry"] += [{"resource": b.patient(meta={"versionId": "2"})}, {"resource": b.patient("p2")}]
+    record = mapped(bundle)
+    assert record["demographics"]["verdict"] == "accept"
+    assert "patient_conflict" not in issue_codes(record)
+
+
+def test_a_practice_of_two_names_under_one_id_wants_review() -> None:
+    bundle = b.typical_record()
+    bundle["entry"].append({"resource": b.organisation(ods="B11111")})
+    record = mapped(bundle)
+    assert record["demographics"]["verdict"] == "review"
+    assert "patient_conflict" in issue_codes(record)
