@@ -105,7 +105,9 @@ def check_plan(path: str, theirs: dict[str, Any], ours: MedicationCourse) -> Non
     same(f"{path}.plan_status", theirs["plan_status"], plan["status"])
     same(f"{path}.plan_start", theirs["plan_start"], day(plan.get("valid_from")))
     same(f"{path}.plan_end", theirs["plan_end"], day(plan.get("valid_to")))
-    same(f"{path}.plan_dosage", theirs["plan_dosage"], [plan.get("dosage", {}).get("text", "Not recorded")])
+    # Several are steps of one dosage: line by line.
+    planned = plan.get("dosage", {}).get("text", "Not recorded")
+    same(f"{path}.plan_dosage", "\n".join(theirs["plan_dosage"] or []), planned)
     repeat = plan.get("repeat", {})
     same(f"{path}.allowed", theirs["repeats_allowed"], repeat.get("issues_authorised"))
     same(f"{path}.issued", theirs["repeats_issued"], repeat.get("issues_made"))
