@@ -50,6 +50,7 @@ Failure = Literal[
     "other_patient",
     "too_large",
     "text_would_be_lost",
+    "marks_would_be_lost",
 ]
 """Why a section cannot be shown.
 
@@ -57,7 +58,12 @@ Failure = Literal[
 `other_section`: it is not the one that was asked for, or two claim to be. `other_patient`: the answer is
 about another patient, or about none (HT-037). `too_large`: more HTML, or more deeply nested, than is worked
 on. `text_would_be_lost`: made safe, it would show other words than the practice sent (HT-023).
+`marks_would_be_lost`: made safe, it would strike out, raise or lower other words than the practice did, so
+that a withdrawn entry could read as a valid one.
 """
+NotAsRows = Literal["headings_change", "cells_unclear"]
+"""Why a table cannot be given as rows. `headings_change`: further down it has other column headings.
+`cells_unclear`: cells reach over more columns than can be followed, or over each other."""
 PatientField = Literal[
     "nhs_number", "birth_date", "family_name", "given_name", "gender", "practice_ods", "deceased"
 ]
@@ -78,7 +84,13 @@ class Row(TypedDict):
 
     cells: dict[str, str]
     """By column heading, in order; dates as `dd-Mmm-yyyy`, lines of a cell apart by a line feed. An empty
-    cell is left out. A column without a heading is `Column n`, the second of two alike `Heading (2)`."""
+    cell is left out. A column without a heading is `Column n`, the second of two alike `Heading (2)`; one
+    under several headings, one above the other, has them all: `Dose Morning`.
+
+    Words that the page strikes out stand in `[struck out: …]`: they are no longer valid. Raised and lowered
+    figures are written as such, 10⁹; other raised and lowered words as `^(…)` and `_(…)`."""
+    struck_out: NotRequired[list[str]]
+    """The columns whose cell holds struck-out words, in order."""
     group: NotRequired[Text]
     """The group heading that the row stands under: the medication, where a table is grouped by it."""
 
@@ -93,6 +105,9 @@ class Table(TypedDict):
     groups: list[str]
     """Headings inside the table, in order. They are no rows."""
     rows: list[Row]
+    """Head first, then in order, the foot of the table last, as on the page."""
+    not_as_rows: NotRequired[NotAsRows]
+    """Why the table has no rows here, though the page has: show the page. `groups` and `rows` are empty."""
 
 
 @with_config(STRICT)
@@ -109,7 +124,7 @@ class Subsection(TypedDict):
     """Of this part alone; those of the section hold for it too."""
     tables: list[Table]
     texts: list[str]
-    """What stands outside of tables, headings and banners, in order."""
+    """What stands outside of tables, headings and banners, in order; marked words as in `Row.cells`."""
 
 
 @with_config(STRICT)
@@ -223,6 +238,7 @@ CARE_RECORD_ISSUES: Final[dict[str, tuple[Severity, str]]] = {
     "text_moved": ("warning", "Text that stood where a table allows none is shown before the table."),
     "title_differs": ("information", "The page has another heading than the section that was asked for."),
     "several_sections": ("warning", "The answer holds several sections; the one asked for is shown."),
+    "table_not_as_rows": ("warning", "A table cannot be given as rows without doubt; show the page itself."),
     "unknown_table": ("information", "A table is not one that the specification names."),
     "custodian_unresolved": ("information", "The organisation that keeps the record was not sent."),
     "generator_unresolved": ("information", "The system that made the page was not sent."),

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from bridge.mapping.care_record.markup import APART, Markup, Tag, attributes_of
-from bridge.mapping.care_record.tables import LINE, lines, read_table
+from bridge.mapping.care_record.rows import LINE, lines
+from bridge.mapping.care_record.tables import read_table
 from bridge.mapping.care_record.wording import MEANING_OF_CLASS
 from bridge.record.care_record import BannerKind, Table
 

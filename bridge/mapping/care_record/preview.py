@@ -34,6 +34,7 @@ _FAILURES: Final = {
     "other_patient": "the answer is not about this patient",
     "too_large": "the section is too large to be shown safely",
     "text_would_be_lost": "made safe, the section would not show all that the practice sent",
+    "marks_would_be_lost": "made safe, the section would not strike out all that the practice struck out",
 }
 _FIELDS: Final = {
     "nhs_number": "NHS number",

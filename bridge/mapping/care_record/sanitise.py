@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 import nh3
 
+from bridge.mapping.care_record.marks import STRIKING_CLASSES, loses_marks, strikes
 from bridge.mapping.care_record.markup import Markup, attributes_of, cut, difference
 
 MAX_CHARACTERS: Final = 8 * 1024 * 1024
@@ -107,11 +108,17 @@ def _kept_attribute(element: str, name: str, value: str) -> str | None:
     if "<" in value or ">" in value:  # what remains is cut at these
         return None
     if name == "style":
-        kept = [part.strip() for part in value.split(";") if _STYLES.fullmatch(part)]
-        return "; ".join(kept) or None
+        return "; ".join(filter(None, map(_kept_style, value.split(";")))) or None
     if name == "id":
         return value if element == "table" and _TABLE_ID.fullmatch(value) else None
     return value
+
+
+def _kept_style(declaration: str) -> str | None:
+    """A declaration that may stay; whatever else one says of lines, the line through words stays."""
+    if _STYLES.fullmatch(declaration):
+        return declaration.strip()
+    return "text-decoration: line-through" if strikes(declaration) else None
 
 
 _CLEANER: Final = nh3.Cleaner(
@@ -119,7 +126,7 @@ _CLEANER: Final = nh3.Cleaner(
     clean_content_tags={"script", "style", "title"},
     attributes=_ATTRIBUTES,
     attribute_filter=_kept_attribute,
-    allowed_classes=dict.fromkeys(ELEMENTS, SPECIFICATION_CLASSES | FHIR_CLASSES),
+    allowed_classes=dict.fromkeys(ELEMENTS, SPECIFICATION_CLASSES | FHIR_CLASSES | STRIKING_CLASSES),
     link_rel=None,
     url_schemes=set(),
 )
@@ -140,17 +147,17 @@ class Sanitised:
     issues: tuple[str, ...]
 
 
-def sanitise(received: str) -> Sanitised | Literal["too_large", "text_would_be_lost"]:
+Loss = Literal["too_large", "text_would_be_lost", "marks_would_be_lost"]
+
+
+def sanitise(received: str) -> Sanitised | Loss:
     """The HTML with everything but an allow-list taken out, or why it cannot be shown.
 
     Args:
         received: any text that can be written as UTF-8.
     """
-    if len(received) > MAX_CHARACTERS:
-        return "too_large"
     received = received.removeprefix(_BYTE_ORDER_MARK)
-    before = cut(received)
-    if _is_out_of_proportion(received, before):
+    if len(received) > MAX_CHARACTERS or _is_out_of_proportion(received, before := cut(received)):
         return "too_large"
     if _has_drawing(before):
         return "text_would_be_lost"
@@ -162,7 +169,8 @@ def sanitise(received: str) -> Sanitised | Literal["too_large", "text_would_be_l
     if differs == "changed":  # HT-023: never show less than was sent
         return "text_would_be_lost"
     issues = _removed(before)
-    return Sanitised(html, after, (*issues, "text_moved") if differs == "moved" else issues)
+    safe = Sanitised(html, after, (*issues, "text_moved") if differs == "moved" else issues)
+    return "marks_would_be_lost" if loses_marks(received, before, after) else safe
 
 
 def _respelled(received: str) -> str:

@@ -9,6 +9,7 @@ import orjson
 from bridge.fhir.dstu2 import CareRecordAnswer, HtmlSection, read_care_record, referred
 from bridge.mapping.asked import Source
 from bridge.mapping.care_record.asked import SectionAsked
+from bridge.mapping.care_record.marks import with_marks
 from bridge.mapping.care_record.outline import outline
 from bridge.mapping.care_record.patient import check_patient, patient_details, unanswered_check
 from bridge.mapping.care_record.sanitise import Sanitised, html_hash, sanitise
@@ -187,7 +188,7 @@ def _generator(answer: CareRecordAnswer, organisation: str | None) -> Generator:
 
 def _add_parts(section: CareRecordSection, safe: Sanitised, sent: HtmlSection) -> None:
     official = section["title"]
-    parts = parts_of(outline(safe.markup), official)
+    parts = parts_of(outline(with_marks(safe.markup)), official)
     section["title"] = parts.heading or sent.title or official
     if section["title"].casefold() != official.casefold():
         _report(section, "title_differs")
@@ -200,6 +201,8 @@ def _add_parts(section: CareRecordSection, safe: Sanitised, sent: HtmlSection) -
     ids = {table.get("table_id") for part in parts.subsections for table in part["tables"]}
     if ids - TABLE_IDS - {None}:
         _report(section, "unknown_table")
+    if any("not_as_rows" in table for part in parts.subsections for table in part["tables"]):
+        _report(section, "table_not_as_rows")
 
 
 def _report(section: CareRecordSection, code: str) -> None:

@@ -62,7 +62,9 @@ class _Part:
             self.has_words = True
 
     def has_content(self) -> bool:
-        return self.has_words or any(table["rows"] or table["groups"] for table in self.tables)
+        return self.has_words or any(
+            table["rows"] or table["groups"] or "not_as_rows" in table for table in self.tables
+        )
 
     def holds_something(self) -> bool:
         return bool(self.tables or self.texts or self.absences)

@@ -8,6 +8,7 @@ clinician may quote it.
 import re
 from typing import Final
 
+from bridge.mapping.care_record.marks import STRUCK_OUT
 from bridge.record.care_record import Absence, BannerKind
 
 MEANING_OF_CLASS: Final[dict[str, BannerKind]] = {
@@ -73,4 +74,7 @@ def belongs_to_absence(text: str) -> bool:
 
 
 def _one_line(text: str) -> str | None:
-    return " ".join(text.split()) if len(text) <= _LONGEST_SENTENCE else None
+    """The text on one line; None where it is no sentence of those: too long, or struck out in part."""
+    if len(text) > _LONGEST_SENTENCE or STRUCK_OUT in text:
+        return None
+    return " ".join(text.split())
