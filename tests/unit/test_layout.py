@@ -11,11 +11,17 @@ import pytest
 ROOT = Path(__file__).parents[2]
 TOP_LEVEL = {
     "CHANGELOG.md",
+    "CODEOWNERS",
+    "CODE_OF_CONDUCT.md",
+    "CONTRIBUTING.md",
     "LICENSE",
     "Makefile",
     "README.md",
+    "SECURITY.md",
     "bridge",
     "deploy",
+    "findings",
+    "mkdocs.yml",
     "pipelines",
     "pyproject.toml",
     "tests",
