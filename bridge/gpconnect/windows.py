@@ -67,8 +67,11 @@ def _midnight(day: date) -> datetime:
 
 def _fortnight_after(start: datetime) -> datetime:
     """When the clocks change, two weeks by the calendar are an hour more or less; providers count either."""
-    by_calendar = (start.astimezone(LONDON) + _FORTNIGHT).astimezone(UTC)
-    return min(start + _FORTNIGHT, by_calendar)
+    day = start.astimezone(LONDON) + _FORTNIGHT
+    by_calendar = day.astimezone(UTC)
+    # A time that the clocks skip in March is read as the one an hour later, which would be too long.
+    skipped = by_calendar.astimezone(LONDON).replace(tzinfo=None) - day.replace(tzinfo=None)
+    return min(start + _FORTNIGHT, by_calendar - skipped)
 
 
 def local(moment: datetime) -> str:

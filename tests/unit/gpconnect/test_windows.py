@@ -45,6 +45,13 @@ def test_every_slot_lies_wholly_inside_a_part(start, length, place, minutes):
     assert bool(found) == (ends <= window.end)
 
 
+@pytest.mark.duty("AP-007")
+def test_a_fortnight_that_would_end_in_the_hour_that_the_clocks_skip_ends_before_it():
+    start = datetime(2027, 3, 14, 1, 0, tzinfo=UTC)
+    part = next(Window(start, start + timedelta(days=40)).fortnights())
+    assert local(part.end) == "2027-03-28T00:00:00+00:00"
+
+
 def test_two_weeks_are_one_search():
     ((part), *more) = Window.of(date(2026, 11, 23), date(2026, 12, 6)).fortnights()
     assert (local(part.start), local(part.end)) == ("2026-11-23T00:00:00+00:00", "2026-12-07T00:00:00+00:00")
