@@ -18,6 +18,7 @@ from bridge.contracts.requests import MedicationOptions
 from bridge.errors import MESSAGES, FailureCode, RequestFailed, RequestRejected, Stage
 from bridge.record import (
     Allergy,
+    AllergyKind,
     AllergyStatement,
     Area,
     DemographicsCheck,
@@ -84,7 +85,12 @@ class AllergiesPublished(RecordHeader):
     area: Area
     ended_area: Area
     allergy_statement: AllergyStatement
-    """The one place to read whether there are allergies. ``nothing_recorded`` is not "no allergies"."""
+    """The one place to read whether there are allergies. ``nothing_recorded`` is not "no allergies".
+
+    ``no_known_allergies_of_kind`` holds for the kinds in ``no_known_allergy_kinds`` alone.
+    """
+    no_known_allergy_kinds: list[AllergyKind]
+    """With ``no_known_allergies_of_kind``: of what no allergy is known. Empty with any other statement."""
     requires_prescribing_block: bool
     """A degraded drug allergy is present: prescribing must be prevented until it is re-coded (CS-084)."""
     content_hash: str
@@ -202,6 +208,7 @@ def allergies_published(record: GpRecord) -> Event:
         "area": _area(record, "allergies"),
         "ended_area": _area(record, "ended_allergies"),
         "allergy_statement": record["allergy_statement"],
+        "no_known_allergy_kinds": record.get("no_known_allergy_kinds", []),
         "requires_prescribing_block": any(item["requires_prescribing_block"] for item in items),
         "content_hash": content_hash(items),
         "items": items,

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from bridge.fhir import systems
 from bridge.fhir.index import BundleIndex, index_bundle
-from bridge.fhir.read import Item, JsonObject, first_code
+from bridge.fhir.read import Item, JsonObject, code_in, first_code
 
 _STU3_SYSTEMS: Final = {
     "http://fhir.nhs.net/Id/nhs-number": systems.NHS_NUMBER,
@@ -73,7 +73,7 @@ def _sections(item: Item, holder: JsonObject, levels: int = 4) -> list[HtmlSecti
         html = item.one(sent.get("text"), "section.text").get("div")
         read.append(
             HtmlSection(
-                code=first_code(sent.get("code")),
+                code=code_in(sent.get("code"), systems.RECORD_SECTION) or first_code(sent.get("code")),
                 title=item.text(sent.get("title"), "section.title"),
                 html=html if isinstance(html, str) else None,
             )

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import orjson
 
-from bridge.fhir.read import JsonObject, first_code
+from bridge.fhir.read import JsonObject, list_code
 from bridge.record.nesting import is_nested_deeper
 
 _VOLATILE = ("versionId", "lastUpdated")
@@ -124,7 +124,7 @@ def _ref(kind: str, resource: JsonObject) -> str:
     logical_id = resource.get("id")
     if type(logical_id) is str and (stripped := logical_id.strip()) and len(stripped) <= LONGEST_ID:
         return f"{kind}/{stripped}"
-    if kind == "List" and len(code := first_code(resource.get("code")) or "no code") <= LONGEST_ID:
+    if kind == "List" and len(code := list_code(resource.get("code")) or "no code") <= LONGEST_ID:
         # Lists have no id by the specification: the code is what names one.
         return f"List[{code}]"
     return f"{kind}[{comparable_hash(resource)[7:15]}]"

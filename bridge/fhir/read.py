@@ -6,9 +6,11 @@ exact types only, so types are compared by identity: getters run ten thousand ti
 """
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Final
 
+from bridge.fhir.systems import SECONDARY_LISTS, SNOMED
 from bridge.record.common import PartialDate
 from bridge.record.dates import partial_date
 
@@ -202,6 +204,54 @@ def first_code(concept: object) -> str | None:
         if type(code) is str and (stripped := code.strip()):
             return stripped
     return None
+
+
+def code_in(concept: object, system: str) -> str | None:
+    """The code that a concept has in one code system, wherever that stands among its codings (CS-066).
+
+    Args:
+        concept: a CodeableConcept, a Coding or a bare code, which is taken as it is.
+        system: the name of the code system as `extension_name` gives it: suppliers differ in host, path and
+            version of a code system of GP Connect as they do with extensions.
+
+    Returns:
+        the code; of a coding that names no system only where none names the right one.
+    """
+    unnamed: str | None = None
+    for named, code in _codes(concept):
+        if named is None:
+            unnamed = unnamed or code
+        elif extension_name(named) == system:
+            return code
+    return unnamed
+
+
+def snomed_codes(concept: object) -> list[str]:
+    """The SNOMED CT codes of a concept in the order sent; without one, the codes that name no system."""
+    found = list(_codes(concept))
+    return [code for system, code in found if system == SNOMED] or [
+        code for system, code in found if system is None
+    ]
+
+
+def list_code(concept: object) -> str | None:
+    """What says which list a List is: its SNOMED CT code, that of a secondary list, or any at all."""
+    snomed = snomed_codes(concept)
+    return snomed[0] if snomed else code_in(concept, SECONDARY_LISTS) or first_code(concept)
+
+
+def _codes(concept: object) -> Iterator[tuple[str | None, str]]:
+    """System and code of every coding that has a code."""
+    codings: Any = concept
+    if type(concept) is str:
+        codings = {"code": concept}
+    elif type(concept) is dict:
+        codings = concept.get("coding", concept)
+    for coding in codings if type(codings) is list else [codings]:
+        code = coding.get("code") if type(coding) is dict else None
+        if type(code) is str and (stripped := code.strip()):
+            system = coding.get("system")
+            yield (system.strip() or None) if type(system) is str else None, stripped
 
 
 def best_text(resource: object) -> str | None:

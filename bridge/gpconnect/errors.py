@@ -1,7 +1,7 @@
 """Three dialects of error answers, as one small tree by what the caller can do.
 
 Providers of 1.x, providers of 0.x and the proxy all send OperationOutcomes, or HTML, or nothing. They are
-told apart by the system of the first coding. Diagnostics may name the patient, so nothing of an answer's
+told apart by the system of their coding. Diagnostics may name the patient, so nothing of an answer's
 text leaves this module: only the HTTP status, a code from the tables below, and whose answer it was.
 
 Source: Spine digest §11, which gives the codes and their retry advice.
@@ -130,7 +130,7 @@ def error_for(answer: Answer, *, body_sha256: str) -> RequestFailed:
         answer: of any status but 200.
         body_sha256: of its body, for an answer that is neither success nor error.
     """
-    coding = next(outcome_codings(answer.body), {})
+    coding = _coding(answer)
     origin = _ORIGINS.get(_text(coding, "system"), "unknown")
     stage: Stage = "spine" if origin == "ssp" else "provider"
     if answer.status < 400:  # noqa: PLR2004 - a redirect is never followed, and another 2xx is no record
@@ -156,8 +156,15 @@ def _code(status: int, name: str | None) -> FailureCode:
 
 def provider_code(answer: Answer) -> str | None:
     """The code of a practice's refusal, if it is in the table: what it means depends on what was asked."""
-    coding = next(outcome_codings(answer.body), {})
+    coding = _coding(answer)
     return None if _ORIGINS.get(_text(coding, "system")) == "ssp" else _provider_code(coding)
+
+
+def _coding(answer: Answer) -> Mapping[str, Any]:
+    """The first coding of a system that is known, wherever it stands; else the first of all."""
+    codings = list(outcome_codings(answer.body))
+    known = (coding for coding in codings if _text(coding, "system") in _ORIGINS)
+    return next(known, codings[0] if codings else {})
 
 
 def _provider_code(coding: Mapping[str, Any]) -> str | None:

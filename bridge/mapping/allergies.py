@@ -1,7 +1,9 @@
 """AllergyIntolerance to `Allergy` (digest §4)."""
 
-from typing import Final, Literal
+import re
+from typing import Literal
 
+from bridge.fhir.index import Received
 from bridge.fhir.read import Item, JsonObject, extension_value
 from bridge.mapping.coded import (
     DEGRADED_DRUG_ALLERGY,
@@ -11,20 +13,22 @@ from bridge.mapping.coded import (
     words,
 )
 from bridge.mapping.lists import AreaList, Lists
+from bridge.mapping.no_known import no_known
 from bridge.mapping.provenance import item_id, keep_apart, provenance
 from bridge.mapping.reading import Reading
-from bridge.mapping.values import notes
+from bridge.mapping.set_aside import ALLERGY, REACTION, note_set_aside
+from bridge.mapping.values import business_ids, notes
 from bridge.record.allergies import Allergy, Reaction
-from bridge.record.common import CodedText, Stop
+from bridge.record.common import CodedText, Note, Stop
 from bridge.record.dates import sort_text
 
-# 716186003 |No known allergy| (GP Connect specification, allergies guidance) and its descendants in the
-# SNOMED CT International Edition: no known drug, environmental and food allergy.
-NO_KNOWN_ALLERGY: Final = frozenset({"716186003", "409137002", "428607008", "429625007"})
-
 ENDED_COPY = "A stand-alone copy of an ended allergy; the ended one counts."
+CONTAINED_COPY = "A stand-alone copy of an allergy that a list contains; the contained one counts."
 _KNOWN_EXTENSIONS = frozenset({"encounter-associatedencounter", "allergyintoleranceend", "evidence"})
-_STATUSES: dict[str, Literal["active", "resolved"]] = {"active": "active", "resolved": "resolved"}
+_NAME_IN_NOTE = re.compile(
+    r"^\s*(?:allergy (?:description|name)|allergen|causative agent)[ \t]*:[ \t]*(\S[^\r\n]*)",
+    re.IGNORECASE | re.MULTILINE,
+)
 _TYPES: dict[str, Literal["allergy", "intolerance"]] = {"allergy": "allergy", "intolerance": "intolerance"}
 _LEVELS: dict[str, Literal["low", "high", "unable_to_assess"]] = {
     "low": "low",
@@ -45,48 +49,93 @@ _DEGRADE_TO = {
 
 def map_allergies(reading: Reading, lists: Lists) -> list[Allergy]:
     """Every allergy of the bundle; the newest assertion first."""
-    ended = lists.areas.get("ended_allergies", AreaList()).targets
-    # CS-085: where an ended allergy is also sent stand-alone, the copy must never become active.
-    contained_ids = {received.ref.partition("#")[2] for received in lists.contained}
     allergies: list[Allergy] = []
-    for received in [*reading.distinct("AllergyIntolerance", "allergies"), *lists.contained]:
-        inside_list = "#" in received.ref
-        if not inside_list and received.ref.partition("/")[2] in contained_ids:
-            reading.set_aside(received, "duplicate_id", ENDED_COPY, "ended_allergies")
-            continue
-        is_ended = inside_list or received.ref in ended
-        allergy = reading.read(
-            received,
-            "ended_allergies" if is_ended else "allergies",
-            lambda item, is_ended=is_ended: _allergy(reading, item, ended=is_ended),  # type: ignore[misc]
-        )
+    contained: dict[str, list[tuple[Received, Allergy]]] = {}
+    for each in lists.contained:
+        allergy = _read(reading, lists, each.received, each.area)
         if allergy is not None:
-            reading.keep(received)
+            contained.setdefault(each.received.ref.partition("#")[2], []).append((each.received, allergy))
+            allergies.append(allergy)
+    for received in reading.distinct("AllergyIntolerance", "allergies"):
+        inside = contained.get(received.ref.partition("/")[2], ())
+        copied = next((found for other, found in inside if _same_allergy(received, other)), None)
+        if copied is not None and not _more_cautious(received, copied, lists):
+            # CS-085: where an ended allergy is also sent stand-alone, the copy must never become active.
+            ended = copied["clinical_status"] == "resolved"
+            area, detail = ("ended_allergies", ENDED_COPY) if ended else ("allergies", CONTAINED_COPY)
+            reading.set_aside(received, "duplicate_id", detail, area)
+        elif (allergy := _read(reading, lists, received, None)) is not None:
             allergies.append(allergy)
     keep_apart(reading, allergies)
-    _mark_unlisted(reading, lists, allergies)
+    _mark_doubtful(reading, lists, allergies)
     allergies.sort(key=lambda allergy: allergy["item_id"])
     allergies.sort(key=lambda allergy: sort_text(allergy.get("asserted_at")), reverse=True)
     return allergies
 
 
-def _mark_unlisted(reading: Reading, lists: Lists, allergies: list[Allergy]) -> None:
-    active = lists.areas.get("allergies", AreaList()).targets
-    ended = lists.areas.get("ended_allergies", AreaList()).targets
+def _read(reading: Reading, lists: Lists, received: Received, inside: str | None) -> Allergy | None:
+    """One allergy; `inside` is the area of the list that contains it."""
+    named_in: set[str] = {
+        area
+        for area in ("allergies", "ended_allergies")
+        if inside == area or (area in lists.areas and received.ref in lists.areas[area].firm)
+    }
+    if inside is not None and (lists.areas[inside].unusable or received.ref in lists.areas[inside].deleted):
+        named_in.discard(inside)
+    allergy = reading.read(
+        received,
+        "ended_allergies" if named_in == {"ended_allergies"} else "allergies",
+        lambda item: _allergy(reading, item, named_in),
+    )
+    if allergy is not None:
+        reading.keep(received)
+    return allergy
+
+
+def _same_allergy(one: Received, other: Received) -> bool:
+    """Whether two with one local id are one: ids of contained resources are unique in their list only."""
+    ids = [
+        {(each["value"], each.get("system")) for each in business_ids(Item(found.resource, found.ref))}
+        for found in (one, other)
+    ]
+    if all(ids):
+        return not ids[0].isdisjoint(ids[1])
+    return bool(one.resource.get("code") == other.resource.get("code"))
+
+
+def _more_cautious(received: Received, copied: Allergy, lists: Lists) -> bool:
+    """Whether the stand-alone copy of an ended allergy is active by its state and by the active list."""
+    active = lists.areas.get("allergies", AreaList())
+    return (
+        copied["clinical_status"] == "resolved"
+        and received.ref in active.firm
+        and received.resource.get("clinicalStatus") == "active"
+    )
+
+
+def _mark_doubtful(reading: Reading, lists: Lists, allergies: list[Allergy]) -> None:
+    """Mark what no main list names, and what one names as deleted."""
+    areas = [lists.areas.get(name, AreaList()) for name in ("allergies", "ended_allergies")]
     for allergy in allergies:
         ref = allergy["provenance"]["source_ref"]
-        if ref not in active and ref not in ended:
+        if any(ref in area.deleted for area in areas):
+            allergy["issue_codes"].append("list_entry_deleted")
+            reading.report("list_entry_deleted", ref)
+        elif all(ref not in area.firm for area in areas):
             allergy["issue_codes"].append("not_in_list")
             reading.report("not_in_list", ref)
 
 
-def _allergy(reading: Reading, item: Item, *, ended: bool) -> Allergy:
+def _allergy(reading: Reading, item: Item, named_in: set[str]) -> Allergy:
     resource = item.resource
     extensions = item.extensions(resource)
     category = _category(item)
     substance = coded_text(item, resource.get("code"), "code", degrade_to=_DEGRADE_TO[category])
+    said = notes(item, resource.get("note"))
+    _name_from_note(substance, said)
+    scope = no_known(substance)
     statement: Literal["propensity", "no_known_allergy"] = (
-        "no_known_allergy" if substance.get("concept_id") in NO_KNOWN_ALLERGY else "propensity"
+        "propensity" if scope is None else "no_known_allergy"
     )
     encounters = extensions.get("encounter-associatedencounter", ())
     origin = provenance(
@@ -96,7 +145,8 @@ def _allergy(reading: Reading, item: Item, *, ended: bool) -> Allergy:
         author=reading.parties.party(item, resource.get("asserter"), "asserter"),
         encounter=item.reference(extension_value(encounters[0]), "extension") if encounters else None,
     )
-    status, source_status = _status(item, ended=ended)
+    stop = _end(item, extensions)
+    status, source_status = _status(item, named_in, has_ended=bool(stop))
     if not _KNOWN_EXTENSIONS.issuperset(extensions):
         item.note("unknown_extension", "extension")
     if "modifierExtension" in resource:
@@ -108,7 +158,7 @@ def _allergy(reading: Reading, item: Item, *, ended: bool) -> Allergy:
         "clinical_status": status,
         "category": category,
         "reactions": _reactions(item),
-        "notes": notes(item, resource.get("note")),
+        "notes": said,
         "usable_for_decision_support": (
             status == "active"
             and statement == "propensity"
@@ -121,12 +171,17 @@ def _allergy(reading: Reading, item: Item, *, ended: bool) -> Allergy:
         "issue_codes": [],
         "provenance": origin,
     }
+    if scope:
+        allergy["no_known_kinds"] = list(scope)
     if source_status is not None:
         allergy["source_status"] = source_status
     _add_details(item, allergy)
-    if (stop := _end(item, extensions)) is not None:
+    if stop is not None:
         allergy["ended"] = stop
     allergy["issue_codes"] = item.codes()
+    note_set_aside(item, resource, ALLERGY)
+    for reaction in item.many(resource.get("reaction"), "reaction"):
+        note_set_aside(item, reaction, REACTION, "reaction.")
     return allergy
 
 
@@ -137,19 +192,43 @@ def _is_drug_without_code(category: str, substance: CodedText) -> bool:
     return category != "environment" and substance["coding_quality"] != "coded"
 
 
-def _status(item: Item, *, ended: bool) -> tuple[Literal["active", "resolved", "unknown"], str | None]:
-    """The state, and the state as sent where GP Connect does not use it."""
+def _name_from_note(substance: CodedText, said: list[Note]) -> None:
+    """Take the name of an allergy from its note, where its code has no meaning and it has no words.
+
+    TPP sends a transfer-degraded code without a text, and "Allergy description: Penicillin allergy".
+    """
+    if (
+        substance["coding_quality"] not in ("degraded", "null_flavour", "empty")
+        or "original_text" in substance
+    ):
+        return
+    for note in said:
+        found = _NAME_IN_NOTE.search(note["text"])
+        if found is not None:
+            substance["term"], substance["term_from"] = found[1].strip(), "note"
+            return
+
+
+def _status(
+    item: Item, named_in: set[str], *, has_ended: bool
+) -> tuple[Literal["active", "resolved", "unknown"], str | None]:
+    """The state, and the state as sent where it is another.
+
+    The list by its code, the state and the extension for the end each say something. Where they disagree,
+    what most say is shown, and in a tie the more cautious, which is that it is active (CS-085, CS-086).
+    """
     sent = item.code(item.resource.get("clinicalStatus"), "clinicalStatus")
-    if ended:
-        # CS-085, CS-086: its place says that it ended, and nothing may make it look active.
-        if sent != "resolved":
-            item.note("status_conflict", "clinicalStatus")
-        return "resolved", sent if sent != "resolved" else None
-    known = _STATUSES.get(sent or "")
-    if known is not None:
-        return known, None
-    item.note("unknown_status", "clinicalStatus")
-    return "unknown", sent
+    ended = ("ended_allergies" in named_in) + (sent == "resolved") + has_ended
+    active = ("allergies" in named_in) + (sent == "active")
+    if not ended:
+        if sent == "active":
+            return "active", None
+        item.note("unknown_status", "clinicalStatus")
+        return "unknown", sent
+    status: Literal["active", "resolved"] = "resolved" if ended > active else "active"
+    if active or sent != "resolved":
+        item.note("status_conflict", "clinicalStatus")
+    return status, sent if sent != status else None
 
 
 def _category(item: Item) -> Literal["medication", "environment", "unknown"]:

@@ -5,9 +5,10 @@ from collections.abc import Iterable
 
 from bridge.fhir.index import BundleIndex
 from bridge.fhir.read import Item
+from bridge.mapping.allergies import CONTAINED_COPY, ENDED_COPY
 from bridge.mapping.lists import AreaList, Lists
-from bridge.mapping.reading import Reading
-from bridge.record.allergies import Allergy
+from bridge.mapping.reading import COPY, Reading
+from bridge.record.allergies import Allergy, AllergyKind
 from bridge.record.gp_record import AllergyStatement, Area, AreaOutcome
 from bridge.record.medications import MedicationCourse
 
@@ -42,6 +43,17 @@ _AREA_OF_KIND = {
     "DocumentReference": "documents",
 }
 _PARTS_OF_MEDICATIONS = ("issues", "search_from")
+_COPIES = frozenset({COPY, ENDED_COPY, CONTAINED_COPY})
+_DOUBTS = frozenset({"status_conflict", "modifier_extension", "list_entry_deleted", "not_in_list"})
+_MORE_THAN_EMPTY: tuple[AreaOutcome, ...] = (
+    "only_withheld",
+    "unavailable",
+    "not_asked",
+    "not_started",
+    "closed",
+    "empty_unexplained",
+)
+"""What an empty list may mean besides that nothing is recorded; of several lists, the first counts."""
 UNKNOWN_PARAMETER = "unknown"
 
 
@@ -100,7 +112,8 @@ def describe_areas(
     """The three areas of this record, then every other area that the answer touches."""
     asked = reading.asked
     received = _received_by_area(reading.index)
-    received["ended_allergies"] = len(lists.contained)
+    for each in lists.contained:
+        received["ended_allergies" if each.area == "ended_allergies" else "allergies"] += 1
     ended = [allergy for allergy in allergies if allergy["clinical_status"] == "resolved"]
     active = [allergy for allergy in allergies if allergy["clinical_status"] != "resolved"]
     items: dict[str, list[MedicationCourse] | list[Allergy]] = {
@@ -141,24 +154,27 @@ def _area(
     wanted: bool,
 ) -> Area:
     found = sent or AreaList()
-    missing = found.targets - reading.mapped_refs
+    # A copy that was set aside stands in the record as what it is a copy of.
+    copies = {entry["source_ref"] for entry in reading.unmapped if entry["detail"] in _COPIES}
+    copies -= reading.mapped_refs
+    missing = found.targets - reading.mapped_refs - copies
     has_items = bool(items) or len(missing) < len(found.targets)
     outcome = _outcome(sent, unsupported, wanted=wanted, has_items=has_items)
     if wanted:
         if outcome == "list_absent":
             reading.report("list_absent", path=name)
-        for target in missing - {entry["source_ref"] for entry in reading.unmapped}:
+        for target in missing - found.deleted - {entry["source_ref"] for entry in reading.unmapped}:
             reading.report("list_entry_missing", target, name)
     area: Area = {
         "area": name,
         "outcome": outcome,
         "complete": (
             outcome in ("items", "nothing_recorded")
-            and not found.warnings
+            and found.whole
             and not missing
-            and found.listed <= len(items)
+            and found.listed - len(found.targets & copies) <= len(items)
             and all("not_in_list" not in item["issue_codes"] for item in items)
-            and all(entry.get("area") != name for entry in reading.unmapped)
+            and all(entry.get("area") != name or entry["detail"] in _COPIES for entry in reading.unmapped)
         ),
         "listed": found.listed,
         "mapped": len(items),
@@ -182,13 +198,20 @@ def _outcome(sent: AreaList | None, unsupported: str | None, *, wanted: bool, ha
         return "not_requested"
     if sent is None:
         return "list_absent"
-    if has_items:
-        return "items"
+    return "items" if has_items else _outcome_of_nothing(sent)
+
+
+def _outcome_of_nothing(sent: AreaList) -> AreaOutcome:
+    """Why a list gave no item."""
+    if sent.unusable or (sent.deleted and sent.listed == len(sent.deleted)):
+        return "list_unusable"
     if sent.listed:
         only_named = len(sent.placeholders) == sent.listed
         return "not_supported" if only_named else "failed"
     # CS-092: withheld, or nothing that matched; never "none".
-    return "only_withheld" if "confidential-items" in sent.warnings else "nothing_recorded"
+    if "confidential-items" in sent.warnings:
+        return "only_withheld"
+    return next((reason for reason in _MORE_THAN_EMPTY if reason in sent.empty), "nothing_recorded")
 
 
 def _describe_parts(reading: Reading, medications: Area, unsupported: dict[str, str]) -> None:
@@ -204,19 +227,42 @@ def _describe_parts(reading: Reading, medications: Area, unsupported: dict[str, 
         medications["note"] = note
 
 
-def allergy_statement(allergies: list[Allergy], area: Area) -> AllergyStatement:
-    """What the record says about allergies, worked out once for everybody (CS-092).
+def allergy_statement(allergies: list[Allergy], area: Area) -> tuple[AllergyStatement, list[AllergyKind]]:
+    """What the record says about allergies, worked out once for everybody (CS-092), and of which kinds.
 
-    An allergy whose state is unknown counts as active. That there are none is said only where everything
-    that was listed could be read.
+    An allergy whose state is unknown counts as active; a statement that none is known counts only where
+    nothing about it is in doubt, and where everything that was listed could be read.
     """
     if area["outcome"] not in ("items", "nothing_recorded"):
-        return "unavailable"
+        return "unavailable", []
     current = [allergy for allergy in allergies if allergy["clinical_status"] != "resolved"]
-    known_none = any(allergy["statement"] == "no_known_allergy" for allergy in current)
-    propensities = any(allergy["statement"] == "propensity" for allergy in current)
+    said = [allergy for allergy in current if allergy["statement"] == "no_known_allergy"]
+    propensities = [allergy for allergy in current if allergy["statement"] == "propensity"]
     if propensities:
-        return "contradictory" if known_none else "active_allergies"
-    if area["mapped"] < area["listed"]:
-        return "unavailable"
-    return "no_known_allergies" if known_none else "nothing_recorded"
+        contradicted = any(_contradict(none, allergy) for none in said for allergy in propensities)
+        return ("contradictory" if contradicted else "active_allergies"), []
+    if area["mapped"] < area["listed"] or any(map(_is_doubtful, said)):
+        return "unavailable", []
+    if not said:
+        return "nothing_recorded", []
+    if any("no_known_kinds" not in none for none in said):
+        return "no_known_allergies", []
+    return "no_known_allergies_of_kind", sorted({kind for none in said for kind in none["no_known_kinds"]})
+
+
+def _is_doubtful(none: Allergy) -> bool:
+    return none["clinical_status"] != "active" or not _DOUBTS.isdisjoint(none["issue_codes"])
+
+
+def _contradict(none: Allergy, allergy: Allergy) -> bool:
+    """Whether an allergy is one of which none is said to be known.
+
+    The categories of GP Connect tell drugs from everything else, and no more than that.
+    """
+    kinds = none.get("no_known_kinds")
+    category = allergy["category"]
+    return (
+        kinds is None
+        or ("drug" in kinds and category == "medication")
+        or ("environmental" in kinds and category == "environment")
+    )

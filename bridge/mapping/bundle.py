@@ -82,7 +82,7 @@ def map_record(bundle: object, *, asked: Asked, source: Source) -> GpRecord:
     linked = problems.linked()
     accounting = _account(reading)
     areas = describe_areas(reading, lists, unsupported, medications, allergies)
-    statement = allergy_statement(allergies, areas[1])
+    statement, kinds = allergy_statement(allergies, areas[1])
     if statement == "contradictory":
         reading.report("contradictory_nka")
     record: GpRecord = {
@@ -102,6 +102,8 @@ def map_record(bundle: object, *, asked: Asked, source: Source) -> GpRecord:
         "counts": {kind: len(found) for kind, found in sorted(index.by_kind.items())},
         "accounting": accounting,
     }
+    if kinds:
+        record["no_known_allergy_kinds"] = kinds
     _add_identity(record, reading)
     origins = [(origin["source_ref"], origin["content_hash"]) for origin in _origins(record)]
     if len(set(origins)) != len(reading.mapped):

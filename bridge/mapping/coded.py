@@ -4,6 +4,7 @@ import re
 
 from bridge.fhir import systems
 from bridge.fhir.read import Item, JsonObject, extension_value
+from bridge.fhir.snomed import is_concept_id
 from bridge.record.common import CodedText, Coding, CodingQuality, TermFrom
 
 DEGRADED_DRUG_ALLERGY = "196461000000101"
@@ -45,7 +46,7 @@ def coded_text(item: Item, concept: object, path: str, *, degrade_to: str | None
     text = item.text(found.get("text"), path)
     codings = [_coding(item, each, path) for each in item.many(found.get("coding"), path)]
     codings = [coding for coding in codings if coding]
-    snomed = _snomed(codings)
+    snomed = _snomed(item, codings, path)
     quality = _quality(text, codings, snomed)
     term, term_from = _term(text, codings, snomed)
     result: CodedText = {
@@ -115,14 +116,20 @@ def _add_description(item: Item, coding: Coding, sent: JsonObject, path: str) ->
                 coding["description_term"] = term
 
 
-def _snomed(codings: list[Coding]) -> Coding | None:
-    """The SNOMED coding, found by system and never by position; the one the user selected first."""
-    found = [
-        coding
-        for coding in codings
-        if coding.get("system") == systems.SNOMED and _SCTID.fullmatch(coding.get("code", ""))
-    ]
-    return next((coding for coding in found if "user_selected" in coding), found[0] if found else None)
+def _snomed(item: Item, codings: list[Coding], path: str) -> Coding | None:
+    """The SNOMED coding, found by system and never by position; the one the user selected first.
+
+    A number that is no concept, such as the id of a description, is kept among the codings and not used.
+    """
+    chosen: Coding | None = None
+    for coding in codings:
+        if coding.get("system") != systems.SNOMED or "code" not in coding:
+            continue
+        if not is_concept_id(coding["code"]):
+            item.note("invalid_snomed_code", path)
+        elif chosen is None or ("user_selected" in coding and "user_selected" not in chosen):
+            chosen = coding
+    return chosen
 
 
 def _quality(text: str | None, codings: list[Coding], snomed: Coding | None) -> CodingQuality:

@@ -8,7 +8,7 @@ import orjson
 
 from bridge.fhir import systems
 from bridge.fhir.index import BundleIndex
-from bridge.fhir.read import Item, JsonObject, extension_value, first_code
+from bridge.fhir.read import Item, JsonObject, code_in, extension_value, first_code
 from bridge.record.appointments import Address, Clinician, ContactPoint, JobRole, Place, SlotSession
 from bridge.record.common import Issue
 from bridge.record.gp_record import Unmapped, UnmappedReason
@@ -105,7 +105,7 @@ def job_role(item: Item, extensions: Mapping[str, list[JsonObject]]) -> JobRole 
     """The role of whoever gives an appointment, from its extension on a schedule or an appointment."""
     for extension in extensions.get(systems.PRACTITIONER_ROLE, ()):
         concept = extension_value(extension)
-        code = first_code(concept)
+        code = code_in(concept, systems.JOB_ROLE) or first_code(concept)
         term = term_of(item, concept, "practitionerRole") or code
         if term is not None:
             return {"term": term, "code": code} if code is not None else {"term": term}

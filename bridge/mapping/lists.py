@@ -3,11 +3,12 @@
 import re
 from dataclasses import dataclass, field
 
+from bridge.fhir import systems
 from bridge.fhir.index import LONGEST_ID, Received
-from bridge.fhir.read import Item, JsonObject, extension_value, first_code
+from bridge.fhir.read import Item, JsonObject, code_in, extension_value, first_code, list_code, snomed_codes
 from bridge.mapping.reading import Reading
 from bridge.mapping.values import iso_day
-from bridge.record.gp_record import AreaWarning, WarningCode
+from bridge.record.gp_record import AreaOutcome, AreaWarning, WarningCode
 
 # Lists are told apart by code alone: titles and displays vary (OD-28).
 AREA_OF_LIST = {
@@ -24,6 +25,19 @@ AREA_OF_LIST = {
 }
 
 _KIND_OF_ENTRIES = {"medications": "MedicationStatement", "allergies": "AllergyIntolerance"}
+
+_USABLE_STATUSES = frozenset({"current", None})
+_USABLE_MODES = frozenset({"snapshot", "working", None})
+# Why a list is empty, without blanks and hyphens: what GP Connect sends (§2.5), then the codes of FHIR. All
+# others, `nilknown` among them, are of no known meaning here.
+_EMPTY: dict[str, AreaOutcome] = {
+    "nocontentrecorded": "nothing_recorded",
+    "withheld": "only_withheld",
+    "unavailable": "unavailable",
+    "notasked": "not_asked",
+    "notstarted": "not_started",
+    "closed": "closed",
+}
 
 _FLAGS = re.IGNORECASE | re.DOTALL
 _BEFORE_DAY = re.compile(r"before\s+(\d{1,2}-[a-z]{3}-\d{4})", _FLAGS)
@@ -65,14 +79,26 @@ _UNKNOWN_WARNING = "The practice marked this list with a warning that is not kno
 
 @dataclass(slots=True)
 class AreaList:
-    """What the primary lists of one area say, all of them together."""
+    """What the primary lists of one area say, all of them together.
+
+    Attributes:
+        targets: everything the lists name.
+        firm: what they name without any doubt: not as deleted, and not in a list that is unusable.
+        deleted: what they name as deleted.
+        unusable: one of them is entered in error, not current, or of changes only.
+        empty: what the reasons for being empty mean.
+    """
 
     targets: set[str] = field(default_factory=set)
+    firm: set[str] = field(default_factory=set)
+    deleted: set[str] = field(default_factory=set)
     placeholders: list[str] = field(default_factory=list)
     unreadable: int = 0
+    unusable: bool = False
     codes: set[str | None] = field(default_factory=set)
     warnings: dict[str, AreaWarning] = field(default_factory=dict)
     notes: set[str] = field(default_factory=set)
+    empty: set[AreaOutcome] = field(default_factory=set)
     empty_reason: str | None = None
 
     @property
@@ -80,13 +106,26 @@ class AreaList:
         """Entries, placeholders included."""
         return len(self.targets) + len(self.placeholders) + self.unreadable
 
+    @property
+    def whole(self) -> bool:
+        """Nothing about the lists themselves says that something is missing, or may be."""
+        return not (self.warnings or self.unusable or self.deleted or self.empty - {"nothing_recorded"})
+
+
+@dataclass(frozen=True, slots=True)
+class ContainedAllergy:
+    """An allergy inside a list, named `List[code]#id`, and the area of that list."""
+
+    received: Received
+    area: str | None
+
 
 @dataclass(slots=True)
 class Lists:
-    """The primary lists by area, and the allergies contained in lists, named `List[code]#id`."""
+    """The primary lists by area, and the allergies contained in lists."""
 
     areas: dict[str, AreaList] = field(default_factory=dict)
-    contained: list[Received] = field(default_factory=list)
+    contained: list[ContainedAllergy] = field(default_factory=list)
 
 
 def read_lists(reading: Reading) -> Lists:
@@ -105,21 +144,39 @@ def read_lists(reading: Reading) -> Lists:
 
 
 def _read_list(item: Item, lists: Lists, codes_of: dict[str, set[str]]) -> None:
-    code = first_code(item.resource.get("code"))
+    concept = item.resource.get("code")
+    code = list_code(concept)
     contained = _contained(item)
-    # CS-085: an allergy that a list contains is an ended one, whatever code the list bears.
-    area_name = "ended_allergies" if contained else AREA_OF_LIST.get(code or "")
+    area_name = next((AREA_OF_LIST[each] for each in snomed_codes(concept) if each in AREA_OF_LIST), None)
+    if area_name is None and contained and all(ends_by_itself(item, each.resource) for each in contained):
+        # The specification's own samples have no code for the list of ended allergies: what is in it tells.
+        area_name = "ended_allergies"
     entries = item.many(item.resource.get("entry"), "entry")
+    lists.contained += [ContainedAllergy(each, area_name) for each in contained]
     if area_name is None:
         targets = [item.reference(entry.get("item"), "entry.item") for entry in entries]
     else:
         area = lists.areas.setdefault(area_name, AreaList())
-        lists.contained += contained
-        targets = [_add_entry(item, area, entry, area_name) for entry in entries]
-        _read_signals(item, area)
+        usable = _is_usable(item)
+        if not usable:
+            area.unusable = True
+            item.note("list_unusable")
+        targets = [_add_entry(item, area, entry, area_name, usable=usable) for entry in entries]
+        _read_signals(item, area, is_empty=not entries)
     for target in targets:
         if target is not None and code is not None and len(code) <= LONGEST_ID:
             codes_of.setdefault(target, set()).add(code)
+
+
+def _is_usable(item: Item) -> bool:
+    """Whether a list says what there is: not when it was a mistake, is old, or tells changes only."""
+    status = item.code(item.resource.get("status"), "status")
+    return status in _USABLE_STATUSES and item.code(item.resource.get("mode"), "mode") in _USABLE_MODES
+
+
+def ends_by_itself(item: Item, allergy: JsonObject) -> bool:
+    """Whether an allergy says itself that it ended: by its state or the extension for its end (CS-085)."""
+    return allergy.get("clinicalStatus") == "resolved" or "allergyintoleranceend" in item.extensions(allergy)
 
 
 def _contained(item: Item) -> list[Received]:
@@ -133,8 +190,13 @@ def _contained(item: Item) -> list[Received]:
     return found
 
 
-def _add_entry(item: Item, area: AreaList, entry: JsonObject, area_name: str) -> str | None:
+def _add_entry(item: Item, area: AreaList, entry: JsonObject, area_name: str, *, usable: bool) -> str | None:
     """Add one entry to its area; its target, a contained one with the list's own reference."""
+    deleted = entry.get("deleted") in (True, "true")
+    if deleted:
+        item.note("list_entry_deleted", "entry.deleted")
+    if "flag" in entry:
+        item.note("element_not_in_profile", "entry.flag")
     sent = item.one(entry.get("item"), "entry.item")
     target = item.reference(sent, "entry.item")
     if target is None or " " in target:
@@ -151,21 +213,53 @@ def _add_entry(item: Item, area: AreaList, entry: JsonObject, area_name: str) ->
     elif "/" not in target and area_name in _KIND_OF_ENTRIES:
         target = f"{_KIND_OF_ENTRIES[area_name]}/{target}"
     area.targets.add(target)
+    if deleted:
+        area.deleted.add(target)
+    elif usable:
+        area.firm.add(target)
     return target
 
 
-def _read_signals(item: Item, area: AreaList) -> None:
+def _read_signals(item: Item, area: AreaList, *, is_empty: bool) -> None:
     notes = item.resource.get("note")
     for each in notes if isinstance(notes, list) else [notes]:
         text = item.text(each.get("text") if isinstance(each, dict) else each, "note")
         if text is not None:
             area.notes.add(text)
     for extension in item.extensions(item.resource).get("listwarningcode", ()):
-        area.codes.add(first_code(extension_value(extension)))
+        # A warning is never left out for its system.
+        warning = extension_value(extension)
+        area.codes.add(code_in(warning, systems.LIST_WARNING) or first_code(warning))
     reason = item.resource.get("emptyReason")
-    if reason is not None:
-        words = item.text(reason.get("text"), "emptyReason") if isinstance(reason, dict) else None
-        area.empty_reason = first_code(reason) or words or area.empty_reason
+    if reason is None and not is_empty:
+        return
+    said = _reasons(item, reason)
+    area.empty_reason = next(iter(said), area.empty_reason)
+    meanings = {_EMPTY.get(_letters(each)) for each in said} or {None}
+    if None in meanings:
+        item.note("empty_list_unexplained", "emptyReason")
+    area.empty |= {meaning or "empty_unexplained" for meaning in meanings}
+
+
+def _reasons(item: Item, reason: object) -> list[str]:
+    """Every reason given for an empty list: codes of the two systems that are known, else any words."""
+    systems_known = (systems.LIST_EMPTY_REASON, systems.HL7_EMPTY_REASON)
+    codes = [code for system in systems_known if (code := code_in(reason, system)) is not None]
+    if codes:
+        return codes
+    concept = item.one(reason, "emptyReason") if isinstance(reason, dict | list) else {}
+    text = item.text(concept.get("text"), "emptyReason")
+    if text is not None:
+        return [text]
+    codings = item.many(concept.get("coding"), "emptyReason")
+    displays = [item.text(each.get("display"), "emptyReason") for each in codings if "code" not in each]
+    others = [item.code(each.get("code"), "emptyReason") for each in codings]
+    # A code of a system that is not known here is told, with its system's meaning left open.
+    return [each for each in displays if each] or [f"unknown: {each}" for each in others if each]
+
+
+def _letters(words: str) -> str:
+    return "".join(letter for letter in words.lower() if letter.isalnum())
 
 
 def _warn(area: AreaList) -> None:

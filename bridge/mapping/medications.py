@@ -41,7 +41,7 @@ class _Issue:
 
 def map_medications(reading: Reading, lists: Lists) -> list[MedicationCourse]:
     """Every medication of the bundle, whatever way it came (CS-077); the newest first."""
-    return _Courses(reading).put_together(lists.areas.get(_AREA, AreaList()).targets)
+    return _Courses(reading).put_together(lists.areas.get(_AREA, AreaList()).firm)
 
 
 class _Courses:

@@ -7,7 +7,7 @@ from typing import Final
 
 from bridge.fhir import systems
 from bridge.fhir.index import index_bundle
-from bridge.fhir.read import Item, JsonObject, extension_value, first_code
+from bridge.fhir.read import Item, JsonObject, code_in, extension_value, first_code
 from bridge.mapping.asked import Asked
 from bridge.mapping.diary import addresses_of, contacts_of, spoken_name, term_of, words
 from bridge.mapping.identity import identify, is_current
@@ -67,7 +67,8 @@ def _add_verification(item: Item, patient: PracticePatient) -> None:
         if not is_current(identifier, systems.NHS_NUMBER):
             continue
         for extension in item.extensions(identifier).get("nhsnumberverificationstatus", ()):
-            if (code := first_code(extension_value(extension))) is not None:
+            concept = extension_value(extension)
+            if (code := code_in(concept, systems.NHS_NUMBER_VERIFICATION)) is not None:
                 patient["nhs_number_verified"] = code == _VERIFIED
 
 
@@ -107,15 +108,15 @@ def _add_extensions(item: Item, patient: PracticePatient) -> None:
 def _registration(item: Item, parts: dict[str, list[JsonObject]]) -> Registration | None:
     for sent in parts.get("registrationtype", ())[:1]:
         concept = extension_value(sent)
-        code = first_code(concept)
+        code = code_in(concept, systems.REGISTRATION_TYPE)
         registration: Registration = {"kind": "other"}
         match code:
             case "R":
                 registration["kind"] = "regular"
             case "T":
                 registration["kind"] = "temporary"
-        if code is not None:
-            registration["kind_code"] = code
+        if (kind_code := code or first_code(concept)) is not None:
+            registration["kind_code"] = kind_code
         if (text := term_of(item, concept, "registrationType")) is not None:
             registration["kind_text"] = text
         for stated in parts.get("registrationperiod", ())[:1]:
@@ -134,7 +135,7 @@ def _language(item: Item, parts: dict[str, list[JsonObject]]) -> SpokenLanguage:
         concept = extension_value(sent)
         if (term := term_of(item, concept, "language")) is not None:
             spoken["language"] = term
-        if (code := first_code(concept)) is not None:
+        if (code := code_in(concept, systems.LANGUAGE) or first_code(concept)) is not None:
             spoken["language_code"] = code
     for sent in parts.get("interpreterrequired", ())[:1]:
         if isinstance(required := extension_value(sent), bool):

@@ -2,8 +2,9 @@
 
 from typing import Literal
 
+from bridge.fhir import systems
 from bridge.fhir.index import Received
-from bridge.fhir.read import Item, extension_value, first_code
+from bridge.fhir.read import Item, code_in, extension_value
 from bridge.mapping.coded import DEGRADED_RECORD_ENTRY, coded_text
 from bridge.mapping.reading import Reading
 from bridge.record.gp_record import LinkedProblem
@@ -58,7 +59,8 @@ def _header(item: Item) -> LinkedProblem:
         "clinical_status": _STATUSES.get(status or "", "unknown"),
     }
     for extension in item.extensions(resource).get("problemsignificance", ()):
-        significance = _SIGNIFICANCES.get(first_code(extension_value(extension)) or "")
+        code = code_in(extension_value(extension), systems.PROBLEM_SIGNIFICANCE)
+        significance = _SIGNIFICANCES.get(code or "")
         if significance is not None:
             problem["significance"] = significance
     return problem

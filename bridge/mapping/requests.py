@@ -3,10 +3,11 @@
 from typing import Final
 
 from bridge.fhir import systems
-from bridge.fhir.read import NOTHING, Item, JsonObject, extension_value, first_code
+from bridge.fhir.read import NOTHING, Item, JsonObject, code_in, extension_value, first_code
 from bridge.mapping.coded import DEGRADED_MEDICATION, coded_text, placeholder
 from bridge.mapping.provenance import item_id, provenance
 from bridge.mapping.reading import Reading
+from bridge.mapping.set_aside import REQUEST, note_set_aside
 from bridge.mapping.values import notes, one_dosage, period, quantity, supply_duration
 from bridge.record.common import CodedText, Party, Stop
 from bridge.record.medications import (
@@ -140,6 +141,7 @@ def read_plan(reading: Reading, medications: Medications, item: Item) -> tuple[M
     _add_supply(item, plan, dispense)
     _note_unknown(item, extensions)
     plan["issue_codes"] = item.codes()
+    note_set_aside(item, resource, REQUEST)
     return plan, medication
 
 
@@ -179,6 +181,7 @@ def read_issue(reading: Reading, medications: Medications, item: Item) -> tuple[
         issue["dispenser"] = dispenser
     _note_unknown(item, item.extensions(resource))
     issue["issue_codes"] = item.codes()
+    note_set_aside(item, resource, REQUEST)
     return issue, medication
 
 
@@ -217,7 +220,7 @@ def _prescription_type(
     concept = NOTHING
     for extension in extensions.get("prescriptiontype", ()):
         concept = item.one(extension_value(extension), "extension")
-    known = _TYPES.get(first_code(concept) or "")
+    known = _TYPES.get(code_in(concept, systems.PRESCRIPTION_TYPE) or "")
     if known is not None:
         return known, None
     item.note("unknown_prescription_type", "extension")

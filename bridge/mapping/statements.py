@@ -1,9 +1,11 @@
 """MedicationStatement to a course, without its plan (digest §3.4). `taken` has no meaning (CS-075)."""
 
-from bridge.fhir.read import NOTHING, Item, JsonObject, extension_value, first_code
+from bridge.fhir import systems
+from bridge.fhir.read import NOTHING, Item, JsonObject, code_in, extension_value, first_code
 from bridge.mapping.provenance import item_id, provenance
 from bridge.mapping.reading import Reading
 from bridge.mapping.requests import Medications, status
+from bridge.mapping.set_aside import STATEMENT, note_set_aside
 from bridge.mapping.values import changed_dosage, dosages, notes, period
 from bridge.record.common import PartialDate
 from bridge.record.medications import MedicationCourse, PrescribedBy
@@ -56,6 +58,7 @@ def read_statement(reading: Reading, medications: Medications, item: Item) -> Me
     if "modifierExtension" in resource:
         item.note("modifier_extension", "modifierExtension")
     course["issue_codes"] = item.codes()
+    note_set_aside(item, resource, STATEMENT)
     return course
 
 
@@ -64,11 +67,11 @@ def _agency(item: Item, extensions: dict[str, list[JsonObject]]) -> tuple[Prescr
     concept = NOTHING
     for extension in extensions.get("prescribingagency", ()):
         concept = item.one(extension_value(extension), "extension")
-    code, text = first_code(concept), item.text(concept.get("text"), "extension")
+    code, text = code_in(concept, systems.PRESCRIBING_AGENCY), item.text(concept.get("text"), "extension")
     known = _AGENCIES.get(code or "")
     if known is None:
         item.note("unknown_agency", "extension")
-        return "unknown", text or code
+        return "unknown", text or code or first_code(concept)
     return known, text
 
 

@@ -1,6 +1,6 @@
 """The local data models: `GpRecord`, medication courses, allergies. Types only, no I/O."""
 
-from bridge.record.allergies import Allergy, Reaction
+from bridge.record.allergies import Allergy, AllergyKind, Reaction
 from bridge.record.common import (
     BusinessId,
     CodedText,
@@ -35,6 +35,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "Accounting",
     "Allergy",
+    "AllergyKind",
     "AllergyStatement",
     "Area",
     "AreaOutcome",

@@ -7,6 +7,8 @@ from typing_extensions import TypedDict
 
 from bridge.record.common import STRICT, CodedText, Note, PartialDate, Provenance, Stop, Text
 
+AllergyKind = Literal["drug", "food", "environmental", "latex", "insect", "animal", "other"]
+
 
 @with_config(STRICT)
 class Reaction(TypedDict):
@@ -25,11 +27,18 @@ class Allergy(TypedDict):
 
     item_id: Text
     statement: Literal["propensity", "no_known_allergy"]
-    """`no_known_allergy` is not an allergy to anything and must not be imported as one."""
+    """`no_known_allergy` is not an allergy to anything and must not be imported as one.
+
+    With `no_known_kinds` it holds for these kinds alone and says nothing of others.
+    """
     substance: CodedText
     """The causative agent, or an "allergy to …" concept."""
     clinical_status: Literal["active", "resolved", "unknown"]
-    """`resolved` must never look active, nor reach decision support (CS-085, CS-086)."""
+    """`resolved` must never look active, nor reach decision support (CS-085, CS-086).
+
+    Where list, state and end disagree, what most of them say; in a tie `active`. `issue_codes` then has
+    `status_conflict`.
+    """
     category: Literal["medication", "environment", "unknown"]
     """GP Connect uses only these: food is `environment`; a drug or undeterminable agent is `medication`."""
     reactions: list[Reaction]
@@ -40,8 +49,10 @@ class Allergy(TypedDict):
     """A drug allergy without a usable code: prescribing must be prevented until it is re-coded (CS-084)."""
     issue_codes: list[str]
     provenance: Provenance
+    no_known_kinds: NotRequired[list[AllergyKind]]
+    """To what no allergy is known; absent from a statement that there is no known allergy at all."""
     source_status: NotRequired[Text]
-    """The status as sent, when it is not one that GP Connect uses."""
+    """The status as sent, when it is not the one shown."""
     reaction_type: NotRequired[Literal["allergy", "intolerance"]]
     criticality: NotRequired[Literal["low", "high", "unable_to_assess"]]
     onset: NotRequired[PartialDate]

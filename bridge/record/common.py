@@ -16,7 +16,7 @@ SctId = Annotated[str, Field(pattern=r"^[1-9]\d{5,17}$")]
 """SNOMED CT identifier, as text: it goes past 2^53."""
 Text = Annotated[str, Field(min_length=1)]
 Precision = Literal["year", "month", "day", "instant", "unparsed"]
-TermFrom = Literal["text", "description", "display", "code", "placeholder"]
+TermFrom = Literal["text", "description", "display", "note", "code", "placeholder"]
 CodingQuality = Literal["coded", "degraded", "local_code_only", "text_only", "null_flavour", "empty"]
 PartyKind = Literal["practitioner", "organisation", "patient", "related_person", "unknown"]
 Severity = Literal["information", "warning", "error"]
@@ -53,6 +53,7 @@ class CodedText(TypedDict):
     term: Text
     """What to show: the original text, else the description chosen, else the display (CS-061 to CS-063)."""
     term_from: TermFrom
+    """`note`: of a degraded allergy whose name the practice's system wrote into its note."""
     coding_quality: CodingQuality
     """`degraded`: the code carries no clinical meaning, the term is the item."""
     codings: list[Coding]

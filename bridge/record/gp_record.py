@@ -5,7 +5,7 @@ from typing import Literal, NotRequired
 from pydantic import with_config
 from typing_extensions import TypedDict
 
-from bridge.record.allergies import Allergy
+from bridge.record.allergies import Allergy, AllergyKind
 from bridge.record.common import STRICT, CodedText, Issue, PartialDate, Text
 from bridge.record.medications import MedicationCourse
 
@@ -18,13 +18,24 @@ AreaOutcome = Literal[
     "items",
     "nothing_recorded",
     "only_withheld",
+    "not_asked",
+    "not_started",
+    "unavailable",
+    "closed",
+    "empty_unexplained",
+    "list_unusable",
     "not_requested",
     "not_supported",
     "list_absent",
     "failed",
 ]
 AllergyStatement = Literal[
-    "active_allergies", "no_known_allergies", "nothing_recorded", "contradictory", "unavailable"
+    "active_allergies",
+    "no_known_allergies",
+    "no_known_allergies_of_kind",
+    "nothing_recorded",
+    "contradictory",
+    "unavailable",
 ]
 WarningCode = Literal["confidential-items", "data-in-transit", "data-awaiting-filing", "other"]
 UnmappedReason = Literal[
@@ -50,7 +61,12 @@ class Area(TypedDict):
     area: Text
     """`medications`, `allergies`, `ended_allergies`, or an area that was not asked for."""
     outcome: AreaOutcome
-    """`nothing_recorded` means that nothing matched the question, never "none" (CS-092)."""
+    """`nothing_recorded` means that nothing matched the question, never "none" (CS-092).
+
+    Of lists that are empty for another reason, what the practice said: `only_withheld`, `not_asked`,
+    `not_started`, `unavailable`, `closed`; `empty_unexplained` where it gave no reason or an unknown one.
+    `list_unusable`: the list is entered in error, not current, of changes only, or names deleted items only.
+    """
     complete: bool
     """False: show no list of this area as the whole of it."""
     listed: int
@@ -63,6 +79,7 @@ class Area(TypedDict):
     placeholders: list[str]
     """Entries the practice could only name: items exist that could not be sent."""
     empty_reason: NotRequired[Text]
+    """As the practice sent it."""
     note: NotRequired[Text]
     """What the practice said about the area as a whole."""
     search_from: NotRequired[Text]
@@ -144,6 +161,12 @@ class GpRecord(TypedDict):
     """`sha256:` of the bytes received."""
     demographics: DemographicsCheck
     allergy_statement: AllergyStatement
+    """The one place that says whether there are allergies.
+
+    `no_known_allergies`: somebody stated that no allergy to anything is known. `no_known_allergies_of_kind`:
+    only none of the kinds in `no_known_allergy_kinds`; nothing is known of others. `nothing_recorded` is
+    neither, and `unavailable` is not known.
+    """
     areas: list[Area]
     medications: list[MedicationCourse]
     allergies: list[Allergy]
@@ -153,6 +176,8 @@ class GpRecord(TypedDict):
     counts: dict[str, int]
     """Resources received, per type."""
     accounting: Accounting
+    no_known_allergy_kinds: NotRequired[list[AllergyKind]]
+    """With `no_known_allergies_of_kind`: the kinds of which no allergy is known."""
     patient_key: NotRequired[Text]
     nhs_number: NotRequired[Text]
     """As the practice sent it, without the blanks and hyphens that may stand between its digits."""

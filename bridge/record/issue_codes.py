@@ -18,6 +18,10 @@ ISSUES: dict[str, tuple[Severity, str]] = {
     "dangling_reference": ("information", "A reference points at something that was not sent."),
     "degraded_code": ("warning", "The code is a transfer-degraded one and has no clinical meaning."),
     "local_code_only": ("warning", "No SNOMED CT code was sent, only a local or older one."),
+    "invalid_snomed_code": (
+        "warning",
+        "A number sent as a SNOMED CT code cannot be a concept; it is kept and not used.",
+    ),
     "text_only": ("warning", "No code was sent, only text."),
     "no_term": ("warning", "No words were sent for a coded item."),
     "plan_missing": ("warning", "The plan of a medication was not sent."),
@@ -41,12 +45,28 @@ ISSUES: dict[str, tuple[Severity, str]] = {
     "contradictory_nka": ("warning", "No known allergies is stated beside an allergy."),
     "list_entry_missing": ("warning", "A list names an item that was not sent."),
     "not_in_list": ("warning", "An item was sent that the main list of its area does not name."),
+    "list_entry_deleted": (
+        "warning",
+        "A list marks an item as deleted; it is shown all the same, as it says itself.",
+    ),
+    "list_unusable": (
+        "warning",
+        "A list is entered in error, no longer current or of changes only: it does not say what there is.",
+    ),
+    "empty_list_unexplained": (
+        "warning",
+        "A list is empty for a reason that GP Connect does not use, or for none: it is not known why.",
+    ),
     "list_absent": ("warning", "The list of an area that was asked for was not sent."),
     "subject_unresolved": ("information", "The patient that an item refers to was not sent."),
     "list_subject_conflict": ("warning", "A list is about another patient than its items."),
     "modifier_extension": (
         "error",
         "An extension that may change the meaning is not understood.",
+    ),
+    "element_not_in_profile": (
+        "warning",
+        "An element that GP Connect does not use was sent and may carry meaning; it is not shown.",
     ),
     "unknown_extension": ("information", "An extension is not understood and is not shown."),
     "count_mismatch": ("error", "Not every resource received could be accounted for."),

@@ -6,6 +6,8 @@ Every builder takes overrides by FHIR element name; `None` leaves an element out
 import json
 from typing import Any
 
+from bridge.fhir.snomed import is_concept_id
+
 NHS_NUMBER = "9990000018"
 OTHER_NHS_NUMBER = "9990000026"
 ODS = "A99999"
@@ -355,7 +357,7 @@ def _drug(n: int) -> Resource:
     display = f"Medicine number {n} 25mg tablets"
     emis = coding(f"MEDI{n}NEMIS", display, "https://fhir.hl7.org.uk/Id/emis-drug-codes")
     chosen = coding(
-        str(317972000 + n),
+        next(code for digit in range(10) if is_concept_id(code := f"{317972 + n}00{digit}")),
         display,
         userSelected=True,
         extension=[

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.fhir.read import Item, best_text, extension_name, extension_value, first_code, reference_target
+from bridge.fhir.read import (
+    Item,
+    best_text,
+    code_in,
+    extension_name,
+    extension_value,
+    first_code,
+    list_code,
+    reference_target,
+    snomed_codes,
+)
 
 ANYTHING: Any = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6),
@@ -134,6 +144,37 @@ def test_references(reference: str, target: str | None) -> None:
     assert reference_target(reference) == target
 
 
+LOCAL = {"system": "https://supplier.example/types", "code": "acute"}
+OFFICIAL = {"system": "https://fhir.nhs.uk/STU3/CodeSystem/CareConnect-PrescriptionType-1", "code": "repeat"}
+
+
+@pytest.mark.duty("CS-066")
+@pytest.mark.parametrize(
+    ("concept", "code"),
+    [
+        ({"coding": [LOCAL, OFFICIAL]}, "repeat"),
+        ({"coding": [{"code": "acute"}, OFFICIAL]}, "repeat"),
+        (
+            {
+                "coding": [
+                    LOCAL,
+                    {**OFFICIAL, "system": "http://fhir.hl7.org.uk/CareConnect-PrescriptionType-1 "},
+                ]
+            },
+            "repeat",
+        ),
+        ({"coding": [LOCAL]}, None),
+        ({"coding": [LOCAL, {"code": " repeat "}]}, "repeat"),
+        ({"coding": OFFICIAL}, "repeat"),
+        (OFFICIAL, "repeat"),
+        ("repeat", "repeat"),
+        (None, None),
+    ],
+)
+def test_a_code_is_found_by_its_system_and_never_by_its_place(concept: Any, code: str | None) -> None:
+    assert code_in(concept, "prescriptiontype") == code
+
+
 @given(ANYTHING)
 def test_nothing_raises(value: Any) -> None:
     reader = Item({"extension": value}, "Type/1")
@@ -150,6 +191,9 @@ def test_nothing_raises(value: Any) -> None:
         getter(value, "path")
     reader.extensions(reader.resource)
     first_code(value)
+    code_in(value, "prescriptiontype")
+    list_code(value)
+    snomed_codes(value)
     best_text(value)
     if isinstance(value, dict):
         extension_value(value)

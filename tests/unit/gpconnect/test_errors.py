@@ -225,3 +225,13 @@ def test_a_date_to_wait_for_becomes_seconds_from_now():
     assert isinstance(error, Unavailable)
     assert error.retry_after is not None
     assert error.retry_after > 1_000_000
+
+
+@pytest.mark.duty("CS-066")
+def test_a_code_is_found_by_its_system_behind_a_local_one() -> None:
+    codings = [
+        {"system": "https://supplier.example/errors", "code": "E17"},
+        {"system": V1, "code": "NO_PATIENT_CONSENT"},
+    ]
+    body = orjson.dumps({"resourceType": "OperationOutcome", "issue": [{"details": {"coding": codings}}]})
+    assert decoded(403, body).code is FailureCode.SHARING_REFUSED

@@ -39,6 +39,114 @@ def test_an_empty_list_means_that_nothing_matched() -> None:
     assert record["allergy_statement"] == "nothing_recorded"
 
 
+REASONS = "http://hl7.org/fhir/list-empty-reason"
+GPC_REASONS = f"{b.SYSTEMS}/CareConnect-ListEmptyReasonCode-1"
+
+
+@pytest.mark.duty("CS-092")
+@pytest.mark.parametrize(
+    ("reason", "outcome"),
+    [
+        (b.concept("withheld", None, REASONS), "only_withheld"),
+        (b.concept("notasked", None, REASONS), "not_asked"),
+        (b.concept("unavailable", None, REASONS), "unavailable"),
+        (b.concept("notstarted", None, REASONS), "not_started"),
+        (b.concept("closed", None, REASONS), "closed"),
+        (b.concept("nilknown", None, REASONS), "empty_unexplained"),
+        (b.concept("mislaid", None, GPC_REASONS), "empty_unexplained"),
+        (b.concept("no-content-recorded", None, "https://supplier.example/reasons"), "empty_unexplained"),
+        ({"text": "The practice was closed"}, "empty_unexplained"),
+        ("?", "empty_unexplained"),
+        (None, "empty_unexplained"),
+        (
+            {
+                "coding": [
+                    b.coding("no-content-recorded", None, GPC_REASONS),
+                    b.coding("withheld", None, REASONS),
+                ]
+            },
+            "only_withheld",
+        ),
+    ],
+)
+def test_a_list_that_is_empty_for_another_reason_never_looks_like_nothing(reason: Any, outcome: str) -> None:
+    record = mapped(allergies_with(emptyReason=reason))
+    found = area(record, "allergies")
+    assert (found["outcome"], found["complete"]) == (outcome, False)
+    assert record["allergy_statement"] == "unavailable"
+    assert ("empty_list_unexplained" in issue_codes(record)) == (outcome == "empty_unexplained")
+
+
+@pytest.mark.duty("CS-092")
+@pytest.mark.parametrize(
+    "reason",
+    [
+        {
+            "coding": [
+                b.coding("NCR", None, "https://supplier.example/reasons"),
+                b.coding("no-content-recorded", None, GPC_REASONS),
+            ]
+        },
+        b.concept("no-content-recorded", None, GPC_REASONS.replace("CodeSystem", "ValueSet")),
+        {"coding": [{"code": "no-content-recorded"}]},
+        {"coding": [{"display": "No Content Recorded"}]},
+        {"text": "No content recorded."},
+        "no-content-recorded",
+    ],
+)
+def test_every_spelling_of_no_content_recorded(reason: Any) -> None:
+    found = area(mapped(allergies_with(emptyReason=reason)), "allergies")
+    assert (found["outcome"], found["complete"]) == ("nothing_recorded", True)
+
+
+@pytest.mark.duty("CS-092")
+@pytest.mark.parametrize(
+    "flaw", [{"status": "entered-in-error"}, {"status": "retired"}, {"mode": "changes"}], ids=str
+)
+@pytest.mark.parametrize("kind", ["allergies", "medications"])
+def test_a_list_that_does_not_say_what_there_is(flaw: Any, kind: str) -> None:
+    code = {"allergies": b.ALLERGIES_LIST, "medications": b.MEDICATIONS_LIST}[kind]
+    record = mapped(b.record(b.record_list(code, **flaw)))
+    assert area(record, kind)["outcome"] == "list_unusable"
+    assert not area(record, kind)["complete"]
+    assert record["allergy_statement"] == "unavailable"
+    assert "list_unusable" in issue_codes(record)
+
+
+@pytest.mark.duty("CS-092")
+def test_an_unusable_list_proves_neither_an_end_nor_that_nothing_is_known() -> None:
+    ended = b.record_list(b.ENDED_LIST, "AllergyIntolerance/a1", status="entered-in-error")
+    active = mapped(b.record(b.record_list(b.ALLERGIES_LIST), ended, b.allergy()))
+    assert active["allergies"][0]["clinical_status"] == "active"
+    listed = b.record_list(b.ALLERGIES_LIST, "AllergyIntolerance/a1", status="entered-in-error")
+    none = mapped(b.record(listed, b.allergy(code=b.concept("716186003", "No known allergy"))))
+    assert none["allergy_statement"] == "unavailable"
+
+
+@pytest.mark.duty("CS-092")
+@pytest.mark.parametrize("is_sent", [True, False])
+def test_an_entry_that_is_marked_as_deleted_is_shown_and_marked(*, is_sent: bool) -> None:
+    entry = {"item": b.reference("AllergyIntolerance/a1"), "deleted": True}
+    listed = b.record_list(b.ALLERGIES_LIST, entry=[entry])
+    record = mapped(b.record(listed, *([b.allergy()] if is_sent else [])))
+    found = area(record, "allergies")
+    assert found["outcome"] == ("items" if is_sent else "list_unusable")
+    assert not found["complete"]
+    assert record["allergy_statement"] == ("active_allergies" if is_sent else "unavailable")
+    assert "list_entry_deleted" in issue_codes(record)
+    assert all("list_entry_deleted" in each["issue_codes"] for each in record["allergies"])
+
+
+@pytest.mark.duty("CS-066")
+@pytest.mark.parametrize("system", ["https://supplier.example/list", None])
+def test_a_list_is_known_by_its_snomed_code_wherever_it_stands(system: str | None) -> None:
+    listed = b.record_list(b.ALLERGIES_LIST, "AllergyIntolerance/a1")
+    listed["code"]["coding"].insert(0, {"system": system, "code": "ALG", "display": "Allergies"})
+    record = mapped(b.record(listed, b.allergy()))
+    assert area(record, "allergies")["complete"]
+    assert record["allergies"][0]["provenance"]["list_codes"] == [b.ALLERGIES_LIST]
+
+
 @pytest.mark.duty("CS-092", "CS-044")
 @pytest.mark.parametrize("how", ["valueCode", "valueCodeableConcept", "note"])
 def test_withheld_is_not_nothing(how: str) -> None:

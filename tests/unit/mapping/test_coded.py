@@ -6,7 +6,7 @@ import pytest
 
 from bridge.record import CodedText
 from tests.support import bundles as b
-from tests.support.mapped import course, mapped
+from tests.support.mapped import course, issue_codes, mapped
 
 DESCRIBED = "https://fhir.hl7.org.uk/STU3/StructureDefinition/Extension-coding-sctdescid"
 READ = "http://read.info/readv2"
@@ -136,7 +136,52 @@ def test_how_much_a_code_is_worth(code: Any, quality: str) -> None:
     assert term(code)["coding_quality"] == quality
 
 
+@pytest.mark.duty("CS-066", "CS-067")
+@pytest.mark.parametrize(
+    ("code", "is_concept"),
+    [
+        ("22298006", True),
+        ("317972000", True),
+        ("38268001", True),
+        ("196421000000109", True),
+        ("999000011000001104", True),
+        ("151311019", False),  # a description
+        ("22298007", False),  # its check digit is wrong
+        ("2229800", False),
+        ("022298006", False),
+        ("12345", False),
+        ("1" * 19, False),
+    ],
+)
+def test_a_snomed_code_is_one_only_if_it_can_be_a_concept(code: str, *, is_concept: bool) -> None:
+    bundle = b.record(b.medication(code=b.concept(code, "Words")), b.statement(), b.plan())
+    record = mapped(bundle)
+    found = course(record)["medication"]
+    assert ("concept_id" in found) == is_concept
+    assert (found["coding_quality"] in ("coded", "degraded")) == is_concept
+    assert found["codings"][0]["code"] == code
+    assert ("invalid_snomed_code" in issue_codes(record)) == (not is_concept)
+
+
+def test_a_concept_is_found_behind_a_number_that_is_none() -> None:
+    found = term(
+        {"coding": [b.coding("151311019", "x", userSelected=True), b.coding("22298006", "Infarction")]}
+    )
+    assert found["concept_id"] == "22298006"
+
+
 @pytest.mark.duty("CS-069", "CS-073")
 def test_a_medication_without_a_snomed_code_names_the_code_to_degrade_to() -> None:
     assert term({"text": "Cream"})["degrade_code"] == "196421000000109"
     assert "degrade_code" not in term(b.concept("323509004", "Amoxicillin"))
+
+
+@pytest.mark.duty("CS-066")
+def test_the_type_of_a_prescription_and_who_prescribed_go_by_their_systems() -> None:
+    local = b.coding("acute", "A", "https://supplier.example/types")
+    kind, by = b.prescription_type("repeat"), b.agency("prescribed-by-another-organisation")
+    for extension in (kind, by):
+        extension["valueCodeableConcept"]["coding"].insert(0, local)
+    found = course(mapped(b.record(b.medication(), b.statement(extension=[by]), b.plan(extension=[kind]))))
+    assert found["plan"]["prescription_type"] == "repeat"
+    assert found["prescribed_by"] == "other_organisation"

@@ -1,0 +1,22 @@
+"""Elements that GP Connect does not use and that may carry meaning: noted, never interpreted.
+
+The profile pages forbid to consume them; a reader must still know that something was sent (CS-041), which an
+issue of the record says: the item itself is what it would be without them (CS-037). What has no meaning by
+the specification is not among them: `taken` (CS-075), `verificationStatus` (CS-089).
+"""
+
+from typing import Final
+
+from bridge.fhir.read import Item, JsonObject
+
+ALLERGY: Final = frozenset({"onsetAge", "onsetPeriod", "onsetRange", "onsetString"})
+REACTION: Final = frozenset({"note", "onset", "substance"})
+STATEMENT: Final = frozenset({"reasonNotTaken", "reasonCode", "reasonReference"})
+REQUEST: Final = frozenset({"reasonCode", "reasonReference", "substitution", "detectedIssue"})
+
+
+def note_set_aside(item: Item, holder: JsonObject, elements: frozenset[str], path: str = "") -> None:
+    """Note each of `elements` that `holder`, which stands at `path`, was sent with."""
+    if not elements.isdisjoint(holder):
+        for name in sorted(each for each in elements.intersection(holder) if holder[each]):
+            item.note("element_not_in_profile", path + name)
