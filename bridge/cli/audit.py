@@ -9,16 +9,27 @@ from typing import Annotated
 import typer
 
 from bridge.cli.exits import Exit
-from bridge.cli.site import load_settings, moment, open_books, operator, print_json
+from bridge.cli.site import (
+    ActorOption,
+    NotThere,
+    load_settings,
+    moment,
+    open_books,
+    operator,
+    print_json,
+    reading_trail,
+)
 from bridge.engine.patient_keys import PatientKeys
 from bridge.errors import Misconfigured
-from bridge.ledger.audit import Investigation
+from bridge.ledger.audit import AuditBroken, Investigation
 from bridge.ledger.chain import Head
-from bridge.ledger.verification import Finding
+from bridge.ledger.verification import Finding, Unrecorded
 from bridge.record.nhs_number import nhs_number_of
 from bridge.settings import Settings
 
 app = typer.Typer(name="audit", help="Check the audit trail, and read it for an investigation.")
+
+Findings = list[Finding | Unrecorded]
 
 _PatientOption = Annotated[
     bool, typer.Option("--patient", help="Of one patient only: the NHS number is read from standard input.")
@@ -40,7 +51,8 @@ def verify(
 ) -> None:
     """Check every entry of the trail; prints what is wrong, else the heads, to be noted elsewhere.
 
-    Exit code 1 when anything was changed, removed, added, or cut off. Changes nothing.
+    Exit code 1 when anything was changed, removed, added, or cut off, or when a request has ended without an
+    entry. Writes nothing: an account that may only read will do.
     """
     findings, heads = asyncio.run(_verify(load_settings(), _heads(known) if known else []))
     for finding in findings:
@@ -49,6 +61,22 @@ def verify(
         raise typer.Exit(Exit.NO)
     for head in heads:
         typer.echo(str(head))
+
+
+@app.command()
+def resume(
+    reason: Annotated[str, typer.Option(help="What broke it, and how that is known: no patient data.")],
+    actor: ActorOption = None,
+) -> None:
+    """Go on with a broken trail, once it is known what broke it; workers go on by themselves.
+
+    What is wrong is printed, is noted in the trail with the reason, and is found by `verify` for ever.
+    Exit code 1 when the trail takes entries as it is.
+    """
+    settings = load_settings()
+    if not reason.strip():
+        raise typer.BadParameter("must say something", param_hint="--reason")
+    asyncio.run(_resume(settings, reason, actor))
 
 
 @app.command()
@@ -72,10 +100,21 @@ def export(
     asyncio.run(_export(settings, first, last, key, opened_for))
 
 
-async def _verify(settings: Settings, known: list[Head]) -> tuple[list[Finding], list[Head]]:
+async def _verify(settings: Settings, known: list[Head]) -> tuple[Findings, list[Head]]:
+    async with reading_trail(settings) as trail:
+        findings = await trail.verify(known)
+        return findings, [head for head in await trail.heads() if head.sequence]
+
+
+async def _resume(settings: Settings, reason: str, actor: str | None) -> None:
     async with open_books(settings) as books:
-        findings = await books.trail.verify(known)
-        return findings, [head for head in await books.trail.heads() if head.sequence]
+        try:
+            await books.trail.look()
+        except AuditBroken:
+            for finding in await books.trail.resume(operator(settings, actor), reason):
+                typer.echo(str(finding))
+        else:
+            raise NotThere("the trail takes entries: there is nothing to resume")
 
 
 async def _export(

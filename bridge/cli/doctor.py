@@ -11,8 +11,11 @@ from rich.table import Table
 
 from bridge.bus import open_bus
 from bridge.cli.exits import Exit
+from bridge.cli.site import reading_trail
 from bridge.engine.worker import check
 from bridge.errors import BridgeError
+from bridge.ledger.audit import AuditBroken
+from bridge.ledger.errors import NoLedger
 from bridge.observe import configure_logging
 from bridge.settings import Settings
 from bridge.spine import Spine
@@ -52,6 +55,7 @@ async def _examine(settings: Settings) -> list[_Finding]:
     findings = [_Finding("settings", is_good=True, detail="complete")]
     findings += _certificates(settings)
     findings.append(await _bus(settings))
+    findings.append(await _trail(settings))
     async for finding in _national_services(settings):
         findings.append(finding)
     return findings
@@ -77,6 +81,21 @@ async def _bus(settings: Settings) -> _Finding:
     except TimeoutError:
         return _Finding(f"bus ({where})", is_good=False, detail=f"no answer within {_BUS_TIMEOUT:g} s")
     return _Finding(f"bus ({where})", is_good=is_ready, detail="connected" if is_ready else "not ready")
+
+
+async def _trail(settings: Settings) -> _Finding:
+    """The ledger, and whether its audit trail takes entries: without it nothing is asked of anybody."""
+    what = "ledger and audit trail"
+    try:
+        async with reading_trail(settings) as trail:
+            await trail.look()
+    except NoLedger:
+        return _Finding(what, is_good=True, detail="none yet: the first worker makes them")
+    except AuditBroken as fault:
+        return _Finding(what, is_good=False, detail=f"{fault}; see bridge audit verify, then resume")
+    except BridgeError as fault:
+        return _Finding(what, is_good=False, detail=str(fault))
+    return _Finding(what, is_good=True, detail="takes entries")
 
 
 async def _national_services(settings: Settings) -> AsyncIterator[_Finding]:

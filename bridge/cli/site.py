@@ -21,6 +21,7 @@ from bridge.ledger.aes_gcm import AesGcmSealer
 from bridge.ledger.audit import Actor, AuditTrail
 from bridge.ledger.keys import open_keys
 from bridge.ledger.lookup import request_keys
+from bridge.ledger.opening import open_store
 from bridge.ledger.replays import Jobs
 from bridge.ledger.vault import Vault
 from bridge.observe import configure_logging
@@ -83,6 +84,19 @@ async def open_books(settings: Settings) -> AsyncIterator[Books]:
             Vault(ledger.store, sealer, keep_answers=timedelta(days=settings.vault.keep_answers_days)),
             Jobs(ledger.store, lease=timedelta(seconds=settings.ledger.lease_seconds)),
         )
+
+
+@asynccontextmanager
+async def reading_trail(settings: Settings) -> AsyncIterator[AuditTrail]:
+    """The audit trail as it is: nothing is begun, migrated or changed.
+
+    Raises:
+        NoLedger: there is none yet.
+        Misconfigured, LedgerUnavailable: as `open_books`.
+    """
+    keys = open_keys(settings)
+    async with open_store(settings, read_only=True) as store:
+        yield AuditTrail(store, keys.audit, AesGcmSealer(keys.vault))
 
 
 @asynccontextmanager

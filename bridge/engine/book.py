@@ -13,6 +13,7 @@ from typing import Protocol
 import structlog
 
 from bridge.contracts.requests import Requester as Person
+from bridge.engine.no_book import NoBook
 from bridge.gpconnect.answer import PracticeAnswer
 from bridge.ledger import (
     Claim,
@@ -24,15 +25,15 @@ from bridge.ledger import (
     Opening,
     Outbox,
     Reopened,
-    Started,
     StoredEvent,
     UpstreamCall,
     Verdict,
     open_ledger,
 )
 from bridge.ledger.aes_gcm import AesGcmSealer
-from bridge.ledger.audit import Actor, AuditTrail, Entry
+from bridge.ledger.audit import Actor, AuditBroken, AuditTrail, Entry
 from bridge.ledger.keys import KeyUnknown, NotKept, open_keys
+from bridge.ledger.late import Doubt
 from bridge.ledger.vault import Answer, ClaimCheck, Vault
 from bridge.observe import CallNote
 from bridge.record.dates import rfc3339
@@ -76,7 +77,19 @@ class Book(Protocol):
     """
 
     async def begin(self, opening: Opening) -> Claim:
-        """Take a request up, or join what is known of it."""
+        """Take a request up, or join what is known of it.
+
+        Raises:
+            AuditBroken: nothing may be done that cannot be recorded: nothing is taken up.
+        """
+
+    def lasts(self, lease: Lease) -> float:
+        """Seconds for which the right to work on a request surely lasts: the last word before a send."""
+
+    async def came_late(
+        self, lease: Lease, facts: Facts, intent: Intent, *, result: bytes | None, doubt: Doubt
+    ) -> bool:
+        """Write down what became of an intent whose lease was lost; whether the events of doubt are owed."""
 
     async def end(
         self,
@@ -144,8 +157,11 @@ class Book(Protocol):
             AuditBroken: the opening cannot be noted.
         """
 
-    async def ready(self) -> bool:
-        """Whether it can be used now."""
+    async def ready(self) -> Mapping[str, bool]:
+        """By name, what it is made of, and whether that can be used now.
+
+        It costs the same however much is in it.
+        """
 
     async def owed(self) -> Sequence[Outbox]:
         """Ended requests whose events nobody published."""
@@ -158,7 +174,7 @@ class LedgerBook:
         self._ledger = ledger
         self._trail = trail
         self._vault = vault
-        self.begin = ledger.begin
+        self.lasts = ledger.lasts
         self.release = ledger.release
         self.published = ledger.published
         self.events = ledger.events
@@ -166,7 +182,23 @@ class LedgerBook:
         self.intend = ledger.intend
         self.settle = ledger.settle
         self.doubtful = ledger.doubtful
-        self.reopen = ledger.reopen
+
+    async def begin(self, opening: Opening) -> Claim:
+        """See `Book.begin`."""
+        return await self._ledger.begin(opening, first=self._trail.check)
+
+    async def reopen(self, request_key: str, *, check_again_at: datetime) -> Reopened | None:
+        """See `Book.reopen`."""
+        return await self._ledger.reopen(request_key, check_again_at=check_again_at, first=self._trail.check)
+
+    async def came_late(
+        self, lease: Lease, facts: Facts, intent: Intent, *, result: bytes | None, doubt: Doubt
+    ) -> bool:
+        """See `Book.came_late`."""
+        entry = _entry(facts, "in_doubt", doubt.code, ())
+        return await self._ledger.came_late(
+            lease, intent, result=result, doubt=doubt, also=self._trail.step(entry)
+        )
 
     async def end(
         self,
@@ -221,13 +253,15 @@ class LedgerBook:
         """See `Book.check_out`."""
         return await take_claim(self._vault, self._trail, claim_id, facts={"consumer": consumer})
 
-    async def ready(self) -> bool:
+    async def ready(self) -> Mapping[str, bool]:
         """See `Book.ready`."""
         try:
-            await self._ledger.recovery()
+            await self._ledger.store.read(self._trail.check)
         except LedgerUnavailable:
-            return False
-        return True
+            return {"ledger": False, "audit": False}
+        except AuditBroken:
+            return {"ledger": True, "audit": False}
+        return {"ledger": True, "audit": True}
 
     async def keep_answer(self, request_key: str, interaction: str, answer: PracticeAnswer) -> None:
         """See `Book.keep_answer`."""
@@ -256,68 +290,6 @@ class LedgerBook:
                 (facts.interaction, PracticeAnswer(body, received_at, facts.trace_id, facts.practice_ods))
             )
         return found
-
-
-class NoBook:
-    """Nothing is written down: for measuring what the ledger costs, in the sandbox only."""
-
-    async def begin(self, opening: Opening) -> Claim:
-        """Every delivery is a new start."""
-        now = opening.received_at
-        return Started(Lease(opening.request_key, 0, "", 1, opening.attempt, opening.attempt, now))
-
-    async def end(self, *_: object, **__: object) -> None:
-        """Nothing is kept."""
-
-    async def wait(self, *_: object, **__: object) -> None:
-        """Nothing is kept."""
-
-    async def release(self, _lease: Lease) -> None:
-        """Nothing is held."""
-
-    async def published(self, _request_key: str, _event_ids: Sequence[str]) -> None:
-        """Nothing is owed."""
-
-    async def intend(self, lease: Lease, *, kind: str, settle_key: str, payload: bytes) -> Intent:
-        """Nothing is kept."""
-        return Intent(0, lease.request_key, kind, settle_key, datetime.now(UTC), payload)
-
-    async def settle(self, *_: object, **__: object) -> None:
-        """Nothing is kept."""
-
-    async def doubtful(self, _pipeline: str) -> Sequence[str]:
-        """Nothing is known."""
-        return ()
-
-    async def reopen(self, _request_key: str, *, check_again_at: datetime) -> None:
-        """Nothing is known."""
-
-    async def keep_answer(self, *_: object) -> None:
-        """Nothing is kept."""
-
-    async def kept_answers(self, _request_key: str) -> Sequence[tuple[str, PracticeAnswer]]:
-        """Nothing is kept."""
-        return ()
-
-    async def events(self, _request_key: str) -> Sequence[StoredEvent]:
-        """Nothing is kept."""
-        return ()
-
-    async def check_in(self, *_: object) -> ClaimCheck:
-        """Not possible: the settings are refused."""
-        raise NotKept("nothing is kept")
-
-    async def check_out(self, *_: object) -> tuple[ClaimCheck, bytes]:
-        """Nothing is kept."""
-        raise NotKept("nothing is kept")
-
-    async def ready(self) -> bool:
-        """Always."""
-        return True
-
-    async def owed(self) -> Sequence[Outbox]:
-        """Nothing is owed."""
-        return ()
 
 
 @asynccontextmanager

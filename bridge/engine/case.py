@@ -33,6 +33,8 @@ class Case:
         request: None when `rejection` says why.
         opening: what the ledger is told at the start.
         operation: None when the pipeline has none for the message's routing key.
+        edition: of the answers: what is told of a request that had ended and was opened again has other ids
+            than what was told before, or a reader that removes repeats would never see it. 0: the first.
     """
 
     delivery: Delivery
@@ -44,6 +46,7 @@ class Case:
     expires_at: datetime | None
     opening: Opening
     operation: Operation[Any] | None
+    edition: int = 0
 
     def readable(self) -> tuple[Operation[Any], GpConnectRequest]:
         """The operation that is asked for, and the request.
@@ -79,7 +82,8 @@ class Case:
 
     def event(self, style: EventStyle, event: Event, *, sequence: str) -> StoredEvent:
         """An event about this request, ready for the bus."""
-        identity = event_id(self.request_id, event.kind, event.snapshot_id)
+        told_of = f"{event.snapshot_id}|{self.edition}" if self.edition else event.snapshot_id
+        identity = event_id(self.request_id, event.kind, told_of)
         body = write_event(
             style,
             event.kind,

@@ -78,6 +78,16 @@ class Context:
         """
         return await self.effects.once(kind, key=key, payload=payload, send=send, settle=settle)
 
+    def may_send(self) -> None:
+        """The last word of a `send` whose client is a site's own: call it when all is ready to be sent.
+
+        The project's own clients ask it where the bytes leave, without being told to.
+
+        Raises:
+            HeldBack: the request's time is over, or the right to work on it nearly is: send nothing.
+        """
+        self.effects.may_send()
+
     def sent(self, kind: str, *, key: str) -> Json | None:
         """What `once` was first given as `payload` of this effect; None when it was never about to be sent.
 

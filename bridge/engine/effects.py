@@ -12,6 +12,10 @@ nobody knows                       settled, when a call that may be under way mu
 it was settled as not done         sent again while tries are left and it may be; else `NotDone`
 =================================  ========================================================================
 
+Written down is not sent: the right to send is looked at once more where the bytes are about to go
+(`bridge.spine.sending`), by clocks that go on while a process stands still. What was done all the same after
+the lease was lost is kept in `Effects.late`, for the runner to tell (`bridge.engine.late`).
+
 A refusal of a second try may be the other side's answer to our own first one (``DUPLICATE_REJECTED``): it is
 believed only when settling finds nothing.
 """
@@ -19,20 +23,32 @@ believed only when settling finds nothing.
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import structlog
 
 from bridge.engine.book import Book
-from bridge.errors import FailureCode, HeldBack, NotDone, Refused, ResponseInvalid, Unavailable
-from bridge.ledger import Intent, Lease, Verdict
+from bridge.errors import (
+    FailureCode,
+    HeldBack,
+    NotDone,
+    Refused,
+    RequestFailed,
+    ResponseInvalid,
+    Unavailable,
+)
+from bridge.ledger import Intent, Lease, LeaseLost, LedgerUnavailable, Verdict
+from bridge.ledger.clocks import Deadline, uptime, utc_now
+from bridge.settings import Settings
+from bridge.spine.sending import last_word
 
 log = structlog.get_logger()
 
 Json = dict[str, Any]
 Send = Callable[[], Awaitable[Json]]
 Settle = Callable[[], Awaitable[Json | None]]
+_EXPIRED: Final = "expired"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +70,32 @@ class Doubt:
     code: FailureCode
 
 
+def doubt_about(intent: Intent, *, is_done: bool, code: FailureCode) -> Doubt:
+    """What is told of an intent: nobody knows whether it was done, or the rest of the request is not."""
+    return Doubt(
+        intent.kind, intent.settle_key, orjson.loads(intent.payload), intent.created_at, is_done, code
+    )
+
+
 class TooEarly(HeldBack):
     """What was sent may still be under way: it is settled later. Nothing was called."""
+
+
+class TooLate(HeldBack):
+    """The right to send is over, or nearly: by the request's expiry, or by the lease. Nothing was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """What a try found out after its lease was lost.
+
+    Attributes:
+        intent: that it sent.
+        result: what the other side said when it was done; None: it left late, and nobody knows.
+    """
+
+    intent: Intent
+    result: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +106,32 @@ class Limits:
         settle_after: seconds since the try that sent it ended before an effect may be settled.
         retries: how often one may be sent again, at most.
         is_allowed: whether `once` may be used: a pipeline that does must say what to publish in doubt.
+        margin: seconds that the lease must last when something is sent, so that its call has ended before
+            another worker, which settles no sooner than `settle_after` after the lease, may ask about it.
+        expiry: after this nothing is sent; None: never.
     """
 
     settle_after: float
     retries: int
     is_allowed: bool
+    margin: float = 0.0
+    expiry: Deadline | None = None
+
+    @property
+    def has_expired(self) -> bool:
+        """Whether the request's time is over, by either clock."""
+        return self.expiry is not None and self.expiry.remains(now=utc_now(), uptime=uptime()) <= 0
+
+
+def lease_margin(settings: Settings) -> float:
+    """`Limits.margin` of an installation.
+
+    Nobody else asks what became of a call sooner than ``settle_after`` after the lease has ended, and
+    outside the sandbox that is no shorter than a call may take. A quarter of a lease is left for clocks that
+    differ. A worker that is well has more than half of a lease at any moment: it renews three times as often.
+    """
+    lease = settings.ledger.lease_seconds
+    return min(lease / 2, max(0.0, settings.spine.call_timeout - settings.settle_after) + lease / 4)
 
 
 class Effects:
@@ -99,11 +160,17 @@ class Effects:
         self._limits = limits
         self._told: set[tuple[str, str]] = set()
         self.withheld = withheld
+        self.late: list[Late] = []
 
     @property
     def were_tried(self) -> bool:
         """Whether anything was ever about to be sent for this request."""
         return bool(self._intents)
+
+    @property
+    def holds_no_longer(self) -> bool:
+        """Whether the lease is over, or lost."""
+        return self._book.lasts(self._lease) <= 0
 
     @property
     def are_told(self) -> bool:
@@ -136,9 +203,7 @@ class Effects:
         """What the request's own event of doubt tells: of what is open, else of what was done last."""
         latest = self._unfinished[::-1]
         told = next((intent for intent in latest if intent.is_open), latest[0])
-        return Doubt(
-            told.kind, told.settle_key, orjson.loads(told.payload), told.created_at, not told.is_open, code
-        )
+        return doubt_about(told, is_done=not told.is_open, code=code)
 
     def sent(self, kind: str, key: str) -> Json | None:
         """See `bridge.engine.context.Context.sent`."""
@@ -151,7 +216,9 @@ class Effects:
         if not self._limits.is_allowed:
             raise RuntimeError("an operation with side effects must declare in_doubt")
         tries = [intent for intent in self._intents if (intent.kind, intent.settle_key) == (kind, key)]
-        last = tries[-1] if tries else None
+        # What was done counts, even where it was found out after the next try.
+        was_done = (intent for intent in tries if intent.verdict == "done")
+        last = next(was_done, tries[-1] if tries else None)
         if last is not None and last.is_open:
             last = await self._settle_later(last, settle)
         if last is not None and last.verdict == "done":
@@ -165,17 +232,35 @@ class Effects:
             raise NotDone(FailureCode.NOT_DONE, stage="engine", detail=reason, reason="not_done")
         return await self._send(kind, key, payload, send, settle, is_first=not sent)
 
+    def may_send(self) -> None:
+        """The last word before something is sent; see `bridge.spine.sending`.
+
+        Raises:
+            TooLate: not any more.
+        """
+        if self._limits.has_expired:
+            raise TooLate(FailureCode.REQUEST_EXPIRED, stage="engine", detail=_EXPIRED)
+        if self._book.lasts(self._lease) < self._limits.margin:
+            raise TooLate(FailureCode.INTERNAL, stage="engine", detail="lease_ends")
+
     async def _send(
         self, kind: str, key: str, payload: Json, send: Send, settle: Settle, *, is_first: bool
     ) -> Json:
+        if self._limits.has_expired:
+            raise self._expired()
         intent = await self._book.intend(
             self._lease, kind=kind, settle_key=key, payload=orjson.dumps(payload)
         )
         self._intents.append(intent)
+        leaving = _Leaving(self)
         try:
-            result = await send()
+            with last_word(leaving):
+                leaving.check()
+                result = await send()
         except HeldBack:
             await self._close(intent, "not_sent")
+            if self._limits.has_expired:
+                raise self._expired() from None
             raise
         except ResponseInvalid as answer:
             # Something was answered, and nobody knows what: it may well have been done.
@@ -186,7 +271,18 @@ class Effects:
                 return await self._done(intent, found)
             await self._close(intent, "refused", _written(refusal))
             raise
+        except BaseException:
+            if leaving.left_late:
+                self.late.append(Late(intent, None))
+            raise
         return await self._done(intent, result)
+
+    def _expired(self) -> RequestFailed:
+        """How a request ends that has no time left to send: as a failure, unless there is more to tell."""
+        if all(intent.verdict == "not_sent" for intent in self._intents):
+            return RequestFailed(FailureCode.REQUEST_EXPIRED, stage="engine")
+        self.withheld = self.withheld or _EXPIRED
+        return NotDone(FailureCode.NOT_DONE, stage="engine", detail=self.withheld, reason="not_done")
 
     async def _settle_later(self, intent: Intent, settle: Settle) -> Intent:
         """Ask what became of what an earlier try sent, once that must have ended (spec AP §10.2)."""
@@ -203,7 +299,12 @@ class Effects:
 
     async def _done(self, intent: Intent, result: Json) -> Json:
         self._told.add((intent.kind, intent.settle_key))
-        return _result(await self._close(intent, "done", orjson.dumps(result)))
+        written = orjson.dumps(result)
+        try:
+            return _result(await self._close(intent, "done", written))
+        except (LeaseLost, LedgerUnavailable):
+            self.late.append(Late(intent, written))
+            raise
 
     async def _close(self, intent: Intent, verdict: Verdict, result: bytes | None = None) -> Intent:
         await self._book.settle(self._lease, intent, verdict=verdict, result=result)
@@ -214,6 +315,20 @@ class Effects:
     def _early(self, intent: Intent, now: datetime) -> float:
         # Written down is not sent: a try may have sent it at its last moment (spec AP §10.2).
         return self._limits.settle_after - (now - (intent.tried_until or now)).total_seconds()
+
+
+class _Leaving:
+    """What one call with a side effect asks before it leaves."""
+
+    def __init__(self, effects: Effects) -> None:
+        self._effects = effects
+        self.left_late = False
+
+    def check(self) -> None:
+        self._effects.may_send()
+
+    def sent(self) -> None:
+        self.left_late = self._effects.holds_no_longer
 
 
 async def _ask(settle: Settle) -> Json | None:

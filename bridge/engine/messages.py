@@ -7,10 +7,16 @@ import orjson
 from bridge.bus.port import Delivery
 
 
-def stored(delivery: Delivery) -> bytes:
-    """A delivery as bytes; its counts are of the bus, and end with it."""
+def stored(delivery: Delivery, *, edition: int = 0) -> bytes:
+    """A delivery as bytes; its counts are of the bus, and end with it.
+
+    Args:
+        delivery: as the bus handed it over.
+        edition: of the answers, see `bridge.engine.case.Case`.
+    """
     return orjson.dumps(
         {
+            "edition": edition,
             "body": b64encode(delivery.body).decode(),
             "id": delivery.id,
             "key": delivery.key,
@@ -21,7 +27,8 @@ def stored(delivery: Delivery) -> bytes:
     )
 
 
-def restored(message: bytes) -> Delivery:
-    """The delivery that `stored` was given."""
+def restored(message: bytes) -> tuple[Delivery, int]:
+    """The delivery and the edition that `stored` was given."""
     facts = orjson.loads(message)
-    return Delivery(**facts | {"body": b64decode(facts["body"])})
+    edition = facts.pop("edition", 0)
+    return Delivery(**facts | {"body": b64decode(facts["body"])}), edition

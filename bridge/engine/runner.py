@@ -35,6 +35,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -49,8 +50,9 @@ from bridge.engine.case import Case, read_case
 from bridge.engine.claims import ClaimChecks
 from bridge.engine.context import Context, Services
 from bridge.engine.desk import Seat
-from bridge.engine.effects import Effects, Limits, TooEarly
+from bridge.engine.effects import Effects, Limits, TooEarly, lease_margin
 from bridge.engine.endings import Ending, EngineFault, Try, facts_of, outcome_of, places, waited_for
+from bridge.engine.late import open_again
 from bridge.engine.messages import restored, stored
 from bridge.engine.outbox import publish
 from bridge.engine.partial import Partial
@@ -72,6 +74,7 @@ from bridge.ledger import (
     StoredEvent,
 )
 from bridge.ledger.audit import AuditBroken
+from bridge.ledger.clocks import Deadline, uptime, utc_now
 from bridge.observe import CallNote, noting_calls
 from bridge.settings import Settings
 
@@ -129,7 +132,8 @@ class Runner:
         Raises:
             LedgerUnavailable, LeaseLost, AuditBroken: it stays in doubt.
         """
-        case = self._read(restored(reopened.message))
+        delivery, edition = restored(reopened.message)
+        case = replace(self._read(delivery), edition=edition)
         effects = self._effects(case, reopened, withheld="in_doubt")
         with self._bound(case):
             async with Seat(self._services.desk) as seat:
@@ -163,6 +167,10 @@ class Runner:
             settle_after=self._settings.settle_after,
             retries=self._settings.retry.attempts,
             is_allowed=case.operation is not None and case.operation.in_doubt is not None,
+            margin=lease_margin(self._settings),
+            expiry=None
+            if case.expires_at is None
+            else Deadline.at(case.expires_at, now=utc_now(), uptime=uptime()),
         )
         return Effects(self._book, claim.lease, claim.intents, limits, withheld=withheld)
 
@@ -202,10 +210,22 @@ class Runner:
                 return Dead("rejected", "id: was used before"), {"reason": "conflict"}
 
     async def _work(self, case: Case, claim: Started) -> tuple[Outcome, dict[str, Any]]:
-        lease = claim.lease
+        effects = self._effects(case, claim)
+        try:
+            return await self._try(case, claim.lease, effects)
+        except (LeaseLost, LedgerUnavailable):
+            for late in effects.late:
+                owed = await open_again(
+                    late, case, claim.lease, self._book, self._style, self._settings.settle_after
+                )
+                if owed is not None:
+                    await self._publish(case, owed.events, Done())
+            raise
+
+    async def _try(self, case: Case, lease: Lease, effects: Effects) -> tuple[Outcome, dict[str, Any]]:
         async with Seat(self._services.desk) as seat:
             with noting_calls() as calls:
-                ending = await self._ending(case, Try(lease, seat, self._effects(case, claim)))
+                ending = await self._ending(case, Try(lease, seat, effects))
             if isinstance(ending, RetryAfter):
                 pause, code = ending.seconds, ending.reason
                 counted = code != _UNDER_WAY

@@ -52,7 +52,7 @@ class Worker:
         now, skew = datetime.now(UTC), self.spine.clock_skew()
         return {
             "bus": await self.bus.ready(),
-            "ledger": await self.book.ready(),
+            **await self.book.ready(),
             "certificates": all(fact.expires_at > now for fact in self.spine.certificates()),
             # SP-057: a token lives five minutes, so a clock that is off by more makes every call fail.
             "clock": skew is None or abs(skew) < _MOST_SKEW,

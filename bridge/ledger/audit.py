@@ -18,13 +18,14 @@ from typing import Any, Final
 
 import orjson
 import structlog
-from sqlalchemy import Connection, Select, bindparam, func, insert, select, tuple_, update
+from sqlalchemy import Connection, Select, bindparam, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from bridge.errors import BridgeError
 from bridge.ledger.chain import (
     FIRST_PREVIOUS,
     LANES,
+    MAX_TEXT,
     Head,
     Position,
     entries,
@@ -38,13 +39,12 @@ from bridge.ledger.keys import KeyFile, KeyUnknown
 from bridge.ledger.prepared import Prepared
 from bridge.ledger.sealing import Sealer
 from bridge.ledger.store import Step, Store
+from bridge.ledger.tables import requests
 from bridge.ledger.together import together
-from bridge.ledger.verification import Finding, verify
+from bridge.ledger.verification import Finding, Unrecorded, verify
 
 log = structlog.get_logger()
 
-MAX_TEXT: Final = 512
-"""Characters of a text in an entry; what is longer is cut. Audit never fails over what it is told."""
 _PAGE: Final = 500
 
 # Names of parameters are apart, because on PostgreSQL both statements go in one.
@@ -58,6 +58,9 @@ _MOVE: Final = (
 )
 _ADVANCE: Final = Prepared(_MOVE)
 _INSERT_AND_ADVANCE: Final = Prepared(_ADD.add_cte(_MOVE.cte("advanced")))
+_EVIDENCE: Final = (heads, entries, requests)
+"""What a ledger whose trail has not begun has none of."""
+_HEADS: Final = Prepared(select(heads))
 _ANY_FREE_LANE: Final = Prepared(select(heads).limit(1).with_for_update(skip_locked=True))
 _ONE_LANE: Final = select(heads).with_for_update()
 
@@ -153,7 +156,8 @@ class AuditTrail:
     async def prepare(self) -> None:
         """Begin the trail in a new ledger, and note the heads in the log.
 
-        A trail that lost its heads is not begun again: that would hide the loss.
+        A trail that lost its heads, or all of it in a ledger that has requests, is not begun again: that
+        would hide the loss. Nothing is done then until an operator resumes it.
         """
         try:
             begun = await self._store.write(self._begin)
@@ -161,18 +165,41 @@ class AuditTrail:
             begun = False
         if begun:
             log.warning("audit_trail_begun")
+        try:
+            await self.look()
+        except AuditBroken as fault:
+            log.error("audit_broken", detail=str(fault))
         log.info("audit_heads", heads=[str(head) for head in await self.heads() if head.sequence])
 
+    async def look(self) -> None:
+        """Whether an entry could be added; see `check`."""
+        await self._store.read(self.check)
+
     def _begin(self, connection: Connection) -> bool:
-        rows = sum(
-            connection.scalar(select(func.count()).select_from(table)) or 0 for table in (heads, entries)
-        )
-        if rows:
+        if any(connection.execute(select(1).select_from(table).limit(1)).first() for table in _EVIDENCE):
             return False
         ring = self._keys.ring
         lanes = range(LANES[connection.dialect.name])
         connection.execute(insert(heads), [sealed_head(ring, lane, 0, FIRST_PREVIOUS) for lane in lanes])
         return True
+
+    def check(self, connection: Connection) -> None:
+        """A step: whether an entry could be added to any lane, before something is done that needs one.
+
+        It reads the heads, sixteen at most, whatever the trail's length.
+
+        Raises:
+            AuditBroken: the trail was tampered with, or a key was taken out of the ring.
+        """
+        left = together(connection)
+        if left is not None and heads in left.at_end:
+            return  # looked at in this transaction, and moved
+        found = [dict(row) for row in _HEADS.run(connection).mappings()]
+        if len(found) != LANES[connection.dialect.name]:
+            raise AuditBroken("the audit trail has lost its heads")
+        for head in found:
+            if not self._is_as_left(head):
+                raise AuditBroken(f"the head of audit lane {head['lane']} is not as it was left")
 
     def append(self, connection: Connection, entry: Entry) -> Position:
         """Add an entry within the caller's transaction: last in it, because its lane is held until the end.
@@ -266,11 +293,11 @@ class AuditTrail:
         rows = await self._store.read(fetch(select(heads).order_by(heads.c.lane)))
         return [Head(row["lane"], row["sequence"], row["mac"]) for row in rows]
 
-    async def verify(self, known: Sequence[Head] = ()) -> list[Finding]:
-        """Check every entry and every head; empty when the trail is whole. See `verification.verify`."""
+    async def verify(self, known: Sequence[Head] = ()) -> list[Finding | Unrecorded]:
+        """Check every entry and head, and that no request ended without one; see `verification.verify`."""
         return await verify(self._store, self._keys.ring, known)
 
-    async def resume(self, actor: Actor, reason: str) -> list[Finding]:
+    async def resume(self, actor: Actor, reason: str) -> list[Finding | Unrecorded]:
         """Go on after tampering was found and investigated: what is found now, once more, and stays found.
 
         Lanes whose head is not as it was left get an ``audit.resumed`` entry after the last that is known,

@@ -36,6 +36,8 @@ from bridge.ledger.metadata import Instant, metadata
 from bridge.ledger.store import Step
 
 LANES: Final = {"sqlite": 1, "postgresql": 16}
+MAX_TEXT: Final = 512
+"""Characters of a text in an entry; what is longer is cut. Audit never fails over what it is told."""
 FIRST_PREVIOUS: Final = bytes(32)
 """What the first entry of a lane names as the one before."""
 

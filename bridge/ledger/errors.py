@@ -5,10 +5,16 @@
     BridgeError
     ├── LedgerUnavailable   the database cannot do it now: do not acknowledge, try again
     ├── LeaseLost           another worker has taken the request over: drop the work, publish nothing
-    └── IntentOpen          a fault of the pipeline: it must settle before it intends the same again
+    ├── IntentOpen          a fault of the pipeline: it must settle before it intends the same again
+    └── Misconfigured
+        └── NoLedger        it is only to be read, and no worker has made it yet
 """
 
-from bridge.errors import BridgeError
+from bridge.errors import BridgeError, Misconfigured
+
+
+class NoLedger(Misconfigured):
+    """There is none: the first worker that starts makes it."""
 
 
 class LedgerUnavailable(BridgeError):  # noqa: N818 - named for what happened, as its siblings are

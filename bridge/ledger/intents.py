@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, null, select, update
+from sqlalchemy import Connection, Row, bindparam, exists, func, insert, null, select, update
 
 from bridge.ledger.bodies import open_payload, open_result, seal_payload, seal_result
 from bridge.ledger.errors import IntentOpen, LeaseLost
@@ -38,6 +38,30 @@ _SETTLE = (
         result=bindparam("said"),
         settled_at=bindparam("at"),
     )
+)
+_DONE_AFTER_ALL = (
+    update(intents)
+    .where(
+        intents.c.id == bindparam("intent"),
+        intents.c.request_id == bindparam("row"),
+        func.coalesce(intents.c.verdict, "") != "done",
+    )
+    .values(verdict="done", result=bindparam("said"), settled_at=bindparam("at"))
+)
+_other = intents.alias()
+_UNKNOWN_AFTER_ALL = (
+    update(intents)
+    .where(
+        intents.c.id == bindparam("intent"),
+        intents.c.request_id == bindparam("row"),
+        intents.c.verdict == "not_done",
+        ~exists().where(
+            _other.c.request_id == intents.c.request_id,
+            _other.c.kind == intents.c.kind,
+            _other.c.settled_at.is_(null()),
+        ),
+    )
+    .values(verdict=null(), result=null(), settled_at=null())
 )
 _OF_REQUEST = (
     select(intents, requests.c.request_key, attempts.c.ended_at.label("tried_until"))
@@ -97,6 +121,20 @@ def settle(
     }
     if connection.execute(_SETTLE, said).rowcount != 1:
         raise LeaseLost
+
+
+def correct(
+    connection: Connection, lease: Lease, intent: Intent, *, said: bytes | None, now: datetime
+) -> bool:
+    """Write down, of an intent of a lost lease, that it was done, or without `said` that nobody knows.
+
+    Returns:
+        Whether that is news.
+    """
+    known = {"intent": intent.row, "row": lease.row}
+    if said is None:
+        return connection.execute(_UNKNOWN_AFTER_ALL, known).rowcount == 1
+    return connection.execute(_DONE_AFTER_ALL, known | {"said": said, "at": now}).rowcount == 1
 
 
 def of_request(connection: Connection, row: int, sealer: Sealer) -> list[Intent]:

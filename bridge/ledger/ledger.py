@@ -19,6 +19,7 @@ How the engine uses it, for every delivery::
 import asyncio
 import contextlib
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 from uuid import uuid4
@@ -26,8 +27,9 @@ from uuid import uuid4
 from sqlalchemy import Connection
 
 from bridge.ledger import balance as books
-from bridge.ledger import doubts, history, intents, requests, retention, turns
-from bridge.ledger.bodies import SealedEvent, seal_events, seal_message
+from bridge.ledger import doubts, history, intents, late, requests, retention, turns
+from bridge.ledger.bodies import SealedEvent, seal_events, seal_message, seal_result
+from bridge.ledger.clocks import Deadline, Uptime
 from bridge.ledger.errors import LedgerUnavailable
 from bridge.ledger.model import (
     Claim,
@@ -54,35 +56,58 @@ _WORTH_A_THREAD: Final = 64 * 1024
 """Bytes of bodies: sealing more than this would hold up the event loop."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A lease of this worker, and until when the database surely has it as ours."""
+
+    lease: Lease
+    until: Deadline
+
+
 class Ledger:
     """One worker's view of the ledger; see `open_ledger`.
 
     Every method may raise `LedgerUnavailable`: then the message must not be acknowledged.
     """
 
-    def __init__(self, store: Store, sealer: Sealer, settings: LedgerSettings, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, sealer: Sealer, settings: LedgerSettings, clock: Clock, up: Uptime
+    ) -> None:
         self.store = store
         """For steps of other parts of the ledger, such as the vault and the audit trail."""
         self.worker_id: Final = uuid4().hex
         self._sealer = sealer
         self._settings = settings
         self._clock = clock
+        self._up = up
         self._lease = timedelta(seconds=settings.lease_seconds)
-        self._held: dict[str, Lease] = {}
+        self._held: dict[str, _Held] = {}
         self._taken = 0
         # Leases, and when they were let go of, perhaps without the database's knowing: nobody works on these.
         self._given_up: dict[str, datetime] = {}
 
-    async def begin(self, opening: Opening) -> Claim:
+    async def begin(self, opening: Opening, *, first: Step[None] | None = None) -> Claim:
         """Take a request up, or join what is known of it.
 
         Of any number of workers that begin the same request at once, exactly one gets `Started`.
+
+        Args:
+            opening: the request.
+            first: runs before; nothing is taken up when it raises.
         """
         holder = self._next_holder()
-        claim = await self._open(opening, holder)
+        claim = await self._open(opening, holder, first)
         if isinstance(claim, Started):
-            self._held[claim.lease.holder] = claim.lease
+            self._held[holder.name] = _Held(claim.lease, holder.deadline)
         return claim
+
+    def lasts(self, lease: Lease) -> float:
+        """Seconds for which a lease surely lasts, by two clocks; none when it is over or was lost.
+
+        Nothing is asked of the database: it is what was written there, less what has passed since.
+        """
+        held = self._held.get(lease.holder)
+        return held.until.remains(now=self._clock(), uptime=self._up()) if held else 0.0
 
     async def doubtful(self, pipeline: str, *, limit: int = 100) -> Sequence[str]:
         """Keys of the requests of a pipeline that are in doubt and due to be checked; see `reopen`."""
@@ -91,11 +116,13 @@ class Ledger:
             lambda connection: doubts.due(connection, pipeline, due_before=now, limit=limit)
         )
 
-    async def reopen(self, request_key: str, *, check_again_at: datetime) -> Reopened | None:
+    async def reopen(
+        self, request_key: str, *, check_again_at: datetime, first: Step[None] | None = None
+    ) -> Reopened | None:
         """Take up a request that ended in doubt, to check its intents once more.
 
         It stays in doubt until it is finished otherwise, and is due again at `check_again_at` should this
-        worker die. None when it is not in doubt any more, or another worker has it.
+        worker die. None when it is not in doubt any more, or another worker has it. `first` as for `begin`.
         """
         holder = self._next_holder()
         reopened = await self._take(
@@ -103,9 +130,10 @@ class Ledger:
             lambda connection: doubts.reopen(
                 connection, request_key, holder, self._sealer, check_at=check_again_at
             ),
+            first,
         )
         if reopened is not None:
-            self._held[reopened.lease.holder] = reopened.lease
+            self._held[holder.name] = _Held(reopened.lease, holder.deadline)
         return reopened
 
     async def finish(
@@ -269,6 +297,44 @@ class Ledger:
             )
         )
 
+    async def came_late(
+        self,
+        lease: Lease,
+        intent: Intent,
+        *,
+        result: bytes | None,
+        doubt: late.Doubt,
+        also: Step[object],
+    ) -> bool:
+        """Write down what became of an intent of a lease that was lost, whatever others made of it meanwhile.
+
+        A request that has ended is in doubt again; one that is worked on is taken from whoever does.
+
+        Args:
+            lease: that was lost.
+            intent: of that lease.
+            result: what the other side said when it was done; None: it was sent late, and nobody knows.
+            doubt: how a request that has ended goes on.
+            also: runs in the same transaction if it had ended: the entry in the audit trail.
+
+        Returns:
+            Whether it had ended, and its events of doubt are owed.
+        """
+        sealed = await self._seal(lease.request_key, doubt.events)
+        message = seal_message(self._sealer, lease.request_key, doubt.message)
+        said = seal_result(self._sealer, lease.request_key, intent.kind, result)
+        now = self._clock()
+
+        def step(connection: Connection) -> bool:
+            has_ended = late.note(
+                connection, lease, intent, said, now=now, doubt=doubt, owed=sealed, message=message
+            )
+            if has_ended:
+                also(connection)
+            return has_ended
+
+        return await self.store.write(step)
+
     async def doubts(self) -> Sequence[str]:
         """Keys of all requests in doubt of which no person has found out what was done."""
         return await self.store.read(doubts.keys)
@@ -322,18 +388,28 @@ class Ledger:
 
     async def renew(self) -> None:
         """Renew every lease this worker holds; `open_ledger` does so in time."""
-        held = list(self._held.values())
-        if held:
-            until = self._clock() + self._lease
-            await self.store.write(lambda connection: requests.renew(connection, held, until), single=True)
+        held = [each.lease for each in self._held.values()]
+        if not held:
+            return
+        now, up = self._clock(), self._up()
+        until = Deadline.at(now + self._lease, now=now, uptime=up)
+        renewed = await self.store.write(
+            lambda connection: requests.renew(connection, held, until.wall), single=True
+        )
+        for lease in held:
+            if lease.holder in self._held:  # else it has ended meanwhile
+                is_ours = lease.holder in renewed
+                self._held[lease.holder] = _Held(lease, until if is_ours else Deadline(now, up))
 
-    async def _open(self, opening: Opening, holder: requests.Holder) -> Claim:
+    async def _open(self, opening: Opening, holder: requests.Holder, first: Step[None] | None) -> Claim:
         if opening.turn_key is not None:
             return await self._take(
-                holder, lambda connection: turns.open_in_turn(connection, opening, holder, self._sealer)
+                holder,
+                lambda connection: turns.open_in_turn(connection, opening, holder, self._sealer),
+                first,
             )
         new = await self._take(
-            holder, lambda connection: requests.open_new(connection, opening, holder), single=True
+            holder, lambda connection: requests.open_new(connection, opening, holder), first, single=True
         )
         if new is not None:
             return new
@@ -341,9 +417,16 @@ class Ledger:
             holder, lambda connection: requests.open_again(connection, opening, holder, self._sealer)
         )
 
-    async def _take(self, holder: requests.Holder, step: Step[T], *, single: bool = False) -> T:
+    async def _take(
+        self, holder: requests.Holder, step: Step[T], first: Step[None] | None = None, *, single: bool = False
+    ) -> T:
+        def both(connection: Connection) -> T:
+            if first is not None:
+                first(connection)
+            return step(connection)
+
         try:
-            return await self.store.write(step, single=single)
+            return await self.store.write(both, single=single)
         except (LedgerUnavailable, asyncio.CancelledError):
             self._give_up(holder.name)  # it may have got the lease all the same
             raise
@@ -351,7 +434,7 @@ class Ledger:
     def _next_holder(self) -> requests.Holder:
         self._taken += 1
         name = f"{self.worker_id}/{self._taken}"
-        return requests.Holder(name, self._clock(), self._lease, self._given_up.__contains__)
+        return requests.Holder(name, self._clock(), self._up(), self._lease, self._given_up.__contains__)
 
     def _give_up(self, holder: str) -> None:
         now = self._clock()

@@ -3,12 +3,12 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from typing import Final
 
 import structlog
 
 from bridge.ledger import schema
+from bridge.ledger.clocks import Uptime, uptime, utc_now
 from bridge.ledger.errors import LedgerUnavailable
 from bridge.ledger.ledger import Clock, Ledger
 from bridge.ledger.sealing import Sealer
@@ -20,53 +20,55 @@ log = structlog.get_logger()
 _RENEWALS_PER_LEASE: Final = 3
 
 
-def utc_now() -> datetime:
-    """The wall clock. Workers that share a ledger must be synchronised, as Spine demands anyway."""
-    return datetime.now(UTC)
-
-
 @contextlib.asynccontextmanager
-async def open_store(settings: Settings) -> AsyncIterator[Store]:
-    """The database of these settings, migrated to the schema of this version.
+async def open_store(settings: Settings, *, read_only: bool = False) -> AsyncIterator[Store]:
+    """The database of these settings, migrated to the schema of this version unless it is only read.
 
     Raises:
         Misconfigured: the database refuses us, or was made by a newer version.
+        NoLedger: it is only to be read, and there is none.
         LedgerUnavailable: it cannot be reached now.
     """
-    store = _store(settings)
+    store = _store(settings, read_only=read_only)
     try:
         await store.check()
-        await store.write(schema.upgrade)
+        if read_only:
+            await store.read(schema.look)
+        else:
+            await store.write(schema.upgrade)
         yield store
     finally:
         await store.close()
 
 
-def _store(settings: Settings) -> Store:
+def _store(settings: Settings, *, read_only: bool) -> Store:
     # A driver takes a tenth of a second to load: the one that is used.
     if settings.ledger.url is None:
         from bridge.ledger.sqlite import SqliteStore  # noqa: PLC0415 - see above
 
-        return SqliteStore(settings.state_dir / "ledger.db")
+        return SqliteStore(settings.state_dir / "ledger.db", read_only=read_only)
     from bridge.ledger.postgres import PostgresStore  # noqa: PLC0415 - see above
 
-    return PostgresStore(settings.ledger.url, connections=settings.ledger.connections)
+    return PostgresStore(settings.ledger.url, connections=settings.ledger.connections, read_only=read_only)
 
 
 @contextlib.asynccontextmanager
-async def open_ledger(settings: Settings, sealer: Sealer, *, clock: Clock = utc_now) -> AsyncIterator[Ledger]:
+async def open_ledger(
+    settings: Settings, sealer: Sealer, *, clock: Clock = utc_now, up: Uptime = uptime
+) -> AsyncIterator[Ledger]:
     """The ledger of these settings, for as long as the block runs.
 
     Args:
         settings: ``BRIDGE_LEDGER_…``, and ``state_dir`` for the file when no URL is set.
         sealer: encrypts bodies.
         clock: tells the time.
+        up: tells how much of it has passed.
 
     Raises:
         Misconfigured, LedgerUnavailable: see `open_store`.
     """
     async with open_store(settings) as store:
-        ledger = Ledger(store, sealer, settings.ledger, clock)
+        ledger = Ledger(store, sealer, settings.ledger, clock, up)
         left = await ledger.recovery()
         log.info(
             "ledger_opened",

@@ -28,15 +28,20 @@ class PostgresStore:
     Args:
         url: as libpq reads it, ``sslmode`` and several hosts included.
         connections: at most this many at a time.
+        read_only: the server refuses whatever would change something.
     """
 
-    def __init__(self, url: str, *, connections: int) -> None:
+    def __init__(self, url: str, *, connections: int, read_only: bool = False) -> None:
+        of_session = {"application_name": "gpconnect-bridge", "timezone": "UTC"}
+        if read_only:
+            of_session["default_transaction_read_only"] = "on"
+
         async def connect() -> Any:  # the driver's connection is generic over its record type
             return await asyncpg.connect(
                 url,
                 timeout=CONNECT_SECONDS,
                 command_timeout=COMMAND_SECONDS,
-                server_settings={"application_name": "gpconnect-bridge", "timezone": "UTC"},
+                server_settings=of_session,
             )
 
         self._engine = create_async_engine(

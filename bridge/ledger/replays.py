@@ -35,8 +35,8 @@ from sqlalchemy import (
 )
 
 from bridge.errors import BridgeError
+from bridge.ledger.clocks import utc_now
 from bridge.ledger.metadata import Instant, metadata
-from bridge.ledger.opening import utc_now
 from bridge.ledger.store import Step, Store
 
 Kind = Literal["replay", "discard"]

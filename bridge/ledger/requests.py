@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, bindparam, insert, null, select, update
 
 from bridge.ledger.bodies import SealedEvent, open_event
+from bridge.ledger.clocks import Deadline
 from bridge.ledger.errors import LeaseLost
 from bridge.ledger.intents import of_request
 from bridge.ledger.model import (
@@ -92,6 +93,7 @@ _RENEW = (
         requests.c.lease_until.is_not(null()),
     )
     .values(lease_until=bindparam("until"))
+    .returning(requests.c.worker)
 )
 _EVENTS: Select[Any] = (
     select(events.c.event_id, events.c.topic, events.c.content_type, event_bodies.c.sealed)
@@ -127,12 +129,14 @@ class Holder:
     Attributes:
         name: of this lease and no other, ever; the worker's id is its first part.
         now: by the worker's clock.
+        uptime: at the same moment.
         lease: how long it lasts unless it is renewed.
         gave_up: whether a lease of that name was let go of without the database's knowing.
     """
 
     name: str
     now: datetime
+    uptime: float
     lease: timedelta
     gave_up: Callable[[str], bool]
 
@@ -140,6 +144,11 @@ class Holder:
     def until(self) -> datetime:
         """When a lease that is given now ends."""
         return self.now + self.lease
+
+    @property
+    def deadline(self) -> Deadline:
+        """The same moment, by both clocks."""
+        return Deadline.at(self.until, now=self.now, uptime=self.uptime)
 
     def finds_alive(self, row: Row[Any]) -> bool:
         """Whether somebody works on this request."""
@@ -188,9 +197,14 @@ def finish(
     if _END.run(connection, found).rowcount != 1:
         raise LeaseLost
     _add_calls(connection, lease, made)
-    rows = [_event_row(lease, number, one.event) for number, one in enumerate(ended_by, start=1)]
+    add_events(connection, lease.row, lease.token, ended_by)
+
+
+def add_events(connection: Connection, row: int, start: int, owed: Sequence[SealedEvent]) -> None:
+    """Keep the events that tell how a start of a request ended; they are owed until they are published."""
+    rows = [_event_row(row, start, number, one.event) for number, one in enumerate(owed, start=1)]
     add_rows(connection, events, rows, skip_known=True)
-    bodies = [{"request_id": lease.row, "event_id": one.event.id, "sealed": one.sealed} for one in ended_by]
+    bodies = [{"request_id": row, "event_id": one.event.id, "sealed": one.sealed} for one in owed]
     add_rows(connection, event_bodies, bodies, skip_known=True)
 
 
@@ -221,10 +235,10 @@ def wait(
     _add_calls(connection, lease, made)
 
 
-def renew(connection: Connection, leases: Sequence[Lease], until: datetime) -> None:
-    """Set the end of these leases, as far as they are still held."""
+def renew(connection: Connection, leases: Sequence[Lease], until: datetime) -> Collection[str]:
+    """Set the end of these leases, as far as they are still held; the holders of those that are."""
     held = {"rows": [lease.row for lease in leases], "holders": [lease.holder for lease in leases]}
-    connection.execute(_RENEW, held | {"until": until})
+    return connection.scalars(_RENEW, held | {"until": until}).all()
 
 
 def published(connection: Connection, key: str, ids: Collection[str], now: datetime) -> None:
@@ -340,11 +354,11 @@ def _opened(opening: Opening, holder: Holder) -> dict[str, Any]:
     }
 
 
-def _event_row(lease: Lease, number: int, event: StoredEvent) -> dict[str, Any]:
+def _event_row(row: int, start: int, number: int, event: StoredEvent) -> dict[str, Any]:
     return {
-        "request_id": lease.row,
+        "request_id": row,
         "event_id": event.id,
-        "start": lease.token,
+        "start": start,
         "number": number,
         "topic": event.topic,
         "content_type": event.content_type,

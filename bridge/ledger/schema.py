@@ -10,6 +10,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from bridge.errors import Misconfigured
+from bridge.ledger.errors import NoLedger
 
 VERSION_TABLE: Final = "ledger_version"
 _LOCK: Final = 0x6770_6C65_6467_6572
@@ -29,19 +30,34 @@ def upgrade(connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
     config = configuration()
     scripts = ScriptDirectory.from_config(config)
+    if _known(connection, scripts) == set(scripts.get_heads()):
+        return
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def look(connection: Connection) -> None:
+    """A step: whether this software can read what is there; changes nothing.
+
+    Raises:
+        NoLedger: there is nothing.
+        Misconfigured: the database was migrated by a newer version of the software.
+    """
+    if not _known(connection, ScriptDirectory.from_config(configuration())):
+        raise NoLedger("the database holds no ledger")
+
+
+def _known(connection: Connection, scripts: ScriptDirectory) -> set[str]:
     found = set(
         MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_heads()
     )
-    if found == set(scripts.get_heads()):
-        return
     unknown = found - {script.revision for script in scripts.walk_revisions()}
     if unknown:
         raise Misconfigured(
             f"the ledger's schema is of version {', '.join(sorted(unknown))}, which this software does not "
             "know: run the version that made it, or a newer one"
         )
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    return found
 
 
 def configuration() -> Config:

@@ -17,7 +17,7 @@ from sqlalchemy import URL, Connection, NullPool, create_engine, event
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from bridge.errors import Misconfigured
-from bridge.ledger.errors import LedgerUnavailable
+from bridge.ledger.errors import LedgerUnavailable, NoLedger
 from bridge.ledger.store import Step, unavailable
 from bridge.ledger.together import writing_together
 
@@ -44,10 +44,12 @@ class SqliteStore:
     Args:
         path: the file.
         busy_seconds: see `BUSY_SECONDS`.
+        read_only: nothing of it is made or changed.
     """
 
-    def __init__(self, path: Path, *, busy_seconds: float = BUSY_SECONDS) -> None:
+    def __init__(self, path: Path, *, busy_seconds: float = BUSY_SECONDS, read_only: bool = False) -> None:
         self._path = path
+        self._read_only = read_only
         self._engine = create_engine(
             URL.create("sqlite", database=str(path)),
             poolclass=NullPool,
@@ -72,7 +74,12 @@ class SqliteStore:
 
         Raises:
             Misconfigured: it cannot be made, or not written to.
+            NoLedger: it is only to be read, and there is none.
         """
+        if self._read_only:
+            if not self._path.exists():
+                raise NoLedger(f"there is no ledger {self._path}")
+            return
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._path.touch(mode=0o600)
@@ -171,6 +178,9 @@ class SqliteStore:
 
     def _prepare(self, connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
         connection.isolation_level = None  # `_transaction` begins them, the driver guesses none
+        if self._read_only:
+            connection.execute("PRAGMA query_only = ON")
+            return
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # has an effect on a new file only
         _use_write_ahead_log(connection, self._busy_seconds)
         connection.execute("PRAGMA synchronous = FULL")

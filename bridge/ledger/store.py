@@ -30,7 +30,7 @@ class Store(Protocol):
     """A database that runs steps."""
 
     async def check(self) -> None:
-        """Whether it can be used.
+        """Whether it can be used; makes it where there is none, unless it is only read.
 
         Raises:
             Misconfigured: it refuses us, or does not keep what it confirms.

@@ -3,15 +3,28 @@
 import hmac
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, exists, func, select
 
-from bridge.ledger.chain import FIRST_PREVIOUS, LANES, Head, entries, entry_mac, fetch, heads, is_sealed
+from bridge.ledger.chain import (
+    FIRST_PREVIOUS,
+    LANES,
+    MAX_TEXT,
+    Head,
+    entries,
+    entry_mac,
+    fetch,
+    heads,
+    is_sealed,
+)
 from bridge.ledger.keys import KeyRing, KeyUnknown
+from bridge.ledger.model import EndState
 from bridge.ledger.store import Store
+from bridge.ledger.tables import requests
 
 _PAGE: Final = 500
+_NAMED: Final = 20
 
 Kind = Literal[
     "changed",  # the entry, or its place, is not what was written; or it was never written by this engine
@@ -42,15 +55,32 @@ class Finding:
         return f"{self.kind} lane {self.lane} sequence {where}"
 
 
-async def verify(store: Store, ring: KeyRing, known: Sequence[Head] = ()) -> list[Finding]:
-    """Check the whole trail, while it is being written to; empty when it is whole.
+@dataclass(frozen=True, slots=True)
+class Unrecorded:
+    """Requests whose end is in the ledger and not in the trail, where both are written at once.
+
+    So the trail was wiped or put back, or somebody wrote to the ledger. `request_keys`: of the oldest.
+    """
+
+    count: int
+    request_keys: Sequence[str]
+    kind: Literal["unrecorded"] = "unrecorded"
+    lane: None = None
+
+    def __str__(self) -> str:
+        more = ", ..." if self.count > len(self.request_keys) else ""
+        return f"unrecorded {self.count} requests: {', '.join(self.request_keys)}{more}"
+
+
+async def verify(store: Store, ring: KeyRing, known: Sequence[Head] = ()) -> list[Finding | Unrecorded]:
+    """Check the whole trail, while it is being written to; empty when it is whole. Writes nothing.
 
     Args:
         store: the ledger's database.
         ring: the audit keys, old ones included.
         known: heads that were noted outside the database earlier.
     """
-    findings: list[Finding] = []
+    findings: list[Finding | Unrecorded] = []
     for end in await store.read(_ends):
         if not end.exists:
             findings.append(Finding("forged", end.lane, 1, end.last))
@@ -60,7 +90,19 @@ async def verify(store: Store, ring: KeyRing, known: Sequence[Head] = ()) -> lis
         async for row in _rows(store, end.lane, max(end.last, end.head["sequence"] if end.head else 0)):
             walk.step(row)
         findings += walk.end(end.head)
-    return findings
+    unrecorded = await store.read(_unrecorded)
+    return [*findings, unrecorded] if unrecorded.count else findings
+
+
+def _unrecorded(connection: Connection) -> Unrecorded:
+    entry = exists().where(
+        entries.c.request_key == func.substr(requests.c.request_key, 1, MAX_TEXT),
+        entries.c.outcome == requests.c.state,
+    )
+    lacking = requests.c.state.in_(get_args(EndState)) & ~entry
+    count = connection.scalar(select(func.count()).select_from(requests).where(lacking)) or 0
+    named = select(requests.c.request_key).where(lacking).order_by(requests.c.id).limit(_NAMED)
+    return Unrecorded(count, connection.scalars(named).all() if count else ())
 
 
 @dataclass(frozen=True, slots=True)

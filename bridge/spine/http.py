@@ -16,9 +16,10 @@ from typing import Final, Literal
 import httpx
 import structlog
 
-from bridge.errors import FailureCode, ResponseInvalid, Stage, Unavailable
+from bridge.errors import FailureCode, HeldBack, ResponseInvalid, Stage, Unavailable
 from bridge.observe import CallNote, note_call
 from bridge.settings import Settings
+from bridge.spine import sending
 from bridge.spine.answer import Answer, BodyReader
 from bridge.spine.bulkhead import Bulkhead
 from bridge.spine.clock import ClockSkew
@@ -136,7 +137,7 @@ class Upstream:
             origin,
             headers={**headers, "Accept-Encoding": "gzip"},  # SP-092
             content=content,
-            extensions={"timeout": self._timeouts, "target": target},
+            extensions={"timeout": self._timeouts, "target": target, **sending.extensions(method)},
         )
         send = partial(
             self._send, request, interaction=interaction, trace_id=trace_id, practice_ods=practice_ods
@@ -163,6 +164,9 @@ class Upstream:
             raise Unavailable(self._fault_code, stage=self._stage, detail=outcome) from None
         except ResponseInvalid as error:
             outcome = error.detail
+            raise
+        except HeldBack:
+            outcome = "withheld"  # at the last moment, by whoever asked for the call
             raise
         finally:
             duration_ms = round((time.perf_counter() - started) * 1000, 1)

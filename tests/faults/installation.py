@@ -156,19 +156,21 @@ class Installation:
 
     async def command(self, *arguments: str) -> Any:
         """A ``bridge`` command of the operator's, which must end well; the JSON it printed, if it did."""
-        ended = await self._run(*arguments)
+        ended = await self.run(*arguments)
         assert ended.code == 0, ended
         return json.loads(ended.printed) if ended.printed.startswith((b"{", b"[")) else None
 
-    async def _run(self, *arguments: str) -> Ended:
+    async def run(self, *arguments: str) -> Ended:
+        """A ``bridge`` command of the operator's, to whichever end."""
         return await asyncio.to_thread(
             bridge, *arguments, directory=self.folder, environment=self.environment
         )
 
-    async def accounts(self, ids: Iterable[str]) -> Counter[str]:
+    async def accounts(self, ids: Iterable[str], *, is_resumed: bool = False) -> Counter[str]:
         """How these requests ended, once the bus holds nothing more to do and no dead letter but of the rejected.
 
-        The operator's commands must say the same: the books balance, with these counts, and the trail is whole.
+        The operator's commands must say the same: the books balance, with these counts, and the trail is whole,
+        or was resumed and has nothing else.
         """
         asked = list(ids)
         await until(self.is_quiet)
@@ -179,14 +181,19 @@ class Installation:
             return await self.parked() == rejected
 
         async def are_published() -> bool:
-            [account] = json.loads((await self._run(*BALANCE)).printed)["pipelines"]
+            [account] = json.loads((await self.run(*BALANCE)).printed)["pipelines"]
             return all(found["kind"] != "unpublished" for found in account["ledger"]["discrepancies"])
 
         # A worker may wait for the confirm of one still, that a cut connection never brings.
         await until(are_parked)
         await until(are_published)
         balance = await self.command(*BALANCE)
-        await self.command("audit", "verify")
+        verified = await self.run("audit", "verify")
+        if is_resumed:
+            assert verified.printed.startswith(b"resumed lane"), verified
+            assert len(verified.printed.splitlines()) == 1, verified
+        else:
+            assert verified.code == 0, verified
         [account] = balance["pipelines"]
         assert account["ledger"]["received"] == len(asked)
         for state in FINALS.values():

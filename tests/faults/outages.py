@@ -148,6 +148,20 @@ OUTAGES: Final[Mapping[str, Outage]] = {
         "The new file is in use a second after it is there (`reloaded`)",
         "Replace the files; until then `/readyz` names the certificates",
     ),
+    "worker_frozen": Outage(
+        "A worker stands still between writing a booking down and sending it: it is stopped, or its machine is suspended",
+        "`appointment.refused` with the reason `not_done`, or the booking that another worker makes",
+        "It looks at the clocks once more before the first byte, and sends nothing (`lease_lost`). What was done too late all "
+        "the same is published: in doubt, then what is so",
+        "Find out what stopped it",
+    ),
+    "audit_broken": Outage(
+        "The audit trail is broken: somebody wrote to its tables, or took a key out of its ring",
+        "No answer until it is resumed",
+        "Nothing is asked of anybody that could not be recorded (`audit_broken`): requests wait and come again; "
+        "`/readyz` names `audit`, and `bridge doctor` says so",
+        "`bridge audit verify` says where; find out who; then `bridge audit resume --reason`. It stays found",
+    ),
     "clock_set": Outage(
         "A worker's clock is set, by more than a minute, while it works",
         "Nothing, once it is right again; while it is wrong, practices may refuse its tokens",

@@ -1,6 +1,7 @@
 """Per test a house and an installation of its own; workers run inside the test's process, or beside it."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -23,3 +24,15 @@ async def site(
     """An installation with one worker, on NATS: its waiting rooms know fractions of a second."""
     async with opened(sandbox, nats_url, tmp_path, monkeypatch) as installation, installation.worker():
         yield installation
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """The pipelines of `rooms`, as an installer leaves them."""
+    metadata = tmp_path / "site" / "rooms-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: rooms\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(
+        "[gpconnect_bridge.pipelines]\nrooms = tests.integration.effects.rooms:rooms\n"
+    )
+    return metadata.parent

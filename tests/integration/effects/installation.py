@@ -24,6 +24,7 @@ from tests.support.hospital import Hospital, hospital_on
 from tests.support.requests import PATIENT, cloud_event, record_request
 
 LONGEST = 60.0
+ROOT = Path(__file__).parents[3]
 Event = tuple[str, dict[str, Any]]
 
 

@@ -4,6 +4,7 @@ The module is installed in worker processes as well as run inside the tests: it 
 """
 
 import os
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -20,6 +21,8 @@ TAKEN, REFUSED, IN_DOUBT, SEEN = "room.taken.v1", "room.refused.v1", "room.in_do
 PATIENCE = 0.4
 """Seconds until the client gives up."""
 GATE_PATIENCE = 60.0
+CAREFUL = "careful"
+"""First letters of the rooms for which the client looks at the clock at the last moment."""
 
 rooms = Pipeline("rooms")
 
@@ -67,7 +70,7 @@ async def take_room(request: RoomRequest, gp: Context) -> list[Event]:
                 "room.take",
                 key=room,
                 payload={"room": room},
-                send=partial(house.take, room),
+                send=partial(house.take, room, gp.may_send if room.startswith(CAREFUL) else None),
                 settle=partial(house.found, room),
             )
         except NotDone as not_done:
@@ -94,10 +97,12 @@ class House:
         self._who = who
         self._url = os.environ["HOUSE_URL"]
 
-    async def take(self, room: str) -> Json:
-        """Take a room."""
+    async def take(self, room: str, may_send: Callable[[], None] | None) -> Json:
+        """Take a room, after a last look at the clock if there is somebody who looks."""
         if (await self._call("GET", f"/gate/send/{room}")).status_code == httpx.codes.TOO_MANY_REQUESTS:
             raise HeldBack(FailureCode.RATE_LIMITED, stage="spine")
+        if may_send is not None:
+            may_send()
         answer = await self._call("POST", f"/rooms/{room}")
         if answer.status_code == httpx.codes.CONFLICT:
             raise RoomRefused("taken")

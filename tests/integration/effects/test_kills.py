@@ -1,29 +1,14 @@
 """Workers that are killed (-9) around a side effect: the next one neither loses nor repeats it."""
 
-from pathlib import Path
-
 import pytest
 
-from tests.integration.effects.installation import opened, until
+from tests.integration.effects.installation import ROOT, opened, until
 from tests.integration.effects.rooms import TAKEN
 from tests.support.processes import worker
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-ROOT = Path(__file__).parents[3]
 PATIENTS = ("9990000018", "9990000026", "9990000034")
-
-
-@pytest.fixture
-def package(tmp_path: Path) -> Path:
-    """The pipelines of `rooms`, as an installer leaves them."""
-    metadata = tmp_path / "site" / "rooms-1.0.dist-info"
-    metadata.mkdir(parents=True)
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: rooms\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text(
-        "[gpconnect_bridge.pipelines]\nrooms = tests.integration.effects.rooms:rooms\n"
-    )
-    return metadata.parent
 
 
 @pytest.mark.rabbit

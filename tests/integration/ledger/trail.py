@@ -51,6 +51,7 @@ class Site:
 
     def __init__(self, store: Store, folder: Path) -> None:
         self.store = store
+        folder.mkdir(exist_ok=True)
         self.vault_keys, self.audit_keys = folder / "vault.keys", folder / "audit.keys"
         create_ring(self.vault_keys)
         create_ring(self.audit_keys)

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -114,3 +115,11 @@ def test_what_a_removed_key_sealed_is_gone_and_the_error_names_the_key(ring: Pat
     with pytest.raises(KeyUnknown) as raised:
         sealer.open(sealed, ROW)
     assert raised.value.key_id == old_id
+
+
+def test_content_that_cannot_be_unpacked_is_told_as_broken(sealer: AesGcmSealer):
+    """Rightly sealed, and not what the compression library wrote: its error is one of its own."""
+    header, nonce = bytes((1, 1, 2)) + b"k1", bytes(12)
+    sealed = header + nonce + AESGCM(bytes(range(32))).encrypt(nonce, b"no deflate", header + ROW)
+    with pytest.raises(SealBroken, match="unpacked"):
+        sealer.open(sealed, ROW)

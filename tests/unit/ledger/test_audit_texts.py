@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, create_engine, select
 
 from bridge.ledger.aes_gcm import AesGcmSealer
-from bridge.ledger.audit import MAX_TEXT, Actor, AuditTrail, Entry
-from bridge.ledger.chain import FIRST_PREVIOUS, entries, entry_mac, fetch, heads, sealed_head
+from bridge.ledger.audit import Actor, AuditTrail, Entry
+from bridge.ledger.chain import FIRST_PREVIOUS, MAX_TEXT, entries, entry_mac, fetch, heads, sealed_head
 from bridge.ledger.keys import KeyFile, create_ring
 from bridge.ledger.metadata import metadata
 from bridge.ledger.together import writing_together

@@ -1,0 +1,56 @@
+"""The last word before something that changes another side's data leaves: whoever asked for it may forbid it.
+
+Between the decision to send and the first byte lie look-ups, a connection, a handshake; a process may stand
+still in any of them. So the decision is made again where the bytes are about to go, and once more before the
+body does: half a request does nothing.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Final, Protocol
+
+Trace = Callable[[str, Mapping[str, Any]], Awaitable[None]]
+
+
+class LastWord(Protocol):
+    """Whoever may forbid it, and wants to know when it has gone."""
+
+    def check(self) -> None:
+        """Whether it may be sent now.
+
+        Raises:
+            HeldBack: not any more. Nothing was sent.
+        """
+
+    def sent(self) -> None:
+        """All of it has been handed to the operating system."""
+
+
+_last_word: ContextVar[LastWord | None] = ContextVar("last_word", default=None)
+_NOTHING: Final[Mapping[str, Trace]] = {}
+
+
+@contextmanager
+def last_word(held_by: LastWord) -> Iterator[None]:
+    """Every call inside the block that changes something asks `held_by` first."""
+    token = _last_word.set(held_by)
+    try:
+        yield
+    finally:
+        _last_word.reset(token)
+
+
+def extensions(method: str) -> Mapping[str, Trace]:
+    """What an httpcore request of this method carries, for the last word to be heard where bytes leave."""
+    held_by = _last_word.get()
+    if held_by is None or method == "GET":
+        return _NOTHING
+
+    async def trace(name: str, _info: Mapping[str, Any]) -> None:
+        if name in ("http11.send_request_headers.started", "http11.send_request_body.started"):
+            held_by.check()
+        elif name == "http11.send_request_body.complete":
+            held_by.sent()
+
+    return {"trace": trace}

@@ -1,0 +1,92 @@
+"""Workers that stand still (SIGSTOP) between writing an effect down and sending it, while others tell of it."""
+
+import asyncio
+import signal
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.integration.effects.installation import ROOT, opened, until
+from tests.integration.effects.rooms import IN_DOUBT, REFUSED, TAKE, TAKEN
+from tests.support.processes import worker
+from tests.support.requests import PATIENT
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.nats]
+
+NO_RETRIES = {"BRIDGE_RETRY_ATTEMPTS": "0"}
+"""What was not done is told as not done, and not tried again."""
+
+
+@asynccontextmanager
+async def frozen(sandbox, nats_url, package, folder, monkeypatch, *, room):
+    """A site on which a worker stopped before it sent, and another one told that nothing was done."""
+    async with opened(sandbox, nats_url, folder, monkeypatch, **NO_RETRIES) as site:
+        environment = site.environment | {"PYTHONPATH": f"{package}:{ROOT}"}
+        site.house.close(f"send/{room}")
+        log = folder / "frozen.log"
+        with worker(environment, output=log, arguments=["--pipeline", "rooms"]) as stopped:
+            request = await site.ask(room, correlationid="c-1")
+            await site.house.held(f"send/{room}")
+            stopped.process.send_signal(signal.SIGSTOP)
+            try:
+                async with site.worker():
+                    await site.hospital.ask(request, key=TAKE, message_id="the-sender-asks-again")
+                    await until(lambda: bool(told(site)))
+                    assert [kind for kind, _ in told(site)] == [REFUSED]
+                    stopped.process.send_signal(signal.SIGCONT)
+                    site.house.open(f"send/{room}")
+                    yield site, request, stopped
+            finally:
+                stopped.process.send_signal(signal.SIGCONT)
+
+
+def told(site):
+    """Kind and data of the events, as whoever removes repeats by their id reads them."""
+    events = {event["id"]: (kind, event["data"]) for kind, event in site.hospital.events("c-1")}
+    return list(events.values())
+
+
+async def test_a_worker_that_wakes_up_sends_nothing_any_more(
+    sandbox, nats_url, package, tmp_path, monkeypatch
+):
+    async with frozen(sandbox, nats_url, package, tmp_path, monkeypatch, room="careful") as (
+        site,
+        _,
+        stopped,
+    ):
+        await asyncio.to_thread(stopped.wait_for, "lease_lost")
+        assert site.house.rooms["careful"].posts == 0
+        assert [kind for kind, _ in told(site)] == [REFUSED]
+        assert (await site.account()).balance.completed == 1
+
+
+async def test_what_was_done_too_late_is_told_in_the_end(sandbox, nats_url, package, tmp_path, monkeypatch):
+    async with frozen(sandbox, nats_url, package, tmp_path, monkeypatch, room="r1") as (site, request, _):
+        await until(lambda: len(told(site)) == 3)
+        assert told(site) == [
+            (REFUSED, {"reasons": {"r1": "not_done"}, "detail": "tries_used_up"}),
+            (IN_DOUBT, {"room": "r1", "is_done": True, "code": "outcome_unknown"}),
+            (TAKEN, {"by": PATIENT, "refused": {}}),
+        ]
+        assert (site.house.rooms["r1"].taken_by, site.house.rooms["r1"].posts) == ([PATIENT], 1)
+        history = await site.history(request)
+        assert [attempt.outcome for attempt in history.attempts if attempt.outcome == "in_doubt"]
+        assert (await site.account()).balance.completed == 1
+
+
+async def test_nothing_is_sent_once_the_request_has_expired_within_one_try(
+    sandbox, nats_url, tmp_path, monkeypatch
+):
+    async with opened(sandbox, nats_url, tmp_path, monkeypatch) as site, site.worker():
+        site.house.close("send/careful")
+        ends = datetime.now(UTC) + timedelta(seconds=1.5)
+        request = await site.ask("careful", expirytime=ends.isoformat())
+        await site.house.held("send/careful")
+        await asyncio.sleep((ends - datetime.now(UTC)).total_seconds() + 0.1)
+        site.house.open("send/careful")
+        ((kind, told),) = await site.outcome(request)
+        assert (kind, told["code"]) == ("request.failed.v1", "request_expired")
+        assert site.house.rooms["careful"].posts == 0
+        [intent] = (await site.history(request)).intents
+        assert intent.verdict == "not_sent"
