@@ -217,6 +217,8 @@ def code_in(concept: object, system: str) -> str | None:
     Returns:
         the code; of a coding that names no system only where none names the right one.
     """
+    if type(concept) is str:
+        return concept.strip() or None
     unnamed: str | None = None
     for named, code in _codes(concept):
         if named is None:

@@ -145,9 +145,10 @@ def read_lists(reading: Reading) -> Lists:
 
 def _read_list(item: Item, lists: Lists, codes_of: dict[str, set[str]]) -> None:
     concept = item.resource.get("code")
-    code = list_code(concept)
+    snomed = snomed_codes(concept)
+    code = snomed[0] if snomed else list_code(concept)
     contained = _contained(item)
-    area_name = next((AREA_OF_LIST[each] for each in snomed_codes(concept) if each in AREA_OF_LIST), None)
+    area_name = next((AREA_OF_LIST[each] for each in snomed if each in AREA_OF_LIST), None)
     if area_name is None and contained and all(ends_by_itself(item, each.resource) for each in contained):
         # The specification's own samples have no code for the list of ended allergies: what is in it tells.
         area_name = "ended_allergies"

@@ -2,7 +2,7 @@
 
 from bridge.fhir import systems
 from bridge.fhir.index import BundleIndex, Received
-from bridge.fhir.read import Item, JsonObject, first_code, reference_target
+from bridge.fhir.read import Item, JsonObject, code_in, first_code, reference_target
 from bridge.mapping.bounds import Growth
 from bridge.record.common import Party, PartyKind
 
@@ -111,7 +111,9 @@ class Parties:
     def _add_role(self, party: Party, role: Received) -> None:
         item = Item(role.resource, role.ref)
         for concept in item.many(role.resource.get("code"), "code"):
-            coded = next((each.get("display") for each in item.many(concept.get("coding"), "code")), None)
+            codings = item.many(concept.get("coding"), "code")
+            official = [each for each in codings if code_in(each, systems.JOB_ROLE) and each.get("system")]
+            coded = next((each.get("display") for each in official or codings), None)
             words = item.text(concept.get("text"), "code") or item.text(coded, "code") or first_code(concept)
             if words is not None:
                 party["role"] = words

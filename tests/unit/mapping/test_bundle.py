@@ -304,6 +304,15 @@ def test_people_are_named_with_role_and_organisation_only_where_that_is_certain(
     assert "organisation_ods" not in recorder
 
 
+@pytest.mark.duty("CS-066")
+def test_the_role_of_a_person_goes_by_the_system_of_its_code() -> None:
+    bundle = b.record(b.medication(), b.statement(), b.plan())
+    (role,) = (each["resource"] for each in bundle["entry"] if each["resource"]["id"] == "role1")
+    role["code"][0]["coding"].insert(0, b.coding("GP1", "Partner", "https://supplier.example/roles"))
+    recorder = course(mapped(bundle))["plan"]["provenance"]["recorder"]
+    assert recorder["role"] == "General Medical Practitioner"
+
+
 def test_a_role_where_a_person_belongs() -> None:
     found = course(
         mapped(

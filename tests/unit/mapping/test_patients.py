@@ -154,4 +154,8 @@ def test_registrations_of_other_kinds_and_none():
     other = registered({"coding": [{"code": "O"}], "text": "Walk-in"})["registration"]
     assert other == {"kind": "other", "kind_code": "O", "kind_text": "Walk-in"}
     assert registered({"coding": [{"code": "R"}]})["registration"]["kind"] == "regular"
+    local = {"system": "https://supplier.example/registrations", "code": "R"}
+    official = coded("CareConnect-RegistrationType-1", "T", "Temporary")["coding"]
+    assert registered({"coding": [local, *official]})["registration"]["kind"] == "temporary"
+    assert registered({"coding": [local]})["registration"]["kind"] == "other"
     assert "registration" not in mapped(patient(extension=[]))
