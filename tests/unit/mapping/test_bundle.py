@@ -258,6 +258,24 @@ def test_an_entry_without_a_resource_is_listed() -> None:
     assert (aside["source_ref"], aside["display"]) == ("entry AllergyIntolerance/a1", "Allergy to penicillin")
 
 
+@pytest.mark.duty("CS-037", "CS-041")
+@pytest.mark.parametrize(
+    ("kind", "element"),
+    [
+        ("MedicationStatement/s1", {"reasonNotTaken": [{"text": "made her sick"}]}),
+        ("MedicationRequest/plan1", {"substitution": {"allowed": False}}),
+        ("MedicationRequest/order1", {"reasonCode": [{"text": "cough"}]}),
+    ],
+)
+def test_an_element_that_is_set_aside_and_carries_meaning_raises_an_issue(kind: str, element: Any) -> None:
+    bundle = b.record(b.medication(), b.statement(), b.plan(), b.order())
+    for entry in bundle["entry"]:
+        if f"{entry['resource']['resourceType']}/{entry['resource']['id']}" == kind:
+            entry["resource"].update(element)
+    (issue,) = [each for each in mapped(bundle)["issues"] if each["code"] == "element_not_in_profile"]
+    assert (issue["source_ref"], issue["path"]) == (kind, *element)
+
+
 def test_every_entry_is_accounted_for_once() -> None:
     record = mapped(b.typical_record())
     assert record["accounting"] == {
