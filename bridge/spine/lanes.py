@@ -45,7 +45,12 @@ class Lanes:
 
     @asynccontextmanager
     async def lane(self) -> AsyncIterator[httpx.AsyncHTTPTransport]:
-        """A transport for one request at a time, its connection kept for the next one."""
+        """A transport for one request at a time, its connection kept for the next one.
+
+        Whatever ends the block other than well, a deadline and a cancellation included, closes the
+        connection: what is left of it can be half a request, half an answer, or a place in the pool of a
+        transport that is never given back (encode/httpcore#1093), and it would be the first one taken again.
+        """
         async with self._free:
             tls = self._tls()
             if self._idle and self._idle[-1].tls is not tls:
@@ -53,11 +58,13 @@ class Lanes:
             transport = self._idle.pop().transport if self._idle else _transport(tls)
             try:
                 yield transport
-            finally:
-                if tls is self._tls():
-                    self._idle.append(_Idle(self._clock(), tls, transport))
-                else:
-                    await transport.aclose()
+            except BaseException:
+                await transport.aclose()
+                raise
+            if tls is self._tls():
+                self._idle.append(_Idle(self._clock(), tls, transport))
+            else:
+                await transport.aclose()
         await self._close_unneeded()
 
     async def _close_unneeded(self) -> None:
