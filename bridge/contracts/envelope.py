@@ -9,7 +9,7 @@ Binary mode has no standard on AMQP 0-9-1. Accepted header prefixes: ``cloudEven
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -23,7 +23,7 @@ from bridge.contracts.decoding import MAX_BYTES, json_object
 from bridge.contracts.requests import GpConnectRequest
 from bridge.errors import RequestRejected
 from bridge.record.dates import rfc3339
-from bridge.record.nhs_number import is_valid_nhs_number
+from bridge.record.nhs_number import holds_nhs_number, plain_nhs_number
 from bridge.record.sections import SECTIONS
 
 STRUCTURED = "application/cloudevents+json"
@@ -31,8 +31,7 @@ _HEADER_PREFIXES = ("cloudevents:", "cloudevents_", "ce-", "ce_")
 _EVENT_IDS: UUID = uuid5(NAMESPACE_URL, "urn:gpconnect-bridge:event")
 _PLAIN_NAME = frozenset("abcdefghijklmnopqrstuvwxyz_")
 _ID = re.compile(r"[\x21-\x7e]{1,200}")
-_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_TEN_DIGITS = re.compile(r"(?<![0-9])[0-9]{10}(?![0-9])")
+_NO_NUMBER = "must not contain an NHS number"
 _LONGEST_NAME = 64
 _MOST_FAULTS = 20
 
@@ -40,7 +39,11 @@ R = TypeVar("R", bound=GpConnectRequest)
 
 
 class Attributes(BaseModel):
-    """CloudEvents context attributes of a request. Unknown extensions are allowed and ignored."""
+    """CloudEvents context attributes of a request. Unknown extensions are allowed and ignored.
+
+    None of them, and no header or property of the message, may hold an NHS number: a request with ten digits
+    there whose check digit is right is rejected, blanks and hyphens ignored. A UUID is never taken for one.
+    """
 
     model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
 
@@ -58,10 +61,18 @@ class Attributes(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A message whose envelope could be read; `data` is not validated yet."""
+    """A message whose envelope could be read; `data` is not validated yet.
+
+    Attributes:
+        attributes: of the envelope.
+        data: what is asked.
+        carried: properties and headers of the message beside its body: the name that a fault is told under,
+            and the text.
+    """
 
     attributes: Attributes
     data: Any
+    carried: Sequence[tuple[str, str]] = ()
 
     @property
     def request_id(self) -> str:
@@ -84,11 +95,25 @@ class Incoming:
             request = model.model_validate_json(orjson.dumps(self.data), strict=True)
         except ValidationError as error:
             raise _rejected(error, "data") from None
-        for name in ("id", "correlationid", "source"):
-            if request.patient.nhs_number in (getattr(self.attributes, name) or ""):
-                # Ids travel in headers and logs, where an NHS number must never be (JO-033).
-                raise RequestRejected(name, "must not contain the NHS number")
+        asked = request.patient.nhs_number
+        if faults := [
+            (place, _NO_NUMBER)
+            for place, text in self._outside()
+            # The number that is asked about is found wherever it stands; of others, see `holds_nhs_number`.
+            if holds_nhs_number(text) or asked in plain_nhs_number(text)
+        ]:
+            raise _rejection(faults)
         return request
+
+    def _outside(self) -> Iterator[tuple[str, str]]:
+        """All that is sent outside the data: it goes into headers, logs and the ledger (JO-033)."""
+        named = self.attributes
+        for name in ("id", "source", "type", "correlationid", "traceparent"):
+            yield name, getattr(named, name) or ""
+        for name, value in (named.model_extra or {}).items():
+            yield _plain(name), f"{name}: {value}"
+        sent = (named.id, named.correlationid)
+        yield from (part for part in self.carried if part[1] not in sent)
 
     def expires_at(self, request: GpConnectRequest) -> datetime | None:
         """The earlier of the envelope's and the request's own expiry."""
@@ -133,19 +158,30 @@ def read_envelope(
         attributes = {"specversion": "1.0", "id": message_id, "source": "amqp", "type": key}
     if correlation_id and not attributes.get("correlationid"):
         attributes["correlationid"] = correlation_id
+    carried = [
+        ("message_id", message_id),
+        ("routing key", key),
+        ("content_type", content_type or ""),
+        ("correlation_id", correlation_id or ""),
+        *((f"headers.{_plain_header(name)}", f"{name}: {value}") for name, value in headers.items()),
+    ]
     try:
-        return Incoming(Attributes.model_validate_json(orjson.dumps(attributes), strict=True), data)
+        read = Attributes.model_validate_json(orjson.dumps(attributes), strict=True)
+        return Incoming(read, data, carried)
     except orjson.JSONEncodeError:
         raise RequestRejected("headers", "must be text in UTF-8") from None
     except ValidationError as error:
         raise _rejected(error) from None
 
 
-def opaque_id(sent: str) -> str:
-    """An id that is safe to pass on: as sent, or its hash when it is no id or may hold an NHS number."""
-    # A UUID tells of nobody, whichever digits happen to stand in it.
-    digits = _TEN_DIGITS.findall(_UUID.sub("", sent))
-    if _ID.fullmatch(sent) and not any(map(is_valid_nhs_number, digits)):
+def opaque_id(sent: str, *, is_refused: bool = False) -> str:
+    """An id that is safe to pass on: as sent, or its hash when it is no id or may hold an NHS number.
+
+    Args:
+        sent: the id.
+        is_refused: the request was rejected for it.
+    """
+    if not is_refused and _ID.fullmatch(sent) and not holds_nhs_number(sent):
         return sent
     return sha256(sent.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -217,6 +253,10 @@ def _rejected(error: ValidationError, *root: str) -> RequestRejected:
         )
         for fault in error.errors(include_input=False, include_url=False, include_context=False)
     ]
+    return _rejection(faults)
+
+
+def _rejection(faults: list[tuple[str, str]]) -> RequestRejected:
     if len(faults) > _MOST_FAULTS:
         # The list goes into an event and a log line: a message must not decide how long they are.
         faults[_MOST_FAULTS:] = [("body", f"has {len(faults) - _MOST_FAULTS} more faults")]
@@ -231,3 +271,8 @@ def _plain(part: str | int) -> str:
     if len(part) <= _LONGEST_NAME and set(part) <= _PLAIN_NAME:
         return part
     return "(unknown field)"
+
+
+def _plain_header(name: str) -> str:
+    """Header names come with hyphens, and in any case."""
+    return _plain(name.casefold().replace("-", "_")).replace("_", "-")

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import orjson
 
+from bridge.bus.letters import without_try
 from bridge.bus.port import Delivery
 from bridge.contracts.decoding import MAX_BYTES
 from bridge.contracts.envelope import EventStyle, Incoming, event_id, opaque_id, read_envelope, write_event
@@ -123,7 +124,7 @@ def read_case(
             key=delivery.key,
             content_type=delivery.content_type,
             correlation_id=delivery.correlation_id,
-            headers=delivery.headers,
+            headers=without_try(delivery.headers),
             max_bytes=max_bytes,
         )
         if operation is None:
@@ -133,13 +134,20 @@ def read_case(
         rejection = fault
     request_id = incoming.request_id if incoming else delivery.id
     correlation_id = incoming.correlation_id if incoming else delivery.correlation_id or delivery.id
+    source = incoming.attributes.source if incoming else _NO_SOURCE
+    traceparent = incoming.attributes.traceparent if incoming else None
     if rejection is not None:
         # Nothing has vouched for the ids of such a message, and they go into headers and logs (JO-033).
-        request_id, correlation_id = opaque_id(request_id), opaque_id(correlation_id)
+        told = {place for place, _rule in rejection.faults}
+        correlated_by = "correlationid" if incoming and incoming.attributes.correlationid else "id"
+        correlation_id = opaque_id(correlation_id, is_refused=correlated_by in told)
+        request_id = opaque_id(request_id, is_refused="id" in told)
+        source = opaque_id(source, is_refused="source" in told)
+        traceparent = None if "traceparent" in told else traceparent
     expires_at = incoming.expires_at(request) if incoming and request else None
     patient_key = keys.of(request.patient.nhs_number) if request else None
     opening = Opening(
-        request_key=request_key(incoming.attributes.source if incoming else _NO_SOURCE, request_id),
+        request_key=request_key(source, request_id),
         pipeline=pipeline.name,
         correlation_id=correlation_id,
         body_sha256=_fingerprint(delivery, incoming),
@@ -154,7 +162,7 @@ def read_case(
         delivery=delivery,
         request_id=request_id,
         correlation_id=correlation_id,
-        traceparent=incoming.attributes.traceparent if incoming else None,
+        traceparent=traceparent,
         request=request,
         rejection=rejection,
         expires_at=expires_at,

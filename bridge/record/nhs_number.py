@@ -4,7 +4,10 @@ They are written in groups, with whatever a keyboard or a word processor offers 
 is compared it goes through `plain_nhs_number` first; nothing else decides what belongs to a number.
 """
 
+import re
 import unicodedata
+from collections.abc import Iterator
+from urllib.parse import unquote
 
 NHS_NUMBER_SYSTEM = "https://fhir.nhs.uk/Id/nhs-number"
 _LENGTH = 10
@@ -37,3 +40,50 @@ def nhs_number_of(written: str) -> str | None:
     """The NHS number that `written` is, whatever stands between its digits; None when it is none."""
     plain = plain_nhs_number(written)
     return plain if is_valid_nhs_number(plain) else None
+
+
+# What is random or a day, and holds ten digits of a number by chance only. Without a letter it is neither.
+_RANDOM = re.compile(
+    r"(?<![0-9A-Fa-f])(?=[0-9-]{0,35}[A-Fa-f])"  # UUID
+    r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![0-9A-Fa-f])"
+    r"|(?<![0-9A-Fa-f])(?=[0-9]*[A-Fa-f])[0-9A-Fa-f]{16,}(?![0-9A-Za-z])"  # trace, span, hash
+    r"|(?<![0-9])(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])(?![0-9])"  # ISO 8601 day
+)
+_BETWEEN = re.compile(r"[\x00-\x20\x7f-]+")
+_CHAIN = re.compile(r"[0-9]+(?:-[0-9]+)*")
+
+
+def holds_nhs_number(text: str) -> bool:
+    """Whether an NHS number stands anywhere in `text`: an id, a header, anything that is no message body.
+
+    That is ten digits with a right check digit, written together or in groups with blanks and hyphens between
+    them, also padded with zeros or percent-encoded, with anything but a digit on both sides.
+
+    A UUID, the parts of a ``traceparent`` and other hexadecimal of sixteen digits and more are looked into
+    only where they have no letter: fewer than one random UUID in a thousand million is taken for a number.
+    Of ids of exactly ten digits one in eleven is.
+    """
+    if len(text) < _LENGTH:
+        return False
+    if "%" in text:
+        text = unquote(text, errors="replace")
+    if not text.isascii():
+        text = "".join(
+            " " if character == _MINUS or unicodedata.category(character) in _SEPARATING else character
+            for character in unicodedata.normalize("NFKC", text)
+        )
+    return any(map(is_valid_nhs_number, _tens(_BETWEEN.sub("-", _RANDOM.sub("x", text)))))
+
+
+def _tens(text: str) -> Iterator[str]:
+    """Every ten digits that stand together in `text`, whole groups with one hyphen between them."""
+    for chain in _CHAIN.finditer(text):
+        groups = chain[0].split("-")
+        for start in range(len(groups)):
+            together = ""
+            for group in groups[start:]:
+                together += group
+                if len(together) >= _LENGTH:
+                    break
+            if len(together) == _LENGTH or not together[:-_LENGTH].strip("0"):
+                yield together[-_LENGTH:]

@@ -1,16 +1,17 @@
 import copy
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.contracts.envelope import Attributes, Incoming
+from bridge.contracts.envelope import Attributes, Incoming, read_envelope
 from bridge.contracts.requests import RecordRequest
 from bridge.errors import RequestRejected
 from bridge.record.nhs_number import is_valid_nhs_number
-from tests.support.requests import PATIENT, record_request
+from tests.support.requests import PATIENT, cloud_event, record_request
 
 
 def read(data, **attributes):
@@ -105,10 +106,64 @@ def test_an_invented_field_name_is_not_repeated():
     assert list(faults(data)) == ["data.(unknown field)"]
 
 
+OTHERS = "4010232137"
+"""Somebody else's number, for which nobody asks."""
+
+
 @pytest.mark.duty("JO-033")
-@pytest.mark.parametrize("attribute", ["id", "correlationid", "source"])
-def test_the_nhs_number_is_not_allowed_in_an_attribute(attribute):
-    assert list(faults(record_request(), **{attribute: f"x-{PATIENT}-1"})) == [attribute]
+@pytest.mark.parametrize("number", [PATIENT, OTHERS])
+@pytest.mark.parametrize(
+    ("attribute", "text"),
+    [
+        *(
+            (attribute, "x-{}-1")
+            for attribute in ("id", "correlationid", "source", "type", "subject", "dataschema")
+        ),
+        *((attribute, "{}") for attribute in ("traceparent", "ward", "partitionkey")),
+    ],
+)
+def test_no_nhs_number_is_allowed_in_an_attribute(number, attribute, text):
+    for written in (number, f"{number[:3]}-{number[3:6]}-{number[6:]}"):
+        assert list(faults(record_request(), **{attribute: text.format(written)})) == [attribute]
+
+
+@pytest.mark.duty("JO-033")
+@pytest.mark.parametrize("value", [9990000018, {"of": "999 000 0018"}, ["9990000018"]])
+def test_no_nhs_number_is_allowed_in_an_extension_of_any_type(value):
+    assert list(faults(record_request(), ward=value)) == ["ward"]
+    assert list(faults(record_request(), n9990000018="x")) == ["(unknown field)"]
+
+
+@pytest.mark.duty("JO-033")
+@pytest.mark.parametrize("attribute", ["id", "correlationid", "traceparent"])
+def test_the_patients_own_number_is_found_inside_of_what_is_random(attribute):
+    hidden = "00-4bf92f3577b34da69990000018ab0e47-00f067aa0ba902b7-01"
+    assert list(faults(record_request(), **{attribute: hidden})) == [attribute]
+
+
+@pytest.mark.duty("JO-033")
+def test_no_nhs_number_is_allowed_in_a_header_or_a_property():
+    def told(**beside):
+        message: dict[str, Any] = {"message_id": "m", "key": "k", "headers": {}}
+        message |= {"content_type": None, "correlation_id": None} | beside
+        body = orjson.dumps(cloud_event(record_request()))
+        with pytest.raises(RequestRejected) as caught:
+            read_envelope(body, **message).request(RecordRequest)
+        return [field for field, _rule in caught.value.faults]
+
+    assert told(message_id="9990000018") == ["message_id"]
+    assert told(correlation_id="c-9990000018") == ["correlationid"]
+    assert told(key="record.requested.v1.4010232137") == ["routing key"]
+    assert told(headers={"X-Patient": "999 000 0018", "tracestate": "a=1"}) == ["headers.x-patient"]
+    assert told(headers={"x-9990000018": "yes"}) == ["headers.(unknown field)"]
+    both = told(headers={"X-1": "9990000018", "X-2": "4010232137"})
+    assert both == ["headers.(unknown field)"] * 2
+
+
+def test_uuids_and_trace_ids_are_allowed_everywhere():
+    uuid = "34556a83-30d0-476f-a440-8b3447800402"  # ten of its digits pass for an NHS number
+    trace = f"00-{uuid.replace('-', '')}-00f067aa0ba902b7-01"
+    assert read(record_request(), id=uuid, correlationid=uuid, subject=uuid, traceparent=trace)
 
 
 @pytest.mark.parametrize("text", ["a\r\nb", " a", "a\x00", "a\x1b[31m"])

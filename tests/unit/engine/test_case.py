@@ -1,0 +1,45 @@
+import orjson
+import pytest
+
+from bridge.bus import marks
+from bridge.bus.port import Delivery
+from bridge.contracts.envelope import EventStyle
+from bridge.contracts.events import request_rejected
+from bridge.contracts.requests import RecordRequest
+from bridge.engine import Pipeline
+from bridge.engine.case import read_case
+from bridge.engine.patient_keys import PatientKeys
+from tests.support.requests import PATIENT, cloud_event, record_request
+
+RECORDS = Pipeline("records")
+
+
+@RECORDS.operation(accepts="record.requested.v1", request=RecordRequest, publishes={})
+async def answer(_request, _context):
+    return []
+
+
+def read(**attributes):
+    body = orjson.dumps(cloud_event(record_request(), **attributes))
+    delivery = Delivery(
+        body, id="m-1", key="record.requested.v1", headers={marks.NOT_BEFORE: "1796000003.000"}
+    )
+    return read_case(delivery, pipeline=RECORDS, keys=PatientKeys("key"))
+
+
+@pytest.mark.duty("JO-033")
+@pytest.mark.parametrize("attribute", ["id", "source", "correlationid", "traceparent", "subject"])
+@pytest.mark.parametrize(
+    "text", [PATIENT, "999-000-0018", "00-4bf92f3577b34da69990000018ab0e47-00f067aa0ba902b7-01"]
+)
+def test_a_number_outside_the_body_is_refused_and_goes_nowhere(attribute, text):
+    case = read(**{attribute: text})
+
+    assert case.rejection is not None
+    event = case.event(EventStyle("uk.nhs", "/bridge"), request_rejected(case.rejection), sequence="1")
+    kept = f"{case.opening}{case.request_id}{case.correlation_id}{event}".replace("-", "")
+    assert PATIENT not in kept
+
+
+def test_the_marks_of_our_own_are_no_numbers():
+    assert read().rejection is None
