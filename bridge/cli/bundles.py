@@ -11,6 +11,7 @@ import orjson
 import typer
 
 from bridge.cli.exits import Exit
+from bridge.fhir.digits import keep_digits
 from bridge.mapping import Asked, Source, map_record
 from bridge.record.dates import rfc3339
 
@@ -34,7 +35,7 @@ def map_(files: Files) -> None:
     for file in files:
         try:
             body = _read(file)
-            record = map_record(_parse(body), asked=Asked(), source=_source(body))
+            record = map_record(_parse(keep_digits(body)), asked=Asked(), source=_source(body))
         except _UnreadableError as error:
             typer.echo(f"{file}: {error}", err=True)
             exit_code = Exit.UNREADABLE

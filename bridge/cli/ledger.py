@@ -30,6 +30,7 @@ from bridge.cli.site import (
 )
 from bridge.engine.book import take_claim
 from bridge.engine.reconciliation import Account, reconcile
+from bridge.fhir.digits import keep_digits
 from bridge.ledger import RequestHistory
 from bridge.ledger.audit import Entry
 from bridge.ledger.vault import Answer
@@ -167,7 +168,7 @@ async def _claim(settings: Settings, claim_id: str, reason: str, actor: str | No
 
 def _bundle(answer: Answer) -> Any:
     try:
-        content = orjson.loads(answer.body)
+        content = orjson.loads(keep_digits(answer.body))
     except orjson.JSONDecodeError:
         content = None
     if not isinstance(content, dict) or content.get("resourceType") != "Bundle":

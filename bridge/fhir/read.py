@@ -110,6 +110,8 @@ class Item:
             found = self._dates[written] = partial_date(written)
         if found["precision"] == "unparsed":
             self.note("unparsed_date", path)
+        elif found["precision"] == "placeholder":
+            self.note("placeholder_date", path)
         return found
 
     def one(self, value: object, path: str) -> JsonObject:
@@ -152,8 +154,13 @@ class Item:
         """The target of a Reference as `Type/id` or `#id`."""
         if value is None:
             return None
-        found = (value if type(value) is dict else self.one(value, path)).get("reference")
-        return reference_target(found) if type(found) is str else None
+        found = value if type(value) is dict else self.one(value, path)
+        written = found.get("reference")
+        if type(written) is str and (target := reference_target(written)) is not None:
+            return target
+        if "display" in found:
+            self.note("display_only_reference", path)
+        return None
 
 
 def extension_name(url: str) -> str:

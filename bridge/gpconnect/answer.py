@@ -7,6 +7,7 @@ from typing import Any, Final
 import orjson
 
 from bridge.errors import ResponseInvalid
+from bridge.fhir.digits import keep_digits
 
 MEDIA_TYPES: Final = frozenset({"application/fhir+json", "application/json+fhir", "application/json"})
 """That of 1.x, that of 0.x and 1.2.x providers, and what is left when a gateway loses the rest."""
@@ -40,7 +41,7 @@ class PracticeAnswer:
             ResponseInvalid: not JSON, cut off, or no Bundle.
         """
         try:
-            bundle = orjson.loads(self.body)
+            bundle = orjson.loads(keep_digits(self.body))
         except orjson.JSONDecodeError:
             raise self._invalid("not_json") from None
         if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":

@@ -17,7 +17,7 @@ from bridge.mapping.no_known import no_known
 from bridge.mapping.provenance import item_id, keep_apart, provenance
 from bridge.mapping.reading import Reading
 from bridge.mapping.set_aside import ALLERGY, REACTION, note_set_aside
-from bridge.mapping.values import business_ids, notes
+from bridge.mapping.values import business_ids, notes, period, simple_quantity
 from bridge.record.allergies import Allergy, Reaction
 from bridge.record.common import CodedText, Note, Stop
 from bridge.record.dates import sort_text
@@ -251,10 +251,24 @@ def _add_details(item: Item, allergy: Allergy) -> None:
         allergy["criticality"] = level
     if (onset := item.date(resource.get("onsetDateTime"), "onsetDateTime")) is not None:
         allergy["onset"] = onset
+    _add_other_onset(item, allergy)
     if (asserted := item.date(resource.get("assertedDate"), "assertedDate")) is not None:
         allergy["asserted_at"] = asserted
     if (last := item.date(resource.get("lastOccurrence"), "lastOccurrence")) is not None:  # CS-091
         allergy["last_occurrence"] = last
+
+
+def _add_other_onset(item: Item, allergy: Allergy) -> None:
+    """The onset in any of its other types, so that none is left out unsaid."""
+    resource = item.resource
+    if "onsetPeriod" in resource and (start := period(item, resource["onsetPeriod"], "onsetPeriod")[0]):
+        allergy["onset"] = start
+    if (said := item.text(resource.get("onsetString"), "onsetString")) is not None:
+        allergy["onset_text"] = said
+    if age := simple_quantity(item, item.one(resource.get("onsetAge"), "onsetAge"), "onsetAge"):
+        allergy["onset_age"] = age
+    if "onsetRange" in resource:
+        item.note("unreadable_element", "onsetRange")
 
 
 def _reactions(item: Item) -> list[Reaction]:

@@ -221,6 +221,10 @@ def _describe_parts(reading: Reading, medications: Area, unsupported: dict[str, 
         and "search_from" not in unsupported
     ):
         medications["search_from"] = reading.asked.search_from.isoformat()  # CS-079
+    elif reading.asked.search_from is not None and "search_from" in unsupported:
+        # More was sent than asked for, so the area may be complete; a reader that filters has to know.
+        medications["warnings"].append({"code": "search-date-ignored", "text": unsupported["search_from"]})
+        reading.report("search_date_ignored", path="medications")
     said: Iterable[str] = (unsupported[part] for part in _PARTS_OF_MEDICATIONS if part in unsupported)
     note = " ".join([*filter(None, [medications.get("note")]), *said])
     if note:

@@ -196,6 +196,8 @@ def _origins(record: GpRecord) -> Iterator[Provenance]:
         yield allergy["provenance"]
     for course in record["medications"]:
         yield course["provenance"]
+        if "issue_without_plan" in course:
+            yield course["issue_without_plan"]["provenance"]
         if "plan" in course:
             yield course["plan"]["provenance"]
             for issue in course["plan"]["issues"]:

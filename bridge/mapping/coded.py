@@ -73,7 +73,7 @@ def coded_text(item: Item, concept: object, path: str, *, degrade_to: str | None
 def placeholder(display: str | None = None) -> CodedText:
     """A concept of which nothing, or only the words of a reference, was sent."""
     if display is not None:
-        return {"term": display, "term_from": "text", "coding_quality": "text_only", "codings": []}
+        return {"term": display, "term_from": "reference", "coding_quality": "text_only", "codings": []}
     return {"term": _PLACEHOLDER, "term_from": "placeholder", "coding_quality": "empty", "codings": []}
 
 

@@ -1,13 +1,21 @@
 """Where the parts of one medication do not agree: both are kept and the reader is told (digest §3.6)."""
 
+from datetime import date
+
+from bridge.mapping.course_state import (
+    SINGLE_ISSUE,
+    course_state,
+    end_has_passed,
+    is_completed_but_running,
+    stated_end,
+)
 from bridge.mapping.reading import Reading
 from bridge.mapping.requests import same_medication
 from bridge.mapping.values import without_change_warning
 from bridge.record.common import CodedText
-from bridge.record.medications import MedicationCourse, MedicationIssue, MedicationPlan, PrescriptionType
+from bridge.record.medications import MedicationCourse, MedicationIssue, MedicationPlan
 
-# Without an end these last one day (§3.9). An unknown type is dated as a repeat (CS-081).
-_SINGLE_ISSUE: frozenset[PrescriptionType] = frozenset({"acute", "acute_handwritten", "delayed"})
+_CHANGES_MEANING = frozenset({"medication_conflict", "modifier_extension"})
 
 
 def mark_medication(
@@ -20,14 +28,20 @@ def mark_medication(
     mark(reading, part, "medication_conflict")
 
 
-def mark_conflicts(reading: Reading, course: MedicationCourse) -> None:
-    """States, dates, dosages and quantities of one course."""
+def mark_conflicts(reading: Reading, course: MedicationCourse, today: date | None) -> None:
+    """States, dates, dosages and quantities of one course, on the day of retrieval; and whether it runs."""
+    course["course_state"] = course_state(course, today)
+    if is_completed_but_running(course):
+        mark(reading, course, "completed_but_running")
     plan = course.get("plan")
     kind = plan["prescription_type"] if plan is not None else "unknown"
     ended = course["status"] in ("completed", "stopped")
-    if ("effective_to" in course and course["status"] == "active") or (
-        ended and "effective_to" not in course and kind not in _SINGLE_ISSUE
-    ):
+    end = stated_end(course)
+    if end is None:
+        conflict = ended and kind not in SINGLE_ISSUE
+    else:
+        conflict = course["status"] == "active" and end_has_passed(end, today)
+    if conflict:
         mark(reading, course, "date_status_conflict")
     if plan is None:
         return
@@ -39,6 +53,18 @@ def mark_conflicts(reading: Reading, course: MedicationCourse) -> None:
     for part in parts:
         if "quantity" not in part:
             mark(reading, part, "quantity_missing")
+
+
+def judge_use(course: MedicationCourse) -> None:
+    """Say whether the drug of a course may be looked up: its parts have their marks by now."""
+    parts: list[MedicationCourse | MedicationPlan | MedicationIssue] = [course]
+    if "plan" in course:
+        parts += [course["plan"], *course["plan"]["issues"]]
+    if "issue_without_plan" in course:
+        parts.append(course["issue_without_plan"])
+    course["usable_for_decision_support"] = course["medication"]["coding_quality"] == "coded" and all(
+        _CHANGES_MEANING.isdisjoint(part["issue_codes"]) for part in parts
+    )
 
 
 def _dosages_differ(course: MedicationCourse, plan: MedicationPlan) -> bool:

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from bridge.fhir.index import Received
 from bridge.fhir.read import JsonObject, reference_target
 from bridge.mapping.bounds import check_taken_over
-from bridge.mapping.conflicts import mark, mark_conflicts, mark_medication
+from bridge.mapping.conflicts import judge_use, mark, mark_conflicts, mark_medication
+from bridge.mapping.course_state import UNDECIDED
 from bridge.mapping.inheritance import inherit_issue, inherit_plan
 from bridge.mapping.lists import AreaList, Lists
 from bridge.mapping.provenance import keep_apart
@@ -18,7 +19,7 @@ from bridge.mapping.reading import Reading
 from bridge.mapping.requests import Medications, read_issue, read_plan
 from bridge.mapping.statements import read_statement
 from bridge.record.common import CodedText, PartialDate
-from bridge.record.dates import earliest, sort_text
+from bridge.record.dates import earliest, is_known, sort_text, uk_day
 from bridge.record.medications import MedicationCourse, MedicationIssue, MedicationPlan
 
 _AREA = "medications"
@@ -37,6 +38,8 @@ class _Issue:
     issue: MedicationIssue
     medication: CodedText
     based_on: list[str]
+    plan_ref: str | None = None
+    has_statement: bool = False
 
 
 def map_medications(reading: Reading, lists: Lists) -> list[MedicationCourse]:
@@ -54,6 +57,7 @@ class _Courses:
         plans, orders = self._requests()
         self._plans = self._read_plans(plans)
         self._issues = self._read_issues(orders)
+        self._issue_of = self._issues_by_ref()
 
     def put_together(self, listed: set[str]) -> list[MedicationCourse]:
         """Statements first; then plans without a statement, then issues without a plan."""
@@ -61,7 +65,7 @@ class _Courses:
         plan_of = self._plans_by_ref()
         courses = [self._with_plan(course, based_on, plan_of) for course, based_on in self._read_statements()]
         courses += [self._from_plan(each) for each in self._plans if not each.has_statement]
-        courses += [self._from_issue(each) for each in issues_without_plan]
+        courses += [self._from_issue(each) for each in issues_without_plan if not each.has_statement]
         self._finish(courses, listed)
         courses.sort(key=lambda course: course["item_id"])
         courses.sort(key=lambda course: sort_text(course.get("effective_from")), reverse=True)
@@ -115,6 +119,10 @@ class _Courses:
         by_hash = sorted(self._plans, key=lambda each: each.plan["provenance"]["content_hash"])
         return {each.plan["provenance"]["source_ref"]: each for each in reversed(by_hash)}
 
+    def _issues_by_ref(self) -> dict[str, _Issue]:
+        by_hash = sorted(self._issues, key=lambda each: each.issue["provenance"]["content_hash"])
+        return {each.issue["provenance"]["source_ref"]: each for each in reversed(by_hash)}
+
     def _add_issues(self) -> list[_Issue]:
         """Give every plan its issues, the newest first; the issues that are left over."""
         plan_of = self._plans_by_ref()
@@ -124,6 +132,7 @@ class _Courses:
             if plan is None:
                 left_over.append(each)
                 continue
+            each.plan_ref = plan.plan["provenance"]["source_ref"]
             mark_medication(self._reading, each.issue, each.medication, plan.medication)
             plan.plan["issues"].append(each.issue)
         for plan in self._plans:
@@ -134,9 +143,13 @@ class _Courses:
     def _with_plan(
         self, course: MedicationCourse, based_on: list[str], plan_of: dict[str, _Plan]
     ) -> MedicationCourse:
-        targets = sorted({target for target in based_on if target in plan_of})
+        orders = [self._issue_of[target] for target in based_on if target in self._issue_of]
+        # Some statements name an order where the plan belongs: then the order's plan is meant.
+        named = [*based_on, *(order.plan_ref for order in orders if order.plan_ref is not None)]
+        targets = sorted({target for target in named if target in plan_of})
         if not targets:
             mark(self._reading, course, "plan_missing")
+            self._join_order(course, orders)
             return course
         if len(targets) > 1:
             mark(self._reading, course, "plan_ambiguous")
@@ -150,6 +163,18 @@ class _Courses:
         self._join(course, found)
         return course
 
+    def _join_order(self, course: MedicationCourse, orders: list[_Issue]) -> None:
+        """Give a statement the order it is based on; further ones stand as courses of their own."""
+        found = next((order for order in orders if not order.has_statement), None)
+        if found is None:
+            return
+        found.has_statement = True
+        course["issue_without_plan"] = found.issue
+        if course["medication"]["coding_quality"] == "empty":
+            course["medication"] = found.medication
+        mark_medication(self._reading, found.issue, found.medication, course["medication"])
+        self._add_last_issue(course, [found.issue])
+
     def _join(self, course: MedicationCourse, found: _Plan) -> None:
         plan = found.plan
         found.has_statement = True
@@ -158,10 +183,11 @@ class _Courses:
         if course["medication"]["coding_quality"] == "empty":
             course["medication"] = found.medication
         mark_medication(self._reading, plan, found.medication, course["medication"])
+        if "medication_conflict" in plan["issue_codes"]:
+            mark(self._reading, course, "medication_conflict")
         for issue in plan["issues"]:
             inherit_issue(issue, plan)
-        if (seen := self._last_issue_seen(plan["issues"])) is not None:
-            course["last_issue_seen"] = seen
+        self._add_last_issue(course, plan["issues"])
 
     def _from_plan(self, found: _Plan) -> MedicationCourse:
         plan = found.plan
@@ -174,6 +200,8 @@ class _Courses:
             "dosage": [plan["dosage"]] if "dosage" in plan else [],
             "notes": [],
             "issue_codes": [],
+            "course_state": UNDECIDED,
+            "usable_for_decision_support": False,
         }
         if "valid_from" in plan:
             course["effective_from"] = plan["valid_from"]
@@ -194,16 +222,26 @@ class _Courses:
             "dosage": [issue["dosage"]] if "dosage" in issue else [],
             "notes": [],
             "issue_codes": [],
+            "course_state": UNDECIDED,
+            "usable_for_decision_support": False,
             "issue_without_plan": issue,
         }
         if "issue_date" in issue:
             course["effective_from"] = issue["issue_date"]
         if "supply_ends" in issue:
             course["effective_to"] = issue["supply_ends"]
-        if (seen := self._last_issue_seen([issue])) is not None:
-            course["last_issue_seen"] = seen
+        self._add_last_issue(course, [issue])
         mark(self._reading, course, "order_without_plan")
         return course
+
+    def _add_last_issue(self, course: MedicationCourse, issues: list[MedicationIssue]) -> None:
+        if (seen := self._last_issue_seen(issues)) is not None:
+            course["last_issue_seen"] = seen
+        for issue in issues:
+            when = issue.get("issue_date")
+            if issue["status"] != "stopped" and (when is None or not is_known(when)):
+                mark(self._reading, course, "last_issue_uncertain")
+                return
 
     def _last_issue_seen(self, issues: list[MedicationIssue]) -> PartialDate | None:
         """The newest issue that was not stopped and does not lie in the future; issues come newest first."""
@@ -219,10 +257,12 @@ class _Courses:
     def _finish(self, courses: list[MedicationCourse], listed: set[str]) -> None:
         """Marks and ids that need every course."""
         reading = self._reading
+        today = uk_day(self._retrieved_at) if self._retrieved_at is not None else None
         for course in courses:
             if course["provenance"]["source_ref"] not in listed:
                 mark(reading, course, "not_in_list")
-            mark_conflicts(reading, course)
+            mark_conflicts(reading, course, today)
+            judge_use(course)
         plans = [each.plan for each in self._plans]
         keep_apart(reading, [each.issue for each in self._issues])
         keep_apart(reading, plans)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from bridge.fhir.index import BundleIndex, Received, comparable_hash
-from bridge.fhir.read import Item, best_text
+from bridge.fhir.read import Item, JsonObject, best_text, reference_target
 from bridge.mapping.asked import Asked, Source
 from bridge.mapping.bounds import Growth
 from bridge.mapping.identity import Identity
@@ -105,9 +105,22 @@ class Reading:
         if area is not None:
             entry["area"] = area
         # Another patient's words must not reach this patient's record.
-        if reason != "wrong_patient" and (display := best_text(received.resource)) is not None:
+        if reason != "wrong_patient" and (display := self._named(received.resource)) is not None:
             entry["display"] = display
         self.unmapped.append(entry)
+
+    def _named(self, resource: JsonObject) -> str | None:
+        """The best words for a resource; a statement or request has them in the medication it refers to."""
+        if (own := best_text(resource)) is not None:
+            return own
+        sent = resource.get("medicationReference")
+        written = sent.get("reference") if type(sent) is dict else None
+        found = self.index.variants(reference_target(written), "Medication") if type(written) is str else []
+        # Of several that are called the same, which is meant cannot be told.
+        if len(found) == 1 and (name := best_text(found[0].resource)) is not None:
+            return name
+        display = sent.get("display") if type(sent) is dict else None
+        return display.strip() or None if type(display) is str else None
 
     def distinct(self, kind: str, area: str) -> Iterable[Received]:
         """The resources of a type, identical copies once; different ones of the same id are all given."""

@@ -49,6 +49,10 @@ class Medications:
             target = item.reference(sent, "medicationReference")
         if target is None:
             concept = item.resource.get("medicationCodeableConcept")
+            display = item.text(sent.get("display"), "medicationReference")
+            if concept is None and display is not None:
+                item.note("text_only", "medicationReference")
+                return placeholder(display)
             return coded_text(item, concept, "medication", degrade_to=DEGRADED_MEDICATION)
         if target.startswith("#"):
             return self._contained(item, target)
@@ -83,7 +87,15 @@ def same_medication(one: CodedText, other: CodedText) -> bool:
         return True
     if "concept_id" in one and "concept_id" in other and one["coding_quality"] == "coded":
         return one["concept_id"] == other["concept_id"]
-    return one["term"] == other["term"]
+    return not _names(one).isdisjoint(_names(other))
+
+
+def _names(concept: CodedText) -> set[str]:
+    """Every name of a drug, without regard to case and blanks."""
+    names = [concept["term"], concept.get("preferred_term", "")]
+    for coding in concept["codings"]:
+        names += [coding.get("display", ""), coding.get("description_term", "")]
+    return {" ".join(name.casefold().split()) for name in names} - {""}
 
 
 def status(item: Item) -> tuple[MedicationStatus, str | None]:

@@ -2,6 +2,7 @@
 
 from bridge.fhir import systems
 from bridge.fhir.read import NOTHING, Item, JsonObject, code_in, extension_value, first_code
+from bridge.mapping.course_state import UNDECIDED
 from bridge.mapping.provenance import item_id, provenance
 from bridge.mapping.reading import Reading
 from bridge.mapping.requests import Medications, status
@@ -47,6 +48,8 @@ def read_statement(reading: Reading, medications: Medications, item: Item) -> Me
         "dosage": dosages(item, resource.get("dosage"), "dosage"),
         "notes": notes(item, resource.get("note")),
         "issue_codes": [],
+        "course_state": UNDECIDED,
+        "usable_for_decision_support": False,
     }
     if source_status is not None:
         course["source_status"] = source_status

@@ -3,7 +3,8 @@
 import re
 from datetime import datetime
 
-from bridge.fhir.read import NOTHING, Item, JsonObject, extension_value
+from bridge.fhir.digits import decimal, with_digits
+from bridge.fhir.read import Item, JsonObject, extension_value
 from bridge.record.common import Audience, BusinessId, Note, PartialDate, Quantity
 from bridge.record.medications import Dosage
 from bridge.record.nesting import is_nested_deeper
@@ -22,7 +23,8 @@ _NOT_RECORDED = frozenset({"no information available", "not recorded"})
 _FILLER_LENGTH = 30
 _DOSAGE_DEPTH = 32
 """Levels of a dosage that is passed on as sent: what is published must still be writable around it."""
-_ONLY_TEXT = frozenset({"text", "patientInstruction", "sequence", "id"})
+_ONLY_TEXT = frozenset({"text", "_text", "patientInstruction", "sequence", "id"})
+_WITHOUT_PLACE = 2**63
 _DOSAGE_CHANGED = re.compile(r"warning\W+dosage has changed(?:.*?(\d{1,2}-[a-z]{3}-\d{4}))?", _FLAGS)
 
 
@@ -46,10 +48,13 @@ def _note(text: str) -> Note:
 
 
 def dosages(item: Item, sent: object, path: str) -> list[Dosage]:
-    """Dosages in the order sent. Words first: no dose is ever read out of them (CS-074)."""
+    """Dosages by their `sequence`, else as sent. Words first: no dose is ever read out of them (CS-074)."""
     if sent is None:
         return []
-    return [_dosage(item, each, path) for each in item.many(sent, path)]
+    found = [_dosage(item, each, path) for each in item.many(sent, path)]
+    if len(found) > 1:
+        found.sort(key=lambda each: each.get("sequence", _WITHOUT_PLACE))
+    return found
 
 
 def _dosage(item: Item, sent: JsonObject, path: str) -> Dosage:
@@ -57,16 +62,28 @@ def _dosage(item: Item, sent: JsonObject, path: str) -> Dosage:
     if text is not None and len(text) < _FILLER_LENGTH and text.strip(" .").lower() in _NOT_RECORDED:
         text = None
     rich = not _ONLY_TEXT.issuperset(sent)
-    dosage: Dosage = {"recorded": text is not None or rich}
+    dosage: Dosage = {"recorded": text is not None}
     if text is not None:
         dosage["text"] = text
+    elif (reason := _absent_reason(item, sent.get("_text"), path)) is not None:
+        dosage["absent_reason"] = reason
+        item.note("dosage_withheld", path)
+    if "sequence" in sent and (place := item.whole_number(sent["sequence"], path)) is not None:
+        dosage["sequence"] = place
     if (instruction := item.text(sent.get("patientInstruction"), path)) is not None:
         dosage["patient_instruction"] = instruction
     if rich and is_nested_deeper(sent, _DOSAGE_DEPTH):
         item.note("unreadable_element", path)
     elif rich:
-        dosage["structured"] = sent
+        dosage["structured"] = with_digits(sent)
     return dosage
+
+
+def _absent_reason(item: Item, sent: object, path: str) -> str | None:
+    """What FHIR's data-absent-reason says in place of a text."""
+    for extension in item.extensions(item.one(sent, path)).get("data-absent-reason", ()):
+        return item.code(extension_value(extension), path)
+    return None
 
 
 def one_dosage(item: Item, sent: object, path: str) -> Dosage | None:
@@ -76,13 +93,28 @@ def one_dosage(item: Item, sent: object, path: str) -> Dosage | None:
         return found[0] if found else None
     joined: Dosage = {
         "recorded": any(each["recorded"] for each in found),
-        "structured": {"dosage": [each.get("structured", NOTHING) for each in found]},
+        "structured": {"dosage": [each.get("structured") or _plain(each) for each in found]},
     }
     if texts := [each["text"] for each in found if "text" in each]:
         joined["text"] = "\n".join(texts)
     if instructions := [each["patient_instruction"] for each in found if "patient_instruction" in each]:
         joined["patient_instruction"] = "\n".join(instructions)
+    for each in found:
+        if "absent_reason" in each:
+            joined["absent_reason"] = each["absent_reason"]
     return joined
+
+
+def _plain(dosage: Dosage) -> JsonObject:
+    """One of several dosages that says no more than words, as FHIR has it."""
+    plain: JsonObject = {}
+    if "sequence" in dosage:
+        plain["sequence"] = dosage["sequence"]
+    if "text" in dosage:
+        plain["text"] = dosage["text"]
+    if "patient_instruction" in dosage:
+        plain["patientInstruction"] = dosage["patient_instruction"]
+    return plain
 
 
 def changed_dosage(dosage: list[Dosage]) -> tuple[bool, str | None]:
@@ -121,7 +153,7 @@ def quantity(item: Item, dispense: JsonObject) -> Quantity | None:
     """
     path = "dispenseRequest.quantity"
     sent = item.one(dispense.get("quantity"), path)
-    result = _simple_quantity(item, sent, path)
+    result = simple_quantity(item, sent, path)
     for holder in (sent, dispense):
         if "extension" not in holder:
             continue
@@ -140,20 +172,30 @@ def supply_duration(item: Item, dispense: JsonObject) -> Quantity | None:
     if sent is None:
         return None
     path = "dispenseRequest.expectedSupplyDuration"
-    return _simple_quantity(item, item.one(sent, path), path) or None
+    return simple_quantity(item, item.one(sent, path), path) or None
 
 
-def _simple_quantity(item: Item, sent: JsonObject, path: str) -> Quantity:
+def simple_quantity(item: Item, sent: JsonObject, path: str) -> Quantity:
+    """A FHIR Quantity, Duration or Age; empty when nothing of it was sent."""
     result: Quantity = {}
     value = sent.get("value")
-    if (number := value if type(value) is int else item.number(value, path)) is not None:
+    # A decimal whose digits a float would lose comes as text (`bridge.fhir.digits`).
+    if type(value) is str and (found := decimal(value.strip())) is not None:
+        result["value"] = found[0]
+        if found[1] is not None:
+            result["value_as_sent"] = found[1]
+    elif (number := value if type(value) is int else item.number(value, path)) is not None:
         result["value"] = number
     elif (text := item.text(value, path)) is not None:
         result["text"] = text
+    if "comparator" in sent and (comparator := item.code(sent["comparator"], path)) is not None:
+        result["comparator"] = comparator
     if (unit := item.text(sent.get("unit"), path)) is not None:
         result["unit"] = unit
     if (code := item.code(sent.get("code"), path)) is not None:
         result["unit_code"] = code
+    if (system := item.code(sent.get("system"), path)) is not None:
+        result["unit_system"] = system
     return result
 
 

@@ -5,7 +5,7 @@ from typing import Literal, NotRequired
 from pydantic import with_config
 from typing_extensions import TypedDict
 
-from bridge.record.common import STRICT, CodedText, Note, PartialDate, Provenance, Stop, Text
+from bridge.record.common import STRICT, CodedText, Note, PartialDate, Provenance, Quantity, Stop, Text
 
 AllergyKind = Literal["drug", "food", "environmental", "latex", "insect", "animal", "other"]
 
@@ -57,6 +57,10 @@ class Allergy(TypedDict):
     criticality: NotRequired[Literal["low", "high", "unable_to_assess"]]
     onset: NotRequired[PartialDate]
     """When it first showed; never taken from `asserted_at`."""
+    onset_text: NotRequired[Text]
+    """The onset in words, where no date was sent."""
+    onset_age: NotRequired[Quantity]
+    """The age of the patient at the onset, where no date was sent."""
     asserted_at: NotRequired[PartialDate]
     last_occurrence: NotRequired[PartialDate]
     ended: NotRequired[Stop]

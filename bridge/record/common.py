@@ -15,8 +15,8 @@ STRICT = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 SctId = Annotated[str, Field(pattern=r"^[1-9]\d{5,17}$")]
 """SNOMED CT identifier, as text: it goes past 2^53."""
 Text = Annotated[str, Field(min_length=1)]
-Precision = Literal["year", "month", "day", "instant", "unparsed"]
-TermFrom = Literal["text", "description", "display", "note", "code", "placeholder"]
+Precision = Literal["year", "month", "day", "instant", "unparsed", "placeholder"]
+TermFrom = Literal["text", "description", "display", "note", "code", "reference", "placeholder"]
 CodingQuality = Literal["coded", "degraded", "local_code_only", "text_only", "null_flavour", "empty"]
 PartyKind = Literal["practitioner", "organisation", "patient", "related_person", "unknown"]
 Severity = Literal["information", "warning", "error"]
@@ -30,7 +30,8 @@ class PartialDate(TypedDict):
     value: Text
     """The source text, for example `2004-05`."""
     precision: Precision
-    """`unparsed` keeps a text that is no date."""
+    """`unparsed` keeps a text that is no date; `placeholder` a day that systems write where none is known
+    (`0001-01-01`, `1900-01-01`). Neither is ever compared or sorted as a date."""
 
 
 @with_config(STRICT)
@@ -53,7 +54,8 @@ class CodedText(TypedDict):
     term: Text
     """What to show: the original text, else the description chosen, else the display (CS-061 to CS-063)."""
     term_from: TermFrom
-    """`note`: of a degraded allergy whose name the practice's system wrote into its note."""
+    """`note`: of a degraded allergy whose name the practice wrote into its note. `reference`: only the
+    words of a reference were sent, and no code stands behind them."""
     coding_quality: CodingQuality
     """`degraded`: the code carries no clinical meaning, the term is the item."""
     codings: list[Coding]
@@ -72,8 +74,14 @@ class Quantity(TypedDict):
     """An amount as it was sent: number and unit, words, or both. No arithmetic is done on it."""
 
     value: NotRequired[float]
+    value_as_sent: NotRequired[Text]
+    """The number with the digits it was sent with, where `value` cannot hold them: `1.50`."""
+    comparator: NotRequired[Text]
+    """`<`, `<=`, `>=` or `>`: the amount is not `value` but on that side of it. Never show one without it."""
     unit: NotRequired[Text]
     unit_code: NotRequired[Text]
+    unit_system: NotRequired[Text]
+    """The code system of `unit_code`, as it was sent."""
     text: NotRequired[Text]
 
 

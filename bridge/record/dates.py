@@ -1,13 +1,21 @@
 """Partial dates: reading them, and ordering them."""
 
 import re
+from calendar import monthrange
 from datetime import UTC, date, datetime
+from typing import Final
+from zoneinfo import ZoneInfo
 
 from bridge.record.common import PartialDate, Precision
 
-_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?)?)?)?", re.ASCII)
+# The offset is also sent without its colon.
+_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?)?)?", re.ASCII)
 _YEAR, _MONTH, _DAY = len("2004"), len("2004-05"), len("2004-05-06")
 _PRECISIONS: dict[int, Precision] = {_YEAR: "year", _MONTH: "month", _DAY: "day"}
+_UK: Final = ZoneInfo("Europe/London")
+_PLACEHOLDERS: Final = frozenset({"1899-12-30", "1899-12-31", "1900-01-01"})
+"""Day zero of several date types. Their first and last days are told by the years below."""
+_FIRST_YEAR, _LAST_YEAR = "1800", "9999"
 
 
 def partial_date(value: str) -> PartialDate:
@@ -25,6 +33,8 @@ def _precision(value: str) -> Precision:
         _first_moment(value)
     except ValueError:
         return "unparsed"
+    if value[:_DAY] in _PLACEHOLDERS or not _FIRST_YEAR <= value < _LAST_YEAR:
+        return "placeholder"
     return _PRECISIONS.get(len(value), "instant")
 
 
@@ -37,14 +47,52 @@ def _first_moment(value: str) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
+def is_known(when: PartialDate) -> bool:
+    """Whether `when` can be compared: it was read, and is no placeholder."""
+    return when["precision"] not in ("unparsed", "placeholder")
+
+
 def sort_text(when: PartialDate | None) -> str:
-    """A text that sorts dates by day and time as they were written; what is no date sorts first."""
-    return "" if when is None or when["precision"] == "unparsed" else when["value"]
+    """A text that sorts dates by their day in the UK and the moment on it, whatever their offsets.
+
+    What is no known date sorts first.
+    """
+    if when is None or not is_known(when):
+        return ""
+    if when["precision"] != "instant":
+        return when["value"]
+    moment = datetime.fromisoformat(when["value"])
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+        return f"{moment.date()} {moment.isoformat(timespec='microseconds')}"
+    utc = moment.astimezone(UTC)
+    return f"{moment.astimezone(_UK).date()} {utc.isoformat(timespec='microseconds')}"
 
 
 def earliest(when: PartialDate) -> datetime | None:
-    """The first moment that `when` can mean, in UTC where no zone was sent; None when unparsed."""
-    return None if when["precision"] == "unparsed" else _first_moment(when["value"])
+    """The first moment that `when` can mean, in UTC where no zone was sent; None when it is not known."""
+    return _first_moment(when["value"]) if is_known(when) else None
+
+
+def uk_day(moment: datetime) -> date:
+    """The day of a moment in the UK; as written where it has no zone."""
+    return moment.date() if moment.tzinfo is None else moment.astimezone(_UK).date()
+
+
+def days(when: PartialDate) -> tuple[date, date] | None:
+    """The first and the last day that `when` can mean, in the UK; None when it is not known."""
+    if not is_known(when):
+        return None
+    value, precision = when["value"], when["precision"]
+    if precision == "instant":
+        day = uk_day(datetime.fromisoformat(value))
+        return day, day
+    first = _first_moment(value).date()
+    if precision == "year":
+        return first, date(first.year, 12, 31)
+    if precision == "month":
+        return first, first.replace(day=monthrange(first.year, first.month)[1])
+    return first, first
 
 
 def rfc3339(moment: datetime) -> str:

@@ -37,7 +37,9 @@ AllergyStatement = Literal[
     "contradictory",
     "unavailable",
 ]
-WarningCode = Literal["confidential-items", "data-in-transit", "data-awaiting-filing", "other"]
+WarningCode = Literal[
+    "confidential-items", "data-in-transit", "data-awaiting-filing", "search-date-ignored", "other"
+]
 UnmappedReason = Literal[
     "malformed", "unknown_type", "unsupported", "dangling_reference", "duplicate_id", "wrong_patient"
 ]
@@ -45,7 +47,10 @@ UnmappedReason = Literal[
 
 @with_config(STRICT)
 class AreaWarning(TypedDict):
-    """Why an area may be incomplete; to be shown wherever the area is shown (CS-044)."""
+    """Why an area may be incomplete, or holds more than asked for (`search-date-ignored`).
+
+    To be shown wherever the area is shown (CS-044).
+    """
 
     code: WarningCode
     text: Text

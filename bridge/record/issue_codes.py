@@ -15,6 +15,11 @@ ISSUES: dict[str, tuple[Severity, str]] = {
         "error",
         "Several copies of the patient, or its own details, contradict each other.",
     ),
+    "placeholder_date": (
+        "warning",
+        "A date is one that systems write where none is known; nothing is derived from it.",
+    ),
+    "display_only_reference": ("information", "A reference points at nothing; its words are shown."),
     "dangling_reference": ("information", "A reference points at something that was not sent."),
     "degraded_code": ("warning", "The code is a transfer-degraded one and has no clinical meaning."),
     "local_code_only": ("warning", "No SNOMED CT code was sent, only a local or older one."),
@@ -32,6 +37,19 @@ ISSUES: dict[str, tuple[Severity, str]] = {
     "date_status_conflict": ("warning", "The state of a medication and its dates do not agree."),
     "medication_conflict": ("warning", "Parts of a medication name different drugs or devices."),
     "dosage_conflict": ("warning", "Parts of a medication give different dosages."),
+    "completed_but_running": (
+        "warning",
+        "The medication is marked completed, and its end is not past: it may still be taken.",
+    ),
+    "last_issue_uncertain": (
+        "warning",
+        "Which issue is the newest cannot be told: the date of one is missing or cannot be read.",
+    ),
+    "dosage_withheld": ("warning", "The words of a dosage were withheld or are said to be absent."),
+    "search_date_ignored": (
+        "warning",
+        "The practice did not apply the search date.",
+    ),
     "dosage_changed": ("warning", "The dosage changed while the medication ran; see its text."),
     "quantity_missing": ("information", "No quantity was sent."),
     "unknown_status": ("warning", "The state is not one that GP Connect uses."),

@@ -19,6 +19,19 @@ from bridge.record.common import (
 
 MedicationStatus = Literal["active", "completed", "stopped", "unknown"]
 PrescriptionType = Literal["acute", "acute_handwritten", "repeat", "repeat_dispensing", "delayed", "unknown"]
+CourseStateName = Literal["current", "ended", "planned", "unknown"]
+CourseStateReason = Literal[
+    "active",
+    "end_ahead",
+    "end_passed",
+    "starts_later",
+    "stopped",
+    "active_past_end",
+    "completed_without_end",
+    "states_differ",
+    "date_unreadable",
+    "state_unknown",
+]
 PrescribedBy = Literal["this_practice", "previous_practice", "other_organisation", "unknown"]
 
 
@@ -27,8 +40,13 @@ class Dosage(TypedDict):
     """How to take it. Words first: doses are never computed from them."""
 
     recorded: bool
-    """False when the practice sent a filler such as `No information available`, or nothing."""
+    """False when no words were sent: a filler such as `No information available`, withheld, or nothing. What
+    `structured` holds is there all the same."""
     text: NotRequired[Text]
+    absent_reason: NotRequired[Text]
+    """Why there are no words, as sent: `masked`, `unknown`."""
+    sequence: NotRequired[int]
+    """The place among the dosages; the same number twice means at the same time."""
     patient_instruction: NotRequired[Text]
     structured: NotRequired[dict[str, Any]]
     """The FHIR Dosage whole, when it says more than text."""
@@ -105,13 +123,35 @@ class MedicationPlan(TypedDict):
 
 
 @with_config(STRICT)
+class CourseState(TypedDict):
+    """Whether a medication runs on the day of retrieval, by its states and dates, whatever the supplier.
+
+    `completed` means issued in one GP system and over in another: the dates decide. Nobody here
+    knows what the patient takes.
+    """
+
+    state: CourseStateName
+    """`current` answers "what is the patient on now". Show `unknown` beside it, never as ended."""
+    why: CourseStateReason
+    """`active`: said so, and no end. `end_ahead`, `end_passed`, `starts_later`: by its dates. `stopped`:
+    ended on purpose. The others are why it is unknown: said to be active after its end, completed without an
+    end, its parts in different states, a date that cannot be read, a state that GP Connect does not use."""
+    until: NotRequired[PartialDate]
+    """The last day, or the day it was stopped, as sent."""
+
+
+@with_config(STRICT)
 class MedicationCourse(TypedDict):
     """One medication or device of the record."""
 
     item_id: Text
     medication: CodedText
     status: MedicationStatus
-    """As the practice stated it. Not a filter for current medication: see the guide."""
+    """As the practice stated it. Not a filter for current medication: that is `course_state`."""
+    course_state: CourseState
+    usable_for_decision_support: bool
+    """The drug may be looked up: it has a code, no part of the course names another drug, and nothing
+    was sent that may change the meaning and is not understood."""
     provenance: Provenance
     prescribed_by: PrescribedBy
     dosage: list[Dosage]
@@ -125,9 +165,11 @@ class MedicationCourse(TypedDict):
     last_issued: NotRequired[PartialDate]
     """Stated by the GP system."""
     last_issue_seen: NotRequired[PartialDate]
-    """Derived: the newest issue here that was not stopped and not later than the retrieval."""
+    """Derived: the newest issue here that was not stopped and not later than the retrieval. With the issue
+    code `last_issue_uncertain` a newer one may hide behind a date that is missing or cannot be read."""
     dosage_changed_on: NotRequired[PartialDate]
     """The dosage changed while the course ran: look at the GP system's warning in the text (CS-080)."""
     plan: NotRequired[MedicationPlan]
     issue_without_plan: NotRequired[MedicationIssue]
-    """An issue whose plan was not sent stands as a course of its own, so that it is seen."""
+    """An issue whose plan was not sent, so that it is seen: with the statement that is based on it, else as a
+    course of its own."""

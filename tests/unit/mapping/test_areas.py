@@ -248,6 +248,8 @@ def test_a_part_the_practice_cannot_do() -> None:
     assert found["outcome"] == "items"
     assert found["note"] == "no issues no search date"
     assert "search_from" not in found
+    assert found["warnings"] == [{"code": "search-date-ignored", "text": "no search date"}]
+    assert "search_date_ignored" in issue_codes(record)
     assert record["medications"][0]["plan"]["issues_included"] is False
 
 
