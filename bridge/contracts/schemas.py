@@ -1,11 +1,15 @@
 """JSON Schemas (2020-12) of everything that travels, generated from the code."""
 
+from collections.abc import Iterator
 from typing import Any, Literal
 
-from pydantic import TypeAdapter
+from pydantic import PydanticUserError, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
+from typing_extensions import get_original_bases, is_typeddict
 
 from bridge.contracts.envelope import Attributes
+from bridge.contracts.glossary import meaning_of
+from bridge.errors import Misconfigured
 from bridge.record import GpRecord
 
 DIALECT = GenerateJsonSchema.schema_dialect
@@ -17,17 +21,23 @@ Direction = Literal["validation", "serialization"]
 def schema_of(model: Any, kind: str, direction: Direction = "serialization") -> dict[str, Any]:
     """The JSON Schema of one message's data, as a document of its own.
 
+    What is written is open: a reader's check must hold when messages gain fields. What is read stays closed.
+
     Args:
         model: a pydantic model (requests) or a TypedDict (events, records).
         kind: names the schema: its ``$id`` is ``<kind>.json``, relative to where the site serves it.
         direction: ``validation`` for what is read, ``serialization`` for what is written.
+
+    Raises:
+        Misconfigured: no schema can be made of `model`.
     """
-    return {"$schema": DIALECT, "$id": f"{kind}.json", **TypeAdapter(model).json_schema(mode=direction)}
+    schema = _generate(model, kind, direction, "#/$defs/{model}")
+    return {"$schema": DIALECT, "$id": f"{kind}.json", **schema}
 
 
 def component_schemas(model: Any, kind: str, direction: Direction = "serialization") -> dict[str, Any]:
     """The same schema for a document that keeps all of them under ``#/components/schemas``."""
-    schema = TypeAdapter(model).json_schema(mode=direction, ref_template="#/components/schemas/{model}")
+    schema = _generate(model, kind, direction, "#/components/schemas/{model}")
     return {**schema.pop("$defs", {}), kind: schema}
 
 
@@ -39,3 +49,45 @@ def envelope_schema() -> dict[str, Any]:
 def record_schema() -> dict[str, Any]:
     """The whole `GpRecord`, as ``bridge map`` prints it."""
     return schema_of(GpRecord, "gp-record")
+
+
+def strict_schema_of(model: Any) -> dict[str, Any]:
+    """The schema that our own output is held to: it allows no field that it does not name."""
+    return TypeAdapter(model).json_schema(mode="serialization")
+
+
+def _generate(model: Any, kind: str, direction: Direction, ref_template: str) -> dict[str, Any]:
+    try:
+        schema = TypeAdapter(model).json_schema(mode=direction, ref_template=ref_template)
+    except PydanticUserError as fault:
+        # Before Python 3.12 Pydantic cannot read the TypedDict of `typing`, and its own text names no event.
+        is_old = fault.code == "typed-dict-version"
+        what = "import TypedDict from typing_extensions, not from typing" if is_old else fault.code
+        raise Misconfigured(f"{kind}: no schema can be made of its type: {what}") from None
+    inherited = dict(_inherited(model))
+    for name, part in (("", schema), *schema.get("$defs", {}).items()):
+        _describe(part, inherited if part is schema else {}, name)
+        if direction == "serialization" and part.get("additionalProperties") is False:
+            del part["additionalProperties"]
+    return schema
+
+
+def _describe(part: dict[str, Any], inherited: dict[str, str], name: str) -> None:
+    type_name = part.get("title", name)
+    for field, schema in part.get("properties", {}).items():
+        if "description" not in schema:
+            meaning = inherited.get(field) or meaning_of(type_name, field)
+            if meaning is not None:
+                schema["description"] = meaning
+
+
+def _inherited(model: Any) -> Iterator[tuple[str, str]]:
+    """Descriptions of the fields that a TypedDict has from its bases: Pydantic reads its own body only."""
+    if not is_typeddict(model):
+        return
+    for base in get_original_bases(model):
+        if is_typeddict(base):
+            yield from _inherited(base)
+            for field, schema in strict_schema_of(base).get("properties", {}).items():
+                if "description" in schema:
+                    yield field, schema["description"]

@@ -9,6 +9,16 @@ from bridge.contracts.events import EVENT_TYPES, REQUEST_FAILED, REQUEST_REJECTE
 from bridge.contracts.schemas import component_schemas, envelope_schema, record_schema, schema_of
 from bridge.engine.pipeline import Operation, Pipeline
 
+_EXTENSIONS: Final = {
+    "correlationid": {"type": "string", "description": "As in the request; absent there: the request's id."},
+    "causationid": {"type": "string", "description": "The sender's id of the request that it answers."},
+    "encounterid": {
+        "type": "string",
+        "description": "`encounter_id` of the request.",
+    },
+    "patientkey": {"type": "string", "description": "Keyed hash of the NHS number, where it could be read."},
+    "sequence": {"type": "string", "description": "Which of how many events of the answer: `2/3`."},
+}
 _CLAIM_CHECK: Final = {
     "dataref": {"type": "string", "format": "uri", "description": "Where a large event's data is fetched."},
     "datahash": {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$", "description": "Of that data."},
@@ -96,7 +106,7 @@ def _event(kind: str, summary: str) -> dict[str, Any]:
     """An event carries its data, or a claim check when it is large (`bridge.engine.claims`)."""
     message = _message(kind, summary)
     payload = message["payload"]
-    payload["properties"] |= _CLAIM_CHECK
+    payload["properties"] |= _EXTENSIONS | _CLAIM_CHECK
     del payload["required"]
     payload["oneOf"] = [{"required": ["data"]}, {"required": list(_CLAIM_CHECK)}]
     return message

@@ -47,6 +47,7 @@ class Case:
     expires_at: datetime | None
     opening: Opening
     operation: Operation[Any] | None
+    encounter_id: str | None = None
     edition: int = 0
 
     def readable(self) -> tuple[Operation[Any], GpConnectRequest]:
@@ -95,7 +96,9 @@ class Case:
                 "correlationid": self.correlation_id,
                 "causationid": self.request_id,
                 "traceparent": self.traceparent,
-                "patientkey": event.patient_key,
+                "encounterid": self.encounter_id,
+                # Known as soon as the request could be read, so events without a record carry it as well.
+                "patientkey": event.patient_key or self.opening.patient_key,
                 "sequence": sequence,
             },
         )
@@ -168,7 +171,17 @@ def read_case(
         expires_at=expires_at,
         opening=opening,
         operation=operation,
+        encounter_id=_encounter_id(incoming, is_vouched_for=rejection is None),
     )
+
+
+def _encounter_id(incoming: Incoming | None, *, is_vouched_for: bool) -> str | None:
+    """As sent; of a request that is rejected a hash where it is long, or may hold an NHS number (JO-033)."""
+    data = incoming.data if incoming else None
+    sent = data.get("encounter_id") if isinstance(data, dict) else None
+    if not isinstance(sent, str) or not sent:
+        return None
+    return sent if is_vouched_for else opaque_id(sent)
 
 
 def _fingerprint(delivery: Delivery, incoming: Incoming | None) -> str:
