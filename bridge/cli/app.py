@@ -3,11 +3,12 @@
 import asyncio
 import sys
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from dotenv import load_dotenv
+from typer._click.shell_completion import CompletionItem
 from typer.core import TyperCommand, TyperGroup
 
 from bridge.cli.exits import Exit
@@ -18,22 +19,22 @@ _EXIT_CODES = (
     "2 input cannot be read, or wrong usage; 3 misconfigured; 4 bus or ledger cannot be used, start again."
 )
 _COMMANDS = {
-    "demo": ("demo", "demo"),
-    "run": ("run", "run"),
-    "sandbox": ("sandbox", "sandbox"),
-    "send": ("send", "send"),
-    "map": ("bundles", "map_"),
-    "check": ("bundles", "check"),
-    "preview": ("preview", "preview"),
-    "doctor": ("doctor", "doctor"),
-    "schemas": ("documents", "schemas"),
-    "asyncapi": ("documents", "asyncapi"),
-    "dead": ("dead", "app"),
-    "ledger": ("ledger", "app"),
-    "audit": ("audit", "app"),
-    "keys": ("keys", "app"),
+    "demo": ("demo", "demo", "The whole story on this machine in a few seconds."),
+    "run": ("run", "run", "Run a worker until it is stopped."),
+    "sandbox": ("sandbox", "sandbox", "Run PDS, SDS, the Spine proxy and a GP practice, with test patients."),
+    "send": ("send", "send", "Send one request to the bus."),
+    "map": ("bundles", "map_", "Map bundles to GpRecord JSON."),
+    "check": ("bundles", "check", "List how bundles deviate from base FHIR STU3."),
+    "preview": ("preview", "preview", "Write one HTML page of what event files hold."),
+    "doctor": ("doctor", "doctor", "Check settings, certificates, the bus, PDS and SDS."),
+    "schemas": ("documents", "schemas", "Write the JSON Schemas of all messages."),
+    "asyncapi": ("documents", "asyncapi", "Print the AsyncAPI 3 document."),
+    "dead": ("dead", "app", "Look at dead letters, send them again, or discard them."),
+    "ledger": ("ledger", "app", "What happened to requests, and whether all are accounted for."),
+    "audit": ("audit", "app", "Check the audit trail, and read it for an investigation."),
+    "keys": ("keys", "app", "Make and rotate key rings."),
 }
-"""Module of this package and function (or group of commands), by command."""
+"""Module of this package, function (or group of commands) and a line for the list, by command."""
 
 
 class _Commands(TyperGroup):
@@ -47,15 +48,31 @@ class _Commands(TyperGroup):
         del ctx
         if cmd_name not in _COMMANDS:
             return None
-        module, function = _COMMANDS[cmd_name]
+        module, function, _ = _COMMANDS[cmd_name]
         found = getattr(import_module(f"bridge.cli.{module}"), function)
         if isinstance(found, typer.Typer):
+            found.rich_markup_mode = None
             return _with_exit_codes(typer.main.get_group(found))
-        one = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        one = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
         one.command(cmd_name, epilog=_EXIT_CODES)(found)
         command = typer.main.get_command(one)
         assert isinstance(command, TyperCommand)
         return command
+
+    def format_commands(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]  # as above
+        """The list in the help: of what is written down here, for each command takes a while to load."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, _, line) in _COMMANDS.items()])
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[CompletionItem]:
+        """What may stand here, likewise."""
+        names = [
+            CompletionItem(name, help=line)
+            for name, (_, _, line) in _COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return names or super().shell_complete(ctx, incomplete)
 
 
 def _with_exit_codes(group: TyperGroup) -> TyperGroup:
@@ -74,9 +91,17 @@ app = typer.Typer(
     help="Connects a hospital's message bus to NHS GP Connect.",
     epilog=_EXIT_CODES,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
+    # Plain help fits any width, and the library that draws boxes takes as long to load as all the rest.
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's own form of an option that ends the program
+    if wanted:
+        typer.echo(f"bridge {version('gpconnect-bridge')}")
+        raise typer.Exit
 
 
 @app.callback()
@@ -87,9 +112,15 @@ def common(
             "--env-file", help="Read BRIDGE_* variables from this file.", exists=True, dir_okay=False
         ),
     ] = None,
+    show_version: Annotated[  # noqa: FBT002 - typer's own form of a flag
+        bool, typer.Option("--version", help="Print the version and stop.", callback=_version, is_eager=True)
+    ] = False,
 ) -> None:
     """Settings come from BRIDGE_* variables; a variable that is set wins over the file."""
+    del show_version
     if env_file is not None:
+        from dotenv import load_dotenv  # noqa: PLC0415 - few need it, and it loads much
+
         load_dotenv(env_file)
 
 

@@ -1,0 +1,81 @@
+"""What the command line loads before it does anything, and what it says of itself."""
+
+import json
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from bridge.cli.app import _COMMANDS
+from bridge.sandbox import BY_NAME
+from bridge.sandbox.parameters import ALLERGIES, MEDICATION, Query
+
+HEAVY = (
+    "aio_pika",
+    "faststream",
+    "fhir",
+    "httpx",
+    "nats",
+    "pydantic_settings",
+    "rich.console",
+    "sqlalchemy",
+    "starlette",
+)
+
+
+def bridge(*words, **environment):
+    script = (
+        "import sys\nfrom bridge.cli import main\n"
+        "try:\n    main()\nfinally:\n    print(*sys.modules, file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *words], capture_output=True, text=True, check=False, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout, set(done.stderr.split())
+
+
+@pytest.mark.parametrize("words", [("--version",), ("-h",), ("--help",)])
+def test_what_it_says_of_itself_loads_no_command(words):
+    _, loaded = bridge(*words)
+    assert not loaded & {*HEAVY, *(f"bridge.cli.{module}" for module, _, _ in _COMMANDS.values())}
+
+
+def test_mapping_loads_neither_bus_nor_database_nor_settings(tmp_path):
+    scenario = BY_NAME["rich_record"]
+    bundle = scenario.record()
+    assert bundle is not None
+    query = Query(scenario.nhs_number, (ALLERGIES, MEDICATION), resolved_allergies=True)
+    file = tmp_path / "bundle.json"
+    file.write_text(json.dumps(bundle.answer(query)))
+    out, loaded = bridge("map", str(file))
+    assert json.loads(out)["medications"]
+    assert not loaded & set(HEAVY)
+
+
+def test_it_tells_its_version():
+    out, _ = bridge("--version")
+    assert out == f"bridge {version('gpconnect-bridge')}\n"
+
+
+@pytest.mark.parametrize("words", [(), ("map",), ("dead", "list")])
+def test_short_help_is_the_long_one_and_fits_80_columns(words):
+    short, _ = bridge(*words, "-h", COLUMNS="80")
+    assert short == bridge(*words, "--help", COLUMNS="80")[0]
+    assert max(map(len, short.splitlines())) <= 80
+
+
+def test_the_list_names_every_command():
+    out, _ = bridge("-h")
+    for name, (_, _, line) in _COMMANDS.items():
+        assert f"  {name} " in out
+        assert line.split()[0] in out
+
+
+def test_the_shell_completes_commands():
+    program = Path(sys.executable).with_name("bridge")
+    environment = {"_BRIDGE_COMPLETE": "complete_bash", "COMP_WORDS": "bridge a", "COMP_CWORD": "1"}
+    done = subprocess.run([program], capture_output=True, text=True, check=False, env=environment)
+    assert done.stdout.split() == ["asyncapi", "audit"]

@@ -1,0 +1,104 @@
+"""Each field of the events of a record says what the record says, and nothing else."""
+
+import pytest
+
+from bridge.contracts.events import allergies_published, content_hash, medications_published, record_completed
+from bridge.contracts.requests import MedicationOptions
+from bridge.mapping import Asked, Source, map_record
+from bridge.sandbox import BY_NAME
+from bridge.sandbox.parameters import ALLERGIES, MEDICATION, Query
+
+UNMAPPED = [
+    {"source_ref": "A/1", "reason": "malformed", "detail": "x", "area": "medications"},
+    {"source_ref": "A/2", "reason": "malformed", "detail": "x", "area": "allergies"},
+    {"source_ref": "A/3", "reason": "malformed", "detail": "x", "area": "ended_allergies"},
+    {"source_ref": "A/4", "reason": "unknown_type", "detail": "x"},
+]
+
+
+@pytest.fixture
+def record():
+    scenario = BY_NAME["rich_record"]
+    bundle = scenario.record()
+    assert bundle is not None
+    query = Query(scenario.nhs_number, (ALLERGIES, MEDICATION), resolved_allergies=True)
+    source = Source(
+        request_id="r", retrieved_at="2026-11-22T09:00:00Z", body_sha256="0" * 64, patient_key="0" * 32
+    )
+    found = map_record(bundle.answer(query), asked=Asked(nhs_number=scenario.nhs_number), source=source)
+    return {**found, "unmapped": UNMAPPED}
+
+
+def refs(event):
+    return [entry["source_ref"] for entry in event.data["unmapped"]]
+
+
+def test_what_could_not_be_read_stands_with_its_area_and_without_one_everywhere(record):
+    medications, allergies = medications_published(record, MedicationOptions()), allergies_published(record)
+    assert refs(medications) == ["A/1", "A/4"]
+    assert refs(allergies) == ["A/2", "A/3", "A/4"]
+    assert refs(record_completed(record, [medications, allergies], request_id="r")) == [
+        "A/1",
+        "A/2",
+        "A/3",
+        "A/4",
+    ]
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_issues_included_is_what_was_asked_for(record, asked):
+    event = medications_published(record, MedicationOptions(include_issues=asked))
+    assert event.data["issues_included"] is asked
+
+
+def test_each_area_is_its_own(record):
+    areas = {area["area"]: area for area in record["areas"]}
+    assert medications_published(record, MedicationOptions()).data["area"] == areas["medications"]
+    event = allergies_published(record)
+    assert event.data["area"] == areas["allergies"]
+    assert event.data["ended_area"] == areas["ended_allergies"]
+    assert event.data["area"] != event.data["ended_area"]
+
+
+@pytest.mark.duty("CS-084")
+@pytest.mark.parametrize("blocks", [[], [False, False], [False, True], [True, False]])
+def test_one_allergy_without_a_usable_code_blocks_prescribing(record, blocks):
+    items = [{**record["allergies"][0], "requires_prescribing_block": each} for each in blocks]
+    assert allergies_published(record | {"allergies": items}).data["requires_prescribing_block"] is any(
+        blocks
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "snapshot_id",
+        "nhs_number",
+        "patient_key",
+        "source_label",
+        "retrieved_at",
+        "source_hash",
+        "demographics",
+        "issues",
+    ],
+)
+def test_every_event_of_a_record_repeats_its_header(record, name):
+    parts = [medications_published(record, MedicationOptions()), allergies_published(record)]
+    for event in [*parts, record_completed(record, parts, request_id="r")]:
+        assert event.data[name] == record[name]
+
+
+def test_items_problems_statement_and_hashes_are_the_records(record):
+    medications, allergies = medications_published(record, MedicationOptions()), allergies_published(record)
+    for event, area in ((medications, "medications"), (allergies, "allergies")):
+        assert event.data["items"] == record[area]
+        assert event.data["content_hash"] == content_hash(record[area])
+        assert event.data["linked_problems"] == record["linked_problems"]
+    assert allergies.data["allergy_statement"] == record["allergy_statement"]
+    manifest = record_completed(record, [medications, allergies], request_id="r").data
+    assert [(part["kind"], part["items"], part["content_hash"]) for part in manifest["parts"]] == [
+        (event.kind, len(event.data["items"]), event.data["content_hash"])
+        for event in (medications, allergies)
+    ]
+    assert manifest["areas"] == record["areas"]
+    assert manifest["counts"] == record["counts"]
