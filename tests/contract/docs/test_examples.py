@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from bridge.cli.app import app
+from bridge.cli.app import _COMMANDS, app
 
 ROOT = Path(__file__).parents[3]
 PAGES = [ROOT / name for name in ("README.md", "pipelines/README.md", "bridge/README.md", "deploy/README.md")]
@@ -28,7 +28,7 @@ COMMANDS = sorted(
         for words in (
             found.split() for found in re.findall(r"\bbridge((?: [a-z]+)+)(?=[ `\n])", page.read_text())
         )
-        if words[0] in typer.main.get_command(app).list_commands(None)
+        if words[0] in _COMMANDS
     }
 )
 
