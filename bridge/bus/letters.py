@@ -46,5 +46,9 @@ def _moment(headers: Mapping[str, str]) -> datetime | None:
 
 def _identity(message: Delivery, reason: str, dead_at: datetime | None) -> str:
     # RabbitMQ numbers no messages, so the id is made of what a letter keeps wherever it is copied to.
-    parts = (message.id, str(message.attempt), reason, dead_at.isoformat() if dead_at else "")
-    return sha256("\n".join(parts).encode() + b"\n" + message.body).hexdigest()[:_ID_DIGITS]
+    parts = [message.id, str(message.attempt), reason, dead_at.isoformat() if dead_at else ""]
+    # Two senders with one id and one body may be told apart by headers alone (CloudEvents in binary mode).
+    own = message.headers.keys() - marks.ALL - {marks.UNNAMED}
+    parts += [f"{name}:{message.headers[name]}" for name in sorted(own)]
+    whole = "\n".join(parts).encode(errors="surrogatepass")
+    return sha256(whole + b"\n" + message.body).hexdigest()[:_ID_DIGITS]

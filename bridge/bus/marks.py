@@ -1,6 +1,9 @@
 """What the bus writes on a message it copies: headers that say why it waits, or why it is dead.
 
 The same names on every broker, as text: codes, counts and times only, never anything of the patient.
+
+A sender may set headers of these names as well, so they count only on a message that came a way that senders
+do not publish to: out of a waiting room, or put into the work queue itself. Each adapter knows its ways.
 """
 
 import re
@@ -24,8 +27,21 @@ DEAD_AT = "x-dead-at"
 REPLAY_JOB = "x-replay-job"
 """The job that sent a dead letter again."""
 
-OF_A_TRY = frozenset({ATTEMPT, NOT_BEFORE, WAIT, RETRY_REASON, ERROR_REASON, ERROR_DETAIL, DEAD_AT})
+UNTOLD = "x-untold"
+"""On a fresh copy of a letter that the broker had parked itself, and that no worker has seen to yet."""
+RETURNED = "x-returned"
+"""How often the broker had parked the message and it was taken up again."""
+UNNAMED = "x-unnamed"
+"""On copies of a message whose sender set no id: the copy has one, made from the body."""
+
+OF_A_LETTER = frozenset({ERROR_REASON, ERROR_DETAIL, DEAD_AT, UNTOLD})
+"""What only a dead letter has."""
+OF_A_TRY = OF_A_LETTER | {ATTEMPT, NOT_BEFORE, WAIT, RETRY_REASON}
 """What a copy that starts anew does not carry over."""
+_KEPT = frozenset({REPLAY_JOB, RETURNED})
+"""What every further copy carries on."""
+ALL = OF_A_TRY | _KEPT | {ORIGINAL_KEY}
+"""What only the bus may set; `UNNAMED` does no harm whoever sets it."""
 
 _CLOCKS_DIFFER = 60.0
 """Seconds by which the clocks of workers may differ."""
@@ -59,6 +75,22 @@ def for_dead(delivery: Delivery, outcome: Dead) -> dict[str, str]:
 def for_replay(delivery: Delivery, *, job: str) -> dict[str, str]:
     """Marks of the copy of a dead letter that starts anew; see also `OF_A_TRY`."""
     return {ORIGINAL_KEY: delivery.key, REPLAY_JOB: job}
+
+
+def kept(headers: Mapping[str, str]) -> dict[str, str]:
+    """The marks that a copy carries on, of the trusted headers of its original."""
+    return {name: value for name, value in headers.items() if name in _KEPT}
+
+
+def all_of(headers: Mapping[str, str]) -> dict[str, str]:
+    """Every mark, for a copy of a copy that is to be as it was."""
+    return {name: value for name, value in headers.items() if name in ALL}
+
+
+def returned(headers: Mapping[str, str]) -> int:
+    """How often it was taken up again after the broker had parked it."""
+    text = headers.get(RETURNED, "")
+    return int(text) if _COUNT.fullmatch(text) else 0
 
 
 def attempt(headers: Mapping[str, str]) -> int:

@@ -17,21 +17,23 @@ and whose pull consumer takes messages it has no worker for, so that they expire
 
 import asyncio
 import contextlib
+import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import partial
 
 import structlog
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import BadHeaderError, BadSubjectError, Error, MaxPayloadError
 from nats.js import JetStreamContext
-from nats.js.api import ConsumerConfig, RetentionPolicy, StorageType, StreamConfig
+from nats.js.api import ConsumerConfig, DeliverPolicy, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import BadRequestError, NoStreamResponseError, NotFoundError
 
 from bridge.bus import marks
+from bridge.bus.nats_client import ReadingClient
 from bridge.bus.nats_letters import letters_in
-from bridge.bus.nats_messages import copied, delivery, heard, outgoing
+from bridge.bus.nats_messages import asked_again, asking, copied, delivery, heard, outgoing
+from bridge.bus.numbers import whole
 from bridge.bus.patience import Patience, persist
 from bridge.bus.port import (
     Dead,
@@ -62,8 +64,11 @@ _LONGEST_NAK = 3600.0
 _DUPLICATES = 120.0
 """Seconds in which the server drops a repeated publish."""
 
+_SLOWEST = 3600
+
 _TROUBLE = (Error, OSError, TimeoutError)
 """What a call on a connection that breaks may raise."""
+_NO_MARKS: frozenset[str] = frozenset()
 _FAULTS = (NotFoundError, BadRequestError, MaxPayloadError, BadHeaderError, BadSubjectError)
 """What waiting does not cure."""
 
@@ -79,6 +84,9 @@ class NatsBus:
         on_lost: called once when a consumer is gone and does not come back.
         watch_interval: seconds between two looks of the watchdog.
         heartbeat: seconds between two signs of life; a link that dies without a word is noticed by them.
+
+    Raises:
+        Misconfigured: a number is out of range.
     """
 
     def __init__(
@@ -95,16 +103,17 @@ class NatsBus:
         self._prefix = prefix
         self._requests = f"{prefix}.requests."
         self._ack_wait = ack_wait
-        self._heartbeat = heartbeat
-        self._client = Client()
+        self._heartbeat = whole("heartbeat", heartbeat, most=_SLOWEST)
+        self._client = ReadingClient()
         self._js: JetStreamContext = self._client.jetstream(timeout=_CONFIRM_TIMEOUT)
         self._workers: dict[str, Worker] = {}
+        self._queues: dict[str, QueueSpec] = {}
         self._held: dict[str, Msg] = {}  # by the subject that acknowledges them
         self._loops: list[asyncio.Task[None]] = []
         self._sources: list[JetStreamContext.PullSubscription] = []
         self._speaker: asyncio.Task[None] | None = None
         self._handing: set[asyncio.Task[None]] = set()
-        self._watchdog = Watchdog(self._is_consuming, on_lost, interval=watch_interval)
+        self._watchdog = Watchdog(self._keeps_consuming, on_lost, interval=watch_interval)
 
     async def start(self) -> None:
         """Connect, waiting for a server that is away. Declares the stream of events."""
@@ -154,6 +163,7 @@ class NatsBus:
     async def consume(self, queue: QueueSpec, handler: Handler, *, concurrency: int) -> None:
         """Start handing deliveries to `handler`, at most `concurrency` at a time. Returns at once."""
         worker = self._workers[queue.name] = Worker(queue.name, handler, concurrency=concurrency)
+        self._queues[queue.name] = queue
         work = await self._js.pull_subscribe_bind(_CONSUMER, _stream(queue.name))
         wait = await self._js.pull_subscribe_bind(_CONSUMER, _stream(f"{queue.name}.wait"))
         self._sources += [work, wait]
@@ -203,16 +213,18 @@ class NatsBus:
             Unroutable: no pipeline takes requests with this key.
             TooLarge: over ``max_payload`` of the server.
         """
-        carried = outgoing(id, content_type, correlation_id, headers)
+        carried = asking(id, content_type, correlation_id, headers, body=body)
         await self._put(f"{self._requests}{key}", body, carried, key)
 
     @contextlib.asynccontextmanager
     async def listen(self) -> AsyncIterator[AsyncIterator[Delivery]]:
         """Every event from now on, for tools that watch: nothing is kept for a listener that is away."""
         events = f"{self._prefix}.events."
-        subscription = await self._client.subscribe(f"{events}>")
+        # What the stream holds, and not what passes by: the server drops repeats of a publish there.
+        subscription = await self._js.subscribe(
+            f"{events}>", ordered_consumer=True, deliver_policy=DeliverPolicy.NEW
+        )
         try:
-            await self._client.flush(timeout=_CONNECT_TIMEOUT)
             yield (heard(message, events=events) async for message in subscription.messages)
         finally:
             with contextlib.suppress(*_TROUBLE):  # the bus may have been stopped before its listener
@@ -232,7 +244,7 @@ class NatsBus:
         """The dead letters of a declared queue, each once, oldest first."""
 
         async def put(body: bytes, headers: Mapping[str, str]) -> None:
-            await self._put(f"{queue.name}.again", body, headers, queue.name)
+            await self._put(f"{queue.name}.again", body, headers, queue.name, is_copy=True)
 
         stream = _stream(f"{queue.name}.dead")
         async with contextlib.aclosing(letters_in(self._js, stream, f"{queue.name}.dead", put)) as found:
@@ -284,7 +296,9 @@ class NatsBus:
             task.add_done_callback(lambda _: free.release())
 
     async def _on_message(self, queue: QueueSpec, worker: Worker, message: Msg) -> None:
-        taken = delivery(message, requests=self._requests)
+        # Senders publish to the subjects of the requests; copies of ours come by another one.
+        trusted = marks.ALL if message.subject == f"{queue.name}.again" else _NO_MARKS
+        taken = delivery(message, requests=self._requests, trusted=trusted)
         self._held[message.reply] = message
         try:
             await worker.run(taken, partial(self._settle, queue, message, taken))
@@ -307,12 +321,12 @@ class NatsBus:
         else:
             target = f"{queue.name}.wait"
             changes = marks.for_retry(taken, reason=outcome.reason, seconds=outcome.seconds, now=time.time())
-        headers = copied(message) | changes
+        headers = copied(message, trusted=_NO_MARKS) | marks.kept(taken.headers) | changes
         try:
-            await self._put(target, message.data, headers, target)
+            await self._put(target, message.data, headers, target, is_copy=True)
         except Unroutable:  # somebody deleted the stream while we ran
             await self.declare(queue)
-            await self._put(target, message.data, headers, target)
+            await self._put(target, message.data, headers, target, is_copy=True)
 
     async def _move_due(self, queue: QueueSpec, source: JetStreamContext.PullSubscription) -> None:
         """The waiting room's door: a copy goes back to work when its time has come."""
@@ -324,7 +338,8 @@ class NatsBus:
                     await message.nak(delay=min(wait, _LONGEST_NAK))
                 else:
                     headers = copied(message)
-                    await self._put(f"{queue.name}.again", message.data, headers, queue.name)
+                    again = f"{queue.name}.again"
+                    await self._put(again, message.data, headers, queue.name, is_copy=True)
                     await message.ack()
             except (*_TROUBLE, Unpublishable) as error:
                 log.warning("move_failed", queue=queue.name, error=type(error).__name__)
@@ -345,6 +360,17 @@ class NatsBus:
         except NotFoundError:
             return False
         return True
+
+    async def _keeps_consuming(self, name: str) -> bool:
+        """Whether our consumer of this queue lives; a stream that somebody deleted is made again, with it."""
+        if await self._is_consuming(name):
+            return True
+        try:
+            await self._js.stream_info(_stream(name))
+        except NotFoundError:
+            log.error("queue_declared_again", queue=name)
+            await self.declare(self._queues[name])
+        return await self._is_consuming(name)
 
     async def _have_stream(self, wanted: StreamConfig, retention: RetentionPolicy) -> None:
         async def have() -> None:
@@ -375,10 +401,22 @@ class NatsBus:
             lambda: self._js.add_consumer(stream, wanted), Patience("declare_retrying", stream=stream)
         )
 
-    async def _put(self, subject: str, body: bytes, headers: Mapping[str, str], topic: str) -> None:
+    async def _put(
+        self, subject: str, body: bytes, headers: Mapping[str, str], topic: str, *, is_copy: bool = False
+    ) -> None:
+        carried = dict(headers)
+        tries = 0
+
         async def put() -> None:
+            nonlocal carried, tries
+            tries += 1
             try:
-                await self._js.publish(subject, body, timeout=_CONFIRM_TIMEOUT, headers=dict(headers))
+                held = await self._js.publish(subject, body, timeout=_CONFIRM_TIMEOUT, headers=carried)
+                if held.duplicate and tries == 1 and not is_copy:
+                    # Nothing of ours was lost on the way, so the server has dropped what somebody asks again,
+                    # or what another sender named the same. A copy is named after its source, and is there.
+                    carried = asked_again(carried, nonce=secrets.token_hex(8))
+                    await self._js.publish(subject, body, timeout=_CONFIRM_TIMEOUT, headers=carried)
             except NoStreamResponseError:
                 # Also what a cluster without a leader answers: ask before calling it unroutable.
                 await self._js.find_stream_name_by_subject(subject)

@@ -20,13 +20,15 @@ class _Parked:
 
     def __init__(self, js: JetStreamContext, stream: str, found: RawStreamMsg, put: Put) -> None:
         self._js, self._stream, self._put = js, stream, put
-        self._number = found.seq or 0
+        self._number, self._at = found.seq or 0, found.time
         self._body, self._headers = found.data or b"", found.headers or {}
         self.letter: DeadLetter = letter_of(stored(self._headers, self._body, key=found.subject or ""))
 
     async def send_again(self, job: str) -> None:
         """Put a copy of it back to work."""
-        headers = copied_from(self._headers, self._body, stream=self._stream, sequence=self._number)
+        headers = copied_from(
+            self._headers, self._body, stream=self._stream, sequence=self._number, at=self._at
+        )
         again = without_try(headers) | marks.for_replay(self.letter.message, job=job)
         await self._put(self._body, again)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from hashlib import sha256
 
 from nats.aio.msg import Msg
@@ -11,7 +12,7 @@ from bridge.bus import marks
 from bridge.bus.port import Delivery
 
 MESSAGE_ID = "x-message-id"
-"""The id of a message, on copies: their own `Nats-Msg-Id` must differ, or the server drops them."""
+"""The id of a message, where its `Nats-Msg-Id` is not: the server drops a second one of that name."""
 CONTENT_TYPE = "content-type"
 CORRELATION_ID = "x-correlation-id"
 _MSG_ID = "nats-msg-id"
@@ -28,32 +29,74 @@ def outgoing(
     return {**(headers or {}), **own}
 
 
-def copied(message: Msg) -> dict[str, str]:
-    """Headers of a copy of `message`.
+def asking(
+    message_id: str,
+    content_type: str,
+    correlation_id: str | None,
+    headers: Mapping[str, str] | None,
+    *,
+    body: bytes,
+) -> dict[str, str]:
+    """Headers of a request, which the server knows by all it says: two senders may use one id."""
+    own = outgoing(message_id, content_type, correlation_id, headers)
+    said = "\n".join(f"{name}:{own[name]}" for name in sorted(own)).encode()
+    name = sha256(len(said).to_bytes(8) + said + body).hexdigest()
+    return own | {MESSAGE_ID: message_id, Header.MSG_ID.value: name}
+
+
+def asked_again(headers: Mapping[str, str], *, nonce: str) -> dict[str, str]:
+    """The same headers under a name of their own, for what the server took for a repeat; its id stays."""
+    name = headers[Header.MSG_ID.value]
+    return {MESSAGE_ID: name, **headers, Header.MSG_ID.value: f"{name}:{nonce}"}
+
+
+def copied(message: Msg, *, trusted: frozenset[str] = marks.ALL) -> dict[str, str]:
+    """Headers of a copy of `message`, the trusted marks among them.
 
     The server drops a second message with the same `Nats-Msg-Id`. That is wanted when a publish is
     repeated, and fatal when one attempt follows another: so the copy is named after its source.
     """
     source = message.metadata
-    return copied_from(
-        message.headers or {}, message.data, stream=source.stream, sequence=source.sequence.stream
+    headers = copied_from(
+        message.headers or {},
+        message.data,
+        stream=source.stream,
+        sequence=source.sequence.stream,
+        at=source.timestamp,
     )
+    return {name: value for name, value in headers.items() if name in trusted or name not in marks.ALL}
 
 
-def copied_from(headers: Mapping[str, str], body: bytes, *, stream: str, sequence: int) -> dict[str, str]:
-    """Headers of a copy of the message that stands there in a stream."""
+def copied_from(
+    headers: Mapping[str, str], body: bytes, *, stream: str, sequence: int, at: datetime | None
+) -> dict[str, str]:
+    """Headers of a copy of the message that stands there in a stream since then.
+
+    A stream that was deleted and made again counts from 1 again, hence the time.
+    """
     identity = _identity(headers, body)
+    known = _lower(headers)
+    unnamed = {} if known.get(MESSAGE_ID) or known.get(_MSG_ID) else {marks.UNNAMED: "true"}
+    since = at.isoformat() if at else ""
     return {name: value for name, value in headers.items() if not name.lower().startswith("nats-")} | {
         MESSAGE_ID: identity,
-        Header.MSG_ID.value: f"{identity}:{stream}:{sequence}",
+        Header.MSG_ID.value: f"{identity}:{stream}:{sequence}:{since}",
+        **unnamed,
     }
 
 
-def delivery(message: Msg, *, requests: str) -> Delivery:
-    """A message as the engine sees it; `requests` is the part of its subject before the routing key."""
+def delivery(message: Msg, *, requests: str, trusted: frozenset[str]) -> Delivery:
+    """A message as the engine sees it.
+
+    Args:
+        message: as it was handed over.
+        requests: the part of its subject before the routing key.
+        trusted: the marks that count on it: all on a copy that the bus put to work again, none of a sender's.
+    """
     headers = message.headers or {}
+    known = {name: value for name, value in headers.items() if name in trusted or name not in marks.ALL}
     return replace(
-        stored(headers, message.data, key=message.subject.removeprefix(requests)),
+        stored(known, message.data, key=message.subject.removeprefix(requests)),
         deliveries=message.metadata.num_delivered,
     )
 
@@ -64,6 +107,7 @@ def stored(headers: Mapping[str, str], body: bytes, *, key: str) -> Delivery:
     return Delivery(
         body=body,
         id=_identity(headers, body),
+        is_named=bool(known.get(MESSAGE_ID) or known.get(_MSG_ID)) and marks.UNNAMED not in headers,
         key=headers.get(marks.ORIGINAL_KEY) or key,
         headers={name: value for name, value in headers.items() if name.lower() not in _OURS},
         content_type=known.get(CONTENT_TYPE),

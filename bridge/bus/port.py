@@ -8,7 +8,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
+
+EXPIRED: Final = "expired"
+"""Why a broker gives up a message whose sender let it live for some time only (`Delivery.given_up`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +21,17 @@ class Delivery:
     Attributes:
         body: the bytes, unread.
         id: the sender's message id, or a hash of the body when it set none: stable over redelivery.
+        is_named: whether the sender set an id: two messages of one body are told apart by nothing else.
         key: routing key or subject the message came by.
-        headers: application headers as text; binary-mode CloudEvents attributes are among them.
+        headers: application headers as text; binary-mode CloudEvents attributes are among them. Of the bus's
+            own marks only those that the bus has set: a sender's are no part of it.
         content_type: as sent, or None.
         correlation_id: the broker's property, or None.
         attempt: 1 for the first try; counted by us and raised by each `RetryAfter`.
-        deliveries: how often the broker handed over this attempt; more than one after a crash.
+        deliveries: how often the broker handed over this attempt; more than one after a crash, and after each
+            connection that was lost.
+        given_up: why the broker itself had parked it (``delivery_limit``, ``expired``, …), when it is not to
+            be worked on any more but to be told of; None of all others.
     """
 
     body: bytes
@@ -34,6 +42,8 @@ class Delivery:
     correlation_id: str | None = None
     attempt: int = 1
     deliveries: int = 1
+    is_named: bool = True
+    given_up: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from functools import partial
 
 import structlog
-from aio_pika import IncomingMessage, Message
+from aio_pika import IncomingMessage, Message, connect
 from aio_pika.abc import AbstractChannel, AbstractExchange
-from aio_pika.exceptions import CONNECTION_EXCEPTIONS, ChannelPreconditionFailed, PublishError
+from aio_pika.exceptions import (
+    CONNECTION_EXCEPTIONS,
+    ChannelNotFoundEntity,
+    ChannelPreconditionFailed,
+    PublishError,
+)
 from faststream import AckPolicy
 from faststream.rabbit import Channel, ExchangeType, RabbitBroker, RabbitExchange, RabbitMessage, RabbitQueue
 from pamqp.commands import Queue
@@ -24,6 +29,7 @@ from pamqp.common import FieldValue
 from yarl import URL
 
 from bridge.bus import marks
+from bridge.bus.numbers import one_of_url, whole
 from bridge.bus.patience import Patience, persist
 from bridge.bus.port import (
     Dead,
@@ -36,8 +42,10 @@ from bridge.bus.port import (
     TooLarge,
     Unroutable,
 )
+from bridge.bus.rabbit_headers import read_leniently
 from bridge.bus.rabbit_letters import letters_in
-from bridge.bus.rabbit_messages import copied, delivery, outgoing
+from bridge.bus.rabbit_messages import copied, delivery, marks_of_a_copy, outgoing, trail
+from bridge.bus.rabbit_parked import see_to
 from bridge.bus.watchdog import Watchdog
 from bridge.bus.worker import Worker
 from bridge.errors import Misconfigured
@@ -49,7 +57,13 @@ RUNGS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
 _CONFIRM_TIMEOUT = 10.0
 _CALL_TIMEOUT = 15.0
 _DELIVERY_LIMIT = 20
-"""Fuse against a message that kills its worker; lost connections count too, so it must not be small."""
+"""Fuse against a message that no worker gets to begin with; lost connections count too, so it must not be
+small, and what it parks is looked after (`bridge.bus.rabbit_parked`). Who kills its worker while it is worked
+on is ended by the engine, after ten starts that were lost."""
+_LONGEST_LOOK = 600.0
+"""Seconds between two looks at the dead letters when the last ones found nothing to do."""
+_LONGEST_TTL = 2**32 // 1000
+_MOST_OF_A_SHORT = 2**16 - 1
 
 _GONE = (*CONNECTION_EXCEPTIONS, TimeoutError)
 """What a call on a connection that is gone raises."""
@@ -67,6 +81,9 @@ class RabbitBus:
         on_lost: called once when a consumer is gone and does not come back.
         watch_interval: seconds between two looks of the watchdog.
         heartbeat: seconds between two signs of life; a link that dies without a word is noticed by them.
+
+    Raises:
+        Misconfigured: a number is none that the broker takes.
     """
 
     def __init__(
@@ -79,8 +96,13 @@ class RabbitBus:
         watch_interval: float = 15.0,
         heartbeat: int = 15,
     ) -> None:
+        whole("heartbeat", heartbeat, most=_MOST_OF_A_SHORT)
+        one_of_url(URL(url).query, "timeout", most=3600)
+        self._rungs = tuple(whole("rungs", rung, most=_LONGEST_TTL) for rung in rungs)
+        read_leniently()
+        self._url = str(URL(url).update_query(heartbeat=heartbeat))
         self._broker = RabbitBroker(
-            str(URL(url).update_query(heartbeat=heartbeat)),
+            self._url,
             logger=None,
             default_channel=Channel(publisher_confirms=True, on_return_raises=True),
             # None: a consumer is cancelled first, and `stop` waits for its messages itself. FastStream
@@ -90,9 +112,11 @@ class RabbitBus:
             apply_types=False,  # a handler gets the message, nothing is injected
         )
         self._prefix = prefix
-        self._rungs = tuple(rungs)
         self._exchanges: dict[str, AbstractExchange] = {}
         self._workers: dict[str, Worker] = {}
+        self._queues: dict[str, QueueSpec] = {}
+        self._interval = watch_interval
+        self._minders: list[asyncio.Task[None]] = []
         self._watchdog = Watchdog(self._is_consuming, on_lost, interval=watch_interval)
         self._taken: dict[str, int] = {}
 
@@ -141,7 +165,9 @@ class RabbitBus:
 
     async def consume(self, queue: QueueSpec, handler: Handler, *, concurrency: int) -> None:
         """Start handing deliveries to `handler`, at most `concurrency` at a time. Returns at once."""
+        whole("concurrency", concurrency, most=_MOST_OF_A_SHORT)
         worker = self._workers[queue.name] = Worker(queue.name, handler, concurrency=concurrency)
+        self._queues[queue.name] = queue
 
         async def on_message(message: RabbitMessage) -> None:
             await self._on_message(queue, worker, message.raw_message)
@@ -156,6 +182,7 @@ class RabbitBus:
         subscriber(on_message)
         await subscriber.start()
         self._watchdog.watch(queue.name)
+        self._minders.append(asyncio.create_task(self._mind_letters(queue, handler)))
 
     @property
     def largest_body(self) -> int | None:
@@ -239,6 +266,10 @@ class RabbitBus:
     async def stop(self, *, grace: float) -> None:
         """Take nothing new, finish what is in flight within `grace` seconds, disconnect."""
         await self._watchdog.stop()
+        for minder in self._minders:
+            minder.cancel()
+        await asyncio.gather(*self._minders, return_exceptions=True)
+        self._minders.clear()
         for subscriber in self._broker.subscribers:
             with contextlib.suppress(*_GONE):  # the link is gone, and the consumer with it
                 await asyncio.wait_for(subscriber.stop(), _CALL_TIMEOUT)
@@ -250,12 +281,14 @@ class RabbitBus:
             await asyncio.wait_for(self._broker.stop(), _CALL_TIMEOUT)
 
     async def _on_message(self, queue: QueueSpec, worker: Worker, message: IncomingMessage) -> None:
-        taken = delivery(message)
+        trusted = marks_of_a_copy(message.exchange, trail(message), queue.name)
+        taken = delivery(message, trusted=trusted)
         try:
             wait = marks.wait(taken.headers, time.time())
             if wait:
                 # Longer than the longest room, or a clock that is behind: not an attempt.
-                await self._put("queues", self._room_for(queue, wait), copied(message, taken, {}))
+                copy = copied(message, taken, marks.all_of(taken.headers))
+                await self._put("queues", self._room_for(queue, wait), copy)
             else:
                 await worker.run(taken, partial(self._settle, queue, message, taken))
         except Exception as error:  # noqa: BLE001 - no outcome could be made durable: the broker keeps it
@@ -279,6 +312,41 @@ class RabbitBus:
         except Unroutable:  # somebody deleted the queue while we ran
             await self.declare(queue)
             await self._put("queues", target, copy)
+
+    async def _mind_letters(self, queue: QueueSpec, handler: Handler) -> None:
+        """See to what the broker parks, now and then; runs until it is cancelled."""
+        settled: int | None = 0
+        pause = self._interval
+        while True:
+            await asyncio.sleep(pause)
+            try:
+                async with self._channel() as channel:
+                    dead = (await _look(channel, f"{queue.name}.dead")).message_count or 0
+                if dead == settled:
+                    continue
+                found, left = await self._see_to_parked(queue, handler)
+            except Exception as error:  # noqa: BLE001 - the broker is away, or a letter ends the connection
+                log.warning("letters_not_seen_to", queue=queue.name, error=type(error).__name__)
+                found, left = 0, 1
+            # What was left is looked at again; so is a number that changed.
+            settled = None if found or left else dead
+            pause = self._interval if found else min(2 * pause, _LONGEST_LOOK)
+
+    async def _see_to_parked(self, queue: QueueSpec, handler: Handler) -> tuple[int, int]:
+        """How many letters of the broker's there were and are settled, and how many are left."""
+        room = partial(self._room_for, queue)
+        found = left = 0
+        # On a connection of its own: a letter that no client can read ends that one, and no consumer's.
+        connection = await connect(self._url, timeout=_CALL_TIMEOUT)
+        async with connection, connection.channel(publisher_confirms=False) as channel:
+            letters = letters_in(channel, queue, partial(self._put, "queues"))
+            async with contextlib.aclosing(letters):
+                async for parked in letters:
+                    if parked.by_broker and await see_to(parked, queue, handler, room=room):
+                        found += 1
+                    elif parked.by_broker:
+                        left += 1
+        return found, left
 
     def _room_for(self, queue: QueueSpec, seconds: float) -> str:
         delay = next((rung for rung in self._rungs if rung >= math.ceil(seconds)), self._rungs[-1])
@@ -312,9 +380,17 @@ class RabbitBus:
             await channel.close()
 
     async def _is_consuming(self, name: str) -> bool:
-        """Whether our consumer of this queue lives: the broker counts one, and what is ready is taken."""
-        async with self._channel() as channel:
-            found = await _look(channel, name)
+        """Whether our consumer of this queue lives: the broker counts one, and what is ready is taken.
+
+        A queue that somebody deleted is made again: until then what senders publish goes nowhere.
+        """
+        try:
+            async with self._channel() as channel:
+                found = await _look(channel, name)
+        except ChannelNotFoundEntity:
+            log.error("queue_declared_again", queue=name)
+            await self.declare(self._queues[name])
+            return False  # the driver restores the consumer, or the process is to be started anew
         worker = self._workers[name]
         before, self._taken[name] = self._taken.get(name), worker.taken
         idle = worker.busy < worker.concurrency and worker.taken == before

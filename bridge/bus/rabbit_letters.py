@@ -1,8 +1,7 @@
 """Dead letters on RabbitMQ: fetched without acknowledging, handed back when the channel closes."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 from aio_pika import IncomingMessage, Message
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
@@ -10,7 +9,7 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 from bridge.bus import marks
 from bridge.bus.letters import UNKNOWN, letter_of
 from bridge.bus.port import DeadLetter, QueueSpec
-from bridge.bus.rabbit_messages import copied, delivery
+from bridge.bus.rabbit_messages import copied, delivery, marks_of_a_copy, trail
 
 RENEWED_AT = 10
 """Hand-backs after which a letter is replaced by a fresh copy: by default RabbitMQ 4 drops a message that was
@@ -21,19 +20,29 @@ Put = Callable[[str, Message], Awaitable[None]]
 """Publishes a message to the queue of that name, confirmed."""
 
 
-class _Parked:
-    """A letter that is fetched and not acknowledged."""
+class RabbitParked:
+    """A letter that is fetched and not acknowledged.
+
+    Attributes:
+        letter: what it is.
+        by_broker: whether the broker moved it here itself, so that nobody was told of it.
+    """
 
     def __init__(self, message: IncomingMessage, queue: QueueSpec, put: Put) -> None:
         self._message, self._queue, self._put = message, queue, put
-        self.letter: DeadLetter = _letter(message)
+        moves = trail(message)
+        # What the bus parks has no trail: its copies start one anew.
+        is_moved = bool(moves) and moves[0].get("queue") == queue.name
+        self.letter: DeadLetter = _left_by_broker(message, queue) if is_moved else _letter(message)
+        self.by_broker = is_moved or marks.UNTOLD in self.letter.message.headers
 
     async def send_again(self, job: str) -> None:
         """Put a copy of it back to work."""
-        copy = copied(self._message, self.letter.message, marks.for_replay(self.letter.message, job=job))
-        for name in marks.OF_A_TRY:
-            copy.headers.pop(name, None)
-        await self._put(self._queue.name, copy)
+        await self.put(self._queue.name, marks.for_replay(self.letter.message, job=job))
+
+    async def put(self, queue: str, changes: Mapping[str, str]) -> None:
+        """Put a copy of it, with these marks, into the queue of that name; the letter stays."""
+        await self._put(queue, copied(self._message, self.letter.message, changes))
 
     async def remove(self) -> None:
         """Acknowledge it."""
@@ -53,9 +62,11 @@ class _Parked:
     async def renew(self) -> None:
         """Put a fresh copy in its place."""
         own = {marks.ERROR_REASON: self.letter.reason, marks.ORIGINAL_KEY: self.letter.message.key}
+        if self.by_broker:
+            own[marks.UNTOLD] = "true"
         if self.letter.dead_at is not None:
             own[marks.DEAD_AT] = self.letter.dead_at.isoformat(timespec="seconds")
-        await self._put(f"{self._queue.name}.dead", copied(self._message, self.letter.message, own))
+        await self.put(f"{self._queue.name}.dead", marks.all_of(self.letter.message.headers) | own)
         await self.remove()
 
     async def hand_back_up_to_here(self) -> None:
@@ -63,15 +74,17 @@ class _Parked:
         await self._message.nack(multiple=True, requeue=True)
 
 
-async def letters_in(channel: AbstractChannel, queue: QueueSpec, put: Put) -> AsyncGenerator[_Parked, None]:
+async def letters_in(
+    channel: AbstractChannel, queue: QueueSpec, put: Put
+) -> AsyncGenerator[RabbitParked, None]:
     """Each letter of the queue, oldest first; all that were not removed are handed back at the end."""
     source = await channel.get_queue(f"{queue.name}.dead", ensure=False)
     renewed: set[str] = set()
-    held: _Parked | None = None
+    held: RabbitParked | None = None
     try:
         while message := await source.get(fail=False, timeout=_CALL_TIMEOUT):
             assert isinstance(message, IncomingMessage)
-            before, held = held, _Parked(message, queue, put)
+            before, held = held, RabbitParked(message, queue, put)
             if held.letter.id not in renewed:
                 yield held
                 if held.is_held and held.is_worn:
@@ -86,21 +99,27 @@ async def letters_in(channel: AbstractChannel, queue: QueueSpec, put: Put) -> As
 
 
 def _letter(message: AbstractIncomingMessage) -> DeadLetter:
-    parked = _broker_trail(message)
-    taken = delivery(message)
-    if marks.ORIGINAL_KEY in taken.headers or not parked:
-        return letter_of(taken)
-    # The broker moved it itself: it was handed over too often, or somebody rejected it.
-    [key, *_] = parked.get("routing-keys") or [message.routing_key or ""]
-    time = parked.get("time")
+    moves = trail(message)
+    if not moves:
+        return letter_of(delivery(message, trusted=marks.ALL))
+    # Out of a queue that is none of ours: a sender's, or a tool's.
     return letter_of(
-        delivery(message, key=str(key)),
-        reason=str(parked.get("reason", UNKNOWN)),
-        dead_at=time.astimezone(UTC) if isinstance(time, datetime) else None,
+        delivery(message), reason=str(moves[0].get("reason", UNKNOWN)), dead_at=_moved_at(moves[0])
     )
 
 
-def _broker_trail(message: AbstractIncomingMessage) -> dict[str, Any]:
-    trail = message.headers.get("x-death")
-    first = trail[0] if isinstance(trail, list) and trail else None
-    return first if isinstance(first, dict) else {}
+def _left_by_broker(message: AbstractIncomingMessage, queue: QueueSpec) -> DeadLetter:
+    """It was handed over too often, it expired, or somebody rejected it."""
+    last, *before = trail(message)
+    [key, *_] = last.get("routing-keys") or [message.routing_key or ""]
+    trusted = marks_of_a_copy(last.get("exchange"), before, queue.name) - marks.OF_A_LETTER
+    return letter_of(
+        delivery(message, trusted=trusted, key=str(key)),
+        reason=str(last.get("reason", UNKNOWN)),
+        dead_at=_moved_at(last),
+    )
+
+
+def _moved_at(move: Mapping[str, object]) -> datetime | None:
+    time = move.get("time")
+    return time.astimezone(UTC) if isinstance(time, datetime) else None

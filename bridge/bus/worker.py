@@ -12,6 +12,7 @@ from hashlib import blake2b
 
 import structlog
 
+from bridge.bus import marks
 from bridge.bus.port import Dead, Delivery, Done, Handler, Outcome, RetryAfter
 
 log = structlog.get_logger()
@@ -21,8 +22,8 @@ REMEMBERED = 120.0
 MOST_ATTEMPTS = 20
 """Fuse: a message that is still tried after this many attempts is parked, unless its handler keeps count."""
 
-_Key = tuple[str, bytes, int]
-"""Message id, digest of the body (senders reuse ids), attempt."""
+_Key = tuple[str, str, bytes, int]
+"""Message id, routing key, digest of what the sender wrote, attempt: senders reuse each other's ids."""
 Settle = Callable[[RetryAfter | Dead], Awaitable[None]]
 """Makes an outcome durable: a copy in a waiting room, or among the dead letters."""
 
@@ -57,7 +58,7 @@ class Worker:
         Cancelling the caller leaves the work running.
         """
         self.taken += 1
-        key = (delivery.id, blake2b(delivery.body, digest_size=16).digest(), delivery.attempt)
+        key = (delivery.id, delivery.key, _written(delivery), delivery.attempt)
         if self._has_ended(key, delivery):
             return
         task = self._running.get(key)
@@ -124,3 +125,11 @@ class Worker:
                 "handler_raised", queue=self.queue, error=type(error).__name__, attempt=delivery.attempt
             )
             return RetryAfter(2.0 ** min(delivery.attempt, 9), "internal")
+
+
+def _written(delivery: Delivery) -> bytes:
+    """Digest of what the sender wrote: of CloudEvents in binary mode, source and id are headers."""
+    digest = blake2b(delivery.body, digest_size=16)
+    for name in sorted(delivery.headers.keys() - marks.ALL - {marks.UNNAMED}):
+        digest.update(f"\n{name}:{delivery.headers[name]}".encode(errors="surrogatepass"))
+    return digest.digest()

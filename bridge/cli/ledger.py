@@ -178,7 +178,7 @@ def _bundle(answer: Answer) -> Any:
 
 def _source(history: RequestHistory, answer: Answer) -> Source:
     return Source(
-        request_id=history.request_key.partition(" ")[2],
+        request_id=history.request_key,
         retrieved_at=rfc3339(answer.received_at),
         body_sha256=answer.sha256,
         holder_ods=answer.practice_ods,

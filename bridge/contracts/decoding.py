@@ -14,6 +14,10 @@ MAX_BYTES: Final = 256 * 1024
 MAX_DEPTH: Final = 32
 """Levels of objects and arrays; the deepest request there is has five, its envelope included."""
 
+_FRAMED: Final = (b"\x00\x53", b"\x00\x80")
+"""How sections of AMQP 1.0 begin; JSON never does."""
+_UNFRAME: Final = "is framed as AMQP 1.0: send the JSON as a data section, or as one text or binary value"
+
 
 def json_object(body: bytes, *, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
     """The JSON object that a message body is.
@@ -31,6 +35,8 @@ def json_object(body: bytes, *, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
     try:
         content = orjson.loads(body)
     except orjson.JSONDecodeError:
+        if body.startswith(_FRAMED):
+            raise RequestRejected("body", _UNFRAME) from None
         raise RequestRejected("body", "must be JSON in UTF-8") from None
     if type(content) is not dict:
         raise RequestRejected("body", "must be a JSON object")

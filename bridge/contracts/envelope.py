@@ -123,7 +123,7 @@ class Incoming:
 def read_envelope(
     body: bytes,
     *,
-    message_id: str,
+    message_id: str | None,
     key: str,
     content_type: str | None,
     correlation_id: str | None,
@@ -134,7 +134,7 @@ def read_envelope(
 
     Args:
         body: as delivered.
-        message_id: the broker's message id: the request's id in bare mode.
+        message_id: the broker's message id, when the sender set one: the request's id in bare mode.
         key: the routing key: the request's type in bare mode.
         content_type: as sent.
         correlation_id: the broker's correlation id, used when the envelope has none.
@@ -153,13 +153,16 @@ def read_envelope(
         attributes = content
     elif binary:
         data, attributes = content, binary
+    elif message_id is None:
+        # Made from the body, the id of a question would be that of the same question a year later.
+        raise RequestRejected("message id", "is required of a request without an envelope: new each time")
     else:
         data = content
         attributes = {"specversion": "1.0", "id": message_id, "source": "amqp", "type": key}
     if correlation_id and not attributes.get("correlationid"):
         attributes["correlationid"] = correlation_id
     carried = [
-        ("message_id", message_id),
+        ("message_id", message_id or ""),
         ("routing key", key),
         ("content_type", content_type or ""),
         ("correlation_id", correlation_id or ""),
@@ -190,7 +193,8 @@ def event_id(request_id: str, kind: str, snapshot_id: str) -> str:
     """The id of an event about a request: a repeat of the same answer has the same id.
 
     Args:
-        request_id: the sender's id of the request.
+        request_id: the request's source and id together (`Context.request_id`): two senders may use one id,
+            and whoever removes repeats by event id must lose neither answer.
         kind: e.g. ``medications.published.v1``.
         snapshot_id: what the event tells of; empty for events that carry no record.
     """

@@ -155,7 +155,6 @@ class Retrieval:
 
     Attributes:
         request_key: under which the ledger knows it.
-        request_id: the sender's id of the request.
         patient: traced for this request.
         patient_key: their pseudonym.
         ends_at: when this try is cut off, by the event loop's clock.
@@ -167,7 +166,6 @@ class Retrieval:
     seat: Seat
     request: CareRecordRequest
     request_key: str
-    request_id: str
     patient: TracedPatient
     patient_key: str
     ends_at: float
@@ -254,7 +252,7 @@ class Retrieval:
 
     def _source(self, answer: PracticeAnswer) -> Source:
         return Source(
-            request_id=self.request_id,
+            request_id=self.request_key,
             retrieved_at=answer.retrieved_at,
             body_sha256=answer.body_sha256,
             holder_ods=answer.practice_ods,

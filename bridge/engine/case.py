@@ -85,7 +85,7 @@ class Case:
     def event(self, style: EventStyle, event: Event, *, sequence: str) -> StoredEvent:
         """An event about this request, ready for the bus."""
         told_of = f"{event.snapshot_id}|{self.edition}" if self.edition else event.snapshot_id
-        identity = event_id(self.request_id, event.kind, told_of)
+        identity = event_id(self.opening.request_key, event.kind, told_of)
         body = write_event(
             style,
             event.kind,
@@ -123,7 +123,7 @@ def read_case(
     try:
         incoming = read_envelope(
             delivery.body,
-            message_id=delivery.id,
+            message_id=delivery.id if delivery.is_named else None,
             key=delivery.key,
             content_type=delivery.content_type,
             correlation_id=delivery.correlation_id,

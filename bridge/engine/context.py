@@ -35,8 +35,7 @@ class Context:
     """One request's view of the services. Handlers get this and nothing of the broker.
 
     Attributes:
-        request_id: the sender's id of the request.
-        request_key: under which the ledger knows it.
+        request_key: under which the ledger knows the request: its source and id together.
         request: the validated request.
         services: the shared clients.
         seat: bounds how much is made of answers at a time.
@@ -45,7 +44,6 @@ class Context:
         largest_event: bytes that one event may have, where the bus has a limit and nothing gets around it.
     """
 
-    request_id: str
     request_key: str
     request: GpConnectRequest
     services: Services
@@ -53,6 +51,14 @@ class Context:
     effects: Effects
     ends_at: float
     largest_event: int | None
+
+    @property
+    def request_id(self) -> str:
+        """What ids that are made for this request are made from.
+
+        Its source and id: another sender's request may have the same id.
+        """
+        return self.request_key
 
     async def once(self, kind: str, *, key: str, payload: Json, send: Send, settle: Settle) -> Json:
         """Cause a side effect at most once, however often the request is worked on; its result.
@@ -145,7 +151,6 @@ class Context:
             seat=self.seat,
             request=request,
             request_key=self.request_key,
-            request_id=self.request_id,
             patient=patient,
             patient_key=self.services.patient_keys.of(patient.nhs_number),
             ends_at=self.ends_at,

@@ -24,12 +24,14 @@ class Try:
         seat: its place at the desk.
         effects: what it was about to do, and did, before.
         is_check: whether it is in doubt already: nobody is told so again.
+        losses: how many tries before this one ended without a word, with their worker.
     """
 
     lease: Lease
     seat: Seat
     effects: Effects
     is_check: bool = False
+    losses: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ the message is at fault                ``request.rejected``                     
 `Unavailable`, none left               ``request.failed``                         done
 `Partial`, none left                   what came, ``completed`` says what not     done
 an error nobody foresaw                ``request.failed`` (internal)              dead (internal)
-handed over again and again            ``request.failed`` (internal)              dead (crash_loop)
-any of these four, and something was,  the operation's own event of doubt,        as above
+its worker ended with it, ten times    ``request.failed`` (internal)              dead (crash_loop)
+the broker parked it by itself         ``request.failed`` (internal)              dead (parked_by_broker)
+any of these five, and something was,  the operation's own event of doubt,        as above
 or may have been, done                 later what a check comes to
 another of the same patient is first   none                                       waiting room
 it ended before, the id comes again    the stored ones, with the same ids         as the first time
@@ -41,7 +42,7 @@ from typing import Any, Final
 
 import structlog
 
-from bridge.bus.port import Bus, Dead, Delivery, Done, Outcome, RetryAfter, Unpublishable
+from bridge.bus.port import EXPIRED, Bus, Dead, Delivery, Done, Outcome, RetryAfter, Unpublishable
 from bridge.contracts.envelope import EventStyle
 from bridge.contracts.events import Event, request_failed, request_rejected
 from bridge.contracts.requests import GpConnectRequest
@@ -80,7 +81,8 @@ from bridge.settings import Settings
 
 log = structlog.get_logger()
 
-# A message that was handed over this often without an end takes the process down with it each time.
+# A request that was begun this often without an end takes its worker down each time. How often the broker
+# handed it over says nothing: that counts each connection lost under a worker that does well.
 CRASH_LOOP = 10
 _BOOKS_PAUSE = 5.0
 _SHORTEST_PAUSE = 1.0
@@ -212,7 +214,7 @@ class Runner:
     async def _work(self, case: Case, claim: Started) -> tuple[Outcome, dict[str, Any]]:
         effects = self._effects(case, claim)
         try:
-            return await self._try(case, claim.lease, effects)
+            return await self._try(case, claim, effects)
         except (LeaseLost, LedgerUnavailable):
             for late in effects.late:
                 owed = await open_again(
@@ -222,10 +224,11 @@ class Runner:
                     await self._publish(case, owed.events, Done())
             raise
 
-    async def _try(self, case: Case, lease: Lease, effects: Effects) -> tuple[Outcome, dict[str, Any]]:
+    async def _try(self, case: Case, claim: Started, effects: Effects) -> tuple[Outcome, dict[str, Any]]:
+        lease = claim.lease
         async with Seat(self._services.desk) as seat:
             with noting_calls() as calls:
-                ending = await self._ending(case, Try(lease, seat, effects))
+                ending = await self._ending(case, Try(lease, seat, effects, losses=claim.losses))
             if isinstance(ending, RetryAfter):
                 pause, code = ending.seconds, ending.reason
                 counted = code != _UNDER_WAY
@@ -278,7 +281,6 @@ class Runner:
 
     def _context(self, case: Case, request: GpConnectRequest, attempt: Try) -> Context:
         return Context(
-            case.request_id,
             case.opening.request_key,
             request,
             self._services,
@@ -290,10 +292,15 @@ class Runner:
 
     def _check_deliverable(self, case: Case, attempt: Try) -> None:
         """Whether the handler may be run, and whether it may still send anything."""
-        if case.delivery.deliveries > CRASH_LOOP:
+        given_up = case.delivery.given_up
+        if attempt.losses >= CRASH_LOOP:
             raise EngineFault("crash_loop")
+        if given_up is not None and given_up != EXPIRED:
+            raise EngineFault("parked_by_broker", detail=given_up)
         effects, lease = attempt.effects, attempt.lease
-        has_expired = case.expires_at is not None and case.expires_at <= datetime.now(UTC)
+        has_expired = given_up == EXPIRED or (
+            case.expires_at is not None and case.expires_at <= datetime.now(UTC)
+        )
         is_stopped = lease.attempt > 1 and self._switch.retries_stopped(self._pipeline.name)
         if effects.were_tried:
             if has_expired or is_stopped:

@@ -158,12 +158,13 @@ class Intent:
 class Started:
     """The request is ours. Its `intents` come from tries before this one: settle the open ones first.
 
-    `taken_over`: the last try ended without a word, by a crash.
+    `taken_over`: the last try ended without a word, by a crash. `losses`: how many of its tries did.
     """
 
     lease: Lease
     intents: Sequence[Intent] = ()
     taken_over: bool = False
+    losses: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, insert, null, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, func, insert, null, select, update
 
 from bridge.ledger.bodies import SealedEvent, open_event
 from bridge.ledger.clocks import Deadline
@@ -44,6 +44,11 @@ _OPEN = {
 }
 # Made once: SQLAlchemy then compiles each of them once.
 _ADD_ATTEMPT = insert(attempts)
+_LOSSES = (
+    select(func.count())
+    .select_from(attempts)
+    .where(attempts.c.request_id == bindparam("row"), attempts.c.outcome == "lost")
+)
 _FIND = select(requests).where(requests.c.request_key == bindparam("key")).with_for_update()
 _LEASED = (
     (requests.c.id == bindparam("row"))
@@ -177,7 +182,8 @@ def open_again(connection: Connection, opening: Opening, holder: Holder, sealer:
     if busy_until is not None:
         return Running(busy_until)
     lease, is_lost = restart(connection, row, holder, opening.attempt)
-    return Started(lease, of_request(connection, row.id, sealer), taken_over=is_lost)
+    losses = connection.execute(_LOSSES, {"row": row.id}).scalar_one() if is_lost else 0
+    return Started(lease, of_request(connection, row.id, sealer), taken_over=is_lost, losses=losses)
 
 
 def finish(

@@ -37,7 +37,7 @@ class Source:
     """Where and when the answer was had.
 
     Attributes:
-        request_id: id of the request; with the content it decides the `snapshot_id`.
+        request_id: source and id of the request; with the content it decides the `snapshot_id`.
         retrieved_at: RFC 3339, UTC.
         body_sha256: hex digest of the bytes received.
         holder_ods: the practice that answered; None falls back to what the bundle says.

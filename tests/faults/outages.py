@@ -59,6 +59,21 @@ OUTAGES: Final[Mapping[str, Outage]] = {
         "Missing heartbeats end the link; a new one is made. Work that runs goes on, and a redelivery joins it",
         "Nothing",
     ),
+    "queue_deleted": Outage(
+        "Somebody deletes the work queue",
+        "What stood in it unread is gone with it, as its sender alone can know; what was in hand is answered. Until the "
+        "queue is there again a sender is told that nobody takes its request, if it asks to be told (RabbitMQ: mandatory publishing)",
+        "Within 15 s the worker declares it again (`queue_declared_again`) and goes on; if it cannot, it exits with 4",
+        "Find out who deletes queues; let senders send again what they have no answer to",
+    ),
+    "parked_by_broker": Outage(
+        "RabbitMQ parks a request by itself: its connection was lost twenty times, or its sender's time to live is over",
+        "The answer comes later; what expired is rejected, and never done afterwards",
+        "Within a minute or so a worker finds it among the dead letters: it goes back to work (`letter_taken_up_again`), "
+        "or its request is ended and told of; its letter then says why",
+        "Nothing, unless it lasts: look why connections break",
+        on=("RabbitMQ",),
+    ),
     "events_full": Outage(
         "The EPR's queue is full",
         "Answers come when there is room again; some twice, with the same event id",

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
+from urllib.parse import urlsplit
 
 import aio_pika
 import aiormq
@@ -14,11 +15,11 @@ from aiormq.abc import ChannelFrame
 from nats.aio.client import Client
 from pamqp import commands as spec
 from pamqp.body import ContentBody
-from pamqp.header import ContentHeader
 
 from bridge.bus.nats import NatsBus
 from bridge.bus.port import Bus, QueueSpec
 from bridge.bus.rabbit import RabbitBus
+from tests.support.amqp_wire import WrittenHeader
 
 KEY = "record.requested.v1"
 TOPIC = "medications.published.v1"
@@ -77,6 +78,10 @@ class Site(Protocol):
         """Take the consumer away behind the back of the worker."""
         ...
 
+    async def remove_queue(self) -> None:
+        """Delete the work queue, and whatever stands in it."""
+        ...
+
     async def remove_rooms(self) -> None:
         """Delete the waiting rooms and the dead-letter queue."""
         ...
@@ -123,14 +128,20 @@ class RabbitSite:
         return letters
 
     async def put_foreign(self, body: bytes) -> None:
+        await self.put_written(body, headers={"count": ("b", 3), "trusted": ("t", True)})
+
+    async def put_written(
+        self, body: bytes, *, exchange: str | None = None, key: str = KEY, **properties: Any
+    ) -> None:
+        """A message of another client, whose properties are written byte by byte (`WrittenHeader`)."""
         channel = await self._connection.channel()
         link = cast("aiormq.Channel", await channel.get_underlay_channel())
         # Frame by frame: the driver would add a message id.
         frames: list[Any] = [
-            spec.Basic.Publish(exchange=f"{self.prefix}.requests", routing_key=KEY),
-            ContentHeader(
-                body_size=len(body), properties=spec.Basic.Properties(headers={"count": 3, "trusted": True})
+            spec.Basic.Publish(
+                exchange=f"{self.prefix}.requests" if exchange is None else exchange, routing_key=key
             ),
+            WrittenHeader(body, **properties),
             ContentBody(body),
         ]
         await link.write_queue.put(ChannelFrame.marshall(channel_number=link.number, frames=frames))
@@ -141,6 +152,11 @@ class RabbitSite:
         await channel.queue_delete(self.queue.name)
         # Remade with other arguments: the driver cannot restore its consumer.
         await channel.declare_queue(self.queue.name, durable=True, exclusive=False)
+        await channel.close()
+
+    async def remove_queue(self) -> None:
+        channel = await self._connection.channel()
+        await channel.queue_delete(self.queue.name)
         await channel.close()
 
     async def remove_rooms(self) -> None:
@@ -194,6 +210,23 @@ class NatsSite:
 
     async def remove_consumer(self) -> None:
         await self._client.jetstream().delete_consumer(self._stream, "worker")
+
+    async def remove_queue(self) -> None:
+        await self._client.jetstream().delete_stream(self._stream)
+
+    async def put_written(self, body: bytes, headers: bytes) -> None:
+        """A message of another client, whose block of headers is written byte by byte."""
+        subject = f"{self.prefix}.requests.{KEY}"
+        written = b"HPUB %s %d %d\r\n%s%s\r\n" % (
+            *(subject.encode(), len(headers), len(headers) + len(body)),
+            *(headers, body),
+        )
+        reader, writer = await asyncio.open_connection(urlsplit(self.url).hostname, urlsplit(self.url).port)
+        writer.write(b'CONNECT {"verbose":false,"headers":true}\r\n' + written + b"PING\r\n")
+        while not (await reader.readline()).startswith(b"PONG"):
+            pass
+        writer.close()
+        await writer.wait_closed()
 
     async def remove_rooms(self) -> None:
         for room in ("wait", "dead"):

@@ -13,6 +13,7 @@ class TcpProxy:
     Attributes:
         delay: seconds that every piece from the server is held back.
         links: how many links were opened so far.
+        unspeakable: a link on which the server is about to send these bytes is cut instead.
     """
 
     def __init__(self, url: str) -> None:
@@ -28,6 +29,7 @@ class TcpProxy:
         self._valves: set[asyncio.Event] = set()
         self.delay = 0.0
         self.links = 0
+        self.unspeakable: bytes | None = None
 
     @property
     def url(self) -> str:
@@ -102,6 +104,8 @@ class TcpProxy:
             while data := await reader.read(65536):
                 if slow:
                     await asyncio.sleep(self.delay)
+                    if self.unspeakable is not None and self.unspeakable in data:
+                        return
                 await valve.wait()
                 writer.write(data)
                 await writer.drain()

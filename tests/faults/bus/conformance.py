@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bridge.bus.port import Bus, Dead, Delivery, Done, Outcome, RetryAfter
+from bridge.bus.port import Bus, Dead, Delivery, Done, Outcome, RetryAfter, Unroutable
 from tests.integration.bus.conformance import Recorder, send, started
 from tests.support.brokers import Node
 from tests.support.bus_sites import TOPIC, Site, until
@@ -172,6 +172,26 @@ class BusFaults:
             await send(bus)
             await handler.saw(2)
             await until(lambda: _has_dead(site, 1))
+
+    async def test_a_work_queue_that_was_deleted_is_declared_again(self, site: Site, node: Node) -> None:
+        handler = Recorder()
+        bus = site.bus(watch_interval=0.2)
+        async with started(site.bus(), site) as sender, started(bus, site, handler):
+            await send(sender, 1)
+            await handler.saw(1)
+            await site.remove_queue()
+            await until(lambda: _is_taken(sender))  # until then a sender is told that nobody takes it
+            await handler.saw(2)
+            await until(bus.ready)
+        assert [delivery.id for delivery in handler.deliveries] == ["request-1", "request-2"]
+
+
+async def _is_taken(bus: Bus) -> bool:
+    try:
+        await send(bus, 2)
+    except Unroutable:
+        return False
+    return True
 
 
 def _reached(counter: Counter[str], count: int) -> bool:

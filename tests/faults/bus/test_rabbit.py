@@ -1,17 +1,19 @@
 """The RabbitMQ adapter under faults."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 
 import aio_pika
 import pytest
 
-from bridge.bus.port import QueueSpec
+from bridge.bus.port import Bus, Delivery, Done, Outcome, QueueDepth, QueueSpec
 from bridge.errors import Misconfigured
 from tests.faults.bus.conformance import BusFaults
-from tests.integration.bus.conformance import started
+from tests.integration.bus.conformance import send, started
 from tests.support.brokers import RabbitNode
-from tests.support.bus_sites import TOPIC, RabbitSite
+from tests.support.bus_sites import TOPIC, RabbitSite, until
+from tests.support.tcp_proxy import TcpProxy
 
 
 @pytest.mark.rabbit
@@ -48,6 +50,58 @@ class TestRabbitFaults(BusFaults):
         assert second.delivery_mode == aio_pika.DeliveryMode.PERSISTENT
         await connection.close()
 
+    async def test_a_message_that_ends_every_connection_is_parked_and_holds_nobody_up(
+        self, site: RabbitSite
+    ) -> None:
+        """As one that the broker cannot write for this protocol: here the proxy hangs up in its place."""
+        runs: Counter[str] = Counter()
+
+        async def handler(delivery: Delivery) -> Outcome:
+            runs[delivery.id] += 1
+            await asyncio.sleep(0.1)
+            return Done()
+
+        async with TcpProxy(site.url) as proxy, started(site.bus(), site) as sender:
+            proxy.unspeakable = b"unspeakable"
+            async with started(site.bus(proxy.url, watch_interval=0.5), site, handler) as bus:
+                for number in range(4):
+                    await send(sender, number)
+                await send(sender, 4, body=b"unspeakable")
+                await until(lambda: _holds_one_letter(sender, site))
+                await until(bus.ready)
+                await send(sender, 5)
+                await until(lambda: runs["request-5"])
+                await until(lambda: _holds_one_letter(sender, site))
+                seen = proxy.links
+                await asyncio.sleep(5)  # it is looked at ever more seldom, on connections of their own
+                assert proxy.links - seen <= 3
+                assert await bus.ready()
+        # What was in hand with it is parked too, and taken up again: whether that has ended, the ledger knows.
+        assert runs.keys() == {f"request-{number}" for number in (0, 1, 2, 3, 5)}
+        assert max(runs.values()) <= 2
+
+    async def test_lost_connections_cost_no_message_its_outcome(self, site: RabbitSite) -> None:
+        """The broker counts each of them as one more delivery, and gives the message up; its work goes on."""
+        runs: list[Delivery] = []
+        finish = asyncio.Event()
+
+        async def handler(delivery: Delivery) -> Outcome:
+            runs.append(delivery)
+            await finish.wait()
+            return Done()
+
+        async with TcpProxy(site.url) as proxy, started(site.bus(), site) as sender:
+            await send(sender)
+            async with started(site.bus(proxy.url, watch_interval=0.2), site, handler) as bus:
+                await until(lambda: runs)
+                while len(runs) == 1:
+                    proxy.cut()
+                    await until(bus.ready)
+                    await asyncio.sleep(0.2)
+                finish.set()
+                await until(lambda: _holds_nothing(sender, site))
+        assert [(run.attempt, run.given_up) for run in runs] == [(1, None), (2, None)]
+
     async def test_a_queue_made_otherwise_is_a_fault_of_the_installation(self, site: RabbitSite) -> None:
         connection = await aio_pika.connect(site.url)
         channel = await connection.channel()
@@ -57,3 +111,11 @@ class TestRabbitFaults(BusFaults):
                 await bus.declare(QueueSpec(f"{site.prefix}.other", ("key",)))
             assert await bus.ready()
         await connection.close()
+
+
+async def _holds_one_letter(bus: Bus, site: RabbitSite) -> bool:
+    return await bus.depth(site.queue) == QueueDepth(ready=0, waiting=0, dead=1)
+
+
+async def _holds_nothing(bus: Bus, site: RabbitSite) -> bool:
+    return await bus.depth(site.queue) == QueueDepth(0, 0, 0)

@@ -1,6 +1,7 @@
 """The broker, or the way to it, breaks while a whole worker runs."""
 
 import asyncio
+import json
 from typing import Any
 
 import aio_pika
@@ -8,7 +9,9 @@ import pytest
 from nats import connect as connect_nats
 from nats.js.api import DiscardPolicy
 
+from bridge.sandbox import BY_NAME
 from tests.faults.installation import until
+from tests.support.requests import cloud_event, record_request
 from tests.support.tcp_proxy import TcpProxy
 
 SLOW = 0.4
@@ -105,6 +108,43 @@ async def test_a_full_work_queue_holds_the_senders(broker, installed, outages):
             await site.epr.over(ids)
             ends = await site.accounts(ids)
     outages.saw("requests_full", on=broker.title, ends=ends)
+
+
+async def test_a_work_queue_that_is_deleted_is_declared_again(broker, installed, outages):
+    async with installed(broker, practice_delay=SLOW) as site:
+        async with site.worker(watch_interval=0.2):
+            ids = await site.epr.ask(*["no_known_allergies"] * 3)
+            await until(lambda: site.asked_of_practices("no_known_allergies") == 3)
+            await site.site.remove_queue()
+            await until(lambda: outages.logged("queue_declared_again"))
+            ids += await site.epr.ask("rich_record")
+            await site.epr.over(ids)
+            ends = await site.accounts(ids)
+        assert site.asked_of_practices("no_known_allergies") == 3
+    outages.saw("queue_deleted", on=broker.title, ends=ends)
+
+
+@pytest.mark.rabbit
+async def test_what_the_broker_parks_by_itself_is_worked_on_or_told_of(rabbit, installed, outages):
+    async with installed(rabbit) as site:
+        ids = await site.epr.ask("no_known_allergies")
+        async with await aio_pika.connect(rabbit.node.url) as connection:
+            channel = await connection.channel()
+            queue = await channel.get_queue(site.site.queue.name)
+            while message := await queue.get(fail=False):
+                await message.nack(requeue=True)  # as the broker does for each connection that is lost
+            late = cloud_event(record_request(BY_NAME["rich_record"].nhs_number))
+            requests = await channel.get_exchange(f"{site.site.prefix}.requests")
+            expiring = aio_pika.Message(json.dumps(late).encode(), message_id=late["id"], expiration=0.001)
+            expiring.correlation_id = late["id"]
+            await requests.publish(expiring, "record.requested.v1")
+        ids.append(late["id"])
+        await until(lambda: site.holds(dead=2))
+        async with site.worker(watch_interval=0.2):
+            await site.epr.over(ids)
+            ends = await site.accounts(ids)
+        assert site.asked_of_practices("rich_record") == 0, "what expired is not done afterwards"
+    outages.saw("parked_by_broker", on="RabbitMQ", ends=ends)
 
 
 @pytest.mark.rabbit

@@ -101,6 +101,8 @@ class BusConformance:
         assert second.id == first.id
         assert first.headers == {"count": "3", "trusted": "true"}
         assert first.content_type is None
+        # Nothing but its body tells it from another, on the copy as well.
+        assert (first.is_named, second.is_named) == (False, False)
 
     async def test_publishes_an_event_with_its_properties(self, site: Site) -> None:
         async with started(site.bus(), site) as bus:
@@ -313,6 +315,81 @@ class BusConformance:
             await site.put_foreign(b"x")
             await handler.saw(2)
         assert len({delivery.id for delivery in handler.deliveries}) == 1
+
+    async def test_two_senders_with_one_id_are_both_heard(self, site: Site) -> None:
+        """In CloudEvents' binary mode nothing but headers tells them apart; they come at the same time."""
+        both = asyncio.Event()
+        handed: list[Delivery] = []
+
+        async def handler(delivery: Delivery) -> Outcome:
+            handed.append(delivery)
+            if len(handed) == len(senders):
+                both.set()
+            await both.wait()
+            return Done()
+
+        senders = ("/epr/ward-7", "/tie/other-system")
+        async with started(site.bus(), site, handler) as bus:
+            for source in senders:
+                headers = {"ce-id": "1", "ce-source": source}
+                await bus.send(KEY, b"{}", id="1", content_type="application/json", headers=headers)
+            await both.wait()
+        assert sorted(delivery.headers["ce-source"] for delivery in handed) == list(senders)
+        assert {delivery.id for delivery in handed} == {"1"}
+
+    async def test_another_body_under_a_used_id_is_heard(self, site: Site) -> None:
+        handler = Recorder()
+        async with started(site.bus(), site, handler) as bus:
+            for body in (b"[1]", b"[2]"):
+                await send(bus, body=body)
+            await handler.saw(2)
+        assert {delivery.body for delivery in handler.deliveries} == {b"[1]", b"[2]"}
+
+    async def test_who_asks_again_is_heard_and_answered_again(self, site: Site) -> None:
+        handler = Recorder()
+        async with started(site.bus(), site, handler) as bus:
+            inbox = await site.listen(TOPIC)
+            for count in (1, 2):
+                await send(bus)
+                await handler.saw(count)
+                await until(lambda: _is_empty(bus, site))
+                await bus.publish(TOPIC, b"[1]", id="event-1", content_type="application/json")
+            letters = await inbox.take(2)
+        assert {delivery.id for delivery in handler.deliveries} == {"request-1"}
+        assert [letter.id for letter in letters] == ["event-1", "event-1"]
+
+    async def test_what_the_bus_writes_on_its_copies_counts_for_nothing_when_a_sender_writes_it(
+        self, site: Site
+    ) -> None:
+        forged = {
+            "x-attempt": "7",
+            "x-not-before": f"{time.time() + 1000:.3f}",
+            "x-wait": "1000.000",
+            "x-retry-reason": "forged",
+            "x-original-key": "appointment.requested.v1",
+            "x-error-reason": "forged",
+            "x-error-detail": "forged",
+            "x-dead-at": "2000-01-01T00:00:00+00:00",
+            "x-replay-job": "forged",
+            "x-returned": "4",
+            "x-untold": "true",
+            "x-delivery-count": "50",
+        }
+        handler = Recorder(RetryAfter(0.1, "again"), Dead("invalid"))
+        async with started(site.bus(), site, handler) as bus:
+            await bus.send(KEY, b"{}", id="1", content_type="text/plain", headers=forged | {"mine": "kept"})
+            first, second = await handler.saw(2)
+            await until(lambda: _is_dead(bus, site, 1))
+            async with bus.letters(site.queue) as letters:
+                [letter] = [parked.letter async for parked in letters]
+        assert (first.attempt, first.deliveries, first.key) == (1, 1, KEY)
+        assert set(first.headers) - {"x-delivery-count"} == {"mine"}
+        assert (second.attempt, second.key) == (2, KEY)
+        assert second.headers["x-retry-reason"] == "again"
+        assert "forged" not in [*second.headers.values(), *letter.message.headers.values()]
+        assert (letter.reason, letter.detail, letter.message.key) == ("invalid", "", KEY)
+        assert letter.dead_at is not None
+        assert letter.dead_at.year > 2000
 
 
 async def _is_ready(bus: Bus, site: Site, count: int) -> bool:

@@ -122,3 +122,29 @@ class LettersConformance:
             first, second = [(await looked_at(bus, site))[0] for _ in range(2)]
         assert first.id == second.id
         assert first.message.body == b"\xff not even text"
+        assert not first.message.is_named
+
+    async def test_one_without_an_id_is_still_without_when_it_is_sent_again(self, site: Site):
+        handed: list[Delivery] = []
+
+        async def handler(delivery: Delivery) -> Outcome:
+            handed.append(delivery)
+            return REFUSED if len(handed) == 1 else Done()
+
+        async with started(site.bus(), site, handler) as bus:
+            await site.put_foreign(b"x")
+            await until(lambda: _are_dead(bus, site, 1))
+            async with bus.letters(site.queue) as letters:
+                async for parked in letters:
+                    await parked.send_again("job-1")
+            await until(lambda: len(handed) == 2)
+        assert [delivery.is_named for delivery in handed] == [False, False]
+
+    async def test_letters_of_two_senders_with_one_id_are_two(self, site: Site):
+        async with started(site.bus(), site, Recorder(REFUSED)) as bus:
+            for source in ("/epr", "/tie"):
+                headers = {"ce-id": "1", "ce-source": source}
+                await bus.send(KEY, b"{}", id="1", content_type="application/json", headers=headers)
+            await until(lambda: _are_dead(bus, site, 2))
+            found = await looked_at(bus, site)
+        assert len({letter.id for letter in found}) == 2

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from bridge.bus import marks
 from bridge.bus.patience import Patience, persist
 from bridge.bus.port import Dead, Delivery, TooLarge, Unroutable
-from bridge.bus.rabbit_messages import as_text
+from bridge.bus.rabbit_headers import as_text
 
 DELIVERY = Delivery(b"", id="1", key="record.requested.v1", attempt=2)
 

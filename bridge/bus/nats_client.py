@@ -1,0 +1,36 @@
+"""The client of nats-py, which reads whatever a stream may hold.
+
+A message in a stream has the headers that its sender wrote, byte by byte. In nats-py the header ``Status``
+means that the server speaks, so a sender's own makes the message one that is never handed over; and headers
+without a line of their own end the task that reads, so that the client is deaf until its heartbeats are
+missed. Either way the server hands the message over again, for ever.
+"""
+
+from typing import Final
+
+from nats.aio.client import Client
+
+_VERSION: Final = b"NATS/1.0"
+_STORED: Final = b"$JS.ACK."
+"""How the reply subject of a message out of a stream begins; those of the server itself have none."""
+
+
+class ReadingClient(Client):
+    """Tells what a sender wrote from what the server says, by where a message comes from."""
+
+    async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes) -> None:
+        if headers and reply.startswith(_STORED):
+            headers = senders_own(headers)
+        await super()._process_msg(sid, subject, reply, data, headers)
+
+
+def senders_own(headers: bytes) -> bytes:
+    """The header block of a message out of a stream, so that no line of it passes for the server's."""
+    lines = headers.removeprefix(_VERSION).split(b"\r\n")[1:]
+    named = (_renamed(line) for line in lines if line.partition(b":")[1])
+    return b"\r\n".join((_VERSION, *named, b"", b""))
+
+
+def _renamed(line: bytes) -> bytes:
+    name, colon, value = line.partition(b":")
+    return (name.lower() if name.strip() == b"Status" else name) + colon + value
