@@ -149,6 +149,7 @@ class MedicationCourse(TypedDict):
     status: MedicationStatus
     """As the practice stated it. Not a filter for current medication: that is `course_state`."""
     course_state: CourseState
+    """Whether the patient is on it: its state, why, and until when. It says what is current, not `status`."""
     usable_for_decision_support: bool
     """The drug may be looked up: it has a code, no part of the course names another drug, and nothing
     was sent that may change the meaning and is not understood."""
