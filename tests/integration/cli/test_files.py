@@ -2,6 +2,7 @@
 
 import json
 
+import orjson
 import pytest
 
 from bridge.record import check_record
@@ -84,6 +85,17 @@ def test_one_file_becomes_readable_json(files):
     assert record["nhs_number"] == PATIENT.nhs_number
     assert record["medications"]
     assert {allergy["clinical_status"] for allergy in record["allergies"]} == {"active", "resolved"}
+
+
+def test_decimals_keep_the_digits_they_were_sent_with(files):
+    bundle = orjson.loads((files / "rich_record.json").read_bytes())
+    requests = (each["resource"] for each in bundle["entry"])
+    plan = next(each for each in requests if each.get("intent") == "plan")
+    plan["dispenseRequest"]["quantity"] = {"value": 7.123, "unit": "ml"}
+    body = orjson.dumps(bundle).replace(b"7.123", b"1.50")
+    record = json.loads(bridge("map", "-", directory=files, given=body).printed)
+    amounts = [course.get("plan", {}).get("quantity") for course in record["medications"]]
+    assert {"value": 1.5, "value_as_sent": "1.50", "unit": "ml"} in amounts
 
 
 def test_several_files_become_a_line_each_in_their_order(files):
