@@ -179,22 +179,24 @@ def simple_quantity(item: Item, sent: JsonObject, path: str) -> Quantity:
     """A FHIR Quantity, Duration or Age; empty when nothing of it was sent."""
     result: Quantity = {}
     value = sent.get("value")
+    if type(value) is int:
+        result["value"] = value
     # A decimal whose digits a float would lose comes as text (`bridge.fhir.digits`).
-    if type(value) is str and (found := decimal(value.strip())) is not None:
+    elif type(value) is str and (found := decimal(value.strip())) is not None:
         result["value"] = found[0]
         if found[1] is not None:
             result["value_as_sent"] = found[1]
-    elif (number := value if type(value) is int else item.number(value, path)) is not None:
+    elif (number := item.number(value, path)) is not None:
         result["value"] = number
     elif (text := item.text(value, path)) is not None:
         result["text"] = text
     if "comparator" in sent and (comparator := item.code(sent["comparator"], path)) is not None:
         result["comparator"] = comparator
-    if (unit := item.text(sent.get("unit"), path)) is not None:
+    if "unit" in sent and (unit := item.text(sent["unit"], path)) is not None:
         result["unit"] = unit
-    if (code := item.code(sent.get("code"), path)) is not None:
+    if "code" in sent and (code := item.code(sent["code"], path)) is not None:
         result["unit_code"] = code
-    if (system := item.code(sent.get("system"), path)) is not None:
+    if "system" in sent and (system := item.code(sent["system"], path)) is not None:
         result["unit_system"] = system
     return result
 
