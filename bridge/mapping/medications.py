@@ -237,9 +237,12 @@ class _Courses:
     def _add_last_issue(self, course: MedicationCourse, issues: list[MedicationIssue]) -> None:
         if (seen := self._last_issue_seen(issues)) is not None:
             course["last_issue_seen"] = seen
-        for issue in issues:
+        # Issues come newest first, those whose date is not known last.
+        for issue in reversed(issues):
             when = issue.get("issue_date")
-            if issue["status"] != "stopped" and (when is None or not is_known(when)):
+            if when is not None and is_known(when):
+                return
+            if issue["status"] != "stopped":
                 mark(self._reading, course, "last_issue_uncertain")
                 return
 
