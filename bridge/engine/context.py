@@ -117,7 +117,12 @@ class Context:
             Refused: not found, restricted, deceased, not registered, or the details do not match.
             Unavailable: PDS cannot answer now.
         """
-        return await self.services.gpconnect.trace(self.request.patient, practice_ods_code=practice_ods_code)
+        return await self.services.gpconnect.trace(
+            self.request.patient,
+            requested_by=self.request.requested_by,
+            practice_ods_code=practice_ods_code,
+            request_key=self.request_key,
+        )
 
     async def structured_record(self, patient: TracedPatient, areas: Areas) -> StructuredAnswer:
         """Ask the patient's practice for the structured record, as the person who asked.

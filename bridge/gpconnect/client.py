@@ -41,15 +41,30 @@ class GpConnect:
         self._spine = spine
         self._conformances = RecentAnswers[tuple[Hashable, str], Capability](_REMEMBERED)
 
-    async def trace(self, patient: Patient, *, practice_ods_code: str | None = None) -> TracedPatient:
+    async def trace(
+        self,
+        patient: Patient,
+        *,
+        requested_by: Requester,
+        practice_ods_code: str | None = None,
+        request_key: str | None = None,
+    ) -> TracedPatient:
         """Trace the patient on PDS and check the details that were sent.
+
+        Args:
+            patient: as the request names them.
+            requested_by: the real user and organisation.
+            practice_ods_code: the practice that the request names, if it names one.
+            request_key: the same for every try of one request.
 
         Raises:
             Refused: not found, restricted, deceased or not registered; or the details or the practice
                 are not those of PDS.
             Unavailable: PDS cannot answer now.
         """
-        traced = await self._spine.pds.trace(patient.nhs_number)
+        traced = await self._spine.pds.trace(
+            patient.nhs_number, organisation=requested_by.organisation.ods_code, request_key=request_key
+        )
         verify(patient, traced)
         verify_practice(practice_ods_code, traced)
         return traced

@@ -22,6 +22,7 @@ _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _ASSERTION_LIFETIME = 300
 _CLOCK_LEEWAY = 5
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_ODS_CODE = re.compile(r"[A-Z0-9]{3,10}")
 _ODS = "https://fhir.nhs.uk/Id/ods-organization-code"
 _VERIFICATION = "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-NHSNumberVerificationStatus"
 
@@ -201,6 +202,13 @@ def _header_problem(request: Request) -> tuple[str, str] | None:
         return "MISSING_VALUE", f"Invalid request with error - {rule}"
     if not _UUID.fullmatch(request_id):
         return "INVALID_VALUE", f"Invalid value - '{request_id}' in header 'X-Request-ID'"
+    organisation = request.headers.get("nhsd-end-user-organisation-ods")
+    if not organisation:
+        # Of an application that serves several organisations: PDS is to know for whom it asks.
+        rule = "NHSD-End-User-Organisation-ODS header must be supplied to access this resource"
+        return "MISSING_VALUE", f"Invalid request with error - {rule}"
+    if not _ODS_CODE.fullmatch(organisation):
+        return "INVALID_VALUE", f"Invalid value - '{organisation}' in header 'NHSD-End-User-Organisation-ODS'"
     return None
 
 

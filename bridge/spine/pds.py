@@ -8,6 +8,7 @@ import unicodedata
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any, Final
 
 import orjson
@@ -75,8 +76,15 @@ class Pds:
         self._tokens = tokens
         self._limiter = limiter
 
-    async def trace(self, nhs_number: str) -> TracedPatient:
+    async def trace(
+        self, nhs_number: str, *, organisation: str, request_key: str | None = None
+    ) -> TracedPatient:
         """Ask PDS for one patient by NHS number.
+
+        Args:
+            nhs_number: whom to ask about.
+            organisation: ODS code of the one whose user asks (PD-001).
+            request_key: the same for every try of one request, which PDS then knows for one sent again.
 
         Raises:
             Refused: invalid number, not found, restricted, deceased, or without a current practice: five
@@ -85,7 +93,7 @@ class Pds:
         """
         if not is_valid_nhs_number(nhs_number):
             raise Refused(FailureCode.INVALID_NHS_NUMBER, stage="pds", detail="check_digit")
-        answer = await self._get(nhs_number)
+        answer = await self._get(nhs_number, organisation, _request_id(request_key))
         if answer.status != _OK:
             raise _error(answer)
         return _read(answer.body, asked=nhs_number)
@@ -99,16 +107,16 @@ class Pds:
         """
         await self._tokens.current()
 
-    async def _get(self, nhs_number: str) -> Answer:
+    async def _get(self, nhs_number: str, organisation: str, request_id: str) -> Answer:
         token = await self._tokens.current()
-        answer = await self._get_with(token, nhs_number)
+        answer = await self._get_with(token, nhs_number, organisation, request_id)
         if answer.status == _UNAUTHORISED:  # revoked, or our clock disagrees about its age: once more
-            answer = await self._get_with(await self._tokens.renewed(token), nhs_number)
+            token = await self._tokens.renewed(token)
+            answer = await self._get_with(token, nhs_number, organisation, request_id)
         return answer
 
-    async def _get_with(self, token: str, nhs_number: str) -> Answer:
+    async def _get_with(self, token: str, nhs_number: str, organisation: str, request_id: str) -> Answer:
         await self._limiter.start()
-        request_id = str(uuid.uuid4())  # new for each attempt
         return await self._upstream.call(
             "GET",
             f"{self._url}/Patient/{nhs_number}",
@@ -117,9 +125,17 @@ class Pds:
             headers={
                 "Accept": "application/fhir+json",
                 "Authorization": f"Bearer {token}",
+                "NHSD-End-User-Organisation-ODS": organisation,  # PD-001
                 "X-Request-ID": request_id,
             },
         )
+
+
+def _request_id(request_key: str | None) -> str:
+    """A random UUID, or the one of a request: it tells of nothing but that it is the same request."""
+    if request_key is None:
+        return str(uuid.uuid4())
+    return str(uuid.UUID(bytes=sha256(f"pds {request_key}".encode()).digest()[:16], version=4))
 
 
 def _error(answer: Answer) -> RequestFailed:

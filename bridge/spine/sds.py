@@ -120,9 +120,10 @@ class Sds:
         return known
 
     async def _look_up(self, ods: str, interaction: Interaction) -> Practice:
+        found = await self._search("Endpoint", ods, interaction)
         endpoints = {
             (address, party_key)
-            for endpoint in await self._search("Endpoint", ods, interaction)
+            for endpoint in found
             if isinstance(address := endpoint.get("address"), str) and address
             for party_key in _identifiers(endpoint, _PARTY_KEY_SYSTEM)
         }
@@ -134,7 +135,7 @@ class Sds:
             for asid in _identifiers(device, _ASID_SYSTEM)
         }
         if not pairs:
-            detail = "device_not_found" if endpoints else "endpoint_not_found"
+            detail = _missing(found, endpoints)
             raise Refused(FailureCode.PRACTICE_NOT_ENABLED, stage="sds", detail=detail)
         if len(pairs) > 1:  # never the first one: it may be another system's
             raise Refused(FailureCode.CONFIGURATION, stage="sds", detail=f"ambiguous pairs={len(pairs)}")
@@ -209,7 +210,18 @@ class Sds:
             raise Unavailable(FailureCode.SPINE_ERROR, stage="sds", detail="not_a_searchset") from None
 
 
+def _missing(found: list[dict[str, Any]], endpoints: set[tuple[str, str]]) -> str:
+    """What the directory lacks of a capability: a record that is incomplete is mended by whoever keeps it."""
+    if endpoints:
+        return "device_not_found"
+    if any(not _identifiers(endpoint, _PARTY_KEY_SYSTEM) for endpoint in found):
+        return "endpoint_without_party_key"
+    return "endpoint_without_address" if found else "endpoint_not_found"
+
+
 def _resources(bundle: dict[str, Any], resource: str) -> list[dict[str, Any]]:
+    if bundle["resourceType"] == "OperationOutcome":
+        raise Unavailable(FailureCode.SPINE_ERROR, stage="sds", detail="operation_outcome http=200")
     if bundle["resourceType"] != "Bundle":
         raise ValueError
     found = [entry["resource"] for entry in bundle.get("entry", [])]

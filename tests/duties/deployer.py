@@ -7,6 +7,7 @@ from tests.duties.register import Duty, load
 DIGESTS = {
     "CS": "Structured record",
     "SP": "Spine: directories, proxy, TLS, tokens",
+    "PD": "Personal Demographics Service",
     "JO": "Assurance, governance and audit",
     "FN": "Foundations",
     "AP": "Appointments",

@@ -6,7 +6,7 @@
                 SAFETY: advice with clinical risk, taken as MUST. Read it before ``words``: "MUST NOT" + "Use …"
 ``words``       the duty in our own words
 ``page``        the page of the GP Connect specification, or the requirements catalogue [RC] and the
-                guidance on CodeableConcept [CC]
+                guidance on CodeableConcept [CC]; of PD, of the service's own catalogue
 ``versions``    of the specification that state it
 ``met_by``      ``software``, or ``deployer``: the organisation that runs it
 ``deployer_note``  what that organisation must do: all of it when ``deployer``, its half when ``software``

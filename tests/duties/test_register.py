@@ -23,6 +23,7 @@ def test_every_digest_has_all_its_duties():
         "FN": 34,
         "HT": 37,
         "JO": 33,
+        "PD": 1,
         "SP": 81,
     }
 
@@ -33,7 +34,8 @@ def test_every_digest_has_all_its_duties():
 def test_the_ids_are_those_of_the_digests():
     text = "\n".join(file.read_text(encoding="utf-8") for file in SPEC.glob("*.md"))
     listed = re.findall(r"^(?:\| |- )((?:AP|CS|DO|FN|HT|JO|SP)-\d{3})(?: \||\ \[)", text, flags=re.MULTILINE)
-    assert sorted(DUTIES) == sorted(listed)
+    # PD is of the service's own pages, of which there is no digest.
+    assert sorted(name for name, duty in DUTIES.items() if duty.digest != "PD") == sorted(listed)
 
 
 GOOD = {

@@ -37,7 +37,7 @@ async def trace_failure(spine: Spine, world: World, name: str) -> RequestFailed:
     world.pds = reply(name)
     recorded = urlsplit(sample(name)["request"]["url"]).path.rpartition("/")[2]
     with pytest.raises(RequestFailed) as failed:
-        await spine.pds.trace(recorded if is_valid_nhs_number(recorded) else NHS_NUMBER)
+        await spine.pds.trace(recorded if is_valid_nhs_number(recorded) else NHS_NUMBER, organisation="RXX")
     return failed.value
 
 
@@ -67,10 +67,10 @@ async def test_a_pds_patient_alive_and_registered(spine: Spine, world: World):
     del recorded["deceasedDateTime"]
     world.pds = answer(recorded)
     with pytest.raises(Refused) as ended:
-        await spine.pds.trace(recorded["id"])
+        await spine.pds.trace(recorded["id"], organisation="RXX")
     del recorded["generalPractitioner"][0]["identifier"]["period"]["end"]
     world.pds = answer(recorded)
-    traced = await spine.pds.trace(recorded["id"])
+    traced = await spine.pds.trace(recorded["id"], organisation="RXX")
 
     assert ended.value.code is FailureCode.PATIENT_NOT_REGISTERED
     assert (traced.practice_ods, traced.superseded) == ("Y12345", None)
@@ -181,7 +181,7 @@ async def test_sds_answers(spine: Spine, world: World, name: str, expected: Fail
 async def test_practice_answers(spine: Spine, world: World, name: str, expected: FailureCode, detail: str):
     world.practice = reply(f"wiremock_gp__oo_{name}")
     gpconnect = GpConnect(spine)
-    traced = await gpconnect.trace(patient())
+    traced = await gpconnect.trace(patient(), requested_by=requester())
     with pytest.raises(RequestFailed) as failed:
         await gpconnect.structured_record(traced, areas=AREAS, requested_by=requester())
 

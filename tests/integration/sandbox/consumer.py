@@ -125,6 +125,7 @@ class Consumer:
         sent = {
             "authorization": f"Bearer {await self.token()}",
             "x-request-id": str(uuid4()),
+            "nhsd-end-user-organisation-ods": HOSPITAL.ods,
             "accept": FHIR,
         }
         return await self.http.get(

@@ -50,6 +50,8 @@ async def test_a_patient_with_practice_and_headers_echoed(consumer):
         ({"authorization": "Bearer bad"}, (401, "ACCESS_DENIED")),
         ({"x_request_id": None}, (400, "MISSING_VALUE")),
         ({"x_request_id": "1234"}, (400, "INVALID_VALUE")),
+        ({"nhsd_end_user_organisation_ods": None}, (400, "MISSING_VALUE")),
+        ({"nhsd_end_user_organisation_ods": "a b"}, (400, "INVALID_VALUE")),
     ],
 )
 async def test_headers_are_needed(consumer, headers, expected):

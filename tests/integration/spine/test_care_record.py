@@ -43,7 +43,7 @@ def services(world: World) -> World:
 
 @pytest.fixture
 async def traced(gpconnect: GpConnect, services: World) -> TracedPatient:
-    found = await gpconnect.trace(patient())
+    found = await gpconnect.trace(patient(), requested_by=requester())
     services.seen.clear()
     services.server.requests.clear()
     return found

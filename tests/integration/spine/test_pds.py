@@ -18,7 +18,7 @@ from bridge.spine.limiter import RateLimiter
 from bridge.spine.oauth import AccessTokens
 from bridge.spine.pds import Pds
 from tests.integration.spine import world as worlds
-from tests.integration.spine.world import NHS_NUMBER, World, gp, outcome, patient, pds_patient
+from tests.integration.spine.world import NHS_NUMBER, World, gp, outcome, patient, pds_patient, requester
 from tests.support.http_server import Request, answer
 
 YESTERDAY = (datetime.now(UTC).date() - timedelta(days=1)).isoformat()
@@ -28,7 +28,7 @@ TOMORROW = (datetime.now(UTC).date() + timedelta(days=1)).isoformat()
 
 async def failure(spine: Spine, nhs_number: str = NHS_NUMBER) -> RequestFailed:
     with pytest.raises(RequestFailed) as failed:
-        await spine.pds.trace(nhs_number)
+        await spine.pds.trace(nhs_number, organisation="RXX")
     assert failed.value.stage == "pds"
     assert nhs_number not in str(failed.value)
     return failed.value
@@ -36,7 +36,7 @@ async def failure(spine: Spine, nhs_number: str = NHS_NUMBER) -> RequestFailed:
 
 @pytest.mark.duty("SP-001", "SP-002", "CS-002", "CS-005", "SP-004", "SP-041")
 async def test_a_trace_gives_the_person_and_their_practice(spine: Spine, world: World):
-    traced = await spine.pds.trace(NHS_NUMBER)
+    traced = await spine.pds.trace(NHS_NUMBER, organisation="RXX")
 
     assert (traced.nhs_number, traced.superseded) == (NHS_NUMBER, None)
     assert (traced.family_name, traced.given_names) == ("O'Brien", ("Siân", "Mary"))
@@ -51,10 +51,35 @@ async def test_a_trace_gives_the_person_and_their_practice(spine: Spine, world: 
 @pytest.mark.duty("CS-003", "SP-003")
 async def test_every_trace_asks_anew_with_an_id_of_its_own(spine: Spine, world: World):
     for _ in range(3):
-        await spine.pds.trace(NHS_NUMBER)
+        await spine.pds.trace(NHS_NUMBER, organisation="RXX")
 
     ids = [request.headers["x-request-id"] for request in world.of("pds")]
     assert len({uuid.UUID(request_id) for request_id in ids}) == 3
+
+
+@pytest.mark.duty("PD-001")
+async def test_pds_is_told_for_which_organisation_it_is_asked(gpconnect: GpConnect, world: World):
+    for ods in ("RXX", "RYY"):
+        await gpconnect.trace(patient(), requested_by=requester(ods))
+
+    asked = [request.headers["nhsd-end-user-organisation-ods"] for request in world.of("pds")]
+    assert asked == ["RXX", "RYY"]
+
+
+async def test_what_is_sent_again_has_the_id_it_had(spine: Spine, world: World):
+    """Within one try, when a token was refused, and in the next tries of the same request."""
+    replies = iter(
+        (answer(outcome("ACCESS_DENIED"), status=401), answer(b"", status=503), answer(pds_patient()))
+    )
+    world.pds = lambda _: next(replies, answer(pds_patient()))
+    with pytest.raises(Unavailable):
+        await spine.pds.trace(NHS_NUMBER, organisation="RXX", request_key="/epr r-1")
+    for key in ("/epr r-1", "/epr r-2"):
+        await spine.pds.trace(NHS_NUMBER, organisation="RXX", request_key=key)
+
+    first, again, later, other = (request.headers["x-request-id"] for request in world.of("pds"))
+    assert first == again == later != other
+    assert uuid.UUID(first).version == uuid.UUID(other).version == 4
 
 
 async def test_traces_keep_to_the_rate_and_token_requests_do_not_count(world: World, pds_key: Path):
@@ -74,7 +99,7 @@ async def test_traces_keep_to_the_rate_and_token_requests_do_not_count(world: Wo
         limiter = RateLimiter(2.0, clock=lambda: now, sleep=sleep)
         pds = Pds(upstream, url=str(settings.url), tokens=tokens, limiter=limiter)
         for _ in range(6):
-            await pds.trace(NHS_NUMBER)
+            await pds.trace(NHS_NUMBER, organisation="RXX")
 
     assert (now, waits) == (2.0, 2)
 
@@ -83,7 +108,7 @@ async def test_traces_keep_to_the_rate_and_token_requests_do_not_count(world: Wo
 async def test_a_superseded_number_is_replaced_and_said_to_be(spine: Spine, world: World):
     world.pds = answer(pds_patient(id="9990000026"))
 
-    traced = await spine.pds.trace(NHS_NUMBER)
+    traced = await spine.pds.trace(NHS_NUMBER, organisation="RXX")
 
     assert (traced.nhs_number, traced.superseded) == ("9990000026", NHS_NUMBER)
 
@@ -138,7 +163,7 @@ async def test_of_several_registrations_the_current_one_counts(
     practitioners = [gp("B82617", start="2010-01-01", end="2020-12-31"), gp("A82038", **current)]
     world.pds = answer(pds_patient(generalPractitioner=practitioners))
 
-    assert (await spine.pds.trace(NHS_NUMBER)).practice_ods == "A82038"
+    assert (await spine.pds.trace(NHS_NUMBER, organisation="RXX")).practice_ods == "A82038"
 
 
 @pytest.mark.parametrize(
@@ -228,7 +253,7 @@ async def test_a_number_whose_check_digit_is_wrong_is_never_sent(spine: Spine, w
 async def test_the_access_token_is_asked_for_with_a_signed_assertion(
     spine: Spine, world: World, pds_key: Path
 ):
-    await spine.pds.trace(NHS_NUMBER)
+    await spine.pds.trace(NHS_NUMBER, organisation="RXX")
 
     (request,) = world.of("token")
     form = {name: value for name, (value,) in parse_qs(request.body.decode(), strict_parsing=True).items()}
@@ -246,16 +271,16 @@ async def test_the_access_token_is_asked_for_with_a_signed_assertion(
 
 
 async def test_one_token_serves_many_traces_and_is_fetched_once(spine: Spine, world: World):
-    await asyncio.gather(*(spine.pds.trace(NHS_NUMBER) for _ in range(5)))
-    await spine.pds.trace(NHS_NUMBER)
+    await asyncio.gather(*(spine.pds.trace(NHS_NUMBER, organisation="RXX") for _ in range(5)))
+    await spine.pds.trace(NHS_NUMBER, organisation="RXX")
 
     assert len(world.of("token")) == 1
 
 
 async def test_a_token_near_its_end_is_not_used_any_more(spine: Spine, world: World):
     world.token = answer({"access_token": "short", "expires_in": 29})
-    await spine.pds.trace(NHS_NUMBER)
-    await spine.pds.trace(NHS_NUMBER)
+    await spine.pds.trace(NHS_NUMBER, organisation="RXX")
+    await spine.pds.trace(NHS_NUMBER, organisation="RXX")
 
     assert len(world.of("token")) == 2
 
@@ -269,7 +294,7 @@ async def test_a_refused_token_is_renewed_once(spine: Spine, world: World):
         return answer(pds_patient()) if good else answer(outcome("ACCESS_DENIED"), status=401)
 
     world.pds = pds
-    await asyncio.gather(*(spine.pds.trace(NHS_NUMBER) for _ in range(4)))
+    await asyncio.gather(*(spine.pds.trace(NHS_NUMBER, organisation="RXX") for _ in range(4)))
 
     assert len(world.of("token")) == 2
 
@@ -304,7 +329,9 @@ async def test_without_a_token_pds_is_not_asked(
 async def test_callers_share_the_failure_to_get_a_token(spine: Spine, world: World):
     world.token = answer(b"busy", status=503)
 
-    results = await asyncio.gather(*(spine.pds.trace(NHS_NUMBER) for _ in range(5)), return_exceptions=True)
+    results = await asyncio.gather(
+        *(spine.pds.trace(NHS_NUMBER, organisation="RXX") for _ in range(5)), return_exceptions=True
+    )
 
     assert all(isinstance(result, Unavailable) for result in results)
     assert len(world.of("token")) == 1
@@ -314,11 +341,13 @@ async def test_callers_share_the_failure_to_get_a_token(spine: Spine, world: Wor
 async def test_details_and_practice_are_checked_against_the_trace(gpconnect: GpConnect):
     good = patient(birth_date="1948-03-17")
 
-    assert (await gpconnect.trace(good, practice_ods_code="A82038")).practice_ods == "A82038"
+    assert (
+        await gpconnect.trace(good, requested_by=requester(), practice_ods_code="A82038")
+    ).practice_ods == "A82038"
     with pytest.raises(Refused) as mismatch:
-        await gpconnect.trace(patient(birth_date="1950-01-01"))
+        await gpconnect.trace(patient(birth_date="1950-01-01"), requested_by=requester())
     with pytest.raises(Refused) as moved:
-        await gpconnect.trace(good, practice_ods_code="B82617")
+        await gpconnect.trace(good, requested_by=requester(), practice_ods_code="B82617")
 
     assert mismatch.value.code is FailureCode.DEMOGRAPHICS_MISMATCH
     assert moved.value.code is FailureCode.PRACTICE_MISMATCH

@@ -270,12 +270,12 @@ async def test_the_key_for_pds_is_replaced(tmp_path: Path, world: worlds.World):
         return True
 
     async with Spine.open(settings) as spine:
-        await spine.pds.trace(worlds.NHS_NUMBER)
+        await spine.pds.trace(worlds.NHS_NUMBER, organisation="RXX")
         assert is_signed_with_the_file(world.of("token")[-1].body)
         rsa_key(tmp_path)
         while not is_signed_with_the_file(world.of("token")[-1].body):
             await asyncio.sleep(0.05)
-            await spine.pds.trace(worlds.NHS_NUMBER)
+            await spine.pds.trace(worlds.NHS_NUMBER, organisation="RXX")
 
 
 async def test_the_key_for_sds_is_replaced_and_an_empty_file_is_not_used(tmp_path: Path, world: worlds.World):
@@ -315,7 +315,7 @@ async def test_the_difference_of_the_clocks_is_known_from_an_answer(
     async with Spine.open(world.settings) as spine:
         assert spine.clock_skew() is None
         if service == "pds":
-            await spine.pds.trace(worlds.NHS_NUMBER)
+            await spine.pds.trace(worlds.NHS_NUMBER, organisation="RXX")
         else:
             await spine.sds.practice(worlds.PRACTICE, STRUCTURED_RECORD)
 

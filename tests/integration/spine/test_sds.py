@@ -71,8 +71,15 @@ async def test_the_address_stays_as_the_directory_has_it(spine: Spine, world: Wo
             [endpoint(address=None)],
             [device()],
             FailureCode.PRACTICE_NOT_ENABLED,
-            "endpoint_not_found",
+            "endpoint_without_address",
             id="endpoint without address",
+        ),
+        pytest.param(
+            [endpoint() | {"identifier": []}],
+            [device()],
+            FailureCode.PRACTICE_NOT_ENABLED,
+            "endpoint_without_party_key",
+            id="endpoint without party key",
         ),
         pytest.param([endpoint()], [], FailureCode.PRACTICE_NOT_ENABLED, "device_not_found", id="no device"),
         pytest.param(
@@ -268,3 +275,12 @@ async def test_an_answer_that_is_no_searchset_is_a_fault_of_the_service(
 
     assert isinstance(failed, Unavailable)
     assert failed.detail == "not_a_searchset"
+
+
+async def test_an_outcome_in_place_of_a_searchset_is_told_apart(spine: Spine, world: World):
+    world.endpoints = answer(outcome("SYSTEM_ERROR"))
+
+    failed = await failure(spine)
+
+    assert (failed.code, failed.detail) == (FailureCode.SPINE_ERROR, "operation_outcome http=200")
+    assert failed.retryable

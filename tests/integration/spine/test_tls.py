@@ -118,7 +118,7 @@ async def test_a_whole_request_over_mutual_tls(
         worlds.world(rsa_key(tmp_path), tls=server_side, sandbox=False, spine=spine) as world,
         worlds.client(world) as gpconnect,
     ):
-        traced = await gpconnect.trace(worlds.patient())
+        traced = await gpconnect.trace(worlds.patient(), requested_by=worlds.requester())
         answered = await gpconnect.structured_record(
             traced, areas=worlds.AREAS, requested_by=worlds.requester()
         )
