@@ -3,8 +3,9 @@
 Options stand inside the area they belong to, so an option of an area that is not wanted cannot be sent.
 """
 
+import json
 from datetime import UTC, date, datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
@@ -62,13 +63,20 @@ class Organisation(Model):
     name: Text
 
 
+MOST_OF_USER: Final = 4000
+"""Bytes of a user's texts in the token of each call, about half of what a proxy takes as one header."""
+
+
 class Requester(Model):
-    """The person who asks. Sent to the practice as they are here: a generic user is refused (SP-077)."""
+    """The person who asks. Sent to the practice as they are here: a generic user is refused (SP-077).
+
+    All texts together take 4,000 bytes at most as JSON in ASCII, where a letter with an accent takes six.
+    """
 
     user_id: Text
     """Local user id; becomes ``sub`` of the token."""
     family_name: Text
-    given_names: Annotated[tuple[Text, ...], Field(min_length=1)]
+    given_names: Annotated[tuple[Text, ...], Field(min_length=1, max_length=10)]
     prefix: Text | None = None
     role: Text
     """Job role as the local system knows it, for the audit trail."""
@@ -79,6 +87,15 @@ class Requester(Model):
     sds_job_role: Annotated[str, Field(pattern=r"^R[0-9]{4}$")] | None = None
     """SDS job role code, for the care record (0.x). Absent: sent as ``UNK`` (SP-079)."""
     organisation: Organisation
+
+    @model_validator(mode="after")
+    def _fits_into_a_header(self) -> Self:
+        # The token stands in a header of each call. A proxy cuts one that is too long, which would count as
+        # its own failure and stop everybody's calls.
+        named = (self.family_name, self.prefix, self.organisation.name, *self.given_names)
+        if len(json.dumps([self.user_id] * 3 + list(named))) > MOST_OF_USER:
+            raise ValueError(f"must take {MOST_OF_USER} bytes at most, all texts together")
+        return self
 
 
 class MedicationOptions(Model):

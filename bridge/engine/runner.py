@@ -78,6 +78,7 @@ from bridge.ledger.audit import AuditBroken
 from bridge.ledger.clocks import Deadline, uptime, utc_now
 from bridge.observe import CallNote, noting_calls
 from bridge.settings import Settings
+from bridge.spine.bulkhead import asking_request
 
 log = structlog.get_logger()
 
@@ -243,6 +244,7 @@ class Runner:
     async def _ending(self, case: Case, attempt: Try) -> Ending | RetryAfter:
         """What the handler makes of the request, without a trace of it outside yet."""
         effects = attempt.effects
+        asking_request.set(case.opening.request_key)
         try:
             operation, request = case.readable()
             self._check_deliverable(case, attempt)

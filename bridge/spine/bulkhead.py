@@ -16,6 +16,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal
@@ -30,7 +31,12 @@ _log = structlog.get_logger()
 
 _RECENT: Final = 20
 _FAILED_SHARE: Final = 0.5
-"""The circuit opens as well when half of the last twenty calls failed, in whatever order."""
+"""The circuit opens as well when half of the last twenty calls failed, each for another request."""
+_FINE: Final = None
+"""Among the recent calls: one that did not fail."""
+asking_request: ContextVar[str | None] = ContextVar("asking_request", default=None)
+"""The request for which calls are made. However often it fails, it is one witness against the other side:
+what is wrong may be the request."""
 _SOON: Final = 1.0
 """Seconds after which a call that found no room may come again."""
 
@@ -52,7 +58,7 @@ class Policy:
         per_second: starts within a second; None is without a limit.
         silent_concurrency: calls in flight to one from which nothing comes back.
         patience: seconds without any answer, while calls wait for one, that make it silent.
-        failures: in a row, that open the circuit.
+        failures: in a row, of as many requests, that open the circuit.
         pause: seconds until the first probe.
     """
 
@@ -133,8 +139,8 @@ class Bulkhead:
         self._circuit = Circuit.CLOSED
         self._probe_at = 0.0
         self._probing = False
-        self._in_row = 0
-        self._recent: deque[bool] = deque(maxlen=_RECENT)
+        self._in_row: set[object] = set()
+        self._recent: deque[object] = deque(maxlen=_RECENT)
         self._in_flight = 0
         self._heard_at = 0.0
         self._opened = 0
@@ -224,13 +230,18 @@ class Bulkhead:
             if fine is not None:  # else the next call is the probe
                 self._close() if fine else self._open()
         elif fine is not None and self._circuit is Circuit.CLOSED:
-            self._recent.append(fine)
-            self._in_row = 0 if fine else self._in_row + 1
-            if not fine and (self._in_row >= self._policy.failures or self._mostly_failing()):
+            if fine:
+                self._recent.append(_FINE)
+                self._in_row.clear()
+                return
+            witness = asking_request.get() or object()
+            self._recent.append(witness)
+            self._in_row.add(witness)
+            if len(self._in_row) >= self._policy.failures or self._mostly_failing():
                 self._open()
 
     def _mostly_failing(self) -> bool:
-        return len(self._recent) == _RECENT and self._recent.count(False) >= _RECENT * _FAILED_SHARE
+        return len(self._recent) == _RECENT and len({*self._recent} - {_FINE}) >= _RECENT * _FAILED_SHARE
 
     def _open(self) -> None:
         self._probe_at = self._clock() + self._policy.pause
@@ -238,7 +249,7 @@ class Bulkhead:
         self._change(Circuit.OPEN)
 
     def _close(self) -> None:
-        self._in_row = 0
+        self._in_row.clear()
         self._recent.clear()
         self._change(Circuit.CLOSED)
 
@@ -252,7 +263,7 @@ class Bulkhead:
             upstream=self._upstream,
             practice_ods=self._where,
             circuit=circuit.value,
-            failures=self._in_row,
+            failures=len(self._in_row),
             in_flight=self._in_flight,
             held_back=self._held_back,
         )

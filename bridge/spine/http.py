@@ -16,7 +16,7 @@ from typing import Final, Literal
 import httpx
 import structlog
 
-from bridge.errors import FailureCode, HeldBack, ResponseInvalid, Stage, Unavailable
+from bridge.errors import FailureCode, HeldBack, Refused, ResponseInvalid, Stage, Unavailable
 from bridge.observe import CallNote, note_call
 from bridge.settings import Settings
 from bridge.spine import sending
@@ -130,6 +130,7 @@ class Upstream:
             HeldBack: the circuit of this upstream is open: nothing was sent.
             Unavailable: no complete answer came.
             ResponseInvalid: the answer is too large, or its encoding is broken.
+            Refused: this is no HTTP request; nothing was sent.
         """
         origin, target = _split(url)
         request = httpx.Request(
@@ -159,6 +160,9 @@ class Upstream:
         except (TimeoutError, httpx.ReadTimeout) as error:
             outcome = "read_timeout" if isinstance(error, httpx.ReadTimeout) else "deadline"
             raise Unavailable(self._timeout_code, stage=self._stage, detail=outcome) from None
+        except httpx.LocalProtocolError:
+            outcome = "request_malformed"  # nothing that the other side did, and nothing that waiting cures
+            raise Refused(FailureCode.INTERNAL, stage=self._stage, detail=outcome) from None
         except httpx.TransportError as error:
             outcome = _fault(error)
             raise Unavailable(self._fault_code, stage=self._stage, detail=outcome) from None

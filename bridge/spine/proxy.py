@@ -28,6 +28,10 @@ MEDIA_TYPES: Final[Mapping[FhirVersion, str]] = MappingProxyType(
 # nothing that could end the request line: the address comes from outside.
 _SERVICE_ROOT = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?")
 
+_LONGEST_ROOT: Final = 1000
+_LONGEST_TOKEN: Final = 8000
+"""Characters. Servers take 8 KiB as one header line; a usual token has about 1,500."""
+
 
 @dataclass(frozen=True, slots=True)
 class ProxyAnswer:
@@ -143,11 +147,18 @@ class Proxy:
         scope, now = interaction.scope, int(self._clock())
         if interaction.fhir == "DSTU2":
             record = patient_record(nhs_number) if nhs_number else organisation_record(practice.ods)
-            return self._issuer.token_0(requested_by, requested_record=record, scope=scope, now=now)
-        return self._issuer.token(requested_by, audience=practice.service_root, scope=scope, now=now)
+            token = self._issuer.token_0(requested_by, requested_record=record, scope=scope, now=now)
+        else:
+            token = self._issuer.token(requested_by, audience=practice.service_root, scope=scope, now=now)
+        if len(token) > _LONGEST_TOKEN:
+            # Never sent: the proxy would cut the connection, and that would count against everybody's calls.
+            raise Refused(
+                FailureCode.CONFIGURATION, stage="spine", detail=f"token_too_long bytes={len(token)}"
+            )
+        return token
 
     def _checked(self, service_root: str) -> str:
-        if not _SERVICE_ROOT.fullmatch(service_root):
+        if len(service_root) > _LONGEST_ROOT or not _SERVICE_ROOT.fullmatch(service_root):
             raise Refused(FailureCode.CONFIGURATION, stage="sds", detail="service_root_malformed")
         parts = urlsplit(service_root)
         if parts.scheme not in self._schemes:

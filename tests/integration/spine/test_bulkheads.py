@@ -168,7 +168,11 @@ async def test_a_directory_that_fails_is_not_called_for_a_while(pds_key: Path, n
         world.pds = world.own_devices = answer(status=502)
 
         async def call() -> object:
-            return await (spine.pds.trace(worlds.NHS_NUMBER) if name == "pds" else ask(spine, HEALTHY))
+            return await (
+                spine.pds.trace(worlds.NHS_NUMBER, organisation="RXX")
+                if name == "pds"
+                else ask(spine, HEALTHY)
+            )
 
         for _ in range(2):
             with pytest.raises(Unavailable, match="http=502"):

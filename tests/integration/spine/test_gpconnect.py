@@ -15,7 +15,7 @@ from bridge.gpconnect import GpConnect
 from bridge.gpconnect.structured import StructuredAnswer
 from bridge.settings import SpineSettings, SspSettings
 from bridge.spine import Spine
-from bridge.spine.bulkhead import Policy, PracticeBulkheads
+from bridge.spine.bulkhead import Circuit, Policy, PracticeBulkheads
 from bridge.spine.interactions import FOUNDATIONS_METADATA, STRUCTURED_METADATA, STRUCTURED_RECORD
 from bridge.spine.pds import TracedPatient
 from bridge.spine.proxy import Proxy
@@ -78,7 +78,7 @@ def ssp_outcome(status: int, text: str) -> bytes:
     "SP-002", "SP-004", "SP-016", "SP-030", "SP-039", "SP-042", "CS-001", "CS-002", "CS-005", "CS-027"
 )
 async def test_patient_endpoint_system_and_then_the_call(gpconnect: GpConnect, world: World):
-    traced = await gpconnect.trace(patient())
+    traced = await gpconnect.trace(patient(), requested_by=requester())
     got = await gpconnect.structured_record(traced, areas=AREAS, requested_by=requester())
 
     assert world.seen == ["token", "pds", "sds.own", "sds.endpoint", "sds.device", "practice"]
@@ -90,7 +90,7 @@ async def test_patient_endpoint_system_and_then_the_call(gpconnect: GpConnect, w
 @pytest.mark.duty("CS-007")
 async def test_the_current_number_is_the_one_that_is_sent(gpconnect: GpConnect, world: World):
     world.pds = answer(pds_patient(id="9990000026"))
-    traced = await gpconnect.trace(patient())
+    traced = await gpconnect.trace(patient(), requested_by=requester())
     await gpconnect.structured_record(traced, areas=AREAS, requested_by=requester())
 
     (request,) = world.of("practice")
@@ -431,7 +431,7 @@ async def test_nothing_about_the_patient_is_in_any_log(
     caplog.set_level(logging.DEBUG)
     world.practice = answer(outcome(f"Patient {NHS_NUMBER} O'Brien", system=V1_SYSTEM), status=404)
     with structlog.testing.capture_logs() as lines:
-        await gpconnect.trace(patient())
+        await gpconnect.trace(patient(), requested_by=requester())
         await failure(gpconnect)
 
     assert {line["upstream"] for line in lines if line["event"] == "upstream_call"} == {"pds", "sds", "ssp"}
@@ -484,3 +484,17 @@ async def test_a_key_that_is_no_key_is_named(world: World, tmp_path: Path):
 
 def test_refusals_are_not_retried_by_class():
     assert (Refused.retryable, ResponseInvalid.retryable, Unavailable.retryable) == (False, False, True)
+
+
+async def test_a_token_too_long_for_a_header_is_never_sent_and_no_fault_of_the_proxy(world: World):
+    consumer = world.settings.consumer.model_copy(
+        update={"identifier_system": "https://x.example/" + "y" * 3000}
+    )
+    async with Spine.open(world.settings.model_copy(update={"consumer": consumer})) as spine:
+        gpconnect = GpConnect(spine)
+        traced = await gpconnect.trace(patient(), requested_by=requester())
+        for _ in range(10):
+            with pytest.raises(Refused, match="token_too_long"):
+                await gpconnect.structured_record(traced, areas=AREAS, requested_by=requester())
+
+        assert {facts.circuit for facts in spine.bulkheads()} == {Circuit.CLOSED}

@@ -13,7 +13,7 @@ import httpx
 import pytest
 import structlog
 
-from bridge.errors import FailureCode, ResponseInvalid, Unavailable
+from bridge.errors import FailureCode, Refused, ResponseInvalid, Unavailable
 from bridge.spine.http import Answer, Limits, Upstream
 from bridge.spine.lanes import Lanes
 from tests.support.certificates import Authority
@@ -358,3 +358,12 @@ async def test_one_line_per_call_says_what_happened_and_not_to_whom(caplog: pyte
     ]
     assert all(isinstance(line["duration_ms"], float) for line in lines)
     assert NHS_NUMBER not in f"{lines}{caplog.text}"
+
+
+async def test_what_is_no_http_request_is_a_fault_of_the_request():
+    async with HttpServer(always(answer())) as server, upstream() as opened:
+        headers = {"If-Match": "a\r\nb: c"}
+        with pytest.raises(Refused, match="request_malformed"):
+            await opened.call("GET", server.url, interaction="t", trace_id="t", headers=headers)
+
+        assert server.requests == []

@@ -9,9 +9,17 @@ from hypothesis import strategies as st
 
 from bridge.contracts.envelope import Attributes, Incoming, read_envelope
 from bridge.contracts.requests import RecordRequest
+from bridge.contracts.schemas import envelope_schema, schema_of
+from bridge.engine import installed_pipelines
 from bridge.errors import RequestRejected
 from bridge.record.nhs_number import is_valid_nhs_number
 from tests.support.requests import PATIENT, cloud_event, record_request
+
+REQUESTS = {
+    operation.accepts: operation.request
+    for pipeline in installed_pipelines()
+    for operation in pipeline.operations
+}
 
 
 def read(data, **attributes):
@@ -187,3 +195,40 @@ def test_the_earlier_expiry_counts():
         )
         incoming = Incoming(envelope, copy.deepcopy(data))
         assert incoming.expires_at(incoming.request(RecordRequest)) == datetime(2030, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("kind", [*REQUESTS, "cloudevent"])
+def test_every_text_and_list_has_a_bound_in_the_schema(kind):
+    """What has none makes a token, a header or a call of any length."""
+    schema = envelope_schema() if kind == "cloudevent" else schema_of(REQUESTS[kind], kind, "validation")
+
+    def unbounded(node, where):
+        if isinstance(node, list):
+            return [found for item in node for found in unbounded(item, where)]
+        if not isinstance(node, dict):
+            return []
+        kind = node.get("type")
+        bounds = {"maxLength", "enum", "const", "format"}
+        fixed = "{" in node.get("pattern", "")
+        bare = (kind == "array" and "maxItems" not in node) or (
+            kind == "string" and not (bounds & set(node) or fixed)
+        )
+        inner = [found for name, part in node.items() for found in unbounded(part, f"{where}.{name}")]
+        return [where, *inner] if bare else inner
+
+    assert unbounded(schema, kind) == []
+
+
+@pytest.mark.parametrize("letter", ["A", "\u00e9", "\U00020000"])
+def test_a_user_may_have_long_names_and_no_longer_ones(letter):
+    def named(names, length):
+        data = record_request()
+        data["requested_by"]["given_names"] = [letter * length] * names
+        return data
+
+    assert read(named(10, 20))
+    assert list(faults(named(11, 1))) == ["data.requested_by.given_names"]
+    if letter != "A":
+        assert list(faults(named(10, 200))) == ["data.requested_by"]
+    else:
+        assert read(named(10, 200))

@@ -7,7 +7,7 @@ import structlog
 
 from bridge.errors import FailureCode, HeldBack, Refused, ResponseInvalid, Unavailable
 from bridge.spine.answer import Answer
-from bridge.spine.bulkhead import Blame, Bulkhead, Circuit, Policy, PracticeBulkheads
+from bridge.spine.bulkhead import Blame, Bulkhead, Circuit, Policy, PracticeBulkheads, asking_request
 
 CIRCUIT = Policy(failures=3, pause=30.0)
 PATIENT = Policy(failures=3, pause=30, concurrency=200, silent_concurrency=2, patience=3.0)
@@ -345,3 +345,22 @@ async def test_one_line_per_change_of_state(time: Any):
     assert {line["event"] for line in lines} == {"circuit_changed"}
     assert {line["practice_ods"] for line in lines} == {"A82038"}
     assert [line["circuit"] for line in lines] == ["open", "half_open", "open", "half_open", "closed"]
+
+
+async def test_a_request_that_fails_again_and_again_is_one_witness(time: VirtualTime):
+    bulkhead = practice(CIRCUIT, time)
+
+    async def call() -> Answer:
+        raise Unavailable(FailureCode.PROVIDER_ERROR, stage="provider")
+
+    async def ask(request: str) -> None:
+        asking_request.set(request)
+        with pytest.raises(Unavailable):
+            await bulkhead.run(call)
+
+    for request in ("poison",) * 40 + ("another",):
+        await asyncio.create_task(ask(request))
+    assert bulkhead.facts().circuit is Circuit.CLOSED
+
+    await asyncio.create_task(ask("a third"))
+    assert bulkhead.facts().circuit is Circuit.OPEN
