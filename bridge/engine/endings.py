@@ -1,5 +1,6 @@
 """How one try of a request may end, and how what a handler raised is told to logs, events and the bus."""
 
+import errno
 import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,7 @@ from bridge.bus.marks import RETRY_REASON
 from bridge.bus.port import Dead, Delivery, Done, Outcome
 from bridge.engine.desk import Seat
 from bridge.engine.effects import Effects
-from bridge.errors import FailureCode, RequestFailed, ResponseInvalid
+from bridge.errors import FailureCode, RequestFailed, ResponseInvalid, Unavailable
 from bridge.ledger import EndState, Lease, StoredEvent
 
 _PLACES: Final = 5
@@ -51,6 +52,13 @@ class EngineFault(RequestFailed):
     def __init__(self, reason: str, *, detail: str = "") -> None:
         super().__init__(FailureCode.INTERNAL, stage="engine", detail=f"{reason} {detail}".strip())
         self.reason = reason
+
+
+def unforeseen(error: Exception) -> RequestFailed:
+    """What an error of a handler means that nobody thought of; of a lack of files, that it passes."""
+    if isinstance(error, OSError) and error.errno in {errno.EMFILE, errno.ENFILE}:
+        return Unavailable(FailureCode.INTERNAL, stage="engine", detail="no_descriptors")
+    return EngineFault("internal", detail=type(error).__name__)
 
 
 def outcome_of(failure: RequestFailed) -> Outcome:

@@ -52,7 +52,16 @@ from bridge.engine.claims import ClaimChecks
 from bridge.engine.context import Context, Services
 from bridge.engine.desk import Seat
 from bridge.engine.effects import Effects, Limits, TooEarly, lease_margin
-from bridge.engine.endings import Ending, EngineFault, Try, facts_of, outcome_of, places, waited_for
+from bridge.engine.endings import (
+    Ending,
+    EngineFault,
+    Try,
+    facts_of,
+    outcome_of,
+    places,
+    unforeseen,
+    waited_for,
+)
 from bridge.engine.late import open_again
 from bridge.engine.messages import restored, stored
 from bridge.engine.outbox import publish
@@ -268,7 +277,7 @@ class Runner:
         except Exception as error:  # noqa: BLE001 - a site's own pipeline may raise anything
             # Where, and of which kind: the text of an unforeseen error may hold anything of the patient.
             log.error("handler_failed", error=type(error).__name__, at=places(error))
-            failure = EngineFault("internal", detail=type(error).__name__)
+            failure = unforeseen(error)
         return await self._unsuccessful(case, attempt, failure)
 
     async def _unsuccessful(self, case: Case, attempt: Try, failure: RequestFailed) -> Ending | RetryAfter:

@@ -1,12 +1,48 @@
-"""HTTP endpoints of a worker, served beside its work."""
+"""HTTP endpoints of a worker, served beside its work, which whoever opens connections cannot stop.
+
+Anybody who reaches the port may open connections, before any token is asked for. So a port has a bound of
+its own, far below the files that a process may have open: when it is reached, the connection that was opened
+first makes room for the next one. One that asks nothing is closed after a while, and none stays for ever.
+"""
 
 import asyncio
 import contextlib
+import resource
+import socket
+import time
+from collections import deque
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
+import structlog
 import uvicorn
 from starlette.applications import Starlette
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+log = structlog.get_logger()
+
+_BACKLOG: Final = 64
+"""Connections that are accepted in one go, and so over the bound for a moment."""
+_MOST_FILES: Final = 65_536
+_TELL_EVERY: Final = 60.0
+"""Seconds between two log lines about a port that is full."""
+
+
+@dataclass(frozen=True, slots=True)
+class PortLimits:
+    """What those who connect may take.
+
+    Attributes:
+        connections: open at a time, TLS handshakes included.
+        silence: seconds until a connection must have asked for something, whole.
+        lifetime: seconds after which a connection is closed whatever it does; a large event takes a while.
+    """
+
+    connections: int = 100
+    silence: float = 10.0
+    lifetime: float = 300.0
 
 
 class _Server(uvicorn.Server):
@@ -17,16 +53,88 @@ class _Server(uvicorn.Server):
         yield
 
 
+class _Listener(socket.socket):
+    """Closes the connection that was opened first when there are too many, whatever it has said."""
+
+    most: int
+    opened: deque[socket.socket]
+    told_at: float
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        connection, peer = super().accept()
+        self.opened = deque(each for each in self.opened if each.fileno() >= 0)
+        while len(self.opened) >= self.most:
+            with contextlib.suppress(OSError):
+                self.opened.popleft().shutdown(socket.SHUT_RDWR)
+            if time.monotonic() - self.told_at >= _TELL_EVERY:
+                self.told_at = time.monotonic()
+                log.warning("port_full", port=self.getsockname()[1], connections=self.most)
+        self.opened.append(connection)
+        return connection, peer
+
+
+def _listener(host: str, port: int, most: int) -> _Listener:
+    (family, kind, protocol, _name, address), *_ = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )
+    listener = _Listener(family, kind, protocol)
+    listener.most, listener.opened, listener.told_at = most, deque(), -_TELL_EVERY
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(address)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _protocol(limits: PortLimits) -> type[asyncio.Protocol]:
+    class Bounded(H11Protocol):
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's own
+            super().connection_made(transport)
+            self._end = self.loop.call_later(limits.lifetime, transport.abort)
+            self._wait: asyncio.TimerHandle | None = self.loop.call_later(limits.silence, transport.abort)
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            asks = self.cycle is None or self.cycle.response_complete
+            if asks and self._wait is None:
+                self._wait = self.loop.call_later(limits.silence, self.transport.abort)
+            elif not asks and self._wait is not None:
+                self._wait.cancel()
+                self._wait = None
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._end.cancel()
+            if self._wait is not None:
+                self._wait.cancel()
+            super().connection_lost(exc)
+
+    return Bounded
+
+
 @contextlib.asynccontextmanager
 async def serving(
-    app: Starlette, *, host: str, port: int, cert_file: Path | None = None, key_file: Path | None = None
+    app: Starlette,
+    *,
+    host: str,
+    port: int,
+    cert_file: Path | None = None,
+    key_file: Path | None = None,
+    limits: PortLimits = PortLimits(),
 ) -> AsyncIterator[None]:
-    """Serve `app` while the block runs, over TLS when there is a certificate."""
+    """Serve `app` while the block runs, over TLS when there is a certificate.
+
+    Raises:
+        OSError: the port cannot be had.
+    """
+    listener = _listener(host, port, limits.connections)
     server = _Server(
         uvicorn.Config(
             app,
-            host=host,
-            port=port,
+            http=_protocol(limits),
+            ws="none",
+            backlog=_BACKLOG,
             ssl_certfile=cert_file,
             ssl_keyfile=key_file,
             log_config=None,
@@ -35,9 +143,18 @@ async def serving(
             server_header=False,
         )
     )
-    task = asyncio.create_task(server.serve())
+    task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         yield
     finally:
         server.should_exit = True
         await task
+        listener.close()
+
+
+def open_file_limit() -> None:
+    """Let this process have as many files open as it may: each call and connection of the broker is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

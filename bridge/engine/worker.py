@@ -23,6 +23,7 @@ from bridge.engine.outbox import pay_owed
 from bridge.engine.patient_keys import PatientKeys
 from bridge.engine.pipeline import Pipeline
 from bridge.engine.runner import Runner
+from bridge.engine.serving import open_file_limit
 from bridge.gpconnect.client import GpConnect
 from bridge.ledger.keys import key_faults
 from bridge.settings import Settings
@@ -113,6 +114,7 @@ async def run_worker(settings: Settings, pipelines: Sequence[Pipeline]) -> None:
         ConsumerLostError: a consumer is gone for good.
     """
     check(settings)
+    open_file_limit()
     stopping, lost = asyncio.Event(), asyncio.Event()
     serving: Worker | None = None
     starting = asyncio.current_task()

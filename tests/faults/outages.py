@@ -177,6 +177,13 @@ OUTAGES: Final[Mapping[str, Outage]] = {
         "`/readyz` names `audit`, and `bridge doctor` says so",
         "`bridge audit verify` says where; find out who; then `bridge audit resume --reason`. It stays found",
     ),
+    "idle_connections": Outage(
+        "Somebody opens more connections to a worker's health port than a process may have files, and says nothing",
+        "Nothing",
+        "A port has a hundred connections at most; the one that was opened first makes room (`port_full`), and one that "
+        "asks nothing is closed after ten seconds. `/readyz` goes on answering",
+        "Find out who opens them; let only the platform and the consumers reach the ports",
+    ),
     "clock_set": Outage(
         "A worker's clock is set, by more than a minute, while it works",
         "Nothing, once it is right again; while it is wrong, practices may refuse its tokens",

@@ -1,0 +1,100 @@
+"""Ports of a worker, and whoever opens connections to them without a word."""
+
+import asyncio
+import contextlib
+import ssl
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from bridge.engine.serving import PortLimits, serving
+from tests.support.certificates import Authority
+from tests.support.ports import free_port
+
+
+async def hello(_request: Request) -> PlainTextResponse:
+    return PlainTextResponse("hello")
+
+
+APP = Starlette(routes=[Route("/", hello)])
+ASK = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+
+async def connect(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    while True:
+        try:
+            return await asyncio.open_connection("127.0.0.1", port)
+        except ConnectionRefusedError:
+            await asyncio.sleep(0.01)  # the server is about to listen
+
+
+async def ask(port: int, context: ssl.SSLContext | None) -> bytes:
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", port, ssl=context, server_hostname="localhost" if context else None
+    )
+    writer.write(ASK)
+    answer = await reader.read()
+    writer.close()
+    return answer
+
+
+async def ended(reader: asyncio.StreamReader) -> bool:
+    try:
+        return await reader.read() == b""
+    except ConnectionResetError:
+        return True
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
+async def test_idle_connections_take_no_more_than_their_share(tmp_path: Path, *, secure: bool):
+    authority = Authority(tmp_path)
+    issued = authority.issue("server") if secure else None
+    context = ssl.create_default_context(cafile=authority.ca_file) if secure else None
+    port = free_port()
+    async with serving(
+        APP,
+        host="127.0.0.1",
+        port=port,
+        cert_file=issued.cert_file if issued else None,
+        key_file=issued.key_file if issued else None,
+        limits=PortLimits(connections=20, silence=600),
+    ):
+        idle = [await connect(port) for _ in range(100)]
+        first = [asyncio.create_task(ended(reader)) for reader, _writer in idle]
+        await asyncio.gather(*first[:80])  # each made room for a later one
+
+        assert b"200 OK" in await ask(port, context)
+        assert sum(not task.done() for task in first) in range(15, 21)
+        for _reader, writer in idle:
+            writer.transport.abort()
+        await asyncio.gather(*first)
+
+
+@pytest.mark.parametrize("said", [b"", b"GET / HTT", b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HT"])
+async def test_a_connection_that_asks_nothing_whole_is_closed(said: bytes):
+    port = free_port()
+    async with serving(APP, host="127.0.0.1", port=port, limits=PortLimits(silence=0.2)):
+        reader, writer = await connect(port)
+        writer.write(said)
+        with contextlib.suppress(ConnectionResetError):
+            await reader.read()  # to its end
+        writer.close()
+
+
+async def test_no_connection_stays_for_ever():
+    port = free_port()
+    async with serving(APP, host="127.0.0.1", port=port, limits=PortLimits(lifetime=0.5)):
+        reader, writer = await connect(port)
+        answered = 0
+        while not reader.at_eof():
+            try:
+                writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                answered += bool(await reader.readuntil(b"hello"))
+            except (ConnectionError, asyncio.IncompleteReadError):
+                break
+        writer.close()
+        assert answered > 0
