@@ -221,3 +221,31 @@ def test_nothing_is_settled_while_it_may_still_be_sent(environment, monkeypatch)
     assert problems() == ["BRIDGE_RETRY_SETTLE_AFTER: must not be below BRIDGE_SPINE_CALL_TIMEOUT"]
     monkeypatch.setenv("BRIDGE_RETRY_SETTLE_AFTER", "60")
     assert problems() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("BRIDGE_PDS_ULR", "BRIDGE_PDS_URL"),
+        ("BRIDGE_SPIN_CA_FILE", "BRIDGE_SPINE_CA_FILE"),
+        ("BRIDGE_SPINE_ALOWED_HOSTS", "BRIDGE_SPINE_ALLOWED_HOSTS"),
+        ("BRIDGE_STATEDIR", "BRIDGE_STATE_DIR"),
+    ],
+)
+def test_a_misspelt_setting_is_told_with_the_nearest_name(environment, monkeypatch, name, nearest):
+    monkeypatch.setenv(name, "x")
+    monkeypatch.setenv("BRIDGE_BUS_CONCURRENCY", "many")
+    with pytest.raises(Misconfigured) as malformed:
+        Settings.load()
+    told = f"{name}: is no setting; the nearest is {nearest}"
+    assert told in malformed.value.problems
+    assert any(problem.startswith("BRIDGE_BUS_CONCURRENCY: ") for problem in malformed.value.problems)
+
+    monkeypatch.delenv("BRIDGE_BUS_CONCURRENCY")
+    assert told in problems()
+
+
+@pytest.mark.parametrize("name", ["BRIDGE_SERVICE_HOST", "BRIDGE_PORT_8080_TCP", "BRIDGE_PASSWORD"])
+def test_what_a_platform_sets_is_no_misspelt_setting(environment, monkeypatch, name):
+    monkeypatch.setenv(name, "x")
+    Settings.load().check()
