@@ -4,7 +4,7 @@ import re
 from typing import Literal
 
 from bridge.fhir.index import Received
-from bridge.fhir.read import Item, JsonObject, extension_value
+from bridge.fhir.read import Item, JsonObject, extension_value, snomed_codes
 from bridge.mapping.coded import (
     DEGRADED_DRUG_ALLERGY,
     DEGRADED_NON_DRUG_ALLERGY,
@@ -13,14 +13,14 @@ from bridge.mapping.coded import (
     words,
 )
 from bridge.mapping.lists import AreaList, Lists
-from bridge.mapping.no_known import no_known
+from bridge.mapping.no_known import is_no_known_code, no_known
 from bridge.mapping.provenance import item_id, keep_apart, provenance
 from bridge.mapping.reading import Reading
 from bridge.mapping.set_aside import ALLERGY, REACTION, note_set_aside
 from bridge.mapping.values import business_ids, notes, period, simple_quantity
 from bridge.record.allergies import Allergy, Reaction
 from bridge.record.common import CodedText, Note, Stop
-from bridge.record.dates import sort_text
+from bridge.record.dates import days, partial_date, sort_text
 
 ENDED_COPY = "A stand-alone copy of an ended allergy; the ended one counts."
 CONTAINED_COPY = "A stand-alone copy of an allergy that a list contains; the contained one counts."
@@ -93,7 +93,13 @@ def _read(reading: Reading, lists: Lists, received: Received, inside: str | None
 
 
 def _same_allergy(one: Received, other: Received) -> bool:
-    """Whether two with one local id are one: ids of contained resources are unique in their list only."""
+    """Whether two with one local id are one: ids of contained resources are unique in their list only.
+
+    Those whose codes have nothing in common are two, whatever their identifiers: neither may hide the other.
+    """
+    codes = [set(snomed_codes(found.resource.get("code"))) for found in (one, other)]
+    if all(codes) and codes[0].isdisjoint(codes[1]):
+        return False
     ids = [
         {(each["value"], each.get("system")) for each in business_ids(Item(found.resource, found.ref))}
         for found in (one, other)
@@ -132,11 +138,14 @@ def _allergy(reading: Reading, item: Item, named_in: set[str]) -> Allergy:
     category = _category(item)
     substance = coded_text(item, resource.get("code"), "code", degrade_to=_DEGRADE_TO[category])
     said = notes(item, resource.get("note"))
-    _name_from_note(substance, said)
-    scope = no_known(substance)
+    named = _names(said)
+    _name_from_note(substance, named)
+    scope, in_conflict = no_known(substance, named)
     statement: Literal["propensity", "no_known_allergy"] = (
         "propensity" if scope is None else "no_known_allergy"
     )
+    if in_conflict:
+        item.note("no_known_conflict", "code")
     encounters = extensions.get("encounter-associatedencounter", ())
     origin = provenance(
         reading,
@@ -146,7 +155,7 @@ def _allergy(reading: Reading, item: Item, named_in: set[str]) -> Allergy:
         encounter=item.reference(extension_value(encounters[0]), "extension") if encounters else None,
     )
     stop = _end(item, extensions)
-    status, source_status = _status(item, named_in, has_ended=bool(stop))
+    status, source_status = _status(item, named_in, has_ended=_has_ended(reading, stop))
     if not _KNOWN_EXTENSIONS.issuperset(extensions):
         item.note("unknown_extension", "extension")
     if "modifierExtension" in resource:
@@ -163,6 +172,7 @@ def _allergy(reading: Reading, item: Item, named_in: set[str]) -> Allergy:
             status == "active"
             and statement == "propensity"
             and substance["coding_quality"] == "coded"
+            and not (in_conflict and is_no_known_code(substance))
             and "modifierExtension" not in resource
         ),
         "requires_prescribing_block": (
@@ -189,24 +199,29 @@ def _is_drug_without_code(category: str, substance: CodedText) -> bool:
     """CS-083, CS-084: a drug allergy that no drug file can look up."""
     if substance.get("concept_id") == DEGRADED_DRUG_ALLERGY:
         return True
-    return category != "environment" and substance["coding_quality"] != "coded"
+    return category != "environment" and (
+        substance["coding_quality"] != "coded" or is_no_known_code(substance)
+    )
 
 
-def _name_from_note(substance: CodedText, said: list[Note]) -> None:
-    """Take the name of an allergy from its note, where its code has no meaning and it has no words.
+def _names(said: list[Note]) -> list[str]:
+    """The names of an allergy that stand in its notes behind a label, each once."""
+    found = (match[1].strip() for note in said for match in _NAME_IN_NOTE.finditer(note["text"]))
+    return list(dict.fromkeys(found))
 
-    TPP sends a transfer-degraded code without a text, and "Allergy description: Penicillin allergy".
+
+def _name_from_note(substance: CodedText, named: list[str]) -> None:
+    """Take the name of an allergy from its notes, where its code has no meaning and it has no words.
+
+    TPP sends a transfer-degraded code without a text, and "Allergy description: Penicillin allergy". Of
+    several names none is left out.
     """
     if (
-        substance["coding_quality"] not in ("degraded", "null_flavour", "empty")
-        or "original_text" in substance
+        named
+        and substance["coding_quality"] in ("degraded", "null_flavour", "empty")
+        and "original_text" not in substance
     ):
-        return
-    for note in said:
-        found = _NAME_IN_NOTE.search(note["text"])
-        if found is not None:
-            substance["term"], substance["term_from"] = found[1].strip(), "note"
-            return
+        substance["term"], substance["term_from"] = "; ".join(named), "note"
 
 
 def _status(
@@ -291,6 +306,16 @@ def _reaction(item: Item, sent: JsonObject) -> Reaction:
     if "exposureRoute" in sent:
         reaction["exposure_route"] = coded_text(item, sent["exposureRoute"], "reaction.exposureRoute")
     return reaction
+
+
+def _has_ended(reading: Reading, stop: Stop | None) -> bool:
+    """Whether an end is one: not of a day ahead of the day of retrieval, nor of a placeholder alone."""
+    if stop is None or "on" not in stop:
+        return bool(stop)
+    if (on := days(stop["on"])) is None:
+        return "reason" in stop or stop["on"]["precision"] == "unparsed"
+    today = days(partial_date(reading.source.retrieved_at))
+    return today is None or on[0] <= today[1]
 
 
 def _end(item: Item, extensions: dict[str, list[JsonObject]]) -> Stop | None:

@@ -44,7 +44,9 @@ _AREA_OF_KIND = {
 }
 _PARTS_OF_MEDICATIONS = ("issues", "search_from")
 _COPIES = frozenset({COPY, ENDED_COPY, CONTAINED_COPY})
-_DOUBTS = frozenset({"status_conflict", "modifier_extension", "list_entry_deleted", "not_in_list"})
+_DOUBTS = frozenset(
+    {"status_conflict", "modifier_extension", "list_entry_deleted", "not_in_list", "subject_unresolved"}
+)
 _MORE_THAN_EMPTY: tuple[AreaOutcome, ...] = (
     "only_withheld",
     "unavailable",
@@ -235,7 +237,8 @@ def allergy_statement(allergies: list[Allergy], area: Area) -> tuple[AllergyStat
     """What the record says about allergies, worked out once for everybody (CS-092), and of which kinds.
 
     An allergy whose state is unknown counts as active; a statement that none is known counts only where
-    nothing about it is in doubt, and where everything that was listed could be read.
+    nothing about it is in doubt, and where the list is the whole of it: what is withheld, in transit, not
+    readable or not filed may be an allergy (CS-044).
     """
     if area["outcome"] not in ("items", "nothing_recorded"):
         return "unavailable", []
@@ -245,7 +248,7 @@ def allergy_statement(allergies: list[Allergy], area: Area) -> tuple[AllergyStat
     if propensities:
         contradicted = any(_contradict(none, allergy) for none in said for allergy in propensities)
         return ("contradictory" if contradicted else "active_allergies"), []
-    if area["mapped"] < area["listed"] or any(map(_is_doubtful, said)):
+    if area["mapped"] < area["listed"] or any(map(_is_doubtful, said)) or (said and not area["complete"]):
         return "unavailable", []
     if not said:
         return "nothing_recorded", []

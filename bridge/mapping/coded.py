@@ -70,6 +70,11 @@ def coded_text(item: Item, concept: object, path: str, *, degrade_to: str | None
     return result
 
 
+def is_degraded(coding: Coding) -> bool:
+    """Whether a coding is a transfer-degraded one, which has no clinical meaning."""
+    return coding.get("system") == systems.SNOMED and coding.get("code") in _DEGRADE_CODES
+
+
 def placeholder(display: str | None = None) -> CodedText:
     """A concept of which nothing, or only the words of a reference, was sent."""
     if display is not None:

@@ -5,7 +5,16 @@ from dataclasses import dataclass, field
 
 from bridge.fhir import systems
 from bridge.fhir.index import LONGEST_ID, Received
-from bridge.fhir.read import Item, JsonObject, code_in, extension_value, first_code, list_code, snomed_codes
+from bridge.fhir.read import (
+    Item,
+    JsonObject,
+    code_in,
+    extension_name,
+    extension_value,
+    first_code,
+    list_code,
+    snomed_codes,
+)
 from bridge.mapping.reading import Reading
 from bridge.mapping.values import iso_day
 from bridge.record.gp_record import AreaOutcome, AreaWarning, WarningCode
@@ -38,6 +47,9 @@ _EMPTY: dict[str, AreaOutcome] = {
     "notstarted": "not_started",
     "closed": "closed",
 }
+
+_MENTIONED = ("withheld", "unavailable", "notasked", "notstarted")
+_REASON_SYSTEMS = frozenset({systems.LIST_EMPTY_REASON, systems.HL7_EMPTY_REASON})
 
 _FLAGS = re.IGNORECASE | re.DOTALL
 _BEFORE_DAY = re.compile(r"before\s+(\d{1,2}-[a-z]{3}-\d{4})", _FLAGS)
@@ -148,7 +160,8 @@ def _read_list(item: Item, lists: Lists, codes_of: dict[str, set[str]]) -> None:
     snomed = snomed_codes(concept)
     code = snomed[0] if snomed else list_code(concept)
     contained = _contained(item)
-    area_name = next((AREA_OF_LIST[each] for each in snomed if each in AREA_OF_LIST), None)
+    # Of several codes the one of active allergies counts before that of ended ones, in whatever order.
+    area_name = next((area for each, area in AREA_OF_LIST.items() if each in snomed), None)
     if area_name is None and contained and all(ends_by_itself(item, each.resource) for each in contained):
         # The specification's own samples have no code for the list of ended allergies: what is in it tells.
         area_name = "ended_allergies"
@@ -176,8 +189,12 @@ def _is_usable(item: Item) -> bool:
 
 
 def ends_by_itself(item: Item, allergy: JsonObject) -> bool:
-    """Whether an allergy says itself that it ended: by its state or the extension for its end (CS-085)."""
-    return allergy.get("clinicalStatus") == "resolved" or "allergyintoleranceend" in item.extensions(allergy)
+    """Whether an allergy says itself that it ended: by its state, or an end if it is not active (CS-085)."""
+    state = allergy.get("clinicalStatus")
+    return state == "resolved" or (
+        state != "active"
+        and any(map(item.extensions, item.extensions(allergy).get("allergyintoleranceend", ())))
+    )
 
 
 def _contained(item: Item) -> list[Received]:
@@ -193,7 +210,7 @@ def _contained(item: Item) -> list[Received]:
 
 def _add_entry(item: Item, area: AreaList, entry: JsonObject, area_name: str, *, usable: bool) -> str | None:
     """Add one entry to its area; its target, a contained one with the list's own reference."""
-    deleted = entry.get("deleted") in (True, "true")
+    deleted = entry.get("deleted") not in (None, False, "false")
     if deleted:
         item.note("list_entry_deleted", "entry.deleted")
     if "flag" in entry:
@@ -236,27 +253,47 @@ def _read_signals(item: Item, area: AreaList, *, is_empty: bool) -> None:
         return
     said = _reasons(item, reason)
     area.empty_reason = next(iter(said), area.empty_reason)
-    meanings = {_EMPTY.get(_letters(each)) for each in said} or {None}
+    meanings = set(said.values()) or {None}
     if None in meanings:
         item.note("empty_list_unexplained", "emptyReason")
     area.empty |= {meaning or "empty_unexplained" for meaning in meanings}
 
 
-def _reasons(item: Item, reason: object) -> list[str]:
-    """Every reason given for an empty list: codes of the two systems that are known, else any words."""
-    systems_known = (systems.LIST_EMPTY_REASON, systems.HL7_EMPTY_REASON)
-    codes = [code for system in systems_known if (code := code_in(reason, system)) is not None]
-    if codes:
-        return codes
-    concept = item.one(reason, "emptyReason") if isinstance(reason, dict | list) else {}
-    text = item.text(concept.get("text"), "emptyReason")
-    if text is not None:
-        return [text]
-    codings = item.many(concept.get("coding"), "emptyReason")
-    displays = [item.text(each.get("display"), "emptyReason") for each in codings if "code" not in each]
-    others = [item.code(each.get("code"), "emptyReason") for each in codings]
-    # A code of a system that is not known here is told, with its system's meaning left open.
-    return [each for each in displays if each] or [f"unknown: {each}" for each in others if each]
+def _reasons(item: Item, reason: object) -> dict[str, AreaOutcome | None]:
+    """Every reason given for an empty list, and what it means where that is known.
+
+    A code of another system than the two that are known means nothing by itself. It is passed over beside one
+    that does, as are words; but not one that speaks of more than an empty list.
+    """
+    if isinstance(reason, str):
+        reason = {"coding": {"code": reason}}
+    codes: list[str] = []
+    others: list[str] = []
+    words: list[str] = []
+    concepts = item.many(reason, "emptyReason")
+    for coding in (each for one in concepts for each in item.many(one.get("coding"), "emptyReason")):
+        system = item.code(coding.get("system"), "emptyReason")
+        if (code := item.code(coding.get("code"), "emptyReason")) is not None:
+            is_known = system is None or extension_name(system) in _REASON_SYSTEMS
+            (codes if is_known else others).append(code)
+        if (display := item.text(coding.get("display"), "emptyReason")) is not None:
+            words.append(display)
+    texts = [text for one in concepts if (text := item.text(one.get("text"), "emptyReason")) is not None]
+    said = {code: _EMPTY.get(_letters(code)) for code in codes}
+    if not said:
+        said = {text: _meaning(text) for text in texts or ([] if others else words)}
+    if not said:
+        said = {f"unknown: {code}": None for code in others}
+    for each in (*others, *texts, *words):
+        if (meaning := _meaning(each)) not in (None, "nothing_recorded", *said.values()):
+            said[each] = meaning
+    return said
+
+
+def _meaning(words: str) -> AreaOutcome | None:
+    """What words for the reason mean: those of a code, or any that mention why there may be more."""
+    letters = _letters(words)
+    return next((_EMPTY[key] for key in _MENTIONED if key in letters), _EMPTY.get(letters))
 
 
 def _letters(words: str) -> str:

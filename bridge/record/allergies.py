@@ -29,15 +29,16 @@ class Allergy(TypedDict):
     statement: Literal["propensity", "no_known_allergy"]
     """`no_known_allergy` is not an allergy to anything and must not be imported as one.
 
-    With `no_known_kinds` it holds for these kinds alone and says nothing of others.
+    With `no_known_kinds` it holds for these kinds alone and says nothing of others. Where codes and words
+    disagree it is a `propensity`, and `issue_codes` has `no_known_conflict`.
     """
     substance: CodedText
     """The causative agent, or an "allergy to …" concept."""
     clinical_status: Literal["active", "resolved", "unknown"]
     """`resolved` must never look active, nor reach decision support (CS-085, CS-086).
 
-    Where list, state and end disagree, what most of them say; in a tie `active`. `issue_codes` then has
-    `status_conflict`.
+    An end ahead of the day of retrieval is none. Where list, state and end disagree, what most of them say;
+    in a tie `active`. `issue_codes` then has `status_conflict`.
     """
     category: Literal["medication", "environment", "unknown"]
     """GP Connect uses only these: food is `environment`; a drug or undeterminable agent is `medication`."""

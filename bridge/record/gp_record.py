@@ -170,7 +170,7 @@ class GpRecord(TypedDict):
 
     `no_known_allergies`: somebody stated that no allergy to anything is known. `no_known_allergies_of_kind`:
     only none of the kinds in `no_known_allergy_kinds`; nothing is known of others. `nothing_recorded` is
-    neither, and `unavailable` is not known.
+    neither, and `unavailable` is not known, or the list that says so is not the whole of it.
     """
     areas: list[Area]
     medications: list[MedicationCourse]

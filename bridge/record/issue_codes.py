@@ -61,6 +61,10 @@ ISSUES: dict[str, tuple[Severity, str]] = {
         "An allergy has more than the one reaction expected.",
     ),
     "contradictory_nka": ("warning", "No known allergies is stated beside an allergy."),
+    "no_known_conflict": (
+        "warning",
+        "A code or words say that no allergy is known, others of the item do not: it counts as an allergy.",
+    ),
     "list_entry_missing": ("warning", "A list names an item that was not sent."),
     "not_in_list": ("warning", "An item was sent that the main list of its area does not name."),
     "list_entry_deleted": (

@@ -207,6 +207,11 @@ def test_a_copy_of_an_ended_allergy_leaves_its_area_complete() -> None:
 
 
 GENERAL = ["no known allergies", "NKA - No known allergy", "No allergies", "Allergies: none known", "nka"]
+GENERAL += [
+    "No known allergies to date",
+    "No known allergies - confirmed with patient 12/3/2020",
+    "Allergies: nil",
+]
 OF_KIND = {
     "nil known drug allergies": ["drug"],
     "NKDA": ["drug"],
@@ -214,6 +219,11 @@ OF_KIND = {
     "No known food or animal allergies": ["animal", "food"],
     "No known allergy to latex": ["latex"],
     "No known penicillin allergy": ["other"],
+    "N.K.D.A.": ["drug"],
+    "Allergies: NKDA": ["drug"],
+    "No known food/drug allergies": ["drug", "food"],
+    "No known intolerances": ["other"],
+    "No known adverse reactions": ["other"],
 }
 FORMS = {
     "text": lambda words: {"text": words},
@@ -285,6 +295,17 @@ def test_the_narrower_words_of_the_gp_count_beside_the_code() -> None:
         "Penicillin (no known drug allergies otherwise)",
         "Nickel",
         "Nut allergy",
+        "No known drug allergy but reacts to plasters",
+        "No known food allergies, penicillin allergy",
+        "No known allergy to latex. Penicillin - rash",
+        "No known. Penicillin allergy",
+        "No known allergy to drugs and allergic to nuts",
+        "No known allergies ペニシリン",
+        "?NKDA",
+        "NKDA - penicillin",
+        "Mother has penicillin allergy",
+        "Allergy to penicillin not known",
+        "No family history of allergy",
     ],
 )
 @pytest.mark.parametrize("form", FORMS)
@@ -294,9 +315,148 @@ def test_anything_else_stays_an_allergy(form: str, words: str) -> None:
     assert record["allergy_statement"] == "active_allergies"
 
 
-def test_an_allergy_with_a_code_is_one_whatever_its_words() -> None:
-    found = allergy(active(b.allergy(code=b.concept("91936005", "Allergy to penicillin", text="NKDA"))))
+PENICILLIN = b.coding("91936005", "Allergy to penicillin")
+NONE = b.coding("716186003", "No known allergy")
+
+
+@pytest.mark.duty("CS-092")
+@pytest.mark.parametrize(
+    ("code", "is_usable"),
+    [
+        (b.concept("91936005", "Allergy to penicillin", text="NKDA"), True),
+        (b.concept("91936005", "No known allergies"), True),
+        ({"coding": [PENICILLIN, NONE]}, True),
+        ({"coding": [NONE, PENICILLIN]}, False),
+        ({"coding": [NONE, {**PENICILLIN, "display": None}]}, False),
+        (b.concept("716186003", "No known allergy", text="Penicillin allergy"), False),
+        (b.concept("716186003", "Allergy to penicillin"), False),
+        (b.concept("409137002", text="No known drug allergy but reacts to plasters"), False),
+        (b.concept("716186003", text="No new allergies"), False),
+        (
+            b.concept("14L1.", "H/O: penicillin allergy", "http://read.info/readv2", text="No known allergy"),
+            False,
+        ),
+        (
+            {
+                "coding": [
+                    b.coding("1", "Penicillin allergy", "http://read.info/readv2"),
+                    b.coding("2", "No known allergies", "http://read.info/readv2"),
+                ]
+            },
+            False,
+        ),
+        ({"coding": [b.coding("196461000000101", "Transfer-degraded"), PENICILLIN], "text": "NKA"}, False),
+    ],
+)
+def test_where_codes_and_words_disagree_it_is_an_allergy(code: Any, is_usable: bool) -> None:
+    record = active(b.allergy(code=code))
+    found = allergy(record)
     assert found["statement"] == "propensity"
+    assert "no_known_conflict" in found["issue_codes"]
+    assert "no_known_conflict" in issue_codes(record)
+    assert found["usable_for_decision_support"] == is_usable
+    assert found["requires_prescribing_block"] != is_usable
+    assert record["allergy_statement"] == "active_allergies"
+
+
+@pytest.mark.parametrize("notes", [("Penicillin",), ("No known allergies", "Penicillin")], ids=["one", "two"])
+def test_no_name_in_a_note_is_left_out_for_a_statement_of_none(notes: tuple[str, ...]) -> None:
+    text = "No known allergies" if len(notes) == 1 else None
+    code = b.concept("196461000000101", "Transfer-degraded drug allergy", text=text)
+    found = allergy(active(b.allergy(code=code, note=[{"text": f"Allergen: {each}"} for each in notes])))
+    assert found["statement"] == "propensity"
+    assert "no_known_conflict" in found["issue_codes"]
+    assert found["substance"]["term"] == (text or "No known allergies; Penicillin")
+
+
+@pytest.mark.parametrize(
+    ("code", "kinds"),
+    [
+        (b.concept("716186003", "No known allergy", text="No allergies recorded"), None),
+        (b.concept("716186003", text="No known allergies - checked by GP 3.4.2024"), None),
+        (b.concept("716186003", text="Nil"), None),
+        (b.concept("716186003", "No known drug allergy"), ["drug"]),
+        (b.concept("409137002", text="No known penicillin allergy"), ["other"]),
+        ({"coding": [NONE, b.coding("409137002", "No known drug allergy")]}, ["drug"]),
+    ],
+)
+def test_words_beside_the_code_that_name_no_allergy_agree_with_it(code: Any, kinds: list[str] | None) -> None:
+    assert allergy(said(code)).get("no_known_kinds") == kinds
+
+
+@pytest.mark.duty("CS-044", "CS-092")
+@pytest.mark.parametrize(
+    "flaw",
+    [
+        {"warnings": ("confidential-items",)},
+        {"warnings": ("data-in-transit",)},
+        {"emptyReason": b.concept("withheld", None, "http://hl7.org/fhir/list-empty-reason")},
+        {"entry": [{"item": b.reference("AllergyIntolerance/a1"), "deleted": "TRUE"}]},
+    ],
+    ids=str,
+)
+def test_none_known_in_a_list_that_is_not_the_whole_says_nothing(flaw: Any) -> None:
+    listed = b.record_list(b.ALLERGIES_LIST, "AllergyIntolerance/a1", **flaw)
+    record = mapped(b.record(listed, b.ended_list(), b.allergy(code=NKA)))
+    assert record["allergy_statement"] == "unavailable"
+    assert allergy(record)["statement"] == "no_known_allergy"
+
+
+@pytest.mark.duty("CS-044", "CS-092")
+def test_none_known_beside_a_second_list_that_is_withheld_says_nothing() -> None:
+    withheld = b.concept("withheld", None, "http://hl7.org/fhir/list-empty-reason")
+    listed = b.record_list(b.ALLERGIES_LIST, "AllergyIntolerance/a1")
+    record = mapped(
+        b.record(listed, b.record_list(b.ALLERGIES_LIST, emptyReason=withheld), b.allergy(code=NKA))
+    )
+    assert record["allergy_statement"] == "unavailable"
+
+
+@pytest.mark.duty("CS-085")
+@pytest.mark.parametrize(
+    ("end", "state"),
+    [
+        ({"url": "endDate", "valueDateTime": "2018"}, "resolved"),
+        ({"url": "endDate", "valueDateTime": "last spring"}, "resolved"),
+        ({"url": "reasonEnded", "valueString": "Tolerated since"}, "resolved"),
+        ({"url": "endDate", "valueDateTime": "2099-01-01"}, "unknown"),
+        ({"url": "endDate", "valueDateTime": "9999-12-31"}, "unknown"),
+    ],
+)
+def test_an_end_ahead_or_of_no_day_is_no_end(end: Any, state: str) -> None:
+    extension = [b.extension("AllergyIntoleranceEnd", extension=[end])]
+    unlisted = b.allergy(clinicalStatus=None, extension=extension)
+    assert allergy(mapped(b.record(b.record_list(b.ALLERGIES_LIST), unlisted)))["clinical_status"] == state
+
+
+@pytest.mark.duty("CS-085")
+def test_an_active_allergy_in_a_list_without_a_code_is_not_ended_by_that_list() -> None:
+    """Which list it is was only told by the end that contradicts the state: that counts once."""
+    uncoded = {**b.ended_list(b.ended_allergy(clinicalStatus="active")), "code": None}
+    found = allergy(mapped(b.record(b.record_list(b.ALLERGIES_LIST), uncoded)))
+    assert found["clinical_status"] == "active"
+    assert {"status_conflict", "not_in_list"} <= set(found["issue_codes"])
+
+
+@pytest.mark.parametrize("codes", [(b.ENDED_LIST, b.ALLERGIES_LIST), (b.ALLERGIES_LIST, b.ENDED_LIST)])
+def test_a_list_with_the_codes_of_both_is_that_of_active_allergies(codes: tuple[str, str]) -> None:
+    listed = b.record_list(b.ALLERGIES_LIST, "AllergyIntolerance/a1")
+    both = {**listed, "code": {"coding": [b.coding(each) for each in codes]}}
+    record = mapped(b.record(both, b.allergy(clinicalStatus=None)))
+    assert allergy(record)["clinical_status"] == "unknown"
+    assert record["allergy_statement"] == "active_allergies"
+
+
+@pytest.mark.duty("CS-085")
+def test_another_allergy_with_the_ids_of_a_contained_one_is_not_taken_for_its_copy() -> None:
+    latex = b.allergy(code=b.concept("300916003", "Latex allergy"))
+    none = b.record_list(b.ALLERGIES_LIST, "#a1", contained=[b.allergy(code=NKA)])
+    assert mapped(b.record(none, latex))["allergy_statement"] == "contradictory"
+    ended = b.ended_list(b.ended_allergy("a1"))
+    assert (
+        mapped(b.record(b.record_list(b.ALLERGIES_LIST), ended, latex))["allergy_statement"]
+        == "active_allergies"
+    )
 
 
 @pytest.mark.duty("CS-092")
@@ -318,8 +478,12 @@ def test_only_an_allergy_of_the_kind_contradicts(none: str, category: str, state
 @pytest.mark.duty("CS-092")
 @pytest.mark.parametrize(
     "doubt",
-    [{"clinicalStatus": None}, {"modifierExtension": [{"url": "x", "valueBoolean": True}]}],
-    ids=["state", "modifier"],
+    [
+        {"clinicalStatus": None},
+        {"modifierExtension": [{"url": "x", "valueBoolean": True}]},
+        {"patient": b.reference("Patient/not-sent")},
+    ],
+    ids=["state", "modifier", "subject"],
 )
 def test_a_doubtful_statement_of_none_says_nothing(doubt: Any) -> None:
     assert said(NKA, **doubt)["allergy_statement"] == "unavailable"

@@ -67,6 +67,34 @@ GPC_REASONS = f"{b.SYSTEMS}/CareConnect-ListEmptyReasonCode-1"
             },
             "only_withheld",
         ),
+        (
+            {
+                "coding": [
+                    b.coding("no-content-recorded", None, GPC_REASONS),
+                    b.coding("withheld", None, GPC_REASONS),
+                ]
+            },
+            "only_withheld",
+        ),
+        (
+            {
+                "coding": [
+                    b.coding("no-content-recorded", None, GPC_REASONS),
+                    b.coding("withheld", None, "https://supplier.example/reasons"),
+                ]
+            },
+            "only_withheld",
+        ),
+        (
+            b.concept("no-content-recorded", None, GPC_REASONS, text="Withheld by the patient"),
+            "only_withheld",
+        ),
+        (b.concept("no-content-recorded", "Not Asked", GPC_REASONS), "not_asked"),
+        (b.concept("withheld", "Information Withheld", REASONS), "only_withheld"),
+        (
+            [b.concept("no-content-recorded", None, GPC_REASONS), b.concept("unavailable", None, REASONS)],
+            "unavailable",
+        ),
     ],
 )
 def test_a_list_that_is_empty_for_another_reason_never_looks_like_nothing(reason: Any, outcome: str) -> None:
