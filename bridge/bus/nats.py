@@ -59,6 +59,9 @@ _CONFIRM_TIMEOUT = 10.0
 _CALL_TIMEOUT = 15.0
 _PULL_TIMEOUT = 2.0
 """Seconds: a pull that a broken link swallowed is repeated after this."""
+_LOOKS = 5
+_BETWEEN_LOOKS = 0.2
+"""Seconds between two looks for a worker."""
 _ROOM_FOR_HEADERS = 4096
 _LONGEST_NAK = 3600.0
 _DUPLICATES = 120.0
@@ -238,6 +241,23 @@ class NatsBus:
         return QueueDepth(
             ready=work.num_pending or 0, waiting=waiting.state.messages, dead=dead.state.messages
         )
+
+    async def is_attended(self, queue: QueueSpec) -> bool:
+        """Whether somebody pulls from this queue.
+
+        A worker that has its hands full pulls no work, but it goes on minding the waiting room; and between
+        two pulls it is not seen for a moment, so that one look would not do.
+        """
+        consumers = [_stream(name) for name in (queue.name, f"{queue.name}.wait")]
+        for _ in range(_LOOKS):
+            try:
+                found = [await self._js.consumer_info(stream, _CONSUMER) for stream in consumers]
+            except NotFoundError:
+                return False
+            if any(consumer.num_waiting for consumer in found):
+                return True
+            await asyncio.sleep(_BETWEEN_LOOKS)
+        return False
 
     @contextlib.asynccontextmanager
     async def letters(self, queue: QueueSpec) -> AsyncIterator[AsyncIterator[Parked]]:

@@ -197,6 +197,9 @@ class Bus(Protocol):
     async def depth(self, queue: QueueSpec) -> QueueDepth:
         """Count what is ready, waiting and dead, by asking the broker."""
 
+    async def is_attended(self, queue: QueueSpec) -> bool:
+        """Whether a worker of any process takes from this queue; False when there is no such queue."""
+
     def letters(self, queue: QueueSpec) -> AbstractAsyncContextManager[AsyncIterator[Parked]]:
         """The dead letters of a declared queue, each once, oldest first.
 

@@ -241,6 +241,14 @@ class RabbitBus:
             ready, dead, *waiting = [(await _look(channel, name)).message_count or 0 for name in names]
         return QueueDepth(ready=ready, waiting=sum(waiting), dead=dead)
 
+    async def is_attended(self, queue: QueueSpec) -> bool:
+        """Whether the broker counts a consumer of this queue."""
+        try:
+            async with self._channel() as channel:
+                return bool((await _look(channel, queue.name)).consumer_count)
+        except ChannelNotFoundEntity:
+            return False
+
     @contextlib.asynccontextmanager
     async def letters(self, queue: QueueSpec) -> AsyncIterator[AsyncIterator[Parked]]:
         """The dead letters of a declared queue, each once, oldest first."""

@@ -21,6 +21,7 @@ from bridge.bus import open_bus
 from bridge.bus.port import Bus, Delivery
 from bridge.cli.demo_booking import show_booking
 from bridge.cli.exits import Exit
+from bridge.cli.tables import aligned, titled
 from bridge.contracts.care_record_events import CARE_RECORD_COMPLETED, CARE_RECORD_SECTION
 from bridge.contracts.envelope import STRUCTURED
 from bridge.contracts.events import (
@@ -50,12 +51,15 @@ _PATIENTS = (
     "empty_object",
 )
 _TIMEOUT = 60.0
-_NEXT = """[bold]Try next[/bold]
-  make test                              every test, on a real RabbitMQ and a real NATS
-  bridge sandbox                         these patients and more, for requests of your own (README.md)
-  bridge map FILE, bridge check FILE     what the engine makes of a bundle, and what is odd about it
-  bridge preview FILE                    events of the care record as one page to look at
-  bridge schemas DIR, bridge asyncapi    the messages, for your own systems"""
+_NEXT = (
+    ("make test", "every test, on a real RabbitMQ and a real NATS"),
+    ("bridge sandbox", "these patients and more, for requests of your own (README.md)"),
+    ("bridge map FILE", "what the engine makes of a bundle"),
+    ("bridge check FILE", "what is odd about it"),
+    ("bridge preview FILE", "events of the care record as one page to look at"),
+    ("bridge schemas DIR", "the messages, for your own systems"),
+    ("bridge asyncapi", "the same as an AsyncAPI document"),
+)
 
 
 @dataclass(slots=True)
@@ -217,10 +221,8 @@ async def _follow(console: Console, events: AsyncIterator[Delivery], sent: Mappi
                     continue
                 request.add(delivery)
                 if request.is_over:
-                    console.print(
-                        f"  {request.took * 1000:6.0f} ms  {request.name:<20} {request.outcome}",
-                        soft_wrap=True,
-                    )
+                    row = (f"{request.took * 1000:6.0f} ms", request.name, request.outcome)
+                    console.print(aligned([row], widths=(9, 18)))
                 if all(each.is_over for each in sent.values()):
                     return
     except TimeoutError:
@@ -229,9 +231,9 @@ async def _follow(console: Console, events: AsyncIterator[Delivery], sent: Mappi
 
 
 def _summarise(console: Console, sent: list[_Sent]) -> None:
-    table = Table(title="\nWhat came out on which topic", title_justify="left", show_edge=False)
-    for heading in ("request", "why this patient exists", "topics, in order"):
-        table.add_column(heading)
+    topics = "topics, in order"
+    headings = ("request", "why this patient exists", topics)
+    table = titled("What came out on which topic", headings, whole={"request", topics})
     for request in sent:
         table.add_row(request.name, request.reason, "\n".join(key for key, _ in request.events))
     console.print(table)
@@ -244,23 +246,21 @@ def _summarise(console: Console, sent: list[_Sent]) -> None:
         sections = [event["data"] for key, event in request.events if key == CARE_RECORD_SECTION]
         for table in (_section(section) for section in sections[:1]):
             console.print(table)
-    console.print(f"\n{_NEXT}", soft_wrap=True)
+    console.print("\n[bold]Try next[/bold]")
+    console.print(aligned(_NEXT, widths=(max(len(command) for command, _ in _NEXT),)))
 
 
 def _medications(data: Mapping[str, Any]) -> Table:
-    table = Table(
-        title=f"\nrich_record: medications, {data['source_label']}, {data['retrieved_at']}",
-        title_justify="left",
-        show_edge=False,
+    table = titled(
+        f"rich_record: medications, {data['source_label']}, {data['retrieved_at']}",
+        ("medication", "status", "from", "dosage", "issues"),
+        whole={"status", "from", "issues"},
     )
-    for heading in ("medication", "status", "type", "from", "dosage", "issues"):
-        table.add_column(heading)
     for item in data["items"]:
         plan = item.get("plan", {})
         table.add_row(
             item["medication"]["term"],
-            item["status"],
-            plan.get("prescription_type", ""),
+            f"{item['status']}\n{plan.get('prescription_type', '')}",
             item.get("effective_from", {}).get("value", ""),
             "; ".join(dosage["text"] for dosage in item["dosage"] if "text" in dosage),
             str(len(plan.get("issues", []))),
@@ -269,13 +269,11 @@ def _medications(data: Mapping[str, Any]) -> Table:
 
 
 def _allergies(data: Mapping[str, Any]) -> Table:
-    table = Table(
-        title=f"\nrich_record: allergies, statement: {data['allergy_statement']}",
-        title_justify="left",
-        show_edge=False,
+    table = titled(
+        f"rich_record: allergies, statement: {data['allergy_statement']}",
+        ("substance", "status", "reaction", "severity"),
+        whole={"status", "severity"},
     )
-    for heading in ("substance", "status", "reaction", "severity"):
-        table.add_column(heading)
     for item in data["items"]:
         reactions = item["reactions"]
         table.add_row(
@@ -292,13 +290,9 @@ def _section(data: Mapping[str, Any]) -> Table:
     (part, *_) = data["subsections"]
     banners = "; ".join(banner["text"] for banner in (*data["banners"], *part["banners"]))
     rows = part["tables"][0]
-    table = Table(
-        title=f"\nrich_record: {data['title']} as the practice shows it, {banners}",
-        title_justify="left",
-        show_edge=False,
+    table = titled(
+        f"rich_record: {data['title']} as the practice shows it, {banners}", rows["columns"], whole={"Date"}
     )
-    for heading in rows["columns"]:
-        table.add_column(heading)
     for row in rows["rows"]:
         table.add_row(*(row["cells"].get(heading, "") for heading in rows["columns"]))
     return table

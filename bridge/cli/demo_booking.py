@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bridge.bus.port import Bus, Delivery
+from bridge.cli.tables import aligned, titled
 from bridge.contracts.appointment_events import APPOINTMENT_BOOKED, SLOTS_FOUND
 from bridge.contracts.envelope import STRUCTURED
 from bridge.sandbox import BY_NAME, MAIN, Call, Fault, FaultKind, RunningSandbox
@@ -54,13 +55,11 @@ async def show_booking(
     )
     held = [one for one in sandbox.diary(MAIN.ods).appointments() if one.nhs_number == patient]
     console.print(_calls(list(sandbox.calls)[before:]))
-    console.print(
-        f"  {kind}; in the practice's own book: {len(held)} appointment, "
-        f"made {sum(change.action == 'booked' for one in held for change in one.history)} time",
-        soft_wrap=True,
-    )
+    made = sum(change.action == "booked" for one in held for change in one.history)
+    said = [f"{kind}; in the practice's own book: {len(held)} appointment, made {made} time"]
     if kind == APPOINTMENT_BOOKED:
-        console.print(f"  {_in_words(outcome['appointment'])}", soft_wrap=True)
+        said.append(_in_words(outcome["appointment"]))
+    console.print(aligned([(line,) for line in said], widths=()))
     return kind == APPOINTMENT_BOOKED and len(held) == 1
 
 
@@ -97,13 +96,7 @@ async def _ask(
 
 
 def _calls(calls: list[Call]) -> Table:
-    table = Table(
-        title="\nA booking whose answer was lost: what the practice was asked",
-        title_justify="left",
-        show_edge=False,
-    )
-    for heading in ("call", "answer"):
-        table.add_column(heading)
+    table = titled("A booking whose answer was lost: what the practice was asked", ("call", "answer"))
     for call in calls:
         if call.upstream == "practice":
             name = (call.interaction or "").removeprefix("urn:nhs:names:services:gpconnect:")

@@ -11,7 +11,7 @@ import orjson
 import typer
 
 from bridge.bus import open_bus
-from bridge.bus.port import Delivery, Unpublishable
+from bridge.bus.port import Bus, Delivery, Unpublishable
 from bridge.cli.exits import Exit
 from bridge.contracts.appointment_events import APPOINTMENT_IN_DOUBT, APPOINTMENT_REFUSED
 from bridge.contracts.envelope import STRUCTURED
@@ -39,11 +39,15 @@ def send(
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Print the events that answer it.")] = False,  # noqa: FBT002
     timeout: Annotated[float, typer.Option(help="Seconds to wait for the last of them.")] = 60.0,
+    unattended: Annotated[  # noqa: FBT002 - typer's own form of a flag
+        bool,
+        typer.Option("--unattended", help="Send it though no worker runs: it waits on the bus for one."),
+    ] = False,
 ) -> None:
     """Send one request to the bus.
 
     With --wait every event about it is printed as it comes. Exit code 1 when the request failed, was
-    rejected, or what it asks for was refused.
+    rejected, or what it asks for was refused; 4, with nothing sent, when no worker takes such requests.
     """
     settings = Settings.load()
     configure_logging("warning", settings.log.format)
@@ -53,17 +57,31 @@ def send(
     except (OSError, orjson.JSONDecodeError):
         typer.echo(f"{file}: is not a readable JSON file", err=True)
         raise typer.Exit(Exit.UNREADABLE) from None
-    raise typer.Exit(asyncio.run(_send(settings, body, content, key, timeout if wait else None)))
+    seconds = timeout if wait else None
+    raise typer.Exit(asyncio.run(_send(settings, body, content, key, seconds, is_checked=not unattended)))
 
 
 async def _send(
-    settings: Settings, body: bytes, content: Any, key: str | None, seconds: float | None
+    settings: Settings,
+    body: bytes,
+    content: Any,
+    key: str | None,
+    seconds: float | None,
+    *,
+    is_checked: bool,
 ) -> Exit:
     event = content if isinstance(content, dict) and "specversion" in content else {}
     request_id = str(event.get("id") or uuid4())
     correlation_id = str(event.get("correlationid") or request_id)
     routing_key = key or _key_of(str(event.get("type") or _DEFAULT_KEY), settings.events.type_prefix)
     async with open_bus(settings, join=True) as bus, bus.listen() as events:
+        if is_checked and not await _is_attended(bus, settings.bus.prefix, routing_key):
+            typer.echo(
+                f"nothing sent: no worker takes {routing_key}; start one (bridge run), "
+                "or let the request wait for one (--unattended)",
+                err=True,
+            )
+            return Exit.UNAVAILABLE
         try:
             await bus.send(
                 routing_key,
@@ -84,6 +102,14 @@ async def _send(
         except TimeoutError:
             typer.echo(f"no final event within {seconds:g} s; is a worker running?", err=True)
             return Exit.UNAVAILABLE
+
+
+async def _is_attended(bus: Bus, prefix: str, routing_key: str) -> bool:
+    """Whether a worker takes requests with this key; of a key that is none of ours the bus must say."""
+    from bridge.engine import installed_pipelines  # noqa: PLC0415 - the help needs no engine, and it is large
+
+    takers = [one for one in installed_pipelines() if any(o.accepts == routing_key for o in one.operations)]
+    return all([await bus.is_attended(taker.queue(prefix)) for taker in takers])
 
 
 def _key_of(event_type: str, prefix: str) -> str:

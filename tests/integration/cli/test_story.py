@@ -7,6 +7,7 @@ import shutil
 import socket
 from importlib.metadata import entry_points
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -92,11 +93,45 @@ def test_send_prints_what_answers_and_exits_by_it(environment, tmp_path):
         assert started.stop() == 0
 
 
-@pytest.mark.nats
-def test_send_says_that_nobody_reads_and_what_is_no_json(environment, tmp_path):
-    done = bridge("send", "-", directory=tmp_path, environment=environment, given=request("rich_record"))
-    assert done.code == 4
+@pytest.mark.parametrize(
+    "broker", [pytest.param("rabbit", marks=pytest.mark.rabbit), pytest.param("nats", marks=pytest.mark.nats)]
+)
+def test_send_needs_a_worker_unless_it_is_told_otherwise(request, broker, sandbox_environment, tmp_path):
+    environment = sandbox_environment | {
+        "BRIDGE_BUS_URL": request.getfixturevalue(f"{broker}_url"),
+        "BRIDGE_BUS_PREFIX": f"t{uuid4().hex[:12]}",
+        "BRIDGE_STATE_DIR": str(tmp_path / "state"),
+        "BRIDGE_BUS_CONCURRENCY": "1",
+    }
+    asked = json.dumps(cloud_event(record_request(BY_NAME["empty_record"].nhs_number))).encode()
+
+    def send(*options):
+        return bridge("send", *options, "-", directory=tmp_path, environment=environment, given=asked)
+
+    # Nothing is declared: neither queue nor stream.
+    done = send("--wait")
+    assert (done.code, done.text) == (4, "")
+    assert "nothing sent: no worker takes record.requested.v1" in done.errors
+    done = send("--unattended")
+    assert (done.code, done.text) == (4, "")
     assert "is a worker running?" in done.errors
+    with worker(environment, output=tmp_path / "worker.log") as started:
+        assert kinds(send("--wait").text)[-1] == "record.completed.v1"
+        assert started.stop() == 0
+    # The queue is there, and nobody takes from it.
+    done = send()
+    assert (done.code, done.text) == (4, "")
+    assert "start one (bridge run)" in done.errors
+    assert "--unattended" in done.errors
+    done = send("--unattended")
+    assert (done.code, done.errors) == (0, "")
+    with worker(environment, output=tmp_path / "worker.log") as started:
+        started.wait_for('"request_handled"', times=2)
+        assert started.stop() == 0
+
+
+@pytest.mark.nats
+def test_send_says_what_is_no_json(environment, tmp_path):
     for name, given in (("-", f"{BY_NAME['rich_record'].nhs_number} {{"), ("nowhere.json", "")):
         done = bridge("send", name, directory=tmp_path, environment=environment, given=given.encode())
         assert (done.code, done.errors) == (2, f"{name}: is not a readable JSON file\n")
@@ -182,6 +217,21 @@ def test_demo_shows_the_whole_story(tmp_path):
     assert "appointment.booked.v1; in the practice's own book: 1 appointment, made 1 time" in done.text
     assert "Try next" in done.text
     assert list(tmp_path.glob(".bridge*")) == []  # it leaves nothing behind
+
+
+def test_demo_fits_80_columns_and_cuts_nothing_off(tmp_path):
+    done = bridge("demo", directory=tmp_path, environment={"COLUMNS": "80"})
+    assert (done.code, done.errors) == (0, "")
+    assert max(map(len, done.text.splitlines())) <= 80
+    assert "…" not in done.text
+    for word in (
+        "care_record.section.published.v1",
+        "100micrograms/dose",
+        "2025-06-02",
+        "completed",
+        "appointment?",
+    ):
+        assert word in done.text
 
 
 @pytest.fixture
