@@ -14,6 +14,7 @@ from bridge.contracts.envelope import EventStyle, Incoming, event_id, opaque_id,
 from bridge.contracts.events import Event
 from bridge.contracts.requests import GpConnectRequest
 from bridge.engine.book import Facts
+from bridge.engine.endings import EngineFault
 from bridge.engine.patient_keys import PatientKeys
 from bridge.engine.pipeline import Operation, Pipeline
 from bridge.errors import RequestRejected
@@ -32,10 +33,12 @@ class Case:
         delivery: as the bus handed it over.
         request_id: of the sender.
         request: None when `rejection` says why.
+        rejection: what is wrong with the message.
         opening: what the ledger is told at the start.
         operation: None when the pipeline has none for the message's routing key.
         edition: of the answers: what is told of a request that had ended and was opened again has other ids
             than what was told before, or a reader that removes repeats would never see it. 0: the first.
+        fault: what is wrong with what reads the message, when that is so.
     """
 
     delivery: Delivery
@@ -49,13 +52,17 @@ class Case:
     operation: Operation[Any] | None
     encounter_id: str | None = None
     edition: int = 0
+    fault: EngineFault | None = None
 
     def readable(self) -> tuple[Operation[Any], GpConnectRequest]:
         """The operation that is asked for, and the request.
 
         Raises:
             RequestRejected: the message is at fault.
+            EngineFault: what reads it is.
         """
+        if self.fault is not None:
+            raise self.fault
         if self.rejection is not None:
             raise self.rejection
         assert self.operation is not None, "a message that no operation takes is rejected"
@@ -108,7 +115,9 @@ class Case:
 def read_case(
     delivery: Delivery, *, pipeline: Pipeline, keys: PatientKeys, max_bytes: int = MAX_BYTES
 ) -> Case:
-    """Read a delivery as far as it can be read. Raises nothing: what is at fault is in `Case.rejection`.
+    """Read a delivery as far as it can be read: what is wrong with it is in `Case.rejection`.
+
+    What else it raises, as a site's own request model may raise anything, is for `unread_case`.
 
     Args:
         delivery: as the bus handed it over.
@@ -172,6 +181,39 @@ def read_case(
         opening=opening,
         operation=operation,
         encounter_id=_encounter_id(incoming, is_vouched_for=rejection is None),
+    )
+
+
+def unread_case(delivery: Delivery, error: Exception, *, pipeline: Pipeline) -> Case:
+    """A delivery that could not even be read: it has to end where somebody sees it all the same.
+
+    Nothing has vouched for its ids, so they are passed on as of a message that is rejected (JO-033).
+
+    Args:
+        delivery: as the bus handed it over.
+        error: what reading it raised.
+        pipeline: whose queue it lay in.
+    """
+    request_id = opaque_id(delivery.id, is_refused=True)
+    correlation_id = opaque_id(delivery.correlation_id or delivery.id)
+    return Case(
+        delivery=delivery,
+        request_id=request_id,
+        correlation_id=correlation_id,
+        traceparent=None,
+        request=None,
+        rejection=None,
+        expires_at=None,
+        opening=Opening(
+            request_key=request_key(_NO_SOURCE, request_id),
+            pipeline=pipeline.name,
+            correlation_id=correlation_id,
+            body_sha256=hashlib.sha256(delivery.body).hexdigest(),
+            received_at=datetime.now(UTC),
+            attempt=delivery.attempt,
+        ),
+        operation=None,
+        fault=EngineFault("unreadable", detail=type(error).__name__),
     )
 
 

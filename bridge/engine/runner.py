@@ -7,6 +7,7 @@ what happened                          events                                   
 =====================================  =========================================  ==================
 the handler returned                   what it returned, ``completed`` last       done
 the message is at fault                ``request.rejected``                       dead (rejected)
+it cannot even be read                 ``request.failed`` (internal)              dead (unreadable)
 `Refused`                              ``request.failed``                         done
 `Unavailable`, tries and time left     none                                       waiting room
 `Unavailable`, none left               ``request.failed``                         done
@@ -47,7 +48,7 @@ from bridge.contracts.envelope import EventStyle
 from bridge.contracts.events import Event, request_failed, request_rejected
 from bridge.contracts.requests import GpConnectRequest
 from bridge.engine.book import Book, Recheck
-from bridge.engine.case import Case, read_case
+from bridge.engine.case import Case, read_case, unread_case
 from bridge.engine.claims import ClaimChecks
 from bridge.engine.context import Context, Services
 from bridge.engine.desk import Seat
@@ -160,12 +161,17 @@ class Runner:
                 log.error("doubt_given_up", **ending.facts)
 
     def _read(self, delivery: Delivery) -> Case:
-        return read_case(
-            delivery,
-            pipeline=self._pipeline,
-            keys=self._services.patient_keys,
-            max_bytes=self._settings.bus.max_request_bytes,
-        )
+        try:
+            return read_case(
+                delivery,
+                pipeline=self._pipeline,
+                keys=self._services.patient_keys,
+                max_bytes=self._settings.bus.max_request_bytes,
+            )
+        except Exception as error:  # noqa: BLE001 - a site's own request model may raise anything
+            # Out of here it would be tried again and again, and parked in the end with nobody told.
+            log.error("reading_failed", error=type(error).__name__, at=places(error))
+            return unread_case(delivery, error, pipeline=self._pipeline)
 
     def _bound(self, case: Case) -> AbstractContextManager[object]:
         return structlog.contextvars.bound_contextvars(

@@ -168,6 +168,39 @@ def test_another_encoding_is_rejected() -> None:
         assert faults(json.dumps(EVENT).encode(encoding))[0][0] == "body"
 
 
+ANY_TEXT = st.text(st.characters(codec=None), max_size=40)
+"""Lone surrogates too."""
+
+
+@fuzz(200)
+@given(
+    body=st.binary(max_size=60) | spoilt(EVENT).map(orjson.dumps),
+    identity=ANY_TEXT,
+    key=ANY_TEXT,
+    content_type=st.none() | ANY_TEXT,
+    correlation_id=st.none() | ANY_TEXT,
+    headers=st.dictionaries(
+        st.sampled_from(("ce-id", "ce-source", "ce-specversion", "ce-type", "ce-time", "ce-expiresat"))
+        | ANY_TEXT,
+        st.sampled_from(("1.0", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00")) | ANY_TEXT,
+        max_size=8,
+    ),
+)
+def test_whatever_is_delivered_is_read_without_an_error(
+    body: bytes,
+    identity: str,
+    key: str,
+    content_type: str | None,
+    correlation_id: str | None,
+    headers: dict[str, str],
+) -> None:
+    delivery = Delivery(
+        body, id=identity, key=key, content_type=content_type, correlation_id=correlation_id, headers=headers
+    )
+    case = read_case(delivery, pipeline=structured_record, keys=PatientKeys("site key"))
+    assert (case.request is None) == (case.rejection is not None)
+
+
 @pytest.mark.duty("JO-033")
 @pytest.mark.parametrize("body", [WRITTEN[:-1], orjson.dumps(record_request())])
 @pytest.mark.parametrize(
