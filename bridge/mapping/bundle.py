@@ -14,6 +14,7 @@ from bridge.mapping.allergies import map_allergies
 from bridge.mapping.areas import allergy_statement, area_of_kind, describe_areas, read_outcomes
 from bridge.mapping.asked import Asked, Source
 from bridge.mapping.bounds import check_entries, check_size
+from bridge.mapping.choices import tell_choices
 from bridge.mapping.identity import identify
 from bridge.mapping.lists import read_lists
 from bridge.mapping.medications import map_medications
@@ -82,6 +83,7 @@ def map_record(bundle: object, *, asked: Asked, source: Source) -> GpRecord:
     linked = problems.linked()
     accounting = _account(reading)
     areas = describe_areas(reading, lists, unsupported, medications, allergies)
+    tell_choices(reading, areas, medications, allergies, [each.received for each in lists.contained])
     statement, kinds = allergy_statement(allergies, areas[1])
     if statement == "contradictory":
         reading.report("contradictory_nka")

@@ -1,6 +1,7 @@
 """CodeableConcept to `CodedText` (specification: guidance on CodeableConcept, digest §2.9)."""
 
 import re
+from collections.abc import Sequence
 
 from bridge.fhir import systems
 from bridge.fhir.read import Item, JsonObject, extension_value
@@ -22,6 +23,7 @@ _DEGRADE_CODES = frozenset(
         "196441000000102",  # request
     }
 )
+CONTESTED = "Not known which"
 _SCTID = re.compile(r"[1-9]\d{5,17}", re.ASCII)
 _PLACEHOLDER = "No information available"
 _ISSUE_OF: dict[CodingQuality, str] = {
@@ -80,6 +82,21 @@ def placeholder(display: str | None = None) -> CodedText:
     if display is not None:
         return {"term": display, "term_from": "reference", "coding_quality": "text_only", "codings": []}
     return {"term": _PLACEHOLDER, "term_from": "placeholder", "coding_quality": "empty", "codings": []}
+
+
+def contested(named: Sequence[CodedText]) -> CodedText:
+    """Concepts of which nobody can tell which one is meant: all of their words, and the code of none."""
+    terms = sorted({each["term"] for each in named})
+    if len(terms) == 1:
+        # One name with different codes: the name is known, what may be looked up is not.
+        return {**words(terms[0]), "degrade_code": DEGRADED_MEDICATION}
+    return {
+        "term": f"{CONTESTED}: {' / '.join(terms)}",
+        "term_from": "placeholder",
+        "coding_quality": "text_only",
+        "codings": [],
+        "degrade_code": DEGRADED_MEDICATION,
+    }
 
 
 def words(text: str) -> CodedText:

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 
 from bridge.fhir import systems
-from bridge.fhir.index import LONGEST_ID, Received
+from bridge.fhir.index import LONGEST_ID, Received, comparable_hash
 from bridge.fhir.read import (
     Item,
     JsonObject,
@@ -149,6 +149,7 @@ def read_lists(reading: Reading) -> Lists:
             # Specification examples do this; the items' own subjects decide (CS-051).
             reading.report("list_subject_conflict", received.ref)
         reading.read(received, None, lambda item: _read_list(item, lists, codes_of), check_subject=False)
+    lists.contained = _without_copies(lists.contained)
     for area in lists.areas.values():
         _warn(area)
     reading.codes_of = {target: sorted(codes) for target, codes in codes_of.items()}
@@ -194,6 +195,16 @@ def ends_by_itself(item: Item, allergy: JsonObject) -> bool:
     return state == "resolved" or (
         state != "active"
         and any(map(item.extensions, item.extensions(allergy).get("allergyintoleranceend", ())))
+    )
+
+
+def _without_copies(contained: list[ContainedAllergy]) -> list[ContainedAllergy]:
+    """Each allergy once, also where a practice sends the list that contains it twice."""
+    refs = [each.received.ref for each in contained]
+    if len(set(refs)) == len(refs):
+        return contained
+    return list(
+        {(each.received.ref, comparable_hash(each.received.resource)): each for each in contained}.values()
     )
 
 

@@ -112,7 +112,7 @@ class _Courses:
                 reading.keep(received)
                 found.append((read, _based_on(received.resource)))
         # By reference, so that the order of entries decides nothing (CS-033).
-        return sorted(found, key=lambda each: each[0]["provenance"]["source_ref"])
+        return sorted(found, key=lambda each: _origin(each[0]))
 
     def _plans_by_ref(self) -> dict[str, _Plan]:
         """Plans by reference; of different ones with the same the choice does not depend on their order."""
@@ -136,7 +136,7 @@ class _Courses:
             mark_medication(self._reading, each.issue, each.medication, plan.medication)
             plan.plan["issues"].append(each.issue)
         for plan in self._plans:
-            plan.plan["issues"].sort(key=lambda issue: issue["item_id"])
+            plan.plan["issues"].sort(key=lambda issue: (issue["item_id"], *_origin(issue)))
             plan.plan["issues"].sort(key=lambda issue: sort_text(issue.get("issue_date")), reverse=True)
         return left_over
 
@@ -275,6 +275,11 @@ class _Courses:
             if "prior_plan_id" in plan:
                 # A search date leaves an ended predecessor out; then its reference stays (§3.9).
                 plan["prior_plan_id"] = ids.get(plan["prior_plan_id"], plan["prior_plan_id"])
+
+
+def _origin(part: MedicationCourse | MedicationIssue) -> tuple[str, str]:
+    """The reference, and what tells different resources of one reference apart."""
+    return part["provenance"]["source_ref"], part["provenance"]["content_hash"]
 
 
 def _based_on(resource: JsonObject) -> list[str]:

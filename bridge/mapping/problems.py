@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+import orjson
+
 from bridge.fhir import systems
 from bridge.fhir.index import Received
 from bridge.fhir.read import Item, code_in, extension_value
@@ -40,7 +42,7 @@ class Problems:
             if problem is not None:
                 self._reading.context.add(id(received.resource))
                 found.append(problem)
-        return sorted(found, key=lambda problem: problem["source_ref"])
+        return sorted(found, key=lambda problem: (problem["source_ref"], orjson.dumps(problem)))
 
 
 def _targets(item: Item) -> set[str]:

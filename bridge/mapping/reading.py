@@ -124,16 +124,10 @@ class Reading:
 
     def distinct(self, kind: str, area: str) -> Iterable[Received]:
         """The resources of a type, identical copies once; different ones of the same id are all given."""
-        variants: dict[str, int] = {}
         given: set[tuple[str, str]] = set()
         for received in self.index.resources(kind):
-            ref, same = received.ref, self.index.same_ref(received.ref)
-            if same:
-                if ref not in variants:
-                    variants[ref] = len({comparable_hash(each.resource) for each in same})
-                if variants[ref] > 1:
-                    self.report("duplicate_id", ref)
-                copy = (ref, comparable_hash(received.resource))
+            if self.index.same_ref(received.ref):
+                copy = (received.ref, comparable_hash(received.resource))
                 if copy in given:
                     self.set_aside(received, "duplicate_id", COPY, area)
                     continue

@@ -1,10 +1,11 @@
 """MedicationRequest to plan and issue (digest §3.10)."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from bridge.fhir import systems
 from bridge.fhir.read import NOTHING, Item, JsonObject, code_in, extension_value, first_code
-from bridge.mapping.coded import DEGRADED_MEDICATION, coded_text, placeholder
+from bridge.mapping.coded import DEGRADED_MEDICATION, coded_text, contested, placeholder
 from bridge.mapping.provenance import item_id, provenance
 from bridge.mapping.reading import Reading
 from bridge.mapping.set_aside import REQUEST, note_set_aside
@@ -57,16 +58,13 @@ class Medications:
         if target.startswith("#"):
             return self._contained(item, target)
         if target not in self._known:
-            found = self._reading.index.resolve(target, "Medication")
-            if found is None:
+            found = self._reading.index.variants(target, "Medication")
+            if not found:
                 item.note("dangling_reference", "medicationReference")
                 return placeholder(item.text(sent.get("display"), "medicationReference"))
-            inner = Item(found.resource, found.ref)
-            code = found.resource.get("code")
-            self._known[target] = (
-                coded_text(inner, code, "medication", degrade_to=DEGRADED_MEDICATION),
-                list(dict.fromkeys(inner.notes)),
-            )
+            inner = Item(found[0].resource, found[0].ref)
+            named = _named(inner, [each.resource for each in found])
+            self._known[target] = named, list(dict.fromkeys(inner.notes))
             self._reading.growth.share(self._known[target][0])
         concept, noted = self._known[target]
         if noted:
@@ -74,11 +72,25 @@ class Medications:
         return concept
 
     def _contained(self, item: Item, target: str) -> CodedText:
-        for resource in item.many(item.resource.get("contained"), "contained"):
-            if resource.get("id") == target[1:]:
-                return coded_text(item, resource.get("code"), "medication", degrade_to=DEGRADED_MEDICATION)
+        sent = item.many(item.resource.get("contained"), "contained")
+        if found := [each for each in sent if each.get("id") == target[1:]]:
+            return _named(item, found)
         item.note("dangling_reference", "medicationReference")
         return placeholder()
+
+
+def _named(item: Item, medications: Sequence[JsonObject]) -> CodedText:
+    """What the Medications of one id name; where they differ, no drug is stated as a fact."""
+    named = [
+        coded_text(item, each.get("code"), "medication", degrade_to=DEGRADED_MEDICATION)
+        for each in medications
+    ]
+    if len(named) > 1 and any(each != medications[0] for each in medications):
+        item.note("duplicate_id", "medicationReference")
+    if all(each == named[0] for each in named):
+        return named[0]
+    item.note("medication_conflict", "medicationReference")
+    return contested(named)
 
 
 def same_medication(one: CodedText, other: CodedText) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from bridge.errors import ResponseInvalid
 from bridge.mapping import Asked, Source, map_record
 from tests.support import bundles as b
-from tests.support.mapped import SOURCE, allergy, course, issue_codes, mapped
+from tests.support.mapped import SOURCE, allergy, area, course, issue_codes, mapped
 
 NOPAT = {"system": "http://hl7.org/fhir/v3/ActCode", "code": "NOPAT"}
 
@@ -137,6 +137,94 @@ def test_different_resources_with_one_id_are_all_kept() -> None:
     assert {each["criticality"] for each in record["allergies"]} == {"high", "low"}
     assert len({each["item_id"] for each in record["allergies"]}) == 2
     assert "duplicate_id" in issue_codes(record)
+    assert not area(record, "allergies")["complete"]
+
+
+IBUPROFEN = b.concept("387207008", "Ibuprofen")
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_two_drugs_under_one_id_are_never_stated_as_one(order: int) -> None:
+    bundle = b.typical_record()
+    bundle["entry"] = [*bundle["entry"], {"resource": b.medication(code=IBUPROFEN)}][::order]
+    record = mapped(bundle)
+    found = course(record)
+    for part in (found, found["plan"]):
+        assert {"medication_conflict", "duplicate_id"} <= set(part["issue_codes"])
+    named = found["medication"]
+    assert named["term"] == "Not known which: Amoxicillin 250mg capsules / Ibuprofen"
+    assert named["coding_quality"] == "text_only"
+    assert "concept_id" not in named
+    assert named["codings"] == []
+    assert {"duplicate_id", "medication_conflict"} <= issue_codes(record)
+    assert not area(record, "medications")["complete"]
+    assert area(record, "allergies")["complete"]
+
+
+def test_one_drug_under_one_id_with_two_codes_keeps_its_name_alone() -> None:
+    bundle = b.typical_record()
+    bundle["entry"].append(
+        {"resource": b.medication(code=b.concept("387207008", "Amoxicillin 250mg capsules"))}
+    )
+    named = course(mapped(bundle))["medication"]
+    assert (named["term"], named["coding_quality"]) == ("Amoxicillin 250mg capsules", "text_only")
+    assert "concept_id" not in named
+
+
+def test_two_contained_drugs_of_one_id_are_never_stated_as_one() -> None:
+    contained = [b.medication("x"), b.medication("x", code=IBUPROFEN)]
+    drug: dict[str, Any] = {"contained": contained, "medicationReference": b.reference("#x")}
+    found = course(mapped(b.record(b.statement(**drug), b.plan(**drug))))
+    assert found["medication"]["coding_quality"] == "text_only"
+    assert "medication_conflict" in found["issue_codes"]
+
+
+def test_a_drug_sent_twice_alike_is_no_choice() -> None:
+    bundle = b.typical_record()
+    bundle["entry"] += [{"resource": b.medication()}, {"resource": b.medication(meta={"versionId": "7"})}]
+    record = mapped(bundle)
+    assert course(record)["medication"]["coding_quality"] == "coded"
+    bundle["entry"].append({"resource": b.medication(form={"text": "capsule"})})
+    record = mapped(bundle)
+    assert course(record)["medication"]["coding_quality"] == "coded"
+    assert "duplicate_id" in course(record)["issue_codes"]
+
+
+@pytest.mark.parametrize(
+    ("other", "of_medications", "of_allergies"),
+    [
+        (b.practitioner(name=[{"family": "Roe"}]), True, True),
+        (b.organisation(name="Other Surgery"), True, True),
+        (b.role(organization=None), True, True),
+        (b.plan(status="stopped"), True, False),
+        (b.statement(status="stopped"), True, False),
+        (b.patient(gender="male"), True, True),
+        ({"resourceType": "Location", "id": "l1", "name": "x"}, False, False),
+    ],
+    ids=lambda each: each["resourceType"] if isinstance(each, dict) else "",
+)
+def test_what_depends_on_a_choice_is_told_and_its_area_is_not_complete(
+    other: dict[str, Any], of_medications: bool, of_allergies: bool
+) -> None:
+    bundle = b.typical_record()
+    bundle["entry"] += [{"resource": each} for each in (b.role(), {"resourceType": "Location", "id": "l1"})]
+    assert area(mapped(bundle), "medications")["complete"]
+    assert area(mapped(bundle), "allergies")["complete"]
+    bundle["entry"].append({"resource": other})
+    record = mapped(bundle)
+    told = {each.get("source_ref") for each in record["issues"] if each["code"] == "duplicate_id"}
+    assert f"{other['resourceType']}/{other['id']}" in told
+    assert area(record, "medications")["complete"] != of_medications
+    assert area(record, "allergies")["complete"] != of_allergies
+    if other["resourceType"] != "Patient":
+        assert ("duplicate_id" in record["allergies"][0]["issue_codes"]) == of_allergies
+
+
+def test_ended_allergies_of_one_id_in_their_list_are_told() -> None:
+    record = mapped(b.record(b.ended_list(b.ended_allergy(), b.ended_allergy(criticality="low"))))
+    assert len(record["allergies"]) == 2
+    assert all("duplicate_id" in each["issue_codes"] for each in record["allergies"])
+    assert not area(record, "ended_allergies")["complete"]
 
 
 def test_an_identical_copy_is_listed_and_not_counted_twice() -> None:

@@ -101,6 +101,41 @@ def test_shuffled_entries_map_the_same(seed: int) -> None:
     assert mapped(shuffled) == mapped(bundle)
 
 
+TWICE = [
+    b.patient(birthDate="1951-01-31"),
+    b.patient("p2", gender="male"),
+    b.organisation(name="Other Surgery"),
+    b.practitioner(name=[{"family": "Roe"}]),
+    b.role(),
+    b.role("role2"),
+    b.role(code=[]),
+    b.medication(code=b.concept("387207008", "Ibuprofen")),
+    b.medication(),
+    b.statement(status="stopped"),
+    b.statement(),
+    b.plan(medicationReference=b.reference("Medication/m2")),
+    b.order(authoredOn="2026-01-06"),
+    b.order(),
+    b.allergy(clinicalStatus="resolved"),
+    b.problem("c1", "MedicationStatement/s1"),
+    b.problem("c1", "MedicationStatement/s1", clinicalStatus="inactive"),
+    b.ended_list(b.ended_allergy("a8"), b.ended_allergy("a8", criticality="low")),
+    b.ended_list(b.ended_allergy("a8")),
+]
+"""Resources of which a typical record holds another one with the same id, alike or different."""
+
+
+@QUICK
+@given(st.lists(st.sampled_from(TWICE), max_size=6), st.integers(0, 10_000))
+def test_shuffled_entries_map_the_same_with_several_of_one_id(more: list[dict[str, Any]], seed: int) -> None:
+    bundle = b.typical_record()
+    bundle["entry"] += [{"resource": copy.deepcopy(each)} for each in more]
+    shuffled = {**bundle, "entry": random.Random(seed).sample(bundle["entry"], len(bundle["entry"]))}
+    record = mapped(bundle)
+    assert mapped(shuffled) == record
+    assert reconciles(record)
+
+
 @QUICK
 @given(st.sampled_from(ELEMENTS), VALUES, st.integers(0, 4))
 def test_one_corrupted_resource_changes_only_its_own_item(element: str, value: Any, which: int) -> None:
