@@ -3,9 +3,11 @@
 import hashlib
 import re
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from textwrap import fill
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
@@ -15,6 +17,10 @@ from bridge.fhir.digits import keep_digits
 from bridge.mapping import Asked, Source, map_record
 from bridge.record.dates import rfc3339
 
+if TYPE_CHECKING:
+    from bridge.fhir.check import Deviation
+
+_EXAMPLES = 3
 _TYPE_NAME = re.compile("[A-Z][A-Za-z]{2,40}")
 
 Files = Annotated[
@@ -46,11 +52,17 @@ def map_(files: Files) -> None:
     raise typer.Exit(exit_code)
 
 
-def check(files: Files) -> None:
-    """List, per resource, how bundles deviate from base FHIR STU3: what to send to a supplier.
+def check(
+    files: Files,
+    as_lines: Annotated[  # noqa: FBT002
+        bool, typer.Option("--lines", help="One line a deviation: file, resource, path, rule; by tabs.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a deviation.")] = False,  # noqa: FBT002
+) -> None:
+    """Tell how bundles deviate from base FHIR STU3, by rule with counts: what to send to a supplier.
 
-    One line per deviation: file, resource, path, rule. Values are never printed. Exit code 1 when there is
-    any.
+    Looks at types, required elements and codes, how values are written, and invariants. Values are never
+    printed. Exit code 1 when there is any deviation.
     """
     from bridge.fhir.check import check_bundle  # noqa: PLC0415 - its library takes a second to load
 
@@ -62,11 +74,39 @@ def check(files: Files) -> None:
             typer.echo(f"{file}: {error}", err=True)
             exit_code = Exit.UNREADABLE
             continue
-        for deviation in deviations:
-            typer.echo(f"{file}\t{deviation.resource}\t{deviation.path}\t{deviation.rule}")
+        if as_json:
+            for each in deviations:
+                line = {"file": str(file), **each._asdict()}
+                sys.stdout.buffer.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+            sys.stdout.flush()
+        elif as_lines:
+            for each in deviations:
+                typer.echo(f"{file}\t{each.resource}\t{each.path}\t{each.rule}")
+        else:
+            _tell(str(file), deviations)
         if deviations and exit_code is Exit.OK:
             exit_code = Exit.NO
     raise typer.Exit(exit_code)
+
+
+def _tell(file: str, deviations: "Sequence[Deviation]") -> None:
+    from bridge.fhir.check import grouped  # noqa: PLC0415 - as above
+
+    groups = grouped(deviations)
+    typer.echo(
+        f"{file}: {len(deviations)} deviations from {len(groups)} rules" if groups else f"{file}: none"
+    )
+    for group in groups:
+        typer.echo(f"{len(group.found):>7}  {group.where}")
+        typer.echo(_indented(group.rule))
+        shown = list(dict.fromkeys(each.resource for each in group.found))
+        more = ", …" if len(shown) > _EXAMPLES else ""
+        typer.echo(_indented(f"in {', '.join(shown[:_EXAMPLES])}{more}"))
+
+
+def _indented(text: str) -> str:
+    margin = " " * 9
+    return fill(text, 79, initial_indent=margin, subsequent_indent=margin, break_on_hyphens=False)
 
 
 class _UnreadableError(Exception):

@@ -1,6 +1,7 @@
 """The commands that need no server: map, check, schemas, asyncapi, and what --help says of all of them."""
 
 import json
+import re
 
 import orjson
 import pytest
@@ -140,6 +141,8 @@ def test_good_files_are_printed_beside_one_that_cannot_be_read(files):
 
 def test_check_finds_nothing_in_a_bundle_that_conforms(files):
     done = bridge("check", "rich_record.json", directory=files)
+    assert (done.code, done.text, done.errors) == (0, "rich_record.json: none\n", "")
+    done = bridge("check", "--lines", "rich_record.json", directory=files)
     assert (done.code, done.text, done.errors) == (0, "", "")
 
 
@@ -149,7 +152,7 @@ def test_check_names_resource_path_and_rule_and_no_value(files):
     patient["birthDate"] = "31/01/1950"
     patient["gender"] = ["female"]
     (files / "wrong.json").write_text(json.dumps(content))
-    done = bridge("check", "rich_record.json", "wrong.json", directory=files)
+    done = bridge("check", "--lines", "rich_record.json", "wrong.json", directory=files)
     assert (done.code, done.errors) == (1, "")
     found = [line.split("\t") for line in done.text.splitlines()]
     assert [row[:3] for row in found] == [
@@ -161,10 +164,31 @@ def test_check_names_resource_path_and_rule_and_no_value(files):
     assert PATIENT.nhs_number not in done.text
 
 
+def test_check_groups_by_rule_with_counts_and_fits_80_columns(files):
+    content = json.loads((files / "rich_record.json").read_text())
+    medications = [
+        each["resource"] for each in content["entry"] if each["resource"]["resourceType"] == "Medication"
+    ]
+    for number, each in enumerate(medications):
+        each["id"] = f"under_score_{number}_{'x' * 40}"
+    (files / "ids.json").write_text(json.dumps(content))
+    done = bridge("check", "ids.json", directory=files)
+    assert done.code == 1
+    lines = done.text.splitlines()
+    assert re.search(rf"^ +{len(medications)}  Medication\.id$", done.text, re.MULTILINE)
+    assert all(len(line) <= 80 for line in lines)
+    as_json = [
+        json.loads(line) for line in bridge("check", "--json", "ids.json", directory=files).text.splitlines()
+    ]
+    assert {
+        (each["file"], each["path"]) for each in as_json if each["resource"].startswith("Medication/")
+    } == {("ids.json", "id")}
+
+
 def test_check_exits_with_2_when_one_cannot_be_read_and_lists_the_others(files):
     done = bridge("check", "text.json", "malformed_resource.json", directory=files)
     assert done.code == 2
-    assert done.text.startswith("malformed_resource.json\t")
+    assert done.text.startswith("malformed_resource.json: ")
 
 
 def test_schemas_are_written_to_a_folder_that_need_not_exist(tmp_path):
