@@ -81,7 +81,7 @@ def _tens(text: str) -> Iterator[str]:
         groups = chain[0].split("-")
         for start in range(len(groups)):
             together = ""
-            for group in groups[start:]:
+            for group in groups[start : start + _LENGTH]:
                 together += group
                 if len(together) >= _LENGTH:
                     break
