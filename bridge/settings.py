@@ -4,7 +4,9 @@ A nested name is joined by one underscore: ``BRIDGE_PDS_URL`` is ``pds.url``, ``
 is ``spine.cert_file``. Secrets are given as files, or as variables, and never have a default.
 """
 
+import contextlib
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
@@ -367,9 +369,34 @@ class Settings(BaseSettings):
             except OSError as error:
                 yield f"{name}: cannot be read ({error.strerror})"
 
+    @property
+    def exposed_secrets(self) -> tuple[str, ...]:
+        """The settings whose secret lies in a file that every user of the machine may read."""
+        return tuple(self._secrets_with(stat.S_IROTH))
+
+    def _secrets_with(self, rights: int) -> Iterator[str]:
+        files = {
+            "BRIDGE_PDS_KEY_FILE": self.pds.key_file,
+            "BRIDGE_SDS_API_KEY_FILE": self.sds.api_key_file,
+            "BRIDGE_SPINE_KEY_FILE": self.spine.key_file,
+            "BRIDGE_PATIENT_KEY_FILE": self.patient.key_file,
+            "BRIDGE_VAULT_KEYS_FILE": self.vault.keys_file,
+            "BRIDGE_AUDIT_KEYS_FILE": self.audit.keys_file,
+            "BRIDGE_CLAIMS_CONSUMERS_FILE": self.claims.consumers_file,
+            "BRIDGE_CLAIMS_KEY_FILE": self.claims.key_file,
+        }
+        for name, path in files.items():
+            with contextlib.suppress(OSError):  # what cannot be read is told of elsewhere
+                if path is not None and path.stat().st_mode & rights:
+                    yield name
+
     def _unsafe(self) -> Iterator[str]:
         if self.sandbox:
             return
+        yield from (
+            f"{name}: every user of this machine may write to the file"
+            for name in self._secrets_with(stat.S_IWOTH)
+        )
         urls = {
             "BRIDGE_PDS_URL": self.pds.url,
             "BRIDGE_PDS_TOKEN_URL": self.pds.token_url,

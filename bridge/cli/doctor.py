@@ -53,12 +53,20 @@ def doctor() -> None:
 
 async def _examine(settings: Settings) -> list[_Finding]:
     findings = [_Finding("settings", is_good=True, detail="complete")]
+    findings += _secrets(settings)
     findings += _certificates(settings)
     findings.append(await _bus(settings))
     findings.append(await _trail(settings))
     async for finding in _national_services(settings):
         findings.append(finding)
     return findings
+
+
+def _secrets(settings: Settings) -> list[_Finding]:
+    return [
+        _Finding(name, is_good=settings.sandbox, detail="every user of this machine may read the file")
+        for name in settings.exposed_secrets
+    ]
 
 
 def _certificates(settings: Settings) -> list[_Finding]:

@@ -1,5 +1,6 @@
 """``bridge keys``: the key rings that seal patient data and chain the audit trail; tokens of consumers."""
 
+import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -32,6 +33,37 @@ def new(file: _File) -> None:
 def add(file: _File, last: _LastOption = False) -> None:  # noqa: FBT002
     """Put a new random key into a ring, as the current one; prints its id. The old keys still open."""
     typer.echo(add_key(file, current=not last))
+
+
+@app.command()
+def adopt(
+    reason: Annotated[str, typer.Option(help="Why the ledger gets other keys: no secret.")],
+    actor: Annotated[str | None, typer.Option(help="Who does this; else the OS user's name.")] = None,
+) -> None:
+    """Let the ledger be kept with other keys from now on: those of the next worker that starts.
+
+    For a key that was lost, or a new BRIDGE_PATIENT_KEY. What the old keys sealed stays closed without them.
+    """
+    if not reason.strip():
+        raise typer.BadParameter("must say something", param_hint="--reason")
+    asyncio.run(_adopt(reason, actor))
+
+
+async def _adopt(reason: str, actor: str | None) -> None:
+    # The database and its driver take a while to load, and the other commands here need neither.
+    from bridge.cli.site import load_settings, open_books, operator  # noqa: PLC0415 - see above
+    from bridge.ledger.audit import Entry  # noqa: PLC0415 - see above
+    from bridge.ledger.fingerprints import forgetting  # noqa: PLC0415 - see above
+
+    settings = load_settings()
+    entry = Entry(
+        event="keys.adopted",
+        outcome="completed",
+        actor=operator(settings, actor),
+        facts={"reason": reason},
+    )
+    async with open_books(settings) as books:
+        await books.ledger.store.write(forgetting(also=books.trail.step(entry)))
 
 
 @app.command()

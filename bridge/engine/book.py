@@ -4,16 +4,18 @@ Every ending and every wait is one transaction with its audit entry (CS-015, JO-
 without the other.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 import structlog
 
 from bridge.contracts.requests import Requester as Person
 from bridge.engine.no_book import NoBook
+from bridge.errors import Misconfigured
 from bridge.gpconnect.answer import PracticeAnswer
 from bridge.ledger import (
     Claim,
@@ -32,7 +34,8 @@ from bridge.ledger import (
 )
 from bridge.ledger.aes_gcm import AesGcmSealer
 from bridge.ledger.audit import Actor, AuditBroken, AuditTrail, Entry
-from bridge.ledger.keys import KeyUnknown, NotKept, open_keys
+from bridge.ledger.fingerprints import compare, held_by
+from bridge.ledger.keys import Keys, KeyUnknown, NotKept, open_keys
 from bridge.ledger.late import Doubt
 from bridge.ledger.vault import Answer, ClaimCheck, Vault
 from bridge.observe import CallNote
@@ -41,6 +44,7 @@ from bridge.settings import Settings
 
 log = structlog.get_logger()
 
+_NOTE_EVERY: Final = 15.0
 _TO_PRACTICES = frozenset({"ssp", "practice"})
 
 
@@ -297,7 +301,7 @@ async def open_book(settings: Settings) -> AsyncIterator[Book]:
     """The book of these settings, for as long as the block runs.
 
     Raises:
-        Misconfigured: the database or a key ring cannot be used.
+        Misconfigured: the database or a key ring cannot be used, or a key is not the ledger's.
         LedgerUnavailable: the database cannot be reached now.
     """
     if not settings.ledger.enabled:
@@ -310,7 +314,42 @@ async def open_book(settings: Settings) -> AsyncIterator[Book]:
         trail = AuditTrail(ledger.store, keys.audit, sealer)
         await trail.prepare()
         vault = Vault(ledger.store, sealer, keep_answers=timedelta(days=settings.vault.keep_answers_days))
-        yield LedgerBook(ledger, trail, vault)
+        await _check_keys(ledger, keys, settings)
+        noting = asyncio.create_task(_keep_noting(ledger, keys, settings))
+        try:
+            yield LedgerBook(ledger, trail, vault)
+        finally:
+            noting.cancel()
+            await asyncio.gather(noting, return_exceptions=True)
+
+
+async def _check_keys(ledger: Ledger, keys: Keys, settings: Settings) -> None:
+    """Whether these are the keys that the ledger is kept with.
+
+    Raises:
+        Misconfigured: with every one that is not.
+    """
+    held = held_by(keys, settings.patient_key or "")
+    problems = await ledger.store.write(lambda connection: compare(connection, held))
+    if problems:
+        raise Misconfigured(*problems)
+
+
+async def _keep_noting(ledger: Ledger, keys: Keys, settings: Settings) -> None:
+    """Note a key that was rotated in while this worker runs, so that no other starts without it."""
+    noted = (keys.vault.ring, keys.audit.ring)
+    while True:
+        await asyncio.sleep(_NOTE_EVERY)
+        found = (keys.vault.ring, keys.audit.ring)
+        if found == noted:
+            continue
+        try:
+            await _check_keys(ledger, keys, settings)
+            noted = found
+        except Misconfigured as fault:
+            log.error("keys_differ", problems=fault.problems)
+        except LedgerUnavailable as fault:
+            log.warning("ledger_unavailable", reason=fault.reason)
 
 
 async def take_claim(

@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import MAXYEAR, UTC, datetime
 from typing import Any, Self
 
 import orjson
@@ -23,6 +23,8 @@ from bridge.ledger import Opening, Requester, StoredEvent, request_key
 # A message whose envelope cannot be read is known by the broker's message id.
 _NO_SOURCE = "unreadable"
 _UNKNOWN = "request.unknown"
+_FIRST = datetime.min.replace(tzinfo=UTC)
+_LAST = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,7 @@ def read_case(
         request_id = opaque_id(request_id, is_refused="id" in told)
         source = opaque_id(source, is_refused="source" in told)
         traceparent = None if "traceparent" in told else traceparent
-    expires_at = incoming.expires_at(request) if incoming and request else None
+    expires_at = _in_utc(incoming.expires_at(request)) if incoming and request else None
     patient_key = keys.of(request.patient.nhs_number) if request else None
     opening = Opening(
         request_key=request_key(source, request_id),
@@ -224,6 +226,16 @@ def _encounter_id(incoming: Incoming | None, *, is_vouched_for: bool) -> str | N
     if not isinstance(sent, str) or not sent:
         return None
     return sent if is_vouched_for else opaque_id(sent)
+
+
+def _in_utc(moment: datetime | None) -> datetime | None:
+    """A sender's moment in UTC, or the end of the calendar that it lies beyond: nothing made of it raises."""
+    if moment is None:
+        return None
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        return _LAST if moment.year == MAXYEAR else _FIRST
 
 
 def _fingerprint(delivery: Delivery, incoming: Incoming | None) -> str:

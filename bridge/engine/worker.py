@@ -131,6 +131,8 @@ async def run_worker(settings: Settings, pipelines: Sequence[Pipeline]) -> None:
     async def readiness() -> dict[str, bool]:
         return await serving.readiness() if serving else {"started": False}
 
+    if settings.exposed_secrets and not settings.sandbox:
+        log.warning("secrets_exposed", settings=settings.exposed_secrets)
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop)

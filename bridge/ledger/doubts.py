@@ -11,7 +11,7 @@ from bridge.ledger.intents import of_request
 from bridge.ledger.model import FOUND_OUT, Lease, Reopened
 from bridge.ledger.requests import Holder, restart
 from bridge.ledger.sealing import Sealer
-from bridge.ledger.tables import messages, requests
+from bridge.ledger.tables import IS_OPEN, messages, requests
 
 _KEEP = {
     "sqlite": sqlite.insert(messages).on_conflict_do_nothing(index_elements=["request_id"]),
@@ -30,6 +30,7 @@ def due(connection: Connection, pipeline: str, *, due_before: datetime, limit: i
     found = (
         select(requests.c.request_key)
         .where(
+            IS_OPEN,
             requests.c.state == "in_doubt",
             requests.c.wait_until <= due_before,
             requests.c.pipeline == pipeline,

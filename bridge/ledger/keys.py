@@ -25,7 +25,7 @@ import re
 import secrets
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -70,6 +70,11 @@ class KeyRing:
 
     def __repr__(self) -> str:
         return f"KeyRing(current={self.current!r}, keys={len(self._keys)})"
+
+    @property
+    def ids(self) -> Collection[str]:
+        """Of every key, the current one first."""
+        return self._keys.keys()
 
     def key(self, key_id: str) -> bytes:
         """The 32 bytes of a key.

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, and_, func, select
 
-from bridge.ledger.tables import events, intents, requests
+from bridge.ledger.tables import IS_OPEN, events, intents, requests
 
 NAMED = 20
 
@@ -30,7 +30,7 @@ class Recovery:
 
 def survey(connection: Connection, *, now: datetime, ended_before: datetime) -> Recovery:
     """Count what was left."""
-    left = (requests.c.state == "in_flight") & (requests.c.lease_until < now)
+    left = and_(IS_OPEN, requests.c.state == "in_flight", requests.c.lease_until < now)
     keys = select(requests.c.request_key).where(left).order_by(requests.c.id).limit(NAMED)
     owing = (
         select(func.count(events.c.request_id.distinct()))

@@ -4,6 +4,8 @@ What may hold patient data is sealed: messages, bodies of events, payloads and r
 columns hold ids, codes, counts and times.
 """
 
+from typing import Final
+
 from sqlalchemy import (
     CheckConstraint,
     Column,
@@ -21,6 +23,9 @@ from bridge.ledger.metadata import Id, Instant, metadata
 
 _OPEN = "state IN ('in_flight', 'waiting', 'in_doubt')"
 _IN_LINE = "turn_key IS NOT NULL AND state IN ('in_flight', 'waiting')"
+
+IS_OPEN: Final = text(_OPEN)
+"""For statements about open requests: SQLite uses their index only where its very condition stands."""
 
 requests = Table(
     "requests",

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bridge.ledger import Started
+from bridge.ledger.audit import Entry
 from tests.integration.ledger.site import events, opening
 from tests.support.desk import Desk
 
@@ -20,8 +21,14 @@ async def desk(tmp_path: Path) -> Desk:
         claim = await books.ledger.begin(opening(received_at=datetime.now(UTC)))
         assert isinstance(claim, Started)
         await books.ledger.intend(claim.lease, kind="appointment.book", payload=b"{}", settle_key="Slot/1")
+        recorded = Entry(event="appointment.requested.v1", outcome="in_doubt", request_key=KEY)
         await books.ledger.finish(
-            claim.lease, state="in_doubt", code="provider_timeout", events=events(), message=b"{}"
+            claim.lease,
+            state="in_doubt",
+            code="provider_timeout",
+            events=events(),
+            message=b"{}",
+            also=books.trail.step(recorded),
         )
         await books.ledger.published(KEY, [event.id for event in events()])
     return desk
@@ -47,7 +54,7 @@ async def test_a_doubt_is_listed_checked_again_and_closed(desk: Desk):
         assert (await books.ledger.balance()).holds
         pruned = await books.ledger.prune(datetime.now(UTC) + timedelta(days=31))
         assert pruned.bodies == 1
-    [noted] = await desk.entries()
+    [_, noted] = await desk.entries()
     assert (noted["event"], noted["request_key"], noted["user"]["name"], noted["facts"]["reason"]) == (
         "doubt.closed",
         KEY,

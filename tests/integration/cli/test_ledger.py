@@ -11,6 +11,7 @@ import pytest
 
 from bridge.cli.site import Books
 from bridge.ledger import EndState, Opening, Started, StoredEvent, request_key
+from bridge.ledger.audit import Entry
 from bridge.ledger.vault import Answer
 from bridge.spine.interactions import CARE_RECORD, STRUCTURED_RECORD
 from tests.integration.replay.conformance import confirmed, run
@@ -48,7 +49,10 @@ async def end(books: Books, opened: Opening, state: EndState, *, publish: bool =
     claim = await books.ledger.begin(opened)
     assert isinstance(claim, Started)
     event = StoredEvent(f"e-{opened.request_key}", f"request.{state}.v1", b"{}")
-    await books.ledger.finish(claim.lease, state=state, code=None, events=[event])
+    recorded = books.trail.step(
+        Entry(event="record.requested.v1", outcome=state, request_key=opened.request_key)
+    )
+    await books.ledger.finish(claim.lease, state=state, code=None, events=[event], also=recorded)
     if publish:
         await books.ledger.published(opened.request_key, [event.id])
 
@@ -141,7 +145,7 @@ async def test_a_record_is_mapped_again_from_the_stored_answer(desk: Desk):
     assert len(record["medications"]) == 1
     assert (none.code, none.text) == (html.code, html.text) == (1, "")
     assert "no structured record" in html.errors
-    [noted] = await desk.entries()
+    [*_, noted] = await desk.entries()
     assert (noted["event"], noted["request_key"], noted["patient_key"]) == (
         "answer.remapped",
         "/epr r-1",

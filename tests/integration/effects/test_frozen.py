@@ -90,3 +90,17 @@ async def test_nothing_is_sent_once_the_request_has_expired_within_one_try(
         assert site.house.rooms["careful"].posts == 0
         [intent] = (await site.history(request)).intents
         assert intent.verdict == "not_sent"
+
+
+@pytest.mark.parametrize("beyond", ["9999-12-31T23:59:59-14:00", "9999-12-31T23:59:59.999999+00:00"])
+async def test_a_request_that_expires_at_the_end_of_the_calendar_is_worked_on(site, beyond):
+    request = await site.ask("r1", expirytime=beyond)
+    assert await site.outcome(request) == [(TAKEN, {"by": PATIENT, "refused": {}})]
+
+
+@pytest.mark.parametrize("before", ["0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00Z"])
+async def test_a_request_that_expired_at_its_beginning_is_rejected(site, before):
+    request = await site.ask("r1", expirytime=before)
+    ((kind, _),) = await site.outcome(request)
+    assert kind == "request.rejected.v1"
+    assert (await site.account()).balance.rejected == 1

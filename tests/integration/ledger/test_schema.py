@@ -102,3 +102,22 @@ async def test_a_server_that_forgets_commits_is_refused(postgres_url: str):
     with pytest.raises(Misconfigured, match="synchronous_commit"):
         async with open_store(Settings(ledger=LedgerSettings(url=forgetful))):
             pass
+
+
+async def test_a_ledger_without_fingerprints_gets_them_and_keeps_what_it_has(empty: Settings):
+    def make_old(connection: Connection) -> None:
+        connection.execute(text("DROP TABLE key_fingerprints"))
+        connection.execute(text(f"UPDATE {schema.VERSION_TABLE} SET version_num = '0005'"))
+        connection.execute(
+            text(
+                "INSERT INTO claims (id, sha256, size, media_type, created_at, expires_at)"
+                " VALUES ('c', 's', 1, 'm', '2026-11-22 09:30:00', '2026-11-22 09:30:00')"
+            )
+        )
+
+    async with open_store(empty) as store:
+        await store.write(make_old)
+    async with open_store(empty) as store:
+        assert await store.read(differences) == []
+        ids = "SELECT id FROM claims"
+        assert await store.read(lambda connection: connection.scalars(text(ids)).all()) == ["c"]

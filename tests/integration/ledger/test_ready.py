@@ -1,0 +1,82 @@
+"""What is asked again and again costs the same however much is in the ledger: read off the database's own plans."""
+
+import re
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from sqlalchemy import Engine, event, text
+
+from bridge.engine.book import LedgerBook
+from bridge.ledger.vault import Vault
+from tests.integration.ledger.site import START
+from tests.integration.ledger.trail import Site
+
+_RELATION = re.compile(r"(?:SCAN|SEARCH|Scan(?: using \w+)? on) (\w+)")
+
+
+@contextmanager
+def statements() -> Iterator[list[tuple[str, object]]]:
+    """Every statement that is run meanwhile, with its parameters."""
+    found: list[tuple[str, object]] = []
+
+    def note(_connection, _cursor, statement, parameters, _context, _many):
+        found.append((statement, parameters))
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield found
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
+async def plan_of(store, is_sqlite: bool, ask: Callable[[], Awaitable[object]]) -> str:
+    """How the database finds what `ask` reads."""
+    with statements() as run:
+        await ask()
+    lines = []
+    for statement, parameters in run:
+        if not statement.startswith("SELECT"):
+            continue
+        explain = "EXPLAIN QUERY PLAN " if is_sqlite else "EXPLAIN "
+        rows = await store.read(
+            lambda connection, asked=explain + statement, given=parameters: connection.exec_driver_sql(
+                asked, given
+            ).all()
+        )
+        lines += [str(row[-1]) for row in rows]
+    assert lines
+    return "\n".join(lines)
+
+
+async def test_readiness_reads_the_heads_of_the_trail_and_nothing_that_grows(ledger, tmp_path):
+    site = Site(ledger.store, tmp_path / "keys")
+    await site.trail.prepare()
+    book = LedgerBook(ledger, site.trail, Vault(ledger.store, site.sealer, keep_answers=timedelta()))
+    assert await book.ready() == {"ledger": True, "audit": True}
+    plan = await plan_of(ledger.store, site.is_sqlite, book.ready)
+    assert set(_RELATION.findall(plan)) == {"audit_heads"}, plan
+    count = await ledger.store.read(
+        lambda connection: connection.scalar(text("SELECT count(*) FROM audit_heads"))
+    )
+    assert count == (1 if site.is_sqlite else 16)
+
+
+async def test_the_search_for_doubts_that_are_due_reads_open_requests_only(ledger, tmp_path):
+    site = Site(ledger.store, tmp_path / "keys")
+    await ledger.store.write(_many_that_ended)
+    plan = await plan_of(ledger.store, site.is_sqlite, lambda: ledger.doubtful("structured_record"))
+    assert "ix_requests_open" in plan, plan
+
+
+def _many_that_ended(connection):
+    connection.execute(
+        text(
+            "INSERT INTO requests (request_key, pipeline, correlation_id, body_sha256, received_at, state,"
+            " starts, worker, started_at, waits)"
+            " WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 5000)"
+            " SELECT 'k' || n, 'p', 'c', 'b', :at, 'completed', 1, 'w', :at, 0 FROM numbers"
+        ),
+        {"at": START if connection.dialect.name == "postgresql" else "2026-11-22 09:30:00.000000"},
+    )
+    connection.execute(text("ANALYZE requests"))
