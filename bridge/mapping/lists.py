@@ -176,6 +176,9 @@ def _read_list(item: Item, lists: Lists, codes_of: dict[str, set[str]]) -> None:
         if not usable:
             area.unusable = True
             item.note("list_unusable")
+        # An entry of no readable form still names something.
+        sent = item.resource.get("entry")
+        area.unreadable += len(sent) - len(entries) if isinstance(sent, list) else 0
         targets = [_add_entry(item, area, entry, area_name, usable=usable) for entry in entries]
         _read_signals(item, area, is_empty=not entries)
     for target in targets:
@@ -282,7 +285,7 @@ def _reasons(item: Item, reason: object) -> dict[str, AreaOutcome | None]:
     others: list[str] = []
     words: list[str] = []
     concepts = item.many(reason, "emptyReason")
-    for coding in (each for one in concepts for each in item.many(one.get("coding"), "emptyReason")):
+    for coding in (each for one in concepts for each in item.many(one.get("coding", one), "emptyReason")):
         system = item.code(coding.get("system"), "emptyReason")
         if (code := item.code(coding.get("code"), "emptyReason")) is not None:
             is_known = system is None or extension_name(system) in _REASON_SYSTEMS

@@ -392,6 +392,8 @@ def test_words_beside_the_code_that_name_no_allergy_agree_with_it(code: Any, kin
         {"warnings": ("data-in-transit",)},
         {"emptyReason": b.concept("withheld", None, "http://hl7.org/fhir/list-empty-reason")},
         {"entry": [{"item": b.reference("AllergyIntolerance/a1"), "deleted": "TRUE"}]},
+        {"entry": [{"item": b.reference("AllergyIntolerance/a1")}, "AllergyIntolerance/a2"]},
+        {"entry": [{"item": b.reference("AllergyIntolerance/a1")}, None]},
     ],
     ids=str,
 )

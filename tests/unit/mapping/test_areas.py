@@ -118,6 +118,7 @@ def test_a_list_that_is_empty_for_another_reason_never_looks_like_nothing(reason
         b.concept("no-content-recorded", None, GPC_REASONS.replace("CodeSystem", "ValueSet")),
         {"coding": [{"code": "no-content-recorded"}]},
         {"coding": [{"display": "No Content Recorded"}]},
+        b.coding("no-content-recorded", None, GPC_REASONS),
         {"text": "No content recorded."},
         "no-content-recorded",
     ],
