@@ -15,7 +15,7 @@ from bridge.mapping.areas import allergy_statement, area_of_kind, describe_areas
 from bridge.mapping.asked import Asked, Source
 from bridge.mapping.bounds import check_entries, check_size
 from bridge.mapping.choices import tell_choices
-from bridge.mapping.identity import identify
+from bridge.mapping.identity import identify, name_of
 from bridge.mapping.lists import read_lists
 from bridge.mapping.medications import map_medications
 from bridge.mapping.problems import Problems
@@ -134,8 +134,8 @@ def _add_identity(record: GpRecord, reading: Reading) -> None:
         record["superseded_nhs_number"] = asked.superseded_nhs_number
     if reading.holder_ods is not None:
         record["holder_ods"] = reading.holder_ods
-    if identity.holder_name is not None:
-        record["holder_name"] = identity.holder_name
+    if (holder_name := name_of(reading.holder_ods, identity.organisations)) is not None:
+        record["holder_name"] = holder_name
     if source.version is not None:
         record["source_version"] = source.version
 

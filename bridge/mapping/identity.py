@@ -1,7 +1,7 @@
 """Whose record it is: the patient in the bundle against the one who was asked for (digest §6.4)."""
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Final, Literal, NamedTuple
@@ -28,7 +28,8 @@ class Identity:
         own_refs: references of that Patient, and of copies of it.
         nhs_number: the number that Patient carries.
         expected_number: the number that was asked for, else the one the Patient carries.
-        holder_ods, holder_name: the organisation that answered.
+        holder_ods: the organisation that answered, as far as the patient says.
+        organisations: that may have answered; see `name_of`.
         conflicts: elements in which what was sent about the patient contradicts itself: copies of the Patient
             that differ, several NHS numbers, several organisations under one id.
         check: the comparison with what was asked.
@@ -40,9 +41,14 @@ class Identity:
     nhs_number: str | None
     expected_number: str | None
     holder_ods: str | None
-    holder_name: str | None
+    organisations: tuple["Organisation", ...]
     conflicts: tuple[str, ...]
     check: DemographicsCheck
+
+    @property
+    def holder_name(self) -> str | None:
+        """Name of the organisation of `holder_ods`."""
+        return name_of(self.holder_ods, self.organisations)
 
     @property
     def ref(self) -> str | None:
@@ -114,7 +120,7 @@ def identify(index: BundleIndex, asked: Asked) -> Identity:
         nhs_number=number,
         expected_number=asked.nhs_number or number,
         holder_ods=holder.ods or practice.ods,
-        holder_name=holder.name if holder.ods or not practice.ods else practice.name,
+        organisations=(*holder.described, *(each for each in practice.described if each.ods is not None)),
         conflicts=tuple(dict.fromkeys(conflicts)),
         check=check,
     )
@@ -151,36 +157,59 @@ def _conflicts(own: list[Received]) -> list[str]:
     return contested
 
 
-class _Practice(NamedTuple):
-    """An organisation that a Patient names: what it is called, and every code it goes by in the bundle."""
+class Organisation(NamedTuple):
+    """An organisation as it was sent."""
 
-    ods: str | None = None
-    name: str | None = None
-    codes: frozenset[str] = frozenset()
-    is_contested: bool = False
+    ods: str | None
+    name: str | None
+
+
+def name_of(ods: str | None, organisations: Iterable[Organisation]) -> str | None:
+    """The name to show beside a code: of the organisation with that code, else of one without any.
+
+    Never that of an organisation with another code, which would say that somebody else answered.
+    """
+    known = list(organisations)
+    same = [each for each in known if each.ods == ods] or [each for each in known if each.ods is None]
+    return next((each.name for each in same if each.name is not None), None)
+
+
+def organisation(item: Item) -> Organisation:
+    """Code in use and name of an Organization in its STU3 form."""
+    name = item.text(item.resource.get("name"), "name")
+    for identifier in item.many(item.resource.get("identifier"), "identifier"):
+        if is_current(identifier, systems.ODS_ORGANISATION):
+            code = item.code(identifier.get("value"), "identifier.value")
+            return Organisation(code if code and len(code) <= _LONGEST_ODS else None, name)
+    return Organisation(None, name)
+
+
+class _Practice(NamedTuple):
+    """An organisation that a Patient names, as each resource under that id describes it."""
+
+    described: tuple[Organisation, ...] = ()
+
+    @property
+    def ods(self) -> str | None:
+        return self.described[0].ods if self.described else None
+
+    @property
+    def codes(self) -> frozenset[str]:
+        return frozenset(each.ods for each in self.described if each.ods is not None)
+
+    @property
+    def is_contested(self) -> bool:
+        return len(set(self.described)) > 1
 
 
 def _organisation(index: BundleIndex, item: Item, key: str) -> _Practice:
-    """ODS code and name of the organisation a Patient names; practitioners among them are passed over."""
+    """The organisation a Patient names; practitioners among them are passed over."""
     for sent in item.many(item.resource.get(key), key):
         found = index.variants(item.reference(sent, key))
         if not found or found[0].kind != "Organization":
             continue
-        described = [_code_and_name(each) for each in found]
-        ods, name = described[0]
-        codes = frozenset(code for code, _ in described if code is not None)
-        return _Practice(ods, name, codes, is_contested=len(set(described)) > 1)
+        return _Practice(tuple(organisation(Item(each.resource, each.ref)) for each in found))
     return _Practice()
-
-
-def _code_and_name(organisation: Received) -> tuple[str | None, str | None]:
-    item = Item(organisation.resource, organisation.ref)
-    name = item.text(organisation.resource.get("name"), "name")
-    for identifier in item.many(organisation.resource.get("identifier"), "identifier"):
-        if is_current(identifier, systems.ODS_ORGANISATION):
-            code = item.code(identifier.get("value"), "identifier.value")
-            return (code if code and len(code) <= _LONGEST_ODS else None), name
-    return None, name
 
 
 def _compare(

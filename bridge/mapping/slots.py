@@ -23,6 +23,7 @@ from bridge.mapping.diary import (
     place,
     term_of,
 )
+from bridge.mapping.identity import Organisation, name_of, organisation
 from bridge.mapping.memory import collector_paused
 from bridge.record.appointments import HOME_VISIT, FreeSlots, Offer, OrganisationType, Slot, SlotSession
 from bridge.record.gp_record import UnmappedReason
@@ -81,7 +82,7 @@ class _Reading:
         self._not_offered: set[str] = set()
         self._aside: set[tuple[str, UnmappedReason]] = set()
         self._labels: dict[str, str] = {}
-        self._practice_name: str | None = None
+        self._organisations: list[Organisation] = []
         self._findings = Findings()
 
     def of(self, bundles: Iterable[JsonObject]) -> FreeSlots:
@@ -99,8 +100,9 @@ class _Reading:
             "unmapped": self._findings.unmapped,
             "issues": self._findings.issues,
         }
-        if self._practice_name is not None:
-            result["practice_name"] = self._practice_name
+        practice_name = name_of(self._search.practice_ods_code, self._organisations)
+        if practice_name is not None:
+            result["practice_name"] = practice_name
         return result
 
     def _read(self, bundle: JsonObject) -> None:
@@ -120,8 +122,7 @@ class _Reading:
                 item.ref = _ref(resource)
                 self._findings.report(item)
         for received in index.resources("Organization"):
-            name = Item(received.resource, received.ref).text(received.resource.get("name"), "name")
-            self._practice_name = self._practice_name or name
+            self._organisations.append(organisation(Item(received.resource, received.ref)))
         for received in index.received:
             if received.kind not in _CONTEXT:
                 self._set_aside(received.ref, "unknown_type", NO_SLOT)

@@ -93,6 +93,23 @@ def test_whatever_changes_in_the_record_changes_the_snapshot_id(changed: b.Resou
     assert mapped(b.bundle(*after))["snapshot_id"] != mapped(before)["snapshot_id"]
 
 
+def test_verdict_counts_and_what_could_not_be_read_are_part_of_the_snapshot() -> None:
+    bundle = b.typical_record()
+    records = [
+        mapped(bundle),
+        mapped(bundle, family_name="Other"),
+        mapped({**bundle, "entry": [*bundle["entry"], {"resource": b.organisation("o9")}]}),
+        mapped({**bundle, "entry": [*bundle["entry"], {"search": {"mode": "match"}}]}),
+    ]
+    assert [record["demographics"]["verdict"] for record in records] == [
+        "accept",
+        "review",
+        "accept",
+        "accept",
+    ]
+    assert len({record["snapshot_id"] for record in records}) == len(records)
+
+
 @pytest.mark.duty("CS-052", "CS-053")
 def test_the_record_says_where_and_when_it_was_had() -> None:
     record = mapped(b.typical_record())

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from bridge.mapping import Asked, map_record
+from bridge.mapping import Asked, Source, map_record
 from tests.support import bundles as b
 from tests.support.mapped import SOURCE, issue_codes, mapped
 
@@ -137,6 +137,58 @@ def test_the_practice_comes_from_the_call_else_from_the_bundle() -> None:
     )
     assert mapped(registered)["holder_ods"] == b.ODS
     assert "holder_ods" not in mapped(b.bundle(b.patient()))
+
+
+def answered_by(
+    *organisations: b.Resource, called: str | None, **patient: Any
+) -> tuple[str | None, str | None]:
+    """Code and name of the holder, of a record that came from the practice `called`."""
+    source = Source(
+        request_id="r", retrieved_at="2026-11-22T09:00:00Z", body_sha256="0" * 64, holder_ods=called
+    )
+    bundle = b.bundle(b.patient(**patient), *organisations)
+    record = map_record(bundle, asked=Asked(nhs_number=b.NHS_NUMBER), source=source)
+    return record.get("holder_ods"), record.get("holder_name")
+
+
+REGISTERED = {"generalPractitioner": [b.reference("Organization/org2")]}
+
+
+@pytest.mark.parametrize(
+    ("organisations", "called", "holder"),
+    [
+        # the name is that of the practice that was called, wherever the patient names it
+        ([b.organisation(), b.organisation("org2", "B22222", "Other")], b.ODS, (b.ODS, "Test Surgery")),
+        ([b.organisation(), b.organisation("org2", "B22222", "Other")], "B22222", ("B22222", "Other")),
+        ([b.organisation(), b.organisation("org2", "B22222", "Other")], "C33333", ("C33333", None)),
+        # nobody was called: code and name are of one organisation of the answer
+        ([b.organisation(), b.organisation("org2", "B22222", "Other")], None, (b.ODS, "Test Surgery")),
+        ([b.organisation() | {"name": None}, b.organisation("org2", "B22222", "Other")], None, (b.ODS, None)),
+        (
+            [b.organisation() | {"identifier": []}, b.organisation("org2", "B22222", "Other")],
+            None,
+            ("B22222", "Other"),
+        ),
+        (
+            [b.organisation() | {"identifier": []}, b.organisation("org2", "B22222") | {"name": None}],
+            None,
+            ("B22222", None),
+        ),
+        # one without a code contradicts nothing
+        ([b.organisation() | {"identifier": []}], b.ODS, (b.ODS, "Test Surgery")),
+        ([b.organisation() | {"identifier": []}], None, (None, "Test Surgery")),
+    ],
+)
+def test_code_and_name_of_the_holder_are_of_one_organisation(
+    organisations: list[b.Resource], called: str | None, holder: tuple[str | None, str | None]
+) -> None:
+    assert answered_by(*organisations, called=called, **REGISTERED) == holder
+
+
+def test_of_two_organisations_under_one_id_the_one_that_was_called_gives_the_name() -> None:
+    for ods, name in ((b.ODS, "Test Surgery"), ("B22222", "Other")):
+        organisations = (b.organisation(), b.organisation(ods="B22222", name="Other"))
+        assert answered_by(*organisations, called=ods) == (ods, name)
 
 
 def test_a_superseded_number_stays_visible() -> None:

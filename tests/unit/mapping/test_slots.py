@@ -71,6 +71,14 @@ def test_a_slot_carries_all_that_must_be_shown_and_all_that_a_booking_needs():
     assert (found["unmapped"], found["issues"], found["not_offered"]) == ([], [], 0)
 
 
+def test_the_name_is_that_of_the_practice_that_was_asked():
+    other = organisation() | {"id": "other", "name": "Another Surgery"}
+    other["identifier"] = [{**each, "value": "B22222"} for each in other["identifier"]]
+    found = mapped(slot("12", MONDAY), other, *SESSION)
+    assert found["practice_name"] == "Example Practice"
+    assert "practice_name" not in mapped(slot("12", MONDAY), other, *SESSION[1:])
+
+
 def test_a_name_that_is_one_text_is_shown_as_it_is():
     by_text = practitioner("1", name=[{"text": "The Duty Doctor"}])
     (found,) = mapped(slot("12", MONDAY), schedule("1"), location("1"), by_text)["slots"]

@@ -389,6 +389,35 @@ def test_who_made_the_page_and_when():
     assert (section["holder_ods"], section["holder_name"]) == ("A00001", "Mill Lane Surgery")
 
 
+OTHER = c.organisation("B00002", id="o2", name="Other Surgery")
+
+
+@pytest.mark.parametrize(
+    ("custodian", "called", "holder"),
+    [
+        # the document's keeper is another organisation than the patient's practice
+        ({"reference": "Organization/o2"}, "A00001", ("A00001", "Mill Lane Surgery")),
+        ({"reference": "Organization/o2"}, "B00002", ("B00002", "Other Surgery")),
+        ({"reference": "Organization/o2"}, "C00003", ("C00003", None)),
+        ({"reference": "Organization/o2"}, None, ("B00002", "Other Surgery")),
+        # of words alone nobody knows the code
+        ({"display": "Some Surgery"}, "A00001", ("A00001", "Mill Lane Surgery")),
+        ({"display": "Some Surgery"}, None, ("A00001", "Mill Lane Surgery")),
+        ({"display": "Some Surgery"}, "C00003", ("C00003", "Some Surgery")),
+    ],
+)
+def test_code_and_name_of_the_holder_are_of_one_organisation(custodian, called, holder):
+    page = c.composition(c.section(table("a|b|c")), custodian=custodian)
+    section = map_section(
+        c.bundle(page, c.patient(), c.organisation(), OTHER, c.device()),
+        asked=SectionAsked(code="ENC", nhs_number=c.NHS_NUMBER),
+        source=Source(
+            request_id="r", retrieved_at="2026-11-22T09:00:00Z", body_sha256="0" * 64, holder_ods=called
+        ),
+    )
+    assert (section.get("holder_ods"), section.get("holder_name")) == holder
+
+
 def test_references_that_point_nowhere_cost_nothing():
     page = c.composition(
         c.section(table("a|b|c")),
@@ -413,6 +442,28 @@ def test_the_same_content_has_the_same_snapshot_and_other_content_another():
     assert snapshot("<p>a</p>", retrieved_at="2026-11-22T10:00:00Z", body_sha256="1" * 64) == first
     assert snapshot("<p>b</p>") != first
     assert snapshot("<p>a</p>", request_id="s") != first
+
+
+@pytest.mark.parametrize(
+    ("code", "asked"),
+    [
+        ("ENC", {"start": date(2016, 10, 1)}),
+        ("ENC", {"end": date(2016, 10, 1)}),
+        ("ENC", {"family_name": "Other"}),
+        ("CLI", {}),
+    ],
+)
+def test_another_question_or_verdict_has_another_snapshot(code, asked):
+    unnamed = answer("<p>a</p>", None)
+    usual, other = mapped(unnamed), mapped(unnamed, code, **asked)
+    assert usual["received_hash"] == other["received_hash"]
+    assert usual["snapshot_id"] != other["snapshot_id"]
+
+
+def test_failures_have_snapshots_by_their_reason():
+    failed = [mapped(answer(html, code)) for html, code in (("<p>a</p>", "MED"), (None, "ENC"))]
+    assert {section["failure"] for section in failed} == {"other_section", "section_missing"}
+    assert len({section["snapshot_id"] for section in failed} - {""}) == 2
 
 
 def test_asking_shows_no_patient_in_its_text_form():
