@@ -20,7 +20,7 @@ made of codes, field names, host names and counts only (flow rule 5 of the engin
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 Stage = Literal["request", "pds", "sds", "spine", "provider", "mapping", "engine"]
 
@@ -220,6 +220,9 @@ class Refused(RequestFailed):
     ``reason`` says why, in a closed list of each kind's own, when that is known.
     """
 
+    tag: ClassVar[str] = "refused"
+    """Under which a refusal of exactly this kind is stored. It stays, whatever the class is called."""
+
     def __init__(
         self, code: FailureCode, *, stage: Stage, detail: str = "", reason: str | None = None
     ) -> None:
@@ -240,12 +243,16 @@ class NotDone(Refused):
     Because the tries are used up, the request expired, retries are stopped, or it was in doubt before.
     """
 
+    tag = "not_done"
+
 
 class ResponseInvalid(Refused):
     """An answer came and cannot be used: not a Bundle, another patient, truncated, too large.
 
     ``body_sha256`` identifies the raw answer in the log; nothing of it is published.
     """
+
+    tag = "response_invalid"
 
     def __init__(self, *, stage: Stage, detail: str, body_sha256: str | None = None) -> None:
         super().__init__(FailureCode.RESPONSE_INVALID, stage=stage, detail=detail)
@@ -258,6 +265,8 @@ class AppointmentRefused(Refused):
     ``reason`` is what the rules or the practice's answer say, never a guess.
     """
 
+    tag = "appointment_refused"
+
     def __init__(self, reason: AppointmentRefusal, *, stage: Stage = "provider", detail: str = "") -> None:
         super().__init__(FailureCode.APPOINTMENT_REFUSED, stage=stage, detail=f"{reason} {detail}".strip())
         self.reason: AppointmentRefusal = reason
@@ -265,6 +274,8 @@ class AppointmentRefused(Refused):
 
 class RegistrationRefused(Refused):
     """The practice did not register a temporary patient."""
+
+    tag = "registration_refused"
 
     def __init__(self, reason: RegistrationRefusal, *, detail: str = "") -> None:
         super().__init__(

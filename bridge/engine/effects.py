@@ -20,7 +20,7 @@ A refusal of a second try may be the other side's answer to our own first one (`
 believed only when settling finds nothing.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -351,7 +351,7 @@ def _result(intent: Intent) -> Json:
 def _written(refusal: Refused) -> bytes:
     return orjson.dumps(
         {
-            "kind": type(refusal).__name__,
+            "kind": _tag(type(refusal)),
             "code": refusal.code,
             "stage": refusal.stage,
             "detail": refusal.detail,
@@ -360,11 +360,24 @@ def _written(refusal: Refused) -> bytes:
     )
 
 
+def _tag(kind: type[Refused]) -> str:
+    """Its own tag, never an inherited one; a site's kind without one goes by the name of its class."""
+    tag: str = vars(kind).get("tag", kind.__name__)
+    return tag
+
+
+def _kinds(kind: type[Refused]) -> Iterator[type[Refused]]:
+    yield kind
+    for each in kind.__subclasses__():
+        yield from _kinds(each)
+
+
 def _refusal(intent: Intent) -> Refused:
     """The refusal as it was raised the first time."""
     told = _result(intent)
-    kinds: dict[str, type[Refused]] = {kind.__name__: kind for kind in Refused.__subclasses__()}
-    kind = kinds.get(told["kind"], Refused)
+    # Before there were tags the name of the class was stored.
+    known = (kind for kind in _kinds(Refused) if told["kind"] in (_tag(kind), kind.__name__))
+    kind = next(known, Refused)
     return kind.again(
         FailureCode(told["code"]), stage=told["stage"], detail=told["detail"], reason=told["reason"]
     )

@@ -122,6 +122,8 @@ _TRANSIENT: Final = frozenset(
 class DirectoryStale(Refused):
     """The proxy does not know the practice as the directory gave it: look it up once more."""
 
+    tag = "directory_stale"
+
 
 def error_for(answer: Answer, *, body_sha256: str) -> RequestFailed:
     """What an answer other than 200 means.
