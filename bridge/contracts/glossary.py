@@ -17,9 +17,12 @@ GLOSSARY: Final[dict[str, str]] = {
     "source_label": "To be shown with the data: where it comes from (CS-052).",
     "retrieved_at": "When the practice answered; RFC 3339, UTC; to be shown with the data (CS-053).",
     "holder_ods": "ODS code of the practice that answered.",
-    "holder_name": "Name of the practice that answered, the one of `holder_ods`.",
+    "holder_name": "Name of the practice of `holder_ods`; absent where only another's name was sent.",
     "source_hash": "`sha256:` of the practice's answer as received.",
     "practice_ods_code": "ODS code of the practice; ids beside it mean nothing at any other.",
+    "FreeSlots.practice_name": (
+        "Name of the practice of `practice_ods_code`; absent where only another's name was sent."
+    ),
     "practice_name": "Name of the practice.",
     "demographics": "Whether this is the patient who was asked for; `review`: a person looks first.",
     "event_id": "`id` of the event that holds it.",
@@ -29,7 +32,7 @@ GLOSSARY: Final[dict[str, str]] = {
     "areas": "How each clinical area was answered; look here before concluding anything from an absence.",
     "ended_area": "How complete the ended allergies are, as `area` says of active ones. `items` has both.",
     "warnings": "What may be missing from the area, and why; to be shown with it (CS-044).",
-    "medications": "Every medication course, those that ended included; see the guide for what is current.",
+    "medications": "Every medication course, ended ones too; `course_state` says what the patient is on now.",
     "allergies": "Allergies and intolerances: active ones, and ended ones where they were asked for.",
     "linked_problems": "The problems that the items' `problem_refs` name: why something was given.",
     "unmapped": "What was received and could not be read, each with its reason. It is not among the items.",
@@ -43,7 +46,10 @@ GLOSSARY: Final[dict[str, str]] = {
     "parts": "The events that hold the record, published before this one.",
     "Part.kind": "Kind of the event.",
     "Part.items": "How many items the event holds.",
-    "MedicationsPublished.items": "Every medication course, with its plan and the prescriptions issued.",
+    "MedicationsPublished.items": (
+        "Every medication course, with its plan and the prescriptions issued. What the patient is on now are "
+        "those whose `course_state` is `current`, with the `unknown` ones beside them; never go by `status`."
+    ),
     "AllergiesPublished.items": "The allergies; `clinical_status` says which ended.",
     # every item
     "item_id": "The same for this item each time it is retrieved from this practice.",
