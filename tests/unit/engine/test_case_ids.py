@@ -23,14 +23,18 @@ async def handle(_request, _gp):
     return []
 
 
-def told(event, **asked):
+def case_of(**asked):
     pipeline = Pipeline("structured_record")
     pipeline.operation(accepts="record.requested.v1", request=RecordRequest, publishes={})(handle)
-    body = json.dumps(cloud_event(record_request(**asked))).encode()
+    body = json.dumps(cloud_event(record_request(**asked), id="r-1")).encode()
     delivery = Delivery(
         body=body, id="m-1", key="record.requested.v1", headers={}, content_type=None, correlation_id=None
     )
-    case = read_case(delivery, pipeline=pipeline, keys=PatientKeys("k" * 32))
+    return read_case(delivery, pipeline=pipeline, keys=PatientKeys("k" * 32))
+
+
+def told(event, **asked):
+    case = case_of(**asked)
     assert (case.rejection is None) == (event is FAILED)
     return json.loads(case.event(STYLE, event, sequence="1/1").body)
 
@@ -61,3 +65,22 @@ def test_a_rejection_repeats_no_encounter_id_that_is_long_or_may_hold_an_nhs_num
 @pytest.mark.parametrize("sent", [None, 7, ["a"], ""])
 def test_an_encounter_id_that_is_no_text_is_left_out(sent):
     assert "encounterid" not in told(REJECTED, encounter_id=sent, purpose="research")
+
+
+def test_another_request_under_a_used_id_is_rejected_under_ids_of_its_own():
+    first, second = case_of(encounter_id="visit-7"), case_of(encounter_id="visit-8")
+    assert first.opening.request_key == second.opening.request_key
+    assert first.opening.body_sha256 != second.opening.body_sha256
+    conflicting = second.as_conflicting()
+    assert conflicting.rejection.faults == (("id", "was used before by another request"),)
+    assert conflicting.opening.request_key not in (first.opening.request_key, case_of().opening.request_key)
+    assert conflicting.opening.turn_key is None
+    # A reader that removes repeats sees every rejection, and never takes one for what the first request got.
+    third = case_of(encounter_id="visit-9").as_conflicting()
+    rejections = [case.event(STYLE, REJECTED, sequence="1/1") for case in (first, conflicting, third)]
+    assert len({each.id for each in rejections}) == 3
+    assert len({json.loads(each.body)["subject"] for each in rejections}) == 3
+    assert case_of(encounter_id="visit-8").as_conflicting().event(STYLE, REJECTED, sequence="1/1").id == (
+        rejections[1].id
+    )
+    assert json.loads(rejections[1].body)["encounterid"] == "visit-8"

@@ -1,0 +1,85 @@
+"""Whatever is made of an answer is made at the desk: its bytes have room there until the request is over."""
+
+import asyncio
+import contextlib
+from datetime import UTC, datetime
+
+import pytest
+
+from bridge.contracts.care_record import CareRecordRequest
+from bridge.contracts.requests import GpConnectRequest, RecordRequest
+from bridge.engine.context import Context, Services
+from bridge.engine.desk import Desk, Seat
+from bridge.engine.effects import Effects, Limits
+from bridge.engine.no_book import NoBook
+from bridge.engine.patient_keys import PatientKeys
+from bridge.gpconnect import GpConnect
+from bridge.ledger import Lease
+from tests.integration.spine.world import AREAS, NHS_NUMBER, World, endpoint, patient, requester, searchset
+from tests.support import care_records as pages
+from tests.support.http_server import answer
+from tests.support.requests import record_request
+
+LEASE = Lease(1, 0, "", 1, 1, 1, datetime(2026, 11, 22, 9, tzinfo=UTC))
+
+
+@pytest.fixture
+def desk() -> Desk:
+    """Any answer fills it."""
+    return Desk(1)
+
+
+async def has_room(desk: Desk) -> bool:
+    """Whether another request would find room."""
+    other = asyncio.create_task(desk.take(1))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    if other.done():
+        await desk.free(1)
+        return True
+    other.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await other
+    return False
+
+
+def context(gpconnect: GpConnect, desk: Desk, seat: Seat, request: GpConnectRequest) -> Context:
+    book = NoBook()
+    return Context(
+        request_id="r-1",
+        request_key="/epr r-1",
+        request=request,
+        services=Services(gpconnect, PatientKeys("k" * 32), book, desk),
+        seat=seat,
+        effects=Effects(book, LEASE, [], Limits(settle_after=1.0, retries=1, is_allowed=False)),
+        ends_at=asyncio.get_running_loop().time() + 60,
+        largest_event=None,
+    )
+
+
+async def test_a_structured_record_has_room_until_the_request_is_over(gpconnect: GpConnect, desk: Desk):
+    traced = await gpconnect.trace(patient(), requested_by=requester())
+    request = RecordRequest.model_validate(record_request() | {"requested_by": requester()})
+    async with Seat(desk) as seat:
+        assert await has_room(desk)
+        await context(gpconnect, desk, seat, request).structured_record(traced, AREAS)
+        assert not await has_room(desk)
+    assert await has_room(desk)
+
+
+async def test_sections_of_a_care_record_have_room_until_the_request_is_over(
+    gpconnect: GpConnect, world: World, desk: Desk
+):
+    world.endpoints = searchset(endpoint("https://gp.example.nhs.uk/A82038/DSTU2/0/gpconnect"))
+    page = pages.composition(pages.section("<p>a</p>"))
+    world.practice = answer(
+        pages.bundle(page, pages.patient(NHS_NUMBER)), content_type="application/json+fhir"
+    )
+    traced = await gpconnect.trace(patient(), requested_by=requester())
+    asked = {name: sent for name, sent in record_request().items() if name in GpConnectRequest.model_fields}
+    request = CareRecordRequest.model_validate(asked | {"requested_by": requester(), "sections": {"ENC": {}}})
+    async with Seat(desk) as seat:
+        record = await context(gpconnect, desk, seat, request).care_record(traced, request)
+        assert [section["section"] for section in record.sections] == ["ENC"]
+        assert not await has_room(desk)
+    assert await has_room(desk)
