@@ -46,7 +46,6 @@ async def has_room(desk: Desk) -> bool:
 def context(gpconnect: GpConnect, desk: Desk, seat: Seat, request: GpConnectRequest) -> Context:
     book = NoBook()
     return Context(
-        request_id="r-1",
         request_key="/epr r-1",
         request=request,
         services=Services(gpconnect, PatientKeys("k" * 32), book, desk),
