@@ -20,7 +20,7 @@ from tests.support import care_records as pages
 from tests.support.http_server import answer
 from tests.support.requests import record_request
 
-LEASE = Lease(1, 0, "", 1, 1, 1, datetime(2026, 11, 22, 9, tzinfo=UTC))
+LEASE = Lease("k", 0, "", 1, 1, 1, datetime(2026, 11, 22, 9, tzinfo=UTC))
 
 
 @pytest.fixture

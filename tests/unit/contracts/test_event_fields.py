@@ -2,6 +2,7 @@
 
 from datetime import date
 from hashlib import sha256
+from typing import Any
 
 import pytest
 
@@ -9,23 +10,26 @@ from bridge.contracts import appointment_events as a
 from bridge.contracts import care_record_events as c
 from bridge.contracts import patient_events as p
 from bridge.contracts.envelope import event_id
+from bridge.contracts.events import Event
 from bridge.errors import MESSAGES, FailureCode, Refused, ResponseInvalid, Unavailable
 from bridge.mapping import Source
 from bridge.mapping.care_record import SectionAsked, map_section
 from bridge.record.care_record import CareRecordSection
 from tests.support import care_records as pages
 
-HEADER = {
+HEADER: Any = {
     "schema_version": "1.0",
     "nhs_number": "9990000018",
     "superseded_nhs_number": "9990000026",
     "patient_key": "k1-0",
     "practice_ods_code": "A99001",
 }
-NEW, OLD = {"appointment_id": "new"}, {"appointment_id": "old"}
-PATIENT = {"patient_id": "p1"}
-FOUND = {"slots": []}
-CHOICES = [{"choice": 1, "reason": "taken"}, {"choice": 2, "reason": "past"}]
+NEW: Any = {"appointment_id": "new"}
+OLD: Any = {"appointment_id": "old"}
+PATIENT: Any = {"patient_id": "p1"}
+LISTED: Any = {"appointments": [OLD]}
+FOUND: Any = {"slots": []}
+CHOICES: Any = [{"choice": 1, "reason": "taken"}, {"choice": 2, "reason": "past"}]
 
 
 def words(code):
@@ -33,7 +37,7 @@ def words(code):
     return {"message": message, "advice": advice}
 
 
-ABOUT_A_PATIENT = [
+ABOUT_A_PATIENT: list[tuple[Event, str, Any, dict[str, Any]]] = [
     (p.patient_found(HEADER, PATIENT), "patient.found.v1", p.PatientFound, {"patient": PATIENT}),
     (
         p.patient_not_found(HEADER),
@@ -71,10 +75,10 @@ ABOUT_A_PATIENT = [
     ),
     (a.slots_found(HEADER, FOUND), "slots.found.v1", a.SlotsFound, {"found": FOUND}),
     (
-        a.appointments_found(HEADER, {"appointments": [OLD]}),
+        a.appointments_found(HEADER, LISTED),
         "appointments.found.v1",
         a.AppointmentsFound,
-        {"found": {"appointments": [OLD]}},
+        {"found": LISTED},
     ),
     (
         a.appointment_booked(HEADER, NEW, choice=2, was_registered=True),
@@ -251,7 +255,7 @@ NOT_SHOWN = [
     c.NotShown("SUM", ResponseInvalid(stage="mapping", detail="too_deep"), "other_section"),
 ]
 COMPLETED = c.care_record_completed(CAME, NOT_SHOWN, request_id="r")
-TOLD = {
+TOLD: Any = {
     "schema_version": "1.0",
     "nhs_number": pages.NHS_NUMBER,
     "superseded_nhs_number": pages.OTHER_NUMBER,
@@ -315,7 +319,8 @@ def test_the_completed_care_record_says_nothing_else():
 
 
 def test_a_care_record_without_keys_and_failures():
-    plain = {name: CAME[0][name] for name in CAME[0] if name not in ("superseded_nhs_number", "patient_key")}
+    came: Any = CAME[0]
+    plain: Any = {name: came[name] for name in came if name not in ("superseded_nhs_number", "patient_key")}
     event = c.care_record_completed([plain], [], request_id="r")
     assert event.data["complete"] is True
     assert event.data["failed"] == []
@@ -347,7 +352,7 @@ def test_the_event_of_a_section_is_the_section():
     assert proven == fields_of(CareRecordSection)
 
 
-SECTION = {
+SECTION: Any = {
     "schema_version": "1.0",
     "snapshot_id": "see the tests of the mapping",
     "source_label": "GP practice record as the practice shows it, retrieved through GP Connect",

@@ -1,6 +1,7 @@
 """A refusal that was written down is raised again as what it was, whatever its class is called by now."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import orjson
 import pytest
@@ -20,7 +21,7 @@ from bridge.gpconnect.errors import DirectoryStale
 from bridge.ledger import Intent, Lease
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
-LEASE = Lease(1, 0, "", 1, 1, 1, NOW)
+LEASE = Lease("k", 0, "", 1, 1, 1, NOW)
 LIMITS = Limits(settle_after=1.0, retries=3, is_allowed=True)
 
 
@@ -48,10 +49,10 @@ RAISED = [
 class Noted(NoBook):
     """Remembers the one result it was given."""
 
-    result = b""
+    result: Any = b""
 
-    async def settle(self, *_, result, **__):
-        self.result = result
+    async def settle(self, *_: object, **told: object) -> None:
+        self.result = told["result"]
 
 
 async def once(effects, send):
@@ -119,5 +120,12 @@ async def test_one_that_was_stored_by_the_name_of_its_class_is_still_read(name, 
 
 
 def test_tags_are_all_different():
-    kinds = [Refused, NotDone, ResponseInvalid, AppointmentRefused, RegistrationRefused, DirectoryStale]
+    kinds: list[type[Refused]] = [
+        Refused,
+        NotDone,
+        ResponseInvalid,
+        AppointmentRefused,
+        RegistrationRefused,
+        DirectoryStale,
+    ]
     assert len({kind.tag for kind in kinds}) == len(kinds)
