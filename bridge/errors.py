@@ -35,6 +35,8 @@ AppointmentRefusal = Literal[
     "not_found",
     "not_permitted",
     "text_too_long",
+    "offer_invalid",
+    "offer_expired",
     "invalid",
 ]
 """Why an appointment was refused.
@@ -43,8 +45,9 @@ AppointmentRefusal = Literal[
 cannot make one appointment. ``unknown_slot``: the practice does not know a slot, or another resource, that
 the booking names. ``version_conflict``: changed by somebody else since it was read. ``already_cancelled``.
 ``not_found``: the practice has no such appointment of this patient. ``not_permitted``: never by GP Connect,
-such as home visits. ``text_too_long``: description or comment. ``invalid``: the practice gave no reason that
-is any of these: an organisation's limit of slots, for one.
+such as home visits. ``text_too_long``: description or comment. ``offer_invalid``: the offer of a slot is not
+one that this installation gave out for this patient, or it was altered. ``offer_expired``: its time is over.
+``invalid``: the practice gave no reason that is any of these: an organisation's limit of slots, for one.
 """
 
 RegistrationRefusal = Literal["already_registered", "not_verified", "invalid"]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
@@ -181,6 +181,15 @@ class AuditSettings(_Group):
     """Key ring that chains the entries; required outside the sandbox, which makes its own."""
 
 
+class OffersSettings(_Group):
+    """Offers of free slots, as they are given out and taken back (`bridge.gpconnect.offers`)."""
+
+    valid_for: Annotated[float, Field(ge=60, le=7 * 86400)] = 86400.0
+    """Seconds for which an offer may be booked: a day, as for a trace on PDS."""
+    unsigned_until: AwareDatetime | None = None
+    """Until when offers without a signature are taken, for an upgrade from a release that signed none."""
+
+
 class RetrySettings(_Group):
     """Automated retries of transient faults."""
 
@@ -264,6 +273,7 @@ class Settings(BaseSettings):
     patient: PatientSettings = PatientSettings()
     vault: VaultSettings = VaultSettings()
     audit: AuditSettings = AuditSettings()
+    offers: OffersSettings = OffersSettings()
     retry: RetrySettings = RetrySettings()
     ledger: LedgerSettings = LedgerSettings()
     log: LogSettings = LogSettings()

@@ -4,6 +4,8 @@ Requests about one patient are worked on in order of arrival. How an effect is c
 its answer is lost: `pipelines.effects`.
 """
 
+from datetime import datetime
+
 from bridge.contracts import appointment_events as events
 from bridge.contracts.appointments import (
     AppointmentAmendRequest,
@@ -61,6 +63,11 @@ async def find_slots(request: SlotsRequest, gp: Context) -> list[Event]:
             organisation_type=request.organisation_type,
         ),
     )
+    gp.services.offers.sign(
+        (slot["offer"] for slot in found["slots"]),
+        patient_key=at.header["patient_key"],
+        found_at=datetime.fromisoformat(found["retrieved_at"]),
+    )
     return [events.slots_found(at.header, found)]
 
 
@@ -74,6 +81,8 @@ async def find_slots(request: SlotsRequest, gp: Context) -> list[Event]:
 async def book(request: AppointmentRequest, gp: Context) -> list[Event]:
     """Book the first of the choices that can be had, for a patient who is registered first if need be."""
     at = await Surgery.of(gp, request.practice_ods_code)
+    if refused := at.check_offers(request.choices):
+        return [events.appointment_refused(at.header, "book", refused[-1]["reason"], choices=refused)]
     try:
         patient, was_registered = await enrolled(at, request.register_if_unknown)
     except Refused as refusal:
@@ -141,6 +150,11 @@ async def reschedule(request: AppointmentRescheduleRequest, gp: Context) -> list
     Refused half-way it tells of both appointments; a request that names the new one as `booked` continues.
     """
     there = await Surgery.of(gp, request.appointment.practice_ods_code)
+    if refused := there.check_offers(request.choices):
+        no = events.appointment_refused(
+            there.header, "reschedule", refused[-1]["reason"], choices=refused, standing="nothing_booked"
+        )
+        return [no]
     try:
         old = await effects.to_be_changed(there, effects.CANCEL, request.appointment)
         at, stored, refused = await _new_appointment(there, old, request)

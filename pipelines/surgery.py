@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import islice
 from typing import Self, cast
 
 import structlog
 
-from bridge.contracts.appointment_events import RefusalReason
-from bridge.contracts.appointments import AppointmentRef
+from bridge.contracts.appointment_events import RefusalReason, RefusedChoice
+from bridge.contracts.appointments import AppointmentRef, Offer
 from bridge.contracts.patient_events import AtPractice
 from bridge.engine import Context
 from bridge.engine.details import details_of
@@ -80,6 +82,22 @@ class Surgery:
             return self
         header: AtPractice = {**self.header, "practice_ods_code": practice_ods_code}
         return Surgery(self.gp, self.gp.practice(practice_ods_code), self.traced, header)
+
+    def check_offers(self, choices: Iterable[Iterable[Offer]]) -> list[RefusedChoice]:
+        """Of these choices, the first that may not be booked for this patient, before anything is sent.
+
+        Once something was sent they were good, and stay so however long it takes to learn what came of it.
+        """
+        if self.gp.effects.were_tried:
+            return []
+        now, patient_key = datetime.now(UTC), self.header["patient_key"]
+        objections = (
+            (number, self.gp.services.offers.objection(offer, patient_key=patient_key, now=now))
+            for number, choice in enumerate(choices, start=1)
+            for offer in choice
+        )
+        refused = ((number, reason) for number, reason in objections if reason is not None)
+        return [{"choice": number, "reason": reason} for number, reason in islice(refused, 1)]
 
     async def find_patient(self) -> LocalPatient | None:
         """The patient here, if this practice has them as an active one (AP-032, FN-005)."""

@@ -49,6 +49,10 @@ class Offer(Model):
     service_type: Text | None = None
     organisation_type: OrganisationType | None = None
     """With which the slot was searched for; booking repeats it or the practice refuses (AP-048)."""
+    expires_at: AwareDatetime | None = None
+    """Until when the offer may be booked."""
+    signature: Text | None = None
+    """Of this installation, for the patient whom the slot was found for. Without it the offer is refused."""
 
 
 class AppointmentRef(Model):

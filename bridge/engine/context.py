@@ -12,6 +12,7 @@ from bridge.engine.effects import Effects, Json, Send, Settle
 from bridge.engine.patient_keys import PatientKeys
 from bridge.errors import ResponseInvalid
 from bridge.gpconnect.client import GpConnect
+from bridge.gpconnect.offers import Offers
 from bridge.gpconnect.practice import PracticeClient
 from bridge.gpconnect.structured import StructuredAnswer
 from bridge.mapping import Asked, Source, collector_paused, map_record
@@ -26,6 +27,7 @@ class Services:
 
     gpconnect: GpConnect
     patient_keys: PatientKeys
+    offers: Offers
     book: Book
     desk: Desk
 

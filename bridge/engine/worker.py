@@ -6,7 +6,7 @@ import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -25,6 +25,7 @@ from bridge.engine.pipeline import Pipeline
 from bridge.engine.runner import Runner
 from bridge.engine.serving import open_file_limit
 from bridge.gpconnect.client import GpConnect
+from bridge.gpconnect.offers import Offers
 from bridge.ledger.keys import key_faults
 from bridge.settings import Settings
 from bridge.spine import Spine
@@ -73,7 +74,13 @@ async def consuming(settings: Settings, pipelines: Sequence[Pipeline], bus: Bus)
         open_book(settings) as book,
         claims_endpoint(settings.claims, book),
     ):
-        services = Services(GpConnect(spine), PatientKeys(settings.patient_key or ""), book, Desk())
+        site_key = settings.patient_key or ""
+        offers = Offers(
+            site_key,
+            valid_for=timedelta(seconds=settings.offers.valid_for),
+            unsigned_until=settings.offers.unsigned_until,
+        )
+        services = Services(GpConnect(spine), PatientKeys(site_key), offers, book, Desk())
         runners = []
         for pipeline in pipelines:
             queue = pipeline.queue(settings.bus.prefix)

@@ -18,6 +18,7 @@ PROFESSIONAL_IDS = {
 }
 
 DELIVERY_CHANNEL = "gpconnect-deliverychannel"
+BOOKING_ORGANISATION = "gpconnect-bookingorganisation"
 PRACTITIONER_ROLE = "gpconnect-practitionerrole"
 CANCELLATION_REASON = "gpconnect-appointmentcancellationreason"
 """Names of extensions; see `bridge.fhir.read.extension_name`."""

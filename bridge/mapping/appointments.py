@@ -12,14 +12,16 @@ from bridge.fhir.index import BundleIndex, index_bundle
 from bridge.fhir.read import Item, JsonObject, extension_value
 from bridge.mapping.diary import (
     Findings,
-    actor_ids,
+    actors_of,
     clinician,
     contacts_of,
     delivery_channel,
+    display_of,
     job_role,
     moment,
     place,
     term_of,
+    words_alone,
 )
 from bridge.mapping.values import business_ids
 from bridge.record.appointments import HOME_VISIT, Appointment, Appointments, AppointmentStatus, BookedBy
@@ -105,7 +107,7 @@ def _appointment(item: Item, context: BundleIndex, practice_ods_code: str, now: 
         "appointment_id": item.code(resource.get("id"), "id") or "",
         "status": _STATUSES.get(status, "other"),
         "can_be_changed": False,
-        "slot_ids": actor_ids(item, slots, "Slot"),
+        "slot_ids": [slot.id for slot in actors_of(item, slots, "Slot")],
         "business_ids": business_ids(item),
         "issue_codes": [],
     }
@@ -173,29 +175,41 @@ def _add_extensions(item: Item, appointment: Appointment) -> None:
 
 
 def _add_participants(item: Item, appointment: Appointment, context: BundleIndex) -> None:
+    """Who takes part, and where. Whoever declined does not: the patient would wait for somebody else."""
     participants = item.many(item.resource.get("participant"), "participant")
-    actors = [participant.get("actor") for participant in participants]
-    for location_id in actor_ids(item, actors, "Location")[:1]:
-        appointment["location"] = place(context, location_id)
-    for practitioner_id in actor_ids(item, actors, "Practitioner")[:1]:
-        appointment["practitioner"] = clinician(context, practitioner_id)
+    actors = [each.get("actor") for each in participants if each.get("status") != "declined"]
+    if len(actors) < len(participants):
+        item.note("participant_declined", "participant")
+    for location in actors_of(item, actors, "Location")[:1]:
+        appointment["location"] = place(context, location)
+    for practitioner in actors_of(item, actors, "Practitioner")[:1]:
+        appointment["practitioner"] = clinician(context, practitioner)
+    if also := words_alone(item, actors):
+        appointment["also_named"] = also
 
 
 def _add_organisation(item: Item, appointment: Appointment) -> None:
-    """The organisation that booked, contained in the appointment (AP-044)."""
-    for contained in item.many(item.resource.get("contained"), "contained"):
-        if contained.get("resourceType") != "Organization":
-            continue
-        booked_by: BookedBy = {}
-        for identifier in item.many(contained.get("identifier"), "contained.identifier"):
-            if identifier.get("system") == systems.ODS_ORGANISATION:
-                if (code := item.code(identifier.get("value"), "contained.identifier")) is not None:
-                    booked_by["ods_code"] = code
-                break
-        if (name := item.text(contained.get("name"), "contained.name")) is not None:
-            booked_by["name"] = name
-        if contacts := contacts_of(item, contained):
-            booked_by["contacts"] = contacts
-        if booked_by:
-            appointment["booked_by"] = booked_by
-        return
+    """The organisation that booked, contained in the appointment (AP-044), or named by words alone."""
+    contained = item.many(item.resource.get("contained"), "contained")
+    organisation = next((each for each in contained if each.get("resourceType") == "Organization"), None)
+    booked_by = _booked_by(item, organisation) if organisation else BookedBy()
+    if "name" not in booked_by:
+        for extension in item.extensions(item.resource).get(systems.BOOKING_ORGANISATION, ()):
+            if (name := display_of(item, extension_value(extension))) is not None:
+                booked_by["name"] = name
+    if booked_by:
+        appointment["booked_by"] = booked_by
+
+
+def _booked_by(item: Item, organisation: JsonObject) -> BookedBy:
+    booked_by: BookedBy = {}
+    for identifier in item.many(organisation.get("identifier"), "contained.identifier"):
+        if identifier.get("system") == systems.ODS_ORGANISATION:
+            if (code := item.code(identifier.get("value"), "contained.identifier")) is not None:
+                booked_by["ods_code"] = code
+            break
+    if (name := item.text(organisation.get("name"), "contained.name")) is not None:
+        booked_by["name"] = name
+    if contacts := contacts_of(item, organisation):
+        booked_by["contacts"] = contacts
+    return booked_by

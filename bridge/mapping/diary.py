@@ -1,6 +1,7 @@
 """Places, people and ways to reach them, as slots, appointments and patients name them."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -14,6 +15,8 @@ from bridge.record.common import Issue
 from bridge.record.gp_record import Unmapped, UnmappedReason
 from bridge.record.issue_codes import ISSUES
 
+_LONGEST_NAME: Final = 200
+"""Characters of the words of a reference: they name somebody, or some place."""
 _LARGEST_SHARED: Final = 8 * 1024
 """Bytes, as JSON, of what many slots repeat. Real places and people take a few hundred."""
 
@@ -52,29 +55,46 @@ class Findings:
         self.unmapped.append({"source_ref": ref, "reason": reason, "detail": detail})
 
 
-def place(index: BundleIndex, location_id: str) -> Place:
-    """A location; its id alone when it was not sent."""
-    found: Place = {"location_id": location_id}
-    received = index.resolve(f"Location/{location_id}")
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who, or where: as a reference names it.
+
+    Attributes:
+        id: its logical id.
+        display: the words of the reference.
+    """
+
+    id: str
+    display: str | None
+
+
+def place(index: BundleIndex, actor: Actor) -> Place:
+    """A location; its id and the words of the reference when it was not sent."""
+    named: Place = {"location_id": actor.id}
+    if actor.display is not None:
+        named["name"] = actor.display
+    received = index.resolve(f"Location/{actor.id}")
     if received is None:
-        return found
-    item = Item(received.resource, received.ref)
+        return named
+    found, item = named.copy(), Item(received.resource, received.ref)
     if (name := item.text(item.resource.get("name"), "name")) is not None:
         found["name"] = name
     if addresses := addresses_of(item):
         found["address"] = addresses[0]
     if contacts := contacts_of(item):
         found["contacts"] = contacts
-    return found if is_small(found) else {"location_id": location_id}
+    return found if is_small(found) else named
 
 
-def clinician(index: BundleIndex, practitioner_id: str) -> Clinician:
-    """A practitioner; the id alone when nothing else was sent."""
-    found: Clinician = {"practitioner_id": practitioner_id}
-    received = index.resolve(f"Practitioner/{practitioner_id}")
+def clinician(index: BundleIndex, actor: Actor) -> Clinician:
+    """A practitioner; the id and the words of the reference when nothing else was sent (AP-018)."""
+    named: Clinician = {"practitioner_id": actor.id}
+    if actor.display is not None:
+        named["name"] = actor.display
+    received = index.resolve(f"Practitioner/{actor.id}")
     if received is None:
-        return found
-    item = Item(received.resource, received.ref)
+        return named
+    found, item = named.copy(), Item(received.resource, received.ref)
     names = (spoken_name(item, sent) for sent in item.many(item.resource.get("name"), "name"))
     if (name := next(filter(None, names), None)) is not None:
         found["name"] = name
@@ -85,7 +105,7 @@ def clinician(index: BundleIndex, practitioner_id: str) -> Clinician:
             if (value := item.code(identifier.get("value"), "identifier.value")) is not None:
                 found["sds_user_id"] = value
             break
-    return found if is_small(found) else {"practitioner_id": practitioner_id}
+    return found if is_small(found) else named
 
 
 def spoken_name(item: Item, name: JsonObject) -> str | None:
@@ -180,11 +200,26 @@ def moment(value: object) -> tuple[str, datetime | None]:
     return written, moment if moment.tzinfo else None
 
 
-def actor_ids(item: Item, references: Iterable[object], kind: str) -> list[str]:
-    """Logical ids of those references that point at one type of resource."""
-    targets = (item.reference(each, "actor") for each in references)
-    found = (target.partition("/") for target in targets if target is not None)
-    return [logical_id for type_, _, logical_id in found if type_ == kind and logical_id]
+def actors_of(item: Item, references: Iterable[object], kind: str) -> list[Actor]:
+    """What those references name that point at one type of resource."""
+    found: list[Actor] = []
+    for each in references:
+        type_, _, logical_id = (item.reference(each, "actor") or "").partition("/")
+        if type_ == kind and logical_id:
+            found.append(Actor(logical_id, display_of(item, each)))
+    return found
+
+
+def words_alone(item: Item, references: Iterable[object]) -> list[str]:
+    """The words of those references that point at nothing: nobody knows of whom, or of what, they are."""
+    named = (display_of(item, each) for each in references if item.reference(each, "actor") is None)
+    return [words for words in named if words is not None]
+
+
+def display_of(item: Item, reference: object) -> str | None:
+    """The words of a reference."""
+    words = item.text(item.one(reference, "actor").get("display"), "actor.display")
+    return None if words is None else words[:_LONGEST_NAME]
 
 
 def is_small(shared: Place | Clinician | SlotSession) -> bool:

@@ -14,7 +14,7 @@ from bridge.fhir.index import BundleIndex, Received, index_bundle
 from bridge.fhir.read import Item, JsonObject, reference_target
 from bridge.mapping.diary import (
     Findings,
-    actor_ids,
+    actors_of,
     clinician,
     delivery_channel,
     is_small,
@@ -22,6 +22,7 @@ from bridge.mapping.diary import (
     moment,
     place,
     term_of,
+    words_alone,
 )
 from bridge.mapping.identity import Organisation, name_of, organisation
 from bridge.mapping.memory import collector_paused
@@ -33,8 +34,22 @@ _CONTEXT: Final = frozenset({"Schedule", "Practitioner", "Location", "Organizati
 _MINUTE: Final = timedelta(minutes=1)
 _LONGEST_LABEL: Final = 200
 
-_Session = tuple[Offer, SlotSession]
-"""What the slots of one schedule have in common: of the offer, and of what is shown."""
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """What the slots of one schedule have in common.
+
+    Attributes:
+        offer, shown: of the offer, and of what is shown.
+        is_active: whether the schedule is in use.
+        channel: how its appointments take place, for slots that do not say so themselves.
+    """
+
+    offer: Offer
+    shown: SlotSession
+    is_active: bool
+    channel: str | None
+
 
 MALFORMED: Final = "The slot could not be read."
 WITHOUT_SCHEDULE: Final = "The schedule of the slot, or its place, was not sent; it cannot be booked."
@@ -50,6 +65,7 @@ class SlotSearch:
         practice_ods_code: who was asked.
         window_start, window_end: of all searches together, RFC 3339.
         retrieved_at: of the first answer, RFC 3339; what has begun by then is not offered.
+        A slot that does not lie wholly inside the window was not asked for, and is not offered either.
         organisation_type: with which it was searched; part of every offer.
     """
 
@@ -78,6 +94,8 @@ class _Reading:
     def __init__(self, search: SlotSearch) -> None:
         self._search = search
         self._now = datetime.fromisoformat(search.retrieved_at)
+        self._from = datetime.fromisoformat(search.window_start)
+        self._until = datetime.fromisoformat(search.window_end)
         self._slots: dict[str, tuple[datetime, Slot]] = {}
         self._not_offered: set[str] = set()
         self._aside: set[tuple[str, UnmappedReason]] = set()
@@ -140,17 +158,24 @@ class _Reading:
         if session is None:
             self._set_aside(_ref(resource), "dangling_reference", WITHOUT_SCHEDULE)
             return
-        channel = delivery_channel(item, item.extensions(resource))
-        if resource.get("status") != "free" or begins <= self._now or channel == HOME_VISIT:
-            self._not_offered.add(slot_id)  # AP-021, AP-057
+        channel = delivery_channel(item, item.extensions(resource)) or session.channel
+        if (
+            resource.get("status") != "free"
+            or resource.get("overbooked") is True
+            or not session.is_active
+            or begins <= self._now  # AP-021
+            or begins < self._from
+            or ends > self._until
+            or channel == HOME_VISIT  # AP-057
+        ):
+            self._not_offered.add(slot_id)
             return
-        offer, shared = session
-        offer = {**offer, "slot_id": slot_id, "start": start, "end": end}
+        offer: Offer = {**session.offer, "slot_id": slot_id, "start": start, "end": end}
         if label := self._label(channel):
             offer["delivery_channel"] = label
         if label := self._label(term_of(item, resource.get("serviceType"), "serviceType")):
             offer["service_type"] = label
-        slot: Slot = {"offer": offer, "minutes": (ends - begins) // _MINUTE, **shared}
+        slot: Slot = {"offer": offer, "minutes": (ends - begins) // _MINUTE, **session.shown}
         known = self._slots.setdefault(slot_id, (begins, slot))[1]
         if known is not slot and known["offer"] != offer:
             self._set_aside(_ref(resource), "duplicate_id", CLASH)
@@ -167,7 +192,7 @@ class _Reading:
             return None
         item = Item(schedule.resource, schedule.ref)
         actors = item.many(item.resource.get("actor"), "actor")
-        locations = [each for each in actor_ids(item, actors, "Location") if is_logical_id(each)]
+        locations = [each for each in actors_of(item, actors, "Location") if is_logical_id(each.id)]
         schedule_id = schedule.ref.removeprefix("Schedule/")
         if not locations or not is_logical_id(schedule_id):
             return None
@@ -175,26 +200,30 @@ class _Reading:
             "practice_ods_code": self._search.practice_ods_code,
             "slot_id": "",
             "schedule_id": schedule_id,
-            "location_id": locations[0],
+            "location_id": locations[0].id,
             "start": "",
             "end": "",
         }
         shared: SlotSession = {"location": place(index, locations[0])}
-        practitioners = [each for each in actor_ids(item, actors, "Practitioner") if is_logical_id(each)]
+        practitioners = [each for each in actors_of(item, actors, "Practitioner") if is_logical_id(each.id)]
         if practitioners:
-            offer["practitioner_id"] = practitioners[0]
+            offer["practitioner_id"] = practitioners[0].id
             shared["practitioner"] = clinician(index, practitioners[0])
         if self._search.organisation_type is not None:
             offer["organisation_type"] = self._search.organisation_type
-        if (role := job_role(item, item.extensions(item.resource))) is not None:
+        if also := words_alone(item, actors):
+            shared["also_named"] = also
+        extensions = item.extensions(item.resource)
+        if (role := job_role(item, extensions)) is not None:
             shared["practitioner_role"] = role
         if (session := term_of(item, item.resource.get("serviceCategory"), "serviceCategory")) is not None:
             shared["session"] = session
         if not is_small(shared):  # a few hundred bytes in real life, and repeated by every slot
             item.note("unreadable_element", "Schedule")
-            shared = {"location": {"location_id": locations[0]}}
+            shared = {"location": {"location_id": locations[0].id}}
+        is_active, channel = item.resource.get("active") is not False, delivery_channel(item, extensions)
         self._findings.report(item)
-        return offer, shared
+        return _Session(offer, shared, is_active, channel)
 
     def _label(self, text: str | None) -> str:
         """On one line and of bounded length, because it comes back in a booking; the few there are, once."""

@@ -46,6 +46,7 @@ class Place(TypedDict):
 
     location_id: Text
     name: NotRequired[Text]
+    """The words of the reference where the practice sends no more."""
     address: NotRequired[Address]
     contacts: NotRequired[list[ContactPoint]]
 
@@ -56,7 +57,7 @@ class Clinician(TypedDict):
 
     practitioner_id: Text
     name: NotRequired[Text]
-    """In the order in which it is spoken; as sent where the practice has it as one text."""
+    """In the order in which it is spoken; as sent where the practice has it as one text or in words alone."""
     gender: NotRequired[Text]
     sds_user_id: NotRequired[Text]
 
@@ -96,6 +97,10 @@ class Offer(TypedDict):
     """The practice's own type of slot (AP-015)."""
     organisation_type: NotRequired[OrganisationType]
     """With which the slot was searched for."""
+    expires_at: NotRequired[Text]
+    """RFC 3339, UTC: from then on the offer is refused as `offer_expired`."""
+    signature: NotRequired[Text]
+    """Over all of the offer and the patient it was found for: altered, or for another, it is refused."""
 
 
 @with_config(STRICT)
@@ -107,6 +112,8 @@ class SlotSession(TypedDict):
     """Name of the schedule (AP-015)."""
     practitioner: NotRequired[Clinician]
     practitioner_role: NotRequired[JobRole]
+    also_named: NotRequired[list[str]]
+    """Words by which the practice names others, or places, without saying who or what they are."""
 
 
 @with_config(STRICT)
@@ -129,7 +136,8 @@ class FreeSlots(TypedDict):
     slots: list[Slot]
     """By start, then by id."""
     not_offered: int
-    """Slots received that cannot be booked: begun by now, not free, or a home visit (AP-021, AP-057)."""
+    """Slots received that are not to be booked: begun by now, outside of the window, not free, overbooked, of
+    a schedule that is not in use, or a home visit (AP-021, AP-057)."""
     unmapped: list[Unmapped]
     issues: list[Issue]
     practice_name: NotRequired[Text]
@@ -166,7 +174,10 @@ class Appointment(TypedDict):
     booked_by: NotRequired[BookedBy]
     location: NotRequired[Place]
     practitioner: NotRequired[Clinician]
+    """Of those who have not declined the first; so with the location."""
     practitioner_role: NotRequired[JobRole]
+    also_named: NotRequired[list[str]]
+    """Words by which the practice names others, or places, without saying who or what they are."""
 
 
 @with_config(STRICT)

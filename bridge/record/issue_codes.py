@@ -53,6 +53,7 @@ ISSUES: dict[str, tuple[Severity, str]] = {
     "dosage_changed": ("warning", "The dosage changed while the medication ran; see its text."),
     "quantity_missing": ("information", "No quantity was sent."),
     "unknown_status": ("warning", "The state is not one that GP Connect uses."),
+    "participant_declined": ("warning", "Somebody, or a place, declined to take part and is not shown."),
     "unknown_prescription_type": ("information", "The type of prescription is not known."),
     "unknown_agency": ("information", "Who prescribed is not known."),
     "unknown_category": ("warning", "The category of an allergy is not one that GP Connect uses."),

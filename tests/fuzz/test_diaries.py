@@ -34,7 +34,7 @@ NOW = "2027-03-12T09:00:00.000Z"
 SEARCH = SlotSearch(
     practice_ods_code=PRACTICE,
     window_start=NOW,
-    window_end=NOW,
+    window_end="2099-01-01T00:00:00Z",
     retrieved_at=NOW,
     organisation_type="gp-practice",
 )

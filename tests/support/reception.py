@@ -9,9 +9,13 @@ import json
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
+from bridge.engine.patient_keys import PatientKeys
+from bridge.gpconnect.offers import Offers
+from bridge.record.appointments import Offer
+from bridge.settings import Settings
 from tests.support.hospital import FINAL_WAIT, Hospital
 from tests.support.published import check
 
@@ -40,6 +44,18 @@ def ref_of(appointment: Json, **changes: Any) -> Json:
     """How a later request names an appointment of an event."""
     names = ("practice_ods_code", "appointment_id", "start", "version_id")
     return {name: appointment[name] for name in names} | changes
+
+
+def sealed(
+    settings: Settings, offer: Json, nhs_number: str, *, valid_for: float = 3600, **changes: Any
+) -> Json:
+    """An offer with `changes`, or for another patient, signed as if the installation had given it out so."""
+    given: Json = {name: offer[name] for name in offer if name not in ("expires_at", "signature")} | changes
+    site_key = settings.patient_key or ""
+    Offers(site_key, valid_for=timedelta(seconds=valid_for)).sign(
+        [cast("Offer", given)], patient_key=PatientKeys(site_key).of(nhs_number), found_at=datetime.now(UTC)
+    )
+    return given
 
 
 def adjacent(slots: list[Json]) -> tuple[Json, Json]:

@@ -35,10 +35,10 @@ class Offers:
 
     def __init__(self, reception: Reception) -> None:
         self._reception = reception
-        self._found: dict[tuple[str, int], asyncio.Task[list[Json]]] = {}
+        self._found: dict[tuple[str, int, str], asyncio.Task[list[Json]]] = {}
 
     async def on(self, practice: str, ahead: int, nhs_number: str) -> list[Json]:
-        key = practice, ahead
+        key = practice, ahead, nhs_number  # an offer is for one patient
         if key not in self._found:
             search = self._search(practice, ahead, nhs_number)
             self._found[key] = asyncio.create_task(search)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bridge.sandbox import MAIN, OLDER, Fault, FaultKind
-from tests.support.reception import example, ref_of
+from tests.support.reception import example, ref_of, sealed
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.rabbit]
 
@@ -42,7 +42,10 @@ async def each_with_a_slot(site, people, count):
     """Somebody and a slot for each of `count` cases."""
     patients = [next(people) for _ in range(count)]
     slots = await site.reception.free_slots(patients[0])
-    return list(zip(patients, [slot["offer"] for slot in slots], strict=False))
+    return [
+        (patient, sealed(site.settings, slot["offer"], patient))
+        for patient, slot in zip(patients, slots, strict=False)
+    ]
 
 
 def history(site, nhs_number, ods=MAIN.ods):
@@ -129,6 +132,7 @@ async def test_a_registration_for_a_booking_is_told_of_when_its_answer_was_lost(
     stranger = next(one.nhs_number for one in reversed(site.sandbox.crowd) if one.practice_ods != MAIN.ods)
     ((_, offer),) = await each_with_a_slot(site, people, 1)
     site.sandbox.fault(stranger, Fault(FaultKind.DROP, times=1, on=("register_patient",)))
+    offer = sealed(site.settings, offer, stranger)
     kind, data = await site.reception.ask(
         "appointment.requested.temporary", patient={"nhs_number": stranger}, choices=[[offer]]
     )
@@ -236,7 +240,9 @@ async def test_a_request_that_expires_while_its_booking_is_unsettled_still_tells
 
 async def test_two_people_who_want_one_slot_get_one_appointment_between_them(site, people):
     (one, offer), (other, _) = await each_with_a_slot(site, people, 2)
-    outcomes = await asyncio.gather(*(site.reception.book(person, offer) for person in (one, other)))
+    outcomes = await asyncio.gather(
+        *(site.reception.book(person, sealed(site.settings, offer, person)) for person in (one, other))
+    )
     assert sorted(kind for kind, _ in outcomes) == ["appointment.booked.v1", "appointment.refused.v1"]
     assert {data.get("reason") for _, data in outcomes} == {None, "taken"}
     assert sorted(history(site, person) for person in (one, other)) == [[], [["booked"]]]

@@ -122,9 +122,13 @@ class AppointmentsMachine(RuleBasedStateMachine):
         self.asked = 0
 
     async def _search(self) -> list[Offer]:
-        (answer,) = await self.client.search_slots(Window.of(TOMORROW, TOMORROW))
+        window = Window.of(TOMORROW, TOMORROW)
+        (answer,) = await self.client.search_slots(window)
         search = SlotSearch(
-            practice_ods_code=self.ods, window_start="", window_end="", retrieved_at=answer.retrieved_at
+            practice_ods_code=self.ods,
+            window_start=window.start.isoformat(),
+            window_end=window.end.isoformat(),
+            retrieved_at=answer.retrieved_at,
         )
         found = map_slots([answer.bundle()], search)
         return [Offer.model_validate(slot["offer"]) for slot in found["slots"]]

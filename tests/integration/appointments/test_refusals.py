@@ -3,7 +3,7 @@
 import pytest
 
 from bridge.sandbox import BY_NAME, MAIN
-from tests.support.reception import adjacent, day, example, ref_of
+from tests.support.reception import adjacent, day, example, ref_of, sealed
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.rabbit]
 
@@ -45,7 +45,8 @@ async def test_a_slot_that_cannot_be_had(site, held, reason, changes):
     if reason == "taken":
         site.sandbox.diary(MAIN.ods).staff_take(offer["slot_id"])
     before = held()
-    assert refused(await site.reception.book(PATIENT, offer | changes), "book") == reason
+    offer = sealed(site.settings, offer, PATIENT, **changes)
+    assert refused(await site.reception.book(PATIENT, offer), "book") == reason
     assert held() == before
 
 
@@ -54,7 +55,8 @@ async def test_slots_that_do_not_belong_together(site, held):
     slots = await site.reception.free_slots(PATIENT)
     one, other = adjacent(slots)
     elsewhere = next(slot["offer"] for slot in slots if slot["offer"]["schedule_id"] != one["schedule_id"])
-    later = other | {"start": other["end"], "end": day(14) + "T09:00:00+00:00"}
+    times = {"start": other["end"], "end": day(14) + "T09:00:00+00:00"}
+    later = sealed(site.settings, other, PATIENT, **times)
     before = held()
     assert refused(await site.reception.book(PATIENT, one, elsewhere), "book") == "slots_differ"
     assert refused(await site.reception.book(PATIENT, one, later), "book") == "not_adjacent"
@@ -171,3 +173,50 @@ async def test_offers_of_two_practices_are_never_one_request(site):
     choices[1][0]["practice_ods_code"] = "A99002"
     kind, data = await site.reception.ask("appointment.requested", choices=choices)
     assert (kind, [fault["field"] for fault in data["faults"]]) == ("request.rejected.v1", ["data.choices"])
+
+
+def practice_calls(site):
+    """What practices were asked for, find patient and diaries included."""
+    return site.sandbox.calls.of("practice")
+
+
+@pytest.mark.duty("AP-031")
+@pytest.mark.parametrize(
+    ("reason", "altered"),
+    [
+        ("offer_invalid", lambda site, offer: offer | {"slot_id": "another"}),
+        ("offer_invalid", lambda site, offer: offer | {"expires_at": "2099-01-01T00:00:00Z"}),
+        ("offer_invalid", lambda site, offer: offer | {"signature": "A" * 22}),
+        ("offer_invalid", lambda site, offer: without(offer, "signature", "expires_at")),
+        ("offer_invalid", lambda site, offer: sealed(site.settings, offer, OTHER)),
+        ("offer_expired", lambda site, offer: sealed(site.settings, offer, PATIENT, valid_for=-1)),
+    ],
+)
+async def test_nothing_is_sent_for_an_offer_that_was_not_made(site, held, reason, altered):
+    good, offer = await offers(site, 2)
+    bad = altered(site, offer)
+    before, calls = held(), len(practice_calls(site))
+    kind, data = await site.reception.ask("appointment.requested", choices=[[good], [bad]])
+    assert kind == "appointment.refused.v1"
+    assert data["choices"] == [{"choice": 2, "reason": reason}]
+    old = {"practice_ods_code": MAIN.ods, "appointment_id": "any", "start": good["start"]}
+    kind, data = await site.reception.ask(
+        "appointment.reschedule.requested", appointment=old, choices=[[bad]]
+    )
+    assert (kind, data["reason"]) == ("appointment.refused.v1", reason)
+    assert data["standing"] == "nothing_booked"
+    assert held() == before
+    assert len(practice_calls(site)) == calls
+
+
+async def test_nobody_is_registered_for_an_offer_of_somebody_else(site, held):
+    (offer,) = await offers(site)
+    message = example("appointment.requested.temporary", choices=[[offer]])
+    calls = len(practice_calls(site))
+    kind, data = await site.reception.outcome(await site.reception.send(message))
+    assert (kind, data["reason"]) == ("appointment.refused.v1", "offer_invalid")
+    assert len(practice_calls(site)) == calls
+
+
+def without(offer, *names):
+    return {name: value for name, value in offer.items() if name not in names}

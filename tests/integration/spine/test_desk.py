@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -14,6 +14,7 @@ from bridge.engine.effects import Effects, Limits
 from bridge.engine.no_book import NoBook
 from bridge.engine.patient_keys import PatientKeys
 from bridge.gpconnect import GpConnect
+from bridge.gpconnect.offers import Offers
 from bridge.ledger import Lease
 from tests.integration.spine.world import AREAS, NHS_NUMBER, World, endpoint, patient, requester, searchset
 from tests.support import care_records as pages
@@ -44,11 +45,12 @@ async def has_room(desk: Desk) -> bool:
 
 
 def context(gpconnect: GpConnect, desk: Desk, seat: Seat, request: GpConnectRequest) -> Context:
-    book = NoBook()
+    book, site_key = NoBook(), "k" * 32
+    offers = Offers(site_key, valid_for=timedelta(days=1))
     return Context(
         request_key="/epr r-1",
         request=request,
-        services=Services(gpconnect, PatientKeys("k" * 32), book, desk),
+        services=Services(gpconnect, PatientKeys(site_key), offers, book, desk),
         seat=seat,
         effects=Effects(book, LEASE, [], Limits(settle_after=1.0, retries=1, is_allowed=False)),
         ends_at=asyncio.get_running_loop().time() + 60,

@@ -104,6 +104,58 @@ def test_without_further_reads_place_and_person_are_at_least_named():
     assert (found["location"], found["practitioner"]) == ({"location_id": "1"}, {"practitioner_id": "1"})
 
 
+@pytest.mark.duty("AP-097")
+def test_people_and_places_that_are_named_in_words_alone_are_shown_so():
+    actors = [
+        {"reference": "Patient/p-2", "display": "Sam Taylor"},
+        {"reference": "Location/1", "display": "Mill Lane Surgery"},
+        {"reference": "Practitioner/1", "display": "Dr Kevin Slater"},
+        {"display": "Nurse Ann Green"},
+    ]
+    booking = {
+        "url": EXTENSION + "BookingOrganisation-1",
+        "valueReference": {"display": "Example Hospital"},
+    }
+    found = mapped(
+        appointment(
+            participant=[{"actor": actor, "status": "accepted"} for actor in actors],
+            contained=None,
+            extension=[booking],
+        )
+    )
+    assert found["location"] == {"location_id": "1", "name": "Mill Lane Surgery"}
+    assert found["practitioner"] == {"practitioner_id": "1", "name": "Dr Kevin Slater"}
+    assert found["also_named"] == ["Nurse Ann Green"]
+    assert found["booked_by"] == {"name": "Example Hospital"}
+    assert found["issue_codes"] == ["display_only_reference"]
+
+
+@pytest.mark.duty("AP-097")
+def test_whoever_declined_is_not_whom_the_appointment_is_with():
+    def who(reference, status):
+        return {"actor": reference, "status": status}
+
+    found = mapped(
+        appointment(
+            participant=[
+                who({"reference": "Patient/p-2"}, "accepted"),
+                who({"reference": "Location/2"}, "declined"),
+                who({"reference": "Location/1"}, "accepted"),
+                who({"reference": "Practitioner/2"}, "declined"),
+                who({"reference": "Practitioner/1"}, "tentative"),
+                who({"display": "Nurse Ann Green"}, "declined"),
+            ]
+        ),
+        location("1"),
+        practitioner("1"),
+        practitioner("2", family="Other"),
+    )
+    assert found["location"]["location_id"] == "1"
+    assert found["practitioner"]["name"] == "Dr Kevin Slater"
+    assert "also_named" not in found
+    assert found["issue_codes"] == ["participant_declined"]
+
+
 @pytest.mark.duty("AP-072", "AP-073", "AP-078", "AP-081", "AP-088")
 @pytest.mark.parametrize(
     ("changes", "now", "can_be"),

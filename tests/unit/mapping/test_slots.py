@@ -104,6 +104,79 @@ def test_what_cannot_be_booked_is_counted_and_not_offered():
     assert found["not_offered"] == 3
 
 
+CHANNEL = "https://fhir.nhs.uk/STU3/StructureDefinition/Extension-GPConnect-DeliveryChannel-2"
+
+
+@pytest.mark.duty("AP-031")
+@pytest.mark.parametrize(
+    "unasked",
+    [
+        slot("12", MONDAY.replace(day=14)),
+        slot("12", MONDAY.replace(month=4, day=1)),
+        slot("12", MONDAY.replace(day=14, hour=23, minute=55)),
+        slot("12", MONDAY.replace(hour=10), overbooked=True),
+        slot("12", MONDAY.replace(hour=10), schedule="2"),
+    ],
+)
+def test_what_was_not_asked_for_or_is_not_to_be_had_is_not_offered(unasked):
+    unused = {**schedule("2"), "active": False}
+    used = {**SESSION[0], "active": True}
+    good = slot("good", MONDAY.replace(hour=10), overbooked=False)
+    found = mapped(unasked, good, unused, used, *SESSION[1:])
+    assert [each["offer"]["slot_id"] for each in found["slots"]] == ["good"]
+    assert found["not_offered"] == 1
+    assert (found["unmapped"], found["issues"]) == ([], [])
+
+
+def test_a_slot_that_ends_with_the_window_is_inside_it():
+    window = {"window_start": "2027-03-15T08:30:00+00:00", "window_end": "2027-03-15T08:50:00+00:00"}
+    search = SlotSearch(**{name: getattr(SEARCH, name) for name in SEARCH.__slots__} | window)
+    found = mapped(
+        slot("first", MONDAY),
+        slot("last", MONDAY.replace(minute=40)),
+        slot("longer", MONDAY.replace(minute=40), minutes=20),
+        *SESSION,
+        search=search,
+    )
+    assert [each["offer"]["slot_id"] for each in found["slots"]] == ["first", "last"]
+    assert found["not_offered"] == 1
+
+
+@pytest.mark.duty("AP-014", "AP-057")
+def test_the_channel_of_a_schedule_is_that_of_slots_without_their_own():
+    def with_channel(resource, channel):
+        extensions = [*resource.get("extension", []), {"url": CHANNEL, "valueCode": channel}]
+        return {**resource, "extension": extensions}
+
+    slots = [slot("own", MONDAY), slot("of-schedule", MONDAY, extension=None)]
+    found = mapped(*slots, *SESSION[:3], with_channel(SESSION[3], "Telephone"))
+    channels = {each["offer"]["slot_id"]: each["offer"]["delivery_channel"] for each in found["slots"]}
+    assert channels == {"own": "In-person", "of-schedule": "Telephone"}
+    found = mapped(*slots, *SESSION[:3], with_channel(SESSION[3], "Visit"))
+    assert [each["offer"]["slot_id"] for each in found["slots"]] == ["own"]
+
+
+@pytest.mark.duty("AP-016", "AP-018")
+def test_people_and_places_that_are_named_in_words_alone_are_shown_so():
+    actors = [
+        {"reference": "Location/1", "display": "Mill Lane Surgery"},
+        {"reference": "Practitioner/1", "display": "Dr Kevin Slater"},
+        {"display": "Treatment room 2"},
+    ]
+    named = {**schedule("1"), "actor": actors}
+    (found,) = mapped(slot("12", MONDAY), named)["slots"]
+    assert found["location"] == {"location_id": "1", "name": "Mill Lane Surgery"}
+    assert found["practitioner"] == {"practitioner_id": "1", "name": "Dr Kevin Slater"}
+    assert found["also_named"] == ["Treatment room 2"]
+    (found,) = mapped(slot("12", MONDAY), named, location("1"), practitioner("1", name=None))["slots"]
+    assert found["location"]["name"] == "Example Surgery"
+    assert found["practitioner"]["name"] == "Dr Kevin Slater"
+    assert found["practitioner"]["gender"] == "male"
+    nowhere = {**schedule("1"), "actor": [{"display": "Mill Lane Surgery"}]}
+    unplaced = mapped(slot("12", MONDAY), nowhere)
+    assert [each["reason"] for each in unplaced["unmapped"]] == ["dangling_reference"]
+
+
 @pytest.mark.duty("AP-039", "SP-090")
 def test_what_cannot_be_read_costs_itself_alone():
     nowhere = {**schedule("2"), "actor": [{"reference": "Practitioner/1"}]}
@@ -136,7 +209,8 @@ def test_what_cannot_be_read_costs_itself_alone():
 @pytest.mark.duty("AP-007")
 def test_searches_that_overlap_give_every_slot_once_in_order_of_time():
     first = searchset(slot("b", MONDAY.replace(day=28, hour=3)), slot("a", MONDAY), *SESSION)
-    second = searchset(slot("c", MONDAY.replace(day=29)), slot("b", MONDAY.replace(day=28, hour=3)), *SESSION)
+    later, night = MONDAY.replace(day=28, hour=9), MONDAY.replace(day=28, hour=3)
+    second = searchset(slot("c", later), slot("b", night), *SESSION)
     found = map_slots(iter([first, second]), SEARCH)
     assert [each["offer"]["slot_id"] for each in found["slots"]] == ["a", "b", "c"]
     assert found["unmapped"] == []
