@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import orjson
 import typer
 
 from bridge.cli.exits import Exit
-from bridge.fhir.digits import keep_digits
+from bridge.fhir.parsing import Parsed, parse
 from bridge.mapping import Asked, Source, map_record
 from bridge.record.dates import rfc3339
 
@@ -41,7 +41,8 @@ def map_(files: Files) -> None:
     for file in files:
         try:
             body = _read(file)
-            record = map_record(_parse(keep_digits(body)), asked=Asked(), source=_source(body))
+            parsed = _parse(body)
+            record = map_record(parsed.content, asked=Asked(), source=_source(body, parsed))
         except _UnreadableError as error:
             typer.echo(f"{file}: {error}", err=True)
             exit_code = Exit.UNREADABLE
@@ -69,7 +70,7 @@ def check(
     exit_code = Exit.OK
     for file in files:
         try:
-            deviations = check_bundle(_parse(_read(file)))
+            deviations = check_bundle(_parse(_read(file)).content)
         except _UnreadableError as error:
             typer.echo(f"{file}: {error}", err=True)
             exit_code = Exit.UNREADABLE
@@ -122,23 +123,26 @@ def _read(file: Path) -> bytes:
         raise _UnreadableError(f"cannot be read: {error.strerror}") from None
 
 
-def _parse(body: bytes) -> Any:
+def _parse(body: bytes) -> Parsed:
     try:
-        content = orjson.loads(body)
+        parsed = parse(body)
     except orjson.JSONDecodeError as error:
         raise _UnreadableError(f"is not JSON: line {error.lineno} column {error.colno}") from None
+    content = parsed.content
     kind = content.get("resourceType") if isinstance(content, dict) else None
     if kind != "Bundle":
         # Only what looks like the name of a type is repeated: anything may stand in a file.
         named = isinstance(kind, str) and _TYPE_NAME.fullmatch(kind)
         raise _UnreadableError(f"is not a FHIR Bundle{f' ({kind})' if named else ''}")
-    return content
+    return parsed
 
 
-def _source(body: bytes) -> Source:
+def _source(body: bytes, parsed: Parsed) -> Source:
     digest = hashlib.sha256(body).hexdigest()
     return Source(
         request_id=digest,
         retrieved_at=rfc3339(datetime.now(UTC)),
         body_sha256=digest,
+        issues=parsed.issues,
+        may_hold_modifiers=parsed.may_hold_modifiers,
     )

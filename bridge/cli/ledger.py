@@ -30,7 +30,7 @@ from bridge.cli.site import (
 )
 from bridge.engine.book import take_claim
 from bridge.engine.reconciliation import Account, reconcile
-from bridge.fhir.digits import keep_digits
+from bridge.fhir.parsing import Parsed, parse
 from bridge.ledger import RequestHistory
 from bridge.ledger.audit import Entry
 from bridge.ledger.vault import Answer
@@ -155,7 +155,8 @@ async def _remap(settings: Settings, request: str, reason: str, actor: str | Non
                 facts={"reason": reason, "body_sha256": answer.sha256},
             )
         )
-    return map_record(_bundle(answer), asked=Asked(), source=_source(history, answer))
+    parsed = _parsed(answer)
+    return map_record(parsed.content, asked=Asked(), source=_source(history, answer, parsed))
 
 
 async def _claim(settings: Settings, claim_id: str, reason: str, actor: str | None) -> bytes:
@@ -166,23 +167,26 @@ async def _claim(settings: Settings, claim_id: str, reason: str, actor: str | No
     return data
 
 
-def _bundle(answer: Answer) -> Any:
+def _parsed(answer: Answer) -> Parsed:
     try:
-        content = orjson.loads(keep_digits(answer.body))
+        parsed = parse(answer.body)
     except orjson.JSONDecodeError:
-        content = None
+        raise NotThere("the stored answer is no FHIR Bundle") from None
+    content = parsed.content
     if not isinstance(content, dict) or content.get("resourceType") != "Bundle":
         raise NotThere("the stored answer is no FHIR Bundle")
-    return content
+    return parsed
 
 
-def _source(history: RequestHistory, answer: Answer) -> Source:
+def _source(history: RequestHistory, answer: Answer, parsed: Parsed) -> Source:
     return Source(
         request_id=history.request_key,
         retrieved_at=rfc3339(answer.received_at),
         body_sha256=answer.sha256,
         holder_ods=answer.practice_ods,
         patient_key=history.patient_key,
+        issues=parsed.issues,
+        may_hold_modifiers=parsed.may_hold_modifiers,
     )
 
 

@@ -172,8 +172,9 @@ class Context:
             ResponseInvalid: the answer is not about the patient who was asked for (CS-051).
         """
         with collector_paused():
+            parsed = answer.parsed()
             record = map_record(
-                answer.bundle(),
+                parsed.content,
                 asked=_asked(self.request.patient, patient, areas),
                 source=Source(
                     request_id=self.request_id,
@@ -181,6 +182,8 @@ class Context:
                     body_sha256=answer.body_sha256,
                     holder_ods=answer.practice_ods,
                     patient_key=self.services.patient_keys.of(patient.nhs_number),
+                    issues=parsed.issues,
+                    may_hold_modifiers=parsed.may_hold_modifiers,
                 ),
             )
         if record["demographics"]["verdict"] == "reject":

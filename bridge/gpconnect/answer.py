@@ -7,7 +7,7 @@ from typing import Any, Final
 import orjson
 
 from bridge.errors import ResponseInvalid
-from bridge.fhir.digits import keep_digits
+from bridge.fhir.parsing import Parsed, parse
 
 MEDIA_TYPES: Final = frozenset({"application/fhir+json", "application/json+fhir", "application/json"})
 """That of 1.x, that of 0.x and 1.2.x providers, and what is left when a gateway loses the rest."""
@@ -35,20 +35,26 @@ class PracticeAnswer:
         object.__setattr__(self, "body_sha256", hashlib.sha256(self.body).hexdigest())
 
     def bundle(self) -> dict[str, Any]:
+        """The Bundle of `parsed`."""
+        bundle: dict[str, Any] = self.parsed().content
+        return bundle
+
+    def parsed(self) -> Parsed:
         """The Bundle, parsed anew by each call: a parsed record takes many times the memory of its bytes.
 
         Raises:
             ResponseInvalid: not JSON, cut off, or no Bundle.
         """
         try:
-            bundle = orjson.loads(keep_digits(self.body))
+            parsed = parse(self.body)
         except orjson.JSONDecodeError:
             raise self._invalid("not_json") from None
+        bundle = parsed.content
         if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
             raise self._invalid("not_a_bundle")
         if not isinstance(bundle.get("entry"), list):
             raise self._invalid("bundle_without_entries")
-        return bundle
+        return parsed
 
     def _invalid(self, detail: str) -> ResponseInvalid:
         return ResponseInvalid(stage="provider", detail=detail, body_sha256=self.body_sha256)

@@ -11,6 +11,7 @@ import structlog
 
 from bridge.contracts.requests import Requester
 from bridge.errors import RequestFailed, ResponseInvalid
+from bridge.fhir.parsing import loads
 from bridge.fhir.read import JsonObject
 from bridge.gpconnect.answer import MEDIA_TYPES
 from bridge.gpconnect.errors import DirectoryStale, error_for
@@ -130,7 +131,7 @@ def resource_of(answer: Answer) -> JsonObject:
         ResponseInvalid: there is none.
     """
     try:
-        resource = orjson.loads(answer.body)
+        resource, _ = loads(answer.body)
     except orjson.JSONDecodeError:
         resource = None
     if not isinstance(resource, dict):

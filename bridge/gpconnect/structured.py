@@ -1,12 +1,12 @@
 """`$gpc.getstructuredrecord`: the request as FHIR, and the answer as it came."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 import structlog
 
 from bridge.contracts.requests import Areas
 from bridge.fhir.build import Value, patient_parameters
+from bridge.fhir.parsing import Parsed
 from bridge.gpconnect import rules
 from bridge.gpconnect.answer import PracticeAnswer
 
@@ -36,9 +36,12 @@ class StructuredAnswer(PracticeAnswer):
 
     __slots__ = ()
 
-    def bundle(self) -> dict[str, Any]:
-        """See `PracticeAnswer.bundle`."""
-        bundle = super().bundle()
-        if bundle.get("id") not in (None, self.trace_id):  # new in 1.5, and not kept by every provider
+    def parsed(self) -> Parsed:
+        """See `PracticeAnswer.parsed`."""
+        parsed = super().parsed()
+        if parsed.content.get("id") not in (
+            None,
+            self.trace_id,
+        ):  # new in 1.5, and not kept by every provider
             _log.info("bundle_id_differs", trace_id=self.trace_id, practice_ods=self.practice_ods)
-        return bundle
+        return parsed

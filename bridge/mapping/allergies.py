@@ -13,6 +13,7 @@ from bridge.mapping.coded import (
     words,
 )
 from bridge.mapping.lists import AreaList, Lists
+from bridge.mapping.modifiers import CHANGES_MEANING, note_modifiers
 from bridge.mapping.no_known import is_no_known_code, no_known
 from bridge.mapping.provenance import item_id, keep_apart, provenance
 from bridge.mapping.reading import Reading
@@ -158,8 +159,7 @@ def _allergy(reading: Reading, item: Item, named_in: set[str]) -> Allergy:
     status, source_status = _status(item, named_in, has_ended=_has_ended(reading, stop))
     if not _KNOWN_EXTENSIONS.issuperset(extensions):
         item.note("unknown_extension", "extension")
-    if "modifierExtension" in resource:
-        item.note("modifier_extension", "modifierExtension")
+    note_modifiers(reading, item)
     allergy: Allergy = {
         "item_id": item_id(item, origin["business_ids"]),
         "statement": statement,
@@ -173,7 +173,7 @@ def _allergy(reading: Reading, item: Item, named_in: set[str]) -> Allergy:
             and statement == "propensity"
             and substance["coding_quality"] == "coded"
             and not (in_conflict and is_no_known_code(substance))
-            and "modifierExtension" not in resource
+            and CHANGES_MEANING.isdisjoint(item.codes())
         ),
         "requires_prescribing_block": (
             status != "resolved" and statement == "propensity" and _is_drug_without_code(category, substance)

@@ -45,7 +45,14 @@ _AREA_OF_KIND = {
 _PARTS_OF_MEDICATIONS = ("issues", "search_from")
 _COPIES = frozenset({COPY, ENDED_COPY, CONTAINED_COPY})
 _DOUBTS = frozenset(
-    {"status_conflict", "modifier_extension", "list_entry_deleted", "not_in_list", "subject_unresolved"}
+    {
+        "status_conflict",
+        "modifier_extension",
+        "implicit_rules",
+        "list_entry_deleted",
+        "not_in_list",
+        "subject_unresolved",
+    }
 )
 _MORE_THAN_EMPTY: tuple[AreaOutcome, ...] = (
     "only_withheld",

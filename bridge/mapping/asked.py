@@ -43,6 +43,8 @@ class Source:
         holder_ods: the practice that answered; None falls back to what the bundle says.
         patient_key: the opaque key of the patient, when there is one.
         version: what the practice's system declares, when it was asked for.
+        issues: issue codes of what was mended to parse it (`bridge.fhir.parsing`).
+        may_hold_modifiers: false when it is known that no element is `modifierExtension` or `implicitRules`.
     """
 
     request_id: str
@@ -51,3 +53,5 @@ class Source:
     holder_ods: str | None = None
     patient_key: str | None = None
     version: str | None = None
+    issues: tuple[str, ...] = ()
+    may_hold_modifiers: bool = True

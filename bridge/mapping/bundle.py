@@ -72,6 +72,8 @@ def map_record(bundle: object, *, asked: Asked, source: Source) -> GpRecord:
     check_entries(bundle, source.body_sha256)
     index = index_bundle(bundle)
     reading = Reading(index, asked, source, identify(index, asked))
+    for code in source.issues:
+        reading.report(code)
     for path in reading.identity.conflicts:
         reading.report("patient_conflict", reading.identity.ref, path)
     unsupported = read_outcomes(reading)

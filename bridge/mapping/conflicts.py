@@ -9,13 +9,14 @@ from bridge.mapping.course_state import (
     is_completed_but_running,
     stated_end,
 )
+from bridge.mapping.modifiers import CHANGES_MEANING
 from bridge.mapping.reading import Reading
 from bridge.mapping.requests import same_medication
 from bridge.mapping.values import without_change_warning
 from bridge.record.common import CodedText
 from bridge.record.medications import MedicationCourse, MedicationIssue, MedicationPlan
 
-_CHANGES_MEANING = frozenset({"medication_conflict", "modifier_extension"})
+_NOT_TO_BE_USED = CHANGES_MEANING | {"medication_conflict"}
 
 
 def mark_medication(
@@ -63,7 +64,7 @@ def judge_use(course: MedicationCourse) -> None:
     if "issue_without_plan" in course:
         parts.append(course["issue_without_plan"])
     course["usable_for_decision_support"] = course["medication"]["coding_quality"] == "coded" and all(
-        _CHANGES_MEANING.isdisjoint(part["issue_codes"]) for part in parts
+        _NOT_TO_BE_USED.isdisjoint(part["issue_codes"]) for part in parts
     )
 
 

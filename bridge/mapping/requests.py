@@ -6,6 +6,7 @@ from typing import Final
 from bridge.fhir import systems
 from bridge.fhir.read import NOTHING, Item, JsonObject, code_in, extension_value, first_code
 from bridge.mapping.coded import DEGRADED_MEDICATION, coded_text, contested, placeholder
+from bridge.mapping.modifiers import note_modifiers
 from bridge.mapping.provenance import item_id, provenance
 from bridge.mapping.reading import Reading
 from bridge.mapping.set_aside import REQUEST, note_set_aside
@@ -64,6 +65,8 @@ class Medications:
                 return placeholder(item.text(sent.get("display"), "medicationReference"))
             inner = Item(found[0].resource, found[0].ref)
             named = _named(inner, [each.resource for each in found])
+            for each in found:
+                note_modifiers(self._reading, inner, each.resource)
             self._known[target] = named, list(dict.fromkeys(inner.notes))
             self._reading.growth.share(self._known[target][0])
         concept, noted = self._known[target]
@@ -163,7 +166,7 @@ def read_plan(reading: Reading, medications: Medications, item: Item) -> tuple[M
     if prior is not None:
         plan["prior_plan_id"] = prior  # the reference, until every plan has its id
     _add_supply(item, plan, dispense)
-    _note_unknown(item, extensions)
+    _note_unknown(reading, item, extensions)
     plan["issue_codes"] = item.codes()
     note_set_aside(item, resource, REQUEST)
     return plan, medication
@@ -203,7 +206,7 @@ def read_issue(reading: Reading, medications: Medications, item: Item) -> tuple[
     dispenser = reading.parties.party(item, dispense.get("performer"), "dispenseRequest.performer")
     if dispenser is not None:
         issue["dispenser"] = dispenser
-    _note_unknown(item, item.extensions(resource))
+    _note_unknown(reading, item, item.extensions(resource))
     issue["issue_codes"] = item.codes()
     note_set_aside(item, resource, REQUEST)
     return issue, medication
@@ -220,11 +223,10 @@ def _add_supply(item: Item, request: MedicationPlan | MedicationIssue, dispense:
         request["dosage"] = dosage
 
 
-def _note_unknown(item: Item, extensions: dict[str, list[JsonObject]]) -> None:
+def _note_unknown(reading: Reading, item: Item, extensions: dict[str, list[JsonObject]]) -> None:
     if not _KNOWN_EXTENSIONS.issuperset(extensions):
         item.note("unknown_extension", "extension")
-    if "modifierExtension" in item.resource:
-        item.note("modifier_extension", "modifierExtension")
+    note_modifiers(reading, item)
 
 
 def _requester(reading: Reading, item: Item) -> Party | None:

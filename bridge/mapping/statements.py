@@ -3,6 +3,7 @@
 from bridge.fhir import systems
 from bridge.fhir.read import NOTHING, Item, JsonObject, code_in, extension_value, first_code
 from bridge.mapping.course_state import UNDECIDED
+from bridge.mapping.modifiers import note_modifiers
 from bridge.mapping.provenance import item_id, provenance
 from bridge.mapping.reading import Reading
 from bridge.mapping.requests import Medications, status
@@ -58,8 +59,7 @@ def read_statement(reading: Reading, medications: Medications, item: Item) -> Me
     _add_dates(item, course, extensions)
     if not _KNOWN_EXTENSIONS.issuperset(extensions):
         item.note("unknown_extension", "extension")
-    if "modifierExtension" in resource:
-        item.note("modifier_extension", "modifierExtension")
+    note_modifiers(reading, item)
     course["issue_codes"] = item.codes()
     note_set_aside(item, resource, STATEMENT)
     return course

@@ -87,6 +87,12 @@ ISSUES: dict[str, tuple[Severity, str]] = {
         "error",
         "An extension that may change the meaning is not understood.",
     ),
+    "implicit_rules": ("error", "An item was written by rules that are not understood."),
+    "byte_order_mark": ("information", "The answer began with a byte order mark; it was left out."),
+    "replaced_characters": (
+        "warning",
+        "A text holds half a character, which no text may; it is shown as U+FFFD.",
+    ),
     "element_not_in_profile": (
         "warning",
         "An element that GP Connect does not use was sent and may carry meaning; it is not shown.",

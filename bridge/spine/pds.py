@@ -11,10 +11,9 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Final
 
-import orjson
-
 from bridge.contracts.requests import Patient
 from bridge.errors import FailureCode, Refused, RequestFailed, Unavailable
+from bridge.fhir.parsing import loads
 from bridge.record.nhs_number import is_valid_nhs_number
 from bridge.spine.clock import timestamp
 from bridge.spine.http import Answer, Upstream
@@ -147,7 +146,7 @@ def _error(answer: Answer) -> RequestFailed:
 
 def _read(body: bytes, *, asked: str) -> TracedPatient:
     try:
-        return _traced(orjson.loads(body), asked=asked)
+        return _traced(loads(body)[0], asked=asked)
     except (ValueError, TypeError, KeyError, AttributeError):
         raise Unavailable(FailureCode.SPINE_ERROR, stage="pds", detail="not_a_patient") from None
 

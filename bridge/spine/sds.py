@@ -11,9 +11,8 @@ from functools import partial
 from typing import Any, Final, Literal
 from urllib.parse import quote
 
-import orjson
-
 from bridge.errors import FailureCode, Refused, Unavailable
+from bridge.fhir.parsing import loads
 from bridge.spine.clock import timestamp
 from bridge.spine.http import Upstream
 from bridge.spine.interactions import Interaction
@@ -205,7 +204,7 @@ class Sds:
         if answer.status != _OK:
             raise directory_error(answer, stage="sds")
         try:
-            return _resources(orjson.loads(answer.body), resource)
+            return _resources(loads(answer.body)[0], resource)
         except (ValueError, TypeError, KeyError, AttributeError):
             raise Unavailable(FailureCode.SPINE_ERROR, stage="sds", detail="not_a_searchset") from None
 

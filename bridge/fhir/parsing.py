@@ -1,0 +1,73 @@
+"""The one place where what a practice or a national service sent becomes JSON values.
+
+One stray thing must not cost a whole record (CS-041): a byte order mark is stripped, an escape that is half
+of a character is replaced. Both are looked for only in what the parser refused.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from bridge.fhir.digits import keep_digits
+
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_ESCAPE: Final = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
+"""Every escape of a text, so that an escaped backslash begins none; a half that stands alone is the group."""
+_MODIFIERS: Final = (b"modifierExtension", b"implicitRules", rb"\u00")
+"""The last one: the names themselves may be written with escapes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What bytes say.
+
+    Attributes:
+        content: any JSON value.
+        issues: issue codes of what was mended to read it: `byte_order_mark`, `replaced_characters`.
+        may_hold_modifiers: false when no element can be `modifierExtension` or `implicitRules`.
+    """
+
+    content: Any
+    issues: tuple[str, ...]
+    may_hold_modifiers: bool
+
+
+def parse(body: bytes) -> Parsed:
+    """The JSON in `body`, with the digits of decimals kept (`bridge.fhir.digits`).
+
+    Raises:
+        orjson.JSONDecodeError: it is not JSON, or not UTF-8, even so.
+    """
+    written = keep_digits(body)
+    try:
+        content, issues = loads(written)
+    except orjson.JSONDecodeError:
+        # A fault has its place in what was sent, not in what was made of it.
+        content, issues = loads(body)
+    return Parsed(content, issues, any(name in body for name in _MODIFIERS))
+
+
+def loads(body: bytes) -> tuple[Any, tuple[str, ...]]:
+    """The JSON in `body` and the issue codes of what was mended, as `parse` does; decimals are floats.
+
+    Raises:
+        orjson.JSONDecodeError: as `parse`.
+    """
+    try:
+        return orjson.loads(body), ()
+    except orjson.JSONDecodeError:
+        bare = body.removeprefix(_BYTE_ORDER_MARK)
+        whole = _ESCAPE.sub(_whole, bare)
+        if whole == body:
+            raise
+    issues = ("byte_order_mark",) if bare != body else ()
+    return orjson.loads(whole), (*issues, "replaced_characters") if whole != bare else issues
+
+
+def _whole(escape: re.Match[bytes]) -> bytes:
+    return escape[0] if escape[1] is None else rb"\ufffd"
