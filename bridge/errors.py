@@ -5,6 +5,7 @@
     BridgeError
     ├── RequestRejected      the sender must correct the message; nothing was called
     ├── Misconfigured        an operator must correct the installation
+    ├── NoConnection         the message broker was tried once and gave no connection
     └── RequestFailed        the request was understood and could not be fulfilled
         ├── Refused          the answer is no: asking again gives the same answer
         │   ├── ResponseInvalid      an answer came and cannot be used; kept by hash for inspection
@@ -197,6 +198,19 @@ class Misconfigured(BridgeError):  # noqa: N818
     def __init__(self, *problems: str) -> None:
         super().__init__("; ".join(problems))
         self.problems = problems
+
+
+class NoConnection(BridgeError):  # noqa: N818
+    """The message broker was tried once and gave no connection.
+
+    Args:
+        code: why, e.g. ``login_refused``.
+        sentence: the same in words; never a part of the broker's URL.
+    """
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(f"{sentence} ({code})")
+        self.code = code
 
 
 class RequestFailed(BridgeError):  # noqa: N818

@@ -6,10 +6,11 @@ from urllib.parse import urlsplit
 
 from bridge.bus.embedded import address_of_running, embedded_nats
 from bridge.bus.port import Bus
+from bridge.bus.trial import try_connection
 from bridge.errors import Misconfigured
 from bridge.settings import Settings
 
-__all__ = ["open_bus"]
+__all__ = ["open_bus", "try_connection"]
 
 
 @asynccontextmanager

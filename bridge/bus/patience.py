@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from bridge.observe.causes import Cause, cause_of
+
 log = structlog.get_logger()
 
 _FIRST = 0.05
@@ -25,13 +27,26 @@ class Patience:
         self._action = action
         self._context = context
         self._tries = 0
+        self._told: Cause | None = None
 
     def renew(self) -> None:
         """The action succeeded: count from the start."""
         self._tries = 0
+        self._told = None
 
     async def wait(self, error: BaseException) -> None:
         """Sleep before the next try: from 50 ms, doubling, to 1.6 s, with jitter."""
+        cause = cause_of(error)
+        if cause is not None and cause != self._told:
+            self._told = cause  # in words once, and again when it is another
+            tell = log.warning if cause.heals else log.error  # waiting cures no wrong password
+            tell(
+                f"{self._action}_because",
+                cause=cause.code,
+                detail=cause.sentence,
+                waiting_helps=cause.heals,
+                **self._context,
+            )
         if self._tries % _TRIES_PER_LINE == 0:
             # The type only: the text of a connection error may carry the broker's address and user.
             log.warning(self._action, error=type(error).__name__, tries=self._tries + 1, **self._context)

@@ -9,14 +9,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bridge.bus import open_bus
+from bridge.bus import open_bus, try_connection
 from bridge.cli.exits import Exit
 from bridge.cli.site import reading_trail
 from bridge.engine.worker import check
-from bridge.errors import BridgeError
+from bridge.errors import BridgeError, NoConnection
 from bridge.ledger.audit import AuditBroken
 from bridge.ledger.errors import NoLedger
 from bridge.observe import configure_logging
+from bridge.observe.causes import tls_sentence
 from bridge.settings import Settings
 from bridge.spine import Spine
 from bridge.spine.interactions import STRUCTURED_RECORD
@@ -84,8 +85,12 @@ def _certificates(settings: Settings) -> list[_Finding]:
 async def _bus(settings: Settings) -> _Finding:
     where = settings.bus.url.partition("://")[0] if settings.bus.url else "embedded NATS"
     try:
+        if settings.bus.url:
+            await try_connection(settings.bus.url)  # tells the cause, where the bus would go on waiting
         async with asyncio.timeout(_BUS_TIMEOUT), open_bus(settings, join=True) as bus:
             is_ready = await bus.ready()
+    except NoConnection as fault:
+        return _Finding(f"bus ({where})", is_good=False, detail=str(fault))
     except TimeoutError:
         return _Finding(f"bus ({where})", is_good=False, detail=f"no answer within {_BUS_TIMEOUT:g} s")
     return _Finding(f"bus ({where})", is_good=is_ready, detail="connected" if is_ready else "not ready")
@@ -117,5 +122,7 @@ async def _try(what: str, call: Awaitable[object], good: str) -> _Finding:
     try:
         await call
     except BridgeError as error:
-        return _Finding(what, is_good=False, detail=str(error))
+        told = str(error)
+        words = tls_sentence(told)
+        return _Finding(what, is_good=False, detail=f"{told}: {words}" if words else told)
     return _Finding(what, is_good=True, detail=good)

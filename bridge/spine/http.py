@@ -7,7 +7,7 @@ followed to wherever an answer points, cookies, proxies from the environment, lo
 import asyncio
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache, partial
@@ -18,6 +18,7 @@ import structlog
 
 from bridge.errors import FailureCode, HeldBack, Refused, ResponseInvalid, Stage, Unavailable
 from bridge.observe import CallNote, note_call
+from bridge.observe.causes import causes, tls_code
 from bridge.settings import Settings
 from bridge.spine import sending
 from bridge.spine.answer import Answer, BodyReader
@@ -226,12 +227,9 @@ def _origin(url: str) -> httpx.URL:
 
 def _fault(error: httpx.TransportError) -> str:
     """A transport fault as a code: what OpenSSL objects to when it is TLS, else the kind of fault."""
-    for cause in _causes(error):
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            # The number is OpenSSL's: 10 expired, 18-21 unknown issuer, 23 revoked, 62 another host's.
-            return f"tls_certificate_refused_{cause.verify_code}"
+    for cause in causes(error):
         if isinstance(cause, ssl.SSLError):
-            return f"tls_{(cause.reason or 'error').casefold()}"
+            return tls_code(cause)
     return _FAULTS.get(type(error), "connection_broken")
 
 
@@ -242,10 +240,3 @@ _FAULTS: Final[Mapping[type[httpx.TransportError], str]] = {
     httpx.PoolTimeout: "pool_timeout",
     httpx.RemoteProtocolError: "protocol_broken",
 }
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    cause: BaseException | None = error
-    while cause is not None:
-        yield cause
-        cause = cause.__cause__ or cause.__context__

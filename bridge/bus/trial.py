@@ -1,0 +1,56 @@
+"""One try to connect, and why it failed: the bus itself waits for a broker for as long as it takes."""
+
+import asyncio
+from urllib.parse import urlsplit
+
+from bridge.errors import NoConnection
+from bridge.observe.causes import NO_ANSWER, cause_of
+
+_TIMEOUT = 8.0
+
+
+async def try_connection(url: str) -> None:
+    """Connect to the broker once, log in, and close the connection; nothing is declared.
+
+    Args:
+        url: ``amqp://``, ``amqps://``, ``nats://`` or ``tls://``, as ``BRIDGE_BUS_URL`` has it.
+
+    Raises:
+        NoConnection: with the cause as a code and a sentence; never a part of the URL.
+    """
+    attempt = _rabbit if urlsplit(url).scheme in {"amqp", "amqps"} else _nats
+    try:
+        async with asyncio.timeout(_TIMEOUT):
+            await attempt(url)
+    except Exception as error:
+        cause = NO_ANSWER if isinstance(error, TimeoutError) else cause_of(error)
+        if cause is None:
+            raise
+        raise NoConnection(cause.code, cause.sentence) from None
+
+
+# A driver takes a good part of a second to load: the one that is used, and when it is.
+async def _rabbit(url: str) -> None:
+    from aio_pika import connect  # noqa: PLC0415 - see above
+
+    await (await connect(url)).close()
+
+
+async def _nats(url: str) -> None:
+    from nats.aio.client import Client  # noqa: PLC0415 - see above
+
+    faults: list[Exception] = []
+
+    async def on_error(error: Exception) -> None:
+        faults.append(error)
+
+    client = Client()
+    try:
+        await client.connect(
+            url, allow_reconnect=False, max_reconnect_attempts=1, reconnect_time_wait=0, error_cb=on_error
+        )
+    except Exception as error:  # noqa: BLE001 - raised again, or what it hides is
+        # It says that there is no server left to try, when each was tried: the first fault is the cause.
+        raise (faults[0] if faults else error) from None
+    finally:
+        await client.close()  # a client that was refused leaves its socket open

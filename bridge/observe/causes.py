@@ -1,0 +1,137 @@
+"""Why a connection failed, as a code and a sentence: what an engineer needs, and no address or password.
+
+Drivers wrap what happened in errors of their own, each otherwise, and name the broker and its user in
+their texts. So the chain of causes is looked through, and the texts are only searched for the fixed words
+of the protocols.
+"""
+
+import errno
+import re
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why no connection came about.
+
+    Attributes:
+        code: for logs and alerts.
+        sentence: what it means, and what to look at.
+        heals: whether waiting may cure it, as it does for a broker that is merely away.
+    """
+
+    code: str
+    sentence: str
+    heals: bool = False
+
+
+NO_ANSWER: Final = Cause(
+    "no_answer", "nothing answers at this address: is a firewall in between?", heals=True
+)
+_NOT_RESOLVED: Final = Cause("address_not_resolved", "the host's name is not known to DNS", heals=True)
+_REFUSED: Final = Cause("connection_refused", "the host answers, but nothing listens at the port", heals=True)
+_BROKEN: Final = Cause(
+    "connection_broken",
+    "the connection was opened and broke off: does the port speak the protocol, with or without TLS?",
+    heals=True,
+)
+_NO_FILE: Final = Cause("tls_file_unreadable", "a certificate or key file that the URL names cannot be read")
+_LOGIN: Final = Cause("login_refused", "the broker does not take this user, password or token")
+_VIRTUAL_HOST: Final = Cause(
+    "virtual_host_refused", "the virtual host does not exist, or the user has no rights to it, or it is full"
+)
+_WORDS: Final = (
+    # RabbitMQ: access to a queue or an exchange, and a login, are told apart by the words. What is said of a
+    # virtual host does not come through aiormq 6, which tells only of what it got in the place of OpenOk.
+    ("ACCESS_REFUSED - access to", Cause("no_rights", "the user may not configure, write or read there")),
+    ("ACCESS_REFUSED", _LOGIN),
+    ("['Connection.OpenOk'], got <Connection.Close", _VIRTUAL_HOST),
+    ("NOT_ALLOWED", _VIRTUAL_HOST),
+    # NATS
+    ("uthorization Violation", _LOGIN),
+    ("uthentication", _LOGIN),
+)
+
+_CERTIFICATE: Final[Mapping[int, tuple[str, str]]] = {
+    # OpenSSL's numbers.
+    3: ("no_revocation_list", "there is no revocation list of its issuer"),
+    9: ("not_yet_valid", "it is not valid yet: is the clock right?"),
+    10: ("expired", "it has expired"),
+    12: ("revocation_list_expired", "the revocation list is out of date"),
+    18: ("unknown_ca", "it is signed by itself, and not among the trusted ones"),
+    19: ("unknown_ca", "its CA is not trusted here: is the CA file the right one?"),
+    20: ("unknown_ca", "its CA is not trusted here: is the CA file the right one?"),
+    21: ("unknown_ca", "its CA is not trusted here: is the CA file the right one?"),
+    23: ("revoked", "it was revoked"),
+    62: ("wrong_name", "it was issued to another name than the URL's"),
+    64: ("wrong_name", "it was issued to another address than the URL's"),
+}
+_REFUSAL: Final = re.compile(r"tls_certificate_refused_(\d+)")
+_TLS: Final = re.compile(r"\btls_\w+")
+
+
+def cause_of(error: BaseException) -> Cause | None:
+    """Why a connection failed; None when the error is of another kind."""
+    chain = tuple(causes(error))
+    for look in (_of_tls, _of_words, _of_address):
+        for cause in chain:
+            if found := look(cause):
+                return found
+    if any(isinstance(cause, TimeoutError) for cause in chain):
+        return NO_ANSWER
+    return _BROKEN if any(isinstance(cause, OSError | EOFError) for cause in chain) else None
+
+
+def _of_tls(error: BaseException) -> Cause | None:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        code, words = _CERTIFICATE.get(error.verify_code, (str(error.verify_code), "it is not valid"))
+        return Cause(f"tls_certificate_{code}", f"the server's certificate is refused: {words}")
+    if isinstance(error, ssl.SSLError):
+        return Cause(tls_code(error), tls_sentence(tls_code(error)))
+    return None
+
+
+def _of_words(error: BaseException) -> Cause | None:
+    return next((known for words, known in _WORDS if words in str(error)), None)
+
+
+def _of_address(error: BaseException) -> Cause | None:
+    if isinstance(error, socket.gaierror):
+        return _NOT_RESOLVED
+    # asyncio makes one error of the faults of several addresses, with nothing but their texts.
+    if isinstance(error, ConnectionRefusedError) or f"[Errno {errno.ECONNREFUSED}]" in str(error):
+        return _REFUSED
+    return _NO_FILE if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError) else None
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and what it came from."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
+def tls_code(error: ssl.SSLError) -> str:
+    """A fault of TLS as a code; the number is OpenSSL's, as in the table above."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"tls_certificate_refused_{error.verify_code}"
+    return f"tls_{(error.reason or 'error').casefold()}"
+
+
+def tls_sentence(text: str) -> str:
+    """What a code of `tls_code` in a text means, in words; empty when there is none in it."""
+    if found := _REFUSAL.search(text):
+        _, words = _CERTIFICATE.get(int(found[1]), ("", "it is not valid"))
+        return f"the server's certificate is refused: {words}"
+    if not (code := _TLS.search(text)):
+        return ""
+    if "wrong_version_number" in code[0]:
+        return "the port does not speak TLS"
+    if "alert" in code[0]:
+        return "the server ended TLS: it refuses our certificate, or wants one"
+    return "TLS could not be agreed with the server"
