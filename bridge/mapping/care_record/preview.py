@@ -7,17 +7,19 @@ been changed.
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from functools import cache
 from hashlib import sha256
 from html import escape
 from importlib.resources import files
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from bridge.mapping.care_record.sanitise import Sanitised, sanitise
 from bridge.record.care_record import CARE_RECORD_LABEL
 from bridge.record.sections import SECTIONS
 
+_LONDON: Final = ZoneInfo("Europe/London")
 _STATES: Final = {
     "nothing_recorded": "The practice states that nothing is recorded here.",
     "retrieval_not_supported": "Not available: the practice's system cannot send this. There may be data.",
@@ -117,8 +119,8 @@ def _section(section: Mapping[str, Any]) -> str:
             ("Section", section["title"]),
             ("Practice", " ".join(filter(None, [section.get("holder_name"), section.get("holder_ods")]))),
             ("Made by", " ".join(filter(None, [generated.get("system"), generated.get("version")]))),
-            ("Made at", generated.get("at")),
-            ("Retrieved at", section["retrieved_at"]),
+            ("Made at", _moment(generated.get("at"))),
+            ("Retrieved at", _moment(section["retrieved_at"])),
             ("Period asked for", _period(section.get("period"))),
         ]
     )
@@ -176,6 +178,17 @@ def _day(value: str | None) -> str | None:
         return date.fromisoformat(value).strftime("%d-%b-%Y") if value else None
     except ValueError:
         return value
+
+
+def _moment(value: str | None) -> str | None:
+    """A moment by the clocks of the practice, `dd-Mmm-yyyy hh:mm BST`; what names no moment as it is."""
+    try:
+        moment = datetime.fromisoformat(value) if value else None
+    except ValueError:
+        return value
+    if moment is None or moment.tzinfo is None:
+        return value
+    return moment.astimezone(_LONDON).strftime("%d-%b-%Y %H:%M %Z")
 
 
 def _notice(*lines: str, alert: bool) -> str:

@@ -44,6 +44,25 @@ def test_events_become_one_page_in_the_mandated_order(tmp_path):
     assert page.index("Review of hypertension") < page.index("Seasonal influenza vaccination")
 
 
+@pytest.mark.duty("HT-025")
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ("2026-07-22T23:30:00.000Z", "23-Jul-2026 00:30 BST"),
+        ("2026-11-22T09:00:00.000Z", "22-Nov-2026 09:00 GMT"),
+        ("2026-10-25T00:30:00Z", "25-Oct-2026 01:30 BST"),
+        ("2026-10-25T01:30:00Z", "25-Oct-2026 01:30 GMT"),
+        ("2026-07", "2026-07"),
+        ("2026-07-22", "2026-07-22"),
+    ],
+)
+def test_times_are_those_of_the_clocks_in_the_practice(tmp_path, sent, shown):
+    given = written(event("rich_record", "ENC", retrieved_at=sent, generated={"at": sent})).encode()
+    done = bridge("preview", "-", directory=tmp_path, given=given)
+    assert (done.code, done.errors) == (0, "")
+    assert done.text.count(f"<dd>{shown}</dd>") == 2
+
+
 def test_what_is_hostile_stays_out_of_the_page(tmp_path):
     changed = event("rich_record", "ENC", html="<p onclick='x()'>Seen<script>alert(1)</script></p>")
     given = written(event("html_hostile", "ENC"), changed).encode()
