@@ -18,14 +18,17 @@ async def try_connection(url: str) -> None:
     Raises:
         NoConnection: with the cause as a code and a sentence; never a part of the URL.
     """
-    attempt = _rabbit if urlsplit(url).scheme in {"amqp", "amqps"} else _nats
+    scheme = urlsplit(url).scheme
+    if scheme not in {"amqp", "amqps", "nats", "tls"}:
+        raise NoConnection("scheme_unknown", "BRIDGE_BUS_URL must begin with amqp://, amqps:// or nats://")
+    attempt = _rabbit if scheme in {"amqp", "amqps"} else _nats
     try:
         async with asyncio.timeout(_TIMEOUT):
             await attempt(url)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever a driver raises, there is no connection
         cause = NO_ANSWER if isinstance(error, TimeoutError) else cause_of(error)
         if cause is None:
-            raise
+            raise NoConnection("unknown", type(error).__name__) from None  # its text may hold the URL
         raise NoConnection(cause.code, cause.sentence) from None
 
 

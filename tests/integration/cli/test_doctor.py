@@ -73,6 +73,11 @@ async def test_an_expired_certificate_is_told(rabbit, tmp_path):
         assert await cause(url) == "tls_certificate_expired"
 
 
+async def test_an_address_of_no_broker_we_know_is_told():
+    assert await cause(f"kafka://user:{_SECRET}@127.0.0.1:{free_port()}") == "scheme_unknown"
+    assert await cause(f"nats://user:{_SECRET}@:x") == "unknown"
+
+
 @pytest.mark.parametrize("scheme", ["amqp", "nats"])
 async def test_an_address_where_nobody_is_is_told(scheme):
     assert await cause(f"{scheme}://127.0.0.1:{free_port()}") == "connection_refused"
