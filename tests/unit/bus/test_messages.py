@@ -82,7 +82,8 @@ async def test_waiting_for_a_broker_is_logged_now_and_then_without_its_address()
     with capture_logs() as logs:
         for _ in range(6):
             await patience.wait(ConnectionError("amqp://user:password@broker"))
-    assert [line["tries"] for line in logs] == [1, 6]
+    assert [line["tries"] for line in logs if line["event"] == "broker_unreachable"] == [1, 6]
+    assert [line["cause"] for line in logs if line["event"] != "broker_unreachable"] == ["connection_broken"]
     assert "password" not in repr(logs)
 
 
