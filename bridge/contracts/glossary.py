@@ -24,6 +24,7 @@ GLOSSARY: Final[dict[str, str]] = {
         "Name of the practice of `practice_ods_code`; absent where only another's name was sent."
     ),
     "practice_name": "Name of the practice.",
+    "also_named": "Words by which the practice names others, or places, without saying who or what they are.",
     "demographics": "Whether this is the patient who was asked for; `review`: a person looks first.",
     "event_id": "`id` of the event that holds it.",
     "content_hash": "`sha256:` of the content: equal hashes, equal content.",
