@@ -39,9 +39,7 @@ class StructuredAnswer(PracticeAnswer):
     def parsed(self) -> Parsed:
         """See `PracticeAnswer.parsed`."""
         parsed = super().parsed()
-        if parsed.content.get("id") not in (
-            None,
-            self.trace_id,
-        ):  # new in 1.5, and not kept by every provider
+        # New in 1.5, and not kept by every provider.
+        if parsed.content.get("id") not in (None, self.trace_id):
             _log.info("bundle_id_differs", trace_id=self.trace_id, practice_ods=self.practice_ods)
         return parsed
