@@ -388,8 +388,8 @@ class NatsBus:
         try:
             await self._js.stream_info(_stream(name))
         except NotFoundError:
-            log.error("queue_declared_again", queue=name)
             await self.declare(self._queues[name])
+            log.error("queue_declared_again", queue=name)
         return await self._is_consuming(name)
 
     async def _have_stream(self, wanted: StreamConfig, retention: RetentionPolicy) -> None:

@@ -396,8 +396,8 @@ class RabbitBus:
             async with self._channel() as channel:
                 found = await _look(channel, name)
         except ChannelNotFoundEntity:
-            log.error("queue_declared_again", queue=name)
             await self.declare(self._queues[name])
+            log.error("queue_declared_again", queue=name)
             return False  # the driver restores the consumer, or the process is to be started anew
         worker = self._workers[name]
         before, self._taken[name] = self._taken.get(name), worker.taken

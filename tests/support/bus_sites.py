@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import aio_pika
 import aiormq
 import nats
+from aio_pika.exceptions import ChannelPreconditionFailed
 from aiormq.abc import ChannelFrame
 from nats.aio.client import Client
 from pamqp import commands as spec
@@ -148,11 +149,16 @@ class RabbitSite:
         await channel.close()
 
     async def remove_consumer(self) -> None:
-        channel = await self._connection.channel()
-        await channel.queue_delete(self.queue.name)
-        # Remade with other arguments: the driver cannot restore its consumer.
-        await channel.declare_queue(self.queue.name, durable=True, exclusive=False)
-        await channel.close()
+        while True:
+            channel = await self._connection.channel()
+            await channel.queue_delete(self.queue.name)
+            try:
+                # Remade with other arguments: the driver cannot restore its consumer.
+                await channel.declare_queue(self.queue.name, durable=True, exclusive=False)
+            except ChannelPreconditionFailed:
+                continue  # the worker made it again before us, as it was
+            await channel.close()
+            return
 
     async def remove_queue(self) -> None:
         channel = await self._connection.channel()

@@ -166,7 +166,7 @@ async def test_a_redirect_leads_nowhere(
     [
         (b"<!DOCTYPE html><html>9990000018</html>", "text/html", "content_type"),
         (b"<!DOCTYPE html><html>9990000018</html>", "application/fhir+json", "not_json"),
-        (b"\xef\xbb\xbf{}", "application/fhir+json", "not_json"),
+        (b"\xef\xbb\xbf{}", "application/fhir+json", "not_a_bundle"),
         (b"[" * 100_000, "application/fhir+json", "not_json"),
         (b'{"resourceType":"Bundle","entry":[', "application/fhir+json", "not_json"),
         (b"null", "application/fhir+json", "not_a_bundle"),
