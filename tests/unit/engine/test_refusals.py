@@ -25,13 +25,13 @@ LEASE = Lease("k", 0, "", 1, 1, 1, NOW)
 LIMITS = Limits(settle_after=1.0, retries=3, is_allowed=True)
 
 
-class RoomRefused(Refused):
+class BedRefused(Refused):
     """A site's own, with a tag."""
 
     tag = "room"
 
 
-class KeyRefused(RoomRefused):
+class KeyRefused(BedRefused):
     """A site's own without one, made from another."""
 
 
@@ -41,7 +41,7 @@ RAISED = [
     (AppointmentRefused("taken", detail="http=409"), "appointment_refused"),
     (RegistrationRefused("already_registered"), "registration_refused"),
     (DirectoryStale(FailureCode.SPINE_ERROR, stage="spine"), "directory_stale"),
-    (RoomRefused(FailureCode.REQUEST_REFUSED, stage="provider", reason="taken"), "room"),
+    (BedRefused(FailureCode.REQUEST_REFUSED, stage="provider", reason="taken"), "room"),
     (KeyRefused(FailureCode.REQUEST_REFUSED, stage="provider", reason="lost"), "KeyRefused"),
 ]
 
@@ -97,7 +97,7 @@ async def test_it_is_stored_under_its_tag_and_raised_again_as_it_was(refusal, ta
         ("AppointmentRefused", AppointmentRefused),
         ("RegistrationRefused", RegistrationRefused),
         ("DirectoryStale", DirectoryStale),
-        ("RoomRefused", RoomRefused),
+        ("BedRefused", BedRefused),
         ("NobodyKnows", Refused),
     ],
 )
