@@ -34,7 +34,7 @@ _COMMANDS = {
     "audit": ("audit", "app", "Check the audit trail, and read it for an investigation."),
     "keys": ("keys", "app", "Make and rotate key rings."),
 }
-"""Module of this package, function (or group of commands) and a line for the list, by command."""
+"""Module of `bridge.cli.commands`, function (or group of commands) and a line for the list, by command."""
 
 
 class _Commands(TyperGroup):
@@ -49,7 +49,7 @@ class _Commands(TyperGroup):
         if cmd_name not in _COMMANDS:
             return None
         module, function, _ = _COMMANDS[cmd_name]
-        found = getattr(import_module(f"bridge.cli.{module}"), function)
+        found = getattr(import_module(f"bridge.cli.commands.{module}"), function)
         if isinstance(found, typer.Typer):
             found.rich_markup_mode = None
             return _with_exit_codes(typer.main.get_group(found))

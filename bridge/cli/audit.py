@@ -4,13 +4,11 @@ import asyncio
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from bridge.cli.exits import Exit
 from bridge.cli.site import (
-    ActorOption,
     NotThere,
     load_settings,
     moment,
@@ -27,33 +25,11 @@ from bridge.ledger.verification import Finding, Unrecorded
 from bridge.record.nhs_number import nhs_number_of
 from bridge.settings import Settings
 
-app = typer.Typer(name="audit", help="Check the audit trail, and read it for an investigation.")
-
 Findings = list[Finding | Unrecorded]
 
-_PatientOption = Annotated[
-    bool, typer.Option("--patient", help="Of one patient only: the NHS number is read from standard input.")
-]
-_OpenOption = Annotated[
-    bool,
-    typer.Option(
-        "--open", help="With the NHS numbers. Needs --reason; who opened them and why joins the trail."
-    ),
-]
 
-
-@app.command()
-def verify(
-    known: Annotated[
-        Path | None,
-        typer.Option(help="Heads noted earlier, one a line: shows a database that was put back as well."),
-    ] = None,
-) -> None:
-    """Check every entry of the trail; prints what is wrong, else the heads, to be noted elsewhere.
-
-    Exit code 1 when anything was changed, removed, added, or cut off, or when a request has ended without an
-    entry. Writes nothing: an account that may only read will do.
-    """
+def verify(known: Path | None) -> None:
+    """Print what is wrong with the trail, else its heads."""
     findings, heads = asyncio.run(_verify(load_settings(), _heads(known) if known else []))
     for finding in findings:
         typer.echo(str(finding))
@@ -63,39 +39,25 @@ def verify(
         typer.echo(str(head))
 
 
-@app.command()
-def resume(
-    reason: Annotated[str, typer.Option(help="What broke it, and how that is known: no patient data.")],
-    actor: ActorOption = None,
-) -> None:
-    """Go on with a broken trail, once it is known what broke it; workers go on by themselves.
-
-    What is wrong is printed, is noted in the trail with the reason, and is found by `verify` for ever.
-    Exit code 1 when the trail takes entries as it is.
-    """
+def resume(reason: str, actor: str | None) -> None:
+    """Note what is wrong with a broken trail, and go on with it."""
     settings = load_settings()
     if not reason.strip():
         raise typer.BadParameter("must say something", param_hint="--reason")
     asyncio.run(_resume(settings, reason, actor))
 
 
-@app.command()
 def export(
-    since: Annotated[str, typer.Option(help="From this day or moment on (ISO 8601, UTC).")],
-    until: Annotated[str, typer.Option(help="Before this day or moment.")],
-    patient: _PatientOption = False,  # noqa: FBT002
-    opened: _OpenOption = False,  # noqa: FBT002
-    reason: Annotated[str | None, typer.Option(help="Why the numbers are opened.")] = None,
-    actor: Annotated[str | None, typer.Option(help="Who opens them; else the OS user's name.")] = None,
+    since: str, until: str, *, of_patient: bool, opened: bool, reason: str | None, actor: str | None
 ) -> None:
-    """Print entries of the trail as JSON lines, oldest first, for an investigation."""
+    """Print entries of the trail as JSON lines."""
     settings = load_settings()
     if opened and not (reason or "").strip():
         raise typer.BadParameter("is required with --open", param_hint="--reason")
     first, last = moment(since, "--since"), moment(until, "--until")
     assert first is not None
     assert last is not None
-    key = _patient_key(settings) if patient else None
+    key = _patient_key(settings) if of_patient else None
     opened_for = Investigation(actor=operator(settings, actor), reason=reason or "") if opened else None
     asyncio.run(_export(settings, first, last, key, opened_for))
 

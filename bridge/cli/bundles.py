@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import orjson
 import typer
@@ -23,19 +23,9 @@ if TYPE_CHECKING:
 _EXAMPLES = 3
 _TYPE_NAME = re.compile("[A-Z][A-Za-z]{2,40}")
 
-Files = Annotated[
-    list[Path],
-    typer.Argument(help="Bundle files; - reads standard input.", allow_dash=True, metavar="FILE..."),
-]
 
-
-def map_(files: Files) -> None:
-    """Map bundles to GpRecord JSON on standard output.
-
-    One file gives readable JSON, several give one line each. Medications and allergies, ended ones included,
-    are taken to have been asked for. A file that is not a Bundle gives one line on standard error and exit
-    code 2.
-    """
+def map_(files: Sequence[Path]) -> None:
+    """Print what the engine makes of bundles."""
     several = len(files) > 1
     exit_code = Exit.OK
     for file in files:
@@ -53,19 +43,9 @@ def map_(files: Files) -> None:
     raise typer.Exit(exit_code)
 
 
-def check(
-    files: Files,
-    as_lines: Annotated[  # noqa: FBT002
-        bool, typer.Option("--lines", help="One line a deviation: file, resource, path, rule; by tabs.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a deviation.")] = False,  # noqa: FBT002
-) -> None:
-    """Tell how bundles deviate from base FHIR STU3, by rule with counts: what to send to a supplier.
-
-    Looks at types, required elements and codes, how values are written, and invariants. Values are never
-    printed. Exit code 1 when there is any deviation.
-    """
-    from bridge.fhir.check import check_bundle  # noqa: PLC0415 - its library takes a second to load
+def check(files: Sequence[Path], *, as_lines: bool, as_json: bool) -> None:
+    """Print how bundles deviate from base FHIR STU3."""
+    from bridge.fhir.check import check_bundle  # noqa: PLC0415 - its library takes a second to load; mapping needs none
 
     exit_code = Exit.OK
     for file in files:

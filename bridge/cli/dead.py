@@ -6,19 +6,15 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import orjson
 import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from bridge.cli import dead_jobs
 from bridge.cli.exits import Exit
 from bridge.cli.site import (
-    ActorOption,
-    JsonOption,
-    PipelineOption,
     load_settings,
     open_books,
     open_queues,
@@ -29,13 +25,6 @@ from bridge.engine.replay import MOST_LOOKED_AT, Found, dead_letters, find
 from bridge.ledger.audit import Entry
 from bridge.settings import Settings
 
-app = typer.Typer(name="dead", help="Look at dead letters, send them again, or discard them.")
-app.add_typer(dead_jobs.commands("replay"))
-app.add_typer(dead_jobs.commands("discard"))
-
-_BodyOption = Annotated[
-    bool, typer.Option("--body", help="The body too: patient data. Noted in the audit trail.")
-]
 _Cause = tuple[str, str, str]
 """Pipeline, reason, detail."""
 
@@ -55,11 +44,10 @@ class _Group:
             self.newest = max(self.newest or dead_at, dead_at)
 
 
-@app.command("list")
-def list_(pipelines: PipelineOption = None, as_json: JsonOption = False) -> None:  # noqa: FBT002
-    """Count the dead letters by cause: pipeline, reason and detail. Changes nothing."""
+def list_(pipelines: list[str], *, as_json: bool) -> None:
+    """Print the dead letters by cause."""
     settings = load_settings()
-    groups, unseen = asyncio.run(_grouped(settings, pipelines or []))
+    groups, unseen = asyncio.run(_grouped(settings, pipelines))
     if as_json:
         print_json(
             {"groups": [_group_json(cause, group) for cause, group in groups], "not_looked_at": unseen}
@@ -75,43 +63,24 @@ def list_(pipelines: PipelineOption = None, as_json: JsonOption = False) -> None
         typer.echo(f"{unseen} more were not looked at (at most {MOST_LOOKED_AT} of each pipeline are)")
 
 
-@app.command("show")
-def show(
-    letter_id: Annotated[
-        str, typer.Argument(metavar="ID", help="As `dead replay plan` and `export` name it.")
-    ],
-    body: _BodyOption = False,  # noqa: FBT002
-    actor: ActorOption = None,
-    pipelines: PipelineOption = None,
-) -> None:
-    """Print one dead letter as JSON: why it is dead and its headers. Exit code 1 when it is not there."""
+def show(letter_id: str, actor: str | None, pipelines: list[str], *, with_body: bool) -> None:
+    """Print one dead letter."""
     settings = load_settings()
-    found = asyncio.run(_found(settings, letter_id, pipelines or [], actor, opened=body))
+    found = asyncio.run(_found(settings, letter_id, pipelines, actor, opened=with_body))
     if found is None:
         typer.echo(f"no dead letter {letter_id}, or another command is looking at it", err=True)
         raise typer.Exit(Exit.NO)
     shown = _letter_json(found)
-    if body:
+    if with_body:
         shown["body"] = found.letter.message.body.decode("utf-8", "replace")
     print_json(shown)
 
 
-@app.command("export")
-def export(
-    directory: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Made when missing; existing files are replaced.")
-    ],
-    reason: Annotated[str | None, typer.Option(help="Only letters that are dead for this reason.")] = None,
-    actor: ActorOption = None,
-    pipelines: PipelineOption = None,
-) -> None:
-    """Copy dead letters to files: ID.body, which is patient data, and ID.json. The letters stay.
-
-    Files are readable by their owner only. The export is noted in the audit trail.
-    """
+def export(directory: Path, reason: str | None, actor: str | None, pipelines: list[str]) -> None:
+    """Copy dead letters to files."""
     settings = load_settings()
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    typer.echo(asyncio.run(_export(settings, directory, reason, pipelines or [], actor)))
+    typer.echo(asyncio.run(_export(settings, directory, reason, pipelines, actor)))
 
 
 async def _grouped(settings: Settings, pipelines: list[str]) -> tuple[list[tuple[_Cause, _Group]], int]:

@@ -5,7 +5,6 @@ Nothing moves on one command: a plan is shown, somebody confirms it with a reaso
 
 import asyncio
 from dataclasses import asdict
-from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -14,8 +13,6 @@ from rich.table import Table
 
 from bridge.cli.exits import Exit
 from bridge.cli.site import (
-    JsonOption,
-    PipelineOption,
     load_settings,
     open_books,
     open_queues,
@@ -28,109 +25,66 @@ from bridge.engine.replay import Found
 from bridge.ledger.replays import Job, Kind
 from bridge.settings import Settings
 
-_HELP = {
-    "replay": "Send dead letters again, as a job: plan, confirm, run.",
-    "discard": "Throw dead letters away for good, as a job: plan, confirm, run.",
-}
 _PROMISE = {
     "replay": "sent again to their own queue and removed from the dead letters",
     "discard": "removed for good; `bridge dead export` keeps a copy",
 }
 _SAMPLE = 5
 
-_JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="As `plan` prints it.")]
+
+def plan(kind: Kind, pipelines: list[str], reason: str | None, limit: int | None, *, as_json: bool) -> None:
+    """Freeze the letters that are there now as a job, and show a sample."""
+    job, found = asyncio.run(_plan(load_settings(), kind, pipelines, reason, limit))
+    sample = [_sample(one) for one in found[:_SAMPLE]]
+    if as_json:
+        print_json(asdict(job) | {"sample": sample})
+        return
+    table = Table("id", "pipeline", "reason", "detail", "dead since", "message", show_edge=False)
+    for line in sample:
+        table.add_row(*map(str, line.values()))
+    typer.echo(f"job {job.id}: {job.total} letters to {kind}; the oldest:")
+    Console().print(table)
+    typer.echo(f"Next: bridge dead {kind} confirm {job.id} --actor NAME --reason TEXT")
 
 
-def commands(kind: Kind) -> typer.Typer:
-    """The commands of one kind of job."""
-    app = typer.Typer(name=kind, help=_HELP[kind])
-    _add_plan(app, kind)
-    _add_confirm(app, kind)
-    _add_run(app, kind)
-    _add_the_rest(app, kind)
-    return app
+def confirm(kind: Kind, job_id: str, actor: str | None, reason: str) -> None:
+    """Let a planned job run."""
+    if not reason.strip():
+        raise typer.BadParameter("must say why", param_hint="--reason")
+    job = asyncio.run(_confirm(load_settings(), kind, job_id, actor, reason))
+    typer.echo(f"job {job.id}: {job.total} letters are to be {_PROMISE[kind]}")
+    typer.echo(f"Next: bridge dead {kind} run {job.id}")
 
 
-def _add_plan(app: typer.Typer, kind: Kind) -> None:
-    @app.command()
-    def plan(
-        pipelines: PipelineOption = None,
-        reason: Annotated[
-            str | None, typer.Option(help="Only letters that are dead for this reason.")
-        ] = None,
-        limit: Annotated[int | None, typer.Option(min=1, help="At most so many, oldest first.")] = None,
-        as_json: JsonOption = False,  # noqa: FBT002
-    ) -> None:
-        """Freeze the letters that are there now as a job, and show how many and a sample. Moves nothing."""
-        job, found = asyncio.run(_plan(load_settings(), kind, pipelines or [], reason, limit))
-        sample = [_sample(one) for one in found[:_SAMPLE]]
-        if as_json:
-            print_json(asdict(job) | {"sample": sample})
-            return
-        table = Table("id", "pipeline", "reason", "detail", "dead since", "message", show_edge=False)
-        for line in sample:
-            table.add_row(*map(str, line.values()))
-        typer.echo(f"job {job.id}: {job.total} letters to {kind}; the oldest:")
-        Console().print(table)
-        typer.echo(f"Next: bridge dead {kind} confirm {job.id} --actor NAME --reason TEXT")
+def run(kind: Kind, job_id: str, rate: float) -> None:
+    """Deal with the letters of a confirmed job."""
+    job = asyncio.run(_work(load_settings(), kind, job_id, rate))
+    _say(job)
+    raise typer.Exit(Exit.OK if job.state == "done" else Exit.NO)
 
 
-def _add_confirm(app: typer.Typer, kind: Kind) -> None:
-    @app.command()
-    def confirm(
-        job_id: _JobArgument,
-        reason: Annotated[str, typer.Option(help="Why: kept in the ledger and in the audit trail.")],
-        actor: Annotated[
-            str | None, typer.Option(help="Who decided it; else the OS user's name. Kept as the reason is.")
-        ] = None,
-    ) -> None:
-        """Let a planned job run. Writes down who decided it, and why. Moves nothing yet."""
-        if not reason.strip():
-            raise typer.BadParameter("must say why", param_hint="--reason")
-        job = asyncio.run(_confirm(load_settings(), kind, job_id, actor, reason))
-        typer.echo(f"job {job.id}: {job.total} letters are to be {_PROMISE[kind]}")
-        typer.echo(f"Next: bridge dead {kind} run {job.id}")
+def pause(kind: Kind, job_id: str) -> None:
+    """Let the run end after the letter at hand."""
+    _say(asyncio.run(_pause(load_settings(), kind, job_id)))
 
 
-def _add_run(app: typer.Typer, kind: Kind) -> None:
-    @app.command("run")
-    def run_(
-        job_id: _JobArgument,
-        rate: Annotated[float, typer.Option(min=0.01, help="Letters a second, at most.")] = 5.0,
-    ) -> None:
-        """Deal with the letters of a confirmed job, one by one; goes on where an earlier run ended.
-
-        Exit code 1 when some are left: it was paused or stopped, or letters were not found.
-        """
-        job = asyncio.run(_work(load_settings(), kind, job_id, rate))
-        _say(job)
-        raise typer.Exit(Exit.OK if job.state == "done" else Exit.NO)
+def stop(kind: Kind, job_id: str) -> None:
+    """End a job for good."""
+    _say(asyncio.run(_stop(load_settings(), kind, job_id)))
 
 
-def _add_the_rest(app: typer.Typer, kind: Kind) -> None:
-    @app.command()
-    def pause(job_id: _JobArgument) -> None:
-        """Let the run end after the letter at hand; `run` goes on."""
-        _say(asyncio.run(_pause(load_settings(), kind, job_id)))
-
-    @app.command()
-    def stop(job_id: _JobArgument) -> None:
-        """End a job for good; the letters that are left stay dead letters."""
-        _say(asyncio.run(_stop(load_settings(), kind, job_id)))
-
-    @app.command()
-    def jobs(as_json: JsonOption = False) -> None:  # noqa: FBT002
-        """List the jobs, newest first: how far they are, who confirmed them, and why."""
-        known = asyncio.run(_jobs(load_settings(), kind))
-        if as_json:
-            print_json([asdict(job) for job in known])
-            return
-        table = Table("job", "state", "done", "planned", "by", "confirmed by", "reason", show_edge=False)
-        for job in known:
-            told = f"{job.actor} ({job.confirmed_by})" if job.actor else ""
-            done, planned = f"{job.marked}/{job.total}", f"{job.planned_at:%Y-%m-%d %H:%M}"
-            table.add_row(job.id, job.state, done, planned, job.planned_by, told, job.reason or "")
-        Console().print(table if known else "There are no jobs.")
+def jobs(kind: Kind, *, as_json: bool) -> None:
+    """List the jobs, newest first."""
+    known = asyncio.run(_jobs(load_settings(), kind))
+    if as_json:
+        print_json([asdict(job) for job in known])
+        return
+    table = Table("job", "state", "done", "planned", "by", "confirmed by", "reason", show_edge=False)
+    for job in known:
+        told = f"{job.actor} ({job.confirmed_by})" if job.actor else ""
+        done, planned = f"{job.marked}/{job.total}", f"{job.planned_at:%Y-%m-%d %H:%M}"
+        table.add_row(job.id, job.state, done, planned, job.planned_by, told, job.reason or "")
+    Console().print(table if known else "There are no jobs.")
 
 
 async def _plan(

@@ -110,7 +110,7 @@ def _said(area: Mapping[str, Any]) -> str:
 
 
 def demo() -> None:
-    """Start sandbox, embedded bus and a worker, send a handful of requests, and show what came out."""
+    """Show the story, and end with whether it went as meant."""
     console = Console()
     with TemporaryDirectory(prefix="bridge-demo-") as folder:
         log_file = Path(folder) / "demo.log"

@@ -35,10 +35,7 @@ class _Finding:
 
 
 def doctor() -> None:
-    """Check settings, certificates, the bus, PDS and SDS; one line each. Exit code 1 when one fails.
-
-    No patient is asked about and nothing is published.
-    """
+    """Print whether each thing works."""
     settings = Settings.load()
     check(settings)
     configure_logging("error", settings.log.format)

@@ -2,7 +2,6 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
 
 import orjson
 import typer
@@ -14,12 +13,8 @@ from bridge.settings import Settings
 _READABLE = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
 
 
-def schemas(
-    directory: Annotated[
-        Path, typer.Argument(help="Where to write; made when missing.", metavar="DIR", file_okay=False)
-    ],
-) -> None:
-    """Write the JSON Schemas of requests, events and records of the installed pipelines."""
+def schemas(directory: Path) -> None:
+    """Write the JSON Schemas of the installed pipelines."""
     directory.mkdir(parents=True, exist_ok=True)
     for kind, schema in sorted(message_schemas(installed_pipelines()).items()):
         (directory / f"{kind}.json").write_bytes(orjson.dumps(schema, option=_READABLE))

@@ -4,17 +4,12 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated
 
-import typer
 from rich.console import Console
 from rich.table import Column, Table
 
 from bridge.cli.site import (
-    ActorOption,
-    JsonOption,
     NotThere,
-    RequestArgument,
     known_request,
     load_settings,
     open_books,
@@ -25,14 +20,11 @@ from bridge.ledger import RequestHistory
 from bridge.ledger.audit import Entry
 from bridge.settings import Settings
 
-app = typer.Typer(name="doubts", help="Requests in doubt: nobody knows what was done for them.")
-
 _NOT_IN_DOUBT = "the request is not in doubt, or is being checked at this moment"
 
 
-@app.command("list")
-def list_(as_json: JsonOption = False) -> None:  # noqa: FBT002
-    """List the requests in doubt, what was sent for them and when, and when they are checked next."""
+def list_(*, as_json: bool) -> None:
+    """List the requests in doubt."""
     found = asyncio.run(_doubts(load_settings()))
     if as_json:
         print_json([asdict(history) for history in found])
@@ -53,22 +45,13 @@ def list_(as_json: JsonOption = False) -> None:  # noqa: FBT002
     Console().print(table if found else "No request is in doubt.")
 
 
-@app.command()
-def check(request: RequestArgument) -> None:
-    """Have a request in doubt checked next by a running worker, also one that was given up."""
+def check(request: str) -> None:
+    """Have a request in doubt checked next by a running worker."""
     asyncio.run(_check(load_settings(), request))
 
 
-@app.command()
-def close(
-    request: RequestArgument,
-    reason: Annotated[str, typer.Option(help="What was found out, and how: no patient data.")],
-    actor: ActorOption = None,
-) -> None:
-    """Note that a person has found out what was done, and told whoever asked; nothing is published.
-
-    The request stays in doubt in the books, is checked no more, and is a discrepancy no longer.
-    """
+def close(request: str, reason: str, actor: str | None) -> None:
+    """Note what a person has found out."""
     settings = load_settings()
     asyncio.run(_close(settings, request, reason, actor))
 

@@ -1,61 +1,23 @@
-"""``bridge keys``: the key rings that seal patient data and chain the audit trail; tokens of consumers."""
+"""``bridge keys adopt``: the one command of key rings that needs the ledger."""
 
 import asyncio
-from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from bridge.engine.consumers import add_consumer
-from bridge.ledger.keys import add_key, create_ring
-
-app = typer.Typer(name="keys", help="Make and rotate key rings.")
-
-_File = Annotated[Path, typer.Argument(metavar="FILE", help="Of the ring, e.g. BRIDGE_VAULT_KEYS_FILE.")]
-_LastOption = Annotated[
-    bool,
-    typer.Option(
-        "--last", help="As the last one: give it to every machine first, then move its line to the top."
-    ),
-]
+from bridge.cli.site import load_settings, open_books, operator
+from bridge.ledger.audit import Entry
+from bridge.ledger.fingerprints import forgetting
+from bridge.settings import Settings
 
 
-@app.command()
-def new(file: _File) -> None:
-    """Make a ring with one random key, readable by its owner only; prints the id of the key.
-
-    Refused when the file exists: a ring that is lost takes with it all that it sealed.
-    """
-    typer.echo(create_ring(file))
-
-
-@app.command()
-def add(file: _File, last: _LastOption = False) -> None:  # noqa: FBT002
-    """Put a new random key into a ring, as the current one; prints its id. The old keys still open."""
-    typer.echo(add_key(file, current=not last))
-
-
-@app.command()
-def adopt(
-    reason: Annotated[str, typer.Option(help="Why the ledger gets other keys: no secret.")],
-    actor: Annotated[str | None, typer.Option(help="Who does this; else the OS user's name.")] = None,
-) -> None:
-    """Let the ledger be kept with other keys from now on: those of the next worker that starts.
-
-    For a key that was lost, or a new BRIDGE_PATIENT_KEY. What the old keys sealed stays closed without them.
-    """
+def adopt(reason: str, actor: str | None) -> None:
+    """Let the ledger be kept with the keys of the next worker that starts."""
     if not reason.strip():
         raise typer.BadParameter("must say something", param_hint="--reason")
-    asyncio.run(_adopt(reason, actor))
+    asyncio.run(_adopt(load_settings(), reason, actor))
 
 
-async def _adopt(reason: str, actor: str | None) -> None:
-    # The database and its driver take a while to load, and the other commands here need neither.
-    from bridge.cli.site import load_settings, open_books, operator  # noqa: PLC0415 - see above
-    from bridge.ledger.audit import Entry  # noqa: PLC0415 - see above
-    from bridge.ledger.fingerprints import forgetting  # noqa: PLC0415 - see above
-
-    settings = load_settings()
+async def _adopt(settings: Settings, reason: str, actor: str | None) -> None:
     entry = Entry(
         event="keys.adopted",
         outcome="completed",
@@ -64,14 +26,3 @@ async def _adopt(reason: str, actor: str | None) -> None:
     )
     async with open_books(settings) as books:
         await books.ledger.store.write(forgetting(also=books.trail.step(entry)))
-
-
-@app.command()
-def consumer(
-    name: Annotated[
-        str, typer.Argument(metavar="NAME", help="Lower-case letters, digits, dots and hyphens.")
-    ],
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="BRIDGE_CLAIMS_CONSUMERS_FILE.")],
-) -> None:
-    """Let a consumer fetch the data of large events: prints its new token, and stores only the hash of it."""
-    typer.echo(add_consumer(file, name))

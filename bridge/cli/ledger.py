@@ -5,21 +5,16 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Any
 
 import orjson
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from bridge.cli import doubts
 from bridge.cli.exits import Exit
 from bridge.cli.site import (
-    ActorOption,
-    JsonOption,
     NotThere,
-    PipelineOption,
-    RequestArgument,
     known_request,
     load_settings,
     moment,
@@ -39,30 +34,14 @@ from bridge.record.dates import rfc3339
 from bridge.settings import Settings
 from bridge.spine.interactions import STRUCTURED_RECORD
 
-app = typer.Typer(name="ledger", help="What happened to requests, and whether all are accounted for.")
-app.add_typer(doubts.app)
-
 _STATES = ("received", "completed", "failed", "rejected", "in_doubt", "waiting", "in_flight")
 
 
-@app.command()
-def balance(
-    pipelines: PipelineOption = None,
-    since: Annotated[
-        str | None, typer.Option(help="Received at this day or moment (ISO 8601, UTC) or later.")
-    ] = None,
-    until: Annotated[str | None, typer.Option(help="Received before this day or moment.")] = None,
-    as_json: JsonOption = False,  # noqa: FBT002
-) -> None:
-    """Prove that every request is accounted for, in the ledger and at the broker. Changes nothing.
-
-    In = completed + failed + rejected + in doubt + waiting + in flight, per pipeline, and somebody minds all
-    that is open. Without a period the broker's own counts are compared too. Exit code 1 when something does
-    not add up, with what is missing by name.
-    """
+def balance(pipelines: Sequence[str], since: str | None, until: str | None, *, as_json: bool) -> None:
+    """Print whether every request is accounted for."""
     settings = load_settings()
     period = (moment(since, "--since"), moment(until, "--until"))
-    accounts = asyncio.run(_accounts(settings, pipelines or [], *period))
+    accounts = asyncio.run(_accounts(settings, pipelines, *period))
     holds = all(account.holds for account in accounts)
     if as_json:
         print_json({"holds": holds, "pipelines": [_account_json(account) for account in accounts]})
@@ -71,47 +50,28 @@ def balance(
     raise typer.Exit(Exit.OK if holds else Exit.NO)
 
 
-@app.command()
-def show(request: RequestArgument) -> None:
-    """Print all that is known of one request as JSON; bodies stay sealed. Changes nothing."""
+def show(request: str) -> None:
+    """Print all that is known of one request."""
     history = asyncio.run(_history(load_settings(), request))
     print_json(asdict(history))
 
 
-@app.command()
-def remap(
-    request: RequestArgument,
-    reason: Annotated[str, typer.Option(help="Why; for the audit trail.")] = "",
-    actor: ActorOption = None,
-) -> None:
-    """Map the practice's stored structured record again; prints GpRecord JSON, which is patient data.
-
-    As `bridge map` does, it takes medications and allergies, ended ones included, to have been asked for.
-    Publishes nothing. That the answer was opened is noted in the audit trail.
-    """
+def remap(request: str, reason: str, actor: str | None) -> None:
+    """Print what the mapper makes of a stored answer now."""
     settings = load_settings()
     record = asyncio.run(_remap(settings, request, reason, actor))
     print_json(record)
 
 
-@app.command()
-def claim(
-    claim_id: Annotated[str, typer.Argument(metavar="ID", help="The last part of an event's dataref.")],
-    reason: Annotated[str, typer.Option(help="Why; for the audit trail.")] = "",
-    actor: ActorOption = None,
-) -> None:
-    """Print the data of a large event by its claim check, which is patient data; noted in the audit trail."""
+def claim(claim_id: str, reason: str, actor: str | None) -> None:
+    """Print the data of a large event."""
     settings = load_settings()
     sys.stdout.buffer.write(asyncio.run(_claim(settings, claim_id, reason, actor)))
     sys.stdout.flush()
 
 
-@app.command()
 def prune() -> None:
-    """Delete bodies and requests whose time is over (BRIDGE_LEDGER_KEEP_…, BRIDGE_VAULT_KEEP_…), for good.
-
-    What is open, in doubt or still owes events is kept, and the audit trail always.
-    """
+    """Delete what has been kept for long enough."""
     settings = load_settings()
     counts = asyncio.run(_prune(settings))
     typer.echo(", ".join(f"{what}: {count}" for what, count in counts.items()))

@@ -1,7 +1,7 @@
 """``bridge run``: a worker, until it is stopped."""
 
 import asyncio
-from typing import Annotated
+from collections.abc import Sequence
 
 import typer
 
@@ -12,16 +12,12 @@ from bridge.observe import configure_logging
 from bridge.settings import Settings
 
 
-def run(
-    only: Annotated[
-        list[str] | None, typer.Option("--pipeline", help="Run this pipeline only; may be repeated.")
-    ] = None,
-) -> None:
-    """Run a worker: read requests from the bus until SIGTERM, then finish what is in flight."""
+def run(only: Sequence[str]) -> None:
+    """Run a worker of these pipelines; of all that are installed when none is named."""
     settings = Settings.load()
     configure_logging(settings.log.level, settings.log.format)
     try:
-        asyncio.run(run_worker(settings, installed_pipelines(only or ())))
+        asyncio.run(run_worker(settings, installed_pipelines(only)))
     except ConsumerLostError:
         typer.echo("a consumer is gone: start again", err=True)
         raise typer.Exit(Exit.UNAVAILABLE) from None

@@ -4,7 +4,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 from uuid import uuid4
 
 import orjson
@@ -17,6 +17,7 @@ from bridge.contracts.appointment_events import APPOINTMENT_IN_DOUBT, APPOINTMEN
 from bridge.contracts.envelope import STRUCTURED
 from bridge.contracts.events import REQUEST_FAILED, REQUEST_REJECTED
 from bridge.contracts.patient_events import REGISTRATION_IN_DOUBT, REGISTRATION_REFUSED
+from bridge.engine import installed_pipelines
 from bridge.observe import configure_logging
 from bridge.settings import Settings
 
@@ -26,29 +27,8 @@ _NO = frozenset({REQUEST_FAILED, REQUEST_REJECTED, APPOINTMENT_REFUSED, REGISTRA
 _NOT_YET = frozenset({APPOINTMENT_IN_DOUBT, REGISTRATION_IN_DOUBT})
 
 
-def send(
-    file: Annotated[
-        Path,
-        typer.Argument(
-            help="A request as JSON: a CloudEvent, or its data alone; - reads standard input.",
-            allow_dash=True,
-        ),
-    ],
-    key: Annotated[
-        str | None, typer.Option(help="Routing key; by default the end of the CloudEvent's type.")
-    ] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Print the events that answer it.")] = False,  # noqa: FBT002
-    timeout: Annotated[float, typer.Option(help="Seconds to wait for the last of them.")] = 60.0,
-    unattended: Annotated[  # noqa: FBT002 - typer's own form of a flag
-        bool,
-        typer.Option("--unattended", help="Send it though no worker runs: it waits on the bus for one."),
-    ] = False,
-) -> None:
-    """Send one request to the bus.
-
-    With --wait every event about it is printed as it comes. Exit code 1 when the request failed, was
-    rejected, or what it asks for was refused; 4, with nothing sent, when no worker takes such requests.
-    """
+def send(file: Path, key: str | None, seconds: float | None, *, is_checked: bool) -> None:
+    """Send one request; with `seconds`, wait so long for the last event about it."""
     settings = Settings.load()
     configure_logging("warning", settings.log.format)
     try:
@@ -57,8 +37,7 @@ def send(
     except (OSError, orjson.JSONDecodeError):
         typer.echo(f"{file}: is not a readable JSON file", err=True)
         raise typer.Exit(Exit.UNREADABLE) from None
-    seconds = timeout if wait else None
-    raise typer.Exit(asyncio.run(_send(settings, body, content, key, seconds, is_checked=not unattended)))
+    raise typer.Exit(asyncio.run(_send(settings, body, content, key, seconds, is_checked=is_checked)))
 
 
 async def _send(
@@ -106,8 +85,6 @@ async def _send(
 
 async def _is_attended(bus: Bus, prefix: str, routing_key: str) -> bool:
     """Whether a worker takes requests with this key; of a key that is none of ours the bus must say."""
-    from bridge.engine import installed_pipelines  # noqa: PLC0415 - the help needs no engine, and it is large
-
     takers = [one for one in installed_pipelines() if any(o.accepts == routing_key for o in one.operations)]
     return all([await bus.is_attended(taker.queue(prefix)) for taker in takers])
 

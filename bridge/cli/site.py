@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Any
 
 import orjson
 import typer
@@ -26,20 +26,6 @@ from bridge.ledger.replays import Jobs
 from bridge.ledger.vault import Vault
 from bridge.observe import configure_logging
 from bridge.settings import Settings
-
-PipelineOption = Annotated[
-    list[str] | None, typer.Option("--pipeline", help="This pipeline only; may be repeated.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-ActorOption = Annotated[
-    str | None, typer.Option("--actor", help="Who does this, for the audit trail; else the OS user's name.")
-]
-RequestArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="REQUEST", help="The sender's id of the request, or its key: source, a blank, id."
-    ),
-]
 
 _OPERATOR = "Operator"
 

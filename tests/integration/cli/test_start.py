@@ -14,14 +14,18 @@ from bridge.sandbox.parameters import ALLERGIES, MEDICATION, Query
 
 HEAVY = (
     "aio_pika",
+    "alembic",
+    "asyncpg",
     "faststream",
     "fhir",
     "httpx",
+    "isal",
     "nats",
     "pydantic_settings",
     "rich.console",
     "sqlalchemy",
     "starlette",
+    "uvicorn",
 )
 
 
@@ -40,7 +44,45 @@ def bridge(*words, **environment):
 @pytest.mark.parametrize("words", [("--version",), ("-h",), ("--help",)])
 def test_what_it_says_of_itself_loads_no_command(words):
     _, loaded = bridge(*words)
-    assert not loaded & {*HEAVY, *(f"bridge.cli.{module}" for module, _, _ in _COMMANDS.values())}
+    assert not loaded & {*HEAVY, *(f"bridge.cli.commands.{module}" for module, _, _ in _COMMANDS.values())}
+
+
+def test_help_and_wrong_usage_of_every_command_load_nothing_of_what_it_does():
+    script = (
+        "import contextlib, io, json, sys, typer\n"
+        "from bridge.cli.app import app\n"
+        "def paths(command, context, path):\n"
+        "    yield path\n"
+        "    if hasattr(command, 'list_commands'):\n"
+        "        for name in command.list_commands(context):\n"
+        "            yield from paths(command.get_command(context, name), context, (*path, name))\n"
+        "root = typer.main.get_command(app)\n"
+        "seen = []\n"
+        "for path in paths(root, root.make_context('bridge', [], resilient_parsing=True), ()):\n"
+        "    for option in ('--help', '--no-such-option'):\n"
+        "        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):\n"
+        "            try:\n"
+        "                code = root.main([*path, option])\n"
+        "            except SystemExit as ended:\n"
+        "                code = ended.code\n"
+        f"        seen.append([path, option, code, [name for name in {HEAVY!r} if name in sys.modules]])\n"
+        "print(json.dumps(seen))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, env={"LANG": "C.UTF-8"}
+    )
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    assert {tuple(path) for path, *_ in seen} >= {
+        (),
+        ("run",),
+        ("doctor",),
+        ("audit", "export"),
+        ("dead", "replay", "plan"),
+        ("ledger", "doubts", "close"),
+    }
+    expected = {"--help": 0, "--no-such-option": 2}
+    assert [each for each in seen if each[2] != expected[each[1]] or each[3]] == []
 
 
 def test_mapping_loads_neither_bus_nor_database_nor_settings(tmp_path):

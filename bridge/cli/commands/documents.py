@@ -1,0 +1,24 @@
+"""``bridge schemas`` and ``bridge asyncapi``: the contract, generated from the code that keeps it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def schemas(
+    directory: Annotated[
+        Path, typer.Argument(help="Where to write; made when missing.", metavar="DIR", file_okay=False)
+    ],
+) -> None:
+    """Write the JSON Schemas of requests, events and records of the installed pipelines."""
+    from bridge.cli import documents
+
+    documents.schemas(directory)
+
+
+def asyncapi() -> None:
+    """Print the AsyncAPI 3 document of the installed pipelines as JSON."""
+    from bridge.cli import documents
+
+    documents.asyncapi()

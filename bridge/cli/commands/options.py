@@ -1,0 +1,19 @@
+"""Options and arguments that several commands share."""
+
+from typing import Annotated
+
+import typer
+
+PipelineOption = Annotated[
+    list[str] | None, typer.Option("--pipeline", help="This pipeline only; may be repeated.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+ActorOption = Annotated[
+    str | None, typer.Option("--actor", help="Who does this, for the audit trail; else the OS user's name.")
+]
+RequestArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="REQUEST", help="The sender's id of the request, or its key: source, a blank, id."
+    ),
+]

@@ -1,0 +1,16 @@
+"""``bridge run``: a worker, until it is stopped."""
+
+from typing import Annotated
+
+import typer
+
+
+def run(
+    only: Annotated[
+        list[str] | None, typer.Option("--pipeline", help="Run this pipeline only; may be repeated.")
+    ] = None,
+) -> None:
+    """Run a worker: read requests from the bus until SIGTERM, then finish what is in flight."""
+    from bridge.cli import run
+
+    run.run(only or [])
