@@ -7,9 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import typer
-
-from bridge.cli.app import _COMMANDS, app
 
 ROOT = Path(__file__).parents[3]
 PAGES = [ROOT / name for name in ("README.md", "pipelines/README.md", "bridge/README.md", "deploy/README.md")]
@@ -19,18 +16,6 @@ def blocks(language):
     for page in PAGES:
         for number, block in enumerate(re.findall(rf"```{language}\n(.*?)```", page.read_text(), re.DOTALL)):
             yield pytest.param(block, id=f"{page.parent.name}-{number}")
-
-
-COMMANDS = sorted(
-    {
-        tuple(words)
-        for page in PAGES
-        for words in (
-            found.split() for found in re.findall(r"\bbridge((?: [a-z]+)+)(?=[ `\n])", page.read_text())
-        )
-        if words[0] in _COMMANDS
-    }
-)
 
 
 @pytest.mark.parametrize("block", list(blocks("python")))
@@ -55,13 +40,3 @@ def test_python_runs_and_the_schemas_of_a_pipeline_in_it_can_be_written(block, t
 @pytest.mark.parametrize("block", list(blocks("json")))
 def test_json_is_json(block):
     assert json.loads(block)
-
-
-@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_a_command_that_is_named_exists(words):
-    command = typer.main.get_command(app)
-    for word in words:
-        if not hasattr(command, "get_command"):
-            break  # what follows is an argument
-        command = command.get_command(None, word)
-        assert command is not None, word
