@@ -5,6 +5,7 @@ from typing import Any
 
 from bridge.mapping import Asked, Source, map_record
 from bridge.record import Allergy, Area, GpRecord, MedicationCourse, check_record
+from tests.support import bundles
 from tests.support.bundles import NHS_NUMBER, Resource
 
 SOURCE = Source(
@@ -17,6 +18,16 @@ def mapped(bundle: object, **asked: Any) -> GpRecord:
     record = map_record(bundle, asked=Asked(**{"nhs_number": NHS_NUMBER, **asked}), source=SOURCE)
     check_record(record)
     return record
+
+
+def active_allergies(*allergies: Resource) -> GpRecord:
+    """The record of allergies that the list of active ones names, beside an empty list of ended ones."""
+    targets = [f"AllergyIntolerance/{each['id']}" for each in allergies]
+    return mapped(
+        bundles.record(
+            bundles.record_list(bundles.ALLERGIES_LIST, *targets), bundles.ended_list(), *allergies
+        )
+    )
 
 
 def area(record: GpRecord, name: str) -> Area:
