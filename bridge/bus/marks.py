@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from bridge.bus.port import Dead, Delivery
+from bridge.bus.port import Dead, Delivery, RetryAfter
 
 ATTEMPT = "x-attempt"
 """Which try this copy is; absent on the message as it was sent."""
@@ -19,6 +19,8 @@ NOT_BEFORE = "x-not-before"
 WAIT = "x-wait"
 """Seconds that this was ahead when it was written."""
 RETRY_REASON = "x-retry-reason"
+FAULTS = "x-faults"
+"""How many tries of this message ended with an error nobody foresaw; absent while none did."""
 ORIGINAL_KEY = "x-original-key"
 """Routing key that the sender used; a copy travels by queue name."""
 ERROR_REASON = "x-error-reason"
@@ -36,7 +38,7 @@ UNNAMED = "x-unnamed"
 
 OF_A_LETTER = frozenset({ERROR_REASON, ERROR_DETAIL, DEAD_AT, UNTOLD})
 """What only a dead letter has."""
-OF_A_TRY = OF_A_LETTER | {ATTEMPT, NOT_BEFORE, WAIT, RETRY_REASON}
+OF_A_TRY = OF_A_LETTER | {ATTEMPT, NOT_BEFORE, WAIT, RETRY_REASON, FAULTS}
 """What a copy that starts anew does not carry over."""
 _KEPT = frozenset({REPLAY_JOB, RETURNED})
 """What every further copy carries on."""
@@ -50,15 +52,17 @@ _COUNT = re.compile(r"[0-9]{1,6}")
 _SECONDS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
 
 
-def for_retry(delivery: Delivery, *, reason: str, seconds: float, now: float) -> dict[str, str]:
-    """Marks of the copy that is tried next, not before `seconds` have passed since `now` (Unix seconds)."""
-    return {
+def for_retry(delivery: Delivery, outcome: RetryAfter, *, now: float) -> dict[str, str]:
+    """Marks of the copy that is tried next, not before its pause has passed since `now` (Unix seconds)."""
+    told = {
         ATTEMPT: str(delivery.attempt + 1),
-        NOT_BEFORE: f"{now + seconds:.3f}",
-        WAIT: f"{seconds:.3f}",
-        RETRY_REASON: _one_line(reason),
+        NOT_BEFORE: f"{now + outcome.seconds:.3f}",
+        WAIT: f"{outcome.seconds:.3f}",
+        RETRY_REASON: _one_line(outcome.reason),
         ORIGINAL_KEY: delivery.key,
     }
+    count = faults(delivery.headers) + outcome.is_fault
+    return told | {FAULTS: str(count)} if count else told
 
 
 def for_dead(delivery: Delivery, outcome: Dead) -> dict[str, str]:
@@ -89,14 +93,17 @@ def all_of(headers: Mapping[str, str]) -> dict[str, str]:
 
 def returned(headers: Mapping[str, str]) -> int:
     """How often it was taken up again after the broker had parked it."""
-    text = headers.get(RETURNED, "")
-    return int(text) if _COUNT.fullmatch(text) else 0
+    return _count(headers, RETURNED)
+
+
+def faults(headers: Mapping[str, str]) -> int:
+    """How many tries before this one ended with an error nobody foresaw."""
+    return _count(headers, FAULTS)
 
 
 def attempt(headers: Mapping[str, str]) -> int:
     """The attempt a message is; 1 when nothing usable says so."""
-    text = headers.get(ATTEMPT, "")
-    return max(1, int(text)) if _COUNT.fullmatch(text) else 1
+    return max(1, _count(headers, ATTEMPT))
 
 
 def wait(headers: Mapping[str, str], now: float) -> float:
@@ -109,6 +116,11 @@ def wait(headers: Mapping[str, str], now: float) -> float:
         return 0.0
     left = _seconds(headers, NOT_BEFORE) - now
     return left if 0 < left <= _seconds(headers, WAIT) + _CLOCKS_DIFFER else 0.0
+
+
+def _count(headers: Mapping[str, str], name: str) -> int:
+    text = headers.get(name, "")
+    return int(text) if _COUNT.fullmatch(text) else 0
 
 
 def _seconds(headers: Mapping[str, str], name: str) -> float:

@@ -340,7 +340,7 @@ class NatsBus:
             target, changes = f"{queue.name}.dead", marks.for_dead(taken, outcome)
         else:
             target = f"{queue.name}.wait"
-            changes = marks.for_retry(taken, reason=outcome.reason, seconds=outcome.seconds, now=time.time())
+            changes = marks.for_retry(taken, outcome, now=time.time())
         headers = copied(message, trusted=_NO_MARKS) | marks.kept(taken.headers) | changes
         try:
             await self._put(target, message.data, headers, target, is_copy=True)

@@ -56,11 +56,13 @@ class RetryAfter:
     """Give the message back after at least `seconds`; `reason` is a code for the headers and the log.
 
     `is_bounded`: the handler itself sees to it that this comes to an end: the fuse of the bus is not for it.
+    `is_fault`: the try ended with an error nobody foresaw; how many did is told the next one.
     """
 
     seconds: float
     reason: str
     is_bounded: bool = False
+    is_fault: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -313,7 +313,7 @@ class RabbitBus:
             target, headers = f"{queue.name}.dead", marks.for_dead(taken, outcome)
         else:
             target = self._room_for(queue, outcome.seconds)
-            headers = marks.for_retry(taken, reason=outcome.reason, seconds=outcome.seconds, now=time.time())
+            headers = marks.for_retry(taken, outcome, now=time.time())
         copy = copied(message, taken, headers)
         try:
             await self._put("queues", target, copy)

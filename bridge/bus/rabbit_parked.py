@@ -52,7 +52,7 @@ async def see_to(
     if letter.reason == TOO_OFTEN and is_recent and lives < LIVES:
         pause = _PAUSES[lives]
         now = datetime.now(UTC).timestamp()
-        put_off = marks.for_retry(letter.message, reason=TOO_OFTEN, seconds=pause, now=now)
+        put_off = marks.for_retry(letter.message, RetryAfter(pause, TOO_OFTEN), now=now)
         await parked.put(room(pause), put_off | {marks.RETURNED: str(lives + 1)})
         await parked.remove()
         log.warning("letter_taken_up_again", queue=queue.name, reason=letter.reason, times=lives + 1)

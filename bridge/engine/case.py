@@ -17,11 +17,13 @@ from bridge.engine.book import Facts
 from bridge.engine.endings import EngineFault
 from bridge.engine.patient_keys import PatientKeys
 from bridge.engine.pipeline import Operation, Pipeline
-from bridge.errors import RequestRejected
+from bridge.errors import FailureCode, RequestRejected
 from bridge.ledger import Opening, Requester, StoredEvent, request_key
 
 # A message whose envelope cannot be read is known by the broker's message id.
 _NO_SOURCE = "unreadable"
+# One that the ledger does not take up as it is, by what its key would be.
+_NOT_TAKEN = "not-taken-up"
 _UNKNOWN = "request.unknown"
 _FIRST = datetime.min.replace(tzinfo=UTC)
 _LAST = datetime.max.replace(tzinfo=UTC)
@@ -89,6 +91,30 @@ class Case:
             opening=self.opening.as_conflicting(),
             rejection=RequestRejected("id", "was used before by another request"),
             request_id=f"{self.request_id}:{self.opening.body_sha256[:16]}",
+        )
+
+    def as_not_taken_up(self, error: Exception) -> Self:
+        """The same message under a key of its own, with a fault: the ledger cannot take it as it is.
+
+        Nothing of what the request says is written down with it, because that may be why; who sent it is told
+        as of any other. Where it may have had a side effect in an earlier try, nobody knows.
+        """
+        may_be_done = self.operation is not None and self.operation.in_doubt is not None
+        code = FailureCode.OUTCOME_UNKNOWN if may_be_done else FailureCode.INTERNAL
+        known_as = opaque_id(self.opening.request_key, is_refused=True)
+        return replace(
+            self,
+            opening=Opening(
+                request_key=request_key(_NOT_TAKEN, known_as),
+                pipeline=self.opening.pipeline,
+                correlation_id=self.correlation_id,
+                body_sha256=self.opening.body_sha256,
+                received_at=self.opening.received_at,
+                attempt=self.opening.attempt,
+            ),
+            request=None,
+            rejection=None,
+            fault=EngineFault("internal", detail=type(error).__name__, code=code),
         )
 
     def event(self, style: EventStyle, event: Event, *, sequence: str) -> StoredEvent:

@@ -49,8 +49,8 @@ class Ending:
 class EngineFault(RequestFailed):
     """Not the request but the engine is at fault: the message is parked too, to be sent again later."""
 
-    def __init__(self, reason: str, *, detail: str = "") -> None:
-        super().__init__(FailureCode.INTERNAL, stage="engine", detail=f"{reason} {detail}".strip())
+    def __init__(self, reason: str, *, detail: str = "", code: FailureCode = FailureCode.INTERNAL) -> None:
+        super().__init__(code, stage="engine", detail=f"{reason} {detail}".strip())
         self.reason = reason
 
 

@@ -16,6 +16,7 @@ from bridge.contracts.envelope import EventStyle
 from bridge.engine.book import Book
 from bridge.engine.case import Case
 from bridge.engine.effects import Late, doubt_about
+from bridge.engine.in_doubt import told_in_doubt
 from bridge.engine.messages import stored
 from bridge.errors import FailureCode
 from bridge.ledger import Lease, LedgerUnavailable, Outbox
@@ -44,14 +45,13 @@ async def open_again(
     Returns:
         The events of doubt that are owed; None where nothing was told that would have to be taken back.
     """
-    operation, request = case.readable()
-    assert operation.in_doubt is not None, "an operation with side effects declares in_doubt"
     is_done = late.result is not None
     log.error("effect_late", kind=late.intent.kind, is_done=is_done)
     # Each lease of a request has a number of its own, so what is told now is told under ids of its own.
     again = replace(case, edition=lease.token)
-    event = operation.in_doubt(request, doubt_about(late.intent, is_done=is_done, code=_CODE))
-    events = [again.event(style, event, sequence="1/1")]
+    about = doubt_about(late.intent, is_done=is_done, code=_CODE)
+    event, _outcome = told_in_doubt(again, about, style, attempts=lease.attempt)
+    events = [event]
     doubt = Doubt(
         code=_CODE,
         events=events,

@@ -12,11 +12,16 @@ it cannot even be read                 ``request.failed`` (internal)            
 `Unavailable`, tries and time left     none                                       waiting room
 `Unavailable`, none left               ``request.failed``                         done
 `Partial`, none left                   what came, ``completed`` says what not     done
-an error nobody foresaw                ``request.failed`` (internal)              dead (internal)
+the handler: an error nobody foresaw   ``request.failed`` (internal)              dead (internal)
+anything else: such an error           none                                       waiting room
+the same for the eleventh time         ``request.failed`` (internal, or           dead (internal)
+                                       outcome_unknown: it may have been done)
 its worker ended with it, ten times    ``request.failed`` (internal)              dead (crash_loop)
 the broker parked it by itself         ``request.failed`` (internal)              dead (parked_by_broker)
-any of these five, and something was,  the operation's own event of doubt,        as above
-or may have been, done                 later what a check comes to
+any of these, and something was, or    the operation's own event of doubt,        as above
+may have been, done                    later what a check comes to
+the operation cannot tell of its doubt ``request.failed`` (outcome_unknown),       dead (internal)
+                                       later what a check comes to
 another of the same patient is first   none                                       waiting room
 it ended before, the id comes again    the stored ones, with the same ids         as the first time
 its id was used by another request     ``request.rejected``                       dead (rejected)
@@ -43,6 +48,7 @@ from typing import Any, Final
 
 import structlog
 
+from bridge.bus import marks
 from bridge.bus.port import EXPIRED, Bus, Dead, Delivery, Done, Outcome, RetryAfter, Unpublishable
 from bridge.contracts.envelope import EventStyle
 from bridge.contracts.events import Event, request_failed, request_rejected
@@ -63,6 +69,7 @@ from bridge.engine.endings import (
     unforeseen,
     waited_for,
 )
+from bridge.engine.in_doubt import told_in_doubt
 from bridge.engine.late import open_again
 from bridge.engine.messages import restored, stored
 from bridge.engine.outbox import publish
@@ -95,8 +102,11 @@ log = structlog.get_logger()
 # A request that was begun this often without an end takes its worker down each time. How often the broker
 # handed it over says nothing: that counts each connection lost under a worker that does well.
 CRASH_LOOP = 10
+"""Also how many tries may end with an error that is not the handler's and that nobody foresaw."""
 _BOOKS_PAUSE = 5.0
 _SHORTEST_PAUSE = 1.0
+_NOT_TAKEN_UP: Final = ("failed", FailureCode.OUTCOME_UNKNOWN)
+"""How only a request ends that could not be taken up: others of which nobody knows are in doubt."""
 _UNDER_WAY: Final = "may_be_under_way"
 """Why a request waits until its side effect may be settled; that is no attempt."""
 
@@ -192,7 +202,7 @@ class Runner:
         )
         return Effects(self._book, claim.lease, claim.intents, limits, withheld=withheld)
 
-    async def _handle(self, case: Case) -> tuple[Outcome, dict[str, Any]]:
+    async def _handle(self, case: Case, *, is_last: bool = False) -> tuple[Outcome, dict[str, Any]]:
         try:
             return await self._begin(case)
         except LedgerUnavailable as fault:
@@ -204,6 +214,15 @@ class Runner:
             # Nothing is done that cannot be recorded; an operator investigates and resumes the trail.
             log.error("audit_broken", detail=str(fault))
             reason, pause = "audit_broken", _BOOKS_PAUSE
+        except Exception as error:  # noqa: BLE001 - out of here the bus would park it with nobody told
+            log.error("handling_failed", error=type(error).__name__, at=places(error))
+            faults = marks.faults(case.delivery.headers)
+            # A letter of the broker's is looked at again and again: nothing would count.
+            if not is_last and (faults >= CRASH_LOOP or case.delivery.given_up is not None):
+                return await self._handle(case.as_not_taken_up(error), is_last=True)
+            policy = self._settings.retry
+            pause = min(policy.max_delay, policy.first_delay * 2.0 ** min(faults, CRASH_LOOP))
+            return RetryAfter(pause, "internal", is_bounded=True, is_fault=True), {"reason": "internal"}
         # However long that lasts: a message that is parked meanwhile would be one that nobody is told of.
         return RetryAfter(pause, reason, is_bounded=True), {"reason": reason}
 
@@ -372,13 +391,10 @@ class Runner:
                 reason = _UNDER_WAY if isinstance(failure, TooEarly) else failure.code.value
                 pause = max(pause, attempt.effects.settled_in(datetime.now(UTC)))
                 return RetryAfter(pause, reason, is_bounded=True)
-        operation, request = case.readable()
-        if operation.in_doubt is None:
-            raise RuntimeError("an operation with side effects must declare in_doubt")
         doubt = attempt.effects.doubt(failure.code)
-        event = operation.in_doubt(request, doubt)
+        event, outcome = told_in_doubt(case, doubt, self._style, attempts=attempt.lease.attempt)
         log.error("request_in_doubt", kind=doubt.kind, is_done=doubt.is_done, **facts)
-        return Ending("in_doubt", self._encode(case, [event]), outcome_of(failure), failure.code.value, facts)
+        return Ending("in_doubt", [event], outcome or outcome_of(failure), failure.code.value, facts)
 
     def _pause(self, failure: RequestFailed, attempt: Try, expires_at: datetime | None) -> float | None:
         return pause_before_retry(
@@ -413,7 +429,7 @@ class Runner:
         outcome: Outcome = Done()
         if ended.state == "rejected":
             outcome = Dead("rejected", "as the first time")
-        elif ended.code == FailureCode.INTERNAL:
+        elif ended.code == FailureCode.INTERNAL or (ended.state, ended.code) == _NOT_TAKEN_UP:
             outcome = Dead("internal", "as the first time")
         # A sender that asks again gets the stored outcome; a broker that hands over again, what is owed.
         is_asked_again = case.delivery.deliveries == 1 and case.delivery.attempt == 1

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from bridge.ledger.errors import LedgerUnavailable
@@ -64,7 +64,7 @@ class Store(Protocol):
 
 def unavailable(error: Exception) -> LedgerUnavailable | None:
     """What a driver's error means to the caller; None when it is a fault of the step itself."""
-    if isinstance(error, (IntegrityError, ProgrammingError)):
+    if isinstance(error, (DataError, IntegrityError, ProgrammingError)):
         return None
     if isinstance(error, DBAPIError):
         # The driver's own text may quote values: only its code is kept.

@@ -19,15 +19,17 @@ from bridge.cli.site import open_books
 from bridge.contracts.envelope import STRUCTURED
 from bridge.contracts.events import Event
 from bridge.contracts.requests import RecordRequest
-from bridge.engine import Context, Pipeline, pipeline
+from bridge.engine import Context, Doubt, Json, Pipeline, pipeline
 from bridge.engine.case import read_case
 from bridge.engine.patient_keys import PatientKeys
+from bridge.engine.runner import CRASH_LOOP
 from bridge.engine.worker import consuming
-from bridge.ledger import Started, open_ledger
+from bridge.errors import FailureCode, Unavailable
+from bridge.ledger import Started, StoredEvent, open_ledger, request_key
 from bridge.ledger.aes_gcm import AesGcmSealer
-from bridge.ledger.keys import open_keys
+from bridge.ledger.keys import create_ring, open_keys
 from bridge.sandbox import BY_NAME
-from bridge.settings import Settings
+from bridge.settings import Settings, VaultSettings
 from tests.support.hospital import Hospital, hospital_on
 from tests.support.requests import cloud_event, record_request
 
@@ -66,6 +68,32 @@ async def deadly(_request: RecordRequest, gp: Context) -> list[Event]:
     raise ValueError
 
 
+FACT = "shouted.v1"
+SHOUT = "shout.requested.v1"
+speechless = Pipeline("speechless")
+answers: list[dict[str, Any]] = []
+
+
+def _no_words(_request: RecordRequest, doubt: Doubt) -> Event:
+    raise KeyError(f"nothing to say of {doubt.payload}")
+
+
+@speechless.operation(
+    accepts=SHOUT, request=RecordRequest, publishes={FACT: dict[str, Any]}, in_doubt=_no_words
+)
+async def shout(request: RecordRequest, gp: Context) -> list[Event]:
+    """Does something of which it cannot say that nobody knows whether it was done."""
+
+    async def lost() -> Json:
+        raise Unavailable(FailureCode.PROVIDER_TIMEOUT, stage="provider")
+
+    async def found() -> Json | None:
+        return answers[-1] if answers else await lost()
+
+    number = request.patient.nhs_number
+    return [Event(FACT, await gp.once("shout", key="1", payload={"at": number}, send=lost, settle=found))]
+
+
 @dataclass
 class Site:
     """A hospital and its bus; the worker is started by the test."""
@@ -74,16 +102,14 @@ class Site:
     bus: Bus
     hospital: Hospital
 
-    async def failure(self, pipeline: Pipeline, request: dict[str, Any]) -> dict[str, Any]:
+    async def failure(
+        self, pipeline: Pipeline, request: dict[str, Any], *, code: str = "internal"
+    ) -> dict[str, Any]:
         """What is told of a request that fails, once its message is the only one among the dead letters."""
         (accepted,) = pipeline.operations
         asked = await self.hospital.ask(request, key=accepted.accepts)
         ((kind, event),) = await self.hospital.outcome(asked)
-        assert (kind, event["data"]["code"], event["data"]["stage"]) == (
-            "request.failed.v1",
-            "internal",
-            "engine",
-        )
+        assert (kind, event["data"]["code"], event["data"]["stage"]) == ("request.failed.v1", code, "engine")
         async with asyncio.timeout(10):
             while (await self.bus.depth(pipeline.queue(self.settings.bus.prefix))).dead != 1:
                 await asyncio.sleep(0.05)
@@ -102,6 +128,10 @@ def settings(sandbox, rabbit_url, tmp_path, monkeypatch):
         "BRIDGE_BUS_URL": rabbit_url,
         "BRIDGE_BUS_PREFIX": f"t{uuid4().hex[:12]}",
         "BRIDGE_STATE_DIR": str(tmp_path),
+        "BRIDGE_RETRY_ATTEMPTS": "0",
+        "BRIDGE_RETRY_FIRST_DELAY": "0.05",
+        "BRIDGE_RETRY_MAX_DELAY": "0.1",
+        "BRIDGE_RETRY_SETTLE_AFTER": "0.5",
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
@@ -175,3 +205,68 @@ async def test_a_request_whose_start_was_lost_ten_times_is_ended_unrun(settings,
     assert history is not None
     assert history.state == "failed"
     assert [attempt.outcome for attempt in history.attempts].count("lost") == lost
+
+
+async def test_a_pipeline_that_cannot_tell_of_its_doubt_is_in_doubt_all_the_same_and_somebody_is_told(
+    settings,
+):
+    answers.clear()
+    request = cloud_event(record_request(BY_NAME["rich_record"].nhs_number))
+    key = request_key(request["source"], request["id"])
+    with capture_logs() as lines:
+        async with site_with(settings, speechless) as site:
+            event = await site.failure(speechless, request, code="outcome_unknown")
+            assert await site.reason(speechless) == "internal"
+            async with open_books(settings) as books:
+                history = await books.ledger.request(key)
+                assert history is not None
+                assert (history.state, history.code, len(history.events)) == (
+                    "in_doubt",
+                    "provider_timeout",
+                    1,
+                )
+                assert (await books.ledger.balance()).in_doubt == 1
+            # It is checked as any other, and ends as it truly did.
+            answers.append({"heard": True})
+            async with asyncio.timeout(30):
+                while len(told := site.hospital.events(request["id"])) < 2:
+                    await asyncio.sleep(0.05)
+    assert [kind for kind, _event in told] == ["request.failed.v1", FACT]
+    (failed,) = [line for line in lines if line["event"] == "in_doubt_failed"]
+    assert (failed["error"], failed["at"][-1].endswith(" _no_words")) == ("KeyError", True)
+    assert BY_NAME["rich_record"].nhs_number not in json.dumps([lines, event], default=str)
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "code"), [(deadly, "internal"), (speechless, "outcome_unknown")], ids=["reads", "acts"]
+)
+async def test_a_request_that_the_ledger_cannot_take_up_ends_where_it_is_seen(
+    settings, tmp_path, pipeline, code
+):
+    request = cloud_event(record_request(BY_NAME["rich_record"].nhs_number))
+    body = json.dumps(request).encode()
+    (accepted,) = pipeline.operations
+    delivery = Delivery(body, id=request["id"], key=accepted.accepts, content_type=STRUCTURED)
+    opening = read_case(delivery, pipeline=pipeline, keys=PatientKeys("a key")).opening
+    # An event that is still owed lies there under a key that was taken out of the ring since.
+    create_ring(tmp_path / "former.keys")
+    former = settings.model_copy(update={"vault": VaultSettings(keys_file=tmp_path / "former.keys")})
+    async with open_books(settings):
+        pass  # the audit trail begins before the first request
+    async with open_ledger(settings, AesGcmSealer(open_keys(former).vault)) as ledger:
+        started = await ledger.begin(opening)
+        assert isinstance(started, Started)
+        owed = StoredEvent(str(uuid4()), "record.completed.v1", b"{}")
+        await ledger.finish(started.lease, state="completed", code=None, events=[owed])
+    ran.clear()
+    answers.clear()
+    with capture_logs() as lines:
+        async with site_with(settings, pipeline) as site:
+            event = await site.failure(pipeline, request, code=code)
+            assert await site.reason(pipeline) == "internal"
+    assert event["data"]["detail"] == "internal KeyUnknown"
+    assert len([line for line in lines if line["event"] == "handling_failed"]) == CRASH_LOOP + 1
+    assert ran == []
+    async with open_books(settings) as books:
+        balance = await books.ledger.balance()
+    assert (balance.received, balance.completed, balance.failed) == (2, 1, 1)

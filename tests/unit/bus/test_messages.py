@@ -1,6 +1,7 @@
 """Marks on copies, and header values that other systems send."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -8,7 +9,7 @@ from structlog.testing import capture_logs
 
 from bridge.bus import marks
 from bridge.bus.patience import Patience, persist
-from bridge.bus.port import Dead, Delivery, TooLarge, Unroutable
+from bridge.bus.port import Dead, Delivery, RetryAfter, TooLarge, Unroutable
 from bridge.bus.rabbit_headers import as_text
 
 DELIVERY = Delivery(b"", id="1", key="record.requested.v1", attempt=2)
@@ -58,12 +59,12 @@ def test_only_a_copy_of_ours_waits(headers: dict[str, str], wait: float) -> None
 
 @pytest.mark.parametrize(("set_back", "wait"), [(50, 55.0), (3600, 0.0)])
 def test_a_clock_that_is_set_back_does_not_prolong_the_wait(set_back: int, wait: float) -> None:
-    copy = marks.for_retry(DELIVERY, reason="pds_error", seconds=5, now=10_000)
+    copy = marks.for_retry(DELIVERY, RetryAfter(5, "pds_error"), now=10_000)
     assert marks.wait(copy, now=10_000 - set_back) == wait
 
 
 def test_a_retry_counts_up_and_a_dead_letter_does_not() -> None:
-    retry = marks.for_retry(DELIVERY, reason="pds_error", seconds=4, now=6)
+    retry = marks.for_retry(DELIVERY, RetryAfter(4, "pds_error"), now=6)
     assert retry == {
         "x-attempt": "3",
         "x-not-before": "10.000",
@@ -106,3 +107,13 @@ async def test_a_stop_is_heard_that_comes_as_a_try_fails() -> None:
 def test_what_cannot_be_published_names_its_topic() -> None:
     assert "medications" in str(Unroutable("medications"))
     assert TooLarge("medications").topic == "medications"
+
+
+def test_tries_that_ended_with_an_error_nobody_foresaw_are_counted_until_the_message_starts_anew():
+    delivery = DELIVERY
+    for is_fault, count in ((False, 0), (True, 1), (False, 1), (True, 2)):
+        told = marks.for_retry(delivery, RetryAfter(1, "internal", is_fault=is_fault), now=0)
+        delivery = replace(delivery, headers=told)
+        assert marks.faults(delivery.headers) == count
+    assert marks.FAULTS not in marks.for_replay(delivery, job="job-1")
+    assert marks.FAULTS in marks.OF_A_TRY

@@ -13,7 +13,7 @@ from pamqp.commands import Basic
 from pamqp.header import ContentHeader
 
 from bridge.bus import marks
-from bridge.bus.port import Dead, Delivery
+from bridge.bus.port import Dead, Delivery, RetryAfter
 from bridge.bus.rabbit_headers import read_leniently
 from bridge.bus.rabbit_messages import copied, delivery
 from tests.support.amqp_wire import WrittenHeader
@@ -81,7 +81,7 @@ def rounds(message: IncomingMessage) -> list[Delivery]:
     seen = [delivery(message)]
     for changes in (
         marks.for_dead(seen[0], Dead("rejected")),
-        marks.for_retry(seen[0], reason="pds_error", seconds=1, now=0),
+        marks.for_retry(seen[0], RetryAfter(1, "pds_error"), now=0),
         marks.all_of(seen[0].headers) | {marks.UNTOLD: "true"},
         marks.for_replay(seen[0], job="job-1"),
     ):
