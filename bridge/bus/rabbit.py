@@ -62,6 +62,9 @@ small, and what it parks is looked after (`bridge.bus.rabbit_parked`). Who kills
 on is ended by the engine, after ten starts that were lost."""
 _LONGEST_LOOK = 600.0
 """Seconds between two looks at the dead letters when the last ones found nothing to do."""
+_TOLD_OF_DELETION = 1.0
+"""Seconds between the deletion of a queue and its new declaration. A consumer that was not told of the one
+before the other stays: the broker counts it, and keeps for it what never arrives."""
 _LONGEST_TTL = 2**32 // 1000
 _MOST_OF_A_SHORT = 2**16 - 1
 
@@ -396,6 +399,7 @@ class RabbitBus:
             async with self._channel() as channel:
                 found = await _look(channel, name)
         except ChannelNotFoundEntity:
+            await asyncio.sleep(_TOLD_OF_DELETION)
             await self.declare(self._queues[name])
             log.error("queue_declared_again", queue=name)
             return False  # the driver restores the consumer, or the process is to be started anew

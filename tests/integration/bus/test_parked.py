@@ -31,12 +31,13 @@ def looking(site: RabbitSite, handler: Any) -> Any:
     return started(site.bus(watch_interval=0.2), site, handler)
 
 
-async def hand_back(site: RabbitSite) -> None:
+async def hand_back(bus: Bus, site: RabbitSite) -> None:
     """Take what is in the work queue and give it back, until the broker parks it; as lost connections do."""
     async with await aio_pika.connect(site.url) as connection:
         queue = await (await connection.channel()).get_queue(site.queue.name)
-        while message := await queue.get(fail=False):
-            await message.nack(requeue=True)
+        while not await holds(bus, site, 1):
+            if message := await queue.get(fail=False):
+                await message.nack(requeue=True)
 
 
 async def reject(site: RabbitSite) -> None:
@@ -58,7 +59,7 @@ async def holds(bus: Bus, site: RabbitSite, dead: int) -> bool:
 async def test_what_was_handed_over_too_often_a_moment_ago_goes_back_to_work(site: RabbitSite) -> None:
     async with started(site.bus(), site) as bus:
         await bus.send(KEY, b"{}", id="1", content_type="text/plain", headers=FORGED | {"own": "1"})
-        await hand_back(site)
+        await hand_back(bus, site)
         [letter] = await looked_at(bus, site)
         assert (letter.reason, letter.message.key, letter.message.attempt) == ("delivery_limit", KEY, 1)
         async with looking(site, handler := Recorder()):
@@ -82,7 +83,7 @@ async def test_what_is_parked_again_and_again_is_told_of_once(site: RabbitSite) 
             headers={"x-returned": ("S", b"4"), "x-original-key": ("S", KEY.encode())},
         )
         await until(lambda: _is_ready(bus, site))
-        await hand_back(site)
+        await hand_back(bus, site)
         async with looking(site, handler):
             [delivery] = await handler.saw(1)
             await until(lambda: told(bus, site, "parked_by_broker"))
