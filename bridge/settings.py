@@ -5,18 +5,16 @@ is ``spine.cert_file``. Secrets are given as files, or as variables, and never h
 """
 
 import contextlib
-import os
 import stat
-from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-from pydantic_settings.exceptions import SettingsError
 
+from bridge.environment import misspelt, read
 from bridge.errors import Misconfigured
 
 OdsCode = Annotated[str, Field(pattern=r"^[A-Z0-9]{3,10}$")]
@@ -280,23 +278,17 @@ class Settings(BaseSettings):
     health: HealthSettings = HealthSettings()
 
     @classmethod
-    def load(cls) -> Self:
+    def load(cls, *, check: Callable[[Self], None] | None = None) -> Self:
         """Read the environment.
 
+        Args:
+            check: what a command needs of them, e.g. `bridge.engine.worker.check`.
+
         Raises:
-            Misconfigured: with every malformed value, by its variable name.
+            Misconfigured: with every malformed value and misspelt name by its variable, and, together with
+                them, all that `check` finds.
         """
-        try:
-            return cls()
-        except ValidationError as error:
-            problems = [
-                f"BRIDGE_{'_'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}"
-                for fault in error.errors(include_input=False)
-                if fault["type"] != "extra_forbidden"  # a name that is misspelt
-            ]
-            raise Misconfigured(*problems, *_misspelt()) from None
-        except SettingsError as error:
-            raise Misconfigured(str(error)) from None
+        return read(cls, check)
 
     def check(self, *, also: Iterable[str] = ()) -> None:
         """Whether a worker may start with these settings.
@@ -307,7 +299,7 @@ class Settings(BaseSettings):
         Raises:
             Misconfigured: with everything that is missing, half set, unreadable or unsafe.
         """
-        problems = [*_misspelt(), *self._missing(), *self._files(), *self._unsafe(), *also]
+        problems = [*misspelt(type(self)), *self._missing(), *self._files(), *self._unsafe(), *also]
         if problems:
             raise Misconfigured(*problems)
 
@@ -450,32 +442,6 @@ class Settings(BaseSettings):
     def patient_key(self) -> str | None:
         """The site key of ``patientkey``, from its variable or its file."""
         return _secret(self.patient.key, self.patient.key_file)
-
-
-def _names() -> Iterator[str]:
-    """The variable of every setting."""
-    for name, field in Settings.model_fields.items():
-        group = field.annotation
-        if isinstance(group, type) and issubclass(group, _Group):
-            yield from (f"BRIDGE_{name}_{part}".upper() for part in group.model_fields)
-        else:
-            yield f"BRIDGE_{name}".upper()
-
-
-def _misspelt() -> Iterator[str]:
-    """Variables that are no setting but look like one: what they should set would be left as it is.
-
-    Of an unknown group only those near a name are told: platforms set variables of their own
-    (``BRIDGE_SERVICE_HOST``).
-    """
-    known = list(_names())
-    groups = tuple(f"BRIDGE_{name}_".upper() for name, _field in Settings.model_fields.items())
-    for name in sorted(name for name in os.environ if name.startswith("BRIDGE_") and name not in known):
-        nearest = get_close_matches(name, known, n=1, cutoff=0.6 if name.startswith(groups) else 0.85)
-        if nearest:
-            yield f"{name}: is no setting; the nearest is {nearest[0]}"
-        elif name.startswith(groups):
-            yield f"{name}: is no setting"
 
 
 def _secret(value: SecretStr | None, file: Path | None) -> str | None:

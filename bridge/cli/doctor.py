@@ -36,8 +36,7 @@ class _Finding:
 
 def doctor() -> None:
     """Print whether each thing works."""
-    settings = Settings.load()
-    check(settings)
+    settings = Settings.load(check=check)
     configure_logging("error", settings.log.format)
     findings = asyncio.run(_examine(settings))
     table = Table("check", "", "detail", show_edge=False)

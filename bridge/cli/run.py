@@ -7,14 +7,14 @@ import typer
 
 from bridge.cli.exits import Exit
 from bridge.engine import installed_pipelines
-from bridge.engine.worker import ConsumerLostError, run_worker
+from bridge.engine.worker import ConsumerLostError, check, run_worker
 from bridge.observe import configure_logging
 from bridge.settings import Settings
 
 
 def run(only: Sequence[str]) -> None:
     """Run a worker of these pipelines; of all that are installed when none is named."""
-    settings = Settings.load()
+    settings = Settings.load(check=check)
     configure_logging(settings.log.level, settings.log.format)
     try:
         asyncio.run(run_worker(settings, installed_pipelines(only)))

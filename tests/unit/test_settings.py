@@ -249,3 +249,48 @@ def test_a_misspelt_setting_is_told_with_the_nearest_name(environment, monkeypat
 def test_what_a_platform_sets_is_no_misspelt_setting(environment, monkeypatch, name):
     monkeypatch.setenv(name, "x")
     Settings.load().check()
+
+
+def everything_wrong():
+    """All that is told to whoever starts a worker, by the name of the variable."""
+    with pytest.raises(Misconfigured) as fault:
+        Settings.load(check=Settings.check)
+    told = [problem.partition(": ") for problem in fault.value.problems]
+    assert len({name for name, _, _ in told}) == len(told)
+    return {name: rule for name, _, rule in told}
+
+
+def test_a_malformed_value_is_not_called_missing_and_hides_nothing_else(environment, monkeypatch):
+    monkeypatch.setenv("BRIDGE_CONSUMER_SUPPLIER_ODS", "rzz01")
+    monkeypatch.setenv("BRIDGE_CONSUMER_ORGANISATIONS", "RZZ01,rzz02")
+    monkeypatch.setenv("BRIDGE_PDS_URL", "http://pds.example")
+    monkeypatch.setenv("BRIDGE_PDS_ULR", "https://pds.example")
+    monkeypatch.delenv("BRIDGE_PDS_KEY_ID")
+    told = everything_wrong()
+    assert told.keys() == {
+        "BRIDGE_CONSUMER_SUPPLIER_ODS",
+        "BRIDGE_CONSUMER_ORGANISATIONS_1",
+        "BRIDGE_PDS_URL",
+        "BRIDGE_PDS_ULR",
+        "BRIDGE_PDS_KEY_ID",
+    }
+    assert told["BRIDGE_PDS_URL"] == "must be https outside the sandbox"
+    assert told["BRIDGE_PDS_KEY_ID"] == "is required"
+
+
+def test_a_sandbox_that_is_neither_on_nor_off_leaves_what_is_missing_in_any_case(environment, monkeypatch):
+    monkeypatch.setenv("BRIDGE_SANDBOX", "perhaps")
+    monkeypatch.delenv("BRIDGE_SSP_URL")
+    monkeypatch.delenv("BRIDGE_PDS_URL")
+    assert everything_wrong().keys() == {"BRIDGE_SANDBOX", "BRIDGE_PDS_URL"}
+
+
+def test_a_group_as_one_object_is_taken_or_told(environment, monkeypatch):
+    monkeypatch.setenv("BRIDGE_BUS", '{"concurrency": 7}')
+    assert Settings.load(check=Settings.check).bus.concurrency == 7
+    monkeypatch.setenv("BRIDGE_BUS", '{"concurrency": "many"}')
+    monkeypatch.setenv("BRIDGE_LOG", "debug")
+    monkeypatch.delenv("BRIDGE_PDS_URL")
+    told = everything_wrong()
+    assert told.keys() == {"BRIDGE_BUS_CONCURRENCY", "BRIDGE_LOG", "BRIDGE_PDS_URL"}
+    assert told["BRIDGE_LOG"] == "is no JSON object; its settings are BRIDGE_LOG_…"

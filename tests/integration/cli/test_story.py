@@ -170,11 +170,32 @@ def test_every_setting_that_is_missing_is_listed_before_anything_starts(tmp_path
     assert all(line.startswith("BRIDGE_") for line in lines)
 
 
-def test_values_that_cannot_be_read_are_all_listed(tmp_path):
-    wrong = {"BRIDGE_BUS_CONCURRENCY": "many", "BRIDGE_LOG_LEVEL": "chatty"}
-    done = bridge("run", directory=tmp_path, environment=wrong)
+@pytest.mark.parametrize("command", ["run", "doctor"])
+def test_what_is_malformed_misspelt_and_missing_is_told_in_one_go(command, sandbox_environment, tmp_path):
+    wrong = sandbox_environment | {
+        "BRIDGE_BUS_CONCURRENCY": "many",
+        "BRIDGE_LOG_LEVEL": "chatty",
+        "BRIDGE_BUS_PREFIXX": "site",
+        "BRIDGE_SPIN_CA_FILE": "ca.pem",
+        "BRIDGE_VAULT_KEYS_FILE": "none.keys",
+    }
+    for name in ("BRIDGE_PDS_URL", "BRIDGE_CONSUMER_DEVICE_ID"):
+        del wrong[name]
+    done = bridge(command, directory=tmp_path, environment=wrong)
     assert done.code == 3
-    assert [line.partition(":")[0] for line in done.errors.splitlines()] == list(wrong)
+    told = dict(line.split(": ", 1) for line in done.errors.splitlines())
+    assert told.keys() == {
+        "BRIDGE_BUS_CONCURRENCY",
+        "BRIDGE_LOG_LEVEL",
+        "BRIDGE_BUS_PREFIXX",
+        "BRIDGE_SPIN_CA_FILE",
+        "BRIDGE_VAULT_KEYS_FILE",
+        "BRIDGE_PDS_URL",
+        "BRIDGE_CONSUMER_DEVICE_ID",
+    }
+    assert told["BRIDGE_PDS_URL"] == "is required"
+    assert told["BRIDGE_BUS_PREFIXX"] == "is no setting; the nearest is BRIDGE_BUS_PREFIX"
+    assert told["BRIDGE_SPIN_CA_FILE"] == "is no setting; the nearest is BRIDGE_SPINE_CA_FILE"
 
 
 def test_a_pipeline_that_is_not_installed_is_a_fault_of_the_settings(sandbox_environment, tmp_path):

@@ -1,0 +1,136 @@
+"""A tree of settings out of the environment, with every fault told at once, by the names of variables."""
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from difflib import get_close_matches
+from typing import Any, Final, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_settings import BaseSettings, EnvSettingsSource
+from pydantic_settings.exceptions import SettingsError
+
+from bridge.errors import Misconfigured
+
+Tree = TypeVar("Tree", bound=BaseSettings)
+_SANDBOX: Final = "BRIDGE_SANDBOX"
+_NO_VARIABLE: Final = "\0"
+"""How no name of a variable begins."""
+
+
+def read(tree: type[Tree], check: Callable[[Tree], None] | None = None) -> Tree:
+    """Read a tree of settings.
+
+    Args:
+        tree: what to read.
+        check: whether the settings are enough for what is about to be done; raises `Misconfigured`. It looks
+            at them even when some values are malformed, with the defaults in their place, so that what it
+            finds is told together with them.
+
+    Raises:
+        Misconfigured: with every malformed value, every misspelt name, and everything that `check` finds.
+    """
+    malformed: dict[str, str] = {}
+    while (settings := _read(tree, malformed)) is None:
+        pass
+    unknown = list(misspelt(tree)) if malformed else []
+    named = {problem.partition(":")[0] for problem in unknown}
+    problems = [problem for name, problem in malformed.items() if name not in named] + unknown
+    if check is not None:
+        try:
+            check(settings)
+        except Misconfigured as fault:
+            problems += (problem for problem in fault.problems if not _names_one_of(malformed, problem))
+    if problems:
+        raise Misconfigured(*dict.fromkeys(problems))
+    return settings
+
+
+def misspelt(tree: type[BaseSettings]) -> Iterator[str]:
+    """Variables that are no setting but look like one: what they should set would be left as it is.
+
+    Of an unknown group only those near a name are told: platforms set variables of their own
+    (``BRIDGE_SERVICE_HOST``).
+    """
+    known = list(_names(tree))
+    groups = tuple(f"BRIDGE_{name}_".upper() for name in tree.model_fields)
+    for name in sorted(name for name in os.environ if name.startswith("BRIDGE_") and name not in known):
+        nearest = get_close_matches(name, known, n=1, cutoff=0.6 if name.startswith(groups) else 0.85)
+        if nearest:
+            yield f"{name}: is no setting; the nearest is {nearest[0]}"
+        elif name.startswith(groups):
+            yield f"{name}: is no setting"
+
+
+def _read(tree: type[Tree], malformed: dict[str, str]) -> Tree | None:
+    """The settings without the malformed variables; None when there are more, which are then among them."""
+    try:
+        source = EnvSettingsSource(tree)
+        source.env_vars = {
+            name: value for name, value in source.env_vars.items() if name.upper() not in malformed
+        }
+        values = source()
+        if _SANDBOX in malformed:
+            values["sandbox"] = True  # what is missing in the sandbox is missing in any case
+        return tree(_env_prefix=_NO_VARIABLE, **values)
+    except ValidationError as error:
+        found = _faults(error, source.env_vars.keys())
+    except SettingsError as error:
+        found = _no_groups(tree, source.env_vars) or {"": str(error)}
+    before = len(malformed)
+    for name, problem in found.items():
+        malformed.setdefault(name, problem)
+    if len(malformed) == before:
+        raise Misconfigured(*malformed.values())  # nothing more can be left out
+    return None
+
+
+def _faults(error: ValidationError, given: AbstractSet[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for fault in error.errors(include_input=False):
+        parts = [str(part).upper() for part in fault["loc"]]
+        name = f"BRIDGE_{'_'.join(parts[:2])}"
+        if name.casefold() not in given:
+            name = f"BRIDGE_{parts[0]}"  # given as one object with its whole group
+        rule = "is no setting" if fault["type"] == "extra_forbidden" else fault["msg"]
+        found.setdefault(name, f"{'_'.join(['BRIDGE', *parts])}: {rule}")
+    return found
+
+
+def _no_groups(tree: type[BaseSettings], given: Mapping[str, str | None]) -> dict[str, str]:
+    """Groups of settings that are given as a whole, and as no JSON object."""
+    found = {}
+    for name in tree.model_fields:
+        text = given.get(f"bridge_{name}")
+        if text is not None and _is_group(tree, name) and not _is_object(text):
+            variable = f"BRIDGE_{name}".upper()
+            found[variable] = f"{variable}: is no JSON object; its settings are {variable}_…"
+    return found
+
+
+def _names(tree: type[BaseSettings]) -> Iterator[str]:
+    """The variable of every setting."""
+    for name, field in tree.model_fields.items():
+        group: Any = field.annotation
+        if _is_group(tree, name):
+            yield from (f"BRIDGE_{name}_{part}".upper() for part in group.model_fields)
+        else:
+            yield f"BRIDGE_{name}".upper()
+
+
+def _is_group(tree: type[BaseSettings], name: str) -> bool:
+    kind = tree.model_fields[name].annotation
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except ValueError:
+        return False
+
+
+def _names_one_of(variables: Mapping[str, str], problem: str) -> bool:
+    """Whether a problem is about one of these, which is told already: ``A or B: is required``."""
+    return not variables.keys().isdisjoint(problem.partition(":")[0].split())
