@@ -13,7 +13,7 @@
         │   ├── RegistrationRefused  likewise
         │   └── NotDone              a side effect was certainly not caused, and will not be tried again
         └── Unavailable      the answer may be different later: retry with back-off
-            └── HeldBack     we did not ask, to protect the other side or the other requests
+            └── HeldBack     we did not ask, to protect others, or for lack of files
 
 No text in here ever carries patient data: messages are fixed texts by code, and ``detail`` is
 made of codes, field names, host names and counts only (flow rule 5 of the engine).
@@ -21,7 +21,7 @@ made of codes, field names, host names and counts only (flow rule 5 of the engin
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Final, Literal, Self
 
 Stage = Literal["request", "pds", "sds", "spine", "provider", "mapping", "engine"]
 
@@ -58,6 +58,10 @@ RegistrationRefusal = Literal["already_registered", "not_verified", "invalid"]
 deceased or restricted; the practice does not say which. ``invalid``: the practice does not take the details
 as they were sent.
 """
+
+
+_FILES_PAUSE: Final = 10.0
+"""Seconds: as long as a connection that asks nothing may keep a file."""
 
 
 class FailureCode(StrEnum):
@@ -315,3 +319,8 @@ class Unavailable(RequestFailed):
 
 class HeldBack(Unavailable):
     """Nothing was called: a bulkhead is full, or its circuit is open. No attempt in the sense of SP-037."""
+
+    @classmethod
+    def for_lack_of_files(cls) -> "HeldBack":
+        """No file was left for a connection: not now. It passes as soon as others are closed."""
+        return cls(FailureCode.INTERNAL, stage="engine", detail="no_descriptors", retry_after=_FILES_PAUSE)

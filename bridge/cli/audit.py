@@ -21,11 +21,11 @@ from bridge.engine.patient_keys import PatientKeys
 from bridge.errors import Misconfigured
 from bridge.ledger.audit import AuditBroken, Investigation
 from bridge.ledger.chain import Head
-from bridge.ledger.verification import Finding, Unrecorded
+from bridge.ledger.verification import Finding, Unmatched
 from bridge.record.nhs_number import nhs_number_of
 from bridge.settings import Settings
 
-Findings = list[Finding | Unrecorded]
+Findings = list[Finding | Unmatched]
 
 
 def verify(known: Path | None) -> None:

@@ -70,10 +70,10 @@ def claim(claim_id: str, reason: str, actor: str | None) -> None:
     sys.stdout.flush()
 
 
-def prune() -> None:
-    """Delete what has been kept for long enough."""
+def prune(actor: str | None) -> None:
+    """Delete what has been kept for long enough, once the audit trail says so."""
     settings = load_settings()
-    counts = asyncio.run(_prune(settings))
+    counts = asyncio.run(_prune(settings, actor))
     typer.echo(", ".join(f"{what}: {count}" for what, count in counts.items()))
 
 
@@ -150,10 +150,11 @@ def _source(history: RequestHistory, answer: Answer, parsed: Parsed) -> Source:
     )
 
 
-async def _prune(settings: Settings) -> dict[str, int]:
+async def _prune(settings: Settings, actor: str | None) -> dict[str, int]:
     now = datetime.now(UTC)
     async with open_books(settings) as books:
         facts_before = now - timedelta(days=settings.ledger.keep_metadata_days)
+        await books.trail.note_forgotten(operator(settings, actor), facts_before)
         of_vault = await books.vault.prune(now, facts_before=facts_before)
         of_ledger = await books.ledger.prune(now)
     return {

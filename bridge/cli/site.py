@@ -62,7 +62,7 @@ async def open_books(settings: Settings) -> AsyncIterator[Books]:
     keys = open_keys(settings)
     sealer = AesGcmSealer(keys.vault)
     async with open_ledger(settings, sealer) as ledger:
-        trail = AuditTrail(ledger.store, keys.audit, sealer)
+        trail = AuditTrail(ledger.store, keys.audit, sealer, requests_kept_for=_kept_for(settings))
         await trail.prepare()
         yield Books(
             ledger,
@@ -82,7 +82,12 @@ async def reading_trail(settings: Settings) -> AsyncIterator[AuditTrail]:
     """
     keys = open_keys(settings)
     async with open_store(settings, read_only=True) as store:
-        yield AuditTrail(store, keys.audit, AesGcmSealer(keys.vault))
+        sealer = AesGcmSealer(keys.vault)
+        yield AuditTrail(store, keys.audit, sealer, requests_kept_for=_kept_for(settings))
+
+
+def _kept_for(settings: Settings) -> timedelta:
+    return timedelta(days=settings.ledger.keep_metadata_days)
 
 
 @asynccontextmanager

@@ -1,6 +1,5 @@
 """How one try of a request may end, and how what a handler raised is told to logs, events and the bus."""
 
-import errno
 import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +9,9 @@ from bridge.bus.marks import RETRY_REASON
 from bridge.bus.port import Dead, Delivery, Done, Outcome
 from bridge.engine.desk import Seat
 from bridge.engine.effects import Effects
-from bridge.errors import FailureCode, RequestFailed, ResponseInvalid, Unavailable
+from bridge.errors import FailureCode, HeldBack, RequestFailed, ResponseInvalid
 from bridge.ledger import EndState, Lease, StoredEvent
+from bridge.observe.causes import is_lack_of_files
 
 _PLACES: Final = 5
 
@@ -56,8 +56,8 @@ class EngineFault(RequestFailed):
 
 def unforeseen(error: Exception) -> RequestFailed:
     """What an error of a handler means that nobody thought of; of a lack of files, that it passes."""
-    if isinstance(error, OSError) and error.errno in {errno.EMFILE, errno.ENFILE}:
-        return Unavailable(FailureCode.INTERNAL, stage="engine", detail="no_descriptors")
+    if is_lack_of_files(error):
+        return HeldBack.for_lack_of_files()
     return EngineFault("internal", detail=type(error).__name__)
 
 

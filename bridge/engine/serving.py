@@ -1,8 +1,9 @@
 """HTTP endpoints of a worker, served beside its work, which whoever opens connections cannot stop.
 
 Anybody who reaches the port may open connections, before any token is asked for. So a port has a bound of
-its own, far below the files that a process may have open: when it is reached, the connection that was opened
-first makes room for the next one. One that asks nothing is closed after a while, and none stays for ever.
+its own, an eighth of the files that a process may have open and a hundred at most: when it is reached, the
+connection that was opened first makes room for the next one. One that asks nothing is closed after a while,
+and none stays for ever. What is left of the files is the reserve that work has, for its calls and its broker.
 """
 
 import asyncio
@@ -24,7 +25,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 log = structlog.get_logger()
 
 _BACKLOG: Final = 64
-"""Connections that are accepted in one go, and so over the bound for a moment."""
+"""Connections that are accepted in one go, and so over the bound for a moment; never more than the bound."""
+_SHARE: Final = 8
+"""Of so many files that a process may have open a port takes one; twice that for a moment, see `_BACKLOG`."""
 _MOST_FILES: Final = 65_536
 _TELL_EVERY: Final = 60.0
 """Seconds between two log lines about a port that is full."""
@@ -35,7 +38,7 @@ class PortLimits:
     """What those who connect may take.
 
     Attributes:
-        connections: open at a time, TLS handshakes included.
+        connections: open at a time, TLS handshakes included; fewer where the process may have few files.
         silence: seconds until a connection must have asked for something, whole.
         lifetime: seconds after which a connection is closed whatever it does; a large event takes a while.
     """
@@ -43,6 +46,13 @@ class PortLimits:
     connections: int = 100
     silence: float = 10.0
     lifetime: float = 300.0
+
+    def most(self) -> int:
+        """Connections at a time that leave the work of this process enough files."""
+        files, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if files == resource.RLIM_INFINITY:
+            return self.connections
+        return max(1, min(self.connections, files // _SHARE))
 
 
 class _Server(uvicorn.Server):
@@ -128,13 +138,14 @@ async def serving(
     Raises:
         OSError: the port cannot be had.
     """
-    listener = _listener(host, port, limits.connections)
+    most = limits.most()
+    listener = _listener(host, port, most)
     server = _Server(
         uvicorn.Config(
             app,
             http=_protocol(limits),
             ws="none",
-            backlog=_BACKLOG,
+            backlog=min(_BACKLOG, most),
             ssl_certfile=cert_file,
             ssl_keyfile=key_file,
             log_config=None,

@@ -13,7 +13,7 @@ nothing tells whether the entries of its time are genuine.
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import orjson
@@ -41,7 +41,7 @@ from bridge.ledger.sealing import Sealer
 from bridge.ledger.store import Step, Store
 from bridge.ledger.tables import requests
 from bridge.ledger.together import together
-from bridge.ledger.verification import Finding, Unrecorded, verify
+from bridge.ledger.verification import ENDED_BEFORE, FORGOTTEN, Finding, Unmatched, verify
 
 log = structlog.get_logger()
 
@@ -146,12 +146,16 @@ class AuditTrail:
         store: the ledger's database.
         keys: the audit key ring.
         sealer: seals NHS numbers.
+        requests_kept_for: how long the ledger keeps what has ended; None: for ever. For `verify`.
     """
 
-    def __init__(self, store: Store, keys: KeyFile, sealer: Sealer) -> None:
+    def __init__(
+        self, store: Store, keys: KeyFile, sealer: Sealer, *, requests_kept_for: timedelta | None = None
+    ) -> None:
         self._store = store
         self._keys = keys
         self._sealer = sealer
+        self._requests_kept_for = requests_kept_for
 
     async def prepare(self) -> None:
         """Begin the trail in a new ledger, and note the heads in the log.
@@ -293,11 +297,20 @@ class AuditTrail:
         rows = await self._store.read(fetch(select(heads).order_by(heads.c.lane)))
         return [Head(row["lane"], row["sequence"], row["mac"]) for row in rows]
 
-    async def verify(self, known: Sequence[Head] = ()) -> list[Finding | Unrecorded]:
-        """Check every entry and head, and that no request ended without one; see `verification.verify`."""
-        return await verify(self._store, self._keys.ring, known)
+    async def verify(self, known: Sequence[Head] = ()) -> list[Finding | Unmatched]:
+        """Check every entry and head, and that the ledger has the same requests; see `verification`."""
+        return await verify(self._store, self._keys.ring, known, kept_for=self._requests_kept_for)
 
-    async def resume(self, actor: Actor, reason: str) -> list[Finding | Unrecorded]:
+    async def note_forgotten(self, actor: Actor, ended_before: datetime) -> None:
+        """Note that requests which ended before this moment are about to be erased: to miss one is no fault.
+
+        Raises:
+            AuditBroken: the trail takes no entry, so nothing may be erased.
+        """
+        facts = {ENDED_BEFORE: ended_before.isoformat()}
+        await self.record(Entry(event=FORGOTTEN, outcome="completed", actor=actor, facts=facts))
+
+    async def resume(self, actor: Actor, reason: str) -> list[Finding | Unmatched]:
         """Go on after tampering was found and investigated: what is found now, once more, and stays found.
 
         Lanes whose head is not as it was left get an ``audit.resumed`` entry after the last that is known,

@@ -3,8 +3,10 @@
 import hmac
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, get_args
 
+import orjson
 from sqlalchemy import Connection, exists, func, select
 
 from bridge.ledger.chain import (
@@ -25,6 +27,12 @@ from bridge.ledger.tables import requests
 
 _PAGE: Final = 500
 _NAMED: Final = 20
+FORGOTTEN: Final = "requests.forgotten"
+"""Event of the entry that is written before requests are erased whose time is over."""
+ENDED_BEFORE: Final = "ended_before"
+"""Its fact: the moment before which they had ended (ISO 8601)."""
+_SLACK: Final = timedelta(days=1)
+"""An entry is stamped a moment after its request has ended, perhaps by another clock."""
 
 Kind = Literal[
     "changed",  # the entry, or its place, is not what was written; or it was never written by this engine
@@ -56,31 +64,40 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Unrecorded:
-    """Requests whose end is in the ledger and not in the trail, where both are written at once.
+class Unmatched:
+    """Requests that only one of ledger and trail knows, where both are written at once.
 
-    So the trail was wiped or put back, or somebody wrote to the ledger. `request_keys`: of the oldest.
+    Attributes:
+        kind: ``unrecorded``: the ledger has its end and the trail does not: the trail was wiped or put back,
+            or somebody wrote to the ledger. ``unheld``: the trail has entries of it and the ledger, which
+            forgets none so young, does not hold it: somebody deleted it there.
+        count: how many.
+        request_keys: of the oldest.
     """
 
+    kind: Literal["unrecorded", "unheld"]
     count: int
     request_keys: Sequence[str]
-    kind: Literal["unrecorded"] = "unrecorded"
     lane: None = None
 
     def __str__(self) -> str:
         more = ", ..." if self.count > len(self.request_keys) else ""
-        return f"unrecorded {self.count} requests: {', '.join(self.request_keys)}{more}"
+        return f"{self.kind} {self.count} requests: {', '.join(self.request_keys)}{more}"
 
 
-async def verify(store: Store, ring: KeyRing, known: Sequence[Head] = ()) -> list[Finding | Unrecorded]:
+async def verify(
+    store: Store, ring: KeyRing, known: Sequence[Head] = (), *, kept_for: timedelta | None = None
+) -> list[Finding | Unmatched]:
     """Check the whole trail, while it is being written to; empty when it is whole. Writes nothing.
 
     Args:
         store: the ledger's database.
         ring: the audit keys, old ones included.
         known: heads that were noted outside the database earlier.
+        kept_for: how long the ledger keeps a request that has ended; None: for ever. One that is no fault to
+            have been erased is older than that, or than what the trail itself says was erased.
     """
-    findings: list[Finding | Unrecorded] = []
+    findings: list[Finding | Unmatched] = []
     for end in await store.read(_ends):
         if not end.exists:
             findings.append(Finding("forged", end.lane, 1, end.last))
@@ -90,11 +107,14 @@ async def verify(store: Store, ring: KeyRing, known: Sequence[Head] = ()) -> lis
         async for row in _rows(store, end.lane, max(end.last, end.head["sequence"] if end.head else 0)):
             walk.step(row)
         findings += walk.end(end.head)
-    unrecorded = await store.read(_unrecorded)
-    return [*findings, unrecorded] if unrecorded.count else findings
+    for compare in (_unrecorded, lambda connection: _unheld(connection, kept_for)):
+        unmatched = await store.read(compare)
+        if unmatched.count:
+            findings.append(unmatched)
+    return findings
 
 
-def _unrecorded(connection: Connection) -> Unrecorded:
+def _unrecorded(connection: Connection) -> Unmatched:
     entry = exists().where(
         entries.c.request_key == func.substr(requests.c.request_key, 1, MAX_TEXT),
         entries.c.outcome == requests.c.state,
@@ -102,7 +122,30 @@ def _unrecorded(connection: Connection) -> Unrecorded:
     lacking = requests.c.state.in_(get_args(EndState)) & ~entry
     count = connection.scalar(select(func.count()).select_from(requests).where(lacking)) or 0
     named = select(requests.c.request_key).where(lacking).order_by(requests.c.id).limit(_NAMED)
-    return Unrecorded(count, connection.scalars(named).all() if count else ())
+    return Unmatched("unrecorded", count, connection.scalars(named).all() if count else ())
+
+
+def _unheld(connection: Connection, kept_for: timedelta | None) -> Unmatched:
+    """By its first entry, because others may come after its end: who looked at the answer, who found out."""
+    key, first = entries.c.request_key, func.min(entries.c.recorded_at)
+    held = exists().where(requests.c.request_key == key)
+    # A key that had to be cut is nobody's.
+    unheld = select(key).where(key.is_not(None), func.length(key) < MAX_TEXT, ~held).group_by(key)
+    erased = _erased_before(connection, kept_for)
+    if erased is not None:
+        unheld = unheld.having(first >= erased + _SLACK)
+    count = connection.scalar(select(func.count()).select_from(unheld.subquery())) or 0
+    named = unheld.order_by(first, key).limit(_NAMED)
+    return Unmatched("unheld", count, connection.scalars(named).all() if count else ())
+
+
+def _erased_before(connection: Connection, kept_for: timedelta | None) -> datetime | None:
+    """When requests may have ended that were erased: by today's setting, or by the trail under another."""
+    noted = connection.scalars(select(entries.c.details).where(entries.c.event == FORGOTTEN))
+    moments = [datetime.fromisoformat(orjson.loads(details)["facts"][ENDED_BEFORE]) for details in noted]
+    if kept_for is not None:
+        moments.append(datetime.now(UTC) - kept_for)
+    return max(moments, default=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,7 @@ _CERTIFICATE: Final[Mapping[int, tuple[str, str]]] = {
     62: ("wrong_name", "it was issued to another name than the URL's"),
     64: ("wrong_name", "it was issued to another address than the URL's"),
 }
+_TOO_MANY_FILES: Final = frozenset({errno.EMFILE, errno.ENFILE})
 _REFUSAL: Final = re.compile(r"tls_certificate_refused_(\d+)")
 _TLS: Final = re.compile(r"\btls_\w+")
 
@@ -114,6 +115,16 @@ def causes(error: BaseException) -> Iterator[BaseException]:
     while cause is not None:
         yield cause
         cause = cause.__cause__ or cause.__context__
+
+
+def is_lack_of_files(error: BaseException) -> bool:
+    """Whether this process, or its machine, had as many files open as it may: that says nothing of others."""
+    return any(
+        each.errno in _TOO_MANY_FILES
+        for cause in causes(error)
+        for each in (cause.exceptions if isinstance(cause, BaseExceptionGroup) else (cause,))
+        if isinstance(each, OSError)
+    )
 
 
 def tls_code(error: ssl.SSLError) -> str:

@@ -18,7 +18,7 @@ import structlog
 
 from bridge.errors import FailureCode, HeldBack, Refused, ResponseInvalid, Stage, Unavailable
 from bridge.observe import CallNote, note_call
-from bridge.observe.causes import causes, tls_code
+from bridge.observe.causes import causes, is_lack_of_files, tls_code
 from bridge.settings import Settings
 from bridge.spine import sending
 from bridge.spine.answer import Answer, BodyReader
@@ -128,7 +128,8 @@ class Upstream:
             practice_ods: whose system is asked, when it is a practice's: for the log and the books.
 
         Raises:
-            HeldBack: the circuit of this upstream is open: nothing was sent.
+            HeldBack: the circuit of this upstream is open, or no file is left for a connection. Nothing was
+                sent.
             Unavailable: no complete answer came.
             ResponseInvalid: the answer is too large, or its encoding is broken.
             Refused: this is no HTTP request; nothing was sent.
@@ -165,6 +166,9 @@ class Upstream:
             outcome = "request_malformed"  # nothing that the other side did, and nothing that waiting cures
             raise Refused(FailureCode.INTERNAL, stage=self._stage, detail=outcome) from None
         except httpx.TransportError as error:
+            if isinstance(error, httpx.ConnectError) and is_lack_of_files(error):
+                outcome = "no_descriptors"  # nothing was sent, and the other side did nothing
+                raise HeldBack.for_lack_of_files() from None
             outcome = _fault(error)
             raise Unavailable(self._fault_code, stage=self._stage, detail=outcome) from None
         except ResponseInvalid as error:

@@ -178,11 +178,19 @@ OUTAGES: Final[Mapping[str, Outage]] = {
         "`bridge audit verify` says where; find out who; then `bridge audit resume --reason`. It stays found",
     ),
     "idle_connections": Outage(
-        "Somebody opens more connections to a worker's health port than a process may have files, and says nothing",
+        "Somebody opens more connections to a worker's health and claims ports than a process may have files, and says nothing",
         "Nothing",
-        "A port has a hundred connections at most; the one that was opened first makes room (`port_full`), and one that "
-        "asks nothing is closed after ten seconds. `/readyz` goes on answering",
+        "A port has a hundred connections at most, and no more than an eighth of the files, so that work keeps what it "
+        "needs; the one that was opened first makes room (`port_full`), and one that asks nothing is closed after ten "
+        "seconds. `/readyz` and claims go on being answered",
         "Find out who opens them; let only the platform and the consumers reach the ports",
+    ),
+    "no_descriptors": Outage(
+        "A worker has as many files open as it may",
+        "Answers come later, by ten seconds or more",
+        "A call that needs a new connection is not made (`no_descriptors`), counts against nobody else, and is tried again, "
+        "eight times at most; its ports accept again within a second of there being files",
+        "Let the process have more files: a worker raises its own limit as far as the service manager, or the container, allows",
     ),
     "clock_set": Outage(
         "A worker's clock is set, by more than a minute, while it works",

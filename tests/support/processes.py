@@ -24,7 +24,7 @@ class Child:
     """A running Python module, what it cost so far, and how to end it.
 
     Its stderr, where logs go, is written to `output`, its stdout to `printed`. When it is to be `forked` it is a
-    ``bridge`` command, forked off a process that has loaded everything.
+    ``bridge`` command, forked off a process that has loaded everything. With `files` it may have no more of them open.
     """
 
     def __init__(
@@ -36,6 +36,7 @@ class Child:
         cwd: Path | None = None,
         *,
         forked: bool = False,
+        files: int | None = None,
     ) -> None:
         self.process: subprocess.Popen[bytes] | commands.Command
         self.output = output
@@ -45,6 +46,7 @@ class Child:
             run_logs.keep(output, run_logs.CHILD)
         if forked:
             assert module == "bridge"
+            assert files is None
             self.printed.touch()
             self.process = commands.start(
                 arguments,
@@ -55,7 +57,7 @@ class Child:
             return
         with output.open("ab") as errors, self.printed.open("ab") as sink:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", module, *arguments],
+                [*_bounded(files), sys.executable, "-m", module, *arguments],
                 env=_environment(environment),
                 cwd=cwd,
                 stdin=subprocess.DEVNULL,
@@ -103,8 +105,9 @@ def child(
     output: Path,
     cwd: Path | None = None,
     forked: bool = False,
+    files: int | None = None,
 ) -> Iterator[Child]:
-    started = Child(module, arguments, environment, output, cwd, forked=forked)
+    started = Child(module, arguments, environment, output, cwd, forked=forked, files=files)
     try:
         yield started
     finally:
@@ -122,6 +125,11 @@ def worker(
     with child("bridge", ["run", *arguments], environment=settings, output=output, forked=forked) as started:
         wait_until_ready(started, port)
         yield started
+
+
+def _bounded(files: int | None) -> list[str]:
+    """What starts a program that can never have more files open."""
+    return [] if files is None else ["/bin/sh", "-c", f'ulimit -n {files} && exec "$@"', "sh"]
 
 
 def wait_until_ready(started: Child, port: int) -> None:

@@ -29,8 +29,9 @@ def verify(
 ) -> None:
     """Check every entry of the trail; prints what is wrong, else the heads, to be noted elsewhere.
 
-    Exit code 1 when anything was changed, removed, added, or cut off, or when a request has ended without an
-    entry. Writes nothing: an account that may only read will do.
+    Exit code 1 when anything was changed, removed, added, or cut off, or when only one of ledger and trail
+    knows a request: `unrecorded` ended without an entry; `unheld` has entries and is gone from the ledger,
+    though its time was not over. Writes nothing: an account that may only read will do.
     """
     from bridge.cli import audit
 

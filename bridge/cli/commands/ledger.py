@@ -68,11 +68,11 @@ def claim(
 
 
 @app.command()
-def prune() -> None:
+def prune(actor: ActorOption = None) -> None:
     """Delete bodies and requests whose time is over (BRIDGE_LEDGER_KEEP_…, BRIDGE_VAULT_KEEP_…), for good.
 
-    What is open, in doubt or still owes events is kept, and the audit trail always.
+    What is open, in doubt or still owes events is kept, and the audit trail always: it notes what is erased.
     """
     from bridge.cli import ledger
 
-    ledger.prune()
+    ledger.prune(actor)

@@ -12,6 +12,7 @@ from bridge.cli.site import Books
 from bridge.engine.patient_keys import PatientKeys
 from bridge.ledger.audit import Actor, Entry
 from bridge.ledger.keys import KeyFile
+from tests.integration.ledger.site import opening
 from tests.support.desk import Desk
 
 NHS_NUMBER = "9990000018"
@@ -27,6 +28,7 @@ def desk(tmp_path: Path) -> Desk:
 async def fill(desk: Desk, count: int = 3) -> None:
     async with desk.books() as books:
         for number in range(count):
+            await books.ledger.begin(opening(number))
             await books.trail.record(entry(desk, number))
 
 
@@ -70,6 +72,14 @@ async def test_a_change_is_found(desk: Desk):
         )
     ended = await desk.run("audit", "verify")
     assert (ended.code, ended.text) == (1, "changed lane 0 sequence 2\n")
+
+
+async def test_a_request_that_was_deleted_from_the_ledger_is_found(desk: Desk):
+    await fill(desk)
+    async with desk.books() as books:
+        await intrude(books, "DELETE FROM requests WHERE request_key = '/epr r-1'")
+    ended = await desk.run("audit", "verify")
+    assert (ended.code, ended.text) == (1, "unheld 1 requests: /epr r-1\n")
 
 
 async def test_heads_that_were_noted_show_a_database_that_was_put_back(desk: Desk):

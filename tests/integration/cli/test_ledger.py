@@ -160,13 +160,17 @@ async def test_what_is_over_is_deleted(desk: Desk):
         await end(books, opening("r-1"), "completed")
         await books.vault.store_answer(answer("/epr r-1", b"{}", received_at=long_ago))
         await books.vault.store_answer(answer("/epr r-1", b"[]"))
-    ended = await desk.run("ledger", "prune")
+    ended = await desk.run("ledger", "prune", "--actor", "Sam Ple")
     assert ended.code == 0, ended.errors
     assert ended.text.startswith("answers: 1, claims: 0")
     async with desk.books() as books:
         known = await books.vault.answers_to("/epr r-1")
         kept = await books.vault.open_answer(hashlib.sha256(b"[]").hexdigest())
     assert (len(known), kept.body) == (2, b"[]")
+    [*_, noted] = await desk.entries()
+    assert (noted["event"], noted["user"]["name"]) == ("requests.forgotten", "Sam Ple")
+    before = datetime.now(UTC) - timedelta(days=desk.settings.ledger.keep_metadata_days)
+    assert before - timedelta(minutes=5) < datetime.fromisoformat(noted["facts"]["ended_before"]) < before
 
 
 async def test_a_ledger_that_cannot_be_reached_is_said_so(desk: Desk):

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import resource
 import ssl
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from bridge.engine.serving import PortLimits, serving
+from bridge.engine.serving import PortLimits, open_file_limit, serving
 from tests.support.certificates import Authority
 from tests.support.ports import free_port
 
@@ -47,6 +48,30 @@ async def ended(reader: asyncio.StreamReader) -> bool:
         return await reader.read() == b""
     except ConnectionResetError:
         return True
+
+
+@pytest.fixture
+def own_limit():
+    """Let a test change how many files this process may have open."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    yield before
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.parametrize(("files", "most"), [(20_000, 100), (800, 100), (160, 20), (4, 1)])
+def test_a_port_takes_an_eighth_of_the_files_at_most(own_limit, files: int, most: int):
+    _soft, hard = own_limit
+    if files > hard != resource.RLIM_INFINITY:
+        pytest.skip("this process may not have so many files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    assert PortLimits().most() == most
+
+
+def test_a_worker_raises_its_own_limit_of_files(own_limit):
+    _soft, hard = own_limit
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    open_file_limit()
+    assert resource.getrlimit(resource.RLIMIT_NOFILE) == (min(hard, 65_536) if hard >= 0 else 65_536, hard)
 
 
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,12 @@ class Site:
 
     def another_trail(self) -> AuditTrail:
         """The trail as another worker has it."""
-        return AuditTrail(self.store, KeyFile(self.audit_keys, "A", look_every=0), self.sealer)
+        return self.trail_that_misses_requests_for(timedelta(0))
+
+    def trail_that_misses_requests_for(self, kept_for: timedelta | None) -> AuditTrail:
+        """The trail of a ledger that keeps requests so long; for no time: entries may be of none that it holds."""
+        keys = KeyFile(self.audit_keys, "A", look_every=0)
+        return AuditTrail(self.store, keys, self.sealer, requests_kept_for=kept_for)
 
     async def fill(self, count: int) -> None:
         """Append so many entries in one transaction."""

@@ -3,14 +3,14 @@ import errno
 import pytest
 
 from bridge.engine.endings import EngineFault, unforeseen
-from bridge.errors import Unavailable
+from bridge.errors import HeldBack
 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
 def test_a_lack_of_files_passes_and_the_request_is_tried_again(number):
     failure = unforeseen(OSError(number, "Too many open files"))
 
-    assert isinstance(failure, Unavailable)
+    assert isinstance(failure, HeldBack)
     assert failure.detail == "no_descriptors"
 
 
