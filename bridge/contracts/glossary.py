@@ -53,7 +53,7 @@ GLOSSARY: Final[dict[str, str]] = {
     ),
     "AllergiesPublished.items": "The allergies; `clinical_status` says which ended.",
     # every item
-    "item_id": "The same for this item each time it is retrieved from this practice.",
+    "item_id": "The same each time this item is retrieved from this practice; of an identifier in use.",
     "provenance": "Where the item came from and how to find it again.",
     "notes": "Free text about it; to be shown with it.",
     "source_status": "The status as sent, when it is not the one shown.",

@@ -8,6 +8,8 @@ keep every rule here.
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from bridge.fhir.read import references_in
+
 Json = Mapping[str, Any]
 Keeps = Callable[[Json], bool]
 
@@ -27,7 +29,7 @@ def broken_domain_rules(resource: Json) -> Iterator[str]:
     """Each rule of contained resources that a resource breaks."""
     contained = [each for each in _list(resource, "contained") if isinstance(each, dict)]
     held = {each["id"] for each in contained if isinstance(each.get("id"), str)}
-    local = set(_local_references(resource))
+    local = {written[1:] for written in references_in(resource) if written.startswith("#")}
     if any("text" in each for each in contained):
         yield "dom-1: a contained resource has no narrative"
     if any("contained" in each for each in contained):
@@ -38,19 +40,6 @@ def broken_domain_rules(resource: Json) -> Iterator[str]:
         yield "dom-4: a contained resource has no meta.versionId and no meta.lastUpdated"
     if local - held - {""}:
         yield "ref-1: a reference that begins with # points at a contained resource"
-
-
-def _local_references(value: object) -> Iterator[str]:
-    left: list[object] = [value]
-    while left:
-        found = left.pop()
-        if isinstance(found, list):
-            left += found
-        elif isinstance(found, dict):
-            target = found.get("reference")
-            if isinstance(target, str) and target.startswith("#"):
-                yield target[1:]
-            left += found.values()
 
 
 def _list(value: Json, name: str) -> list[Any]:

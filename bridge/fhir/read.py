@@ -6,7 +6,7 @@ exact types only, so types are compared by identity: getters run ten thousand ti
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -197,6 +197,31 @@ def reference_target(reference: str) -> str | None:
     if target.count("/") < 2:  # noqa: PLR2004 - the usual Type/id, an #id, or a bare id
         return target or None
     return "/".join(target.partition("/_history/")[0].rsplit("/", 2)[-2:])
+
+
+def references_in(*values: object) -> Iterator[str]:
+    """What every Reference inside some values points at, as it was written, however deep it stands."""
+    left: list[object] = list(values)
+    while left:
+        value = left.pop()
+        if isinstance(value, list):
+            left += value
+        elif isinstance(value, dict):
+            written = value.get("reference")
+            if isinstance(written, str):
+                yield written
+            left += value.values()
+
+
+def is_old(identifier: Mapping[str, Any]) -> bool:
+    """Whether an identifier is no longer in use: then it never decides who or what something is."""
+    use = identifier.get("use")
+    return isinstance(use, str) and use.strip() == "old"
+
+
+def is_current(identifier: JsonObject, system: str) -> bool:
+    """Whether an identifier is of this system and in use."""
+    return identifier.get("system") == system and not is_old(identifier)
 
 
 def first_code(concept: object) -> str | None:

@@ -8,7 +8,7 @@ from typing import Final
 
 from bridge.errors import FailureCode, Refused, RequestFailed, ResponseInvalid
 from bridge.fhir import systems
-from bridge.fhir.read import Item, JsonObject
+from bridge.fhir.read import Item, JsonObject, is_current
 from bridge.gpconnect.asking import Asking, body_sha256, entries_of, resource_of
 from bridge.gpconnect.capability import Capability, read_capability
 from bridge.gpconnect.errors import provider_code
@@ -164,7 +164,7 @@ def _nhs_numbers(resource: JsonObject) -> set[str]:
         item.code(each.get("value"), "identifier")
         for each in sent
         # A number that is marked as old belongs to nobody any more (FN-002 traces the one in force).
-        if each.get("system") == systems.NHS_NUMBER and each.get("use") != "old"
+        if is_current(each, systems.NHS_NUMBER)
     )
     return {plain_nhs_number(number) for number in found if number is not None}
 

@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 
 from bridge.errors import ResponseInvalid
 from bridge.fhir import systems
-from bridge.fhir.read import JsonObject, extension_name, extension_value, reference_target
+from bridge.fhir.read import JsonObject, extension_name, extension_value, is_current, reference_target
 from bridge.gpconnect.ids import Kind, ResourceId
 from bridge.spine.clock import timestamp
 from bridge.spine.http import Answer
@@ -140,7 +140,7 @@ class StoredAppointment(StoredResource):
         for resource in _objects(self.resource.get("contained")):
             if resource.get("resourceType") == "Organization":
                 for identifier in _objects(resource.get("identifier")):
-                    if identifier.get("system") == systems.ODS_ORGANISATION:
+                    if is_current(identifier, systems.ODS_ORGANISATION):
                         return _text(identifier.get("value"))
         return None
 

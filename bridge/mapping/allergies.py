@@ -4,7 +4,7 @@ import re
 from typing import Literal
 
 from bridge.fhir.index import Received
-from bridge.fhir.read import Item, JsonObject, extension_value, snomed_codes
+from bridge.fhir.read import Item, JsonObject, extension_value, is_old, snomed_codes
 from bridge.mapping.coded import (
     DEGRADED_DRUG_ALLERGY,
     DEGRADED_NON_DRUG_ALLERGY,
@@ -102,7 +102,11 @@ def _same_allergy(one: Received, other: Received) -> bool:
     if all(codes) and codes[0].isdisjoint(codes[1]):
         return False
     ids = [
-        {(each["value"], each.get("system")) for each in business_ids(Item(found.resource, found.ref))}
+        {
+            (each["value"], each.get("system"))
+            for each in business_ids(Item(found.resource, found.ref))
+            if not is_old(each)
+        }
         for found in (one, other)
     ]
     if all(ids):

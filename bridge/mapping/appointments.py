@@ -9,7 +9,7 @@ from typing import Final
 
 from bridge.fhir import systems
 from bridge.fhir.index import BundleIndex, index_bundle
-from bridge.fhir.read import Item, JsonObject, extension_value
+from bridge.fhir.read import Item, JsonObject, extension_value, is_current
 from bridge.mapping.diary import (
     Findings,
     actors_of,
@@ -204,7 +204,7 @@ def _add_organisation(item: Item, appointment: Appointment) -> None:
 def _booked_by(item: Item, organisation: JsonObject) -> BookedBy:
     booked_by: BookedBy = {}
     for identifier in item.many(organisation.get("identifier"), "contained.identifier"):
-        if identifier.get("system") == systems.ODS_ORGANISATION:
+        if is_current(identifier, systems.ODS_ORGANISATION):
             if (code := item.code(identifier.get("value"), "contained.identifier")) is not None:
                 booked_by["ods_code"] = code
             break

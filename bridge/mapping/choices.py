@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from bridge.fhir.index import Received
-from bridge.fhir.read import JsonObject, reference_target
+from bridge.fhir.read import JsonObject, reference_target, references_in
 from bridge.mapping.reading import Reading
 from bridge.record.allergies import Allergy
 from bridge.record.gp_record import Area
@@ -86,7 +86,7 @@ class _Doubts:
             self._sent.setdefault(received.ref, []).append(received.resource)
         self._roles: dict[str, list[Received]] = {}
         for role in reading.index.resources("PractitionerRole"):
-            for target in _references(role.resource.get("practitioner")):
+            for target in _targets(role.resource.get("practitioner")):
                 self._roles.setdefault(target, []).append(role)
         self._known: dict[str, bool] = {}
         self._paths: dict[str, set[str]] = {}
@@ -114,7 +114,7 @@ class _Doubts:
             key
             for resource in resources
             for key, value in resource.items()
-            if key not in _ABOUT_WHOM and any(self._is_doubtful(key, each) for each in _references(value))
+            if key not in _ABOUT_WHOM and any(self._is_doubtful(key, each) for each in _targets(value))
         }
 
     def _is_doubtful(self, key: str, target: str) -> bool:
@@ -131,21 +131,12 @@ class _Doubts:
         """What else is read about a person: the roles that name it, and whom a role names."""
         role = self._reading.index.resolve(target) if target.startswith("PractitionerRole/") else None
         if role is not None:
-            yield from _references(role.resource.get("practitioner"), role.resource.get("organization"))
+            yield from _targets(role.resource.get("practitioner"), role.resource.get("organization"))
         for naming in self._roles.get(target, []):
             yield naming.ref
-            yield from _references(naming.resource.get("organization"))
+            yield from _targets(naming.resource.get("organization"))
 
 
-def _references(*values: object) -> Iterator[str]:
-    """The targets of all references inside some values, however deep."""
-    left: list[object] = list(values)
-    while left:
-        value = left.pop()
-        if isinstance(value, list):
-            left += value
-        elif isinstance(value, dict):
-            written = value.get("reference")
-            if isinstance(written, str) and (target := reference_target(written)) is not None:
-                yield target
-            left += value.values()
+def _targets(*values: object) -> Iterator[str]:
+    """What all references inside some values point at, as `Type/id`."""
+    return filter(None, map(reference_target, references_in(*values)))

@@ -9,7 +9,7 @@ import orjson
 
 from bridge.fhir import systems
 from bridge.fhir.index import BundleIndex
-from bridge.fhir.read import Item, JsonObject, code_in, extension_value, first_code
+from bridge.fhir.read import Item, JsonObject, code_in, extension_value, first_code, is_old
 from bridge.record.appointments import Address, Clinician, ContactPoint, JobRole, Place, SlotSession
 from bridge.record.common import Issue
 from bridge.record.gp_record import Unmapped, UnmappedReason
@@ -101,7 +101,8 @@ def clinician(index: BundleIndex, actor: Actor) -> Clinician:
     if (gender := item.code(item.resource.get("gender"), "gender")) is not None:
         found["gender"] = gender
     for identifier in item.many(item.resource.get("identifier"), "identifier"):
-        if systems.PROFESSIONAL_IDS.get(str(identifier.get("system"))) == "sds_user_id":
+        kind = systems.PROFESSIONAL_IDS.get(str(identifier.get("system")))
+        if kind == "sds_user_id" and not is_old(identifier):
             if (value := item.code(identifier.get("value"), "identifier.value")) is not None:
                 found["sds_user_id"] = value
             break

@@ -8,7 +8,7 @@ from typing import Final, Literal, NamedTuple
 
 from bridge.fhir import systems
 from bridge.fhir.index import BundleIndex, Received, comparable_hash
-from bridge.fhir.read import Item, JsonObject, reference_target
+from bridge.fhir.read import Item, JsonObject, is_current, reference_target
 from bridge.mapping.asked import Asked
 from bridge.record.gp_record import DemographicsCheck, Difference, Match
 from bridge.record.nhs_number import plain_nhs_number
@@ -124,11 +124,6 @@ def identify(index: BundleIndex, asked: Asked) -> Identity:
         conflicts=tuple(dict.fromkeys(conflicts)),
         check=check,
     )
-
-
-def is_current(identifier: JsonObject, system: str) -> bool:
-    """Whether an identifier is of this system and in use: one that is `old` never decides anything."""
-    return identifier.get("system") == system and identifier.get("use") != "old"
 
 
 def _nhs_numbers(received: Received) -> list[str]:

@@ -2,7 +2,7 @@
 
 from bridge.fhir import systems
 from bridge.fhir.index import BundleIndex, Received
-from bridge.fhir.read import Item, JsonObject, code_in, first_code, reference_target
+from bridge.fhir.read import Item, JsonObject, code_in, first_code, is_current, is_old, reference_target
 from bridge.mapping.bounds import Growth
 from bridge.record.common import Party, PartyKind
 
@@ -103,7 +103,7 @@ class Parties:
             system = sent.get("system")
             kind = systems.PROFESSIONAL_IDS.get(system) if isinstance(system, str) else None
             value = item.code(sent.get("value"), "identifier.value")
-            if kind is not None and value is not None:
+            if kind is not None and value is not None and not is_old(sent):
                 ids[kind] = value
         if ids:
             party["professional_ids"] = ids
@@ -127,7 +127,7 @@ def _add_organisation(party: Party, item: Item) -> None:
     if (name := item.text(item.resource.get("name"), "name")) is not None:
         party["organisation_name"] = name
     for sent in item.many(item.resource.get("identifier"), "identifier"):
-        if sent.get("system") == systems.ODS_ORGANISATION:
+        if is_current(sent, systems.ODS_ORGANISATION):
             if (code := item.code(sent.get("value"), "identifier.value")) is not None:
                 party["organisation_ods"] = code
             return

@@ -7,10 +7,10 @@ from typing import Final
 
 from bridge.fhir import systems
 from bridge.fhir.index import index_bundle
-from bridge.fhir.read import Item, JsonObject, code_in, extension_value, first_code
+from bridge.fhir.read import Item, JsonObject, code_in, extension_value, first_code, is_current
 from bridge.mapping.asked import Asked
 from bridge.mapping.diary import addresses_of, contacts_of, spoken_name, term_of, words
-from bridge.mapping.identity import identify, is_current
+from bridge.mapping.identity import identify
 from bridge.mapping.values import period
 from bridge.record.patients import (
     NamedContact,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from bridge.fhir import systems
 from bridge.fhir.index import LONGEST_ID, content_hash
-from bridge.fhir.read import Item
+from bridge.fhir.read import Item, is_old
 from bridge.mapping.reading import Reading
 from bridge.mapping.values import business_ids
 from bridge.record.allergies import Allergy
@@ -54,8 +54,13 @@ def _security_labels(item: Item) -> list[str]:
 
 
 def item_id(item: Item, identifiers: list[BusinessId]) -> str:
-    """`system|value` of the first business identifier within bounds, else `Type/id`, which may change."""
+    """`system|value` of the first business identifier within bounds, else `Type/id`, which may change.
+
+    One that is old may be another item's by now.
+    """
     for identifier in identifiers:
+        if is_old(identifier):
+            continue
         system = identifier.get("system", "")
         if system not in systems.EPS_LINE_ITEM and len(identifier["value"]) <= LONGEST_ID >= len(system):
             return f"{system}|{identifier['value']}"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from bridge.fhir import systems
-from bridge.fhir.read import NOTHING, Item, JsonObject, code_in, extension_value, first_code
+from bridge.fhir.read import NOTHING, Item, JsonObject, code_in, extension_value, first_code, is_old
 from bridge.mapping.coded import DEGRADED_MEDICATION, coded_text, contested, placeholder
 from bridge.mapping.modifiers import note_modifiers
 from bridge.mapping.provenance import item_id, provenance
@@ -292,5 +292,5 @@ def _add_eps(item: Item, issue: MedicationIssue) -> None:
     if (value := item.code(group.get("value"), "groupIdentifier.value")) is not None:
         issue["eps_prescription_id"] = value
     for identifier in issue["provenance"]["business_ids"]:
-        if identifier.get("system") in systems.EPS_LINE_ITEM:
+        if identifier.get("system") in systems.EPS_LINE_ITEM and not is_old(identifier):
             issue["eps_item_id"] = identifier["value"]

@@ -211,6 +211,8 @@ def business_ids(item: Item) -> list[BusinessId]:
         identifier: BusinessId = {"value": value}
         if (system := item.code(sent.get("system"), "identifier.system")) is not None:
             identifier["system"] = system
+        if "use" in sent and (use := item.code(sent["use"], "identifier.use")) is not None:
+            identifier["use"] = use
         result.append(identifier)
     return result
 

@@ -105,6 +105,8 @@ class BusinessId(TypedDict):
 
     value: Text
     system: NotRequired[Text]
+    use: NotRequired[Text]
+    """As sent. `old`: it is no longer in use, and never becomes an `item_id`."""
 
 
 @with_config(STRICT)

@@ -24,7 +24,10 @@ def appointment(**changes: Any) -> dict[str, Any]:
             {
                 "resourceType": "Organization",
                 "id": "1",
-                "identifier": [{"system": "https://fhir.nhs.uk/Id/ods-organization-code", "value": "RXX"}],
+                "identifier": [
+                    {"system": "https://fhir.nhs.uk/Id/ods-organization-code", "value": "RYY", "use": "old"},
+                    {"system": "https://fhir.nhs.uk/Id/ods-organization-code", "value": "RXX"},
+                ],
                 "name": "Example Hospital",
                 "telecom": [{"system": "phone", "value": "0113 496 0001"}],
             }

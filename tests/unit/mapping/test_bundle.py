@@ -142,6 +142,25 @@ def test_an_item_without_a_business_id_says_so() -> None:
 
 
 @pytest.mark.duty("CS-046")
+@pytest.mark.parametrize("use", ["old", " old "])
+def test_an_identifier_that_is_old_is_carried_but_never_the_id_of_an_item(use: str) -> None:
+    (old,) = b.identifier("before")
+    given = [{**old, "use": use}, *b.identifier("now")]
+    record = mapped(
+        b.record(
+            b.medication(), b.statement(identifier=given), b.plan(identifier=given), b.order(identifier=given)
+        )
+    )
+    plan = course(record)["plan"]
+    for found in (course(record), plan, *plan["issues"]):
+        assert found["item_id"] == f"{b.DATA}|now"
+        assert found["provenance"]["business_ids"][0] == {"value": "before", "system": b.DATA, "use": "old"}
+    only = allergy(mapped(b.record(b.allergy(identifier=[{**old, "use": use}]))))
+    assert only["item_id"] == "AllergyIntolerance/a1"
+    assert "unstable_id" in only["issue_codes"]
+
+
+@pytest.mark.duty("CS-046")
 def test_items_with_one_business_id_are_never_merged() -> None:
     record = mapped(b.record(*(b.allergy(each, identifier=b.identifier("same")) for each in ("a1", "a2"))))
     ids = [each["item_id"] for each in record["allergies"]]
@@ -444,3 +463,24 @@ def test_a_role_where_a_person_belongs() -> None:
     )
     recorder = found["plan"]["provenance"]["recorder"]
     assert (recorder["name"], recorder["role"]) == ("Dr Jo Doe", "General Medical Practitioner")
+
+
+def test_who_somebody_was_by_an_old_identifier_is_not_told() -> None:
+    surgery, clinician = b.organisation(), b.practitioner()
+    for resource, old in ((surgery, "A99998"), (clinician, "555000000000")):
+        (current,) = resource["identifier"]
+        resource["identifier"] = [{**current, "value": old, "use": "old"}, current]
+        resource["identifier"].append({**current, "value": old, "use": "old"})
+    record = mapped(
+        b.bundle(
+            b.patient(),
+            surgery,
+            clinician,
+            b.role(),
+            b.record_list(b.ALLERGIES_LIST, "AllergyIntolerance/a1"),
+            b.allergy(recorder=b.reference("Practitioner/dr1")),
+        )
+    )
+    recorder = allergy(record)["provenance"]["recorder"]
+    assert recorder["professional_ids"] == {"sds_user_id": "555021935107"}
+    assert recorder["organisation_ods"] == b.ODS

@@ -412,6 +412,7 @@ def test_what_the_electronic_prescription_service_knows() -> None:
     order = b.order(
         identifier=[
             {"system": "https://fhir.nhs.uk/Id/eps-line-item-identifier", "value": "line-1"},
+            {"system": "https://fhir.nhs.uk/Id/eps-line-item-identifier", "value": "line-0", "use": "old"},
             {"system": b.DATA, "value": "mr-1"},
         ],
         groupIdentifier={"value": "ABC-1"},
