@@ -18,6 +18,7 @@ from bridge.mapping.choices import tell_choices
 from bridge.mapping.identity import identify, name_of
 from bridge.mapping.lists import read_lists
 from bridge.mapping.medications import map_medications
+from bridge.mapping.modified import tell_modified
 from bridge.mapping.problems import Problems
 from bridge.mapping.reading import MALFORMED, WRONG_PATIENT, Reading
 from bridge.record.common import Issue, Provenance
@@ -85,6 +86,7 @@ def map_record(bundle: object, *, asked: Asked, source: Source) -> GpRecord:
     linked = problems.linked()
     accounting = _account(reading)
     areas = describe_areas(reading, lists, unsupported, medications, allergies)
+    tell_modified(reading, bundle, lists, areas, medications, allergies)
     tell_choices(reading, areas, medications, allergies, [each.received for each in lists.contained])
     statement, kinds = allergy_statement(allergies, areas[1])
     if statement == "contradictory":

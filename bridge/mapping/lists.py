@@ -15,6 +15,7 @@ from bridge.fhir.read import (
     list_code,
     snomed_codes,
 )
+from bridge.mapping.modifiers import note_modifiers
 from bridge.mapping.reading import Reading
 from bridge.mapping.values import iso_day
 from bridge.record.gp_record import AreaOutcome, AreaWarning, WarningCode
@@ -97,7 +98,8 @@ class AreaList:
         targets: everything the lists name.
         firm: what they name without any doubt: not as deleted, and not in a list that is unusable.
         deleted: what they name as deleted.
-        unusable: one of them is entered in error, not current, or of changes only.
+        unusable: one of them is entered in error, not current, of changes only, or has `modifiers`.
+        modifiers: codes of what stands on them and may change their meaning (`bridge.mapping.modifiers`).
         empty: what the reasons for being empty mean.
     """
 
@@ -107,6 +109,7 @@ class AreaList:
     placeholders: list[str] = field(default_factory=list)
     unreadable: int = 0
     unusable: bool = False
+    modifiers: set[str] = field(default_factory=set)
     codes: set[str | None] = field(default_factory=set)
     warnings: dict[str, AreaWarning] = field(default_factory=dict)
     notes: set[str] = field(default_factory=set)
@@ -148,7 +151,9 @@ def read_lists(reading: Reading) -> Lists:
         if reading.identity.subject_of(received.resource) == "other":
             # Specification examples do this; the items' own subjects decide (CS-051).
             reading.report("list_subject_conflict", received.ref)
-        reading.read(received, None, lambda item: _read_list(item, lists, codes_of), check_subject=False)
+        reading.read(
+            received, None, lambda item: _read_list(reading, item, lists, codes_of), check_subject=False
+        )
     lists.contained = _without_copies(lists.contained)
     for area in lists.areas.values():
         _warn(area)
@@ -156,7 +161,7 @@ def read_lists(reading: Reading) -> Lists:
     return lists
 
 
-def _read_list(item: Item, lists: Lists, codes_of: dict[str, set[str]]) -> None:
+def _read_list(reading: Reading, item: Item, lists: Lists, codes_of: dict[str, set[str]]) -> None:
     concept = item.resource.get("code")
     snomed = snomed_codes(concept)
     code = snomed[0] if snomed else list_code(concept)
@@ -167,6 +172,10 @@ def _read_list(item: Item, lists: Lists, codes_of: dict[str, set[str]]) -> None:
         # The specification's own samples have no code for the list of ended allergies: what is in it tells.
         area_name = "ended_allergies"
     entries = item.many(item.resource.get("entry"), "entry")
+    # What is contained in a list is read as an item, and speaks for itself alone.
+    modifiers = note_modifiers(
+        reading, item, {key: value for key, value in item.resource.items() if key != "contained"}
+    )
     lists.contained += [ContainedAllergy(each, area_name) for each in contained]
     if area_name is None:
         targets = [item.reference(entry.get("item"), "entry.item") for entry in entries]
@@ -174,8 +183,10 @@ def _read_list(item: Item, lists: Lists, codes_of: dict[str, set[str]]) -> None:
         area = lists.areas.setdefault(area_name, AreaList())
         usable = _is_usable(item)
         if not usable:
-            area.unusable = True
             item.note("list_unusable")
+        usable = usable and not modifiers
+        area.unusable |= not usable
+        area.modifiers |= modifiers
         # An entry of no readable form still names something.
         sent = item.resource.get("entry")
         area.unreadable += len(sent) - len(entries) if isinstance(sent, list) else 0

@@ -70,7 +70,8 @@ class Area(TypedDict):
 
     Of lists that are empty for another reason, what the practice said: `only_withheld`, `not_asked`,
     `not_started`, `unavailable`, `closed`; `empty_unexplained` where it gave no reason or an unknown one.
-    `list_unusable`: the list is entered in error, not current, of changes only, or names deleted items only.
+    `list_unusable`: the list is entered in error, not current, of changes only, or names deleted items only;
+    or what is not understood may change what the list, the patient or the whole answer means.
     """
     complete: bool
     """False: show no list of this area as the whole of it."""

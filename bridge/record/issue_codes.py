@@ -85,9 +85,12 @@ ISSUES: dict[str, tuple[Severity, str]] = {
     "list_subject_conflict": ("warning", "A list is about another patient than its items."),
     "modifier_extension": (
         "error",
-        "An extension that may change the meaning is not understood.",
+        "An extension that may change the meaning of what it stands on is not understood.",
     ),
-    "implicit_rules": ("error", "An item was written by rules that are not understood."),
+    "implicit_rules": (
+        "error",
+        "An item, a list, the patient or the answer was written by rules that are not understood.",
+    ),
     "byte_order_mark": ("information", "The answer began with a byte order mark; it was left out."),
     "replaced_characters": (
         "warning",
