@@ -54,7 +54,7 @@ async def find_slots(request: SlotsRequest, gp: Context) -> list[Event]:
     answers = await at.practice.search_slots(window, organisation_type=request.organisation_type)
     await gp.seat.take(sum(len(answer.body) for answer in answers))
     found = map_slots(
-        (answer.bundle() for answer in answers),
+        (answer.parsed() for answer in answers),
         SlotSearch(
             practice_ods_code=at.practice.practice_ods,
             window_start=local(answers[0].window.start),
@@ -215,13 +215,14 @@ async def list_appointments(request: AppointmentsRequest, gp: Context) -> list[E
     patient = await at.find_patient()
     if patient is None:
         return [patient_not_found(at.header)]
-    stored = await at.practice.patient_appointments(patient.id, request.start, request.end)
+    listed = await at.practice.patient_appointments(patient.id, request.start, request.end)
     found = map_appointments(
-        [each.resource for each in stored],
+        [each.resource for each in listed.found],
         practice_ods_code=at.practice.practice_ods,
         first_day=max(request.start, today()),
         last_day=request.end,
         retrieved_at=timestamp(),
-        context=await at.people_and_places(stored),
+        context=await at.people_and_places(listed.found),
+        issues=listed.issues,
     )
     return [events.appointments_found(at.header, found)]

@@ -123,7 +123,7 @@ class Surgery:
         patient = await self.patient()
         day = ref.start.astimezone(LONDON).date()
         wanted = self.practice.id("Appointment", ref.appointment_id)
-        for stored in await self.practice.patient_appointments(patient.id, day, day):
+        for stored in (await self.practice.patient_appointments(patient.id, day, day)).found:
             if stored.id == wanted:
                 return stored
         raise AppointmentRefused("not_found")

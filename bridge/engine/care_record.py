@@ -16,6 +16,7 @@ from bridge.engine.desk import Seat
 from bridge.engine.details import details_of
 from bridge.errors import FailureCode, HeldBack, Refused, RequestFailed, ResponseInvalid, Unavailable
 from bridge.fhir.build import Period
+from bridge.fhir.parsing import Parsed
 from bridge.gpconnect.answer import PracticeAnswer
 from bridge.gpconnect.client import GpConnect
 from bridge.mapping import Source, collector_paused
@@ -224,8 +225,9 @@ class Retrieval:
     ) -> CareRecordSection | NotShown:
         try:
             with collector_paused():
+                parsed = answer.parsed()
                 section = map_section(
-                    answer.bundle(), asked=self._asked(code, period), source=self._source(answer)
+                    parsed.content, asked=self._asked(code, period), source=self._source(answer, parsed)
                 )
         except ResponseInvalid as error:
             return NotShown(code, error)
@@ -250,13 +252,15 @@ class Retrieval:
             **details_of(self.request.patient, self.patient),
         )
 
-    def _source(self, answer: PracticeAnswer) -> Source:
+    def _source(self, answer: PracticeAnswer, parsed: Parsed) -> Source:
         return Source(
             request_id=self.request_key,
             retrieved_at=answer.retrieved_at,
             body_sha256=answer.body_sha256,
             holder_ods=answer.practice_ods,
             patient_key=self.patient_key,
+            issues=parsed.issues,
+            may_hold_modifiers=parsed.may_hold_modifiers,
         )
 
 

@@ -15,7 +15,7 @@ from bridge.errors import AppointmentRefusal, AppointmentRefused, RequestFailed,
 from bridge.fhir import systems
 from bridge.fhir.read import JsonObject
 from bridge.gpconnect.answer import PracticeAnswer
-from bridge.gpconnect.asking import Asking, body_sha256, entries_of, resource_of
+from bridge.gpconnect.asking import Asking, body_sha256, resource_of, searchset_of
 from bridge.gpconnect.booking import (
     APPOINTMENT_PROFILE,
     ORGANISATION_TYPES,
@@ -81,6 +81,19 @@ class SearchAnswer(PracticeAnswer):
 
     window: Window = field(kw_only=True)
     organisation_type: OrganisationType | None = field(kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedAppointments:
+    """What a practice's diary holds for a patient.
+
+    Attributes:
+        found: the appointments, as sent.
+        issues: issue codes of what was mended to read the answer (`bridge.fhir.parsing`).
+    """
+
+    found: list[StoredAppointment]
+    issues: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -163,7 +176,7 @@ class Appointments:
 
     async def patient_appointments(
         self, patient: ResourceId, first_day: date, last_day: date
-    ) -> list[StoredAppointment]:
+    ) -> ListedAppointments:
         """The patient's appointments, cancelled ones included; those of today also when they have begun.
 
         Args:
@@ -181,13 +194,13 @@ class Appointments:
         query = [("start", f"ge{first.isoformat()}"), ("start", f"le{last_day.isoformat()}")]
         target = PATIENT_APPOINTMENTS.target(self.asking.here(patient, "Patient"), query)
         answer = (await self.asking.ask(PATIENT_APPOINTMENTS, target=target)).answer
+        sent = searchset_of(answer, "Appointment")
         found = [
-            StoredAppointment.of(self.asking.practice_ods, "Appointment", resource)
-            for resource in entries_of(answer, "Appointment")
+            StoredAppointment.of(self.asking.practice_ods, "Appointment", resource) for resource in sent.found
         ]
         for stored in found:
             _check_patient(stored, patient, answer)
-        return found
+        return ListedAppointments(found, sent.issues)
 
     async def amend(
         self, stored: StoredAppointment, *, description: str | None = None, comment: str | None = None

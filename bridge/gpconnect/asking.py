@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 import orjson
 import structlog
@@ -130,25 +130,41 @@ def resource_of(answer: Answer) -> JsonObject:
     Raises:
         ResponseInvalid: there is none.
     """
+    return _read(answer)[0]
+
+
+def _read(answer: Answer) -> tuple[JsonObject, tuple[str, ...]]:
     try:
-        resource, _ = loads(answer.body)
+        resource, mended = loads(answer.body)
     except orjson.JSONDecodeError:
-        resource = None
+        resource, mended = None, ()
     if not isinstance(resource, dict):
         raise ResponseInvalid(stage="provider", detail="not_json", body_sha256=body_sha256(answer))
-    return resource
+    return resource, mended
 
 
-def entries_of(answer: Answer, kind: Kind) -> list[JsonObject]:
-    """The resources of one type in a searchset; none is an answer too (FN-016).
+class Searchset(NamedTuple):
+    """An answer to a search.
+
+    Attributes:
+        found: the resources of the type that was searched for; none is an answer too (FN-016).
+        issues: issue codes of what was mended to read the answer (`bridge.fhir.parsing`).
+    """
+
+    found: list[JsonObject]
+    issues: tuple[str, ...]
+
+
+def searchset_of(answer: Answer, kind: Kind) -> Searchset:
+    """The resources of one type in a searchset.
 
     Raises:
         ResponseInvalid: it is no Bundle.
     """
-    bundle = resource_of(answer)
+    bundle, mended = _read(answer)
     if bundle.get("resourceType") != "Bundle":
         raise ResponseInvalid(stage="provider", detail="not_a_bundle", body_sha256=body_sha256(answer))
-    return entries(bundle, kind)
+    return Searchset(entries(bundle, kind), mended)
 
 
 def entries(bundle: JsonObject, kind: Kind) -> list[JsonObject]:

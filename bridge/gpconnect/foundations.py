@@ -9,7 +9,7 @@ from typing import Final
 from bridge.errors import FailureCode, Refused, RequestFailed, ResponseInvalid
 from bridge.fhir import systems
 from bridge.fhir.read import Item, JsonObject, is_current
-from bridge.gpconnect.asking import Asking, body_sha256, entries_of, resource_of
+from bridge.gpconnect.asking import Asking, body_sha256, resource_of, searchset_of
 from bridge.gpconnect.capability import Capability, read_capability
 from bridge.gpconnect.errors import provider_code
 from bridge.gpconnect.ids import Kind, ResourceId
@@ -131,7 +131,7 @@ class Foundations:
     async def _find(self, interaction: Interaction, kind: Kind, identifier: str) -> StoredResource | None:
         target = interaction.target(query=[("identifier", identifier)])
         answer = (await self.asking.ask(interaction, target=target)).answer
-        found = entries_of(answer, kind)
+        found = searchset_of(answer, kind).found
         if len(found) > 1:
             raise ResponseInvalid(
                 stage="provider", detail=f"several found={len(found)}", body_sha256=body_sha256(answer)
@@ -144,7 +144,7 @@ class Foundations:
         return StoredResource.of(self.practice_ods, kind, resource_of(answer), version=version_of(answer))
 
     def _one_patient(self, answer: Answer, nhs_number: str) -> LocalPatient | None:
-        found = entries_of(answer, "Patient")
+        found = searchset_of(answer, "Patient").found
         if len(found) > 1:
             raise ResponseInvalid(
                 stage="provider", detail=f"patients={len(found)}", body_sha256=body_sha256(answer)

@@ -36,8 +36,8 @@ class Settling(Appointments):
         with _knowable():
             _ensure_tellable(booking.start)
             first, last = _day(booking.start), _day(booking.end)
-            found = await self.patient_appointments(booking.patient, first, last)
-        ours = [stored for stored in found if _is_of(stored, booking)]
+            listed = await self.patient_appointments(booking.patient, first, last)
+        ours = [stored for stored in listed.found if _is_of(stored, booking)]
         booked = [stored for stored in ours if stored.status != "cancelled"]
         again = [stored for stored in ours if stored.created == booking.created.replace(microsecond=0)]
         return next(iter([each for each in again if each in booked] + booked + again), None)
@@ -106,7 +106,7 @@ class Settling(Appointments):
                 return await self.read_appointment(stored.id, patient=patient)
             _ensure_tellable(stored.start)
             day = _day(stored.start)
-            for each in await self.patient_appointments(patient, day, day):
+            for each in (await self.patient_appointments(patient, day, day)).found:
                 if each.id == stored.id:
                     return each
             raise AppointmentRefused("not_found")

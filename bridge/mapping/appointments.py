@@ -40,6 +40,7 @@ def map_appointments(
     last_day: date,
     retrieved_at: str,
     context: Iterable[JsonObject] = (),
+    issues: Iterable[str] = (),
 ) -> Appointments:
     """Map a patient's appointments.
 
@@ -51,9 +52,11 @@ def map_appointments(
         retrieved_at: RFC 3339; tells what can still be changed.
         context: the Practitioners and Locations they name, read one by one, since a practice does not
             include them (AP-097).
+        issues: codes of what was mended to read the answer (`bridge.fhir.parsing`).
     """
     index, now = _index(context), datetime.fromisoformat(retrieved_at)
     findings = Findings()
+    findings.report_answer(issues)
     appointments: list[Appointment] = []
     sent = _index(resources)
     for _ in sent.malformed:

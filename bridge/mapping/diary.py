@@ -36,19 +36,25 @@ class Findings:
     def report(self, item: Item) -> None:
         """Take over what was noted while a resource was read."""
         for code, path in item.notes:
-            key = code, item.ref, path or ""
-            if key not in self._known:
-                self._known.add(key)
-                severity, message = ISSUES[code]
-                issue: Issue = {
-                    "code": code,
-                    "severity": severity,
-                    "message": message,
-                    "source_ref": item.ref,
-                }
-                if path is not None:
-                    issue["path"] = path
-                self.issues.append(issue)
+            self._add(code, item.ref, path)
+
+    def report_answer(self, codes: Iterable[str]) -> None:
+        """Tell what concerns an answer as a whole."""
+        for code in codes:
+            self._add(code)
+
+    def _add(self, code: str, ref: str | None = None, path: str | None = None) -> None:
+        key = code, ref or "", path or ""
+        if key in self._known:
+            return
+        self._known.add(key)
+        severity, message = ISSUES[code]
+        issue: Issue = {"code": code, "severity": severity, "message": message}
+        if ref is not None:
+            issue["source_ref"] = ref
+        if path is not None:
+            issue["path"] = path
+        self.issues.append(issue)
 
     def set_aside(self, ref: str, reason: UnmappedReason, detail: str) -> None:
         """List something received that is not among the items."""

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from bridge.fhir.index import BundleIndex, Received, index_bundle
+from bridge.fhir.parsing import Parsed
 from bridge.fhir.read import Item, JsonObject, reference_target
 from bridge.mapping.diary import (
     Findings,
@@ -76,16 +77,16 @@ class SlotSearch:
     organisation_type: OrganisationType | None = None
 
 
-def map_slots(bundles: Iterable[JsonObject], search: SlotSearch) -> FreeSlots:
+def map_slots(answers: Iterable[Parsed], search: SlotSearch) -> FreeSlots:
     """Map the answers to the searches of one window.
 
     Args:
-        bundles: one for each search; searches overlap, and a slot that comes twice is kept once. Give a
+        answers: a Bundle for each search; searches overlap, and a slot that comes twice is kept once. Give a
             generator, so that one at a time is held.
         search: what was asked.
     """
     with collector_paused():  # the last bundle is let go inside
-        return _Reading(search).of(bundles)
+        return _Reading(search).of(answers)
 
 
 class _Reading:
@@ -103,10 +104,11 @@ class _Reading:
         self._organisations: list[Organisation] = []
         self._findings = Findings()
 
-    def of(self, bundles: Iterable[JsonObject]) -> FreeSlots:
+    def of(self, answers: Iterable[Parsed]) -> FreeSlots:
         """All that these hold, in order of time."""
-        for bundle in bundles:
-            self._read(bundle)
+        for answer in answers:
+            self._findings.report_answer(answer.issues)
+            self._read(answer.content)
         in_order = sorted(self._slots.items(), key=lambda each: (each[1][0], each[0]))
         result: FreeSlots = {
             "practice_ods_code": self._search.practice_ods_code,

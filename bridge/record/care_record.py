@@ -11,6 +11,7 @@ from typing_extensions import TypedDict
 
 from bridge.record.common import STRICT, Issue, Severity, Text
 from bridge.record.gp_record import Match, Verdict
+from bridge.record.issue_codes import ISSUES
 from bridge.record.sections import SectionCode
 
 CARE_RECORD_VERSION: Final = "1.0"
@@ -243,5 +244,6 @@ CARE_RECORD_ISSUES: Final[dict[str, tuple[Severity, str]]] = {
     "custodian_unresolved": ("information", "The organisation that keeps the record was not sent."),
     "generator_unresolved": ("information", "The system that made the page was not sent."),
     "section_unnamed": ("warning", "The answer does not say which section it holds."),
+    **{code: ISSUES[code] for code in ("byte_order_mark", "replaced_characters")},
 }
 """The issue codes of a section, with severity and fixed text: never patient data."""

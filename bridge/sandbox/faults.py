@@ -26,6 +26,8 @@ class FaultKind(StrEnum):
     """Half of the body, then the connection is closed: a broken transfer."""
     CUT_JSON = "cut_json"
     """Half of the body as if it were the whole: a complete transfer of broken JSON."""
+    BYTE_ORDER_MARK = "byte_order_mark"
+    """The right body behind a byte order mark."""
     DRIP = "drip"
     """The body a few bytes at a time."""
     EMPTY_OBJECT = "empty_object"

@@ -1,6 +1,7 @@
 """OperationOutcomes, in the dialect of who answers (spine.md §11)."""
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Iterable
 from typing import Any
 
@@ -201,6 +202,8 @@ def spoil(reply: Reply, fault: Fault, *, version: str = "1.6.2") -> Reply:
             reply = practice_error("INTERNAL_SERVER_ERROR", "Answered with 200", status=200)
         case FaultKind.CUT_JSON if isinstance(reply.body, bytes):
             reply.body = reply.body[: len(reply.body) // 2]
+        case FaultKind.BYTE_ORDER_MARK if isinstance(reply.body, bytes):
+            reply.body = BOM_UTF8 + reply.body
         case FaultKind.CONTENT_TYPE:
             reply.headers["content-type"] = "text/plain"
         case _:

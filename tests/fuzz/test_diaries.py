@@ -9,6 +9,7 @@ from hypothesis import assume, given
 from pydantic import TypeAdapter
 
 from bridge.errors import ResponseInvalid
+from bridge.fhir.parsing import Parsed
 from bridge.gpconnect import StoredAppointment
 from bridge.mapping import Asked, SlotSearch, map_appointments, map_patient, map_slots
 from bridge.record.appointments import Appointments, FreeSlots
@@ -55,7 +56,7 @@ def fits(kind: Any, found: object) -> None:
 @fuzz(150)
 @given(spoilt(SLOTS))
 def test_slots(bundle: Any) -> None:
-    found = map_slots([bundle], SEARCH)
+    found = map_slots([Parsed(bundle, (), may_hold_modifiers=True)], SEARCH)
     fits(FreeSlots, found)
     for each in found["slots"]:
         assert all(each["offer"].values())

@@ -64,6 +64,8 @@ def map_section(resource: object, *, asked: SectionAsked, source: Source) -> Car
         Nothing raises.
     """
     section = _heading(asked, source)
+    for code in source.issues:
+        _report(section, code)
     answer = read_care_record(resource)
     if answer is None:
         return _failed(section, "not_a_care_record", source)

@@ -130,7 +130,7 @@ class AppointmentsMachine(RuleBasedStateMachine):
             window_end=window.end.isoformat(),
             retrieved_at=answer.retrieved_at,
         )
-        found = map_slots([answer.bundle()], search)
+        found = map_slots([answer.parsed()], search)
         return [Offer.model_validate(slot["offer"]) for slot in found["slots"]]
 
     def _lose(self, how: str) -> bool:
@@ -258,7 +258,7 @@ class AppointmentsMachine(RuleBasedStateMachine):
     @invariant()
     def the_listing_and_the_book_are_the_model(self) -> None:
         last = TOMORROW + timedelta(days=1)
-        listed = self.desk.run(self.client.patient_appointments(self.patient, TOMORROW, last))
+        listed = self.desk.run(self.client.patient_appointments(self.patient, TOMORROW, last)).found
         ours = {each.id: each for each in listed if each.booked_by == "RZZ01"}
         assert ours.keys() == self.known.keys()
         book = self.desk.reception.diary(self.ods)

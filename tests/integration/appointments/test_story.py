@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bridge.engine import installed_pipelines
-from bridge.sandbox import BY_NAME, MAIN, OLDER
+from bridge.sandbox import BY_NAME, MAIN, OLDER, Fault, FaultKind
 from tests.support.processes import bridge
 from tests.support.published import check
 from tests.support.reception import EXAMPLES, adjacent, day, example, ref_of, routing_key
@@ -142,6 +142,24 @@ async def test_a_listing_has_cancelled_ones_and_the_names_of_places_and_people(s
     assert {"booked", "cancelled"} <= {one["status"] for one in found}
     assert all(one["location"]["name"] for one in found)
     assert all(one["practitioner"]["name"] for one in found if "practitioner" in one)
+
+
+@pytest.mark.parametrize(
+    ("name", "operation"),
+    [("appointments.requested", "patient_appointments"), ("slots.requested", "search_slots")],
+)
+async def test_what_was_mended_to_read_an_answer_is_told(site, name, operation):
+    patient = BY_NAME["has_appointments"].nhs_number
+    asked = {"patient": {"nhs_number": patient}, "start": day(1), "end": day(20)}
+    _, plain = await ask(site, name, **asked)
+    site.sandbox.fault(MAIN.ods, Fault(FaultKind.BYTE_ORDER_MARK, on=(operation,)))
+    _, data = await ask(site, name, **asked)
+    site.sandbox.clear_faults(MAIN.ods)
+    codes = [[issue["code"] for issue in each["found"]["issues"]] for each in (plain, data)]
+    assert "byte_order_mark" not in codes[0]
+    assert codes[1].count("byte_order_mark") == 1
+    parts = [each["found"].get("appointments", each["found"].get("slots")) for each in (plain, data)]
+    assert len(parts[0]) == len(parts[1]) > 0
 
 
 @pytest.mark.duty("FN-034", "FN-020", "AP-100", "AP-105")

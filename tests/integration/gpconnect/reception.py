@@ -59,7 +59,7 @@ class Reception:
             retrieved_at=timestamp(),
             organisation_type=more.get("organisation_type"),
         )
-        return map_slots((answer.bundle() for answer in answers), search)
+        return map_slots((answer.parsed() for answer in answers), search)
 
     async def offers(self, ods: str = MAIN, **more: Any) -> list[Offer]:
         found = await self.free(ods, **more)

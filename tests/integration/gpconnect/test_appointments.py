@@ -175,9 +175,10 @@ async def test_a_patients_appointments_from_today_on(reception: Reception):
     today = reception.diary().now().date()
     practice = reception.practice()
 
-    found = await practice.patient_appointments(
+    listed = await practice.patient_appointments(
         patient, today - timedelta(days=30), today + timedelta(days=60)
     )
+    found = listed.found
 
     assert sorted(str(stored.status) for stored in found) == ["booked", "booked", "booked", "cancelled"]
     begun = next(stored for stored in found if stored.start and stored.start <= datetime.now(UTC))
@@ -194,7 +195,7 @@ async def test_home_visits_are_only_looked_at(reception: Reception):
     patient = await reception.patient(nhs_number=number)
     today = reception.diary().now().date()
     practice = reception.practice()
-    (visit,) = await practice.patient_appointments(patient, today, today + timedelta(days=7))
+    (visit,) = (await practice.patient_appointments(patient, today, today + timedelta(days=7))).found
 
     assert visit.delivery_channel == "Visit"
     assert await refusal(practice.cancel(visit, reason="no")) == "not_permitted"

@@ -204,7 +204,7 @@ async def test_an_appointment_that_has_begun_is_looked_up_in_the_list_of_the_day
     patient = await reception.patient(nhs_number=number)
     today = reception.diary().now().date()
     listed = await reception.practice().patient_appointments(patient, today, today)
-    (begun,) = listed
+    (begun,) = listed.found
 
     assert await reception.practice().settle_cancel(begun) is None
     assert reception.calls("read:appointment-1") == 0

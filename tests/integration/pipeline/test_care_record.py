@@ -230,6 +230,18 @@ async def test_when_no_try_is_left_what_came_is_published(engine):
 
 
 @ON_ONE_BUS
+async def test_what_was_mended_to_read_an_answer_is_told_with_the_section(engine):
+    engine.sandbox.reset()
+    engine.sandbox.fault(f"{RICH}/OBS", Fault(FaultKind.BYTE_ORDER_MARK))
+    found = sections(await ask(engine, "rich_record", "ENC", "OBS"))
+    codes = {name: {issue["code"] for issue in data["issues"]} for name, data in found.items()}
+    assert "byte_order_mark" in codes["OBS"]
+    assert "byte_order_mark" not in codes["ENC"]
+    assert found["OBS"]["state"] == "content"
+    engine.sandbox.reset()
+
+
+@ON_ONE_BUS
 @pytest.mark.duty("HT-019", "HT-033")
 @pytest.mark.parametrize(
     ("scenario", "code", "most"),

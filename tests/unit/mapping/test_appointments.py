@@ -212,3 +212,18 @@ def test_a_list_is_in_order_of_time_with_cancelled_ones_and_what_could_not_be_re
         ("unparsed_date", "Appointment/c"),
     }
     assert (found["first_day"], found["last_day"]) == ("2027-03-15", "2027-03-31")
+
+
+def test_what_was_mended_to_read_an_answer_is_told_though_there_is_no_appointment() -> None:
+    found = map_appointments(
+        [],
+        practice_ods_code=PRACTICE,
+        first_day=date(2027, 3, 15),
+        last_day=date(2027, 3, 16),
+        retrieved_at=NOW,
+        issues=["byte_order_mark"],
+    )
+    TypeAdapter(Appointments).validate_python(found, strict=True)
+    assert [(issue["code"], "source_ref" in issue) for issue in found["issues"]] == [
+        ("byte_order_mark", False)
+    ]

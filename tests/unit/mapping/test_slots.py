@@ -4,6 +4,7 @@ import orjson
 import pytest
 from pydantic import TypeAdapter
 
+from bridge.fhir.parsing import Parsed
 from bridge.mapping import SlotSearch, map_slots
 from bridge.record.appointments import FreeSlots
 from tests.support.diaries import (
@@ -28,8 +29,12 @@ SEARCH = SlotSearch(
 SESSION = (organisation(), location("1"), practitioner("1"), schedule("1"))
 
 
+def parsed(bundle: object, *issues: str) -> Parsed:
+    return Parsed(bundle, issues, may_hold_modifiers=False)
+
+
 def mapped(*resources: Resource | str, search: SlotSearch = SEARCH) -> FreeSlots:
-    found = map_slots([searchset(*resources)], search)  # type: ignore[arg-type]  # a text is no resource
+    found = map_slots([parsed(searchset(*resources))], search)  # type: ignore[arg-type]  # a text is no resource
     return TypeAdapter(FreeSlots).validate_python(found, strict=True)
 
 
@@ -211,12 +216,12 @@ def test_searches_that_overlap_give_every_slot_once_in_order_of_time():
     first = searchset(slot("b", MONDAY.replace(day=28, hour=3)), slot("a", MONDAY), *SESSION)
     later, night = MONDAY.replace(day=28, hour=9), MONDAY.replace(day=28, hour=3)
     second = searchset(slot("c", later), slot("b", night), *SESSION)
-    found = map_slots(iter([first, second]), SEARCH)
+    found = map_slots(iter([parsed(first), parsed(second)]), SEARCH)
     assert [each["offer"]["slot_id"] for each in found["slots"]] == ["a", "b", "c"]
     assert found["unmapped"] == []
 
     other = searchset(slot("a", MONDAY.replace(day=16)), *SESSION)
-    found = map_slots([first, other], SEARCH)
+    found = map_slots([parsed(first), parsed(other)], SEARCH)
     assert [(each["source_ref"], each["reason"]) for each in found["unmapped"]] == [
         ("Slot/a", "duplicate_id")
     ]
@@ -248,8 +253,21 @@ def test_what_all_slots_of_a_schedule_repeat_cannot_be_of_any_size():
     assert len(orjson.dumps(found)) < 1_000_000
 
 
+def test_what_was_mended_to_read_an_answer_is_told_once():
+    answers = [
+        parsed(searchset(slot("12", MONDAY), *SESSION), "byte_order_mark", "replaced_characters"),
+        parsed(searchset(), "byte_order_mark"),
+    ]
+    found = TypeAdapter(FreeSlots).validate_python(map_slots(answers, SEARCH), strict=True)
+    assert [(issue["code"], "source_ref" in issue) for issue in found["issues"]] == [
+        ("byte_order_mark", False),
+        ("replaced_characters", False),
+    ]
+    assert len(found["slots"]) == 1
+
+
 def test_thousands_of_slots_are_all_there():
-    found = map_slots([orjson.loads(full_practice(clinicians=3))], SEARCH)
+    found = map_slots([parsed(orjson.loads(full_practice(clinicians=3)))], SEARCH)
     assert len(found["slots"]) == 600
     assert [each["offer"]["start"] for each in found["slots"]] == sorted(
         each["offer"]["start"] for each in found["slots"]

@@ -1,5 +1,6 @@
 """An answer becomes a section: about whom, in which parts, and what each may be taken to say."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -475,3 +476,14 @@ def test_asking_shows_no_patient_in_its_text_form():
 
 def test_half_of_a_character_is_shown_as_what_it_is():
     assert shown("<p>a\ud800b</p>")["html"] == "<p>a?b</p>"
+
+
+def test_what_was_mended_to_read_the_answer_is_told_of_sections_that_cannot_be_shown_too():
+    source = replace(c.SOURCE, issues=("byte_order_mark", "replaced_characters"))
+    asked = SectionAsked(code="ENC", nhs_number=c.NHS_NUMBER)
+    good = map_section(answer("<div><h1>Encounters</h1></div>"), asked=asked, source=source)
+    failed = map_section({}, asked=asked, source=source)
+    assert failed["state"] == "failed"
+    for section in (good, failed):
+        c.SCHEMA.validate_python(section, strict=True)
+        assert {"byte_order_mark", "replaced_characters"} <= issue_codes(section)
