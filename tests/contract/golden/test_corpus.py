@@ -1,0 +1,27 @@
+"""The record of each corpus bundle, byte for byte."""
+
+from pathlib import Path
+
+import orjson
+import pytest
+
+from bridge.errors import ResponseInvalid
+from bridge.mapping import Asked, Source, map_record
+from tests.contract.golden.digests import compare, digest
+
+CORPUS = Path(__file__).parents[4] / "shared" / "corpus" / "structured"
+DIGESTS = Path(__file__).with_name("corpus.txt")
+SOURCE = Source(request_id="r1", retrieved_at="2026-11-22T09:00:00Z", body_sha256="0" * 64)
+
+
+def record(body: bytes) -> bytes:
+    try:
+        return orjson.dumps(map_record(orjson.loads(body), asked=Asked(), source=SOURCE))
+    except (orjson.JSONDecodeError, ResponseInvalid) as refused:
+        return str(refused).encode()
+
+
+@pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus is not here")
+def test_records_of_the_corpus_are_as_before():
+    files = sorted(CORPUS.rglob("*.json"))
+    compare(DIGESTS, {file.name: digest(record(file.read_bytes())) for file in files})
