@@ -209,7 +209,7 @@ class NoConnection(BridgeError):  # noqa: N818
 
     Args:
         code: why, e.g. ``login_refused``.
-        sentence: the same in words; never a part of the broker's URL.
+        sentence: the same in words; of the broker's URL never more than the user's name.
     """
 
     def __init__(self, code: str, sentence: str) -> None:

@@ -30,7 +30,7 @@ from nats.js.api import ConsumerConfig, DeliverPolicy, RetentionPolicy, StorageT
 from nats.js.errors import BadRequestError, NoStreamResponseError, NotFoundError
 
 from bridge.bus import marks
-from bridge.bus.nats_client import ReadingClient
+from bridge.bus.nats_client import ReadingClient, leave
 from bridge.bus.nats_letters import letters_in
 from bridge.bus.nats_messages import asked_again, asking, copied, delivery, heard, outgoing
 from bridge.bus.numbers import whole
@@ -50,6 +50,7 @@ from bridge.bus.port import (
 from bridge.bus.watchdog import Watchdog
 from bridge.bus.worker import Worker
 from bridge.errors import Misconfigured
+from bridge.observe.causes import cause_of
 
 log = structlog.get_logger()
 
@@ -124,7 +125,9 @@ class NatsBus:
 
         async def on_error(error: Exception) -> None:
             if self._client.is_connected:
-                log.warning("bus_error", error=type(error).__name__)
+                cause = cause_of(error)
+                told = {"cause": cause.code, "detail": cause.sentence} if cause else {}
+                log.warning("bus_error", error=type(error).__name__, **told)
             else:
                 await patience.wait(error)
 
@@ -300,7 +303,7 @@ class NatsBus:
         if self._client.is_connected:
             with contextlib.suppress(*_TROUBLE):
                 await self._client.flush(timeout=int(_CONNECT_TIMEOUT))
-        await self._client.close()
+        await leave(self._client)
 
     async def _take_work(
         self, queue: QueueSpec, worker: Worker, source: JetStreamContext.PullSubscription

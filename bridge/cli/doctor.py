@@ -82,7 +82,9 @@ async def _bus(settings: Settings) -> _Finding:
     where = settings.bus.url.partition("://")[0] if settings.bus.url else "embedded NATS"
     try:
         if settings.bus.url:
-            await try_connection(settings.bus.url)  # tells the cause, where the bus would go on waiting
+            await try_connection(
+                settings.bus.url, prefix=settings.bus.prefix
+            )  # tells the cause, where the bus would go on waiting
         async with asyncio.timeout(_BUS_TIMEOUT), open_bus(settings, join=True) as bus:
             is_ready = await bus.ready()
     except NoConnection as fault:

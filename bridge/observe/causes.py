@@ -45,9 +45,8 @@ _VIRTUAL_HOST: Final = Cause(
     "virtual_host_refused", "the virtual host does not exist, or the user has no rights to it, or it is full"
 )
 _WORDS: Final = (
-    # RabbitMQ: access to a queue or an exchange, and a login, are told apart by the words. What is said of a
-    # virtual host does not come through aiormq 6, which tells only of what it got in the place of OpenOk.
-    ("ACCESS_REFUSED - access to", Cause("no_rights", "the user may not configure, write or read there")),
+    # RabbitMQ. What it says of a virtual host does not come through aiormq, which tells only of what it got
+    # in the place of OpenOk.
     ("ACCESS_REFUSED", _LOGIN),
     ("['Connection.OpenOk'], got <Connection.Close", _VIRTUAL_HOST),
     ("NOT_ALLOWED", _VIRTUAL_HOST),
@@ -55,6 +54,14 @@ _WORDS: Final = (
     ("uthorization Violation", _LOGIN),
     ("uthentication", _LOGIN),
 )
+
+_NO_RIGHTS: Final = (
+    # RabbitMQ
+    (re.compile(r"(access to \w+ '[^']*') in vhost .*refused (for user '[^']*')"), "{0} is refused {1}"),
+    # NATS
+    (re.compile(r"(?i)permissions violation for (\w+ to \"[^\"]*\")"), "the user has no right to: {0}"),
+)
+"""What a broker says when the user lacks a right; the names of the user and of the thing help."""
 
 _CERTIFICATE: Final[Mapping[int, tuple[str, str]]] = {
     # OpenSSL's numbers.
@@ -97,6 +104,9 @@ def _of_tls(error: BaseException) -> Cause | None:
 
 
 def _of_words(error: BaseException) -> Cause | None:
+    for words, sentence in _NO_RIGHTS:
+        if found := words.search(str(error)):
+            return Cause("no_rights", sentence.format(*found.groups()))
     return next((known for words, known in _WORDS if words in str(error)), None)
 
 

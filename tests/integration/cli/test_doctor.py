@@ -5,7 +5,10 @@ import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from uuid import uuid4
 
 import pytest
 
@@ -114,6 +117,150 @@ def test_doctor_names_the_cause(rabbit, sandbox_environment, tmp_path):
     assert done.code == 1
     assert "the broker does not take this user, password or token (login_refused)" in done.text
     assert _SECRET not in done.text + done.errors
+
+
+_RIGHTS = {
+    # configure, write, read; what the user may not do
+    ("^none$", ".*", ".*"): "may not configure the exchange '{prefix}.requests'",
+    (r"^{prefix}\.(requests|events)$", ".*", ".*"): "may not configure the queue '{prefix}.doctor.",
+    (".*", "^amq.default$", ".*"): "may not write to the queue '{prefix}.doctor.",
+    (".*", ".*", "^{prefix}.doctor"): "may not read from the exchange '{prefix}.requests'",
+    (".*", ".*", "^{prefix}.requests$"): "may not read from the queue '{prefix}.doctor.",
+    (".*", "^{prefix}", ".*"): "may not write to the exchange 'amq.default'",
+    (".*", "^({prefix}.doctor|amq.default)", ".*"): "may not write to the exchange '{prefix}.events'",
+}
+
+
+async def test_each_right_that_rabbitmq_does_not_give_is_named(rabbit):
+    prefix = f"t{uuid4().hex[:12]}"
+    rabbit.node.control("add_user", prefix, _SECRET)
+    url = f"amqp://{prefix}:{_SECRET}@127.0.0.1:{rabbit.node.port}/"
+    for rights, told in _RIGHTS.items():
+        given = [right.replace("{prefix}", prefix) for right in rights]
+        rabbit.node.control("set_permissions", prefix, *given)
+        await try_connection(url)
+        with pytest.raises(NoConnection) as refused:
+            await try_connection(url, prefix=prefix)
+        assert refused.value.code == "no_rights"
+        assert f"user '{prefix}' {told.format(prefix=prefix)}" in str(refused.value)
+    rabbit.node.control("set_permissions", prefix, f"^{prefix}", f"^({prefix}|amq.default$)", f"^{prefix}")
+    await try_connection(url, prefix=prefix)
+    # Nothing is left of it but the two exchanges.
+    assert prefix not in rabbit.node.control("list_queues", "name")
+    assert rabbit.node.control("list_exchanges", "name").count(prefix) == 2
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        ('publish: "t.>"', "may not publish to '$JS.API.STREAM.INFO.t_doctor'"),
+        ('publish: {deny: "$JS.API.STREAM.CREATE.>"}', "may not publish to '$JS.API.STREAM.CREATE.t_doctor'"),
+        ('publish: {deny: "$JS.ACK.>"}', "may not publish to '$JS.ACK.t_doctor.worker'"),
+        ('subscribe: {deny: "_INBOX.>"}', "may not subscribe to '_INBOX."),
+    ],
+)
+async def test_each_right_that_nats_does_not_give_is_named(tmp_path, rule, told):
+    node = NatsNode(tmp_path / "nats")
+    with (node.directory / "nats.conf").open("a") as conf:
+        users = (
+            f"{{user: site, password: {_SECRET}, permissions: {{{rule}}}}}, {{user: all, password: right}}"
+        )
+        conf.write(f"authorization {{ users: [{users}] }}\n")
+    node.start()
+    try:
+        url = f"nats://site:{_SECRET}@127.0.0.1:{node.port}"
+        await try_connection(url)
+        with pytest.raises(NoConnection) as refused:
+            await try_connection(url, prefix="t")
+        assert refused.value.code == "no_rights"
+        assert f"user 'site' {told}" in str(refused.value)
+        assert _SECRET not in str(refused.value)
+        await try_connection(f"nats://all:right@127.0.0.1:{node.port}", prefix="t")
+    finally:
+        node.close()
+
+
+def test_doctor_and_a_worker_name_the_right_and_the_user(rabbit, sandbox_environment, tmp_path):
+    rabbit.node.control("add_user", "reader", _SECRET)
+    rabbit.node.control("set_permissions", "reader", "", "", ".*")
+    environment = sandbox_environment | {
+        "BRIDGE_BUS_URL": f"amqp://reader:{_SECRET}@127.0.0.1:{rabbit.node.port}/",
+        "BRIDGE_STATE_DIR": str(tmp_path / "state"),
+        "COLUMNS": "200",
+    }
+    log = tmp_path / "worker.log"
+
+    done = bridge("doctor", directory=tmp_path, environment=environment)
+    with child("bridge", ["run"], environment=environment, output=log, cwd=tmp_path) as worker:
+        worker.wait_for("no_rights")
+        worker.stop()
+
+    assert done.code == 1
+    assert "user 'reader' may not configure the exchange 'gpconnect.requests' (no_rights)" in done.text
+    told = next(line for line in log.read_text().splitlines() if "no_rights" in line)
+    assert "access to exchange 'gpconnect.requests' is refused for user 'reader'" in told
+    assert _SECRET not in done.text + done.errors + log.read_text()
+
+
+def test_a_certificate_that_nats_shows_and_nobody_trusts_is_told(sandbox_environment, tmp_path):
+    ca, other = Authority(tmp_path), Authority(tmp_path, "Other Root CA")
+    issued = ca.issue("nats", hosts=("localhost",))
+    node = NatsNode(tmp_path / "nats")
+    with (node.directory / "nats.conf").open("a") as conf:
+        conf.write(f'tls {{ cert_file: "{issued.cert_file}", key_file: "{issued.key_file}" }}\n')
+    node.start()
+    known = sandbox_environment | {"BRIDGE_STATE_DIR": str(tmp_path / "state"), "COLUMNS": "200"}
+    mistaken = known | {"SSL_CERT_FILE": str(other.ca_file)}  # the driver trusts the CAs of the system
+    trusting = known | {"SSL_CERT_FILE": str(ca.ca_file)}
+    log = tmp_path / "worker.log"
+
+    def found(environment: dict[str, str], url: str) -> str:
+        done = bridge("doctor", directory=tmp_path, environment=environment | {"BRIDGE_BUS_URL": url})
+        return next(line for line in done.text.splitlines() if "bus (" in line)
+
+    try:
+        for scheme in ("nats", "tls"):
+            url = f"{scheme}://localhost:{node.port}"
+            assert "(tls_certificate_unknown_ca)" in found(mistaken, url)
+            assert "(tls_certificate_wrong_name)" in found(trusting, f"{scheme}://127.0.0.1:{node.port}")
+            assert "connected" in found(trusting, url)
+        waiting = mistaken | {"BRIDGE_BUS_URL": url}
+        with child("bridge", ["run"], environment=waiting, output=log, cwd=tmp_path) as worker:
+            worker.wait_for("tls_certificate_unknown_ca")
+            assert worker.stop() == 0
+    finally:
+        node.close()
+
+
+@pytest.fixture(scope="module")
+def of_another_ca(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An https server whose certificate no CA of ours has issued."""
+    folder = tmp_path_factory.mktemp("another")
+    issued = Authority(folder, "Other Root CA").issue("national", hosts=("localhost",))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(issued.cert_file, issued.key_file)
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"https://localhost:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.nats
+def test_doctor_says_what_tls_objects_to_at_the_national_services(of_another_ca, environment, tmp_path):
+    wrong = environment | {
+        "BRIDGE_PDS_TOKEN_URL": f"{of_another_ca}/oauth2/token",
+        "BRIDGE_SDS_URL": f"{of_another_ca}/FHIR/R4",
+        "BRIDGE_SPINE_CA_FILE": str(Authority(tmp_path).ca_file),
+    }
+
+    done = bridge("doctor", directory=tmp_path, environment=wrong)
+
+    assert done.code == 1
+    for what in ("PDS access token", "SDS own ASID of "):
+        found = next(line for line in done.text.splitlines() if what in line)
+        assert "FAILED" in found
+        assert "the server's certificate is refused: its CA is not trusted here" in found
 
 
 def test_a_worker_that_waits_says_why(rabbit, sandbox_environment, tmp_path):
