@@ -168,3 +168,12 @@ def test_a_medication_with_one_makes_every_course_of_it_unusable(
     for found in record["medications"]:
         assert code in found["issue_codes"]
         assert not found["usable_for_decision_support"]
+
+
+def test_a_list_of_ended_allergies_with_one_ends_none_that_does_not_say_so_itself() -> None:
+    def states(**more: Any) -> set[str]:
+        ended = b.ended_list(b.ended_allergy(clinicalStatus=None, extension=None), **more)
+        return {each["clinical_status"] for each in mapped(b.record(ended))["allergies"]}
+
+    assert states() == {"resolved"}
+    assert states(modifierExtension=[{"url": "x"}]) == {"unknown"}
