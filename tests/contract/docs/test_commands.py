@@ -31,6 +31,7 @@ IN_LINE = re.compile(r"(`+)([^`]+)\1")
 ALONE = re.compile(r"(?:bridge )?(--?[a-z-]+)")
 PROGRAM = re.compile(r"(?:.*/)?bridge")
 BRIDGE = typer.main.get_command(app)
+OF_OTHERS = {"--ulimit"}  # docker's
 
 
 def arguments(line):
@@ -66,7 +67,7 @@ def named_in_text():
 def options_in_text():
     for page in PAGES:
         for _, span in IN_LINE.findall(FENCED.sub("", page.read_text())):
-            if found := ALONE.fullmatch(span):
+            if (found := ALONE.fullmatch(span)) and found[1] not in OF_OTHERS:
                 yield found[1]
 
 
