@@ -56,7 +56,7 @@ _NEXT = (
     ("bridge sandbox", "these patients and more, for requests of your own (README.md)"),
     ("bridge map FILE", "what the engine makes of a bundle"),
     ("bridge check FILE", "what is odd about it"),
-    ("bridge preview FILE", "events of the care record as one page to look at"),
+    ("bridge preview FILE", "events of a record as one page to look at"),
     ("bridge schemas DIR", "the messages, for your own systems"),
     ("bridge asyncapi", "the same as an AsyncAPI document"),
 )

@@ -249,15 +249,19 @@ def _binary_attributes(headers: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def _rejected(error: ValidationError, *root: str) -> RequestRejected:
-    faults = [
+def faults_of(error: ValidationError, *root: str) -> list[tuple[str, str]]:
+    """Each field at fault and the rule it breaks; never a value, and no name that a sender made up."""
+    return [
         (
             ".".join((*root, *(_plain(part) for part in fault["loc"]))) or "data",
             fault["msg"].removeprefix("Value error, "),
         )
         for fault in error.errors(include_input=False, include_url=False, include_context=False)
     ]
-    return _rejection(faults)
+
+
+def _rejected(error: ValidationError, *root: str) -> RequestRejected:
+    return _rejection(faults_of(error, *root))
 
 
 def _rejection(faults: list[tuple[str, str]]) -> RequestRejected:
