@@ -22,6 +22,8 @@ import uvicorn
 from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from bridge.observe.causes import is_lack_of_files
+
 log = structlog.get_logger()
 
 _BACKLOG: Final = 64
@@ -29,6 +31,8 @@ _BACKLOG: Final = 64
 _SHARE: Final = 8
 """Of so many files that a process may have open a port takes one; twice that for a moment, see `_BACKLOG`."""
 _MOST_FILES: Final = 65_536
+_ACCEPT_PAUSE: Final = 0.5
+"""Seconds after a lack of files in which no other is raised; less than the event loop waits."""
 _TELL_EVERY: Final = 60.0
 """Seconds between two log lines about a port that is full."""
 
@@ -69,9 +73,19 @@ class _Listener(socket.socket):
     most: int
     opened: deque[socket.socket]
     told_at: float
+    lacked_at: float
 
     def accept(self) -> tuple[socket.socket, Any]:
-        connection, peer = super().accept()
+        try:
+            connection, peer = super().accept()
+        except OSError as error:
+            # The event loop says so, waits a second and tries again; but it would not stop at the first one,
+            # and say it once for each connection that it takes in one go.
+            if is_lack_of_files(error):
+                if time.monotonic() - self.lacked_at < _ACCEPT_PAUSE:
+                    raise BlockingIOError from None
+                self.lacked_at = time.monotonic()
+            raise
         self.opened = deque(each for each in self.opened if each.fileno() >= 0)
         while len(self.opened) >= self.most:
             with contextlib.suppress(OSError):
@@ -88,7 +102,8 @@ def _listener(host: str, port: int, most: int) -> _Listener:
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )
     listener = _Listener(family, kind, protocol)
-    listener.most, listener.opened, listener.told_at = most, deque(), -_TELL_EVERY
+    listener.most, listener.opened = most, deque()
+    listener.told_at = listener.lacked_at = -_TELL_EVERY
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(address)

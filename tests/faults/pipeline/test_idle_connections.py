@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import resource
 import socket
 import ssl
@@ -20,6 +21,8 @@ FILES = 160
 """That a worker may have open: what it needs itself, and not much more."""
 IDLE = 1100
 """Connections without a word at a time, to each of its ports; those that it closes are opened again."""
+SECONDS = 60
+"""That a worker may be without a file in a test, at most."""
 RUN = ("run", "--pipeline", PIPELINE)
 
 
@@ -118,20 +121,23 @@ async def test_a_worker_without_a_file_left_goes_on_when_there_are_some(broker, 
         with child("bridge", RUN, environment=environment, output=log) as worker:
             outages.reads(log)
             wait_until_ready(worker, port)
+            ids = await site.epr.ask("rich_record")  # what is loaded at the first call is there
+            await site.epr.over(ids)
             pid = worker.process.pid
-            in_use = 1 + max(int(file.name) for file in Path(f"/proc/{pid}/fd").iterdir())
+            in_use = {int(file.name) for file in Path(f"/proc/{pid}/fd").iterdir()}
+            next_one = next(number for number in itertools.count() if number not in in_use)
             before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-            resource.prlimit(pid, resource.RLIMIT_NOFILE, (in_use, before[1]))
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (next_one, before[1]))
             unanswered = socket.create_connection(("127.0.0.1", port), timeout=60)  # waits to be accepted
             with unanswered:
-                ids = await site.epr.ask(*["no_known_allergies"] * 8)  # more than open a practice's circuit
-                await until(lambda: site.holds(waiting=8))
-                assert outages.logged("no_descriptors")
-                assert site.asked_of_practices("no_known_allergies") == 0
+                ids += await site.epr.ask(*["no_known_allergies"] * 20)  # more than open a circuit
+                await until(lambda: outages.logged("no_descriptors"))
                 resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
                 unanswered.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
                 assert b"200 OK" in await asyncio.to_thread(unanswered.recv, 100)
             await site.epr.over(ids)
             assert not outages.logged("circuit_changed"), "nobody else is to blame"
+            complaints = log.read_text(encoding="utf-8").count("socket.accept() out of system resource")
+            assert 1 <= complaints <= SECONDS, "one a second, not one for each connection"
             ends = await site.accounts(ids)
     outages.saw("no_descriptors", on=broker.title, ends=ends)

@@ -110,6 +110,17 @@ async def test_a_connection_that_asks_nothing_whole_is_closed(said: bytes):
         writer.close()
 
 
+async def test_a_connection_that_asks_nothing_whole_after_an_answer_is_closed():
+    port = free_port()
+    async with serving(APP, host="127.0.0.1", port=port, limits=PortLimits(silence=0.5)):
+        reader, writer = await connect(port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        await reader.readuntil(b"hello")
+        writer.write(b"GET / HTT")
+        assert await ended(reader)
+        writer.close()
+
+
 async def test_no_connection_stays_for_ever():
     port = free_port()
     async with serving(APP, host="127.0.0.1", port=port, limits=PortLimits(lifetime=0.5)):

@@ -1,9 +1,12 @@
 import asyncio
+import contextlib
 import gzip
 import logging
+import os
+import resource
 import ssl
 import tracemalloc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +16,7 @@ import httpx
 import pytest
 import structlog
 
-from bridge.errors import FailureCode, Refused, ResponseInvalid, Unavailable
+from bridge.errors import FailureCode, HeldBack, Refused, ResponseInvalid, Unavailable
 from bridge.spine.http import Answer, Limits, Upstream
 from bridge.spine.lanes import Lanes
 from tests.support.certificates import Authority
@@ -367,3 +370,34 @@ async def test_what_is_no_http_request_is_a_fault_of_the_request():
             await opened.call("GET", server.url, interaction="t", trace_id="t", headers=headers)
 
         assert server.requests == []
+
+
+async def test_without_a_file_for_a_connection_nothing_is_sent_and_nobody_is_to_blame():
+    served: list[str] = []
+
+    async def handler(request: Request, writer: asyncio.StreamWriter) -> None:
+        served.append(request.target)
+        writer.write(answer(b"fine"))
+
+    async with HttpServer(handler) as server, upstream() as opened:
+        await get(f"{server.url}/before")  # what is loaded at the first call is there
+        with no_file_left(), pytest.raises(HeldBack) as held:
+            await opened.call("GET", f"{server.url}/", interaction="t", trace_id="t", headers={})
+        assert (held.value.code, held.value.detail) == (FailureCode.INTERNAL, "no_descriptors")
+        assert held.value.retry_after is not None
+        assert served == ["/before"]
+        again = await opened.call("GET", f"{server.url}/", interaction="t", trace_id="t", headers={})
+        assert again.body == b"fine"
+
+
+@contextlib.contextmanager
+def no_file_left() -> Iterator[None]:
+    """This process can open no file, and no connection."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    next_one = os.open(os.devnull, os.O_RDONLY)
+    os.close(next_one)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (next_one, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

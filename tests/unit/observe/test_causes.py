@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from bridge.observe.causes import is_lack_of_files
+from bridge.observe.causes import cause_of, is_lack_of_files, tls_sentence
 
 
 def wrapped(error: BaseException) -> BaseException:
@@ -25,3 +25,44 @@ def test_nothing_else_is_one():
     other = OSError(errno.ECONNREFUSED, "x")
     assert not is_lack_of_files(wrapped(other))
     assert not is_lack_of_files(wrapped(ExceptionGroup("several addresses", [other, ValueError()])))
+
+
+REFUSED = f"Multiple exceptions: [Errno {errno.ECONNREFUSED}] Connect call failed ('::1', 1), [Errno 111] x"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (RuntimeError("ACCESS_REFUSED - access to queue 'q' in vhost '/' refused for user 'u'"), "no_rights"),
+        (RuntimeError("ACCESS_REFUSED - Login was refused"), "login_refused"),
+        (RuntimeError("NOT_ALLOWED - vhost x not found"), "virtual_host_refused"),
+        (RuntimeError("nats: 'Authorization Violation'"), "login_refused"),
+        (RuntimeError("nats: user authentication expired"), "login_refused"),
+        (OSError(REFUSED), "connection_refused"),
+        (TimeoutError(), "no_answer"),
+        (ConnectionResetError(), "connection_broken"),
+        (EOFError(), "connection_broken"),
+        (ValueError("no connection at all"), None),
+    ],
+)
+def test_an_error_of_a_driver_has_the_code_of_its_cause(error, code):
+    found = cause_of(wrapped(error) if code not in (None, "connection_broken") else error)
+    assert (found and found.code) == code
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("spine_error tls_wrong_version_number", "does not speak TLS"),
+        ("tls_sslv3_alert_handshake_failure", "refuses our certificate"),
+        ("tls_unsupported_protocol", "could not be agreed"),
+        ("tls_certificate_refused_10", "it has expired"),
+        ("tls_certificate_refused_4711", "it is not valid"),
+    ],
+)
+def test_a_code_of_tls_says_what_it_means(text, words):
+    assert words in tls_sentence(text)
+
+
+def test_what_is_no_code_of_tls_says_nothing():
+    assert tls_sentence("connect_timeout") == ""
