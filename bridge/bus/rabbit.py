@@ -42,7 +42,7 @@ from bridge.bus.port import (
     TooLarge,
     Unroutable,
 )
-from bridge.bus.rabbit_headers import read_leniently
+from bridge.bus.rabbit_headers import read_strictly, reading_leniently
 from bridge.bus.rabbit_letters import letters_in
 from bridge.bus.rabbit_messages import copied, delivery, marks_of_a_copy, outgoing, trail
 from bridge.bus.rabbit_parked import see_to
@@ -102,7 +102,6 @@ class RabbitBus:
         whole("heartbeat", heartbeat, most=_MOST_OF_A_SHORT)
         one_of_url(URL(url).query, "timeout", most=3600)
         self._rungs = tuple(whole("rungs", rung, most=_LONGEST_TTL) for rung in rungs)
-        read_leniently()
         self._url = str(URL(url).update_query(heartbeat=heartbeat))
         self._broker = RabbitBroker(
             self._url,
@@ -125,7 +124,8 @@ class RabbitBus:
 
     async def start(self) -> None:
         """Connect, waiting for a broker that is away. Declares the two exchanges."""
-        await _persist(self._connect, Patience("broker_unreachable"))
+        with reading_leniently():  # whoever connects again later was begun here too
+            await _persist(self._connect, Patience("broker_unreachable"))
         self._watchdog.start()
         log.info("bus_connected", broker="rabbitmq")
 
@@ -173,6 +173,7 @@ class RabbitBus:
         self._queues[queue.name] = queue
 
         async def on_message(message: RabbitMessage) -> None:
+            read_strictly()  # a task of its own, begun by the one that reads
             await self._on_message(queue, worker, message.raw_message)
 
         subscriber = self._broker.subscriber(
@@ -348,7 +349,8 @@ class RabbitBus:
         room = partial(self._room_for, queue)
         found = left = 0
         # On a connection of its own: a letter that no client can read ends that one, and no consumer's.
-        connection = await connect(self._url, timeout=_CALL_TIMEOUT)
+        with reading_leniently():
+            connection = await connect(self._url, timeout=_CALL_TIMEOUT)
         async with connection, connection.channel(publisher_confirms=False) as channel:
             letters = letters_in(channel, queue, partial(self._put, "queues"))
             async with contextlib.aclosing(letters):

@@ -4,7 +4,9 @@ The driver reads more than it writes, and where it cannot read a value it ends t
 that this worker holds on it; the broker then hands the same message over again.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from decimal import Decimal
 from struct import error as StructError  # noqa: N812 - pamqp lets it through
@@ -16,6 +18,7 @@ from pamqp.common import FieldValue
 
 _LONGEST_SHORT: Final = 255
 """Bytes of a short string: every property of a message."""
+_IS_LENIENT: Final = ContextVar("reads_leniently", default=False)
 
 
 def as_text(value: object) -> str | None:
@@ -58,12 +61,29 @@ def short(text: str | None) -> str | None:
     return text.encode()[:_LONGEST_SHORT].decode("utf-8", "ignore")
 
 
-def read_leniently() -> None:
-    """Let the driver read what it would end the connection for, for this process.
+@contextmanager
+def reading_leniently() -> Iterator[None]:
+    """Let connections that are opened inside read what the driver would end them for, as long as they last.
 
     A time outside the calendar (some clocks count microseconds) is read as none, a property that is no UTF-8
-    with replacements, and a table that cannot be read as an empty one.
+    with replacements, and a table that cannot be read as an empty one. The driver has one set of readers for
+    the whole process; a connection's task reads, and takes over what is set here when it begins. So whatever
+    else of this process uses the driver, as a site's own code may, reads as ever.
     """
+    _put_in()
+    was = _IS_LENIENT.set(True)
+    try:
+        yield
+    finally:
+        _IS_LENIENT.reset(was)
+
+
+def read_strictly() -> None:
+    """For the rest of this task, and what it begins: connections that it opens are a site's own."""
+    _IS_LENIENT.set(False)
+
+
+def _put_in() -> None:
     for name, reader in (("timestamp", _timestamp), ("shortstr", _short_string), ("table", _table)):
         decode.METHODS[name] = cast("Callable[..., Any]", reader)
     decode.TABLE_MAPPING[b"T"] = cast("Callable[..., Any]", _timestamp)
@@ -82,6 +102,8 @@ def _timestamp(value: bytes) -> tuple[int, datetime | None]:
     try:
         return decode.timestamp(value)
     except (ValueError, OverflowError, OSError):
+        if not _IS_LENIENT.get():
+            raise
         return 8, None
 
 
@@ -89,6 +111,8 @@ def _short_string(value: bytes) -> tuple[int, str]:
     try:
         return decode.short_str(value)
     except UnicodeDecodeError:
+        if not _IS_LENIENT.get():
+            raise
         length = value[0] + 1
         return length, value[1:length].decode("utf-8", "replace")
 
@@ -97,5 +121,7 @@ def _table(value: bytes) -> tuple[int, dict[str, Any]]:
     try:
         return decode.field_table(value)
     except ValueError:
+        if not _IS_LENIENT.get():
+            raise
         (length,) = unpack_from(">I", value)
         return length + 4, {}

@@ -1,6 +1,7 @@
 """Every header that a broker can deliver is read, and goes out again as often as it must."""
 
 import struct
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from pamqp.header import ContentHeader
 
 from bridge.bus import marks
 from bridge.bus.port import Dead, Delivery, RetryAfter
-from bridge.bus.rabbit_headers import read_leniently
+from bridge.bus.rabbit_headers import read_strictly, reading_leniently
 from bridge.bus.rabbit_messages import copied, delivery
 from tests.support.amqp_wire import WrittenHeader
 
@@ -92,7 +93,8 @@ def rounds(message: IncomingMessage) -> list[Delivery]:
 
 @pytest.fixture(autouse=True)
 def lenient():
-    read_leniently()
+    with reading_leniently():
+        yield
 
 
 @given(headers=st.dictionaries(NAMES, VALUES, max_size=5))
@@ -157,3 +159,13 @@ def test_a_body_with_the_label_of_amqp_1_0_is_unframed_when_it_can_be(body, read
     assert delivery(message).body == read
     copy = sent_on(copied(message, delivery(message), {}))
     assert (copy.body, delivery(copy).body) == (body, read)
+
+
+@pytest.mark.parametrize("properties", [{"timestamp": 2**64 - 1}, {"app_id": b"\xff"}])
+def test_others_who_use_the_driver_in_the_same_process_read_as_ever(properties):
+    written = WrittenHeader(b"{}", **properties)
+    assert received(written).body == b"{}"
+    others = copy_context()
+    others.run(read_strictly)
+    with pytest.raises((UnicodeDecodeError, ValueError, OverflowError, OSError)):
+        others.run(received, written)
