@@ -33,7 +33,6 @@ REFUSED = f"Multiple exceptions: [Errno {errno.ECONNREFUSED}] Connect call faile
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (RuntimeError("ACCESS_REFUSED - access to queue 'q' in vhost '/' refused for user 'u'"), "no_rights"),
         (RuntimeError("ACCESS_REFUSED - Login was refused"), "login_refused"),
         (RuntimeError("NOT_ALLOWED - vhost x not found"), "virtual_host_refused"),
         (RuntimeError("nats: 'Authorization Violation'"), "login_refused"),
