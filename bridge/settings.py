@@ -164,7 +164,7 @@ class PatientSettings(_Group):
 
 
 class VaultSettings(_Group):
-    """Where answers and large events are kept, sealed (`bridge.ledger.vault`)."""
+    """Where answers and large events are kept, sealed (`bridge.ledger.vault.vault`)."""
 
     keys_file: Path | None = None
     """Key ring that seals patient data; required outside the sandbox, which makes its own."""
@@ -173,7 +173,7 @@ class VaultSettings(_Group):
 
 
 class AuditSettings(_Group):
-    """The audit trail (`bridge.ledger.audit`). It is always on: nothing here turns it off."""
+    """The audit trail (`bridge.ledger.audit.trail`). It is always on: nothing here turns it off."""
 
     keys_file: Path | None = None
     """Key ring that chains the entries; required outside the sandbox, which makes its own."""
@@ -194,7 +194,7 @@ class RetrySettings(_Group):
     attempts: Annotated[int, Field(ge=0, le=3)] = 3
     """Retries after the first try: at most 3 (SP-037)."""
     switch_file: Path | None = None
-    """Stops retries while it exists (`bridge.engine.switch`); unset is ``stop-retries`` in ``state_dir``."""
+    """Stops retries while it exists (`bridge.engine.kill_switch`); else ``stop-retries`` in ``state_dir``."""
     first_delay: Annotated[float, Field(gt=0)] = 5.0
     max_delay: Annotated[float, Field(gt=0)] = 300.0
     longest_wait: Annotated[float, Field(gt=0)] = 3600.0

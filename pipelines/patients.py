@@ -5,9 +5,9 @@ from bridge.contracts.events import Event
 from bridge.contracts.patients import PatientFindRequest, PatientRegisterRequest
 from bridge.engine import Context, Doubt, Pipeline
 from bridge.errors import Refused
-from pipelines import effects
-from pipelines.booking import registration
-from pipelines.surgery import Surgery, reason_of
+from pipelines.appointments import side_effects
+from pipelines.appointments.booking import registration
+from pipelines.appointments.practice_session import PracticeSession, reason_of
 
 patients = Pipeline("patients")
 
@@ -28,7 +28,7 @@ def _in_doubt(_request: PatientRegisterRequest, doubt: Doubt) -> Event:
 )
 async def find(request: PatientFindRequest, gp: Context) -> list[Event]:
     """Find a traced patient at a practice, and hold what it knows against PDS."""
-    at = await Surgery.of(gp, request.practice_ods_code)
+    at = await PracticeSession.of(gp, request.practice_ods_code)
     patient = await at.find_patient()
     if patient is None:
         return [events.patient_not_found(at.header)]
@@ -48,9 +48,9 @@ async def find(request: PatientFindRequest, gp: Context) -> list[Event]:
 )
 async def register(request: PatientRegisterRequest, gp: Context) -> list[Event]:
     """Register a traced patient as temporary at a practice, once; who is active there already stays as is."""
-    at = await Surgery.of(gp, request.practice_ods_code)
+    at = await PracticeSession.of(gp, request.practice_ods_code)
     try:
-        patient, was_active = await effects.register(at, registration(at, request.details))
+        patient, was_active = await side_effects.register(at, registration(at, request.details))
     except Refused as refusal:
         return [events.registration_refused(at.header, reason_of(refusal))]
     return [events.patient_registered(at.header, at.as_known(patient), was_active=was_active)]

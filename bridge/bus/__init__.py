@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from urllib.parse import urlsplit
 
-from bridge.bus.embedded import address_of_running, embedded_nats
+from bridge.bus.nats.embedded import address_of_running, embedded_nats
 from bridge.bus.port import Bus
 from bridge.bus.trial import try_connection
 from bridge.errors import Misconfigured
@@ -45,11 +45,11 @@ def _bus(url: str, prefix: str, on_lost: Callable[[], None] | None) -> Bus:
     # A driver takes a good part of a second to load: the one that is used, and when it is.
     match urlsplit(url).scheme:
         case "amqp" | "amqps":
-            from bridge.bus.rabbit import RabbitBus  # noqa: PLC0415 - see above
+            from bridge.bus.rabbit.bus import RabbitBus  # noqa: PLC0415 - see above
 
             return RabbitBus(url, prefix=prefix, on_lost=on_lost)
         case "nats" | "tls":
-            from bridge.bus.nats import NatsBus  # noqa: PLC0415 - see above
+            from bridge.bus.nats.bus import NatsBus  # noqa: PLC0415 - see above
 
             return NatsBus(url, prefix=prefix, on_lost=on_lost)
         case _:

@@ -119,7 +119,7 @@ class DeadLetter:
     dead_at: datetime | None = None
 
 
-class Parked(Protocol):
+class HeldDeadLetter(Protocol):
     """A dead letter in the hand: it stays where it is unless it is removed."""
 
     @property
@@ -202,7 +202,7 @@ class Bus(Protocol):
     async def is_attended(self, queue: QueueSpec) -> bool:
         """Whether a worker of any process takes from this queue; False when there is no such queue."""
 
-    def letters(self, queue: QueueSpec) -> AbstractAsyncContextManager[AsyncIterator[Parked]]:
+    def letters(self, queue: QueueSpec) -> AbstractAsyncContextManager[AsyncIterator[HeldDeadLetter]]:
         """The dead letters of a declared queue, each once, oldest first.
 
         A second look at the same time, from wherever, may miss what the first one holds.

@@ -49,7 +49,7 @@ async def _rabbit(url: str, prefix: str | None) -> None:
 async def _nats(url: str, prefix: str | None) -> None:
     from nats.aio.client import Client  # noqa: PLC0415 - see above
 
-    from bridge.bus.nats_client import leave  # noqa: PLC0415 - see above
+    from bridge.bus.nats.client import leave  # noqa: PLC0415 - see above
 
     faults: list[Exception] = []
 

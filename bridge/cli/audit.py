@@ -19,9 +19,9 @@ from bridge.cli.site import (
 )
 from bridge.engine.patient_keys import PatientKeys
 from bridge.errors import Misconfigured
-from bridge.ledger.audit import AuditBroken, Investigation
-from bridge.ledger.chain import Head
-from bridge.ledger.verification import Finding, Unmatched
+from bridge.ledger.audit.chain import Head
+from bridge.ledger.audit.trail import AuditBroken, Investigation
+from bridge.ledger.audit.verification import Finding, Unmatched
 from bridge.record.nhs_number import nhs_number_of
 from bridge.settings import Settings
 

@@ -21,8 +21,8 @@ from bridge.cli.site import (
     operator,
     print_json,
 )
-from bridge.engine.replay import MOST_LOOKED_AT, Found, dead_letters, find
-from bridge.ledger.audit import Entry
+from bridge.ledger.audit.trail import Entry
+from bridge.operations.dead_letter_jobs import MOST_LOOKED_AT, Found, dead_letters, find
 from bridge.settings import Settings
 
 _Cause = tuple[str, str, str]

@@ -14,7 +14,7 @@ from bridge.cli.exits import Exit
 from bridge.cli.site import reading_trail
 from bridge.engine.worker import check
 from bridge.errors import BridgeError, NoConnection
-from bridge.ledger.audit import AuditBroken
+from bridge.ledger.audit.trail import AuditBroken
 from bridge.ledger.errors import NoLedger
 from bridge.observe import configure_logging
 from bridge.observe.causes import tls_sentence

@@ -7,7 +7,7 @@ import orjson
 import typer
 
 from bridge.engine import installed_pipelines
-from bridge.engine.asyncapi import asyncapi_document, message_schemas
+from bridge.operations.asyncapi import asyncapi_document, message_schemas
 from bridge.settings import Settings
 
 _READABLE = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE

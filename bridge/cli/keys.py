@@ -5,8 +5,8 @@ import asyncio
 import typer
 
 from bridge.cli.site import load_settings, open_books, operator
-from bridge.ledger.audit import Entry
-from bridge.ledger.fingerprints import forgetting
+from bridge.ledger.audit.trail import Entry
+from bridge.ledger.storage.fingerprints import forgetting
 from bridge.settings import Settings
 
 

@@ -23,13 +23,13 @@ from bridge.cli.site import (
     operator,
     print_json,
 )
-from bridge.engine.book import take_claim
-from bridge.engine.reconciliation import Account, reconcile
+from bridge.engine.journal import take_claim
 from bridge.fhir.parsing import Parsed, parse
 from bridge.ledger import RequestHistory
-from bridge.ledger.audit import Entry
-from bridge.ledger.vault import Answer
+from bridge.ledger.audit.trail import Entry
+from bridge.ledger.vault.vault import Answer
 from bridge.mapping import Asked, Source, map_record
+from bridge.operations.reconciliation import Account, reconcile
 from bridge.record.dates import rfc3339
 from bridge.settings import Settings
 from bridge.spine.interactions import STRUCTURED_RECORD

@@ -14,17 +14,17 @@ import typer
 from bridge.bus import open_bus
 from bridge.bus.port import Bus
 from bridge.engine import installed_pipelines
-from bridge.engine.replay import Queues
 from bridge.errors import BridgeError
 from bridge.ledger import Ledger, RequestHistory, open_ledger
-from bridge.ledger.aes_gcm import AesGcmSealer
-from bridge.ledger.audit import Actor, AuditTrail
+from bridge.ledger.audit.trail import Actor, AuditTrail
 from bridge.ledger.keys import open_keys
-from bridge.ledger.lookup import request_keys
 from bridge.ledger.opening import open_store
-from bridge.ledger.replays import Jobs
-from bridge.ledger.vault import Vault
+from bridge.ledger.storage.dead_letter_jobs import Jobs
+from bridge.ledger.storage.lookup import request_keys
+from bridge.ledger.vault.aes_gcm import AesGcmSealer
+from bridge.ledger.vault.vault import Vault
 from bridge.observe import configure_logging
+from bridge.operations.dead_letter_jobs import Queues
 from bridge.settings import Settings
 
 _OPERATOR = "Operator"

@@ -11,9 +11,9 @@ import orjson
 
 from bridge.contracts.care_record import CareRecordRequest, DayRange
 from bridge.contracts.care_record_events import NotShown
-from bridge.engine.book import Book
-from bridge.engine.desk import Seat
 from bridge.engine.details import details_of
+from bridge.engine.journal import Journal
+from bridge.engine.memory_budget import Reservation
 from bridge.errors import FailureCode, HeldBack, Refused, RequestFailed, ResponseInvalid, Unavailable
 from bridge.fhir.build import Period
 from bridge.fhir.parsing import Parsed
@@ -163,8 +163,8 @@ class Retrieval:
     """
 
     gpconnect: GpConnect
-    book: Book
-    seat: Seat
+    book: Journal
+    seat: Reservation
     request: CareRecordRequest
     request_key: str
     patient: TracedPatient

@@ -21,11 +21,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bridge.engine.book import Book
-from bridge.engine.consumers import read_consumers
-from bridge.engine.serving import serving
+from bridge.engine.http.consumers import read_consumers
+from bridge.engine.http.serving import serving
+from bridge.engine.journal import Journal
 from bridge.ledger import LedgerUnavailable, StoredEvent
-from bridge.ledger.audit import AuditBroken
+from bridge.ledger.audit.trail import AuditBroken
 from bridge.ledger.keys import KeyUnknown, NotKept, SealBroken
 from bridge.record.dates import rfc3339
 from bridge.settings import ClaimsSettings
@@ -41,7 +41,7 @@ _TOKEN = re.compile(r"Bearer (?P<token>[\x21-\x7e]{16,256})", re.ASCII)
 class ClaimChecks:
     """Takes the data out of events that are too large, and leaves it in the vault."""
 
-    book: Book
+    book: Journal
     settings: ClaimsSettings
 
     async def check_in(self, request_key: str, messages: Sequence[StoredEvent]) -> list[StoredEvent]:
@@ -74,7 +74,7 @@ class ClaimChecks:
 
 
 @asynccontextmanager
-async def claims_endpoint(settings: ClaimsSettings, book: Book) -> AsyncIterator[None]:
+async def claims_endpoint(settings: ClaimsSettings, book: Journal) -> AsyncIterator[None]:
     """Serve ``GET /claims/{id}`` while the block runs; nothing when claim checks are not used.
 
     200 with the data; 401 without a known token; 404 when there is no such claim, or not any more; 503 when
@@ -97,7 +97,7 @@ async def claims_endpoint(settings: ClaimsSettings, book: Book) -> AsyncIterator
 
 
 class _Desk:
-    def __init__(self, book: Book, consumers: Reloaded[dict[str, str]]) -> None:
+    def __init__(self, book: Journal, consumers: Reloaded[dict[str, str]]) -> None:
         self._book = book
         self._consumers = consumers
 

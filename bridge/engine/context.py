@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from bridge.contracts.care_record import CareRecordRequest
 from bridge.contracts.requests import Areas, GpConnectRequest, Patient
-from bridge.engine.book import Book
 from bridge.engine.care_record import CareRecord, Retrieval
-from bridge.engine.desk import Desk, Seat
 from bridge.engine.details import details_of
-from bridge.engine.effects import Effects, Json, Send, Settle
+from bridge.engine.journal import Journal
+from bridge.engine.memory_budget import MemoryBudget, Reservation
 from bridge.engine.patient_keys import PatientKeys
+from bridge.engine.side_effects import Json, Send, Settle, SideEffects
 from bridge.errors import ResponseInvalid
 from bridge.gpconnect.client import GpConnect
 from bridge.gpconnect.offers import Offers
@@ -28,8 +28,8 @@ class Services:
     gpconnect: GpConnect
     patient_keys: PatientKeys
     offers: Offers
-    book: Book
-    desk: Desk
+    book: Journal
+    desk: MemoryBudget
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,8 @@ class Context:
     request_key: str
     request: GpConnectRequest
     services: Services
-    seat: Seat
-    effects: Effects
+    seat: Reservation
+    effects: SideEffects
     ends_at: float
     largest_event: int | None
 

@@ -1,44 +1,75 @@
-"""The event that says of a request that nobody knows what was done: the operation's own, or one for all."""
+"""Requests in doubt: checked again and again, ever more seldom, until it is known what was done.
+
+A check runs the handler once more, with everything it would send withheld: what is open is settled, and the
+request ends with the handler's own events when nothing is open any more.
+"""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import structlog
 
-from bridge.bus.port import Outcome
-from bridge.contracts.envelope import EventStyle
-from bridge.contracts.events import request_failed
-from bridge.engine.case import Case
-from bridge.engine.effects import Doubt
-from bridge.engine.endings import EngineFault, outcome_of, places
-from bridge.errors import FailureCode, RequestFailed
-from bridge.ledger import StoredEvent
+from bridge.engine.journal import Journal
+from bridge.engine.outcomes import places
+from bridge.engine.runner import Runner
+from bridge.ledger import LeaseLost, LedgerUnavailable, Reopened
+from bridge.ledger.audit.trail import AuditBroken
+from bridge.settings import Settings
 
 log = structlog.get_logger()
 
+_LONGEST_SLEEP: Final = 30.0
+_AT_A_TIME: Final = 10
+_IF_LOST: Final = 10
 
-def told_in_doubt(
-    case: Case, doubt: Doubt, style: EventStyle, *, attempts: int
-) -> tuple[StoredEvent, Outcome | None]:
-    """The event of doubt of a request.
 
-    The operation's `in_doubt` is a site's own, as its handler is, and may raise anything; or the request
-    cannot be read any more, because it is read more strictly now. It is in doubt all the same, and somebody
-    has to be told: by ``request.failed`` with ``outcome_unknown``.
+async def check_doubts(book: Journal, runners: Sequence[Runner], settings: Settings) -> None:
+    """Check what is due, now and then; runs until it is cancelled."""
+    while True:
+        for runner in runners:
+            try:
+                await _check_due(book, runner, settings)
+            except LedgerUnavailable as fault:
+                log.warning("ledger_unavailable", reason=fault.reason)
+        await asyncio.sleep(min(_LONGEST_SLEEP, settings.settle_after))
 
-    Args:
-        case: the request.
-        doubt: what nobody knows.
-        style: of the events.
-        attempts: how often it was tried.
 
-    Returns:
-        The event; and what is to be done with the message when that is not the operation's own one.
-    """
+async def _check_due(book: Journal, runner: Runner, settings: Settings) -> None:
+    free = asyncio.Semaphore(_AT_A_TIME)
+
+    async def check(key: str) -> None:
+        async with free:
+            await _check(key, book, runner, settings)
+
+    await asyncio.gather(*(check(key) for key in await book.doubtful(runner.pipeline)))
+
+
+async def _check(key: str, book: Journal, runner: Runner, settings: Settings) -> None:
+    # Should the check take the worker down, the next one is not soon.
+    if_lost = timedelta(seconds=settings.settle_after * _IF_LOST)
     try:
-        operation, request = case.readable()
-        if operation.in_doubt is None:
-            raise RuntimeError("an operation with side effects must declare in_doubt")  # noqa: TRY301 - as the rest
-        return case.event(style, operation.in_doubt(request, doubt), sequence="1/1"), None
-    except Exception as error:  # noqa: BLE001 - see above
-        log.error("in_doubt_failed", error=type(error).__name__, at=places(error))
-        unknown = RequestFailed(FailureCode.OUTCOME_UNKNOWN, stage="engine", detail="in_doubt_failed")
-        event = case.event(style, request_failed(unknown, attempts=attempts), sequence="1/1")
-        return event, outcome_of(EngineFault("internal", detail=f"in_doubt: {type(error).__name__}"))
+        reopened = await book.reopen(key, check_again_at=datetime.now(UTC) + if_lost)
+        if reopened is None:
+            return
+        try:
+            await runner.check_again(reopened, _next_check(reopened, settings))
+        finally:
+            await book.release(reopened.lease)
+    except (LedgerUnavailable, LeaseLost, AuditBroken) as fault:
+        log.warning("check_not_recorded", error=type(fault).__name__)
+    except Exception as error:  # noqa: BLE001 - one request must not keep the others from being checked
+        log.error("check_failed", error=type(error).__name__, at=places(error))
+
+
+def _next_check(reopened: Reopened, settings: Settings) -> datetime | None:
+    """Each pause is about as long as the doubt is old, up to a bound; None when it is time to give up."""
+    now = datetime.now(UTC)
+    age = now - reopened.intents[0].created_at
+    if age > timedelta(seconds=settings.retry.give_up_after):
+        return None
+    longest = timedelta(seconds=settings.retry.check_pause)
+    pause = min(longest, max(timedelta(seconds=settings.settle_after), age))
+    return now + pause * random.uniform(1.0, 1.5)  # noqa: S311 - spreads load, guards no secret

@@ -13,15 +13,15 @@ from typing import Final
 import structlog
 
 from bridge.contracts.envelope import EventStyle
-from bridge.engine.book import Book
-from bridge.engine.case import Case
-from bridge.engine.effects import Late, doubt_about
-from bridge.engine.in_doubt import told_in_doubt
+from bridge.engine.in_doubt_events import told_in_doubt
+from bridge.engine.incoming import IncomingRequest
+from bridge.engine.journal import Journal
 from bridge.engine.messages import stored
+from bridge.engine.side_effects import Late, doubt_about
 from bridge.errors import FailureCode
-from bridge.ledger import Lease, LedgerUnavailable, Outbox
-from bridge.ledger.audit import AuditBroken
-from bridge.ledger.late import Doubt
+from bridge.ledger import Lease, LedgerUnavailable, OwedEvents
+from bridge.ledger.audit.trail import AuditBroken
+from bridge.ledger.storage.late import Doubt
 
 log = structlog.get_logger()
 
@@ -30,8 +30,8 @@ _CODE: Final = FailureCode.OUTCOME_UNKNOWN
 
 
 async def open_again(
-    late: Late, case: Case, lease: Lease, book: Book, style: EventStyle, settle_after: float
-) -> Outbox | None:
+    late: Late, case: IncomingRequest, lease: Lease, book: Journal, style: EventStyle, settle_after: float
+) -> OwedEvents | None:
     """Write down what a try found out too late; returns when that is durable, however long it takes.
 
     Args:
@@ -66,4 +66,4 @@ async def open_again(
             log.error("effect_late_not_recorded", error=type(fault).__name__)
             await asyncio.sleep(_PAUSE)
         else:
-            return Outbox(case.opening.request_key, case.correlation_id, events) if is_owed else None
+            return OwedEvents(case.opening.request_key, case.correlation_id, events) if is_owed else None

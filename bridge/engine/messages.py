@@ -12,7 +12,7 @@ def stored(delivery: Delivery, *, edition: int = 0) -> bytes:
 
     Args:
         delivery: as the bus handed it over.
-        edition: of the answers, see `bridge.engine.case.Case`.
+        edition: of the answers, see `bridge.engine.incoming.IncomingRequest`.
     """
     return orjson.dumps(
         {

@@ -5,15 +5,15 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from bridge.gpconnect.answer import PracticeAnswer
-from bridge.ledger import Claim, Intent, Lease, Opening, Outbox, Started, StoredEvent
+from bridge.ledger import BeginResult, Intent, Lease, Opening, OwedEvents, Started, StoredEvent
 from bridge.ledger.keys import NotKept
-from bridge.ledger.vault import ClaimCheck
+from bridge.ledger.vault.vault import ClaimCheck
 
 
-class NoBook:
+class NoJournal:
     """Nothing is written down: for measuring what the ledger costs, in the sandbox only."""
 
-    async def begin(self, opening: Opening) -> Claim:
+    async def begin(self, opening: Opening) -> BeginResult:
         """Every delivery is a new start."""
         now = opening.received_at
         return Started(Lease(opening.request_key, 0, "", 1, opening.attempt, opening.attempt, now))
@@ -75,6 +75,6 @@ class NoBook:
         """Always."""
         return {"ledger": True, "audit": True}
 
-    async def owed(self) -> Sequence[Outbox]:
+    async def owed(self) -> Sequence[OwedEvents]:
         """Nothing is owed."""
         return ()

@@ -11,16 +11,16 @@ import contextlib
 import structlog
 
 from bridge.bus.port import Bus, Unpublishable
-from bridge.engine.book import Book
-from bridge.engine.endings import places
-from bridge.ledger import LedgerUnavailable, Outbox
+from bridge.engine.journal import Journal
+from bridge.engine.outcomes import places
+from bridge.ledger import LedgerUnavailable, OwedEvents
 
 log = structlog.get_logger()
 
 _INTERVAL = 30.0
 
 
-async def pay_owed(book: Book, bus: Bus) -> None:
+async def pay_owed(book: Journal, bus: Bus) -> None:
     """Publish what nobody published, now and then; runs until it is cancelled."""
     while True:
         try:
@@ -33,7 +33,7 @@ async def pay_owed(book: Book, bus: Bus) -> None:
         await asyncio.sleep(_INTERVAL)
 
 
-async def publish(outbox: Outbox, book: Book, bus: Bus) -> None:
+async def publish(outbox: OwedEvents, book: Journal, bus: Bus) -> None:
     """Publish the events of a request, and note that the broker holds them.
 
     Raises:
@@ -59,7 +59,7 @@ async def publish(outbox: Outbox, book: Book, bus: Bus) -> None:
             log.warning("ledger_unavailable", reason=fault.reason)
 
 
-async def _pay(outbox: Outbox, book: Book, bus: Bus) -> None:
+async def _pay(outbox: OwedEvents, book: Journal, bus: Bus) -> None:
     with contextlib.suppress(Unpublishable):
         await publish(outbox, book, bus)
         log.info("owed_events_published", correlation_id=outbox.correlation_id, events=len(outbox.events))

@@ -9,7 +9,7 @@ from bridge.bus.port import QueueSpec
 from bridge.contracts.events import Event
 from bridge.contracts.requests import GpConnectRequest
 from bridge.engine.context import Context
-from bridge.engine.effects import Doubt
+from bridge.engine.side_effects import Doubt
 from bridge.errors import Misconfigured
 
 ENTRY_POINTS = "gpconnect_bridge.pipelines"

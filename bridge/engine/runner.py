@@ -33,8 +33,8 @@ the ledger cannot be written           none                                     
 The order is always the same: write down how it ended, publish, note that it is published, acknowledge.
 A crash between any two of these is made good by the redelivery, which finds what was written down.
 
-A request of which something was, or may have been, done (`bridge.engine.effects`) never ends as failed or
-rejected: it is tried again to settle that, whatever its expiry and the switch say (they only keep it from
+A request of which something was, or may have been, done (`bridge.engine.side_effects`) never ends as failed
+or rejected: it is tried again to settle that, whatever its expiry and the switch say (they only keep it from
 sending), then it is in doubt, and is checked until that ends.
 """
 
@@ -48,20 +48,24 @@ from typing import Any, Final
 
 import structlog
 
-from bridge.bus import marks
+from bridge.bus import control_headers
 from bridge.bus.port import EXPIRED, Bus, Dead, Delivery, Done, Outcome, RetryAfter, Unpublishable
 from bridge.contracts.envelope import EventStyle
 from bridge.contracts.events import Event, request_failed, request_rejected
 from bridge.contracts.requests import GpConnectRequest
-from bridge.engine.book import Book, Recheck
-from bridge.engine.case import Case, read_case, unread_case
 from bridge.engine.claims import ClaimChecks
 from bridge.engine.context import Context, Services
-from bridge.engine.desk import Seat
-from bridge.engine.effects import Effects, Limits, TooEarly, lease_margin
-from bridge.engine.endings import (
-    Ending,
+from bridge.engine.in_doubt_events import told_in_doubt
+from bridge.engine.incoming import IncomingRequest, read_incoming, unread_case
+from bridge.engine.journal import Journal, Recheck
+from bridge.engine.kill_switch import KillSwitch
+from bridge.engine.late import open_again
+from bridge.engine.memory_budget import Reservation
+from bridge.engine.messages import restored, stored
+from bridge.engine.outbox import publish
+from bridge.engine.outcomes import (
     EngineFault,
+    RequestOutcome,
     Try,
     facts_of,
     outcome_of,
@@ -69,14 +73,10 @@ from bridge.engine.endings import (
     unforeseen,
     waited_for,
 )
-from bridge.engine.in_doubt import told_in_doubt
-from bridge.engine.late import open_again
-from bridge.engine.messages import restored, stored
-from bridge.engine.outbox import publish
 from bridge.engine.partial import Partial
 from bridge.engine.pipeline import Pipeline
 from bridge.engine.retry import pause_before_retry
-from bridge.engine.switch import RetrySwitch
+from bridge.engine.side_effects import Limits, SideEffects, TooEarly, lease_margin
 from bridge.errors import FailureCode, RequestFailed, RequestRejected, Unavailable
 from bridge.ledger import (
     Behind,
@@ -85,13 +85,13 @@ from bridge.ledger import (
     Lease,
     LeaseLost,
     LedgerUnavailable,
-    Outbox,
+    OwedEvents,
     Reopened,
     Running,
     Started,
     StoredEvent,
 )
-from bridge.ledger.audit import AuditBroken
+from bridge.ledger.audit.trail import AuditBroken
 from bridge.ledger.clocks import Deadline, uptime, utc_now
 from bridge.observe import CallNote, noting_calls
 from bridge.settings import Settings
@@ -117,11 +117,11 @@ class Runner:
     def __init__(self, pipeline: Pipeline, services: Services, bus: Bus, settings: Settings) -> None:
         self._pipeline = pipeline
         self._services = services
-        self._book: Book = services.book
+        self._book: Journal = services.book
         self._bus = bus
         self._settings = settings
         self._claims = ClaimChecks(services.book, settings.claims)
-        self._switch = RetrySwitch.of(settings)
+        self._switch = KillSwitch.of(settings)
         self._style = EventStyle(
             settings.events.type_prefix, settings.events.source, settings.events.schema_base
         )
@@ -159,10 +159,10 @@ class Runner:
         case = replace(self._read(delivery), edition=edition)
         effects = self._effects(case, reopened, withheld="in_doubt")
         with self._bound(case):
-            async with Seat(self._services.desk) as seat:
+            async with Reservation(self._services.desk) as seat:
                 with noting_calls() as calls:
                     ending = await self._ending(case, Try(reopened.lease, seat, effects, is_check=True))
-                assert isinstance(ending, Ending), "a check is not retried, but made again later"
+                assert isinstance(ending, RequestOutcome), "a check is not retried, but made again later"
                 await self._end(case, reopened.lease, ending, calls, check_at=next_check)
                 await self._publish(case, ending.events, ending.outcome)
             if ending.state != "in_doubt":
@@ -170,9 +170,9 @@ class Runner:
             elif next_check is None:
                 log.error("doubt_given_up", **ending.facts)
 
-    def _read(self, delivery: Delivery) -> Case:
+    def _read(self, delivery: Delivery) -> IncomingRequest:
         try:
-            return read_case(
+            return read_incoming(
                 delivery,
                 pipeline=self._pipeline,
                 keys=self._services.patient_keys,
@@ -183,14 +183,16 @@ class Runner:
             log.error("reading_failed", error=type(error).__name__, at=places(error))
             return unread_case(delivery, error, pipeline=self._pipeline)
 
-    def _bound(self, case: Case) -> AbstractContextManager[object]:
+    def _bound(self, case: IncomingRequest) -> AbstractContextManager[object]:
         return structlog.contextvars.bound_contextvars(
             pipeline=self._pipeline.name,
             attempt=case.delivery.attempt,
             correlation_id=case.correlation_id,
         )
 
-    def _effects(self, case: Case, claim: Started | Reopened, *, withheld: str | None = None) -> Effects:
+    def _effects(
+        self, case: IncomingRequest, claim: Started | Reopened, *, withheld: str | None = None
+    ) -> SideEffects:
         limits = Limits(
             settle_after=self._settings.settle_after,
             retries=self._settings.retry.attempts,
@@ -200,9 +202,11 @@ class Runner:
             if case.expires_at is None
             else Deadline.at(case.expires_at, now=utc_now(), uptime=uptime()),
         )
-        return Effects(self._book, claim.lease, claim.intents, limits, withheld=withheld)
+        return SideEffects(self._book, claim.lease, claim.intents, limits, withheld=withheld)
 
-    async def _handle(self, case: Case, *, is_last: bool = False) -> tuple[Outcome, dict[str, Any]]:
+    async def _handle(
+        self, case: IncomingRequest, *, is_last: bool = False
+    ) -> tuple[Outcome, dict[str, Any]]:
         try:
             return await self._begin(case)
         except LedgerUnavailable as fault:
@@ -216,7 +220,7 @@ class Runner:
             reason, pause = "audit_broken", _BOOKS_PAUSE
         except Exception as error:  # noqa: BLE001 - out of here the bus would park it with nobody told
             log.error("handling_failed", error=type(error).__name__, at=places(error))
-            faults = marks.faults(case.delivery.headers)
+            faults = control_headers.faults(case.delivery.headers)
             # A letter of the broker's is looked at again and again: nothing would count.
             if not is_last and (faults >= CRASH_LOOP or case.delivery.given_up is not None):
                 return await self._handle(case.as_not_taken_up(error), is_last=True)
@@ -226,7 +230,7 @@ class Runner:
         # However long that lasts: a message that is parked meanwhile would be one that nobody is told of.
         return RetryAfter(pause, reason, is_bounded=True), {"reason": reason}
 
-    async def _begin(self, case: Case) -> tuple[Outcome, dict[str, Any]]:
+    async def _begin(self, case: IncomingRequest) -> tuple[Outcome, dict[str, Any]]:
         claim = await self._book.begin(case.opening)
         if isinstance(claim, Conflict):
             case = case.as_conflicting()
@@ -246,7 +250,7 @@ class Runner:
             case Conflict():
                 return Dead("rejected", "id: was used before"), {"reason": "conflict"}
 
-    async def _work(self, case: Case, claim: Started) -> tuple[Outcome, dict[str, Any]]:
+    async def _work(self, case: IncomingRequest, claim: Started) -> tuple[Outcome, dict[str, Any]]:
         effects = self._effects(case, claim)
         try:
             return await self._try(case, claim, effects)
@@ -259,9 +263,11 @@ class Runner:
                     await self._publish(case, owed.events, Done())
             raise
 
-    async def _try(self, case: Case, claim: Started, effects: Effects) -> tuple[Outcome, dict[str, Any]]:
+    async def _try(
+        self, case: IncomingRequest, claim: Started, effects: SideEffects
+    ) -> tuple[Outcome, dict[str, Any]]:
         lease = claim.lease
-        async with Seat(self._services.desk) as seat:
+        async with Reservation(self._services.desk) as seat:
             with noting_calls() as calls:
                 ending = await self._ending(case, Try(lease, seat, effects, losses=claim.losses))
             if isinstance(ending, RetryAfter):
@@ -275,7 +281,7 @@ class Runner:
             await self._end(case, lease, ending, calls, check_at=check_at)
             return await self._publish(case, ending.events, ending.outcome), ending.facts
 
-    async def _ending(self, case: Case, attempt: Try) -> Ending | RetryAfter:
+    async def _ending(self, case: IncomingRequest, attempt: Try) -> RequestOutcome | RetryAfter:
         """What the handler makes of the request, without a trace of it outside yet."""
         effects = attempt.effects
         asking_request.set(case.opening.request_key)
@@ -286,7 +292,7 @@ class Runner:
                 events = await operation.handler(request, self._context(case, request, attempt))
             messages = await self._messages(case, events)
             if effects.are_told:
-                return Ending("completed", messages, facts={"events": len(messages)})
+                return RequestOutcome("completed", messages, facts={"events": len(messages)})
             # What it says leaves out something that was, or may have been, done.
             failure: RequestFailed = Unavailable(FailureCode.INTERNAL, stage="engine", detail="effect_untold")
         except RequestRejected as rejection:
@@ -305,17 +311,19 @@ class Runner:
             failure = unforeseen(error)
         return await self._unsuccessful(case, attempt, failure)
 
-    async def _unsuccessful(self, case: Case, attempt: Try, failure: RequestFailed) -> Ending | RetryAfter:
+    async def _unsuccessful(
+        self, case: IncomingRequest, attempt: Try, failure: RequestFailed
+    ) -> RequestOutcome | RetryAfter:
         effects = attempt.effects
         if attempt.is_check and (effects.is_unfinished or isinstance(failure, Unavailable)):
-            return Ending("in_doubt", [], code=failure.code.value, facts=facts_of(failure))
+            return RequestOutcome("in_doubt", [], code=failure.code.value, facts=facts_of(failure))
         if effects.is_unfinished:
             return self._doubtful(case, attempt, failure)
         if isinstance(failure, Partial):
             return await self._partly(case, attempt, failure)
         return self._failed(case, attempt, failure)
 
-    def _context(self, case: Case, request: GpConnectRequest, attempt: Try) -> Context:
+    def _context(self, case: IncomingRequest, request: GpConnectRequest, attempt: Try) -> Context:
         return Context(
             case.opening.request_key,
             request,
@@ -326,7 +334,7 @@ class Runner:
             None if self._settings.claims.url else self._bus.largest_body,
         )
 
-    def _check_deliverable(self, case: Case, attempt: Try) -> None:
+    def _check_deliverable(self, case: IncomingRequest, attempt: Try) -> None:
         """Whether the handler may be run, and whether it may still send anything."""
         given_up = case.delivery.given_up
         if attempt.losses >= CRASH_LOOP:
@@ -349,7 +357,7 @@ class Runner:
                 raise RequestRejected("expires_at", "has passed: the request expired before it was read")
             raise RequestFailed(FailureCode.REQUEST_EXPIRED, stage="engine")
 
-    async def _messages(self, case: Case, events: Sequence[Event]) -> list[StoredEvent]:
+    async def _messages(self, case: IncomingRequest, events: Sequence[Event]) -> list[StoredEvent]:
         """Encoded at once, so that what is held while the bus is slow is bytes and not object trees."""
         messages = await self._claims.check_in(case.opening.request_key, self._encode(case, events))
         largest = self._bus.largest_body
@@ -357,11 +365,15 @@ class Runner:
             raise RequestFailed(FailureCode.CONFIGURATION, stage="engine", detail="event_too_large")
         return messages
 
-    def _rejected(self, case: Case, rejection: RequestRejected) -> Ending:
+    def _rejected(self, case: IncomingRequest, rejection: RequestRejected) -> RequestOutcome:
         events = self._encode(case, [request_rejected(rejection)])
-        return Ending("rejected", events, Dead("rejected", str(rejection)), facts={"faults": str(rejection)})
+        return RequestOutcome(
+            "rejected", events, Dead("rejected", str(rejection)), facts={"faults": str(rejection)}
+        )
 
-    def _failed(self, case: Case, attempt: Try, failure: RequestFailed) -> Ending | RetryAfter:
+    def _failed(
+        self, case: IncomingRequest, attempt: Try, failure: RequestFailed
+    ) -> RequestOutcome | RetryAfter:
         facts = facts_of(failure)
         if isinstance(failure, Unavailable) and not self._switch.retries_stopped(self._pipeline.name):
             pause = self._pause(failure, attempt, case.expires_at)
@@ -369,9 +381,11 @@ class Runner:
                 log.info("retry_due", **facts)
                 return RetryAfter(pause, failure.code.value, is_bounded=True)
         events = self._encode(case, [request_failed(failure, attempts=attempt.lease.attempt)])
-        return Ending("failed", events, outcome_of(failure), failure.code.value, facts)
+        return RequestOutcome("failed", events, outcome_of(failure), failure.code.value, facts)
 
-    async def _partly(self, case: Case, attempt: Try, partial: Partial) -> Ending | RetryAfter:
+    async def _partly(
+        self, case: IncomingRequest, attempt: Try, partial: Partial
+    ) -> RequestOutcome | RetryAfter:
         ending = self._failed(case, attempt, partial)
         if isinstance(ending, RetryAfter):
             return ending
@@ -379,9 +393,11 @@ class Runner:
             messages = await self._messages(case, partial.events)
         except RequestFailed as failure:
             return self._failed(case, attempt, failure)
-        return Ending("completed", messages, facts=facts_of(partial) | {"events": len(messages)})
+        return RequestOutcome("completed", messages, facts=facts_of(partial) | {"events": len(messages)})
 
-    def _doubtful(self, case: Case, attempt: Try, failure: RequestFailed) -> Ending | RetryAfter:
+    def _doubtful(
+        self, case: IncomingRequest, attempt: Try, failure: RequestFailed
+    ) -> RequestOutcome | RetryAfter:
         """Something was, or may have been, done: ask again, then say that nobody knows."""
         facts = facts_of(failure)
         if not isinstance(failure, EngineFault):
@@ -394,7 +410,7 @@ class Runner:
         doubt = attempt.effects.doubt(failure.code)
         event, outcome = told_in_doubt(case, doubt, self._style, attempts=attempt.lease.attempt)
         log.error("request_in_doubt", kind=doubt.kind, is_done=doubt.is_done, **facts)
-        return Ending("in_doubt", [event], outcome or outcome_of(failure), failure.code.value, facts)
+        return RequestOutcome("in_doubt", [event], outcome or outcome_of(failure), failure.code.value, facts)
 
     def _pause(self, failure: RequestFailed, attempt: Try, expires_at: datetime | None) -> float | None:
         return pause_before_retry(
@@ -407,9 +423,9 @@ class Runner:
 
     async def _end(
         self,
-        case: Case,
+        case: IncomingRequest,
         lease: Lease,
-        ending: Ending,
+        ending: RequestOutcome,
         calls: Sequence[CallNote],
         *,
         check_at: datetime | None,
@@ -425,7 +441,7 @@ class Runner:
             doubt=doubt,
         )
 
-    async def _pay_what_is_owed(self, case: Case, ended: Ended) -> tuple[Outcome, dict[str, Any]]:
+    async def _pay_what_is_owed(self, case: IncomingRequest, ended: Ended) -> tuple[Outcome, dict[str, Any]]:
         outcome: Outcome = Done()
         if ended.state == "rejected":
             outcome = Dead("rejected", "as the first time")
@@ -438,16 +454,18 @@ class Runner:
         facts = {"reason": "ended_before", "state": ended.state, "events": len(events)}
         return await self._publish(case, events, outcome), facts
 
-    async def _publish(self, case: Case, events: Sequence[StoredEvent], outcome: Outcome) -> Outcome:
+    async def _publish(
+        self, case: IncomingRequest, events: Sequence[StoredEvent], outcome: Outcome
+    ) -> Outcome:
         try:
-            owed = Outbox(case.opening.request_key, case.correlation_id, events)
+            owed = OwedEvents(case.opening.request_key, case.correlation_id, events)
             await publish(owed, self._book, self._bus)
         except Unpublishable as fault:
             # A rejected message is parked as such; of any other the events are owed until it is replayed.
             return outcome if isinstance(outcome, Dead) else Dead(fault.reason, fault.topic)
         return outcome
 
-    def _encode(self, case: Case, events: Sequence[Event]) -> list[StoredEvent]:
+    def _encode(self, case: IncomingRequest, events: Sequence[Event]) -> list[StoredEvent]:
         return [
             case.event(self._style, event, sequence=f"{number}/{len(events)}")
             for number, event in enumerate(events, start=1)

@@ -12,18 +12,18 @@ import structlog
 
 from bridge.bus import open_bus
 from bridge.bus.port import Bus
-from bridge.engine.book import Book, open_book
 from bridge.engine.claims import claims_endpoint
-from bridge.engine.consumers import claims_faults
 from bridge.engine.context import Services
-from bridge.engine.desk import Desk
-from bridge.engine.doubts import check_doubts
-from bridge.engine.health import health_endpoints
+from bridge.engine.http.consumers import claims_faults
+from bridge.engine.http.health import health_endpoints
+from bridge.engine.http.serving import open_file_limit
+from bridge.engine.in_doubt import check_doubts
+from bridge.engine.journal import Journal, open_journal
+from bridge.engine.memory_budget import MemoryBudget
 from bridge.engine.outbox import pay_owed
 from bridge.engine.patient_keys import PatientKeys
 from bridge.engine.pipeline import Pipeline
 from bridge.engine.runner import Runner
-from bridge.engine.serving import open_file_limit
 from bridge.gpconnect.client import GpConnect
 from bridge.gpconnect.offers import Offers
 from bridge.ledger.keys import key_faults
@@ -47,7 +47,7 @@ class Worker:
 
     bus: Bus
     spine: Spine
-    book: Book
+    book: Journal
 
     async def readiness(self) -> dict[str, bool]:
         """Each thing a request needs, and whether it is there."""
@@ -71,7 +71,7 @@ async def consuming(settings: Settings, pipelines: Sequence[Pipeline], bus: Bus)
     check(settings)
     async with (
         Spine.open(settings) as spine,
-        open_book(settings) as book,
+        open_journal(settings) as book,
         claims_endpoint(settings.claims, book),
     ):
         site_key = settings.patient_key or ""
@@ -80,7 +80,7 @@ async def consuming(settings: Settings, pipelines: Sequence[Pipeline], bus: Bus)
             valid_for=timedelta(seconds=settings.offers.valid_for),
             unsigned_until=settings.offers.unsigned_until,
         )
-        services = Services(GpConnect(spine), PatientKeys(site_key), offers, book, Desk())
+        services = Services(GpConnect(spine), PatientKeys(site_key), offers, book, MemoryBudget())
         runners = []
         for pipeline in pipelines:
             queue = pipeline.queue(settings.bus.prefix)

@@ -15,7 +15,6 @@ from bridge.errors import AppointmentRefusal, AppointmentRefused, RequestFailed,
 from bridge.fhir import systems
 from bridge.fhir.read import JsonObject
 from bridge.gpconnect.answer import PracticeAnswer
-from bridge.gpconnect.asking import Asking, body_sha256, resource_of, searchset_of
 from bridge.gpconnect.booking import (
     APPOINTMENT_PROFILE,
     ORGANISATION_TYPES,
@@ -26,6 +25,7 @@ from bridge.gpconnect.booking import (
 )
 from bridge.gpconnect.errors import provider_code
 from bridge.gpconnect.ids import ResourceId
+from bridge.gpconnect.practice_call import PracticeCall, body_sha256, resource_of, searchset_of
 from bridge.gpconnect.resources import StoredAppointment, version_of
 from bridge.gpconnect.windows import Window, local, today
 from bridge.gpconnect.writing import doubtful, fault_of
@@ -100,11 +100,11 @@ class ListedAppointments:
 class Appointments:
     """The diary of one practice.
 
-    Every method raises `Refused`, `ResponseInvalid` and `Unavailable` as `Asking.ask` does. From those that
-    change something, `Refused` means that nothing was changed, and `Unavailable` that it may have been.
+    Every method raises `Refused`, `ResponseInvalid` and `Unavailable` as `PracticeCall.ask` does. From those
+    that change something, `Refused` means that nothing was changed, and `Unavailable` that it may have been.
     """
 
-    asking: Asking
+    asking: PracticeCall
 
     async def search_slots(
         self, window: Window, *, organisation_type: OrganisationType | None = None

@@ -6,10 +6,10 @@ from typing import Final
 from bridge.contracts.requests import Areas, Patient, Requester
 from bridge.fhir.build import Period
 from bridge.gpconnect.answer import PracticeAnswer
-from bridge.gpconnect.asking import Asking
 from bridge.gpconnect.capability import Capability, read_capability
 from bridge.gpconnect.care_record import care_record_parameters, check_trace
 from bridge.gpconnect.practice import PracticeClient
+from bridge.gpconnect.practice_call import PracticeCall
 from bridge.gpconnect.structured import StructuredAnswer, structured_parameters
 from bridge.record.sections import SectionCode
 from bridge.spine import Spine
@@ -24,7 +24,7 @@ from bridge.spine.interactions import (
 )
 from bridge.spine.pds import TracedPatient, verify, verify_practice
 from bridge.spine.proxy import ProxyAnswer
-from bridge.spine.recent import RecentAnswers
+from bridge.spine.ttl_cache import TtlCache
 
 _SESSION_SECONDS: Final = 900.0
 _REMEMBERED: Final = 1024
@@ -39,7 +39,7 @@ class GpConnect:
 
     def __init__(self, spine: Spine) -> None:
         self._spine = spine
-        self._conformances = RecentAnswers[tuple[Hashable, str], Capability](_REMEMBERED)
+        self._conformances = TtlCache[tuple[Hashable, str], Capability](_REMEMBERED)
 
     async def trace(
         self,
@@ -196,7 +196,7 @@ class GpConnect:
             encounter_id: requests of one user in one encounter of one patient share directory look-ups.
         """
         encounter = _encounter(requested_by, nhs_number, encounter_id)
-        return PracticeClient(Asking(self._spine, practice_ods, requested_by, encounter))
+        return PracticeClient(PracticeCall(self._spine, practice_ods, requested_by, encounter))
 
     async def _ask(
         self,
@@ -208,7 +208,7 @@ class GpConnect:
         nhs_number: str | None = None,
         body: bytes = b"",
     ) -> ProxyAnswer:
-        asking = Asking(self._spine, practice_ods, requested_by, encounter)
+        asking = PracticeCall(self._spine, practice_ods, requested_by, encounter)
         return await asking.ask(interaction, nhs_number=nhs_number, body=body)
 
 

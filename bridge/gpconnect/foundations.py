@@ -9,10 +9,10 @@ from typing import Final
 from bridge.errors import FailureCode, Refused, RequestFailed, ResponseInvalid
 from bridge.fhir import systems
 from bridge.fhir.read import Item, JsonObject, is_current
-from bridge.gpconnect.asking import Asking, body_sha256, resource_of, searchset_of
 from bridge.gpconnect.capability import Capability, read_capability
 from bridge.gpconnect.errors import provider_code
 from bridge.gpconnect.ids import Kind, ResourceId
+from bridge.gpconnect.practice_call import PracticeCall, body_sha256, resource_of, searchset_of
 from bridge.gpconnect.registration import Registration, refusal_of
 from bridge.gpconnect.resources import LocalPatient, StoredResource, version_of
 from bridge.gpconnect.writing import doubtful
@@ -39,10 +39,10 @@ _UNKNOWN: Final = frozenset({"NO_RECORD_FOUND", "ORGANISATION_NOT_FOUND", "PRACT
 class Foundations:
     """What one practice says about itself, its people and its patients. Reads may be repeated.
 
-    Every method raises `Refused`, `ResponseInvalid` and `Unavailable` as `Asking.ask` does.
+    Every method raises `Refused`, `ResponseInvalid` and `Unavailable` as `PracticeCall.ask` does.
     """
 
-    asking: Asking
+    asking: PracticeCall
     _capability: list[Capability] = field(default_factory=list, repr=False)
 
     @property

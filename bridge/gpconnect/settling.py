@@ -15,8 +15,8 @@ from datetime import date, datetime
 
 from bridge.errors import AppointmentRefused, FailureCode, Refused, Unavailable
 from bridge.gpconnect.appointments import Appointments
-from bridge.gpconnect.asking import entries
 from bridge.gpconnect.booking import Booking, utc_now
+from bridge.gpconnect.practice_call import entries
 from bridge.gpconnect.resources import StoredAppointment
 from bridge.gpconnect.windows import LONDON, today
 

@@ -1,19 +1,17 @@
 """The ledger: what was asked, what was sent and answered, and how it ended; durable before it is said."""
 
-from bridge.ledger.balance import Balance, Discrepancy
 from bridge.ledger.errors import IntentOpen, LeaseLost, LedgerUnavailable
-from bridge.ledger.history import RequestHistory
 from bridge.ledger.ledger import Ledger
 from bridge.ledger.model import (
+    BeginResult,
     Behind,
-    Claim,
     Conflict,
     Ended,
     EndState,
     Intent,
     Lease,
     Opening,
-    Outbox,
+    OwedEvents,
     Reopened,
     Requester,
     Running,
@@ -25,14 +23,16 @@ from bridge.ledger.model import (
     request_key,
 )
 from bridge.ledger.opening import open_ledger
-from bridge.ledger.recovery import Recovery
-from bridge.ledger.retention import Pruned
-from bridge.ledger.sealing import Sealer
+from bridge.ledger.storage.balance import Balance, Discrepancy
+from bridge.ledger.storage.history import RequestHistory
+from bridge.ledger.storage.recovery import Recovery
+from bridge.ledger.storage.retention import Pruned
+from bridge.ledger.vault.sealing import Sealer
 
 __all__ = [
     "Balance",
+    "BeginResult",
     "Behind",
-    "Claim",
     "Conflict",
     "Discrepancy",
     "EndState",
@@ -44,7 +44,7 @@ __all__ = [
     "Ledger",
     "LedgerUnavailable",
     "Opening",
-    "Outbox",
+    "OwedEvents",
     "Pruned",
     "Recovery",
     "Reopened",

@@ -26,27 +26,27 @@ from uuid import uuid4
 
 from sqlalchemy import Connection
 
-from bridge.ledger import balance as books
-from bridge.ledger import doubts, history, intents, late, requests, retention, turns
-from bridge.ledger.bodies import SealedEvent, seal_events, seal_message, seal_result
 from bridge.ledger.clocks import Deadline, Uptime
 from bridge.ledger.errors import LedgerUnavailable
 from bridge.ledger.model import (
-    Claim,
+    BeginResult,
     EndState,
     Intent,
     Lease,
     Opening,
-    Outbox,
+    OwedEvents,
     Reopened,
     Started,
     StoredEvent,
     UpstreamCall,
     Verdict,
 )
-from bridge.ledger.recovery import Recovery, survey
-from bridge.ledger.sealing import Sealer
-from bridge.ledger.store import Step, Store
+from bridge.ledger.storage import balance as books
+from bridge.ledger.storage import history, in_doubt, intents, late, patient_order, requests, retention
+from bridge.ledger.storage.bodies import SealedEvent, seal_events, seal_message, seal_result
+from bridge.ledger.storage.recovery import Recovery, survey
+from bridge.ledger.storage.store import Step, Store
+from bridge.ledger.vault.sealing import Sealer
 from bridge.settings import LedgerSettings
 
 T = TypeVar("T")
@@ -86,7 +86,7 @@ class Ledger:
         # Leases, and when they were let go of, perhaps without the database's knowing: nobody works on these.
         self._given_up: dict[str, datetime] = {}
 
-    async def begin(self, opening: Opening, *, first: Step[None] | None = None) -> Claim:
+    async def begin(self, opening: Opening, *, first: Step[None] | None = None) -> BeginResult:
         """Take a request up, or join what is known of it.
 
         Of any number of workers that begin the same request at once, exactly one gets `Started`.
@@ -113,7 +113,7 @@ class Ledger:
         """Keys of the requests of a pipeline that are in doubt and due to be checked; see `reopen`."""
         now = self._clock()
         return await self.store.read(
-            lambda connection: doubts.due(connection, pipeline, due_before=now, limit=limit)
+            lambda connection: in_doubt.due(connection, pipeline, due_before=now, limit=limit)
         )
 
     async def reopen(
@@ -127,7 +127,7 @@ class Ledger:
         holder = self._next_holder()
         reopened = await self._take(
             holder,
-            lambda connection: doubts.reopen(
+            lambda connection: in_doubt.reopen(
                 connection, request_key, holder, self._sealer, check_at=check_again_at
             ),
             first,
@@ -179,7 +179,7 @@ class Ledger:
                 made=calls,
             )
             if asked:
-                doubts.keep_message(connection, lease, asked)
+                in_doubt.keep_message(connection, lease, asked)
             if also is not None:
                 also(connection)
 
@@ -236,7 +236,7 @@ class Ledger:
         now = self._clock()
         await self.store.write(lambda connection: requests.published(connection, request_key, event_ids, now))
 
-    async def unpublished(self, *, limit: int = 50) -> list[Outbox]:
+    async def unpublished(self, *, limit: int = 50) -> list[OwedEvents]:
         """Ended requests that still owe events and that nobody is publishing, oldest first."""
         before = self._late_since()
         return await self.store.read(
@@ -337,12 +337,14 @@ class Ledger:
 
     async def doubts(self) -> Sequence[str]:
         """Keys of all requests in doubt of which no person has found out what was done."""
-        return await self.store.read(doubts.keys)
+        return await self.store.read(in_doubt.keys)
 
     async def check_soon(self, request_key: str) -> bool:
         """Have a request in doubt checked next, also one that was given up; False when it is not in doubt."""
         now = self._clock()
-        return await self.store.write(lambda connection: doubts.check_soon(connection, request_key, now=now))
+        return await self.store.write(
+            lambda connection: in_doubt.check_soon(connection, request_key, now=now)
+        )
 
     async def close(self, request_key: str, *, also: Step[object]) -> bool:
         """Note that a person has found out what was done; False when it is not in doubt, or being checked.
@@ -354,7 +356,7 @@ class Ledger:
         now = self._clock()
 
         def step(connection: Connection) -> bool:
-            is_closed = doubts.close(connection, request_key, now=now)
+            is_closed = in_doubt.close(connection, request_key, now=now)
             if is_closed:
                 also(connection)
             return is_closed
@@ -401,11 +403,11 @@ class Ledger:
                 is_ours = lease.holder in renewed
                 self._held[lease.holder] = _Held(lease, until if is_ours else Deadline(now, up))
 
-    async def _open(self, opening: Opening, holder: requests.Holder, first: Step[None] | None) -> Claim:
+    async def _open(self, opening: Opening, holder: requests.Holder, first: Step[None] | None) -> BeginResult:
         if opening.turn_key is not None:
             return await self._take(
                 holder,
-                lambda connection: turns.open_in_turn(connection, opening, holder, self._sealer),
+                lambda connection: patient_order.open_in_order(connection, opening, holder, self._sealer),
                 first,
             )
         new = await self._take(

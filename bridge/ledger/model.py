@@ -207,11 +207,11 @@ class Conflict:
     """The id was used before by another body: the sender must be told (`Opening.as_conflicting`)."""
 
 
-Claim = Started | Running | Behind | Ended | Conflict
+BeginResult = Started | Running | Behind | Ended | Conflict
 
 
 @dataclass(frozen=True, slots=True)
-class Outbox:
+class OwedEvents:
     """Events of an ended request that nobody published."""
 
     request_key: str

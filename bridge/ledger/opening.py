@@ -7,12 +7,12 @@ from typing import Final
 
 import structlog
 
-from bridge.ledger import schema
 from bridge.ledger.clocks import Uptime, uptime, utc_now
 from bridge.ledger.errors import LedgerUnavailable
 from bridge.ledger.ledger import Clock, Ledger
-from bridge.ledger.sealing import Sealer
-from bridge.ledger.store import Store
+from bridge.ledger.storage import schema
+from bridge.ledger.storage.store import Store
+from bridge.ledger.vault.sealing import Sealer
 from bridge.settings import Settings
 
 log = structlog.get_logger()
@@ -44,10 +44,10 @@ async def open_store(settings: Settings, *, read_only: bool = False) -> AsyncIte
 def _store(settings: Settings, *, read_only: bool) -> Store:
     # A driver takes a tenth of a second to load: the one that is used.
     if settings.ledger.url is None:
-        from bridge.ledger.sqlite import SqliteStore  # noqa: PLC0415 - see above
+        from bridge.ledger.storage.sqlite import SqliteStore  # noqa: PLC0415 - see above
 
         return SqliteStore(settings.state_dir / "ledger.db", read_only=read_only)
-    from bridge.ledger.postgres import PostgresStore  # noqa: PLC0415 - see above
+    from bridge.ledger.storage.postgres import PostgresStore  # noqa: PLC0415 - see above
 
     return PostgresStore(settings.ledger.url, connections=settings.ledger.connections, read_only=read_only)
 

@@ -38,17 +38,17 @@ one section.
 `control` says how all of this is done, and the books are read, from another process.
 """
 
-from bridge.sandbox.calls import Call, CallLog
-from bridge.sandbox.diary import Diary
-from bridge.sandbox.entries import Appointment, Change
-from bridge.sandbox.faults import Fault, FaultKind
+from bridge.sandbox.appointments.diary import Diary
+from bridge.sandbox.appointments.entries import Appointment, Change
+from bridge.sandbox.control.calls import Call, CallLog
+from bridge.sandbox.control.faults import Fault, FaultKind
+from bridge.sandbox.control.storms import APPOINTMENT_FAULTS, Storm
+from bridge.sandbox.practice_sites import Rotas
 from bridge.sandbox.running import RunningSandbox, SandboxOptions, running
 from bridge.sandbox.scenario import Scenario
 from bridge.sandbox.scenarios import BY_NAME, SCENARIOS
 from bridge.sandbox.serving import Tls
 from bridge.sandbox.standalone import serve
-from bridge.sandbox.storms import APPOINTMENT_FAULTS, Storm
-from bridge.sandbox.surgery import Rotas
 from bridge.sandbox.world import COMMUNITY, HOSPITAL, MAIN, NO_DIARY, OLDER
 
 __all__ = [

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bridge.sandbox.interactions import BY_INTERACTION
+from bridge.sandbox.spine.interactions import BY_INTERACTION
 from bridge.sandbox.world import Practice
 
 Json = dict[str, Any]

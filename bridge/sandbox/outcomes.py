@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from bridge.sandbox.faults import Fault, FaultKind
+from bridge.sandbox.control.faults import Fault, FaultKind
 from bridge.sandbox.web import Reply
 
 Json = dict[str, Any]

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from bridge.record.nhs_number import NHS_NUMBER_SYSTEM
-from bridge.sandbox.elements import CODES, PROFILE, at_home, coded, extension, verified
+from bridge.sandbox.appointments.premises import Place, Premises, logical_id
 from bridge.sandbox.people import Held, Person, Registration, Standing, Trace
-from bridge.sandbox.premises import Place, Premises, logical_id
+from bridge.sandbox.structured.elements import CODES, PROFILE, at_home, coded, extension, verified
 
 Json = dict[str, Any]
 

@@ -9,23 +9,24 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bridge.sandbox import appointments, foundations, tokens_dstu2
-from bridge.sandbox.appointments import Asked
-from bridge.sandbox.board import FaultBoard
-from bridge.sandbox.booking import slots_in
-from bridge.sandbox.calls import Call, CallLog
+from bridge.sandbox.appointments import foundations, operations
+from bridge.sandbox.appointments.booking import slots_in
+from bridge.sandbox.appointments.operations import Asked
+from bridge.sandbox.appointments.registration import register_patient
 from bridge.sandbox.capability import capability_statement
-from bridge.sandbox.care_record import VERSION as VERSION_0
-from bridge.sandbox.care_record import CareRecords, conformance
-from bridge.sandbox.faults import INSTEAD_OF_WORK, Fault, FaultKind
-from bridge.sandbox.interactions import Operation, operation_at
+from bridge.sandbox.care_record.operation import VERSION as VERSION_0
+from bridge.sandbox.care_record.operation import CareRecords, conformance
+from bridge.sandbox.control.board import FaultBoard
+from bridge.sandbox.control.calls import Call, CallLog
+from bridge.sandbox.control.faults import INSTEAD_OF_WORK, Fault, FaultKind
 from bridge.sandbox.outcomes import FHIR_JSON, FHIR_JSON_0, Refusal, practice_error, spoil
-from bridge.sandbox.parameters import BadParameters, Query, read_query
-from bridge.sandbox.registration import register_patient
-from bridge.sandbox.store import Store
+from bridge.sandbox.practice_sites import PracticeSites
+from bridge.sandbox.spine import tokens_dstu2
+from bridge.sandbox.spine.interactions import Operation, operation_at
+from bridge.sandbox.spine.tokens import BadToken, check_claims, read_claims, remarks
+from bridge.sandbox.structured.parameters import BadParameters, Query, read_query
+from bridge.sandbox.structured.store import Store
 from bridge.sandbox.subjects import patient_of
-from bridge.sandbox.surgery import Surgeries
-from bridge.sandbox.tokens import BadToken, check_claims, read_claims, remarks
 from bridge.sandbox.web import Reply, Request
 from bridge.sandbox.world import (
     CONSUMERS,
@@ -51,12 +52,12 @@ _WORK: Mapping[str, Callable[[Asked], Reply]] = {
     "find_organisation": foundations.find_organisation,
     "read_organisation": foundations.read_organisation,
     "read_location": foundations.read_location,
-    "search_slots": appointments.search_slots,
-    "book": appointments.book,
-    "read_appointment": appointments.read_appointment,
-    "patient_appointments": appointments.patient_appointments,
-    "amend": appointments.amend,
-    "cancel": appointments.cancel,
+    "search_slots": operations.search_slots,
+    "book": operations.book,
+    "read_appointment": operations.read_appointment,
+    "patient_appointments": operations.patient_appointments,
+    "amend": operations.amend,
+    "cancel": operations.cancel,
 }
 
 
@@ -75,7 +76,7 @@ class Practices:
         *,
         base: str,
         store: Store,
-        surgeries: Surgeries,
+        surgeries: PracticeSites,
         faults: FaultBoard,
         calls: CallLog,
         strict: bool = True,

@@ -9,24 +9,24 @@ from pathlib import Path
 
 import httpx
 
-from bridge.sandbox.board import EVERYBODY, FaultBoard
-from bridge.sandbox.calls import Call, CallLog
-from bridge.sandbox.care_record_cases import section_faults
-from bridge.sandbox.control import PREFIX, Control
-from bridge.sandbox.diary import Diary
-from bridge.sandbox.faults import Fault
+from bridge.sandbox.appointments.diary import Diary
+from bridge.sandbox.care_record.cases import section_faults
+from bridge.sandbox.control.board import EVERYBODY, FaultBoard
+from bridge.sandbox.control.calls import Call, CallLog
+from bridge.sandbox.control.faults import Fault
+from bridge.sandbox.control.remote import PREFIX, Control
+from bridge.sandbox.control.storms import Storm
 from bridge.sandbox.keys import Keys, keys_in
 from bridge.sandbox.patients import PatientIndex
-from bridge.sandbox.pds import Pds, Tokens
 from bridge.sandbox.people import Registration
 from bridge.sandbox.practice import Practices
-from bridge.sandbox.proxy import DirectForward, Forward, HttpForward, Proxy
+from bridge.sandbox.practice_sites import PracticeSites, Rotas
 from bridge.sandbox.scenarios import SCENARIOS
-from bridge.sandbox.sds import Sds
 from bridge.sandbox.serving import Tls, listening, serving
-from bridge.sandbox.store import RecordFile, Store, read_folder
-from bridge.sandbox.storms import Storm
-from bridge.sandbox.surgery import Rotas, Surgeries
+from bridge.sandbox.spine.pds import Pds, Tokens
+from bridge.sandbox.spine.proxy import DirectForward, Forward, HttpForward, Proxy
+from bridge.sandbox.spine.sds import Sds
+from bridge.sandbox.structured.store import RecordFile, Store, read_folder
 from bridge.sandbox.web import App, Receive, Scope, Send, server
 from bridge.sandbox.world import CONSUMERS, SUPPLIER_ODS
 
@@ -214,7 +214,7 @@ def _build(
         api_key=keys.sds_api_key,
         faults=faults,
     )
-    surgeries = Surgeries(
+    surgeries = PracticeSites(
         options.rotas,
         on_pds=store.registrations,
         held_at=store.held_at,

@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bridge.sandbox import cases
-from bridge.sandbox.builder import Builder
-from bridge.sandbox.diary import Diary
-from bridge.sandbox.faults import Fault
+from bridge.sandbox.appointments.diary import Diary
+from bridge.sandbox.control.faults import Fault
 from bridge.sandbox.patients import Resident
 from bridge.sandbox.people import Held, Person, Registration, Standing, Trace, person_of
-from bridge.sandbox.record import Record
+from bridge.sandbox.structured import cases
+from bridge.sandbox.structured.builder import Builder
+from bridge.sandbox.structured.record import Record
 from bridge.sandbox.world import MAIN, Practice
 
 Case = Callable[[Builder], None]

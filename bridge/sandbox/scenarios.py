@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from bridge.sandbox import bookings, cases
-from bridge.sandbox.care_record_cases import CASES
-from bridge.sandbox.faults import Fault, FaultKind
+from bridge.sandbox.appointments import bookings
+from bridge.sandbox.care_record.cases import CASES
+from bridge.sandbox.control.faults import Fault, FaultKind
 from bridge.sandbox.people import Standing, Trace
 from bridge.sandbox.scenario import Case, Scenario
+from bridge.sandbox.structured import cases
 from bridge.sandbox.world import (
     DISABLED,
     MAIN,

@@ -14,7 +14,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from bridge.sandbox.calls import Call
+from bridge.sandbox.control.calls import Call
 from bridge.sandbox.running import RunningSandbox, SandboxOptions, running
 from bridge.sandbox.scenarios import SCENARIOS
 

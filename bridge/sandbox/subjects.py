@@ -5,15 +5,15 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bridge.sandbox.interactions import Operation
-from bridge.sandbox.surgery import Surgery
+from bridge.sandbox.practice_sites import PracticeSite
+from bridge.sandbox.spine.interactions import Operation
 from bridge.sandbox.web import Request
 
 _IN_BODY = re.compile(rb'"(\d{10})"')
 _ACTOR = re.compile(r"Patient/(.+)")
 
 
-def patient_of(operation: Operation | None, request: Request, path: str, surgery: Surgery) -> str | None:
+def patient_of(operation: Operation | None, request: Request, path: str, surgery: PracticeSite) -> str | None:
     """The patient's NHS number; None when the request is about nobody, or about somebody unknown here."""
     if operation is None:
         return None
@@ -21,25 +21,25 @@ def patient_of(operation: Operation | None, request: Request, path: str, surgery
     return tell(request, operation.id_in(path), surgery) if tell else None
 
 
-def _in_body(request: Request, _: str, __: Surgery) -> str | None:
+def _in_body(request: Request, _: str, __: PracticeSite) -> str | None:
     number = _IN_BODY.search(request.body)
     return number.group(1).decode() if number else None
 
 
-def _in_query(request: Request, _: str, __: Surgery) -> str | None:
+def _in_query(request: Request, _: str, __: PracticeSite) -> str | None:
     values = [value for name, value in request.parameters if name == "identifier"]
     return values[0].rpartition("|")[2] if values else None
 
 
-def _by_id(_: Request, patient_id: str, surgery: Surgery) -> str | None:
+def _by_id(_: Request, patient_id: str, surgery: PracticeSite) -> str | None:
     return surgery.patients.number_of(patient_id)
 
 
-def _of_appointment(_: Request, appointment_id: str, surgery: Surgery) -> str | None:
+def _of_appointment(_: Request, appointment_id: str, surgery: PracticeSite) -> str | None:
     return surgery.diary.number_of(appointment_id)
 
 
-def _taking_part(request: Request, _: str, surgery: Surgery) -> str | None:
+def _taking_part(request: Request, _: str, surgery: PracticeSite) -> str | None:
     try:
         body: Any = json.loads(request.body)
         actors = [one["actor"]["reference"] for one in body["participant"]]
@@ -51,7 +51,7 @@ def _taking_part(request: Request, _: str, surgery: Surgery) -> str | None:
     return surgery.patients.number_of(found[0]) if found else None
 
 
-_TELL: Mapping[str, Callable[[Request, str, Surgery], str | None]] = {
+_TELL: Mapping[str, Callable[[Request, str, PracticeSite], str | None]] = {
     "structured_record": _in_body,
     "care_record": _in_body,
     "find_patient": _in_query,

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import parse_qsl
 
-from bridge.sandbox.calls import Call, CallLog
-from bridge.sandbox.faults import Fault, FaultKind
+from bridge.sandbox.control.calls import Call, CallLog
+from bridge.sandbox.control.faults import Fault, FaultKind
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bridge.sandbox.interactions import BY_INTERACTION, OPERATIONS
+from bridge.sandbox.spine.interactions import BY_INTERACTION, OPERATIONS
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from bridge.spine import sending
 from bridge.spine.answer import Answer, BodyReader
 from bridge.spine.bulkhead import Bulkhead
 from bridge.spine.clock import ClockSkew
-from bridge.spine.lanes import Lanes
+from bridge.spine.connections import Connections
 
 __all__ = ["Answer", "Limits", "Upstream"]
 
@@ -101,7 +101,7 @@ class Upstream:
             "write": limits.write,
             "pool": limits.call,
         }
-        self._lanes = Lanes(tls, limit=limits.connections)
+        self._lanes = Connections(tls, limit=limits.connections)
         self.bulkhead = bulkhead
         self._skew = skew
 

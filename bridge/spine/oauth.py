@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from bridge.errors import FailureCode, Refused, Unavailable
 from bridge.spine.http import Answer, Upstream
 from bridge.spine.outcomes import directory_error
-from bridge.spine.shared import SharedCalls
+from bridge.spine.single_flight import SingleFlight
 
 _ASSERTION_LIFETIME: Final = 300
 _EARLY: Final = 30.0
@@ -48,7 +48,7 @@ class AccessTokens:
         self._key_id = key_id
         self._token = ""
         self._usable_until = 0.0
-        self._fetches = SharedCalls[str, None]()
+        self._fetches = SingleFlight[str, None]()
 
     async def current(self) -> str:
         """A token that can be used now.

@@ -18,9 +18,9 @@ from bridge.spine.http import Upstream
 from bridge.spine.interactions import Interaction
 from bridge.spine.limiter import RateLimiter
 from bridge.spine.outcomes import directory_error
-from bridge.spine.recent import RecentAnswers
-from bridge.spine.shared import SharedCalls
+from bridge.spine.single_flight import SingleFlight
 from bridge.spine.tokens import ODS_SYSTEM
+from bridge.spine.ttl_cache import TtlCache
 
 _INTERACTION_SYSTEM: Final = "https://fhir.nhs.uk/Id/nhsServiceInteractionId"
 _PARTY_KEY_SYSTEM: Final = "https://fhir.nhs.uk/Id/nhsMhsPartyKey"
@@ -86,10 +86,10 @@ class Sds:
         self._supplier_ods = supplier_ods
         self._organisations = frozenset(organisations)
         self._limiter = limiter
-        self._practices = RecentAnswers[tuple[Hashable, str, str], Practice](_REMEMBERED)
-        self._practice_calls = SharedCalls[tuple[Hashable, str, str], Practice]()
-        self._own = RecentAnswers[tuple[str, str], tuple[str, ...]](_REMEMBERED)
-        self._own_calls = SharedCalls[tuple[str, str], tuple[str, ...]]()
+        self._practices = TtlCache[tuple[Hashable, str, str], Practice](_REMEMBERED)
+        self._practice_calls = SingleFlight[tuple[Hashable, str, str], Practice]()
+        self._own = TtlCache[tuple[str, str], tuple[str, ...]](_REMEMBERED)
+        self._own_calls = SingleFlight[tuple[str, str], tuple[str, ...]]()
 
     async def practice(
         self, ods: str, interaction: Interaction, *, encounter: Hashable = None, fresh: bool = False

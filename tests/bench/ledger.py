@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bridge.ledger import Ledger, Opening, Requester, Started, StoredEvent, UpstreamCall, open_ledger
-from bridge.ledger.aes_gcm import AesGcmSealer
 from bridge.ledger.keys import KeyFile, create_ring
+from bridge.ledger.vault.aes_gcm import AesGcmSealer
 from bridge.sandbox import BY_NAME
 from bridge.settings import LedgerSettings, Settings
 from tests.bench import parts, worker_cpu

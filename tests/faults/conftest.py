@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bridge.bus.rabbit import RUNGS
+from bridge.bus.rabbit.bus import RUNGS
 from bridge.sandbox import SandboxOptions, running
 from bridge.settings import Settings
 from tests.faults.installation import Epr, Installation

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.bus.port import Bus, QueueDepth
-from bridge.bus.rabbit import RUNGS
+from bridge.bus.rabbit.bus import RUNGS
 from bridge.engine import installed_pipelines
 from bridge.engine.worker import Worker, consuming
 from bridge.sandbox import BY_NAME, Fault, RunningSandbox

@@ -17,7 +17,7 @@ from bridge.bus.port import Delivery
 from bridge.contracts.decoding import MAX_BYTES, MAX_DEPTH
 from bridge.contracts.envelope import Incoming, read_envelope
 from bridge.contracts.requests import RecordRequest
-from bridge.engine.case import read_case
+from bridge.engine.incoming import read_incoming
 from bridge.engine.patient_keys import PatientKeys
 from bridge.errors import RequestRejected
 from bridge.spine.tokens import TokenIssuer
@@ -197,7 +197,7 @@ def test_whatever_is_delivered_is_read_without_an_error(
     delivery = Delivery(
         body, id=identity, key=key, content_type=content_type, correlation_id=correlation_id, headers=headers
     )
-    case = read_case(delivery, pipeline=structured_record, keys=PatientKeys("site key"))
+    case = read_incoming(delivery, pipeline=structured_record, keys=PatientKeys("site key"))
     assert (case.request is None) == (case.rejection is not None)
 
 
@@ -208,7 +208,7 @@ def test_whatever_is_delivered_is_read_without_an_error(
 )
 def test_the_ids_of_a_rejected_message_tell_nothing(name: str, body: bytes) -> None:
     delivery = Delivery(body, id=name, key="k", correlation_id=name)
-    case = read_case(
+    case = read_incoming(
         delivery,
         pipeline=structured_record,
         keys=PatientKeys("site key"),
@@ -224,7 +224,7 @@ def test_the_ids_of_a_rejected_message_tell_nothing(name: str, body: bytes) -> N
 )
 def test_the_ids_of_a_rejected_message_are_kept_where_they_are_ids(name: str) -> None:
     delivery = Delivery(b"{", id=name, key="k")
-    case = read_case(delivery, pipeline=structured_record, keys=PatientKeys("site key"))
+    case = read_incoming(delivery, pipeline=structured_record, keys=PatientKeys("site key"))
     assert (case.request_id, case.correlation_id) == (name, name)
 
 

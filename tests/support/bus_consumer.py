@@ -6,9 +6,9 @@ Usage: ``python -m tests.support.bus_consumer rabbit|nats URL PREFIX QUEUE KEY``
 import asyncio
 import sys
 
-from bridge.bus.nats import NatsBus
+from bridge.bus.nats.bus import NatsBus
 from bridge.bus.port import Bus, Delivery, Outcome, QueueSpec
-from bridge.bus.rabbit import RabbitBus
+from bridge.bus.rabbit.bus import RabbitBus
 
 
 async def _hold(delivery: Delivery) -> Outcome:

@@ -17,9 +17,9 @@ from nats.aio.client import Client
 from pamqp import commands as spec
 from pamqp.body import ContentBody
 
-from bridge.bus.nats import NatsBus
+from bridge.bus.nats.bus import NatsBus
 from bridge.bus.port import Bus, QueueSpec
-from bridge.bus.rabbit import RabbitBus
+from bridge.bus.rabbit.bus import RabbitBus
 from tests.support.amqp_wire import WrittenHeader
 
 KEY = "record.requested.v1"

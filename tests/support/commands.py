@@ -20,7 +20,12 @@ import pipelines
 _LOADED = [
     *(f"bridge.cli.{module.name}" for module in pkgutil.iter_modules(bridge.cli.__path__)),
     *(f"pipelines.{module.name}" for module in pkgutil.iter_modules(pipelines.__path__)),
-    *("bridge.bus.nats", "bridge.bus.rabbit", "bridge.ledger.postgres", "bridge.ledger.sqlite"),
+    *(
+        "bridge.bus.nats.bus",
+        "bridge.bus.rabbit.bus",
+        "bridge.ledger.storage.postgres",
+        "bridge.ledger.storage.sqlite",
+    ),
     *("bridge.fhir.check", "tests.support.commands"),
 ]
 _forking = multiprocessing.get_context("forkserver")

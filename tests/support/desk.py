@@ -20,7 +20,7 @@ LEASE = 1.0
 
 
 @dataclass(frozen=True)
-class Desk:
+class MemoryBudget:
     """One installation whose state is in `folder`."""
 
     folder: Path

@@ -6,7 +6,7 @@ from typing import Any
 from jsonschema import Draft202012Validator, FormatChecker
 
 from bridge.engine import installed_pipelines
-from bridge.engine.asyncapi import message_schemas
+from bridge.operations.asyncapi import message_schemas
 
 
 def check(kind: str, data: dict[str, Any]) -> None:

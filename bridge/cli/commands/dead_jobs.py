@@ -10,7 +10,7 @@ import typer
 from bridge.cli.commands.options import JsonOption, PipelineOption
 
 if TYPE_CHECKING:
-    from bridge.ledger.replays import Kind
+    from bridge.ledger.storage.dead_letter_jobs import Kind
 
 _HELP = {
     "replay": "Send dead letters again, as a job: plan, confirm, run.",
@@ -41,9 +41,9 @@ def _add_plan(app: typer.Typer, kind: "Kind") -> None:
         as_json: JsonOption = False,  # noqa: FBT002
     ) -> None:
         """Freeze the letters that are there now as a job, and show how many and a sample. Moves nothing."""
-        from bridge.cli import dead_jobs
+        from bridge.cli import dead_letter_jobs
 
-        dead_jobs.plan(kind, pipelines or [], reason, limit, as_json=as_json)
+        dead_letter_jobs.plan(kind, pipelines or [], reason, limit, as_json=as_json)
 
 
 def _add_confirm(app: typer.Typer, kind: "Kind") -> None:
@@ -56,9 +56,9 @@ def _add_confirm(app: typer.Typer, kind: "Kind") -> None:
         ] = None,
     ) -> None:
         """Let a planned job run. Writes down who decided it, and why. Moves nothing yet."""
-        from bridge.cli import dead_jobs
+        from bridge.cli import dead_letter_jobs
 
-        dead_jobs.confirm(kind, job_id, actor, reason)
+        dead_letter_jobs.confirm(kind, job_id, actor, reason)
 
 
 def _add_run(app: typer.Typer, kind: "Kind") -> None:
@@ -71,29 +71,29 @@ def _add_run(app: typer.Typer, kind: "Kind") -> None:
 
         Exit code 1 when some are left: it was paused or stopped, or letters were not found.
         """
-        from bridge.cli import dead_jobs
+        from bridge.cli import dead_letter_jobs
 
-        dead_jobs.run(kind, job_id, rate)
+        dead_letter_jobs.run(kind, job_id, rate)
 
 
 def _add_the_rest(app: typer.Typer, kind: "Kind") -> None:
     @app.command()
     def pause(job_id: _JobArgument) -> None:
         """Let the run end after the letter at hand; `run` goes on."""
-        from bridge.cli import dead_jobs
+        from bridge.cli import dead_letter_jobs
 
-        dead_jobs.pause(kind, job_id)
+        dead_letter_jobs.pause(kind, job_id)
 
     @app.command()
     def stop(job_id: _JobArgument) -> None:
         """End a job for good; the letters that are left stay dead letters."""
-        from bridge.cli import dead_jobs
+        from bridge.cli import dead_letter_jobs
 
-        dead_jobs.stop(kind, job_id)
+        dead_letter_jobs.stop(kind, job_id)
 
     @app.command()
     def jobs(as_json: JsonOption = False) -> None:  # noqa: FBT002
         """List the jobs, newest first: how far they are, who confirmed them, and why."""
-        from bridge.cli import dead_jobs
+        from bridge.cli import dead_letter_jobs
 
-        dead_jobs.jobs(kind, as_json=as_json)
+        dead_letter_jobs.jobs(kind, as_json=as_json)

@@ -12,17 +12,17 @@ app = typer.Typer(name="doubts", help="Requests in doubt: nobody knows what was 
 @app.command("list")
 def list_(as_json: JsonOption = False) -> None:  # noqa: FBT002
     """List the requests in doubt, what was sent for them and when, and when they are checked next."""
-    from bridge.cli import doubts
+    from bridge.cli import in_doubt
 
-    doubts.list_(as_json=as_json)
+    in_doubt.list_(as_json=as_json)
 
 
 @app.command()
 def check(request: RequestArgument) -> None:
     """Have a request in doubt checked next by a running worker, also one that was given up."""
-    from bridge.cli import doubts
+    from bridge.cli import in_doubt
 
-    doubts.check(request)
+    in_doubt.check(request)
 
 
 @app.command()
@@ -35,6 +35,6 @@ def close(
 
     The request stays in doubt in the books, is checked no more, and is a discrepancy no longer.
     """
-    from bridge.cli import doubts
+    from bridge.cli import in_doubt
 
-    doubts.close(request, reason, actor)
+    in_doubt.close(request, reason, actor)

@@ -57,6 +57,6 @@ def consumer(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="BRIDGE_CLAIMS_CONSUMERS_FILE.")],
 ) -> None:
     """Let a consumer fetch the data of large events: prints its new token, and stores only the hash of it."""
-    from bridge.engine.consumers import add_consumer
+    from bridge.engine.http.consumers import add_consumer
 
     typer.echo(add_consumer(file, name))

@@ -1,1 +1,1 @@
-"""The ledger's schema, version by version; `bridge.ledger.schema` runs it, no command line does."""
+"""The ledger's schema, version by version; `bridge.ledger.storage.schema` runs it, no command line does."""

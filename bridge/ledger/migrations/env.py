@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from bridge.ledger.metadata import metadata
+from bridge.ledger.storage.metadata import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -10,7 +10,7 @@ import pytest
 
 from bridge.record.sections import SECTIONS
 from bridge.sandbox import Rotas, SandboxOptions, running
-from bridge.sandbox.care_record_cases import CASES
+from bridge.sandbox.care_record.cases import CASES
 from bridge.sandbox.scenarios import SCENARIOS
 from bridge.sandbox.world import PRACTICES
 from tests.contract.golden.digests import compare, digest

@@ -7,7 +7,7 @@ import pytest
 from jsonschema import Draft202012Validator, validators
 
 from bridge.engine import installed_pipelines
-from bridge.engine.asyncapi import asyncapi_document, message_schemas
+from bridge.operations.asyncapi import asyncapi_document, message_schemas
 from tests.contract.schemas.test_schemas import references
 from tests.support.requests import cloud_event, record_request
 

@@ -21,12 +21,12 @@ from bridge.contracts.glossary import GLOSSARY
 from bridge.contracts.requests import MedicationOptions
 from bridge.contracts.schemas import schema_of, strict_schema_of
 from bridge.engine import installed_pipelines
-from bridge.engine.asyncapi import message_schemas
 from bridge.errors import FailureCode, Misconfigured, Refused, RequestRejected
 from bridge.mapping import Asked, Source, map_record
+from bridge.operations.asyncapi import message_schemas
 from bridge.record import GpRecord
 from bridge.sandbox import SCENARIOS
-from bridge.sandbox.parameters import ALLERGIES, MEDICATION, Query
+from bridge.sandbox.structured.parameters import ALLERGIES, MEDICATION, Query
 from tests.support.requests import cloud_event, record_request
 
 EXAMPLES = Path(__file__).parents[3] / "pipelines" / "examples"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from bridge.engine.consumers import add_consumer
+from bridge.engine.http.consumers import add_consumer
 from tests.faults.installation import PIPELINE, until
 from tests.support.certificates import Authority
 from tests.support.ports import free_port

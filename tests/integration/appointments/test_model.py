@@ -55,7 +55,7 @@ words = st.sampled_from(["Wound check", "Blood test", "Follow-up after discharge
 
 
 @dataclass
-class Desk:
+class MemoryBudget:
     """A sandbox and a receptionist in an event loop of their own thread, asked step by step by the machine."""
 
     loop: asyncio.AbstractEventLoop
@@ -66,7 +66,7 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MemoryBudget]:
     folder = tmp_path_factory.mktemp("model")
     loop, stack = asyncio.new_event_loop(), AsyncExitStack()
 
@@ -84,7 +84,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     thread = Thread(target=loop.run_forever)
     thread.start()
     try:
-        yield Desk(loop, asyncio.run_coroutine_threadsafe(open_all(), loop).result())
+        yield MemoryBudget(loop, asyncio.run_coroutine_threadsafe(open_all(), loop).result())
     finally:
         asyncio.run_coroutine_threadsafe(stack.aclose(), loop).result()
         loop.call_soon_threadsafe(loop.stop)
@@ -106,7 +106,7 @@ class Known:
 class AppointmentsMachine(RuleBasedStateMachine):
     """See the module."""
 
-    desk: Desk
+    desk: MemoryBudget
     ods: str
     number: str
 
@@ -283,6 +283,6 @@ def _follows(first: Offer, other: Offer) -> bool:
 
 @pytest.mark.duty("AP-031", "AP-033", "AP-074", "AP-085")
 @pytest.mark.parametrize(("ods", "number"), [(MAIN, PATIENT), (JOINS_TEXT, OF_JOINS_TEXT)])
-def test_the_client_and_the_book_agree_after_any_steps(desk: Desk, ods: str, number: str):
+def test_the_client_and_the_book_agree_after_any_steps(desk: MemoryBudget, ods: str, number: str):
     machine = type("Machine", (AppointmentsMachine,), {"desk": desk, "ods": ods, "number": number})
     run_state_machine_as_test(machine, settings=settings(fuzz(8), stateful_step_count=15))

@@ -7,8 +7,8 @@ import pytest
 from bridge.mapping.care_record import render_preview, style_sheet
 from bridge.mapping.care_record.sanitise import Sanitised, sanitise
 from bridge.record.sections import SECTIONS
-from bridge.sandbox.care_record import bundle
-from bridge.sandbox.care_record_query import SectionQuery
+from bridge.sandbox.care_record.operation import bundle
+from bridge.sandbox.care_record.query import SectionQuery
 from bridge.sandbox.scenarios import SCENARIOS
 from tests.support.care_records import mapped
 from tests.support.chromium import Observed, browser

@@ -14,7 +14,7 @@ from nats.aio.client import Client
 from nats.errors import Error
 
 from bridge.bus import open_bus
-from bridge.bus.embedded import embedded_nats
+from bridge.bus.nats.embedded import embedded_nats
 from bridge.bus.port import Done, QueueSpec
 from bridge.errors import Misconfigured
 from bridge.settings import BusSettings, Settings
@@ -88,7 +88,7 @@ async def test_the_server_ends_with_its_parent(tmp_path: Path) -> None:
     program = (
         "import asyncio, sys\n"
         "from pathlib import Path\n"
-        "from bridge.bus.embedded import embedded_nats\n"
+        "from bridge.bus.nats.embedded import embedded_nats\n"
         "async def main():\n"
         "    async with embedded_nats(Path(sys.argv[1])):\n"
         "        await asyncio.Event().wait()\n"

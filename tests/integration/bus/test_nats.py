@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bridge.bus.nats_client import senders_own
+from bridge.bus.nats.client import senders_own
 from bridge.bus.port import Done
 from tests.integration.bus.conformance import BusConformance, Recorder, send, started
 from tests.support.bus_sites import NatsSite

@@ -10,10 +10,10 @@ from sqlalchemy import text
 
 from bridge.cli.site import Books
 from bridge.engine.patient_keys import PatientKeys
-from bridge.ledger.audit import Actor, Entry
+from bridge.ledger.audit.trail import Actor, Entry
 from bridge.ledger.keys import KeyFile
 from tests.integration.ledger.site import opening
-from tests.support.desk import Desk
+from tests.support.desk import MemoryBudget
 
 NHS_NUMBER = "9990000018"
 PHARMACIST = Actor(user_id="u-77", name="Ms Ann Other", role="Hospital pharmacist", organisation="RXX")
@@ -21,18 +21,18 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path, "nats://127.0.0.1:1", "nobody")
+def desk(tmp_path: Path) -> MemoryBudget:
+    return MemoryBudget(tmp_path, "nats://127.0.0.1:1", "nobody")
 
 
-async def fill(desk: Desk, count: int = 3) -> None:
+async def fill(desk: MemoryBudget, count: int = 3) -> None:
     async with desk.books() as books:
         for number in range(count):
             await books.ledger.begin(opening(number))
             await books.trail.record(entry(desk, number))
 
 
-def entry(desk: Desk, number: int) -> Entry:
+def entry(desk: MemoryBudget, number: int) -> Entry:
     site_key = desk.environment["BRIDGE_PATIENT_KEY"]
     return Entry(
         event="record.requested.v1",
@@ -54,7 +54,7 @@ async def intrude(books: Books, *statements: str) -> None:
     await books.ledger.store.write(step)
 
 
-async def test_a_whole_trail_gives_its_heads(desk: Desk):
+async def test_a_whole_trail_gives_its_heads(desk: MemoryBudget):
     await fill(desk)
     ended = await desk.run("audit", "verify")
     assert ended.code == 0, ended.errors
@@ -62,7 +62,7 @@ async def test_a_whole_trail_gives_its_heads(desk: Desk):
     assert head.startswith("0:3:")
 
 
-async def test_a_change_is_found(desk: Desk):
+async def test_a_change_is_found(desk: MemoryBudget):
     await fill(desk)
     async with desk.books() as books:
         await intrude(
@@ -74,7 +74,7 @@ async def test_a_change_is_found(desk: Desk):
     assert (ended.code, ended.text) == (1, "changed lane 0 sequence 2\n")
 
 
-async def test_a_request_that_was_deleted_from_the_ledger_is_found(desk: Desk):
+async def test_a_request_that_was_deleted_from_the_ledger_is_found(desk: MemoryBudget):
     await fill(desk)
     async with desk.books() as books:
         await intrude(books, "DELETE FROM requests WHERE request_key = '/epr r-1'")
@@ -82,7 +82,7 @@ async def test_a_request_that_was_deleted_from_the_ledger_is_found(desk: Desk):
     assert (ended.code, ended.text) == (1, "unheld 1 requests: /epr r-1\n")
 
 
-async def test_heads_that_were_noted_show_a_database_that_was_put_back(desk: Desk):
+async def test_heads_that_were_noted_show_a_database_that_was_put_back(desk: MemoryBudget):
     await fill(desk, 1)
     before = (desk.folder / "state" / "ledger.db").read_bytes()
     await fill(desk, 2)
@@ -98,7 +98,7 @@ async def test_heads_that_were_noted_show_a_database_that_was_put_back(desk: Des
     assert (await desk.run("audit", "verify", "--known", noted)).code == 2
 
 
-async def test_an_export_holds_no_nhs_number_unless_it_is_opened_with_a_reason(desk: Desk):
+async def test_an_export_holds_no_nhs_number_unless_it_is_opened_with_a_reason(desk: MemoryBudget):
     await fill(desk)
     now = datetime.now(UTC)
     period = ("--since", (now - DAY).date().isoformat(), "--until", (now + DAY).isoformat())
@@ -122,7 +122,7 @@ async def test_an_export_holds_no_nhs_number_unless_it_is_opened_with_a_reason(d
     )
 
 
-async def test_one_patient_is_asked_for_on_standard_input(desk: Desk):
+async def test_one_patient_is_asked_for_on_standard_input(desk: MemoryBudget):
     await fill(desk)
     period = ("--since", "2026-01-01", "--until", "2100-01-01")
     found = await desk.run("audit", "export", *period, "--patient", given=b"999 000 0018\n")
@@ -132,7 +132,7 @@ async def test_one_patient_is_asked_for_on_standard_input(desk: Desk):
     assert "9990000019" not in wrong.errors
 
 
-async def test_a_ring_is_made_once_and_rotated(desk: Desk):
+async def test_a_ring_is_made_once_and_rotated(desk: MemoryBudget):
     ring = desk.folder / "vault.keys"
     first = await desk.run("keys", "new", ring)
     second = await desk.run("keys", "add", ring)

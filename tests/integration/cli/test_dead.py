@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.replay.conformance import confirmed
 from tests.support.bus_sites import NatsSite, RabbitSite, until
-from tests.support.desk import Desk, Ward, park, until_dead, ward_on
+from tests.support.desk import MemoryBudget, Ward, park, until_dead, ward_on
 from tests.support.processes import child
 
 
@@ -27,8 +27,8 @@ async def nats(nats_url: str) -> AsyncIterator[NatsSite]:
         yield site
 
 
-def desk_of(site: RabbitSite | NatsSite, folder: Path) -> Desk:
-    return Desk(folder, site.url, site.prefix)
+def desk_of(site: RabbitSite | NatsSite, folder: Path) -> MemoryBudget:
+    return MemoryBudget(folder, site.url, site.prefix)
 
 
 @pytest.mark.rabbit
@@ -156,7 +156,7 @@ async def test_a_run_that_is_killed_goes_on_where_it_was(rabbit: RabbitSite, tmp
     assert sorted(entry["facts"]["message_id"] for entry in replayed) == sorted(names)
 
 
-async def _until_let_go(desk: Desk, job: str) -> None:
+async def _until_let_go(desk: MemoryBudget, job: str) -> None:
     """Until the lease of the process that was killed has run out."""
     async with desk.books() as books:
         until_when = (await books.jobs.job(job, "replay")).lease_until

@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 
 from bridge.ledger import Started
-from bridge.ledger.audit import Entry
+from bridge.ledger.audit.trail import Entry
 from tests.integration.ledger.site import events, opening
-from tests.support.desk import Desk
+from tests.support.desk import MemoryBudget
 
 KEY = opening().request_key
 
 
 @pytest.fixture
-async def desk(tmp_path: Path) -> Desk:
+async def desk(tmp_path: Path) -> MemoryBudget:
     """Its ledger holds one request in doubt, which the engine checks no more."""
-    desk = Desk(tmp_path, "nats://127.0.0.1:1", "no-bus")
+    desk = MemoryBudget(tmp_path, "nats://127.0.0.1:1", "no-bus")
     async with desk.books() as books:
         claim = await books.ledger.begin(opening(received_at=datetime.now(UTC)))
         assert isinstance(claim, Started)
@@ -34,7 +34,7 @@ async def desk(tmp_path: Path) -> Desk:
     return desk
 
 
-async def test_a_doubt_is_listed_checked_again_and_closed(desk: Desk):
+async def test_a_doubt_is_listed_checked_again_and_closed(desk: MemoryBudget):
     (listed,) = await desk.json("ledger", "doubts", "list", "--json")
     assert (listed["request_key"], listed["code"], listed["wait_until"]) == (KEY, "provider_timeout", None)
     told = await desk.run("ledger", "doubts", "list")

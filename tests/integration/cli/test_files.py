@@ -8,7 +8,7 @@ import pytest
 
 from bridge.record import check_record
 from bridge.sandbox import BY_NAME
-from bridge.sandbox.parameters import ALLERGIES, MEDICATION, Query
+from bridge.sandbox.structured.parameters import ALLERGIES, MEDICATION, Query
 from tests.support.processes import bridge
 
 COMMANDS = (

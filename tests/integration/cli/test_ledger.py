@@ -11,13 +11,13 @@ import pytest
 
 from bridge.cli.site import Books
 from bridge.ledger import EndState, Opening, Started, StoredEvent, request_key
-from bridge.ledger.audit import Entry
-from bridge.ledger.vault import Answer
+from bridge.ledger.audit.trail import Entry
+from bridge.ledger.vault.vault import Answer
 from bridge.spine.interactions import CARE_RECORD, STRUCTURED_RECORD
 from tests.integration.replay.conformance import confirmed, run
 from tests.support.bundles import typical_record
 from tests.support.bus_sites import NatsSite
-from tests.support.desk import PIPELINE, Desk, Ward, park, ward_on
+from tests.support.desk import PIPELINE, MemoryBudget, Ward, park, ward_on
 
 pytestmark = pytest.mark.nats
 PATIENT_KEY = "0123456789abcdef0123456789abcdef"
@@ -30,8 +30,8 @@ async def site(nats_url: str) -> AsyncIterator[NatsSite]:
 
 
 @pytest.fixture
-def desk(site: NatsSite, tmp_path: Path) -> Desk:
-    return Desk(tmp_path, site.url, site.prefix)
+def desk(site: NatsSite, tmp_path: Path) -> MemoryBudget:
+    return MemoryBudget(tmp_path, site.url, site.prefix)
 
 
 def opening(request_id: str, *, received_at: datetime | None = None, source: str = "/epr") -> Opening:
@@ -57,7 +57,7 @@ async def end(books: Books, opened: Opening, state: EndState, *, publish: bool =
         await books.ledger.published(opened.request_key, [event.id])
 
 
-async def test_what_adds_up(site: NatsSite, desk: Desk):
+async def test_what_adds_up(site: NatsSite, desk: MemoryBudget):
     async with ward_on(site, Ward("rejected")) as bus, desk.books() as books:
         await end(books, opening("r-1"), "completed")
         await end(books, opening("r-2"), "failed")
@@ -72,7 +72,7 @@ async def test_what_adds_up(site: NatsSite, desk: Desk):
     assert counted == {"received": 3, "completed": 1, "failed": 1, "rejected": 1}
 
 
-async def test_what_the_broker_has_lost_is_named(site: NatsSite, desk: Desk):
+async def test_what_the_broker_has_lost_is_named(site: NatsSite, desk: MemoryBudget):
     async with ward_on(site, Ward()), desk.books() as books:
         await end(books, opening("r-1"), "rejected")
         claim = await books.ledger.begin(opening("r-2"))
@@ -87,7 +87,7 @@ async def test_what_the_broker_has_lost_is_named(site: NatsSite, desk: Desk):
     assert of_a_period.code == 0  # a broker knows no period
 
 
-async def test_what_nobody_minds_is_named(site: NatsSite, desk: Desk):
+async def test_what_nobody_minds_is_named(site: NatsSite, desk: MemoryBudget):
     long_ago = datetime.now(UTC) - timedelta(days=2)
     async with ward_on(site, Ward()), desk.books() as books:
         claim = await books.ledger.begin(opening("r-1", received_at=long_ago))
@@ -101,7 +101,7 @@ async def test_what_nobody_minds_is_named(site: NatsSite, desk: Desk):
     assert f"{PIPELINE}: retry_overdue 1: /epr r-1" in ended.text
 
 
-async def test_a_discarded_letter_is_not_missed(site: NatsSite, desk: Desk):
+async def test_a_discarded_letter_is_not_missed(site: NatsSite, desk: MemoryBudget):
     async with ward_on(site, Ward("rejected")) as bus, desk.books() as books:
         await end(books, opening("r-1"), "rejected")
         await park(bus, site, "r-1")
@@ -111,7 +111,7 @@ async def test_a_discarded_letter_is_not_missed(site: NatsSite, desk: Desk):
     assert ended["pipelines"][0]["discarded"] == 1
 
 
-async def test_the_history_of_one_request(desk: Desk):
+async def test_the_history_of_one_request(desk: MemoryBudget):
     async with desk.books() as books:
         await end(books, opening("r-1"), "completed")
         await end(books, opening("r-2"), "completed")
@@ -128,7 +128,7 @@ async def test_the_history_of_one_request(desk: Desk):
     assert (unknown.code, unknown.text) == (1, "")
 
 
-async def test_a_record_is_mapped_again_from_the_stored_answer(desk: Desk):
+async def test_a_record_is_mapped_again_from_the_stored_answer(desk: MemoryBudget):
     body = orjson.dumps(typical_record())
     async with desk.books() as books:
         await end(books, opening("r-1"), "completed")
@@ -154,7 +154,7 @@ async def test_a_record_is_mapped_again_from_the_stored_answer(desk: Desk):
     assert (noted["user"]["name"], noted["facts"]["reason"]) == ("Sam Ple", "mapping was mended")
 
 
-async def test_what_is_over_is_deleted(desk: Desk):
+async def test_what_is_over_is_deleted(desk: MemoryBudget):
     long_ago = datetime.now(UTC) - timedelta(days=60)
     async with desk.books() as books:
         await end(books, opening("r-1"), "completed")
@@ -173,7 +173,7 @@ async def test_what_is_over_is_deleted(desk: Desk):
     assert before - timedelta(minutes=5) < datetime.fromisoformat(noted["facts"]["ended_before"]) < before
 
 
-async def test_a_ledger_that_cannot_be_reached_is_said_so(desk: Desk):
+async def test_a_ledger_that_cannot_be_reached_is_said_so(desk: MemoryBudget):
     ended = await desk.run("ledger", "show", "r-1", BRIDGE_LEDGER_URL="postgresql://nobody@127.0.0.1:1/none")
     assert (ended.code, ended.text) == (4, "")
     assert "the ledger is unavailable" in ended.errors

@@ -9,8 +9,8 @@ import pytest
 from bridge.mapping import Source
 from bridge.mapping.care_record import SectionAsked, map_section
 from bridge.sandbox import BY_NAME
-from bridge.sandbox.care_record import bundle
-from bridge.sandbox.care_record_query import SectionQuery
+from bridge.sandbox.care_record.operation import bundle
+from bridge.sandbox.care_record.query import SectionQuery
 from tests.support import bundles as b
 from tests.support import record_pages
 from tests.support.html_reader import words

@@ -10,7 +10,7 @@ import pytest
 
 from bridge.cli.app import _COMMANDS
 from bridge.sandbox import BY_NAME
-from bridge.sandbox.parameters import ALLERGIES, MEDICATION, Query
+from bridge.sandbox.structured.parameters import ALLERGIES, MEDICATION, Query
 
 HEAVY = (
     "aio_pika",

@@ -11,7 +11,7 @@ import pytest
 from aio_pika.exceptions import AMQPError
 
 from bridge.bus.port import Delivery, Done, Outcome, QueueSpec
-from bridge.bus.rabbit import RabbitBus
+from bridge.bus.rabbit.bus import RabbitBus
 from tests.support.brokers import RabbitNode
 
 DEPLOY = Path(__file__).parents[3] / "deploy" / "rabbitmq"

@@ -13,9 +13,9 @@ import pytest
 from bridge.bus import open_bus
 from bridge.cli.site import open_books
 from bridge.engine import Pipeline
-from bridge.engine.reconciliation import Account, reconcile
 from bridge.engine.worker import consuming
 from bridge.ledger import RequestHistory, request_key
+from bridge.operations.reconciliation import Account, reconcile
 from bridge.sandbox import RunningSandbox
 from bridge.settings import Settings
 from tests.integration.effects.house import House

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from bridge.engine.serving import PortLimits, open_file_limit, serving
+from bridge.engine.http.serving import PortLimits, open_file_limit, serving
 from tests.support.certificates import Authority
 from tests.support.ports import free_port
 

@@ -10,8 +10,8 @@ from bridge.gpconnect import Booking, GpConnect, PracticeClient, ResourceId, Win
 from bridge.mapping import SlotSearch, map_slots
 from bridge.record.appointments import FreeSlots
 from bridge.sandbox import BY_NAME, HOSPITAL, RunningSandbox
-from bridge.sandbox.diary import Diary
-from bridge.sandbox.entries import Appointment
+from bridge.sandbox.appointments.diary import Diary
+from bridge.sandbox.appointments.entries import Appointment
 from bridge.spine import Spine
 from bridge.spine.clock import timestamp
 from tests.support.requests import record_request

@@ -8,7 +8,7 @@ import pytest
 
 from bridge.ledger import Ledger, open_ledger
 from bridge.ledger.opening import open_store
-from bridge.ledger.store import Store
+from bridge.ledger.storage.store import Store
 from bridge.settings import LedgerSettings, Settings
 from tests.integration.ledger.site import Clock, sealer_in
 from tests.integration.ledger.trail import Site

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from bridge.ledger import Opening, Requester, Started, StoredEvent, UpstreamCall, request_key
-from bridge.ledger.aes_gcm import AesGcmSealer
 from bridge.ledger.keys import KeyFile, create_ring
-from bridge.ledger.model import Claim
+from bridge.ledger.model import BeginResult
+from bridge.ledger.vault.aes_gcm import AesGcmSealer
 
 START = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 BODY_SHA256 = "ab" * 32
@@ -72,7 +72,7 @@ def call(**other: Any) -> UpstreamCall:
     return UpstreamCall(**facts | other)
 
 
-def started(claim: Claim) -> Started:
+def started(claim: BeginResult) -> Started:
     """The claim, which must have been given."""
     assert isinstance(claim, Started), claim
     return claim

@@ -4,8 +4,8 @@ import pytest
 from sqlalchemy.exc import ProgrammingError
 
 from bridge.ledger import LedgerUnavailable, Started
-from bridge.ledger.audit import AuditBroken, AuditTrail
-from bridge.ledger.chain import heads
+from bridge.ledger.audit.chain import heads
+from bridge.ledger.audit.trail import AuditBroken, AuditTrail
 from bridge.ledger.errors import NoLedger
 from bridge.ledger.keys import KeyFile
 from bridge.ledger.opening import open_store

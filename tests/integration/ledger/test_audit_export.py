@@ -6,8 +6,8 @@ from typing import Any
 import orjson
 import pytest
 
-from bridge.ledger.audit import Investigation
-from bridge.ledger.chain import entries
+from bridge.ledger.audit.chain import entries
+from bridge.ledger.audit.trail import Investigation
 from bridge.ledger.keys import SealBroken, add_key
 from tests.integration.ledger.trail import NHS_NUMBER, OFFICER, PATIENT_KEY, Site, entry
 

@@ -11,10 +11,10 @@ import pytest
 from sqlalchemy import Executable, delete, insert, text, update
 from sqlalchemy.exc import IntegrityError
 
-from bridge.ledger.audit import AuditBroken, Entry
-from bridge.ledger.chain import FIRST_PREVIOUS, Head, entries, entry_mac, heads, sealed_head
+from bridge.ledger.audit.chain import FIRST_PREVIOUS, Head, entries, entry_mac, heads, sealed_head
+from bridge.ledger.audit.trail import AuditBroken, Entry
+from bridge.ledger.audit.verification import Finding
 from bridge.ledger.keys import KeyFile, add_key, create_ring
-from bridge.ledger.verification import Finding
 from tests.integration.ledger.trail import OFFICER, Site, entry
 
 pytestmark = pytest.mark.duty("JO-024")

@@ -8,8 +8,8 @@ from sqlalchemy import Connection
 from structlog.testing import capture_logs
 
 from bridge.ledger import Ledger
-from bridge.ledger.audit import Entry
-from bridge.ledger.chain import LANES, MAX_TEXT, Head, Position, entries
+from bridge.ledger.audit.chain import LANES, MAX_TEXT, Head, Position, entries
+from bridge.ledger.audit.trail import Entry
 from bridge.settings import Settings
 from tests.integration.ledger.site import Clock, call, events, opening, started
 from tests.integration.ledger.trail import NHS_NUMBER, OFFICER, Site, entry

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bridge.ledger import Ledger
-from bridge.ledger.audit import AuditBroken
+from bridge.ledger.audit.trail import AuditBroken
 from tests.integration.ledger.site import START, events, opening, started
 from tests.integration.ledger.trail import OFFICER, Site, entry
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from bridge.ledger import Discrepancy, EndState, Ledger, Outbox, open_ledger
+from bridge.ledger import Discrepancy, EndState, Ledger, OwedEvents, open_ledger
 from bridge.settings import Settings
 from tests.integration.ledger.site import START, Clock, events, opening, sealer_in, started
 
@@ -155,7 +155,7 @@ async def test_what_is_owed_is_found_again(ledger: Ledger, successor: Ledger, cl
     assert await successor.unpublished() == []  # their worker may be publishing them
     clock.turn(LATE)
     assert await successor.unpublished() == [
-        Outbox(opening(1).request_key, "c-1", events(1)),
-        Outbox(opening(3).request_key, "c-3", events(3)[1:]),
+        OwedEvents(opening(1).request_key, "c-1", events(1)),
+        OwedEvents(opening(3).request_key, "c-3", events(3)[1:]),
     ]
     assert len(await successor.unpublished(limit=1)) == 1

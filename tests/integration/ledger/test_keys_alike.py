@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.engine.book import open_book
+from bridge.engine.journal import open_journal
 from bridge.errors import Misconfigured
 from bridge.ledger.keys import add_key, create_ring
 from bridge.settings import AuditSettings, PatientSettings, Settings, VaultSettings
@@ -29,7 +29,7 @@ def first(settings: Settings, tmp_path: Path) -> Settings:
 
 
 async def start(settings: Settings) -> None:
-    async with open_book(settings):
+    async with open_journal(settings):
         pass
 
 

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from bridge.engine.book import LedgerBook
-from bridge.engine.effects import Effects, Limits, TooLate
+from bridge.engine.journal import LedgerJournal
+from bridge.engine.side_effects import Limits, SideEffects, TooLate
 from bridge.ledger import Ledger, open_ledger
-from bridge.ledger.vault import Vault
+from bridge.ledger.vault.vault import Vault
 from bridge.settings import Settings
 from tests.integration.ledger.site import Clock, opening, sealer_in, started
 from tests.integration.ledger.trail import Site
@@ -70,9 +70,9 @@ async def test_what_nobody_holds_lasts_no_longer(ledger: Ledger):
 
 async def test_nothing_is_sent_with_less_of_a_lease_than_its_margin(ledger: Ledger, clock: Clock, tmp_path):
     site = Site(ledger.store, tmp_path / "keys")
-    book = LedgerBook(ledger, site.trail, Vault(ledger.store, site.sealer, keep_answers=timedelta()))
+    book = LedgerJournal(ledger, site.trail, Vault(ledger.store, site.sealer, keep_answers=timedelta()))
     lease = started(await ledger.begin(opening())).lease
-    effects = Effects(book, lease, [], Limits(settle_after=1, retries=3, is_allowed=True, margin=5))
+    effects = SideEffects(book, lease, [], Limits(settle_after=1, retries=3, is_allowed=True, margin=5))
     clock.turn(ledger.lasts(lease) - 5)
     effects.may_send()
     clock.turn(1)  # it lasts for four seconds still

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from bridge.ledger.replays import Job, JobLetter, JobRefused, Jobs
-from bridge.ledger.store import Store
+from bridge.ledger.storage.dead_letter_jobs import Job, JobLetter, JobRefused, Jobs
+from bridge.ledger.storage.store import Store
 from tests.integration.ledger.site import Clock
 
 LEASE = timedelta(seconds=60)

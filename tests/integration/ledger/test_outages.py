@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from bridge.ledger import Ended, Ledger, LedgerUnavailable, Running, StoredEvent, open_ledger
-from bridge.ledger.schema import upgrade
-from bridge.ledger.sqlite import SqliteStore
+from bridge.ledger.storage.schema import upgrade
+from bridge.ledger.storage.sqlite import SqliteStore
 from bridge.settings import LedgerSettings, Settings
 from tests.integration.ledger.site import NHS_NUMBER, Clock, events, opening, sealer_in, started
 from tests.support.postgres import PostgresNode, fresh_database

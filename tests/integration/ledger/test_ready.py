@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from sqlalchemy import Engine, event, text
 
-from bridge.engine.book import LedgerBook
-from bridge.ledger.vault import Vault
+from bridge.engine.journal import LedgerJournal
+from bridge.ledger.vault.vault import Vault
 from tests.integration.ledger.site import START
 from tests.integration.ledger.trail import Site
 
@@ -52,7 +52,7 @@ async def plan_of(store, is_sqlite: bool, ask: Callable[[], Awaitable[object]]) 
 async def test_readiness_reads_the_heads_of_the_trail_and_nothing_that_grows(ledger, tmp_path):
     site = Site(ledger.store, tmp_path / "keys")
     await site.trail.prepare()
-    book = LedgerBook(ledger, site.trail, Vault(ledger.store, site.sealer, keep_answers=timedelta()))
+    book = LedgerJournal(ledger, site.trail, Vault(ledger.store, site.sealer, keep_answers=timedelta()))
     assert await book.ready() == {"ledger": True, "audit": True}
     plan = await plan_of(ledger.store, site.is_sqlite, book.ready)
     assert set(_RELATION.findall(plan)) == {"audit_heads"}, plan

@@ -15,10 +15,11 @@ from sqlalchemy import Connection, text
 
 import bridge.ledger
 from bridge.errors import Misconfigured
-from bridge.ledger import LedgerUnavailable, schema
-from bridge.ledger.metadata import metadata
+from bridge.ledger import LedgerUnavailable
 from bridge.ledger.opening import open_store
-from bridge.ledger.store import Store
+from bridge.ledger.storage import schema
+from bridge.ledger.storage.metadata import metadata
+from bridge.ledger.storage.store import Store
 from bridge.settings import LedgerSettings, Settings
 from tests.support.postgres import fresh_database
 

@@ -9,10 +9,10 @@ import orjson
 import pytest
 from sqlalchemy import select, update
 
-from bridge.ledger.chain import fetch
+from bridge.ledger.audit.chain import fetch
 from bridge.ledger.keys import KeyUnknown, NotKept, SealBroken, add_key
-from bridge.ledger.store import Store
-from bridge.ledger.vault import Answer, AnswerFacts, Pruned, Vault, answers, claims
+from bridge.ledger.storage.store import Store
+from bridge.ledger.vault.vault import Answer, AnswerFacts, Pruned, Vault, answers, claims
 from tests.integration.ledger.trail import NHS_NUMBER, Site
 
 NOW = datetime.now(UTC)

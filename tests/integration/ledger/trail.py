@@ -8,11 +8,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Executable, text
 
-from bridge.ledger.aes_gcm import AesGcmSealer
-from bridge.ledger.audit import Actor, AuditTrail, Entry
-from bridge.ledger.chain import fetch
+from bridge.ledger.audit.chain import fetch
+from bridge.ledger.audit.trail import Actor, AuditTrail, Entry
 from bridge.ledger.keys import KeyFile, create_ring
-from bridge.ledger.store import Store
+from bridge.ledger.storage.store import Store
+from bridge.ledger.vault.aes_gcm import AesGcmSealer
 
 NHS_NUMBER = "9990000018"
 PATIENT_KEY = "0123456789abcdef0123456789abcdef"

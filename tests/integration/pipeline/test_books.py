@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bridge.ledger import open_ledger, request_key
-from bridge.ledger.aes_gcm import AesGcmSealer
-from bridge.ledger.audit import AuditTrail
+from bridge.ledger.audit.trail import AuditTrail
 from bridge.ledger.keys import open_keys
-from bridge.ledger.vault import Vault
+from bridge.ledger.vault.aes_gcm import AesGcmSealer
+from bridge.ledger.vault.vault import Vault
 from bridge.sandbox import BY_NAME
 from tests.support.requests import cloud_event, record_request
 

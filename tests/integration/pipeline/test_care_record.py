@@ -8,7 +8,7 @@ import pytest_asyncio
 from jsonschema import Draft202012Validator
 
 from bridge.engine import installed_pipelines
-from bridge.engine.asyncapi import message_schemas
+from bridge.operations.asyncapi import message_schemas
 from bridge.record.sections import SECTIONS
 from bridge.sandbox import BY_NAME, Fault, FaultKind
 from tests.integration.pipeline.conftest import running_engine

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bridge.engine.consumers import add_consumer, claims_faults
+from bridge.engine.http.consumers import add_consumer, claims_faults
 from bridge.sandbox import BY_NAME
 from bridge.settings import Settings
 from tests.integration.pipeline.test_books import FAR_AHEAD, LONG_AGO, Books

@@ -20,14 +20,14 @@ from bridge.contracts.envelope import STRUCTURED
 from bridge.contracts.events import Event
 from bridge.contracts.requests import RecordRequest
 from bridge.engine import Context, Doubt, Json, Pipeline, pipeline
-from bridge.engine.case import read_case
+from bridge.engine.incoming import read_incoming
 from bridge.engine.patient_keys import PatientKeys
 from bridge.engine.runner import CRASH_LOOP
 from bridge.engine.worker import consuming
 from bridge.errors import FailureCode, Unavailable
 from bridge.ledger import Started, StoredEvent, open_ledger, request_key
-from bridge.ledger.aes_gcm import AesGcmSealer
 from bridge.ledger.keys import create_ring, open_keys
+from bridge.ledger.vault.aes_gcm import AesGcmSealer
 from bridge.sandbox import BY_NAME
 from bridge.settings import Settings, VaultSettings
 from tests.support.hospital import Hospital, hospital_on
@@ -186,7 +186,7 @@ async def test_a_request_whose_start_was_lost_ten_times_is_ended_unrun(settings,
     request = cloud_event(record_request(BY_NAME["rich_record"].nhs_number))
     body = json.dumps(request).encode()
     delivery = Delivery(body, id=request["id"], key="deadly.requested.v1", content_type=STRUCTURED)
-    opening = read_case(delivery, pipeline=deadly, keys=PatientKeys("a key")).opening
+    opening = read_incoming(delivery, pipeline=deadly, keys=PatientKeys("a key")).opening
     sealer = AesGcmSealer(open_keys(settings).vault)
     async with open_books(settings):
         pass  # the audit trail begins before the first request
@@ -247,7 +247,7 @@ async def test_a_request_that_the_ledger_cannot_take_up_ends_where_it_is_seen(
     body = json.dumps(request).encode()
     (accepted,) = pipeline.operations
     delivery = Delivery(body, id=request["id"], key=accepted.accepts, content_type=STRUCTURED)
-    opening = read_case(delivery, pipeline=pipeline, keys=PatientKeys("a key")).opening
+    opening = read_incoming(delivery, pipeline=pipeline, keys=PatientKeys("a key")).opening
     # An event that is still owed lies there under a key that was taken out of the ring since.
     create_ring(tmp_path / "former.keys")
     former = settings.model_copy(update={"vault": VaultSettings(keys_file=tmp_path / "former.keys")})

@@ -9,10 +9,10 @@ import pytest
 
 from bridge.bus.port import Bus, QueueDepth
 from bridge.cli.site import Books, operator
-from bridge.engine import replay
-from bridge.ledger.replays import Job, JobRefused, Kind
+from bridge.ledger.storage.dead_letter_jobs import Job, JobRefused, Kind
+from bridge.operations import dead_letter_jobs
 from tests.support.bus_sites import Site, until
-from tests.support.desk import PIPELINE, Desk, Ward, park, until_dead, ward_on
+from tests.support.desk import PIPELINE, MemoryBudget, Ward, park, until_dead, ward_on
 
 FAST = 1000.0
 
@@ -25,10 +25,12 @@ class JobConformance:
         raise NotImplementedError
 
     @pytest.fixture
-    def desk(self, site: Any, tmp_path: Path) -> Desk:
-        return Desk(tmp_path, site.url, site.prefix)
+    def desk(self, site: Any, tmp_path: Path) -> MemoryBudget:
+        return MemoryBudget(tmp_path, site.url, site.prefix)
 
-    async def test_each_letter_of_the_job_is_worked_on_once_and_nothing_else(self, site: Site, desk: Desk):
+    async def test_each_letter_of_the_job_is_worked_on_once_and_nothing_else(
+        self, site: Site, desk: MemoryBudget
+    ):
         ward = Ward()
         async with ward_on(site, ward) as bus, desk.books() as books:
             await park(bus, site, "r-1", "r-2", "r-3")
@@ -42,7 +44,7 @@ class JobConformance:
         assert (ended.state, ended.marked, ended.total, sum(moved)) == ("done", 3, 3, 3)
         assert sorted(ward.ids) == ["r-1", "r-2", "r-3"]
 
-    async def test_who_why_and_which_is_on_record(self, site: Site, desk: Desk):
+    async def test_who_why_and_which_is_on_record(self, site: Site, desk: MemoryBudget):
         ward = Ward("unroutable")
         async with ward_on(site, ward) as bus, desk.books() as books:
             await park(bus, site, "r-1")
@@ -61,7 +63,7 @@ class JobConformance:
         assert letter["facts"]["reason"] == "queue was bound"
         assert letter["facts"]["message_id"] == "r-1"
 
-    async def test_a_discarded_letter_is_gone_and_worked_on_by_nobody(self, site: Site, desk: Desk):
+    async def test_a_discarded_letter_is_gone_and_worked_on_by_nobody(self, site: Site, desk: MemoryBudget):
         ward = Ward()
         async with ward_on(site, ward) as bus, desk.books() as books:
             await park(bus, site, "r-1", "r-2")
@@ -74,7 +76,7 @@ class JobConformance:
         events = [entry["event"] for entry in await desk.entries()]
         assert events == ["dead.discard.confirmed", "dead.discard", "dead.discard"]
 
-    async def test_nothing_runs_that_was_not_confirmed(self, site: Site, desk: Desk):
+    async def test_nothing_runs_that_was_not_confirmed(self, site: Site, desk: MemoryBudget):
         async with ward_on(site, Ward()) as bus, desk.books() as books:
             await park(bus, site, "r-1")
             job, _ = await plan(bus, books, site)
@@ -82,14 +84,14 @@ class JobConformance:
                 await run(bus, books, desk, site, job)
             await until_dead(bus, site, 1)
 
-    async def test_a_plan_of_one_kind_is_not_run_as_the_other(self, site: Site, desk: Desk):
+    async def test_a_plan_of_one_kind_is_not_run_as_the_other(self, site: Site, desk: MemoryBudget):
         async with ward_on(site, Ward()) as bus, desk.books() as books:
             await park(bus, site, "r-1")
             job = await confirmed(bus, books, desk, site, "replay")
             with pytest.raises(JobRefused, match="replay"):
                 await books.jobs.start(job.id, "discard", runner="x")
 
-    async def test_a_plan_holds_what_it_was_asked_for(self, site: Site, desk: Desk):
+    async def test_a_plan_holds_what_it_was_asked_for(self, site: Site, desk: MemoryBudget):
         ward = Ward("internal")
         async with ward_on(site, ward) as bus, desk.books() as books:
             await park(bus, site, "r-1", "r-2", "r-3")
@@ -103,7 +105,7 @@ class JobConformance:
         assert {letter.cause for letter in letters.values()} == {"internal"}
         assert all(one.letter.message.body == b"" for one in found)
 
-    async def test_a_letter_is_in_one_confirmed_job_only(self, site: Site, desk: Desk):
+    async def test_a_letter_is_in_one_confirmed_job_only(self, site: Site, desk: MemoryBudget):
         async with ward_on(site, Ward()) as bus, desk.books() as books:
             await park(bus, site, "r-1")
             first, _ = await plan(bus, books, site)
@@ -117,7 +119,7 @@ class JobConformance:
             assert (await plan(bus, books, site))[0].total == 1
 
     async def test_a_pause_is_heard_after_the_letter_at_hand_and_a_later_run_goes_on(
-        self, site: Site, desk: Desk
+        self, site: Site, desk: MemoryBudget
     ):
         ward = Ward()
         async with ward_on(site, ward) as bus, desk.books() as books:
@@ -138,7 +140,7 @@ class JobConformance:
         assert (ended.state, ended.marked) == ("done", 3)
         assert sorted(ward.ids) == ["r-1", "r-2", "r-3"]
 
-    async def test_a_stopped_job_leaves_the_rest_where_it_is(self, site: Site, desk: Desk):
+    async def test_a_stopped_job_leaves_the_rest_where_it_is(self, site: Site, desk: MemoryBudget):
         ward = Ward()
         async with ward_on(site, ward) as bus, desk.books() as books:
             await park(bus, site, "r-1", "r-2")
@@ -148,7 +150,7 @@ class JobConformance:
                 await run(bus, books, desk, site, job)
             await until_dead(bus, site, 2)
 
-    async def test_what_was_sent_before_a_crash_is_not_sent_again(self, site: Site, desk: Desk):
+    async def test_what_was_sent_before_a_crash_is_not_sent_again(self, site: Site, desk: MemoryBudget):
         async with ward_on(site, Ward()) as bus:
             await park(bus, site, "r-1", "r-2")
         async with ward_on(site, None) as bus, desk.books() as books:
@@ -160,7 +162,9 @@ class JobConformance:
             await until(lambda: _holds(bus, site, QueueDepth(ready=1, waiting=0, dead=0)))
         assert (ended.state, ended.marked) == ("done", 2)
 
-    async def test_a_job_with_letters_that_somebody_took_away_is_not_done(self, site: Site, desk: Desk):
+    async def test_a_job_with_letters_that_somebody_took_away_is_not_done(
+        self, site: Site, desk: MemoryBudget
+    ):
         ward = Ward()
         async with ward_on(site, ward) as bus, desk.books() as books:
             await park(bus, site, "r-1", "r-2")
@@ -171,7 +175,7 @@ class JobConformance:
             ended = await run(bus, books, desk, site, job)
         assert (ended.state, ended.marked, ended.total) == ("paused", 1, 2)
 
-    async def test_two_processes_do_not_run_one_job(self, site: Site, desk: Desk):
+    async def test_two_processes_do_not_run_one_job(self, site: Site, desk: MemoryBudget):
         async with ward_on(site, Ward()) as bus, desk.books() as books:
             await park(bus, site, "r-1")
             job = await confirmed(bus, books, desk, site)
@@ -194,19 +198,21 @@ async def plan(
     *,
     reason: str | None = None,
     limit: int | None = None,
-) -> tuple[Job, Sequence[replay.Found]]:
+) -> tuple[Job, Sequence[dead_letter_jobs.Found]]:
     queues = {PIPELINE: site.queue}
-    return await replay.plan(bus, books.jobs, kind, queues, reason=reason, limit=limit, by="os-user")
+    return await dead_letter_jobs.plan(
+        bus, books.jobs, kind, queues, reason=reason, limit=limit, by="os-user"
+    )
 
 
-async def confirm(books: Books, desk: Desk, job: Job) -> Job:
+async def confirm(books: Books, desk: MemoryBudget, job: Job) -> Job:
     actor = operator(desk.settings, "Sam Ple", user="os-user")
-    return await replay.confirm(
+    return await dead_letter_jobs.confirm(
         books.jobs, books.trail, job.id, job.kind, actor=actor, reason="queue was bound"
     )
 
 
-async def confirmed(bus: Bus, books: Books, desk: Desk, site: Site, kind: Kind = "replay") -> Job:
+async def confirmed(bus: Bus, books: Books, desk: MemoryBudget, site: Site, kind: Kind = "replay") -> Job:
     job, _ = await plan(bus, books, site, kind)
     return await confirm(books, desk, job)
 
@@ -214,14 +220,14 @@ async def confirmed(bus: Bus, books: Books, desk: Desk, site: Site, kind: Kind =
 async def run(
     bus: Bus,
     books: Books,
-    desk: Desk,
+    desk: MemoryBudget,
     site: Site,
     job: Job,
     *,
     progress: Callable[[int], None] = lambda _count: None,
     rate: float = FAST,
 ) -> Job:
-    runs = replay.Run(
+    runs = dead_letter_jobs.Run(
         bus,
         books.jobs,
         books.trail,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-from bridge.sandbox.rota import LONDON, Slot
+from bridge.sandbox.appointments.rota import LONDON, Slot
 from bridge.sandbox.world import PRACTICE_BY_ODS
 from tests.integration.sandbox.consumer import FHIR, ODS, Consumer, claims, unsigned
 

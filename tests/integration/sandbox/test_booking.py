@@ -7,7 +7,7 @@ import pytest
 from fhir.resources.STU3.appointment import Appointment
 
 from bridge.sandbox import BY_NAME
-from bridge.sandbox.rota import Slot
+from bridge.sandbox.appointments.rota import Slot
 from tests.integration.sandbox.consumer import ODS
 from tests.integration.sandbox.reception import (
     BOOKED_BY,

@@ -9,10 +9,10 @@ import pytest
 from bridge.contracts.care_record import CareRecordRequest
 from bridge.contracts.requests import GpConnectRequest, RecordRequest
 from bridge.engine.context import Context, Services
-from bridge.engine.desk import Desk, Seat
-from bridge.engine.effects import Effects, Limits
-from bridge.engine.no_book import NoBook
+from bridge.engine.memory_budget import MemoryBudget, Reservation
+from bridge.engine.no_book import NoJournal
 from bridge.engine.patient_keys import PatientKeys
+from bridge.engine.side_effects import Limits, SideEffects
 from bridge.gpconnect import GpConnect
 from bridge.gpconnect.offers import Offers
 from bridge.ledger import Lease
@@ -25,12 +25,12 @@ LEASE = Lease("k", 0, "", 1, 1, 1, datetime(2026, 11, 22, 9, tzinfo=UTC))
 
 
 @pytest.fixture
-def desk() -> Desk:
+def desk() -> MemoryBudget:
     """Any answer fills it."""
-    return Desk(1)
+    return MemoryBudget(1)
 
 
-async def has_room(desk: Desk) -> bool:
+async def has_room(desk: MemoryBudget) -> bool:
     """Whether another request would find room."""
     other = asyncio.create_task(desk.take(1))
     for _ in range(20):
@@ -44,24 +44,28 @@ async def has_room(desk: Desk) -> bool:
     return False
 
 
-def context(gpconnect: GpConnect, desk: Desk, seat: Seat, request: GpConnectRequest) -> Context:
-    book, site_key = NoBook(), "k" * 32
+def context(
+    gpconnect: GpConnect, desk: MemoryBudget, seat: Reservation, request: GpConnectRequest
+) -> Context:
+    book, site_key = NoJournal(), "k" * 32
     offers = Offers(site_key, valid_for=timedelta(days=1))
     return Context(
         request_key="/epr r-1",
         request=request,
         services=Services(gpconnect, PatientKeys(site_key), offers, book, desk),
         seat=seat,
-        effects=Effects(book, LEASE, [], Limits(settle_after=1.0, retries=1, is_allowed=False)),
+        effects=SideEffects(book, LEASE, [], Limits(settle_after=1.0, retries=1, is_allowed=False)),
         ends_at=asyncio.get_running_loop().time() + 60,
         largest_event=None,
     )
 
 
-async def test_a_structured_record_has_room_until_the_request_is_over(gpconnect: GpConnect, desk: Desk):
+async def test_a_structured_record_has_room_until_the_request_is_over(
+    gpconnect: GpConnect, desk: MemoryBudget
+):
     traced = await gpconnect.trace(patient(), requested_by=requester())
     request = RecordRequest.model_validate(record_request() | {"requested_by": requester()})
-    async with Seat(desk) as seat:
+    async with Reservation(desk) as seat:
         assert await has_room(desk)
         await context(gpconnect, desk, seat, request).structured_record(traced, AREAS)
         assert not await has_room(desk)
@@ -69,7 +73,7 @@ async def test_a_structured_record_has_room_until_the_request_is_over(gpconnect:
 
 
 async def test_sections_of_a_care_record_have_room_until_the_request_is_over(
-    gpconnect: GpConnect, world: World, desk: Desk
+    gpconnect: GpConnect, world: World, desk: MemoryBudget
 ):
     world.endpoints = searchset(endpoint("https://gp.example.nhs.uk/A82038/DSTU2/0/gpconnect"))
     page = pages.composition(pages.section("<p>a</p>"))
@@ -79,7 +83,7 @@ async def test_sections_of_a_care_record_have_room_until_the_request_is_over(
     traced = await gpconnect.trace(patient(), requested_by=requester())
     asked = {name: sent for name, sent in record_request().items() if name in GpConnectRequest.model_fields}
     request = CareRecordRequest.model_validate(asked | {"requested_by": requester(), "sections": {"ENC": {}}})
-    async with Seat(desk) as seat:
+    async with Reservation(desk) as seat:
         record = await context(gpconnect, desk, seat, request).care_record(traced, request)
         assert [section["section"] for section in record.sections] == ["ENC"]
         assert not await has_room(desk)

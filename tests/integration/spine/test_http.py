@@ -17,8 +17,8 @@ import pytest
 import structlog
 
 from bridge.errors import FailureCode, HeldBack, Refused, ResponseInvalid, Unavailable
+from bridge.spine.connections import Connections
 from bridge.spine.http import Answer, Limits, Upstream
-from bridge.spine.lanes import Lanes
 from tests.support.certificates import Authority
 from tests.support.http_server import HttpServer, Request, always, answer
 
@@ -325,7 +325,7 @@ async def test_connections_that_are_not_needed_for_a_while_are_closed():
         writer.write(answer(b"fine"))
 
     tls = ssl.create_default_context()
-    lanes = Lanes(lambda: tls, limit=10, clock=lambda: now)
+    lanes = Connections(lambda: tls, limit=10, clock=lambda: now)
     async with HttpServer(handler) as server:
 
         async def call(path: str) -> None:

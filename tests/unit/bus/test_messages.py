@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 import pytest
 from structlog.testing import capture_logs
 
-from bridge.bus import marks
-from bridge.bus.patience import Patience, persist
+from bridge.bus import control_headers
+from bridge.bus.backoff import Patience, persist
 from bridge.bus.port import Dead, Delivery, RetryAfter, TooLarge, Unroutable
-from bridge.bus.rabbit_headers import as_text
+from bridge.bus.rabbit.headers import as_text
 
 DELIVERY = Delivery(b"", id="1", key="record.requested.v1", attempt=2)
 
@@ -38,7 +38,7 @@ def test_header_values_become_text(value: object, text: str | None) -> None:
     [(None, 1), ("3", 3), ("0", 1), ("-4", 1), ("many", 1), ("", 1), ("\u0663", 1), ("9" * 5000, 1)],
 )
 def test_a_mark_that_makes_no_sense_is_a_first_attempt(said: str | None, attempt: int) -> None:
-    assert marks.attempt({} if said is None else {marks.ATTEMPT: said}) == attempt
+    assert control_headers.attempt({} if said is None else {control_headers.ATTEMPT: said}) == attempt
 
 
 @pytest.mark.parametrize(
@@ -54,17 +54,17 @@ def test_a_mark_that_makes_no_sense_is_a_first_attempt(said: str | None, attempt
     ],
 )
 def test_only_a_copy_of_ours_waits(headers: dict[str, str], wait: float) -> None:
-    assert marks.wait(headers, now=1230.0) == wait
+    assert control_headers.wait(headers, now=1230.0) == wait
 
 
 @pytest.mark.parametrize(("set_back", "wait"), [(50, 55.0), (3600, 0.0)])
 def test_a_clock_that_is_set_back_does_not_prolong_the_wait(set_back: int, wait: float) -> None:
-    copy = marks.for_retry(DELIVERY, RetryAfter(5, "pds_error"), now=10_000)
-    assert marks.wait(copy, now=10_000 - set_back) == wait
+    copy = control_headers.for_retry(DELIVERY, RetryAfter(5, "pds_error"), now=10_000)
+    assert control_headers.wait(copy, now=10_000 - set_back) == wait
 
 
 def test_a_retry_counts_up_and_a_dead_letter_does_not() -> None:
-    retry = marks.for_retry(DELIVERY, RetryAfter(4, "pds_error"), now=6)
+    retry = control_headers.for_retry(DELIVERY, RetryAfter(4, "pds_error"), now=6)
     assert retry == {
         "x-attempt": "3",
         "x-not-before": "10.000",
@@ -72,7 +72,7 @@ def test_a_retry_counts_up_and_a_dead_letter_does_not() -> None:
         "x-retry-reason": "pds_error",
         "x-original-key": "record.requested.v1",
     }
-    dead = marks.for_dead(DELIVERY, Dead("invalid", "line\r\nline " + "x" * 1000))
+    dead = control_headers.for_dead(DELIVERY, Dead("invalid", "line\r\nline " + "x" * 1000))
     assert dead["x-attempt"] == "2"
     assert dead["x-error-detail"].startswith("line line x")
     assert len(dead["x-error-detail"]) == 500
@@ -112,8 +112,8 @@ def test_what_cannot_be_published_names_its_topic() -> None:
 def test_tries_that_ended_with_an_error_nobody_foresaw_are_counted_until_the_message_starts_anew():
     delivery = DELIVERY
     for is_fault, count in ((False, 0), (True, 1), (False, 1), (True, 2)):
-        told = marks.for_retry(delivery, RetryAfter(1, "internal", is_fault=is_fault), now=0)
+        told = control_headers.for_retry(delivery, RetryAfter(1, "internal", is_fault=is_fault), now=0)
         delivery = replace(delivery, headers=told)
-        assert marks.faults(delivery.headers) == count
-    assert marks.FAULTS not in marks.for_replay(delivery, job="job-1")
-    assert marks.FAULTS in marks.OF_A_TRY
+        assert control_headers.faults(delivery.headers) == count
+    assert control_headers.FAULTS not in control_headers.for_replay(delivery, job="job-1")
+    assert control_headers.FAULTS in control_headers.OF_A_TRY

@@ -2,9 +2,9 @@
 
 import pytest
 
-from bridge.bus.nats import NatsBus
+from bridge.bus.nats.bus import NatsBus
 from bridge.bus.port import Done, QueueSpec
-from bridge.bus.rabbit import RabbitBus
+from bridge.bus.rabbit.bus import RabbitBus
 from bridge.errors import Misconfigured
 
 URL = "amqp://user:word@127.0.0.1/"

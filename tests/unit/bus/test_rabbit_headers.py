@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from pamqp.commands import Basic
 from pamqp.header import ContentHeader
 
-from bridge.bus import marks
+from bridge.bus import control_headers
 from bridge.bus.port import Dead, Delivery, RetryAfter
-from bridge.bus.rabbit_headers import read_strictly, reading_leniently
-from bridge.bus.rabbit_messages import copied, delivery
+from bridge.bus.rabbit.headers import read_strictly, reading_leniently
+from bridge.bus.rabbit.messages import copied, delivery
 from tests.support.amqp_wire import WrittenHeader
 
 BOUNDS = {"b": 7, "B": 8, "s": 15, "u": 16, "I": 31, "i": 32, "l": 63}
@@ -81,10 +81,10 @@ def rounds(message: IncomingMessage) -> list[Delivery]:
     """Parked, retried, renewed, replayed: what each copy says."""
     seen = [delivery(message)]
     for changes in (
-        marks.for_dead(seen[0], Dead("rejected")),
-        marks.for_retry(seen[0], RetryAfter(1, "pds_error"), now=0),
-        marks.all_of(seen[0].headers) | {marks.UNTOLD: "true"},
-        marks.for_replay(seen[0], job="job-1"),
+        control_headers.for_dead(seen[0], Dead("rejected")),
+        control_headers.for_retry(seen[0], RetryAfter(1, "pds_error"), now=0),
+        control_headers.all_of(seen[0].headers) | {control_headers.UNTOLD: "true"},
+        control_headers.for_replay(seen[0], job="job-1"),
     ):
         message = sent_on(copied(message, seen[-1], changes))
         seen.append(delivery(message))

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from structlog.testing import capture_logs
 
+from bridge.bus.deliveries import MOST_ATTEMPTS, DeliveryRunner
 from bridge.bus.port import Dead, Delivery, Done, Outcome, RetryAfter
-from bridge.bus.worker import MOST_ATTEMPTS, Worker
 from tests.support.bus_sites import until
 
 DELIVERY = Delivery(b"{}", id="request-1", key="record.requested.v1")
@@ -45,7 +45,7 @@ class Counting:
 async def test_work_goes_on_when_its_connection_is_cut_and_the_next_copy_joins_it() -> None:
     handler = Counting(Done())
     handler.go.clear()
-    worker = Worker("q", handler, concurrency=1)
+    worker = DeliveryRunner("q", handler, concurrency=1)
     first = asyncio.create_task(worker.run(DELIVERY, Settled()))
     await until(lambda: handler.runs == 1)
     first.cancel()
@@ -62,7 +62,7 @@ async def test_work_goes_on_when_its_connection_is_cut_and_the_next_copy_joins_i
 async def test_what_a_cut_connection_left_running_counts_against_the_bound() -> None:
     handler = Counting(Done())
     handler.go.clear()
-    worker = Worker("q", handler, concurrency=2)
+    worker = DeliveryRunner("q", handler, concurrency=2)
     old = [asyncio.create_task(worker.run(replace(DELIVERY, id=f"old-{n}"), Settled())) for n in range(2)]
     await until(lambda: handler.runs == 2)
     for task in old:
@@ -79,7 +79,7 @@ async def test_what_a_cut_connection_left_running_counts_against_the_bound() -> 
 @pytest.mark.parametrize("outcome", [Done(), RetryAfter(1, "again"), Dead("invalid")])
 async def test_a_copy_that_comes_late_takes_the_outcome_there_was(outcome: Outcome) -> None:
     handler, settled = Counting(outcome), Settled()
-    worker = Worker("q", handler, concurrency=1)
+    worker = DeliveryRunner("q", handler, concurrency=1)
     await worker.run(DELIVERY, settled)
     await worker.run(replace(DELIVERY, deliveries=2), settled)
     assert handler.runs == 1
@@ -93,7 +93,7 @@ async def test_a_copy_that_comes_late_takes_the_outcome_there_was(outcome: Outco
 )
 async def test_another_message_or_attempt_is_run(other: Delivery) -> None:
     handler = Counting(Done())
-    worker = Worker("q", handler, concurrency=1)
+    worker = DeliveryRunner("q", handler, concurrency=1)
     await worker.run(DELIVERY, Settled())
     await worker.run(other, Settled())
     assert handler.runs == 2
@@ -101,7 +101,7 @@ async def test_another_message_or_attempt_is_run(other: Delivery) -> None:
 
 async def test_an_outcome_that_could_not_be_settled_does_not_count() -> None:
     handler, settled = Counting(Dead("invalid")), Settled(failures=1)
-    worker = Worker("q", handler, concurrency=1)
+    worker = DeliveryRunner("q", handler, concurrency=1)
     with pytest.raises(ConnectionError), capture_logs() as logs:
         await worker.run(DELIVERY, settled)
     await asyncio.sleep(0)
@@ -113,7 +113,7 @@ async def test_an_outcome_that_could_not_be_settled_does_not_count() -> None:
 
 async def test_no_message_is_tried_for_ever() -> None:
     settled = Settled()
-    worker = Worker("q", Counting(RetryAfter(1, "provider_timeout")), concurrency=1)
+    worker = DeliveryRunner("q", Counting(RetryAfter(1, "provider_timeout")), concurrency=1)
     await worker.run(replace(DELIVERY, attempt=MOST_ATTEMPTS - 1), settled)
     await worker.run(replace(DELIVERY, attempt=MOST_ATTEMPTS), settled)
     assert settled.outcomes == [
@@ -125,12 +125,12 @@ async def test_no_message_is_tried_for_ever() -> None:
 async def test_a_handler_that_keeps_count_itself_is_left_alone() -> None:
     settled = Settled()
     behind = RetryAfter(1, "behind_another", is_bounded=True)
-    await Worker("q", Counting(behind), concurrency=1).run(replace(DELIVERY, attempt=1000), settled)
+    await DeliveryRunner("q", Counting(behind), concurrency=1).run(replace(DELIVERY, attempt=1000), settled)
     assert settled.outcomes == [behind]
 
 
 async def test_dead_letters_are_logged_with_their_reason() -> None:
-    worker = Worker("q", Counting(Dead("rejected", "data.patient: is required")), concurrency=1)
+    worker = DeliveryRunner("q", Counting(Dead("rejected", "data.patient: is required")), concurrency=1)
     with capture_logs() as logs:
         await worker.run(DELIVERY, Settled())
     assert logs == [
@@ -147,7 +147,7 @@ async def test_dead_letters_are_logged_with_their_reason() -> None:
 
 async def test_the_text_of_an_unforeseen_error_is_not_logged_nor_sent_on() -> None:
     settled = Settled()
-    worker = Worker("q", Counting(ValueError("9990548609")), concurrency=1)
+    worker = DeliveryRunner("q", Counting(ValueError("9990548609")), concurrency=1)
     with capture_logs() as logs:
         await worker.run(DELIVERY, settled)
     assert [line["error"] for line in logs] == ["ValueError"]
@@ -160,7 +160,7 @@ async def test_the_text_of_an_unforeseen_error_is_not_logged_nor_sent_on() -> No
 async def test_draining_waits_then_cancels() -> None:
     handler = Counting(Done())
     handler.go.clear()
-    worker = Worker("q", handler, concurrency=1)
+    worker = DeliveryRunner("q", handler, concurrency=1)
     running = asyncio.create_task(worker.run(DELIVERY, Settled()))
     await until(lambda: handler.runs == 1)
     assert await worker.drain(0.01) == 1

@@ -6,7 +6,7 @@ from bridge.contracts.events import allergies_published, content_hash, medicatio
 from bridge.contracts.requests import MedicationOptions
 from bridge.mapping import Asked, Source, map_record
 from bridge.sandbox import BY_NAME
-from bridge.sandbox.parameters import ALLERGIES, MEDICATION, Query
+from bridge.sandbox.structured.parameters import ALLERGIES, MEDICATION, Query
 
 UNMAPPED = [
     {"source_ref": "A/1", "reason": "malformed", "detail": "x", "area": "medications"},

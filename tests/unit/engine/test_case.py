@@ -1,13 +1,13 @@
 import orjson
 import pytest
 
-from bridge.bus import marks
+from bridge.bus import control_headers
 from bridge.bus.port import Delivery
 from bridge.contracts.envelope import EventStyle
 from bridge.contracts.events import request_rejected
 from bridge.contracts.requests import RecordRequest
 from bridge.engine import Pipeline
-from bridge.engine.case import read_case
+from bridge.engine.incoming import read_incoming
 from bridge.engine.patient_keys import PatientKeys
 from tests.support.requests import PATIENT, cloud_event, record_request
 
@@ -22,9 +22,9 @@ async def answer(_request, _context):
 def read(**attributes):
     body = orjson.dumps(cloud_event(record_request(), **attributes))
     delivery = Delivery(
-        body, id="m-1", key="record.requested.v1", headers={marks.NOT_BEFORE: "1796000003.000"}
+        body, id="m-1", key="record.requested.v1", headers={control_headers.NOT_BEFORE: "1796000003.000"}
     )
-    return read_case(delivery, pipeline=RECORDS, keys=PatientKeys("key"))
+    return read_incoming(delivery, pipeline=RECORDS, keys=PatientKeys("key"))
 
 
 @pytest.mark.duty("JO-033")

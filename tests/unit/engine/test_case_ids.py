@@ -8,7 +8,7 @@ from bridge.bus.port import Delivery
 from bridge.contracts.envelope import EventStyle
 from bridge.contracts.events import request_failed, request_rejected
 from bridge.contracts.requests import RecordRequest
-from bridge.engine.case import read_case
+from bridge.engine.incoming import read_incoming
 from bridge.engine.patient_keys import PatientKeys
 from bridge.engine.pipeline import Pipeline
 from bridge.errors import FailureCode, Refused, RequestRejected
@@ -30,7 +30,7 @@ def case_of(**asked):
     delivery = Delivery(
         body=body, id="m-1", key="record.requested.v1", headers={}, content_type=None, correlation_id=None
     )
-    return read_case(delivery, pipeline=pipeline, keys=PatientKeys("k" * 32))
+    return read_incoming(delivery, pipeline=pipeline, keys=PatientKeys("k" * 32))
 
 
 def told(event, **asked):

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from bridge.engine.desk import Desk, Seat
+from bridge.engine.memory_budget import MemoryBudget, Reservation
 
 MIB = 1024 * 1024
 
@@ -18,7 +18,7 @@ class Worked:
         self._task = asyncio.create_task(self._work(desk, sizes))
 
     async def _work(self, desk, sizes):
-        async with Seat(desk) as seat:
+        async with Reservation(desk) as seat:
             for size in sizes:
                 await seat.take(size)
             self.has_room = True
@@ -57,7 +57,7 @@ async def ended(*requests):
 
 
 async def test_who_finds_no_room_waits_until_it_is_given_back():
-    first, second, third = requests = await at_work(Desk(10), 6, 4, 1)
+    first, second, third = requests = await at_work(MemoryBudget(10), 6, 4, 1)
     assert with_room(requests) == [True, True, False]
     await first.end()
     await settled()
@@ -66,19 +66,19 @@ async def test_who_finds_no_room_waits_until_it_is_given_back():
 
 
 async def test_all_of_the_room_can_be_used_and_no_more():
-    requests = await at_work(Desk(10), 10, 1)
+    requests = await at_work(MemoryBudget(10), 10, 1)
     assert with_room(requests) == [True, False]
     await ended(*requests)
 
 
 async def test_eight_mebibytes_are_worked_on_by_default():
-    requests = await at_work(Desk(), 4 * MIB, 4 * MIB, 1)
+    requests = await at_work(MemoryBudget(), 4 * MIB, 4 * MIB, 1)
     assert with_room(requests) == [True, True, False]
     await ended(*requests)
 
 
 async def test_an_answer_larger_than_all_of_it_is_worked_on_alone():
-    small, large, other = requests = await at_work(Desk(10), 1, 50, 10)
+    small, large, other = requests = await at_work(MemoryBudget(10), 1, 50, 10)
     assert with_room(requests) == [True, False, False]
     await small.end()
     await settled()
@@ -90,7 +90,7 @@ async def test_an_answer_larger_than_all_of_it_is_worked_on_alone():
 
 
 async def test_who_has_room_never_waits_for_more_and_gives_back_all_of_it():
-    desk = Desk(10)
+    desk = MemoryBudget(10)
     greedy = Worked(desk, 6, 6)
     await settled()
     (other,) = await at_work(desk, 1)
@@ -102,7 +102,7 @@ async def test_who_has_room_never_waits_for_more_and_gives_back_all_of_it():
 
 
 async def test_a_request_that_is_cut_off_gives_its_room_back():
-    desk = Desk(10)
+    desk = MemoryBudget(10)
     held, waiting = await at_work(desk, 10, 10)
     await waiting.cancel()
     await held.cancel()

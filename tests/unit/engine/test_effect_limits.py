@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from bridge.engine.effects import Limits, lease_margin
+from bridge.engine.side_effects import Limits, lease_margin
 from bridge.ledger.clocks import Deadline, uptime, utc_now
 from bridge.settings import LedgerSettings, RetrySettings, Settings, SpineSettings
 

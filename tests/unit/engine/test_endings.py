@@ -2,7 +2,7 @@ import errno
 
 import pytest
 
-from bridge.engine.endings import EngineFault, unforeseen
+from bridge.engine.outcomes import EngineFault, unforeseen
 from bridge.errors import HeldBack
 
 

@@ -8,7 +8,7 @@ from bridge.bus.port import Delivery
 from bridge.contracts.envelope import EventStyle
 from bridge.contracts.events import request_rejected
 from bridge.engine import installed_pipelines
-from bridge.engine.case import Case, read_case
+from bridge.engine.incoming import IncomingRequest, read_incoming
 from bridge.engine.patient_keys import PatientKeys
 from bridge.errors import RequestRejected
 from tests.support.requests import cloud_event, record_request
@@ -18,15 +18,15 @@ KEY = "record.requested.v1"
 STYLE = EventStyle("uk.nhs.gpconnect", "/gpconnect-bridge")
 
 
-def case_of(delivery: Delivery) -> Case:
-    return read_case(delivery, pipeline=PIPELINE, keys=PatientKeys("a site's own key"))
+def case_of(delivery: Delivery) -> IncomingRequest:
+    return read_incoming(delivery, pipeline=PIPELINE, keys=PatientKeys("a site's own key"))
 
 
 def structured(**attributes: str) -> Delivery:
     return Delivery(json.dumps(cloud_event(record_request(), **attributes)).encode(), id="m-1", key=KEY)
 
 
-def event_id_of(case: Case) -> str:
+def event_id_of(case: IncomingRequest) -> str:
     return case.event(STYLE, request_rejected(RequestRejected("x", "y")), sequence="1/1").id
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import orjson
 import pytest
 
-from bridge.engine.effects import Effects, Limits
-from bridge.engine.no_book import NoBook
+from bridge.engine.no_book import NoJournal
+from bridge.engine.side_effects import Limits, SideEffects
 from bridge.errors import (
     AppointmentRefused,
     FailureCode,
@@ -46,7 +46,7 @@ RAISED = [
 ]
 
 
-class Noted(NoBook):
+class Noted(NoJournal):
     """Remembers the one result it was given."""
 
     result: Any = b""
@@ -71,7 +71,7 @@ async def never():
 async def again(result):
     """What a later try raises."""
     known = Intent(1, "k", "room.take", "r1", NOW, b"{}", "refused", result, NOW)
-    return await once(Effects(NoBook(), LEASE, [known], LIMITS), never)
+    return await once(SideEffects(NoJournal(), LEASE, [known], LIMITS), never)
 
 
 @pytest.mark.parametrize(("refusal", "tag"), RAISED, ids=[tag for _, tag in RAISED])
@@ -80,7 +80,7 @@ async def test_it_is_stored_under_its_tag_and_raised_again_as_it_was(refusal, ta
         raise refusal
 
     book = Noted()
-    assert await once(Effects(book, LEASE, [], LIMITS), send) is refusal
+    assert await once(SideEffects(book, LEASE, [], LIMITS), send) is refusal
     assert orjson.loads(book.result)["kind"] == tag
     later = await again(book.result)
     assert type(later) is type(refusal)

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from bridge.engine.switch import RetrySwitch
+from bridge.engine.kill_switch import KillSwitch
 from bridge.settings import RetrySettings, Settings
 
 
@@ -13,17 +13,17 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def switch(file: Path) -> RetrySwitch:
-    return RetrySwitch(file)
+def switch(file: Path) -> KillSwitch:
+    return KillSwitch(file)
 
 
-def test_without_the_file_nothing_is_stopped(switch: RetrySwitch):
+def test_without_the_file_nothing_is_stopped(switch: KillSwitch):
     assert not switch.retries_stopped("structured_record")
 
 
 @pytest.mark.parametrize("text", ["", "\n \n"])
 def test_an_empty_file_stops_every_retry_at_once_until_it_is_removed(
-    switch: RetrySwitch, file: Path, text: str
+    switch: KillSwitch, file: Path, text: str
 ):
     assert not switch.retries_stopped("structured_record")
     file.write_text(text)
@@ -33,7 +33,7 @@ def test_an_empty_file_stops_every_retry_at_once_until_it_is_removed(
     assert not switch.retries_stopped("structured_record")
 
 
-def test_names_stop_the_retries_of_those_pipelines_alone(switch: RetrySwitch, file: Path):
+def test_names_stop_the_retries_of_those_pipelines_alone(switch: KillSwitch, file: Path):
     file.write_text("  structured_record \r\n\nbooking\n")
     assert switch.retries_stopped("structured_record")
     assert switch.retries_stopped("booking")
@@ -45,7 +45,7 @@ def test_names_stop_the_retries_of_those_pipelines_alone(switch: RetrySwitch, fi
     assert switch.retries_stopped("structured_record")
 
 
-def test_what_cannot_be_read_stops_everything(switch: RetrySwitch, file: Path):
+def test_what_cannot_be_read_stops_everything(switch: KillSwitch, file: Path):
     file.mkdir()  # a mount that went wrong; unlike permissions it stops root as well
     assert switch.retries_stopped("structured_record")
     assert switch.retries_stopped("structured_record")
@@ -53,13 +53,13 @@ def test_what_cannot_be_read_stops_everything(switch: RetrySwitch, file: Path):
     assert not switch.retries_stopped("structured_record")
 
 
-def test_bytes_that_are_no_text_stop_nobody_else(switch: RetrySwitch, file: Path):
+def test_bytes_that_are_no_text_stop_nobody_else(switch: KillSwitch, file: Path):
     file.write_bytes(b"\xff\xfe\nbooking\n")
     assert switch.retries_stopped("booking")
     assert not switch.retries_stopped("structured_record")
 
 
-def test_each_change_is_said_once(switch: RetrySwitch, file: Path):
+def test_each_change_is_said_once(switch: KillSwitch, file: Path):
     with structlog.testing.capture_logs() as lines:
         switch.retries_stopped("a")
         file.write_text("a\n")
@@ -73,8 +73,8 @@ def test_each_change_is_said_once(switch: RetrySwitch, file: Path):
 
 
 def test_where_the_file_is_expected(tmp_path: Path):
-    usual = RetrySwitch.of(Settings(state_dir=tmp_path))
-    named = RetrySwitch.of(Settings(state_dir=tmp_path, retry=RetrySettings(switch_file=tmp_path / "off")))
+    usual = KillSwitch.of(Settings(state_dir=tmp_path))
+    named = KillSwitch.of(Settings(state_dir=tmp_path, retry=RetrySettings(switch_file=tmp_path / "off")))
     (tmp_path / "off").touch()
     assert (usual.retries_stopped("a"), named.retries_stopped("a")) == (False, True)
 

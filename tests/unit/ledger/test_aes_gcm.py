@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bridge.ledger.aes_gcm import AesGcmSealer
 from bridge.ledger.keys import KeyFile, KeyUnknown, SealBroken, add_key, create_ring
+from bridge.ledger.vault.aes_gcm import AesGcmSealer
 
 ROW = b"answer:1"
 PLAIN = json.dumps([{"resourceType": "Patient", "id": str(number)} for number in range(20)]).encode()

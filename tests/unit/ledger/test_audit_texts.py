@@ -8,12 +8,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, create_engine, select
 
-from bridge.ledger.aes_gcm import AesGcmSealer
-from bridge.ledger.audit import Actor, AuditTrail, Entry
-from bridge.ledger.chain import FIRST_PREVIOUS, MAX_TEXT, entries, entry_mac, fetch, heads, sealed_head
+from bridge.ledger.audit.chain import FIRST_PREVIOUS, MAX_TEXT, entries, entry_mac, fetch, heads, sealed_head
+from bridge.ledger.audit.trail import Actor, AuditTrail, Entry
 from bridge.ledger.keys import KeyFile, create_ring
-from bridge.ledger.metadata import metadata
-from bridge.ledger.together import writing_together
+from bridge.ledger.storage.group_commit import group_commit
+from bridge.ledger.storage.metadata import metadata
+from bridge.ledger.vault.aes_gcm import AesGcmSealer
 
 any_text = st.text(st.characters(exclude_categories=[]), max_size=MAX_TEXT + 50)
 
@@ -44,7 +44,7 @@ def test_an_entry_of_any_text_reads_back_as_it_was_hashed(connection, keys, text
         event=text, outcome=other, code=text, actor=actor, facts={text: other}, trace_ids=[text, other]
     )
     trail = AuditTrail(NotImplemented, keys, AesGcmSealer(keys))
-    with writing_together(connection):
+    with group_commit(connection):
         position = trail.append(connection, told)
     row = fetch(select(entries).where(entries.c.sequence == position.sequence))(connection)[0]
     assert row["mac"] == entry_mac(keys.ring, row)

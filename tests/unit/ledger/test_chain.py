@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bridge.ledger.chain import Head, canonical, entries, entry_mac, head_seal, is_sealed, sealed_head
+from bridge.ledger.audit.chain import Head, canonical, entries, entry_mac, head_seal, is_sealed, sealed_head
 from bridge.ledger.keys import KeyRing, KeyUnknown
 
 RING = KeyRing("a1", {"a1": bytes(range(32)), "a0": bytes(range(32, 64))})

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Column, Integer, MetaData, Table, bindparam, create_engine, insert, select, text
 
-from bridge.ledger.metadata import Instant
-from bridge.ledger.prepared import Prepared
+from bridge.ledger.storage.metadata import Instant
+from bridge.ledger.storage.prepared import Prepared
 
 EVERY_ZONE = st.timedeltas(timedelta(hours=-14), timedelta(hours=14)).map(timezone)
 # A day from the ends of what a datetime holds, because each is written as UTC.

@@ -7,12 +7,12 @@ from itertools import pairwise
 
 import pytest
 
-from bridge.sandbox.diary import Diary
-from bridge.sandbox.entries import Wish
+from bridge.sandbox.appointments.diary import Diary
+from bridge.sandbox.appointments.entries import Wish
+from bridge.sandbox.appointments.premises import Premises
+from bridge.sandbox.appointments.rota import day_of, uk
+from bridge.sandbox.appointments.slots import read_search, search_bundle, slot_resource
 from bridge.sandbox.outcomes import Refusal
-from bridge.sandbox.premises import Premises
-from bridge.sandbox.rota import day_of, uk
-from bridge.sandbox.slots import read_search, search_bundle, slot_resource
 from bridge.sandbox.world import MAIN, OLDER
 
 MONDAY = date(2026, 3, 23)  # the clocks go forward on the Sunday after

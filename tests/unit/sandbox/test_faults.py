@@ -1,8 +1,8 @@
 import pytest
 
-from bridge.sandbox.board import FaultBoard
-from bridge.sandbox.faults import Fault, FaultKind
-from bridge.sandbox.storms import APPOINTMENT_FAULTS, Storm
+from bridge.sandbox.control.board import FaultBoard
+from bridge.sandbox.control.faults import Fault, FaultKind
+from bridge.sandbox.control.storms import APPOINTMENT_FAULTS, Storm
 
 HTML = Fault(FaultKind.HTML)
 

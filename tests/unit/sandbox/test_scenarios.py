@@ -9,9 +9,9 @@ from fhir.resources.STU3 import get_fhir_model_class
 from fhir.resources.STU3.bundle import Bundle
 
 from bridge.record.nhs_number import is_valid_nhs_number
-from bridge.sandbox.parameters import ALLERGIES, MEDICATION, Query
-from bridge.sandbox.record import encode
 from bridge.sandbox.scenarios import BY_NAME, SCENARIOS
+from bridge.sandbox.structured.parameters import ALLERGIES, MEDICATION, Query
+from bridge.sandbox.structured.record import encode
 
 WITH_RECORD = [scenario for scenario in SCENARIOS if scenario.case]
 # One for each record: many scenarios share the rich one and differ in who serves it.

@@ -1,12 +1,12 @@
 import pytest
 
-from bridge.spine.recent import RecentAnswers
+from bridge.spine.ttl_cache import TtlCache
 
 
 @pytest.mark.duty("SP-015")
 def test_an_answer_is_used_until_its_time_is_up():
     now = 100.0
-    recent = RecentAnswers[str, int](10, clock=lambda: now)
+    recent = TtlCache[str, int](10, clock=lambda: now)
     recent.put("a", 1, 60.0)
 
     now = 159.9
@@ -16,7 +16,7 @@ def test_an_answer_is_used_until_its_time_is_up():
 
 
 def test_only_the_latest_are_kept():
-    recent = RecentAnswers[int, int](3)
+    recent = TtlCache[int, int](3)
     for number in range(4):
         recent.put(number, number, 60.0)
     recent.put(1, 11, 60.0)

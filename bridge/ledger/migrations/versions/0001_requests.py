@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from bridge.ledger.metadata import Id, Instant
+from bridge.ledger.storage.metadata import Id, Instant
 
 revision = "0001"
 down_revision = None
@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Create the tables; what the columns mean is said in `bridge.ledger.tables`."""
+    """Create the tables; what the columns mean is said in `bridge.ledger.storage.tables`."""
     _requests()
     _attempts()
     _calls()

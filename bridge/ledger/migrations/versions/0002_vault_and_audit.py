@@ -7,7 +7,7 @@ Revises: 0001
 import sqlalchemy as sa
 from alembic import op
 
-from bridge.ledger.metadata import Id, Instant
+from bridge.ledger.storage.metadata import Id, Instant
 
 revision = "0002"
 down_revision = "0001"

@@ -7,7 +7,7 @@ Revises: 0002
 import sqlalchemy as sa
 from alembic import op
 
-from bridge.ledger.metadata import Instant
+from bridge.ledger.storage.metadata import Instant
 
 revision = "0003"
 down_revision = "0002"
@@ -18,7 +18,7 @@ _STATES = "'planned', 'confirmed', 'running', 'paused', 'stopped', 'done'"
 
 
 def upgrade() -> None:
-    """Create the tables; what the columns mean is said in `bridge.ledger.replays`."""
+    """Create the tables; what the columns mean is said in `bridge.ledger.storage.dead_letter_jobs`."""
     op.create_table(
         "letter_jobs",
         sa.Column("id", sa.Text, nullable=False),

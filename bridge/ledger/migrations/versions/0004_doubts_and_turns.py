@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from bridge.ledger.metadata import Id, Instant
+from bridge.ledger.storage.metadata import Id, Instant
 
 revision = "0004"
 down_revision = "0003"
@@ -14,7 +14,7 @@ _VERDICTS = "'done', 'not_done', 'refused', 'not_sent'"
 
 
 def upgrade() -> None:
-    """Create what is new; what the columns mean is said in `bridge.ledger.tables`."""
+    """Create what is new; what the columns mean is said in `bridge.ledger.storage.tables`."""
     op.add_column("requests", sa.Column("turn_key", sa.Text))
     _partial_index(
         "ix_requests_turn",

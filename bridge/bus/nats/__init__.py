@@ -1,0 +1,1 @@
+"""The bus on NATS JetStream, and a NATS server of our own."""

@@ -1,0 +1,114 @@
+"""What a message looks like on RabbitMQ: properties, and headers with types."""
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+from aio_pika import DeliveryMode, IncomingMessage, Message
+from aio_pika.abc import AbstractIncomingMessage, HeadersType
+
+from bridge.bus import control_headers
+from bridge.bus.amqp10 import LABEL, unframed
+from bridge.bus.port import Delivery
+from bridge.bus.rabbit.headers import as_text, sendable, short
+
+_NONE: frozenset[str] = frozenset()
+
+
+def outgoing(
+    body: bytes,
+    message_id: str,
+    content_type: str,
+    correlation_id: str | None,
+    headers: Mapping[str, str] | None,
+) -> Message:
+    """A message of our own; persistent, or a restart of the broker would lose it."""
+    return Message(
+        body,
+        message_id=message_id,
+        content_type=content_type,
+        correlation_id=correlation_id,
+        headers=dict(headers or {}),
+        delivery_mode=DeliveryMode.PERSISTENT,
+    )
+
+
+def copied(message: IncomingMessage, taken: Delivery, changes: Mapping[str, str]) -> Message:
+    """The same message with other marks; the broker's own trail starts anew."""
+    headers: HeadersType = {
+        name: sendable(value)
+        for name, value in message.headers.items()
+        if not _is_brokers(name) and name not in control_headers.ALL
+    }
+    unnamed = {} if taken.is_named else {control_headers.UNNAMED: "true"}
+    return Message(
+        message.body,
+        headers={**headers, **control_headers.kept(taken.headers), **unnamed, **changes},
+        message_id=short(taken.id),  # the driver would make one up for a message that had none
+        correlation_id=short(message.correlation_id),
+        content_type=short(message.content_type),
+        content_encoding=short(message.content_encoding),
+        reply_to=short(message.reply_to),
+        timestamp=message.timestamp,
+        type=short(message.type),
+        app_id=short(message.app_id),
+        priority=message.priority,
+        delivery_mode=DeliveryMode.PERSISTENT,
+    )
+
+
+def _is_brokers(name: str) -> bool:
+    return name in {"x-death", "x-delivery-count", "x-acquired-count"} or name.startswith(
+        ("x-first-death-", "x-last-death-")
+    )
+
+
+def trail(message: AbstractIncomingMessage) -> list[dict[str, Any]]:
+    """Where the broker moved the message from by itself, the last move first."""
+    found = message.headers.get("x-death")
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
+def marks_of_a_copy(exchange: str | None, moves: list[dict[str, Any]], queue: str) -> frozenset[str]:
+    """Which marks count on a message in the work queue `queue`, by the way that it came there.
+
+    A request comes by the exchange of the requests. Only copies come by the nameless exchange, which takes a
+    message to the queue that it names; and only those that were put off come out of a waiting room.
+    """
+    if exchange != "":
+        return _NONE
+    waited = any(str(move.get("queue", "")).startswith(f"{queue}.wait.") for move in moves)
+    return control_headers.ALL if waited else control_headers.ALL - control_headers.OF_A_TRY
+
+
+def delivery(
+    message: AbstractIncomingMessage, *, trusted: frozenset[str] = _NONE, key: str | None = None
+) -> Delivery:
+    """A message as the engine sees it.
+
+    Args:
+        message: as it was handed over.
+        trusted: the marks that count on it; see `marks_of_a_copy`.
+        key: its routing key, where the broker has changed that.
+    """
+    headers = {
+        name: text
+        for name, value in message.headers.items()
+        if not _is_brokers(name)
+        and (name in trusted or name not in control_headers.ALL)
+        and (text := as_text(value)) is not None
+    }
+    # On the first delivery the broker sets no count, and a sender's own would stand there.
+    redelivered = message.headers.get("x-delivery-count", 0) if message.redelivered else 0
+    framed = unframed(message.body) if message.type == LABEL else None
+    return Delivery(
+        body=message.body if framed is None else framed,
+        id=message.message_id or sha256(message.body).hexdigest(),
+        is_named=bool(message.message_id) and control_headers.UNNAMED not in headers,
+        key=headers.get(control_headers.ORIGINAL_KEY) or key or message.routing_key or "",
+        headers=headers,
+        content_type=message.content_type,
+        correlation_id=message.correlation_id,
+        attempt=control_headers.attempt(headers),
+        deliveries=1 + (redelivered if isinstance(redelivered, int) else 0),
+    )

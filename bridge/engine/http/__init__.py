@@ -1,0 +1,1 @@
+"""The HTTP endpoints of a worker: health, and the data of large events."""

@@ -1,0 +1,62 @@
+"""How much is worked on at a time: answers wait as the bytes they came as, not as what is made of them.
+
+Hundreds of requests may be in flight, most of them waiting for a practice. When many large answers come at
+once, each is parsed, mapped, written down and published in turn; only so many are between two of these.
+"""
+
+import asyncio
+from types import TracebackType
+from typing import Self
+
+_ON_THE_DESK = 8 * 1024 * 1024
+
+
+class MemoryBudget:
+    """Room for answers of so many bytes together; an answer larger than all of it is worked on alone."""
+
+    def __init__(self, room: int = _ON_THE_DESK) -> None:
+        self._room = room
+        self._taken = 0
+        self._changed = asyncio.Condition()
+
+    async def take(self, size: int) -> None:
+        """Wait for room, and take it."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: not self._taken or self._taken + size <= self._room)
+            self._taken += size
+
+    def enlarge(self, size: int) -> None:
+        """Take more without waiting."""
+        self._taken += size
+
+    async def free(self, size: int) -> None:
+        """Give room back."""
+        async with self._changed:
+            self._taken -= size
+            self._changed.notify_all()
+
+
+class Reservation:
+    """One request's place at the desk: empty until its answer comes, given back when the request is over."""
+
+    def __init__(self, desk: MemoryBudget) -> None:
+        self._desk = desk
+        self._size = 0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._size:
+            await self._desk.free(self._size)
+
+    async def take(self, size: int) -> None:
+        """Take room for an answer of `size` bytes, on top of what this request has."""
+        if self._size:
+            # Nobody who has room waits for more: two of them could wait for each other.
+            self._desk.enlarge(size)
+        else:
+            await self._desk.take(size)
+        self._size += size

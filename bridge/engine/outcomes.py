@@ -1,0 +1,88 @@
+"""How one try of a request may end, and how what a handler raised is told to logs, events and the bus."""
+
+import traceback
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from bridge.bus.control_headers import RETRY_REASON
+from bridge.bus.port import Dead, Delivery, Done, Outcome
+from bridge.engine.memory_budget import Reservation
+from bridge.engine.side_effects import SideEffects
+from bridge.errors import FailureCode, HeldBack, RequestFailed, ResponseInvalid
+from bridge.ledger import EndState, Lease, StoredEvent
+from bridge.observe.causes import is_lack_of_files
+
+_PLACES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One try of a request.
+
+    Attributes:
+        lease: the right to work on it.
+        seat: its place at the desk.
+        effects: what it was about to do, and did, before.
+        is_check: whether it is in doubt already: nobody is told so again.
+        losses: how many tries before this one ended without a word, with their worker.
+    """
+
+    lease: Lease
+    seat: Reservation
+    effects: SideEffects
+    is_check: bool = False
+    losses: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RequestOutcome:
+    """How a request ends: what is written down, published, and done with the message."""
+
+    state: EndState
+    events: list[StoredEvent]
+    outcome: Outcome = field(default_factory=Done)
+    code: str | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+class EngineFault(RequestFailed):
+    """Not the request but the engine is at fault: the message is parked too, to be sent again later."""
+
+    def __init__(self, reason: str, *, detail: str = "", code: FailureCode = FailureCode.INTERNAL) -> None:
+        super().__init__(code, stage="engine", detail=f"{reason} {detail}".strip())
+        self.reason = reason
+
+
+def unforeseen(error: Exception) -> RequestFailed:
+    """What an error of a handler means that nobody thought of; of a lack of files, that it passes."""
+    if is_lack_of_files(error):
+        return HeldBack.for_lack_of_files()
+    return EngineFault("internal", detail=type(error).__name__)
+
+
+def outcome_of(failure: RequestFailed) -> Outcome:
+    """What is done with the message of a request that failed."""
+    return Dead(failure.reason, failure.detail) if isinstance(failure, EngineFault) else Done()
+
+
+def facts_of(failure: RequestFailed) -> dict[str, Any]:
+    """What the log says of a failure: codes and names only."""
+    facts: dict[str, Any] = {"code": failure.code.value, "stage": failure.stage, "detail": failure.detail}
+    if isinstance(failure, ResponseInvalid):
+        facts["body_sha256"] = failure.body_sha256
+    return facts
+
+
+def places(error: BaseException) -> list[str]:
+    """Where an error came from, innermost last, without its text."""
+    frames = traceback.extract_tb(error.__traceback__)[-_PLACES:]
+    return [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
+
+
+def waited_for(delivery: Delivery) -> FailureCode:
+    """Why a request that comes back from its waiting room was put there."""
+    try:
+        return FailureCode(delivery.headers.get(RETRY_REASON, ""))
+    except ValueError:
+        return FailureCode.INTERNAL

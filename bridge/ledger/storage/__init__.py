@@ -1,0 +1,1 @@
+"""What the ledger keeps, and how: tables, the steps of a request's life, SQLite and PostgreSQL."""

@@ -1,0 +1,84 @@
+"""Taking turns: requests with the same turn key are worked on one after another, in order of arrival.
+
+Whoever is not next waits, in the same transaction in which it was taken up: so a request in flight is one
+whose turn it is, on however many workers.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, and_, bindparam, func, null, or_, select, update
+
+from bridge.ledger.model import BeginResult, Behind, Lease, Opening, Started
+from bridge.ledger.storage.requests import Holder, open_again, open_new
+from bridge.ledger.storage.tables import requests
+from bridge.ledger.vault.sealing import Sealer
+
+PATIENCE: Final = timedelta(hours=1)
+"""A request that is this late for its retry, or whose worker is gone for this long, keeps its turn no longer:
+its message was taken out of the queue by hand. The balance names it."""
+_FIRST_LOOK: Final = 1.0
+_DOUBLINGS: Final = 4
+BEHIND: Final = "behind_another"
+
+_LOCK = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("turn"), 0)))
+_others = (requests.c.turn_key == bindparam("turn")) & (requests.c.id != bindparam("row"))
+_is_minded = or_(
+    and_(requests.c.state == "in_flight", requests.c.lease_until > bindparam("patience")),
+    and_(requests.c.state == "waiting", requests.c.wait_until > bindparam("patience")),
+)
+_is_at_work = and_(requests.c.state == "in_flight", requests.c.lease_until > bindparam("now"))
+_AHEAD = select(requests.c.wait_until).where(
+    _others, or_(and_(requests.c.id < bindparam("row"), _is_minded), _is_at_work)
+)
+_STAND_BEHIND = (
+    update(requests)
+    .where(requests.c.id == bindparam("row"))
+    .values(
+        state="waiting",
+        code=BEHIND,
+        wait_until=bindparam("until"),
+        waited_delivery=bindparam("delivery"),
+        lease_until=null(),
+    )
+)
+
+
+def open_in_order(connection: Connection, opening: Opening, holder: Holder, sealer: Sealer) -> BeginResult:
+    """Take a request up if it is next; see `bridge.ledger.storage.requests.open_new` and `open_again`."""
+    if connection.dialect.name == "postgresql":  # SQLite has one writer at a time anyway
+        connection.execute(_LOCK, {"turn": opening.turn_key})
+    claim = open_new(connection, opening, holder) or open_again(connection, opening, holder, sealer)
+    if not isinstance(claim, Started) or _has_expired(opening, holder):
+        return claim
+    ahead = _ahead(connection, opening, claim.lease, holder)
+    if not ahead:
+        return claim
+    until = _look_again(opening, holder, ahead)
+    said = {"row": claim.lease.row, "until": until, "delivery": opening.attempt}
+    connection.execute(_STAND_BEHIND, said)
+    return Behind(until)
+
+
+def _has_expired(opening: Opening, holder: Holder) -> bool:
+    # It sends nothing any more, so it need not wait to say so.
+    return opening.expires_at is not None and opening.expires_at <= holder.now
+
+
+def _ahead(connection: Connection, opening: Opening, lease: Lease, holder: Holder) -> Sequence[Row[Any]]:
+    asked = {
+        "turn": opening.turn_key,
+        "row": lease.row,
+        "now": holder.now,
+        "patience": holder.now - PATIENCE,
+    }
+    return connection.execute(_AHEAD, asked).all()
+
+
+def _look_again(opening: Opening, holder: Holder, ahead: Sequence[Row[Any]]) -> datetime:
+    """Not before those ahead are due themselves, and a little less often each time."""
+    soon = _FIRST_LOOK * 2 ** min(opening.attempt - 1, _DOUBLINGS)
+    due = [row.wait_until for row in ahead if row.wait_until is not None]
+    until: datetime = max([holder.now + timedelta(seconds=soon), *due])
+    return min(until, opening.expires_at) if opening.expires_at else until

@@ -1,0 +1,119 @@
+"""The ledger on PostgreSQL: many workers, on many machines, one transaction per step.
+
+Space that pruning frees is used again through autovacuum, which must be on (it is by default); the server's
+``synchronous_commit`` must not be off, or a commit that was confirmed could be lost.
+"""
+
+from typing import Any, TypeVar
+
+import asyncpg  # type: ignore[import-untyped]  # ships no types
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.util import greenlet_spawn
+
+from bridge.errors import Misconfigured
+from bridge.ledger.errors import LedgerUnavailable
+from bridge.ledger.storage.store import Step, unavailable
+
+T = TypeVar("T")
+
+CONNECT_SECONDS = 5.0
+COMMAND_SECONDS = 15.0
+"""A server that says nothing for this long is treated as gone."""
+
+
+class PostgresStore:
+    """A pool of connections, one transaction on each at a time.
+
+    Args:
+        url: as libpq reads it, ``sslmode`` and several hosts included.
+        connections: at most this many at a time.
+        read_only: the server refuses whatever would change something.
+    """
+
+    def __init__(self, url: str, *, connections: int, read_only: bool = False) -> None:
+        of_session = {"application_name": "gpconnect-bridge", "timezone": "UTC"}
+        if read_only:
+            of_session["default_transaction_read_only"] = "on"
+
+        async def connect() -> Any:  # the driver's connection is generic over its record type
+            return await asyncpg.connect(
+                url,
+                timeout=CONNECT_SECONDS,
+                command_timeout=COMMAND_SECONDS,
+                server_settings=of_session,
+            )
+
+        self._engine = create_async_engine(
+            "postgresql+asyncpg://",
+            async_creator=connect,
+            pool_size=connections,
+            max_overflow=0,
+            pool_timeout=COMMAND_SECONDS,
+            hide_parameters=True,
+        )
+        self._each_statement = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._snapshot = self._engine.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
+
+    async def write(self, step: Step[T], *, single: bool = False) -> T:
+        """Run `step` in a transaction; see `Store`."""
+        return await self._run(self._each_statement if single else self._engine, step)
+
+    async def read(self, step: Step[T]) -> T:
+        """Run `step` on a snapshot; see `Store`."""
+        return await self._run(self._snapshot, step)
+
+    async def _run(self, engine: AsyncEngine, step: Step[T]) -> T:
+        def run() -> T:
+            with engine.sync_engine.begin() as connection:
+                return step(connection)
+
+        try:
+            # One switch into SQLAlchemy for all of it: a quarter cheaper than one for each call.
+            return await greenlet_spawn(run)
+        except Exception as error:
+            fault = _unavailable(error)
+            if fault is None:
+                raise
+            raise fault from None
+
+    async def give_back_space(self) -> None:
+        """Nothing to do: autovacuum does."""
+
+    async def check(self) -> None:
+        """Whether the server can be relied on.
+
+        Raises:
+            Misconfigured: the credentials or the database's name are refused, or commits are not durable.
+            LedgerUnavailable: it cannot be reached now.
+        """
+        try:
+            await self.write(_check_durability)
+        except LedgerUnavailable as fault:
+            if fault.reason.startswith(_REFUSALS):
+                raise Misconfigured(f"BRIDGE_LEDGER_URL: refused by the server ({fault.reason})") from None
+            raise
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await self._engine.dispose()
+
+
+# SQLSTATE classes: invalid authorisation, invalid catalogue name, insufficient privilege.
+_REFUSALS = ("28", "3D", "42501")
+
+
+def _check_durability(connection: Connection) -> None:
+    if connection.scalar(text("SHOW synchronous_commit")) == "off":
+        raise Misconfigured("BRIDGE_LEDGER_URL: the server's synchronous_commit is off")
+
+
+def _unavailable(error: Exception) -> LedgerUnavailable | None:
+    # While connecting, the driver's errors come as they are.
+    if isinstance(error, asyncpg.PostgresError):
+        return LedgerUnavailable(error.sqlstate or type(error).__name__)
+    if isinstance(error, asyncpg.InterfaceError):
+        return LedgerUnavailable(type(error).__name__)
+    return unavailable(error)

@@ -1,0 +1,221 @@
+"""The ledger on SQLite: one machine, one file, one writer at a time.
+
+All steps run in threads of their own, so that the event loop never waits for a disk. Steps that are asked
+for while a commit is under way share the next one: many requests, one fsync.
+"""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import URL, Connection, NullPool, create_engine, event
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from bridge.errors import Misconfigured
+from bridge.ledger.errors import LedgerUnavailable, NoLedger
+from bridge.ledger.storage.group_commit import group_commit
+from bridge.ledger.storage.store import Step, unavailable
+
+T = TypeVar("T")
+
+BUSY_SECONDS = 5.0
+"""How long to wait for another process that writes."""
+MOST_PER_COMMIT = 64
+_PAGES_PER_VACUUM = 1000
+_BUSY_PAUSE = 0.01
+_CROWD = 5
+_GATHERING_SECONDS = 0.02
+"""When this many steps shared a commit, the next one waits this long for more to join it: a commit writes
+whole pages and hands the interpreter over several times, however few rows it has."""
+_STATEMENTS = 512
+"""Kept by the driver; `bridge.ledger.storage.group_commit` has one for every number of rows."""
+
+_Result = tuple[Any, Exception | None]
+
+
+class SqliteStore:
+    """A file with a write-ahead log, synchronised at every commit.
+
+    Args:
+        path: the file.
+        busy_seconds: see `BUSY_SECONDS`.
+        read_only: nothing of it is made or changed.
+    """
+
+    def __init__(self, path: Path, *, busy_seconds: float = BUSY_SECONDS, read_only: bool = False) -> None:
+        self._path = path
+        self._read_only = read_only
+        self._engine = create_engine(
+            URL.create("sqlite", database=str(path)),
+            poolclass=NullPool,
+            hide_parameters=True,
+            connect_args={
+                "timeout": busy_seconds,
+                "check_same_thread": False,
+                "cached_statements": _STATEMENTS,
+            },
+        )
+        self._busy_seconds = busy_seconds
+        event.listen(self._engine, "connect", self._prepare)
+        self._writing = ThreadPoolExecutor(1, thread_name_prefix="ledger-write")
+        self._reading = ThreadPoolExecutor(1, thread_name_prefix="ledger-read")
+        self._writer: Connection | None = None
+        self._reader: Connection | None = None
+        self._pending: list[tuple[Step[Any], asyncio.Future[Any]]] = []
+        self._drained: asyncio.Task[None] | None = None
+
+    async def check(self) -> None:
+        """Make the file when there is none, readable by its owner only.
+
+        Raises:
+            Misconfigured: it cannot be made, or not written to.
+            NoLedger: it is only to be read, and there is none.
+        """
+        if self._read_only:
+            if not self._path.exists():
+                raise NoLedger(f"there is no ledger {self._path}")
+            return
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._path.touch(mode=0o600)
+            with self._path.open("ab"):
+                pass
+        except OSError as error:
+            raise Misconfigured(
+                f"the ledger's file {self._path} cannot be written: {error.strerror}"
+            ) from None
+
+    async def write(self, step: Step[T], *, single: bool = False) -> T:  # noqa: ARG002 - they share one anyway
+        """Run `step` in a transaction; see `Store`."""
+        ended: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._pending.append((step, ended))
+        if self._drained is None or self._drained.done():
+            self._drained = asyncio.create_task(self._drain())
+        return await ended
+
+    async def read(self, step: Step[T]) -> T:
+        """Run `step` on a snapshot; see `Store`."""
+        value, error = await asyncio.get_running_loop().run_in_executor(self._reading, self._look, step)
+        if error:
+            raise error
+        answer: T = value
+        return answer
+
+    async def give_back_space(self) -> None:
+        """Shrink the file by the pages that are free, a few at a time so that writers get their turn."""
+        loop = asyncio.get_running_loop()
+        while await loop.run_in_executor(self._writing, self._vacuum):
+            pass
+
+    async def close(self) -> None:
+        """Commit what was asked for, then close the file."""
+        if self._drained:
+            await self._drained
+        await asyncio.get_running_loop().run_in_executor(self._writing, self._disconnect)
+        self._writing.shutdown()
+        self._reading.shutdown()
+
+    async def _drain(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._pending:
+            group = self._pending[:MOST_PER_COMMIT]
+            del self._pending[:MOST_PER_COMMIT]
+            results = await loop.run_in_executor(self._writing, self._commit, [step for step, _ in group])
+            for (_, ended), (value, error) in zip(group, results, strict=True):
+                if ended.done():  # its caller was cancelled; the step is kept all the same
+                    continue
+                if error:
+                    ended.set_exception(error)
+                else:
+                    ended.set_result(value)
+            if len(group) >= _CROWD and len(self._pending) < MOST_PER_COMMIT:
+                await asyncio.sleep(_GATHERING_SECONDS)
+
+    # What follows runs in the threads.
+
+    def _commit(self, steps: Sequence[Step[Any]]) -> list[_Result]:
+        try:
+            if self._writer is None:
+                self._writer = self._engine.connect()
+            with _transaction(self._writer, "BEGIN IMMEDIATE"), group_commit(self._writer):
+                return [(step(self._writer), None) for step in steps]
+        except Exception as error:  # noqa: BLE001 - handed to whoever asked for the step
+            fault = unavailable(error)
+            if fault is not None or len(steps) == 1:
+                return [(None, fault or error)] * len(steps)
+        # One of them is at fault, and all were rolled back: each for itself, then.
+        return [result for step in steps for result in self._commit([step])]
+
+    def _look(self, step: Step[Any]) -> _Result:
+        try:
+            if self._reader is None:
+                self._reader = self._engine.connect()
+            with _transaction(self._reader, "BEGIN"):
+                return step(self._reader), None
+        except Exception as error:  # noqa: BLE001 - as above
+            return None, unavailable(error) or error
+
+    def _vacuum(self) -> bool:
+        """Free some pages; whether more are left."""
+        with self._engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            assert isinstance(driver, sqlite3.Connection)
+            try:
+                before = _free_pages(driver)
+                driver.execute(f"PRAGMA incremental_vacuum({_PAGES_PER_VACUUM})").fetchall()
+                left = _free_pages(driver)
+                more = 0 < left < before  # a file that somebody made otherwise frees none
+                if not more:
+                    driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            except sqlite3.OperationalError as error:
+                raise LedgerUnavailable(error.sqlite_errorname) from None
+        return more
+
+    def _prepare(self, connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None  # `_transaction` begins them, the driver guesses none
+        if self._read_only:
+            connection.execute("PRAGMA query_only = ON")
+            return
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # has an effect on a new file only
+        _use_write_ahead_log(connection, self._busy_seconds)
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    def _disconnect(self) -> None:
+        for connection in (self._reader, self._writer):
+            if connection is not None:
+                connection.close()
+        self._engine.dispose()
+
+
+def _free_pages(connection: sqlite3.Connection) -> int:
+    count: int = connection.execute("PRAGMA freelist_count").fetchone()[0]
+    return count
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection, wait_seconds: float) -> None:
+    # While another process makes the file, SQLite says "busy" at once instead of waiting for it.
+    give_up_at = time.monotonic() + wait_seconds
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").fetchall()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up_at:
+                raise
+            time.sleep(_BUSY_PAUSE)
+        else:
+            return
+
+
+@contextmanager
+def _transaction(connection: Connection, begin: str) -> Iterator[None]:
+    # A writer takes the lock at once: one that read first could not wait for it any more. Not a listener of
+    # the engine: with one of any kind, SQLAlchemy looks for listeners at every statement.
+    with connection.begin():
+        connection.exec_driver_sql(begin)
+        yield

@@ -1,0 +1,155 @@
+"""The tables of requests and what belongs to them.
+
+What may hold patient data is sealed: messages, bodies of events, payloads and results of intents. The other
+columns hold ids, codes, counts and times.
+"""
+
+from typing import Final
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    text,
+)
+
+from bridge.ledger.storage.metadata import Id, Instant, metadata
+
+_OPEN = "state IN ('in_flight', 'waiting', 'in_doubt')"
+_IN_LINE = "turn_key IS NOT NULL AND state IN ('in_flight', 'waiting')"
+
+IS_OPEN: Final = text(_OPEN)
+"""For statements about open requests: SQLite uses their index only where its very condition stands."""
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("request_key", Text, nullable=False, unique=True),
+    Column("pipeline", Text, nullable=False),
+    Column("correlation_id", Text, nullable=False),
+    Column("body_sha256", Text, nullable=False),
+    Column("patient_key", Text),
+    Column("requester_id", Text),
+    Column("requester_role", Text),
+    Column("requester_organisation", Text),
+    Column("received_at", Instant, nullable=False),
+    Column("expires_at", Instant),
+    Column("state", Text, nullable=False),
+    Column("code", Text),
+    Column("ended_at", Instant),
+    # The last start. `starts` is its lease's fencing token; `lease_until` is None when nobody works on it.
+    Column("starts", Integer, nullable=False),
+    Column("worker", Text, nullable=False),
+    Column("lease_until", Instant),
+    Column("started_at", Instant, nullable=False),
+    # The wait for a retry, and the bus's own count of the delivery that was told to wait. Of a request in
+    # doubt `wait_until` is its next check.
+    Column("waits", Integer, nullable=False),
+    Column("wait_until", Instant),
+    Column("waited_delivery", Integer),
+    Column("turn_key", Text),
+    CheckConstraint(
+        "state IN ('in_flight', 'waiting', 'completed', 'failed', 'rejected', 'in_doubt')", name="state"
+    ),
+    Index("ix_requests_received_at", "received_at"),
+    Index("ix_requests_ended_at", "ended_at"),
+    Index("ix_requests_open", "state", sqlite_where=text(_OPEN), postgresql_where=text(_OPEN)),
+    Index("ix_requests_turn", "turn_key", sqlite_where=text(_IN_LINE), postgresql_where=text(_IN_LINE)),
+)
+
+messages = Table(  # of requests in doubt: what was asked, for whoever checks again
+    "messages",
+    metadata,
+    Column("request_id", Id, ForeignKey("requests.id", ondelete="CASCADE"), primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+)
+
+attempts = Table(  # starts that did not end the request; the one that did stands in `requests`
+    "attempts",
+    metadata,
+    Column("request_id", Id, ForeignKey("requests.id", ondelete="CASCADE"), primary_key=True),
+    Column("start", Integer, primary_key=True),  # the lease's token
+    Column("worker", Text, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("ended_at", Instant, nullable=False),  # of one that was lost: when that was noticed
+    Column("outcome", Text, nullable=False),  # `waiting`, `in_doubt`, or `lost`
+    Column("code", Text),
+    sqlite_with_rowid=False,
+)
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("request_id", Id, ForeignKey("requests.id", ondelete="CASCADE"), primary_key=True),
+    Column("start", Integer, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("what", Text, nullable=False),
+    Column("where", Text, nullable=False),
+    Column("trace_id", Text, nullable=False),
+    Column("status", Integer),
+    Column("code", Text),
+    Column("started_at", Instant, nullable=False),
+    Column("duration_ms", Float, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+_UNPUBLISHED = "published_at IS NULL"
+events = Table(
+    "events",
+    metadata,
+    Column("request_id", Id, ForeignKey("requests.id", ondelete="CASCADE"), primary_key=True),
+    Column("event_id", Text, primary_key=True),
+    Column("start", Integer, nullable=False),
+    Column("number", Integer, nullable=False),  # order of publication within a start
+    Column("topic", Text, nullable=False),
+    Column("content_type", Text, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("published_at", Instant),
+    Index(
+        "ix_events_unpublished",
+        "request_id",
+        sqlite_where=text(_UNPUBLISHED),
+        postgresql_where=text(_UNPUBLISHED),
+    ),
+    sqlite_with_rowid=False,
+)
+
+event_bodies = Table(  # apart from `events`, so that marking one as published does not rewrite its body
+    "event_bodies",
+    metadata,
+    Column("request_id", Id, ForeignKey("requests.id", ondelete="CASCADE"), primary_key=True),
+    Column("event_id", Text, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+)
+
+_UNSETTLED = "settled_at IS NULL"
+intents = Table(
+    "intents",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("request_id", Id, ForeignKey("requests.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("start", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("settle_key", Text, nullable=False),
+    Column("payload", LargeBinary),  # sealed, as the result is; None once pruned
+    Column("result", LargeBinary),
+    Column("created_at", Instant, nullable=False),
+    Column("verdict", Text),
+    Column("settled_at", Instant),
+    CheckConstraint("verdict IN ('done', 'not_done', 'refused', 'not_sent')", name="verdict"),
+    Index(
+        "uq_intents_open",
+        "request_id",
+        "kind",
+        unique=True,
+        sqlite_where=text(_UNSETTLED),
+        postgresql_where=text(_UNSETTLED),
+    ),
+)

@@ -1,0 +1,1 @@
+"""The vault: raw answers and large event bodies, encrypted."""

@@ -1,0 +1,1 @@
+"""What an operator does: the same for the command line and for any other face."""

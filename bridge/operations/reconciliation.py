@@ -1,0 +1,103 @@
+"""Whether everything that came in is accounted for: the ledger's books against the broker's own counts."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal
+
+from bridge.bus.port import Bus, QueueDepth, QueueSpec
+from bridge.ledger import Balance, Ledger
+from bridge.ledger.storage.dead_letter_jobs import Jobs
+
+_LOOKS: Final = 3
+_BETWEEN: Final = 0.5
+"""Seconds between two looks: the books and the broker cannot be read at one moment."""
+REJECTED: Final = "rejected"
+"""The reason of the dead letter that every rejected request has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Messages that the ledger knows of and the broker does not have.
+
+    Attributes:
+        kind: ``waiting``: told to wait, and neither in a waiting room nor back in the queue;
+            ``dead_letters``: rejected, and neither among the dead letters, nor on their way there once more,
+            nor discarded.
+        count: how many, at least.
+    """
+
+    kind: Literal["waiting", "dead_letters"]
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One pipeline, as the ledger and the broker have it.
+
+    Attributes:
+        balance: of the period that was asked for.
+        depth: what the broker holds now.
+        discarded: dead letters of rejected requests that jobs discarded. One that is sent again is rejected
+            again, as the ledger remembers it, and so comes back.
+        missing: found only when the whole time is looked at, because a broker knows no period.
+    """
+
+    pipeline: str
+    balance: Balance
+    depth: QueueDepth
+    discarded: int
+    missing: Sequence[Missing]
+
+    @property
+    def holds(self) -> bool:
+        """Whether it adds up."""
+        return self.balance.holds and not self.missing
+
+
+async def reconcile(
+    bus: Bus,
+    ledger: Ledger,
+    jobs: Jobs,
+    pipeline: str,
+    queue: QueueSpec,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Account:
+    """The account of one pipeline; looked at again when it does not add up, because requests are moving."""
+    for look in range(_LOOKS):
+        if look:
+            await asyncio.sleep(_BETWEEN)
+        account = await _account(bus, ledger, jobs, pipeline, queue, since, until)
+        if account.holds:
+            break
+    return account
+
+
+async def _account(
+    bus: Bus,
+    ledger: Ledger,
+    jobs: Jobs,
+    pipeline: str,
+    queue: QueueSpec,
+    since: datetime | None,
+    until: datetime | None,
+) -> Account:
+    balance = await ledger.balance(pipeline=pipeline, since=since, until=until)
+    discarded = await jobs.discarded(pipeline, REJECTED)
+    depth = await bus.depth(queue)
+    whole = since is None and until is None
+    missing = _missing(balance, depth, discarded) if whole else ()
+    return Account(pipeline, balance, depth, discarded, missing)
+
+
+def _missing(balance: Balance, depth: QueueDepth, discarded: int) -> list[Missing]:
+    # A message whose wait is over is ready again until somebody takes it. More at the broker than in the
+    # books is no loss: copies of one request wait for it, and other messages die too.
+    short = (
+        Missing("waiting", balance.waiting - depth.waiting - depth.ready),
+        Missing("dead_letters", balance.rejected - depth.dead - depth.ready - discarded),
+    )
+    return [one for one in short if one.count > 0]

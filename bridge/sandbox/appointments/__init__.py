@@ -1,0 +1,1 @@
+"""Foundations and Appointment Management at a practice of the sandbox."""

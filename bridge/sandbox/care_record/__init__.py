@@ -1,0 +1,1 @@
+"""Access Record HTML at a practice of the sandbox."""

@@ -1,0 +1,1 @@
+"""Steering a sandbox: faults, storms, what each server saw."""

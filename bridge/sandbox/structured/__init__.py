@@ -1,0 +1,1 @@
+"""The structured record at a practice of the sandbox."""

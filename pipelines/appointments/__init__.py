@@ -1,0 +1,1 @@
+"""Appointments: one queue in, a practice's diary changed once, events out."""
