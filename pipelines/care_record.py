@@ -1,16 +1,15 @@
 """The care record as the practice renders it: sections of HTML, made safe to show, for a person to read."""
 
-from bridge.contracts.care_record import CareRecordRequest
-from bridge.contracts.care_record_events import (
+from bridge.pipelines import Context, Event, Partial, pipeline
+from bridge.pipelines.events import (
     CARE_RECORD_COMPLETED,
     CARE_RECORD_SECTION,
     CareRecordCompleted,
     care_record_completed,
     section_published,
 )
-from bridge.contracts.events import Event
-from bridge.engine import Context, Partial, pipeline
-from bridge.record.care_record import CareRecordSection
+from bridge.pipelines.records import CareRecordSection
+from bridge.pipelines.requests import CareRecordRequest
 
 
 @pipeline(
@@ -29,7 +28,7 @@ async def care_record(request: CareRecordRequest, gp: Context) -> list[Event]:
     record = await gp.care_record(patient, request)
 
     events = [section_published(section) for section in record.sections]
-    events.append(care_record_completed(record.sections, record.not_shown, request_id=gp.request_id))
+    events.append(care_record_completed(record.sections, record.not_shown, request_id=gp.request_key))
     if record.missing:
         raise Partial(record.missing, events)
     return events

@@ -1,10 +1,7 @@
 """Patients at a practice: find them there, or register them as temporary so that they can be booked."""
 
-from bridge.contracts import patient_events as events
-from bridge.contracts.events import Event
-from bridge.contracts.patients import PatientFindRequest, PatientRegisterRequest
-from bridge.engine import Context, Doubt, Pipeline
-from bridge.errors import Refused
+from bridge.pipelines import Context, Event, InDoubt, Pipeline, Refused, events
+from bridge.pipelines.requests import PatientFindRequest, PatientRegisterRequest
 from pipelines.appointments import side_effects
 from pipelines.appointments.booking import registration
 from pipelines.appointments.practice_session import PracticeSession, reason_of
@@ -12,9 +9,9 @@ from pipelines.appointments.practice_session import PracticeSession, reason_of
 patients = Pipeline("patients")
 
 
-def _in_doubt(_request: PatientRegisterRequest, doubt: Doubt) -> Event:
+def _tell_in_doubt(_request: PatientRegisterRequest, what: InDoubt) -> Event:
     return events.registration_in_doubt(
-        doubt.payload["header"], sent_at=doubt.sent_at.isoformat(), code=doubt.code
+        what.payload["header"], sent_at=what.sent_at.isoformat(), code=what.code
     )
 
 
@@ -44,7 +41,7 @@ async def find(request: PatientFindRequest, gp: Context) -> list[Event]:
         events.REGISTRATION_IN_DOUBT: events.RegistrationInDoubt,
     },
     ordered=True,
-    in_doubt=_in_doubt,
+    in_doubt=_tell_in_doubt,
 )
 async def register(request: PatientRegisterRequest, gp: Context) -> list[Event]:
     """Register a traced patient as temporary at a practice, once; who is active there already stays as is."""

@@ -1,19 +1,17 @@
 """A structured record: a request on the bus becomes medications and allergies on the bus."""
 
-from bridge.contracts.events import (
+from bridge.pipelines import Context, Event, RecordRequest, pipeline
+from bridge.pipelines.events import (
     ALLERGIES_PUBLISHED,
     MEDICATIONS_PUBLISHED,
     RECORD_COMPLETED,
     AllergiesPublished,
-    Event,
     MedicationsPublished,
     RecordCompleted,
     allergies_published,
     medications_published,
     record_completed,
 )
-from bridge.contracts.requests import RecordRequest
-from bridge.engine import Context, pipeline
 
 
 @pipeline(
@@ -41,4 +39,4 @@ async def structured_record(request: RecordRequest, gp: Context) -> list[Event]:
         parts.append(medications_published(record, request.areas.medications))
     if request.areas.allergies:
         parts.append(allergies_published(record))
-    return [*parts, record_completed(record, parts, request_id=gp.request_id)]
+    return [*parts, record_completed(record, parts, request_id=gp.request_key)]

@@ -30,9 +30,9 @@ from bridge.contracts.events import (
     REQUEST_FAILED,
     REQUEST_REJECTED,
 )
-from bridge.engine import installed_pipelines
 from bridge.engine.worker import consuming
 from bridge.observe import configure_logging
+from bridge.pipelines.installed import installed_pipelines
 from bridge.sandbox import BY_NAME, SandboxOptions, running
 from bridge.settings import Settings
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import orjson
 import typer
 
-from bridge.engine import installed_pipelines
 from bridge.operations.asyncapi import asyncapi_document, message_schemas
+from bridge.pipelines.installed import installed_pipelines
 from bridge.settings import Settings
 
 _READABLE = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE

@@ -126,7 +126,7 @@ def _named(sent: str, kinds: Iterable[str]) -> str | None:
 @cache
 def _published() -> tuple[str, ...]:
     """Every kind that this installation publishes: what of it no page shows is passed over."""
-    from bridge.engine import installed_pipelines  # noqa: PLC0415 - slow to load, and seldom needed
+    from bridge.pipelines.installed import installed_pipelines  # noqa: PLC0415 - slow to load, and seldom needed
 
     operations = (each for pipeline in installed_pipelines() for each in pipeline.operations)
     return tuple(kind for operation in operations for kind in operation.publishes)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import typer
 
 from bridge.cli.exits import Exit
-from bridge.engine import installed_pipelines
 from bridge.engine.worker import ConsumerLostError, check, run_worker
 from bridge.observe import configure_logging
+from bridge.pipelines.installed import installed_pipelines
 from bridge.settings import Settings
 
 

@@ -17,8 +17,8 @@ from bridge.contracts.appointment_events import APPOINTMENT_IN_DOUBT, APPOINTMEN
 from bridge.contracts.envelope import STRUCTURED
 from bridge.contracts.events import REQUEST_FAILED, REQUEST_REJECTED
 from bridge.contracts.patient_events import REGISTRATION_IN_DOUBT, REGISTRATION_REFUSED
-from bridge.engine import installed_pipelines
 from bridge.observe import configure_logging
+from bridge.pipelines.installed import installed_pipelines
 from bridge.settings import Settings
 
 _DEFAULT_KEY = "record.requested.v1"

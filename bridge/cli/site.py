@@ -13,7 +13,6 @@ import typer
 
 from bridge.bus import open_bus
 from bridge.bus.port import Bus
-from bridge.engine import installed_pipelines
 from bridge.errors import BridgeError
 from bridge.ledger import Ledger, RequestHistory, open_ledger
 from bridge.ledger.audit.trail import Actor, AuditTrail
@@ -25,6 +24,7 @@ from bridge.ledger.vault.aes_gcm import AesGcmSealer
 from bridge.ledger.vault.vault import Vault
 from bridge.observe import configure_logging
 from bridge.operations.dead_letter_jobs import Queues
+from bridge.pipelines.installed import installed_pipelines
 from bridge.settings import Settings
 
 _OPERATOR = "Operator"

@@ -11,7 +11,6 @@ import orjson
 
 from bridge.contracts.care_record import CareRecordRequest, DayRange
 from bridge.contracts.care_record_events import NotShown
-from bridge.engine.details import details_of
 from bridge.engine.journal import Journal
 from bridge.engine.memory_budget import Reservation
 from bridge.errors import FailureCode, HeldBack, Refused, RequestFailed, ResponseInvalid, Unavailable
@@ -21,6 +20,8 @@ from bridge.gpconnect.answer import PracticeAnswer
 from bridge.gpconnect.client import GpConnect
 from bridge.mapping import Source, collector_paused
 from bridge.mapping.care_record import SectionAsked, map_section
+from bridge.pipelines.care_record import CareRecord
+from bridge.pipelines.details import details_of
 from bridge.record.care_record import CareRecordSection
 from bridge.record.sections import SECTIONS, SectionCode
 from bridge.spine.interactions import CARE_RECORD
@@ -59,25 +60,6 @@ class Answers:
 
     came: dict[SectionCode, PracticeAnswer]
     failed: dict[SectionCode, RequestFailed]
-
-
-@dataclass(frozen=True, slots=True)
-class CareRecord:
-    """What there is to publish. Both in the mandated order; at least one section came.
-
-    Attributes:
-        sections: those that can be shown.
-        not_shown: those that cannot, and why.
-    """
-
-    sections: Sequence[CareRecordSection]
-    not_shown: Sequence[NotShown]
-
-    @property
-    def missing(self) -> Unavailable | None:
-        """Why another try may bring more; None when it would bring the same."""
-        errors = [one.error for one in self.not_shown if isinstance(one.error, Unavailable)]
-        return max(errors, key=lambda error: error.retry_after or 0.0, default=None)
 
 
 async def ask_side_by_side(wanted: Sequence[Wanted], ask: Ask, *, until: float | None = None) -> Answers:
@@ -163,8 +145,8 @@ class Retrieval:
     """
 
     gpconnect: GpConnect
-    book: Journal
-    seat: Reservation
+    journal: Journal
+    reservation: Reservation
     request: CareRecordRequest
     request_key: str
     patient: TracedPatient
@@ -178,11 +160,11 @@ class Retrieval:
         Raises:
             RequestFailed: no section can be shown; Unavailable when another try may help.
         """
-        earlier = await self.book.kept_answers(self.request_key)
+        earlier = await self.journal.kept_answers(self.request_key)
         kept = still_good(earlier, practice_ods=self.patient.practice_ods, now=datetime.now(UTC))
         wanted = [(code, period) for code, period in self.request.sections.wanted() if code not in kept]
         answers = await ask_side_by_side(wanted, self._asking(), until=self.ends_at - _TO_FINISH)
-        await self.seat.take(sum(len(answer.body) for answer in kept.values()))
+        await self.reservation.take(sum(len(answer.body) for answer in kept.values()))
         return self._shown(kept | answers.came, answers.failed)
 
     def _asking(self) -> Ask:
@@ -198,8 +180,8 @@ class Retrieval:
                 encounter_id=self.request.encounter_id or self.request_key,
             )
             async with turn:  # one after another, because who waits for room must not hold any
-                await self.seat.take(len(answer.body))
-            await self.book.keep_answer(self.request_key, kept_as(code), answer)
+                await self.reservation.take(len(answer.body))
+            await self.journal.keep_answer(self.request_key, kept_as(code), answer)
             return answer
 
         return ask

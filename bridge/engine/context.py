@@ -1,22 +1,36 @@
-"""What a pipeline handler works with: the services, bound to the request at hand."""
+"""What stands behind a handler's `Context`: the services of a worker, and one try of a request."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
+from bridge.contracts.appointments import Offer, OrganisationType
 from bridge.contracts.care_record import CareRecordRequest
-from bridge.contracts.requests import Areas, GpConnectRequest, Patient
-from bridge.engine.care_record import CareRecord, Retrieval
-from bridge.engine.details import details_of
+from bridge.contracts.requests import Areas, GpConnectRequest
+from bridge.engine.care_record import Retrieval
 from bridge.engine.journal import Journal
 from bridge.engine.memory_budget import MemoryBudget, Reservation
 from bridge.engine.patient_keys import PatientKeys
-from bridge.engine.side_effects import Json, Send, Settle, SideEffects
-from bridge.errors import ResponseInvalid
-from bridge.gpconnect.client import GpConnect
+from bridge.engine.side_effects import SideEffects
+from bridge.errors import AppointmentRefusal, ResponseInvalid
+from bridge.gpconnect import GpConnect, LocalPatient, PracticeClient, SearchAnswer, StructuredAnswer, Window
 from bridge.gpconnect.offers import Offers
-from bridge.gpconnect.practice import PracticeClient
-from bridge.gpconnect.structured import StructuredAnswer
-from bridge.mapping import Asked, Source, collector_paused, map_record
+from bridge.gpconnect.windows import local
+from bridge.mapping import (
+    Asked,
+    SlotSearch,
+    Source,
+    collector_paused,
+    map_patient,
+    map_record,
+    map_slots,
+)
+from bridge.pipelines.care_record import CareRecord
+from bridge.pipelines.details import Details, details_of
+from bridge.pipelines.side_effects import Json, Send, Settle
 from bridge.record import GpRecord
+from bridge.record.appointments import FreeSlots
+from bridge.record.patients import PracticePatient
 from bridge.spine.interactions import STRUCTURED_RECORD
 from bridge.spine.pds import TracedPatient
 
@@ -28,160 +42,109 @@ class Services:
     gpconnect: GpConnect
     patient_keys: PatientKeys
     offers: Offers
-    book: Journal
-    desk: MemoryBudget
+    journal: Journal
+    memory_budget: MemoryBudget
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
-    """One request's view of the services. Handlers get this and nothing of the broker.
+class RequestContext:
+    """One request's view of the services; what each method promises a handler is said in `Context`.
 
-    Attributes:
-        request_key: under which the ledger knows the request: its source and id together.
+    Args:
+        request_key: under which the ledger knows the request.
         request: the validated request.
         services: the shared clients.
-        seat: bounds how much is made of answers at a time.
-        effects: what this request was about to do, and did, in earlier tries.
+        reservation: bounds how much is made of answers at a time.
+        side_effects: what this request was about to do, and did, in earlier tries.
         ends_at: when this try is cut off, by the event loop's clock.
         largest_event: bytes that one event may have, where the bus has a limit and nothing gets around it.
     """
 
-    request_key: str
-    request: GpConnectRequest
-    services: Services
-    seat: Reservation
-    effects: SideEffects
-    ends_at: float
-    largest_event: int | None
+    __slots__ = (
+        "_ends_at",
+        "_largest_event",
+        "_request",
+        "_request_key",
+        "_reservation",
+        "_services",
+        "_side_effects",
+    )
+
+    def __init__(
+        self,
+        request_key: str,
+        request: GpConnectRequest,
+        services: Services,
+        *,
+        reservation: Reservation,
+        side_effects: SideEffects,
+        ends_at: float,
+        largest_event: int | None,
+    ) -> None:
+        self._request_key = request_key
+        self._request = request
+        self._services = services
+        self._reservation = reservation
+        self._side_effects = side_effects
+        self._ends_at = ends_at
+        self._largest_event = largest_event
 
     @property
-    def request_id(self) -> str:
-        """What ids that are made for this request are made from.
+    def request(self) -> GpConnectRequest:
+        """The validated request."""
+        return self._request
 
-        Its source and id: another sender's request may have the same id.
-        """
-        return self.request_key
+    @property
+    def request_key(self) -> str:
+        """Source and id of the request."""
+        return self._request_key
 
-    async def once(self, kind: str, *, key: str, payload: Json, send: Send, settle: Settle) -> Json:
-        """Cause a side effect at most once, however often the request is worked on; its result.
-
-        What is about to be sent is durable before it is sent. A try that finds that it was sent before, and
-        not what became of it, calls `settle`, and `send` again only when that says that nothing was done.
-        So a handler that is run again comes to what was done again, with the same kind and key; what it
-        returns without having done so is not published, and the request is in doubt.
-
-        Args:
-            kind: names the effect, e.g. ``appointment.book``; effects of one kind come one after another.
-            key: tells it from others of its kind in this request: practice and resource ids, no patient data.
-            payload: what is sent, as JSON; kept sealed, for whoever must find out what became of it.
-            send: causes the effect and returns what is worth remembering. Raises `Refused` when it was
-                certainly not done, and `Unavailable` when nobody knows.
-            settle: asks whether it was done: its result; None when it was certainly not done. Raises
-                `Unavailable` when that cannot be known now.
-
-        Raises:
-            Refused: the other side said no; the same again whenever this is run again.
-            NotDone: it was not done, and will not be tried again.
-            Unavailable: it is not known now; do not catch this one.
-        """
-        return await self.effects.once(kind, key=key, payload=payload, send=send, settle=settle)
-
-    def may_send(self) -> None:
-        """The last word of a `send` whose client is a site's own: call it when all is ready to be sent.
-
-        The project's own clients ask it where the bytes leave, without being told to.
-
-        Raises:
-            HeldBack: the request's time is over, or the right to work on it nearly is: send nothing.
-        """
-        self.effects.may_send()
-
-    def sent(self, kind: str, *, key: str) -> Json | None:
-        """What `once` was first given as `payload` of this effect; None when it was never about to be sent.
-
-        For what must be the same at every try, such as the state of what is changed.
-        """
-        return self.effects.sent(kind, key)
-
-    def practice(self, practice_ods_code: str) -> PracticeClient:
-        """Foundations and Appointments of a practice, as the person who asked. Nothing is asked of it yet."""
-        return self.services.gpconnect.at(
-            practice_ods_code,
-            requested_by=self.request.requested_by,
-            nhs_number=self.request.patient.nhs_number,
-            encounter_id=self.request.encounter_id,
-        )
+    @property
+    def has_tried_to_send(self) -> bool:
+        """Whether anything was ever about to be sent for this request."""
+        return self._side_effects.were_tried
 
     async def trace(self, *, practice_ods_code: str | None = None) -> TracedPatient:
-        """Trace the patient on PDS and check the details that were sent (CS-002, CS-004).
-
-        Raises:
-            Refused: not found, restricted, deceased, not registered, or the details do not match.
-            Unavailable: PDS cannot answer now.
-        """
-        return await self.services.gpconnect.trace(
-            self.request.patient,
-            requested_by=self.request.requested_by,
+        """Trace the patient on PDS and check the details that were sent."""
+        return await self._services.gpconnect.trace(
+            self._request.patient,
+            requested_by=self._request.requested_by,
             practice_ods_code=practice_ods_code,
-            request_key=self.request_key,
+            request_key=self._request_key,
         )
+
+    def patient_key(self, patient: TracedPatient) -> str:
+        """The patient's pseudonym."""
+        return self._services.patient_keys.of(patient.nhs_number)
+
+    def details(self, patient: TracedPatient) -> Details:
+        """What the request says of the patient, and PDS where it says nothing."""
+        return details_of(self._request.patient, patient)
 
     async def structured_record(self, patient: TracedPatient, areas: Areas) -> StructuredAnswer:
-        """Ask the patient's practice for the structured record, as the person who asked.
-
-        The answer is kept, encrypted, before anything is made of it: it is the source of truth.
-
-        Raises:
-            Refused, Unavailable, ResponseInvalid: see `GpConnect.structured_record`.
-        """
-        answer = await self.services.gpconnect.structured_record(
+        """Ask for the structured record, and keep the answer."""
+        answer = await self._services.gpconnect.structured_record(
             patient,
             areas=areas,
-            requested_by=self.request.requested_by,
-            encounter_id=self.request.encounter_id,
+            requested_by=self._request.requested_by,
+            encounter_id=self._request.encounter_id,
         )
-        await self.seat.take(len(answer.body))
-        await self.services.book.keep_answer(self.request_key, STRUCTURED_RECORD.id, answer)
+        await self._reservation.take(len(answer.body))
+        await self._services.journal.keep_answer(self._request_key, STRUCTURED_RECORD.id, answer)
         return answer
 
-    async def care_record(self, patient: TracedPatient, request: CareRecordRequest) -> CareRecord:
-        """Ask the patient's practice for sections of the care record, and make them safe to show.
-
-        Each answer is kept, encrypted, before anything is made of it, and not asked for again by another try.
-
-        Raises:
-            Refused, Unavailable, ResponseInvalid: no section can be shown.
-        """
-        retrieval = Retrieval(
-            gpconnect=self.services.gpconnect,
-            book=self.services.book,
-            seat=self.seat,
-            request=request,
-            request_key=self.request_key,
-            patient=patient,
-            patient_key=self.services.patient_keys.of(patient.nhs_number),
-            ends_at=self.ends_at,
-            largest_event=self.largest_event,
-        )
-        return await retrieval.run()
-
     def map(self, answer: StructuredAnswer, patient: TracedPatient, areas: Areas) -> GpRecord:
-        """Map the practice's answer into the local record.
-
-        Raises:
-            ResponseInvalid: the answer is not about the patient who was asked for (CS-051).
-        """
+        """Map an answer, which must be about the patient."""
         with collector_paused():
             parsed = answer.parsed()
             record = map_record(
                 parsed.content,
-                asked=_asked(self.request.patient, patient, areas),
+                asked=_asked(self.details(patient), areas),
                 source=Source(
-                    request_id=self.request_id,
+                    request_id=self._request_key,
                     retrieved_at=answer.retrieved_at,
                     body_sha256=answer.body_sha256,
                     holder_ods=answer.practice_ods,
-                    patient_key=self.services.patient_keys.of(patient.nhs_number),
+                    patient_key=self.patient_key(patient),
                     issues=parsed.issues,
                     may_hold_modifiers=parsed.may_hold_modifiers,
                 ),
@@ -194,8 +157,77 @@ class Context:
             )
         return record
 
+    async def care_record(self, patient: TracedPatient, request: CareRecordRequest) -> CareRecord:
+        """Ask for sections, keep the answers, and make them safe to show."""
+        retrieval = Retrieval(
+            gpconnect=self._services.gpconnect,
+            journal=self._services.journal,
+            reservation=self._reservation,
+            request=request,
+            request_key=self._request_key,
+            patient=patient,
+            patient_key=self.patient_key(patient),
+            ends_at=self._ends_at,
+            largest_event=self._largest_event,
+        )
+        return await retrieval.run()
 
-def _asked(sent: Patient, traced: TracedPatient, areas: Areas) -> Asked:
+    def practice(self, practice_ods_code: str) -> PracticeClient:
+        """A practice, as the person who asked."""
+        return self._services.gpconnect.at(
+            practice_ods_code,
+            requested_by=self._request.requested_by,
+            nhs_number=self._request.patient.nhs_number,
+            encounter_id=self._request.encounter_id,
+        )
+
+    async def free_slots(
+        self,
+        practice: PracticeClient,
+        window: Window,
+        patient: TracedPatient,
+        *,
+        organisation_type: OrganisationType | None = None,
+    ) -> FreeSlots:
+        """Search fortnight by fortnight, map the answers and sign the offers."""
+        answers = await practice.search_slots(window, organisation_type=organisation_type)
+        await self._reservation.take(sum(len(answer.body) for answer in answers))
+        found = map_slots((answer.parsed() for answer in answers), _search(answers))
+        self._services.offers.sign(
+            (slot["offer"] for slot in found["slots"]),
+            patient_key=self.patient_key(patient),
+            found_at=datetime.fromisoformat(found["retrieved_at"]),
+        )
+        return found
+
+    def check_offer(self, offer: Offer, patient: TracedPatient) -> AppointmentRefusal | None:
+        """What its signature says, until something was sent."""
+        if self.has_tried_to_send:
+            return None
+        return self._services.offers.objection(
+            offer, patient_key=self.patient_key(patient), now=datetime.now(UTC)
+        )
+
+    def map_patient(self, found: LocalPatient, patient: TracedPatient) -> PracticePatient:
+        """Map a patient whom a practice found or registered."""
+        # The practice called need not be the one where the patient is registered.
+        asked = replace(Asked(**self.details(patient)), practice_ods=None)
+        return map_patient(found.resource, practice_ods_code=found.id.practice_ods, asked=asked)
+
+    async def once(self, kind: str, *, key: str, payload: Json, send: Send, settle: Settle) -> Json:
+        """Cause a side effect at most once."""
+        return await self._side_effects.once(kind, key=key, payload=payload, send=send, settle=settle)
+
+    def may_send(self) -> None:
+        """Look at the clocks once more before something is sent."""
+        self._side_effects.may_send()
+
+    def sent(self, kind: str, *, key: str) -> Json | None:
+        """What was written down of a side effect before it was sent."""
+        return self._side_effects.sent(kind, key)
+
+
+def _asked(details: Details, areas: Areas) -> Asked:
     """What the answer is judged against."""
     medications, allergies = areas.medications, areas.allergies
     return Asked(
@@ -204,5 +236,17 @@ def _asked(sent: Patient, traced: TracedPatient, areas: Areas) -> Asked:
         ended_allergies=allergies is not None and allergies.include_ended,
         issues=medications is not None and medications.include_issues,
         search_from=medications.search_from if medications else None,
-        **details_of(sent, traced),
+        **details,
+    )
+
+
+def _search(answers: Sequence[SearchAnswer]) -> SlotSearch:
+    """The searches of one window, as one."""
+    first, last = answers[0], answers[-1]
+    return SlotSearch(
+        practice_ods_code=first.practice_ods,
+        window_start=local(first.window.start),
+        window_end=local(last.window.end),
+        retrieved_at=first.retrieved_at,
+        organisation_type=first.organisation_type,
     )

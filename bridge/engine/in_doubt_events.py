@@ -7,15 +7,15 @@ from bridge.contracts.envelope import EventStyle
 from bridge.contracts.events import request_failed
 from bridge.engine.incoming import IncomingRequest
 from bridge.engine.outcomes import EngineFault, outcome_of, places
-from bridge.engine.side_effects import Doubt
 from bridge.errors import FailureCode, RequestFailed
 from bridge.ledger import StoredEvent
+from bridge.pipelines.side_effects import InDoubt
 
 log = structlog.get_logger()
 
 
 def told_in_doubt(
-    case: IncomingRequest, doubt: Doubt, style: EventStyle, *, attempts: int
+    case: IncomingRequest, doubt: InDoubt, style: EventStyle, *, attempts: int
 ) -> tuple[StoredEvent, Outcome | None]:
     """The event of doubt of a request.
 

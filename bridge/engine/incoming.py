@@ -16,9 +16,9 @@ from bridge.contracts.requests import GpConnectRequest
 from bridge.engine.journal import Facts
 from bridge.engine.outcomes import EngineFault
 from bridge.engine.patient_keys import PatientKeys
-from bridge.engine.pipeline import Operation, Pipeline
 from bridge.errors import FailureCode, RequestRejected
 from bridge.ledger import Opening, Requester, StoredEvent, request_key
+from bridge.pipelines.declaration import Operation, Pipeline
 
 # A message whose envelope cannot be read is known by the broker's message id.
 _NO_SOURCE = "unreadable"

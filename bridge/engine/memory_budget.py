@@ -8,13 +8,13 @@ import asyncio
 from types import TracebackType
 from typing import Self
 
-_ON_THE_DESK = 8 * 1024 * 1024
+_ROOM = 8 * 1024 * 1024
 
 
 class MemoryBudget:
     """Room for answers of so many bytes together; an answer larger than all of it is worked on alone."""
 
-    def __init__(self, room: int = _ON_THE_DESK) -> None:
+    def __init__(self, room: int = _ROOM) -> None:
         self._room = room
         self._taken = 0
         self._changed = asyncio.Condition()
@@ -37,10 +37,10 @@ class MemoryBudget:
 
 
 class Reservation:
-    """One request's place at the desk: empty until its answer comes, given back when the request is over."""
+    """One request's share of the budget: nothing until an answer comes, given back at the end."""
 
-    def __init__(self, desk: MemoryBudget) -> None:
-        self._desk = desk
+    def __init__(self, budget: MemoryBudget) -> None:
+        self._budget = budget
         self._size = 0
 
     async def __aenter__(self) -> Self:
@@ -50,13 +50,13 @@ class Reservation:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._size:
-            await self._desk.free(self._size)
+            await self._budget.free(self._size)
 
     async def take(self, size: int) -> None:
         """Take room for an answer of `size` bytes, on top of what this request has."""
         if self._size:
             # Nobody who has room waits for more: two of them could wait for each other.
-            self._desk.enlarge(size)
+            self._budget.enlarge(size)
         else:
-            await self._desk.take(size)
+            await self._budget.take(size)
         self._size += size

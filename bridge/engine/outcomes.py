@@ -22,14 +22,14 @@ class Try:
 
     Attributes:
         lease: the right to work on it.
-        seat: its place at the desk.
+        reservation: its share of the memory budget.
         effects: what it was about to do, and did, before.
         is_check: whether it is in doubt already: nobody is told so again.
         losses: how many tries before this one ended without a word, with their worker.
     """
 
     lease: Lease
-    seat: Reservation
+    reservation: Reservation
     effects: SideEffects
     is_check: bool = False
     losses: int = 0

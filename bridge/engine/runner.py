@@ -54,7 +54,7 @@ from bridge.contracts.envelope import EventStyle
 from bridge.contracts.events import Event, request_failed, request_rejected
 from bridge.contracts.requests import GpConnectRequest
 from bridge.engine.claims import ClaimChecks
-from bridge.engine.context import Context, Services
+from bridge.engine.context import RequestContext, Services
 from bridge.engine.in_doubt_events import told_in_doubt
 from bridge.engine.incoming import IncomingRequest, read_incoming, unread_case
 from bridge.engine.journal import Journal, Recheck
@@ -73,8 +73,6 @@ from bridge.engine.outcomes import (
     unforeseen,
     waited_for,
 )
-from bridge.engine.partial import Partial
-from bridge.engine.pipeline import Pipeline
 from bridge.engine.retry import pause_before_retry
 from bridge.engine.side_effects import Limits, SideEffects, TooEarly, lease_margin
 from bridge.errors import FailureCode, RequestFailed, RequestRejected, Unavailable
@@ -94,6 +92,8 @@ from bridge.ledger import (
 from bridge.ledger.audit.trail import AuditBroken
 from bridge.ledger.clocks import Deadline, uptime, utc_now
 from bridge.observe import CallNote, noting_calls
+from bridge.pipelines.declaration import Pipeline
+from bridge.pipelines.errors import Partial
 from bridge.settings import Settings
 from bridge.spine.bulkhead import asking_request
 
@@ -117,10 +117,10 @@ class Runner:
     def __init__(self, pipeline: Pipeline, services: Services, bus: Bus, settings: Settings) -> None:
         self._pipeline = pipeline
         self._services = services
-        self._book: Journal = services.book
+        self._book: Journal = services.journal
         self._bus = bus
         self._settings = settings
-        self._claims = ClaimChecks(services.book, settings.claims)
+        self._claims = ClaimChecks(services.journal, settings.claims)
         self._switch = KillSwitch.of(settings)
         self._style = EventStyle(
             settings.events.type_prefix, settings.events.source, settings.events.schema_base
@@ -159,9 +159,11 @@ class Runner:
         case = replace(self._read(delivery), edition=edition)
         effects = self._effects(case, reopened, withheld="in_doubt")
         with self._bound(case):
-            async with Reservation(self._services.desk) as seat:
+            async with Reservation(self._services.memory_budget) as reservation:
                 with noting_calls() as calls:
-                    ending = await self._ending(case, Try(reopened.lease, seat, effects, is_check=True))
+                    ending = await self._ending(
+                        case, Try(reopened.lease, reservation, effects, is_check=True)
+                    )
                 assert isinstance(ending, RequestOutcome), "a check is not retried, but made again later"
                 await self._end(case, reopened.lease, ending, calls, check_at=next_check)
                 await self._publish(case, ending.events, ending.outcome)
@@ -267,9 +269,9 @@ class Runner:
         self, case: IncomingRequest, claim: Started, effects: SideEffects
     ) -> tuple[Outcome, dict[str, Any]]:
         lease = claim.lease
-        async with Reservation(self._services.desk) as seat:
+        async with Reservation(self._services.memory_budget) as reservation:
             with noting_calls() as calls:
-                ending = await self._ending(case, Try(lease, seat, effects, losses=claim.losses))
+                ending = await self._ending(case, Try(lease, reservation, effects, losses=claim.losses))
             if isinstance(ending, RetryAfter):
                 pause, code = ending.seconds, ending.reason
                 counted = code != _UNDER_WAY
@@ -323,15 +325,15 @@ class Runner:
             return await self._partly(case, attempt, failure)
         return self._failed(case, attempt, failure)
 
-    def _context(self, case: IncomingRequest, request: GpConnectRequest, attempt: Try) -> Context:
-        return Context(
+    def _context(self, case: IncomingRequest, request: GpConnectRequest, attempt: Try) -> RequestContext:
+        return RequestContext(
             case.opening.request_key,
             request,
             self._services,
-            attempt.seat,
-            attempt.effects,
-            asyncio.get_running_loop().time() + self._settings.request_timeout,
-            None if self._settings.claims.url else self._bus.largest_body,
+            reservation=attempt.reservation,
+            side_effects=attempt.effects,
+            ends_at=asyncio.get_running_loop().time() + self._settings.request_timeout,
+            largest_event=None if self._settings.claims.url else self._bus.largest_body,
         )
 
     def _check_deliverable(self, case: IncomingRequest, attempt: Try) -> None:

@@ -20,10 +20,10 @@ A refusal of a second try may be the other side's answer to our own first one (`
 believed only when settling finds nothing.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import orjson
 import structlog
@@ -40,39 +40,18 @@ from bridge.errors import (
 )
 from bridge.ledger import Intent, Lease, LeaseLost, LedgerUnavailable, Verdict
 from bridge.ledger.clocks import Deadline, uptime, utc_now
+from bridge.pipelines.side_effects import InDoubt, Json, Send, Settle
 from bridge.settings import Settings
 from bridge.spine.sending import last_word
 
 log = structlog.get_logger()
 
-Json = dict[str, Any]
-Send = Callable[[], Awaitable[Json]]
-Settle = Callable[[], Awaitable[Json | None]]
 _EXPIRED: Final = "expired"
 
 
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """A side effect of a request that ended without anybody's knowing what was done.
-
-    Attributes:
-        kind, key, payload: as they were given to `Context.once`.
-        sent_at: when it was about to be sent, for the last time.
-        is_done: True: this is known to be done, and the rest of the request is not finished.
-        code: what kept the engine from knowing.
-    """
-
-    kind: str
-    key: str
-    payload: Json
-    sent_at: datetime
-    is_done: bool
-    code: FailureCode
-
-
-def doubt_about(intent: Intent, *, is_done: bool, code: FailureCode) -> Doubt:
+def doubt_about(intent: Intent, *, is_done: bool, code: FailureCode) -> InDoubt:
     """What is told of an intent: nobody knows whether it was done, or the rest of the request is not."""
-    return Doubt(
+    return InDoubt(
         intent.kind, intent.settle_key, orjson.loads(intent.payload), intent.created_at, is_done, code
     )
 
@@ -199,20 +178,20 @@ class SideEffects:
             default=0.0,
         )
 
-    def doubt(self, code: FailureCode) -> Doubt:
+    def doubt(self, code: FailureCode) -> InDoubt:
         """What the request's own event of doubt tells: of what is open, else of what was done last."""
         latest = self._unfinished[::-1]
         told = next((intent for intent in latest if intent.is_open), latest[0])
         return doubt_about(told, is_done=not told.is_open, code=code)
 
     def sent(self, kind: str, key: str) -> Json | None:
-        """See `bridge.engine.context.Context.sent`."""
+        """See `bridge.pipelines.Context.sent`."""
         written = (intent for intent in self._intents if (intent.kind, intent.settle_key) == (kind, key))
         first = next(written, None)
         return None if first is None else orjson.loads(first.payload)
 
     async def once(self, kind: str, *, key: str, payload: Json, send: Send, settle: Settle) -> Json:
-        """See `bridge.engine.context.Context.once`."""
+        """See `bridge.pipelines.Context.once`."""
         if not self._limits.is_allowed:
             raise RuntimeError("an operation with side effects must declare in_doubt")
         tries = [intent for intent in self._intents if (intent.kind, intent.settle_key) == (kind, key)]

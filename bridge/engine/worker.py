@@ -22,11 +22,11 @@ from bridge.engine.journal import Journal, open_journal
 from bridge.engine.memory_budget import MemoryBudget
 from bridge.engine.outbox import pay_owed
 from bridge.engine.patient_keys import PatientKeys
-from bridge.engine.pipeline import Pipeline
 from bridge.engine.runner import Runner
 from bridge.gpconnect.client import GpConnect
 from bridge.gpconnect.offers import Offers
 from bridge.ledger.keys import key_faults
+from bridge.pipelines.declaration import Pipeline
 from bridge.settings import Settings
 from bridge.spine import Spine
 

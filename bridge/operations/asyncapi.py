@@ -7,7 +7,7 @@ from typing import Any, Final
 from bridge.contracts.envelope import STRUCTURED, Attributes
 from bridge.contracts.events import EVENT_TYPES, REQUEST_FAILED, REQUEST_REJECTED
 from bridge.contracts.schemas import component_schemas, envelope_schema, record_schema, schema_of
-from bridge.engine.pipeline import Operation, Pipeline
+from bridge.pipelines.declaration import Operation, Pipeline
 
 _EXTENSIONS: Final = {
     "correlationid": {"type": "string", "description": "As in the request; absent there: the request's id."},

@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from bridge.contracts.appointment_events import RefusedChoice
-from bridge.contracts.appointments import Booking as BookingRequest
-from bridge.contracts.appointments import Choice
-from bridge.contracts.patients import RegistrationDetails
-from bridge.engine.details import details_of
-from bridge.errors import FailureCode, NotDone, Refused
-from bridge.gpconnect import Booking, LocalPatient, Registration, StoredAppointment
+from bridge.pipelines import FailureCode, NotDone, Refused
+from bridge.pipelines.events import RefusedChoice
+from bridge.pipelines.practice import Booking, LocalPatient, Registration, StoredAppointment
+from bridge.pipelines.requests import Booking as BookingRequest
+from bridge.pipelines.requests import Choice, RegistrationDetails
 from pipelines.appointments import side_effects
 from pipelines.appointments.practice_session import PracticeSession, reason_of
 
@@ -84,7 +82,7 @@ def registration(at: PracticeSession, details: RegistrationDetails) -> Registrat
     traced, sent = at.traced, at.gp.request.patient
     family_name = traced.family_name or sent.family_name
     given_names = traced.given_names or tuple(filter(None, [sent.given_name]))
-    known = details_of(sent, traced)
+    known = at.gp.details(traced)
     birth_date = known["birth_date"]
     if not (family_name and given_names and birth_date):
         raise Refused(FailureCode.REGISTRATION_REFUSED, stage="request", reason="incomplete")

@@ -3,10 +3,8 @@
 from collections.abc import Callable
 from typing import Final
 
-from bridge.contracts.appointment_events import Standing, Step, Wish, appointment_in_doubt
-from bridge.contracts.events import Event
-from bridge.contracts.requests import GpConnectRequest
-from bridge.engine import Doubt
+from bridge.pipelines import Event, GpConnectRequest, InDoubt
+from bridge.pipelines.events import Standing, Step, Wish, appointment_in_doubt
 from pipelines.appointments import side_effects
 
 _STEPS: Final[dict[str, Step]] = {
@@ -23,20 +21,20 @@ _STANDINGS: Final[dict[tuple[Step, bool], Standing]] = {
 }
 
 
-def doubt_about(wish: Wish) -> Callable[[GpConnectRequest, Doubt], Event]:
-    """Makes the event that tells of a doubt about a request of this kind."""
+def in_doubt_about(wish: Wish) -> Callable[[GpConnectRequest, InDoubt], Event]:
+    """Makes the event that tells that a request of this kind is in what."""
 
-    def tell(_request: GpConnectRequest, doubt: Doubt) -> Event:
-        step = _STEPS[doubt.kind]
+    def tell(_request: GpConnectRequest, what: InDoubt) -> Event:
+        step = _STEPS[what.kind]
         return appointment_in_doubt(
-            doubt.payload["header"],
+            what.payload["header"],
             wish,
             step,
-            is_done=doubt.is_done,
-            about_what=doubt.key,
-            sent_at=doubt.sent_at.isoformat(),
-            code=doubt.code,
-            standing=_STANDINGS[step, doubt.is_done] if wish == "reschedule" else None,
+            is_done=what.is_done,
+            about_what=what.key,
+            sent_at=what.sent_at.isoformat(),
+            code=what.code,
+            standing=_STANDINGS[step, what.is_done] if wish == "reschedule" else None,
         )
 
     return tell

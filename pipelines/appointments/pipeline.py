@@ -1,13 +1,21 @@
 """Appointments: find free slots, book, amend, cancel, reschedule, list. What changes something does it once.
 
-Requests about one patient are worked on in order of arrival. How an effect is caused once, and settled when
-its answer is lost: `pipelines.appointments.side_effects`.
+Requests about one patient are worked on in order of arrival. How a side effect is caused once, and settled
+when its answer is lost: `pipelines.appointments.side_effects`.
 """
 
-from datetime import datetime
-
-from bridge.contracts import appointment_events as events
-from bridge.contracts.appointments import (
+from bridge.pipelines import Context, Event, Pipeline, Refused, RequestRejected, events
+from bridge.pipelines.errors import AppointmentRefused
+from bridge.pipelines.practice import (
+    LONGEST_DESCRIPTION,
+    StoredAppointment,
+    Window,
+    check_changeable,
+    map_appointments,
+    timestamp,
+    today,
+)
+from bridge.pipelines.requests import (
     AppointmentAmendRequest,
     AppointmentCancelRequest,
     AppointmentRequest,
@@ -15,20 +23,9 @@ from bridge.contracts.appointments import (
     AppointmentsRequest,
     SlotsRequest,
 )
-from bridge.contracts.events import Event
-from bridge.contracts.patient_events import PATIENT_NOT_FOUND, PatientNotFound, patient_not_found
-from bridge.engine import Context, Pipeline
-from bridge.errors import AppointmentRefused, Refused, RequestRejected
-from bridge.gpconnect import StoredAppointment, Window
-from bridge.gpconnect.appointments import check_changeable
-from bridge.gpconnect.booking import LONGEST_DESCRIPTION
-from bridge.gpconnect.windows import local, today
-from bridge.mapping.appointments import map_appointments
-from bridge.mapping.slots import SlotSearch, map_slots
-from bridge.spine.clock import timestamp
 from pipelines.appointments import side_effects
 from pipelines.appointments.booking import book_first, bookings, enrolled
-from pipelines.appointments.in_doubt import doubt_about
+from pipelines.appointments.in_doubt import in_doubt_about
 from pipelines.appointments.practice_session import PracticeSession, reason_of
 
 appointments = Pipeline("appointments")
@@ -51,23 +48,7 @@ async def find_slots(request: SlotsRequest, gp: Context) -> list[Event]:
     except ValueError:
         raise RequestRejected("data.end", "must be after the start") from None
     at = await PracticeSession.of(gp, request.practice_ods_code)
-    answers = await at.practice.search_slots(window, organisation_type=request.organisation_type)
-    await gp.seat.take(sum(len(answer.body) for answer in answers))
-    found = map_slots(
-        (answer.parsed() for answer in answers),
-        SlotSearch(
-            practice_ods_code=at.practice.practice_ods,
-            window_start=local(answers[0].window.start),
-            window_end=local(answers[-1].window.end),
-            retrieved_at=answers[0].retrieved_at,
-            organisation_type=request.organisation_type,
-        ),
-    )
-    gp.services.offers.sign(
-        (slot["offer"] for slot in found["slots"]),
-        patient_key=at.header["patient_key"],
-        found_at=datetime.fromisoformat(found["retrieved_at"]),
-    )
+    found = await gp.free_slots(at.practice, window, at.traced, organisation_type=request.organisation_type)
     return [events.slots_found(at.header, found)]
 
 
@@ -76,7 +57,7 @@ async def find_slots(request: SlotsRequest, gp: Context) -> list[Event]:
     request=AppointmentRequest,
     publishes={events.APPOINTMENT_BOOKED: events.AppointmentBooked, **_REFUSED_OR_IN_DOUBT},
     ordered=True,
-    in_doubt=doubt_about("book"),
+    in_doubt=in_doubt_about("book"),
 )
 async def book(request: AppointmentRequest, gp: Context) -> list[Event]:
     """Book the first of the choices that can be had, for a patient who is registered first if need be."""
@@ -108,7 +89,7 @@ async def book(request: AppointmentRequest, gp: Context) -> list[Event]:
     request=AppointmentAmendRequest,
     publishes={events.APPOINTMENT_AMENDED: events.AppointmentAmended, **_REFUSED_OR_IN_DOUBT},
     ordered=True,
-    in_doubt=doubt_about("amend"),
+    in_doubt=in_doubt_about("amend"),
 )
 async def amend(request: AppointmentAmendRequest, gp: Context) -> list[Event]:
     """Change the words of an appointment, in the very resource that the practice gave."""
@@ -125,7 +106,7 @@ async def amend(request: AppointmentAmendRequest, gp: Context) -> list[Event]:
     request=AppointmentCancelRequest,
     publishes={events.APPOINTMENT_CANCELLED: events.AppointmentCancelled, **_REFUSED_OR_IN_DOUBT},
     ordered=True,
-    in_doubt=doubt_about("cancel"),
+    in_doubt=in_doubt_about("cancel"),
 )
 async def cancel(request: AppointmentCancelRequest, gp: Context) -> list[Event]:
     """Cancel an appointment, with the reason for the practice."""
@@ -142,7 +123,7 @@ async def cancel(request: AppointmentCancelRequest, gp: Context) -> list[Event]:
     request=AppointmentRescheduleRequest,
     publishes={events.APPOINTMENT_RESCHEDULED: events.AppointmentRescheduled, **_REFUSED_OR_IN_DOUBT},
     ordered=True,
-    in_doubt=doubt_about("reschedule"),
+    in_doubt=in_doubt_about("reschedule"),
 )
 async def reschedule(request: AppointmentRescheduleRequest, gp: Context) -> list[Event]:
     """Book the new time first, so that the patient is never without, and give up the old one after that.
@@ -191,7 +172,7 @@ async def _new_appointment(
         if stored.status != "booked":
             raise AppointmentRefused("already_cancelled", stage="request", detail="the new one")
         return at, stored, []
-    if not there.gp.effects.were_tried:
+    if not there.gp.has_tried_to_send:
         check_changeable(old)  # else the patient would be left with two
     description = request.description or old.description
     if not description or len(description) > LONGEST_DESCRIPTION:
@@ -206,7 +187,10 @@ async def _new_appointment(
 @appointments.operation(
     accepts="appointments.requested.v1",
     request=AppointmentsRequest,
-    publishes={events.APPOINTMENTS_FOUND: events.AppointmentsFound, PATIENT_NOT_FOUND: PatientNotFound},
+    publishes={
+        events.APPOINTMENTS_FOUND: events.AppointmentsFound,
+        events.PATIENT_NOT_FOUND: events.PatientNotFound,
+    },
     ordered=True,
 )
 async def list_appointments(request: AppointmentsRequest, gp: Context) -> list[Event]:
@@ -214,7 +198,7 @@ async def list_appointments(request: AppointmentsRequest, gp: Context) -> list[E
     at = await PracticeSession.of(gp, request.practice_ods_code)
     patient = await at.find_patient()
     if patient is None:
-        return [patient_not_found(at.header)]
+        return [events.patient_not_found(at.header)]
     listed = await at.practice.patient_appointments(patient.id, request.start, request.end)
     found = map_appointments(
         [each.resource for each in listed.found],

@@ -1,28 +1,27 @@
 """One practice, as a request about one of its patients deals with it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Self, cast
 
 import structlog
 
-from bridge.contracts.appointment_events import RefusalReason, RefusedChoice
-from bridge.contracts.appointments import AppointmentRef, Offer
-from bridge.contracts.patient_events import AtPractice
-from bridge.engine import Context
-from bridge.engine.details import details_of
-from bridge.errors import AppointmentRefused, FailureCode, Refused, RequestFailed
-from bridge.fhir.read import JsonObject
-from bridge.gpconnect import LocalPatient, PracticeClient, ResourceId, StoredAppointment
-from bridge.gpconnect.windows import LONDON
-from bridge.mapping import Asked
-from bridge.mapping.appointments import map_appointment
-from bridge.mapping.patients import map_patient
-from bridge.record.appointments import Appointment
-from bridge.record.patients import PracticePatient
-from bridge.spine.pds import TracedPatient
+from bridge.pipelines import Context, FailureCode, Refused
+from bridge.pipelines.errors import AppointmentRefused, RequestFailed
+from bridge.pipelines.events import AtPractice, RefusalReason, RefusedChoice
+from bridge.pipelines.practice import (
+    LONDON,
+    JsonObject,
+    LocalPatient,
+    PracticeClient,
+    ResourceId,
+    StoredAppointment,
+    TracedPatient,
+    map_appointment,
+)
+from bridge.pipelines.records import Appointment, PracticePatient
+from bridge.pipelines.requests import AppointmentRef, Offer
 
 log = structlog.get_logger()
 
@@ -43,7 +42,7 @@ class PracticeSession:
     """The practice that is asked about a traced patient.
 
     Attributes:
-        gp: the request's services.
+        gp: the request.
         practice: who is asked.
         traced: the patient, by PDS.
         header: stands at the top of every event.
@@ -60,7 +59,7 @@ class PracticeSession:
         """Trace the patient, which refuses restricted ones, and turn to a practice (AP-104, FN-035).
 
         Args:
-            gp: the request's services.
+            gp: the request.
             practice_ods_code: any practice of the site's federation (AP-100); None: where PDS says that the
                 patient is registered.
         """
@@ -69,7 +68,7 @@ class PracticeSession:
         header: AtPractice = {
             "schema_version": "1.0",
             "nhs_number": traced.nhs_number,
-            "patient_key": gp.services.patient_keys.of(traced.nhs_number),
+            "patient_key": gp.patient_key(traced),
             "practice_ods_code": practice.practice_ods,
         }
         if traced.superseded is not None:
@@ -84,15 +83,9 @@ class PracticeSession:
         return PracticeSession(self.gp, self.gp.practice(practice_ods_code), self.traced, header)
 
     def check_offers(self, choices: Iterable[Iterable[Offer]]) -> list[RefusedChoice]:
-        """Of these choices, the first that may not be booked for this patient, before anything is sent.
-
-        Once something was sent they were good, and stay so however long it takes to learn what came of it.
-        """
-        if self.gp.effects.were_tried:
-            return []
-        now, patient_key = datetime.now(UTC), self.header["patient_key"]
+        """Of these choices, the first that may not be booked for this patient, before anything is sent."""
         objections = (
-            (number, self.gp.services.offers.objection(offer, patient_key=patient_key, now=now))
+            (number, self.gp.check_offer(offer, self.traced))
             for number, choice in enumerate(choices, start=1)
             for offer in choice
         )
@@ -165,7 +158,4 @@ class PracticeSession:
 
     def as_known(self, patient: LocalPatient) -> PracticePatient:
         """The patient as this practice knows them, held against the request and PDS (FN-036)."""
-        details = details_of(self.gp.request.patient, self.traced)
-        # The practice called need not be the one where the patient is registered.
-        asked = replace(Asked(**details), practice_ods=None)
-        return map_patient(patient.resource, practice_ods_code=self.practice.practice_ods, asked=asked)
+        return self.gp.map_patient(patient, self.traced)

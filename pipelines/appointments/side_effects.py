@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
 
-from bridge.contracts.appointments import AppointmentAmendRequest, AppointmentRef
-from bridge.engine import Json
-from bridge.errors import AppointmentRefused, RegistrationRefused
-from bridge.gpconnect import Booking, LocalPatient, Registration, StoredAppointment
+from bridge.pipelines import Json
+from bridge.pipelines.errors import AppointmentRefused, RegistrationRefused
+from bridge.pipelines.practice import Booking, LocalPatient, Registration, StoredAppointment
+from bridge.pipelines.requests import AppointmentAmendRequest, AppointmentRef
 from pipelines.appointments.practice_session import PracticeSession
 
 REGISTER, BOOK, AMEND, CANCEL = (
@@ -144,9 +144,9 @@ def _check_version(stored: StoredAppointment, ref: AppointmentRef) -> None:
         raise AppointmentRefused("version_conflict", stage="request")
 
 
-async def _settled(asking: Awaitable[StoredAppointment | None]) -> Json | None:
+async def _settled(asked: Awaitable[StoredAppointment | None]) -> Json | None:
     try:
-        now = await asking
+        now = await asked
     except AppointmentRefused:
         # Somebody else changed it since, so what we sent is not what stands: sent again, it would be refused.
         return None

@@ -11,8 +11,8 @@ from typing import Any
 
 from bridge.bus.port import Bus, QueueDepth
 from bridge.bus.rabbit.bus import RUNGS
-from bridge.engine import installed_pipelines
 from bridge.engine.worker import Worker, consuming
+from bridge.pipelines.installed import installed_pipelines
 from bridge.sandbox import BY_NAME, Fault, RunningSandbox
 from bridge.settings import Settings
 from tests.support import bus_sites

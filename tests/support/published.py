@@ -5,8 +5,8 @@ from typing import Any
 
 from jsonschema import Draft202012Validator, FormatChecker
 
-from bridge.engine import installed_pipelines
 from bridge.operations.asyncapi import message_schemas
+from bridge.pipelines.installed import installed_pipelines
 
 
 def check(kind: str, data: dict[str, Any]) -> None:

@@ -87,6 +87,7 @@ DATABASES = "Only the ledger knows databases"
 JUDGE = "The sandbox judges independently"
 STARTS = "Only the command line starts the sandbox"
 NO_PIPELINE = "The engine knows no pipeline"
+DOOR = "Pipelines come in by their door"
 
 
 @pytest.mark.parametrize(
@@ -124,6 +125,9 @@ NO_PIPELINE = "The engine knows no pipeline"
         ("bridge.engine", "bridge.sandbox", STARTS),
         ("bridge.engine", "pipelines", NO_PIPELINE),
         ("bridge.cli", "pipelines", NO_PIPELINE),
+        ("bridge.pipelines", "bridge.engine", ARROWS),
+        ("pipelines", "bridge.contracts", DOOR),
+        ("pipelines", "bridge.errors", DOOR),
     ],
 )
 def test_an_import_against_the_arrows_is_caught(tmp_path: Path, importer: str, imported: str, rule: str):
@@ -137,6 +141,11 @@ def test_a_package_without_a_place_in_the_layers_is_caught(tmp_path: Path):
     (tmp_path / "bridge" / "stray").mkdir(parents=True)
     (tmp_path / "bridge" / "stray" / "__init__.py").touch()
     assert "bridge.stray" in lint_imports(tmp_path)
+
+
+def test_pipelines_may_import_nothing_of_the_bridge_but_their_door():
+    [rule] = [rule for rule in IMPORT_RULES["contracts"] if rule["name"] == DOOR]
+    assert set(rule["forbidden_modules"]) == {f"bridge.{name}" for name in packages()} - {"bridge.pipelines"}
 
 
 def test_what_follows_the_arrows_passes(tmp_path: Path):

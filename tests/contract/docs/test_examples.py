@@ -23,7 +23,7 @@ def test_python_runs_and_the_schemas_of_a_pipeline_in_it_can_be_written(block, t
     (tmp_path / "example.py").write_text(block)
     script = (
         "import json, example\n"
-        "from bridge.engine.pipeline import Pipeline\n"
+        "from bridge.pipelines import Pipeline\n"
         "from bridge.operations.asyncapi import asyncapi_document, message_schemas\n"
         "found = [one for one in vars(example).values() if isinstance(one, Pipeline)]\n"
         "document = asyncapi_document(found, prefix='gp', type_prefix='org.site')\n"

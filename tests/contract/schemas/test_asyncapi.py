@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator, validators
 
-from bridge.engine import installed_pipelines
 from bridge.operations.asyncapi import asyncapi_document, message_schemas
+from bridge.pipelines.installed import installed_pipelines
 from tests.contract.schemas.test_schemas import references
 from tests.support.requests import cloud_event, record_request
 

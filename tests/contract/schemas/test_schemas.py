@@ -20,10 +20,10 @@ from bridge.contracts.events import (
 from bridge.contracts.glossary import GLOSSARY
 from bridge.contracts.requests import MedicationOptions
 from bridge.contracts.schemas import schema_of, strict_schema_of
-from bridge.engine import installed_pipelines
 from bridge.errors import FailureCode, Misconfigured, Refused, RequestRejected
 from bridge.mapping import Asked, Source, map_record
 from bridge.operations.asyncapi import message_schemas
+from bridge.pipelines.installed import installed_pipelines
 from bridge.record import GpRecord
 from bridge.sandbox import SCENARIOS
 from bridge.sandbox.structured.parameters import ALLERGIES, MEDICATION, Query

@@ -18,10 +18,10 @@ from uuid import uuid4
 import pytest
 
 from bridge.bus import open_bus
-from bridge.engine import installed_pipelines
 from bridge.ledger import open_ledger
 from bridge.ledger.keys import open_keys
 from bridge.ledger.vault.aes_gcm import AesGcmSealer
+from bridge.pipelines.installed import installed_pipelines
 from bridge.sandbox import Fault, FaultKind, RunningSandbox, SandboxOptions, Storm, running
 from bridge.settings import Settings
 from tests.faults.week.judge import Evidence

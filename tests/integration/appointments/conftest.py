@@ -9,8 +9,8 @@ import pytest_asyncio
 
 from bridge.bus import open_bus
 from bridge.bus.port import Bus
-from bridge.engine import installed_pipelines
 from bridge.engine.worker import consuming
+from bridge.pipelines.installed import installed_pipelines
 from bridge.sandbox import RunningSandbox, SandboxOptions, running
 from bridge.settings import Settings
 from tests.support.hospital import hospital_on

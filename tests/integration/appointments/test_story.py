@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bridge.engine import installed_pipelines
+from bridge.pipelines.installed import installed_pipelines
 from bridge.sandbox import BY_NAME, MAIN, OLDER, Fault, FaultKind
 from tests.support.processes import bridge
 from tests.support.published import check

@@ -12,10 +12,10 @@ import pytest
 
 from bridge.bus import open_bus
 from bridge.cli.site import open_books
-from bridge.engine import Pipeline
 from bridge.engine.worker import consuming
 from bridge.ledger import RequestHistory, request_key
 from bridge.operations.reconciliation import Account, reconcile
+from bridge.pipelines import Pipeline
 from bridge.sandbox import RunningSandbox
 from bridge.settings import Settings
 from tests.integration.effects.house import House

@@ -12,8 +12,8 @@ import httpx
 
 from bridge.contracts.events import Event
 from bridge.contracts.requests import GpConnectRequest, Text
-from bridge.engine import Context, Doubt, Json, Pipeline
 from bridge.errors import FailureCode, HeldBack, NotDone, Refused, ResponseInvalid, Unavailable
+from bridge.pipelines import Context, InDoubt, Json, Pipeline
 
 TAKE = "room.requested.v1"
 LOOK = "room.look.requested.v1"
@@ -46,7 +46,7 @@ class RoomRefused(Refused):
         super().__init__(FailureCode.REQUEST_REFUSED, stage="provider", reason=reason)
 
 
-def in_doubt(request: RoomRequest, doubt: Doubt) -> Event:
+def in_doubt(request: RoomRequest, doubt: InDoubt) -> Event:
     """Nobody knows yet."""
     return Event(IN_DOUBT, {"room": doubt.payload["room"], "is_done": doubt.is_done, "code": doubt.code})
 

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from bridge.cli.site import open_books
 from bridge.contracts.events import Event
-from bridge.engine import Context, pipeline
+from bridge.pipelines import Context, pipeline
 from tests.integration.effects.installation import Installation, opened, request_for, until
 from tests.integration.effects.rooms import (
     IN_DOUBT,

@@ -11,8 +11,8 @@ import pytest_asyncio
 
 from bridge.bus import open_bus
 from bridge.bus.port import Bus, QueueDepth
-from bridge.engine import installed_pipelines
 from bridge.engine.worker import consuming
+from bridge.pipelines.installed import installed_pipelines
 from bridge.sandbox import RunningSandbox, SandboxOptions, running
 from bridge.settings import Settings
 from tests.support.hospital import Hospital, hospital_on

@@ -7,8 +7,8 @@ import pytest
 import pytest_asyncio
 from jsonschema import Draft202012Validator
 
-from bridge.engine import installed_pipelines
 from bridge.operations.asyncapi import message_schemas
+from bridge.pipelines.installed import installed_pipelines
 from bridge.record.sections import SECTIONS
 from bridge.sandbox import BY_NAME, Fault, FaultKind
 from tests.integration.pipeline.conftest import running_engine

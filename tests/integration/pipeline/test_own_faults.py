@@ -19,7 +19,6 @@ from bridge.cli.site import open_books
 from bridge.contracts.envelope import STRUCTURED
 from bridge.contracts.events import Event
 from bridge.contracts.requests import RecordRequest
-from bridge.engine import Context, Doubt, Json, Pipeline, pipeline
 from bridge.engine.incoming import read_incoming
 from bridge.engine.patient_keys import PatientKeys
 from bridge.engine.runner import CRASH_LOOP
@@ -28,6 +27,7 @@ from bridge.errors import FailureCode, Unavailable
 from bridge.ledger import Started, StoredEvent, open_ledger, request_key
 from bridge.ledger.keys import create_ring, open_keys
 from bridge.ledger.vault.aes_gcm import AesGcmSealer
+from bridge.pipelines import Context, InDoubt, Json, Pipeline, pipeline
 from bridge.sandbox import BY_NAME
 from bridge.settings import Settings, VaultSettings
 from tests.support.hospital import Hospital, hospital_on
@@ -64,7 +64,7 @@ ran: list[str] = []
 @pipeline(name="deadly", accepts="deadly.requested.v1", request=RecordRequest, publishes={})
 async def deadly(_request: RecordRequest, gp: Context) -> list[Event]:
     """Took its worker with it before, and would do so again."""
-    ran.append(gp.request_id)
+    ran.append(gp.request_key)
     raise ValueError
 
 
@@ -74,7 +74,7 @@ speechless = Pipeline("speechless")
 answers: list[dict[str, Any]] = []
 
 
-def _no_words(_request: RecordRequest, doubt: Doubt) -> Event:
+def _no_words(_request: RecordRequest, doubt: InDoubt) -> Event:
     raise KeyError(f"nothing to say of {doubt.payload}")
 
 

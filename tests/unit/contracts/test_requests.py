@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from bridge.contracts.envelope import Attributes, Incoming, read_envelope
 from bridge.contracts.requests import RecordRequest
 from bridge.contracts.schemas import envelope_schema, schema_of
-from bridge.engine import installed_pipelines
 from bridge.errors import RequestRejected
+from bridge.pipelines.installed import installed_pipelines
 from bridge.record.nhs_number import is_valid_nhs_number
 from tests.support.requests import PATIENT, cloud_event, record_request
 

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 import pytest
 
 from bridge.contracts.care_record_events import NotShown
-from bridge.engine.care_record import AT_ONCE, CareRecord, ask_side_by_side, kept_as, still_good
+from bridge.engine.care_record import AT_ONCE, ask_side_by_side, kept_as, still_good
 from bridge.errors import FailureCode, HeldBack, Refused, ResponseInvalid, Unavailable
 from bridge.gpconnect.answer import PracticeAnswer
+from bridge.pipelines import CareRecord
 from bridge.record.sections import SECTIONS
 
 ALL = [(code, None) for code in SECTIONS]

@@ -6,9 +6,9 @@ from bridge.bus.port import Delivery
 from bridge.contracts.envelope import EventStyle
 from bridge.contracts.events import request_rejected
 from bridge.contracts.requests import RecordRequest
-from bridge.engine import Pipeline
 from bridge.engine.incoming import read_incoming
 from bridge.engine.patient_keys import PatientKeys
+from bridge.pipelines import Pipeline
 from tests.support.requests import PATIENT, cloud_event, record_request
 
 RECORDS = Pipeline("records")

@@ -10,8 +10,8 @@ from bridge.contracts.events import request_failed, request_rejected
 from bridge.contracts.requests import RecordRequest
 from bridge.engine.incoming import read_incoming
 from bridge.engine.patient_keys import PatientKeys
-from bridge.engine.pipeline import Pipeline
 from bridge.errors import FailureCode, Refused, RequestRejected
+from bridge.pipelines.declaration import Pipeline
 from tests.support.requests import cloud_event, record_request
 
 STYLE = EventStyle("uk.nhs.gpconnect", "/bridge")

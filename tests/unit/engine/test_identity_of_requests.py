@@ -7,10 +7,10 @@ import pytest
 from bridge.bus.port import Delivery
 from bridge.contracts.envelope import EventStyle
 from bridge.contracts.events import request_rejected
-from bridge.engine import installed_pipelines
 from bridge.engine.incoming import IncomingRequest, read_incoming
 from bridge.engine.patient_keys import PatientKeys
 from bridge.errors import RequestRejected
+from bridge.pipelines.installed import installed_pipelines
 from tests.support.requests import cloud_event, record_request
 
 (PIPELINE,) = installed_pipelines(["structured_record"])

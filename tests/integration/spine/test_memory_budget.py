@@ -1,4 +1,4 @@
-"""Whatever is made of an answer is made at the desk: its bytes have room there until the request is over."""
+"""Whatever is made of an answer is counted against the memory budget until the request is over."""
 
 import asyncio
 import contextlib
@@ -8,7 +8,7 @@ import pytest
 
 from bridge.contracts.care_record import CareRecordRequest
 from bridge.contracts.requests import GpConnectRequest, RecordRequest
-from bridge.engine.context import Context, Services
+from bridge.engine.context import RequestContext, Services
 from bridge.engine.memory_budget import MemoryBudget, Reservation
 from bridge.engine.no_book import NoJournal
 from bridge.engine.patient_keys import PatientKeys
@@ -25,18 +25,18 @@ LEASE = Lease("k", 0, "", 1, 1, 1, datetime(2026, 11, 22, 9, tzinfo=UTC))
 
 
 @pytest.fixture
-def desk() -> MemoryBudget:
+def budget() -> MemoryBudget:
     """Any answer fills it."""
     return MemoryBudget(1)
 
 
-async def has_room(desk: MemoryBudget) -> bool:
+async def has_room(budget: MemoryBudget) -> bool:
     """Whether another request would find room."""
-    other = asyncio.create_task(desk.take(1))
+    other = asyncio.create_task(budget.take(1))
     for _ in range(20):
         await asyncio.sleep(0)
     if other.done():
-        await desk.free(1)
+        await budget.free(1)
         return True
     other.cancel()
     with contextlib.suppress(asyncio.CancelledError):
@@ -45,35 +45,35 @@ async def has_room(desk: MemoryBudget) -> bool:
 
 
 def context(
-    gpconnect: GpConnect, desk: MemoryBudget, seat: Reservation, request: GpConnectRequest
-) -> Context:
-    book, site_key = NoJournal(), "k" * 32
+    gpconnect: GpConnect, budget: MemoryBudget, reservation: Reservation, request: GpConnectRequest
+) -> RequestContext:
+    journal, site_key = NoJournal(), "k" * 32
     offers = Offers(site_key, valid_for=timedelta(days=1))
-    return Context(
-        request_key="/epr r-1",
-        request=request,
-        services=Services(gpconnect, PatientKeys(site_key), offers, book, desk),
-        seat=seat,
-        effects=SideEffects(book, LEASE, [], Limits(settle_after=1.0, retries=1, is_allowed=False)),
+    return RequestContext(
+        "/epr r-1",
+        request,
+        Services(gpconnect, PatientKeys(site_key), offers, journal, budget),
+        reservation=reservation,
+        side_effects=SideEffects(journal, LEASE, [], Limits(settle_after=1.0, retries=1, is_allowed=False)),
         ends_at=asyncio.get_running_loop().time() + 60,
         largest_event=None,
     )
 
 
 async def test_a_structured_record_has_room_until_the_request_is_over(
-    gpconnect: GpConnect, desk: MemoryBudget
+    gpconnect: GpConnect, budget: MemoryBudget
 ):
     traced = await gpconnect.trace(patient(), requested_by=requester())
     request = RecordRequest.model_validate(record_request() | {"requested_by": requester()})
-    async with Reservation(desk) as seat:
-        assert await has_room(desk)
-        await context(gpconnect, desk, seat, request).structured_record(traced, AREAS)
-        assert not await has_room(desk)
-    assert await has_room(desk)
+    async with Reservation(budget) as reservation:
+        assert await has_room(budget)
+        await context(gpconnect, budget, reservation, request).structured_record(traced, AREAS)
+        assert not await has_room(budget)
+    assert await has_room(budget)
 
 
 async def test_sections_of_a_care_record_have_room_until_the_request_is_over(
-    gpconnect: GpConnect, world: World, desk: MemoryBudget
+    gpconnect: GpConnect, world: World, budget: MemoryBudget
 ):
     world.endpoints = searchset(endpoint("https://gp.example.nhs.uk/A82038/DSTU2/0/gpconnect"))
     page = pages.composition(pages.section("<p>a</p>"))
@@ -83,8 +83,8 @@ async def test_sections_of_a_care_record_have_room_until_the_request_is_over(
     traced = await gpconnect.trace(patient(), requested_by=requester())
     asked = {name: sent for name, sent in record_request().items() if name in GpConnectRequest.model_fields}
     request = CareRecordRequest.model_validate(asked | {"requested_by": requester(), "sections": {"ENC": {}}})
-    async with Reservation(desk) as seat:
-        record = await context(gpconnect, desk, seat, request).care_record(traced, request)
+    async with Reservation(budget) as reservation:
+        record = await context(gpconnect, budget, reservation, request).care_record(traced, request)
         assert [section["section"] for section in record.sections] == ["ENC"]
-        assert not await has_room(desk)
-    assert await has_room(desk)
+        assert not await has_room(budget)
+    assert await has_room(budget)

@@ -1,22 +1,18 @@
-"""How a pipeline is declared, and how installed ones are found."""
+"""How a pipeline is declared: one queue, and a handler for each kind of request in it."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
 from typing import Any, Generic, TypeVar
 
 from bridge.bus.port import QueueSpec
 from bridge.contracts.events import Event
 from bridge.contracts.requests import GpConnectRequest
-from bridge.engine.context import Context
-from bridge.engine.side_effects import Doubt
-from bridge.errors import Misconfigured
-
-ENTRY_POINTS = "gpconnect_bridge.pipelines"
+from bridge.pipelines.context import Context
+from bridge.pipelines.side_effects import InDoubt
 
 R = TypeVar("R", bound=GpConnectRequest)
 Handler = Callable[[R, Context], Awaitable[Sequence[Event]]]
-InDoubt = Callable[[R, Doubt], Event]
+TellInDoubt = Callable[[R, InDoubt], Event]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +38,7 @@ class Operation(Generic[R]):
     handler: Handler[R]
     publishes: Mapping[str, Any] = field(default_factory=dict)
     ordered: bool = False
-    in_doubt: InDoubt[R] | None = None
+    in_doubt: TellInDoubt[R] | None = None
 
 
 class Pipeline:
@@ -75,7 +71,7 @@ class Pipeline:
         request: type[R],
         publishes: Mapping[str, Any],
         ordered: bool = False,
-        in_doubt: InDoubt[R] | None = None,
+        in_doubt: TellInDoubt[R] | None = None,
     ) -> Callable[[Handler[R]], Handler[R]]:
         """Declare the decorated function as an operation. See `Operation` for the arguments."""
         if accepts in self._operations:
@@ -108,7 +104,7 @@ def pipeline(
     request: type[R],
     publishes: Mapping[str, Any],
     ordered: bool = False,
-    in_doubt: InDoubt[R] | None = None,
+    in_doubt: TellInDoubt[R] | None = None,
 ) -> Callable[[Handler[R]], Pipeline]:
     """Declare the decorated function as a pipeline of one operation. See `Operation` for the arguments."""
 
@@ -120,29 +116,3 @@ def pipeline(
         return declared
 
     return declare
-
-
-def installed_pipelines(only: Sequence[str] = ()) -> list[Pipeline]:
-    """The pipelines of this installation, by the entry point group ``gpconnect_bridge.pipelines``.
-
-    Args:
-        only: names to keep; empty keeps all.
-
-    Raises:
-        Misconfigured: a name is unknown, or two pipelines share a name or a kind of request.
-    """
-    found: dict[str, Pipeline] = {}
-    takers: dict[str, str] = {}
-    for point in entry_points(group=ENTRY_POINTS):
-        declared: Pipeline = point.load()
-        if declared.name in found:
-            raise Misconfigured(f"two installed pipelines are named {declared.name!r}")
-        found[declared.name] = declared
-        for operation in declared.operations:
-            other = takers.setdefault(operation.accepts, declared.name)
-            if other != declared.name:
-                # Both queues would get a copy of the request, and both would do what it asks.
-                raise Misconfigured(f"{other!r} and {declared.name!r} both accept {operation.accepts!r}")
-    if unknown := sorted(set(only) - set(found)):
-        raise Misconfigured(f"no such pipeline: {', '.join(unknown)} (installed: {', '.join(sorted(found))})")
-    return [found[name] for name in sorted(only or found)]

@@ -10,17 +10,17 @@ MIB = 1024 * 1024
 
 
 class Worked:
-    """A request that has taken its seat and keeps it until it is told to end."""
+    """A request that has reserved its share and keeps it until it is told to end."""
 
-    def __init__(self, desk, *sizes):
+    def __init__(self, budget, *sizes):
         self.has_room = False
         self._may_end = asyncio.Event()
-        self._task = asyncio.create_task(self._work(desk, sizes))
+        self._task = asyncio.create_task(self._work(budget, sizes))
 
-    async def _work(self, desk, sizes):
-        async with Reservation(desk) as seat:
+    async def _work(self, budget, sizes):
+        async with Reservation(budget) as reservation:
             for size in sizes:
-                await seat.take(size)
+                await reservation.take(size)
             self.has_room = True
             await self._may_end.wait()
 
@@ -40,9 +40,9 @@ async def settled():
         await asyncio.sleep(0)
 
 
-async def at_work(desk, *sizes):
+async def at_work(budget, *sizes):
     """One request for each size, begun in this order."""
-    requests = [Worked(desk, size) for size in sizes]
+    requests = [Worked(budget, size) for size in sizes]
     await settled()
     return requests
 
@@ -90,22 +90,22 @@ async def test_an_answer_larger_than_all_of_it_is_worked_on_alone():
 
 
 async def test_who_has_room_never_waits_for_more_and_gives_back_all_of_it():
-    desk = MemoryBudget(10)
-    greedy = Worked(desk, 6, 6)
+    budget = MemoryBudget(10)
+    greedy = Worked(budget, 6, 6)
     await settled()
-    (other,) = await at_work(desk, 1)
+    (other,) = await at_work(budget, 1)
     assert (greedy.has_room, other.has_room) == (True, False)
     await greedy.end()
-    (last,) = await at_work(desk, 9)
+    (last,) = await at_work(budget, 9)
     assert with_room([other, last]) == [True, True]
     await ended(other, last)
 
 
 async def test_a_request_that_is_cut_off_gives_its_room_back():
-    desk = MemoryBudget(10)
-    held, waiting = await at_work(desk, 10, 10)
+    budget = MemoryBudget(10)
+    held, waiting = await at_work(budget, 10, 10)
     await waiting.cancel()
     await held.cancel()
-    (last,) = await at_work(desk, 10)
+    (last,) = await at_work(budget, 10)
     assert last.has_room
     await last.end()

@@ -1,0 +1,68 @@
+"""What may be asked: the request models of the project's pipelines, and what one of a site's own is made of.
+
+A request with other fields is a subclass of `GpConnectRequest`; `Model` is the base of what stands inside.
+"""
+
+from bridge.contracts.appointments import (
+    AppointmentAmendRequest,
+    AppointmentCancelRequest,
+    AppointmentRef,
+    AppointmentRequest,
+    AppointmentRescheduleRequest,
+    AppointmentsRequest,
+    Booking,
+    Choice,
+    Offer,
+    SlotsRequest,
+)
+from bridge.contracts.care_record import CareRecordRequest, DayRange, Sections
+from bridge.contracts.patients import PatientFindRequest, PatientRegisterRequest, RegistrationDetails
+from bridge.contracts.requests import (
+    AllergyOptions,
+    Areas,
+    Gender,
+    GpConnectRequest,
+    MedicationOptions,
+    Model,
+    NhsNumber,
+    OdsCode,
+    Organisation,
+    PastDate,
+    Patient,
+    RecordRequest,
+    Requester,
+    Text,
+)
+
+__all__ = [
+    "AllergyOptions",
+    "AppointmentAmendRequest",
+    "AppointmentCancelRequest",
+    "AppointmentRef",
+    "AppointmentRequest",
+    "AppointmentRescheduleRequest",
+    "AppointmentsRequest",
+    "Areas",
+    "Booking",
+    "CareRecordRequest",
+    "Choice",
+    "DayRange",
+    "Gender",
+    "GpConnectRequest",
+    "MedicationOptions",
+    "Model",
+    "NhsNumber",
+    "OdsCode",
+    "Offer",
+    "Organisation",
+    "PastDate",
+    "Patient",
+    "PatientFindRequest",
+    "PatientRegisterRequest",
+    "RecordRequest",
+    "RegistrationDetails",
+    "Requester",
+    "Sections",
+    "SlotsRequest",
+    "Text",
+]
