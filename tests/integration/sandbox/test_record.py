@@ -227,8 +227,8 @@ async def test_habits_of_a_careless_consumer_are_remarked(consumer):
 async def test_tokens_of_the_same_second_may_be_alike(consumer):
     root, asid = await consumer.route("A99001")
     token = unsigned(claims(root))
-    for _ in range(2):
-        await consumer.record("9990000018", root=root, asid=asid, token=token)
+    asked = (consumer.record("9990000018", root=root, asid=asid, token=token) for _ in range(2))
+    await asyncio.gather(*asked)
     assert [call.remarks for call in consumer.sandbox.calls.of("practice")] == [[], []]
 
 
