@@ -11,13 +11,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import orjson
-import structlog
 
 from bridge.contracts.appointments import Offer
 from bridge.errors import AppointmentRefusal
+from bridge.observe import record
+from bridge.observe.vocabulary.upstreams import UnsignedOfferTaken
 from bridge.record.appointments import Offer as GivenOut
-
-log = structlog.get_logger()
 
 _LABEL: Final = b"gpconnect-bridge offers 1"
 _SIGNATURE_BYTES: Final = 16
@@ -73,7 +72,7 @@ class Offers:
         if offer.signature is None or offer.expires_at is None:
             if offer.signature is not None or self._unsigned_until is None or now >= self._unsigned_until:
                 return "offer_invalid"
-            log.warning("unsigned_offer_taken", practice=offer.practice_ods_code)
+            record(UnsignedOfferTaken(offer.practice_ods_code))
             return None
         texts = [getattr(offer, name) for name in _SIGNED_TEXTS]
         expected = self._signature(patient_key, texts, offer.start, offer.end, offer.expires_at)

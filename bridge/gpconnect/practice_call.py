@@ -7,7 +7,6 @@ from functools import partial
 from typing import Final, NamedTuple
 
 import orjson
-import structlog
 
 from bridge.contracts.requests import Requester
 from bridge.errors import RequestFailed, ResponseInvalid
@@ -16,13 +15,13 @@ from bridge.fhir.read import JsonObject
 from bridge.gpconnect.answer import MEDIA_TYPES
 from bridge.gpconnect.errors import DirectoryStale, error_for
 from bridge.gpconnect.ids import Kind, ResourceId
+from bridge.observe import record
+from bridge.observe.vocabulary.upstreams import PracticeMoved
 from bridge.spine import Spine
 from bridge.spine.http import Answer
 from bridge.spine.interactions import Interaction
 from bridge.spine.proxy import ProxyAnswer
 from bridge.spine.sds import Practice
-
-_log = structlog.get_logger()
 
 OK: Final = frozenset({200})
 ErrorFor = Callable[[Answer], RequestFailed | None]
@@ -90,7 +89,7 @@ class PracticeCall:
         try:
             return _accepted(await ask(await self._practice(interaction)), success, error)
         except DirectoryStale as stale:  # the proxy refused it, so nothing reached the practice
-            _log.warning("directory_stale", practice_ods=self.practice_ods, detail=stale.detail)
+            record(PracticeMoved(self.practice_ods, stale.detail))
         return _accepted(await ask(await self._practice(interaction, fresh=True)), success, error)
 
     async def _practice(self, interaction: Interaction, *, fresh: bool = False) -> Practice:

@@ -2,15 +2,13 @@
 
 from datetime import UTC, datetime
 
-import structlog
-
 from bridge.contracts.requests import Areas
 from bridge.fhir.build import Value, patient_parameters
 from bridge.fhir.parsing import Parsed
 from bridge.gpconnect import rules
 from bridge.gpconnect.answer import PracticeAnswer
-
-_log = structlog.get_logger()
+from bridge.observe import record
+from bridge.observe.vocabulary.upstreams import BundleIdDiffers
 
 
 def structured_parameters(nhs_number: str, areas: Areas) -> bytes:
@@ -41,5 +39,5 @@ class StructuredAnswer(PracticeAnswer):
         parsed = super().parsed()
         # New in 1.5, and not kept by every provider.
         if parsed.content.get("id") not in (None, self.trace_id):
-            _log.info("bundle_id_differs", trace_id=self.trace_id, practice_ods=self.practice_ods)
+            record(BundleIdDiffers(self.practice_ods, self.trace_id))
         return parsed

@@ -30,12 +30,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import structlog
-
 from bridge.errors import BridgeError, Misconfigured
+from bridge.observe import record
+from bridge.observe.vocabulary.ledger import KeyRingRead, KeyRingUnreadable
 from bridge.settings import Settings
-
-log = structlog.get_logger()
 
 KEY_BYTES: Final = 32
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
@@ -172,9 +170,9 @@ class KeyFile:
         try:
             self._ring = self._read()
         except Misconfigured as fault:
-            log.error("key_ring_unreadable", problems=fault.problems)
+            record(KeyRingUnreadable(fault.problems))
         else:
-            log.info("key_ring_read", file=self._name, current=self._ring.current)
+            record(KeyRingRead(self._name, self._ring.current))
 
     def _stamp(self) -> tuple[int, int, int]:
         try:

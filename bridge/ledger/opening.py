@@ -5,17 +5,15 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Final
 
-import structlog
-
 from bridge.ledger.clocks import Uptime, uptime, utc_now
 from bridge.ledger.errors import LedgerUnavailable
 from bridge.ledger.ledger import Clock, Ledger
 from bridge.ledger.storage import schema
 from bridge.ledger.storage.store import Store
 from bridge.ledger.vault.sealing import Sealer
+from bridge.observe import record
+from bridge.observe.vocabulary.ledger import LeasesNotRenewed, LedgerOpened
 from bridge.settings import Settings
-
-log = structlog.get_logger()
 
 _RENEWALS_PER_LEASE: Final = 3
 
@@ -70,13 +68,14 @@ async def open_ledger(
     async with open_store(settings) as store:
         ledger = Ledger(store, sealer, settings.ledger, clock, up)
         left = await ledger.recovery()
-        log.info(
-            "ledger_opened",
-            worker=ledger.worker_id,
-            left_running=left.running,
-            request_keys=left.request_keys,
-            open_intents=left.open_intents,
-            unpublished=left.unpublished,
+        record(
+            LedgerOpened(
+                worker=ledger.worker_id,
+                left_running=left.running,
+                request_keys=tuple(left.request_keys),
+                open_intents=left.open_intents,
+                unpublished=left.unpublished,
+            )
         )
         renewing = asyncio.create_task(
             _keep_renewing(ledger, settings.ledger.lease_seconds / _RENEWALS_PER_LEASE)
@@ -95,4 +94,4 @@ async def _keep_renewing(ledger: Ledger, every: float) -> None:
         try:
             await ledger.renew()
         except LedgerUnavailable as fault:
-            log.warning("leases_not_renewed", reason=fault.reason)
+            record(LeasesNotRenewed(fault.reason))

@@ -21,13 +21,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal
 
-import structlog
-
 from bridge.errors import FailureCode, HeldBack, ResponseInvalid, Stage, Unavailable
+from bridge.observe import record
+from bridge.observe.vocabulary.upstreams import CircuitChanged
 from bridge.spine.answer import Answer
 from bridge.spine.limiter import RateLimiter
-
-_log = structlog.get_logger()
 
 _RECENT: Final = 20
 _FAILED_SHARE: Final = 0.5
@@ -257,15 +255,15 @@ class Bulkhead:
         if circuit is self._circuit:
             return
         self._circuit = circuit
-        log = _log.warning if circuit is Circuit.OPEN else _log.info
-        log(
-            "circuit_changed",
-            upstream=self._upstream,
-            practice_ods=self._where,
-            circuit=circuit.value,
-            failures=len(self._in_row),
-            in_flight=self._in_flight,
-            held_back=self._held_back,
+        record(
+            CircuitChanged(
+                self._upstream,
+                circuit.value,
+                failures=len(self._in_row),
+                in_flight=self._in_flight,
+                held_back=self._held_back,
+                practice_ods=self._where,
+            )
         )
 
 

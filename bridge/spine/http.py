@@ -14,11 +14,11 @@ from functools import lru_cache, partial
 from typing import Final, Literal
 
 import httpx
-import structlog
 
 from bridge.errors import FailureCode, HeldBack, Refused, ResponseInvalid, Stage, Unavailable
-from bridge.observe import CallNote, note_call
+from bridge.observe import CallNote, note_call, record
 from bridge.observe.causes import causes, is_lack_of_files, tls_code
+from bridge.observe.vocabulary.upstreams import UpstreamCall
 from bridge.settings import Settings
 from bridge.spine import sending
 from bridge.spine.answer import Answer, BodyReader
@@ -27,8 +27,6 @@ from bridge.spine.clock import ClockSkew
 from bridge.spine.connections import Connections
 
 __all__ = ["Answer", "Limits", "Upstream"]
-
-_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +99,7 @@ class Upstream:
             "write": limits.write,
             "pool": limits.call,
         }
-        self._lanes = Connections(tls, limit=limits.connections)
+        self._connections = Connections(tls, limit=limits.connections)
         self.bulkhead = bulkhead
         self._skew = skew
 
@@ -152,54 +150,55 @@ class Upstream:
     ) -> Answer:
         started, started_at = time.perf_counter(), datetime.now(UTC)
         answer: Answer | None = None
-        outcome = "cancelled"
+        result = "cancelled"
         try:
             async with asyncio.timeout(self._limits.call):
                 answer = await self._exchange(request)
-            outcome = "answered"
+            result = "answered"
             if self._skew is not None:
                 self._skew.hear(answer.headers.get("date"))
         except (TimeoutError, httpx.ReadTimeout) as error:
-            outcome = "read_timeout" if isinstance(error, httpx.ReadTimeout) else "deadline"
-            raise Unavailable(self._timeout_code, stage=self._stage, detail=outcome) from None
+            result = "read_timeout" if isinstance(error, httpx.ReadTimeout) else "deadline"
+            raise Unavailable(self._timeout_code, stage=self._stage, detail=result) from None
         except httpx.LocalProtocolError:
-            outcome = "request_malformed"  # nothing that the other side did, and nothing that waiting cures
-            raise Refused(FailureCode.INTERNAL, stage=self._stage, detail=outcome) from None
+            result = "request_malformed"  # nothing that the other side did, and nothing that waiting cures
+            raise Refused(FailureCode.INTERNAL, stage=self._stage, detail=result) from None
         except httpx.TransportError as error:
             if isinstance(error, httpx.ConnectError) and is_lack_of_files(error):
-                outcome = "no_descriptors"  # nothing was sent, and the other side did nothing
+                result = "no_descriptors"  # nothing was sent, and the other side did nothing
                 raise HeldBack.for_lack_of_files() from None
-            outcome = _fault(error)
-            raise Unavailable(self._fault_code, stage=self._stage, detail=outcome) from None
+            result = _fault(error)
+            raise Unavailable(self._fault_code, stage=self._stage, detail=result) from None
         except ResponseInvalid as error:
-            outcome = error.detail
+            result = error.detail
             raise
         except HeldBack:
-            outcome = "withheld"  # at the last moment, by whoever asked for the call
+            result = "withheld"  # at the last moment, by whoever asked for the call
             raise
         finally:
             duration_ms = round((time.perf_counter() - started) * 1000, 1)
             status = answer.status if answer else None
             note_call(
                 CallNote(
-                    self._name, interaction, practice_ods, trace_id, status, outcome, started_at, duration_ms
+                    self._name, interaction, practice_ods, trace_id, status, result, started_at, duration_ms
                 )
             )
-            _log.info(
-                "upstream_call",
-                upstream=self._name,
-                practice_ods=practice_ods,
-                interaction=interaction,
-                outcome=outcome,
-                status=status,
-                duration_ms=duration_ms,
-                bytes=len(answer.body) if answer else None,
-                trace_id=trace_id,
+            record(
+                UpstreamCall(
+                    self._name,
+                    interaction,
+                    result,
+                    duration_ms,
+                    trace_id,
+                    practice_ods=practice_ods,
+                    status=status,
+                    bytes=len(answer.body) if answer else None,
+                )
             )
         return answer
 
     async def _exchange(self, request: httpx.Request) -> Answer:
-        async with self._lanes.lane() as transport:
+        async with self._connections.lane() as transport:
             response = await transport.handle_async_request(request)
             try:
                 encoding = response.headers.get("content-encoding", "")
@@ -214,7 +213,7 @@ class Upstream:
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._lanes.aclose()
+        await self._connections.aclose()
 
 
 def _split(url: str) -> tuple[httpx.URL, bytes]:

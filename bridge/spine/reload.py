@@ -5,11 +5,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
-import structlog
-
 from bridge.errors import Misconfigured
+from bridge.observe import record
+from bridge.observe.vocabulary.upstreams import ReloadRefused, SecretReloaded
 
-_log = structlog.get_logger()
 _Value = TypeVar("_Value")
 _Stamp = tuple[tuple[int, int, int] | None, ...]
 
@@ -65,9 +64,9 @@ class Reloaded(Generic[_Value]):
         try:
             self._value = self._make()
         except Misconfigured as fault:
-            _log.error("reload_refused", secret=self._name, problems=list(fault.problems))
+            record(ReloadRefused(self._name, fault.problems))
         else:
-            _log.info("reloaded", secret=self._name)
+            record(SecretReloaded(self._name))
 
     def _look(self) -> _Stamp:
         return tuple(_stamp(file) for file in self._files)

@@ -73,6 +73,6 @@ async def _send(url: str, each: int) -> None:
 def _held_back(log: Path) -> str:
     """How the hanging practice's requests fared: calls made to it, and requests given back without one."""
     lines = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
-    made = sum(line.get("outcome") == "read_timeout" for line in lines if line["event"] == "upstream_call")
+    made = sum(line.get("result") == "read_timeout" for line in lines if line["event"] == "upstream_call")
     back = sum(line.get("detail") in ("silent", "circuit_open") for line in lines)
     return f"{made} calls timed out, {back} were not made"

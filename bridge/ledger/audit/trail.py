@@ -17,7 +17,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import orjson
-import structlog
 from sqlalchemy import Connection, Select, bindparam, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
@@ -42,8 +41,8 @@ from bridge.ledger.storage.prepared import Prepared
 from bridge.ledger.storage.store import Step, Store
 from bridge.ledger.storage.tables import requests
 from bridge.ledger.vault.sealing import Sealer
-
-log = structlog.get_logger()
+from bridge.observe import record
+from bridge.observe.vocabulary.ledger import AuditFoundBroken, AuditHeads, AuditTrailBegun
 
 _PAGE: Final = 500
 
@@ -168,12 +167,12 @@ class AuditTrail:
         except IntegrityError:  # another worker began it at the same time
             begun = False
         if begun:
-            log.warning("audit_trail_begun")
+            record(AuditTrailBegun())
         try:
             await self.look()
         except AuditBroken as fault:
-            log.error("audit_broken", detail=str(fault))
-        log.info("audit_heads", heads=[str(head) for head in await self.heads() if head.sequence])
+            record(AuditFoundBroken(str(fault)))
+        record(AuditHeads(tuple(str(head) for head in await self.heads() if head.sequence)))
 
     async def look(self) -> None:
         """Whether an entry could be added; see `check`."""

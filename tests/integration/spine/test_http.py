@@ -354,8 +354,8 @@ async def test_one_line_per_call_says_what_happened_and_not_to_whom(caplog: pyte
         with pytest.raises(Unavailable):
             await ask(reset)
 
-    facts = ("upstream", "interaction", "outcome", "status", "bytes", "trace_id")
-    assert [tuple(line[fact] for fact in facts) for line in lines] == [
+    facts = ("upstream", "interaction", "result", "status", "bytes", "trace_id")
+    assert [tuple(line.get(fact) for fact in facts) for line in lines] == [
         ("pds", "test", "answered", 404, 5, "t-1"),
         ("pds", "test", "protocol_broken", None, None, "t-1"),
     ]

@@ -1,0 +1,103 @@
+"""One way to report what happened: runner, spine, ledger and bus give an event of the vocabulary to `record`.
+
+Whoever listens is a `Recorder`. The first one writes the log; others, for figures or traces, join it by
+`recording` for as long as a block runs, in the tasks that begin inside it. A recorder gets each event at
+once, in the task in which it happened, so it must not wait for anything. What it raises is told in the log,
+and reaches nobody else.
+"""
+
+import contextlib
+import re
+from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
+from dataclasses import replace
+from typing import Any, Final, Protocol
+
+import structlog
+
+from bridge.observe.redaction import redact
+from bridge.observe.vocabulary.base import TelemetryEvent, TextKind, layout
+from bridge.observe.vocabulary.process import RecorderFailed
+
+WITHHELD: Final = "[withheld]"
+"""In the place of a code that is none: somebody passed free text, which may hold anything."""
+_CODE: Final = re.compile(r"[!-~]{0,200}")
+_CODES: Final = re.compile(r"[!-~]{0,200}(?:\n[!-~]{0,200})*")
+
+
+class Recorder(Protocol):
+    """Listens to what happens."""
+
+    def record(self, event: TelemetryEvent) -> None:
+        """Take note of an event; returns at once."""
+
+
+class LogRecorder:
+    """Writes each event as a line: its name, its fields, and what is bound about the request at hand.
+
+    Fields without a value are left out.
+    """
+
+    def __init__(self) -> None:
+        self._log = structlog.get_logger()
+
+    def record(self, event: TelemetryEvent) -> None:
+        """Write the line."""
+        values = ((name, getattr(event, name)) for name in layout(type(event)).names)
+        told = {name: value for name, value in values if value is not None}
+        getattr(self._log, event.severity)(event.name, **told)
+
+
+_LOG: Final = LogRecorder()
+_recorders: ContextVar[tuple[Recorder, ...]] = ContextVar("recorders", default=(_LOG,))
+_broken: set[int] = set()
+
+
+def record(event: TelemetryEvent) -> None:
+    """Report what happened. Never raises, whatever a recorder does."""
+    with contextlib.suppress(Exception):
+        event = _safe(event)
+        for recorder in _recorders.get():
+            try:
+                recorder.record(event)
+            except Exception as error:  # noqa: BLE001 - who listens must not stop who works
+                _tell_of(recorder, error)
+
+
+@contextlib.contextmanager
+def recording(recorder: Recorder) -> Iterator[None]:
+    """Let `recorder` hear what happens inside the block, and in the tasks that begin there."""
+    token = _recorders.set((*_recorders.get(), recorder))
+    try:
+        yield
+    finally:
+        _recorders.reset(token)
+
+
+def _tell_of(recorder: Recorder, error: Exception) -> None:
+    if recorder is not _LOG and id(recorder) not in _broken:
+        _broken.add(id(recorder))
+        _LOG.record(RecorderFailed(type(recorder).__name__, type(error).__name__))
+
+
+def _safe(event: TelemetryEvent) -> TelemetryEvent:
+    """The event, without what no field is for: free text in a code, and what redaction hides (JO-033)."""
+    held = layout(type(event)).texts
+    texts = [text for name, _ in held if (text := getattr(event, name))]
+    codes = [code for name, kind in held if kind == "code" and (code := getattr(event, name))]
+    # Nearly always nothing is to be done: one look at all of them together.
+    if _CODES.fullmatch(_joined(codes)) and redact(told := _joined(texts)) == told:
+        return event
+    return replace(event, **{name: _clean(getattr(event, name), kind) for name, kind in held})
+
+
+def _joined(texts: Sequence[str | tuple[str, ...]]) -> str:
+    return "\n".join(text if isinstance(text, str) else "\n".join(text) for text in texts)
+
+
+def _clean(value: Any, kind: TextKind) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_clean(each, kind) for each in value)
+    if value is None or (kind == "code" and not _CODE.fullmatch(value)):
+        return value and WITHHELD
+    return redact(value)

@@ -1,0 +1,199 @@
+"""What happens to messages, queues and the connection to the broker."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from bridge.observe.vocabulary.base import Code, Level, Outcome, TelemetryEvent, Words
+
+
+@dataclass(frozen=True, slots=True)
+class BusConnected(TelemetryEvent):
+    """The first connection to the broker is made."""
+
+    name: ClassVar[str] = "bus_connected"
+
+    broker: Literal["rabbitmq", "nats"]
+
+
+@dataclass(frozen=True, slots=True)
+class BusReconnected(TelemetryEvent):
+    """The connection to the broker was lost, and is there again."""
+
+    name: ClassVar[str] = "bus_reconnected"
+
+    broker: Literal["rabbitmq", "nats"]
+
+
+@dataclass(frozen=True, slots=True)
+class BusError(TelemetryEvent):
+    """The broker complains on a connection that holds."""
+
+    name: ClassVar[str] = "bus_error"
+    level: ClassVar[Level] = "warning"
+
+    error: Code
+    cause: Code | None = None
+    detail: Words | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BusNotReady(TelemetryEvent):
+    """The broker could not be asked whether our consumers are there."""
+
+    name: ClassVar[str] = "bus_not_ready"
+    level: ClassVar[Level] = "debug"
+
+    error: Code
+
+
+@dataclass(frozen=True, slots=True)
+class WatchdogUnanswered(TelemetryEvent):
+    """The broker could not be asked whether a consumer is there."""
+
+    name: ClassVar[str] = "watchdog_unanswered"
+    level: ClassVar[Level] = "debug"
+
+    queue: Code
+    error: Code
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerLost(TelemetryEvent):
+    """A consumer did not come back; the process exits with 4."""
+
+    name: ClassVar[str] = "consumer_lost"
+    level: ClassVar[Level] = "error"
+
+    queue: Code
+
+
+@dataclass(frozen=True, slots=True)
+class QueueDeclaredAgain(TelemetryEvent):
+    """Somebody had deleted the work queue, with what stood in it."""
+
+    name: ClassVar[str] = "queue_declared_again"
+    level: ClassVar[Level] = "error"
+
+    queue: Code
+
+
+@dataclass(frozen=True, slots=True)
+class MessageDead(TelemetryEvent):
+    """A message was put among the dead letters, with the reason."""
+
+    name: ClassVar[str] = "message_dead"
+    level: ClassVar[Level] = "warning"
+
+    queue: Code
+    reason: Code
+    detail: Words
+    attempt: int
+    outcome: Outcome = "dead"
+
+
+@dataclass(frozen=True, slots=True)
+class MessageReturned(TelemetryEvent):
+    """What was to become of a message could not be made durable, so the broker has it back."""
+
+    name: ClassVar[str] = "message_returned"
+    level: ClassVar[Level] = "warning"
+
+    queue: Code
+    error: Code
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeNotSettled(TelemetryEvent):
+    """The copy for the delay queue, or for the dead letters, could not be made: the next delivery does it."""
+
+    name: ClassVar[str] = "outcome_not_settled"
+    level: ClassVar[Level] = "error"
+
+    queue: Code
+    error: Code
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerRaised(TelemetryEvent):
+    """Whoever takes the deliveries of a queue raised an error; the message is tried again later."""
+
+    name: ClassVar[str] = "handler_raised"
+    level: ClassVar[Level] = "warning"
+
+    queue: Code
+    error: Code
+    attempt: int
+    outcome: Outcome = "retrying"
+
+
+@dataclass(frozen=True, slots=True)
+class MoveFailed(TelemetryEvent):
+    """A message in the delay queue whose time has come could not be moved to the work queue yet (NATS)."""
+
+    name: ClassVar[str] = "move_failed"
+    level: ClassVar[Level] = "warning"
+
+    queue: Code
+    error: Code
+
+
+@dataclass(frozen=True, slots=True)
+class LetterTakenUpAgain(TelemetryEvent):
+    """The broker had put a message among the dead letters by itself, and it goes back to work (RabbitMQ)."""
+
+    name: ClassVar[str] = "letter_taken_up_again"
+    level: ClassVar[Level] = "warning"
+
+    queue: Code
+    reason: Code
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
+class LetterEnded(TelemetryEvent):
+    """The request of a message that the broker had put among the dead letters has ended (RabbitMQ)."""
+
+    name: ClassVar[str] = "letter_ended"
+
+    queue: Code
+    reason: Code
+
+
+@dataclass(frozen=True, slots=True)
+class LettersNotSeenTo(TelemetryEvent):
+    """The dead letters could not be looked at (RabbitMQ)."""
+
+    name: ClassVar[str] = "letters_not_seen_to"
+    level: ClassVar[Level] = "warning"
+
+    queue: Code
+    error: Code
+
+
+@dataclass(frozen=True, slots=True)
+class StoppedWithWorkUnfinished(TelemetryEvent):
+    """`BRIDGE_STOP_GRACE` was too short: what was in hand is delivered again, to another worker."""
+
+    name: ClassVar[str] = "stopped_with_work_unfinished"
+    level: ClassVar[Level] = "warning"
+
+    messages: int
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedBusStarted(TelemetryEvent):
+    """The worker runs a NATS server of its own: for a single machine, not highly available."""
+
+    name: ClassVar[str] = "embedded_bus_started"
+
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedBusEnded(TelemetryEvent):
+    """The worker's own NATS server ended by itself; the process exits."""
+
+    name: ClassVar[str] = "embedded_bus_ended"
+    level: ClassVar[Level] = "error"
+
+    exit_code: int

@@ -1,0 +1,76 @@
+"""What a field of an event means: the same wherever it stands."""
+
+from typing import Final
+
+FIELDS: Final[dict[str, str]] = {
+    # bound to every line about a request
+    "request_key": "which request: its `source` and `id`, as `bridge ledger show` takes it",
+    "correlation_id": "joins all lines, messages and events about one matter",
+    "pipeline": "which pipeline has the request",
+    "attempt": "which try of the message this is, from 1",
+    # how a try ended
+    "outcome": "how the request stands: `completed`, `failed`, `rejected`, `in_doubt`, `retrying` or `dead` "
+    "(its message lies among the dead letters; where its sender was at fault that is `rejected`)",
+    "code": "the code of the failure, as in `request.failed`",
+    "stage": "where it failed: `request`, `pds`, `sds`, `spine`, `provider`, `mapping`, `engine`",
+    "detail": "more about it: codes, and words of ours",
+    "reason": "why, as a code",
+    "faults": "which fields of the message are at fault, and by which rule",
+    "events": "how many events",
+    "retry_in_s": "seconds until it is tried again",
+    "duration_ms": "how long it took, in milliseconds",
+    "body_sha256": "hash of an answer that cannot be used, as the vault has it",
+    "error": "the type of the error; its text may hold anything and is not told",
+    "at": "where in the code, innermost last",
+    # side effects
+    "kind": "which side effect, such as `book_appointment`",
+    "is_done": "whether it was done; false: it may have been",
+    "verdict": "what the practice's diary says: `done` or `not_done`",
+    # calls
+    "upstream": "`pds`, `sds`, `ssp` (the Spine Secure Proxy) or `practice`",
+    "interaction": "what was asked",
+    "practice_ods": "ODS code of the practice",
+    "result": "`answered`, or how the call failed, such as `read_timeout`",
+    "status": "of HTTP",
+    "bytes": "of the body of the answer",
+    "trace_id": "the id that both sides log",
+    "circuit": "`open`: nothing is sent; `half_open`: one call tries; `closed`: calls pass",
+    "failures": "failed calls in a row, each for another request",
+    "in_flight": "calls that wait for an answer",
+    "held_back": "calls that were not made since the start",
+    "secret": "which secret or certificate",
+    "problems": "what is wrong with it: names of settings and rules",
+    # bus
+    "broker": "`rabbitmq` or `nats`",
+    "queue": "name of the work queue",
+    "topic": "routing key or subject of a message",
+    "cause": "why, as a code, such as `login_refused`",
+    "times": "how often, this time included",
+    "messages": "how many messages",
+    "port": "TCP port",
+    "exit_code": "of a process that ended",
+    # ledger
+    "worker": "id of the worker, new at each start",
+    "left_running": "requests in hand of workers that are gone",
+    "request_keys": "the oldest of them",
+    "open_intents": "side effects of which it is not written down how they ended",
+    "unpublished": "requests that have ended and owe events",
+    "task": "who needs it: a `request`, or a chore of the worker",
+    "heads": "`chain:sequence:hash` of the last entry of each chain",
+    "file": "which key ring",
+    "current": "id of the key that seals what is new",
+    # process
+    "pipelines": "names of pipelines; `all` for every one",
+    "settings": "names of settings",
+    "connections": "how many are open",
+    "consumer": "name of the consumer, as in its line of the consumers' file",
+    "size": "bytes",
+    "job": "id of the dead-letter job",
+    "state": "`done`, `paused` or `stopped`",
+    "total": "letters of the job",
+    "marked": "letters that are dealt with",
+    "recorder": "what failed to listen",
+}
+
+BOUND: Final = ("pipeline", "attempt", "correlation_id", "request_key")
+"""The fields that every line about a request has, whatever event it tells."""

@@ -1,0 +1,146 @@
+"""What happens to a process: its start and stop, its ports, its switch, the claims it hands out, its jobs."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from bridge.observe.vocabulary.base import Code, Level, TelemetryEvent, Words
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStarted(TelemetryEvent):
+    """A worker takes requests from now on."""
+
+    name: ClassVar[str] = "worker_started"
+
+    pipelines: tuple[Code, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStopped(TelemetryEvent):
+    """A worker has stopped in order."""
+
+    name: ClassVar[str] = "worker_stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class SecretsExposed(TelemetryEvent):
+    """Files of these settings may be read by every user of the machine."""
+
+    name: ClassVar[str] = "secrets_exposed"
+    level: ClassVar[Level] = "warning"
+
+    settings: tuple[Words, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PortFull(TelemetryEvent):
+    """More connections to a port of a worker than it takes: the one that was opened first was closed."""
+
+    name: ClassVar[str] = "port_full"
+    level: ClassVar[Level] = "warning"
+
+    port: int
+    connections: int
+
+
+@dataclass(frozen=True, slots=True)
+class RetriesStopped(TelemetryEvent):
+    """The kill switch was set, or changed: retries of these pipelines are not made; without any, of all."""
+
+    name: ClassVar[str] = "retries_stopped"
+    level: ClassVar[Level] = "warning"
+
+    pipelines: tuple[Code, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RetriesAllowed(TelemetryEvent):
+    """The kill switch was taken away: retries are made again."""
+
+    name: ClassVar[str] = "retries_allowed"
+    level: ClassVar[Level] = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class KillSwitchUnreadable(TelemetryEvent):
+    """The file of the kill switch cannot be read: every retry is stopped."""
+
+    name: ClassVar[str] = "retry_switch_unreadable"
+    level: ClassVar[Level] = "error"
+
+    error: Code
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimsServed(TelemetryEvent):
+    """The data of large events can be fetched from this worker."""
+
+    name: ClassVar[str] = "claims_served"
+
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimOpened(TelemetryEvent):
+    """A consumer fetched the data of a large event."""
+
+    name: ClassVar[str] = "claim_opened"
+
+    consumer: Words
+    status: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimNotKept(TelemetryEvent):
+    """A consumer asked for data that is not kept, or not any more."""
+
+    name: ClassVar[str] = "claim_not_kept"
+
+    consumer: Words
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRefused(TelemetryEvent):
+    """Somebody asked for the data of a large event without a known token."""
+
+    name: ClassVar[str] = "claim_refused"
+    level: ClassVar[Level] = "warning"
+
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimNotOpened(TelemetryEvent):
+    """The data of a large event could not be opened: ledger away, audit trail broken, or a key missing."""
+
+    name: ClassVar[str] = "claim_not_opened"
+    level: ClassVar[Level] = "error"
+
+    consumer: Words
+    status: int
+    error: Code
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterJobLeft(TelemetryEvent):
+    """A run of a dead-letter job ended: the job is done, paused or stopped."""
+
+    name: ClassVar[str] = "letter_job_left"
+
+    job: Code
+    state: Code
+    total: int
+    marked: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderFailed(TelemetryEvent):
+    """Something that listens to what happens raised an error; told once for each, and work goes on."""
+
+    name: ClassVar[str] = "recorder_failed"
+    level: ClassVar[Level] = "error"
+
+    recorder: Code
+    error: Code

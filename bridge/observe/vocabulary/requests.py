@@ -1,0 +1,222 @@
+"""What happens to a request, from the delivery that brings it to the last event that it owes."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from bridge.observe.vocabulary.base import Code, Level, Outcome, TelemetryEvent, Words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestHandled(TelemetryEvent):
+    """How one try of a request ended: the one line about each."""
+
+    name: ClassVar[str] = "request_handled"
+
+    outcome: Outcome
+    duration_ms: float
+    code: Code | None = None
+    stage: Code | None = None
+    detail: Words | None = None
+    reason: Code | None = None
+    faults: Words | None = None
+    events: int | None = None
+    retry_in_s: float | None = None
+    body_sha256: Code | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryDue(TelemetryEvent):
+    """A try failed in a way that may pass: the request is tried again."""
+
+    name: ClassVar[str] = "retry_due"
+
+    outcome: Outcome = "retrying"
+    code: Code
+    stage: Code
+    detail: Words
+    body_sha256: Code | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestInDoubt(TelemetryEvent):
+    """Nobody knows whether a booking, or another change, was done; it is checked again by itself."""
+
+    name: ClassVar[str] = "request_in_doubt"
+    level: ClassVar[Level] = "error"
+
+    outcome: Outcome = "in_doubt"
+    kind: Code
+    is_done: bool
+    code: Code
+    stage: Code
+    detail: Words
+    body_sha256: Code | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoubtEnded(TelemetryEvent):
+    """It is known now what was done: `outcome`."""
+
+    name: ClassVar[str] = "doubt_ended"
+
+    outcome: Outcome
+    code: Code | None = None
+    stage: Code | None = None
+    detail: Words | None = None
+    faults: Words | None = None
+    events: int | None = None
+    body_sha256: Code | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoubtGivenUp(TelemetryEvent):
+    """It was not to be found out within `BRIDGE_RETRY_GIVE_UP_AFTER`: a person must."""
+
+    name: ClassVar[str] = "doubt_given_up"
+    level: ClassVar[Level] = "error"
+
+    outcome: Outcome = "in_doubt"
+    code: Code
+    stage: Code
+    detail: Words
+    body_sha256: Code | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckNotRecorded(TelemetryEvent):
+    """A check of a request in doubt could not be written down: it stays in doubt, and is checked again."""
+
+    name: ClassVar[str] = "check_not_recorded"
+    level: ClassVar[Level] = "warning"
+
+    error: Code
+
+
+@dataclass(frozen=True, slots=True)
+class CheckFailed(TelemetryEvent):
+    """A request in doubt could not be checked: `KeyUnknown` says that a vault key was removed."""
+
+    name: ClassVar[str] = "check_failed"
+    level: ClassVar[Level] = "error"
+
+    error: Code
+    at: tuple[Words, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingFailed(TelemetryEvent):
+    """A message could not be read, by an error that nobody foresaw: it ends among the dead letters."""
+
+    name: ClassVar[str] = "reading_failed"
+    level: ClassVar[Level] = "error"
+
+    error: Code
+    at: tuple[Words, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerFailed(TelemetryEvent):
+    """A pipeline's handler ended with an error that nobody foresaw."""
+
+    name: ClassVar[str] = "handler_failed"
+    level: ClassVar[Level] = "error"
+
+    error: Code
+    at: tuple[Words, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HandlingFailed(TelemetryEvent):
+    """The engine itself met an error that nobody foresaw: the request is tried again, ten times at most."""
+
+    name: ClassVar[str] = "handling_failed"
+    level: ClassVar[Level] = "error"
+
+    error: Code
+    at: tuple[Words, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InDoubtFailed(TelemetryEvent):
+    """A pipeline could not tell of a request in doubt: `request.failed` with `outcome_unknown` does."""
+
+    name: ClassVar[str] = "in_doubt_failed"
+    level: ClassVar[Level] = "error"
+
+    error: Code
+    at: tuple[Words, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EffectSettled(TelemetryEvent):
+    """The practice was asked what became of a booking, or another change, whose answer was lost."""
+
+    name: ClassVar[str] = "effect_settled"
+
+    kind: Code
+    verdict: Literal["done", "not_done"]
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalExplained(TelemetryEvent):
+    """A second try was refused because the first one had been done: it counts as done."""
+
+    name: ClassVar[str] = "refusal_was_our_own_success"
+
+    kind: Code
+    code: Code
+
+
+@dataclass(frozen=True, slots=True)
+class EffectLate(TelemetryEvent):
+    """A worker stood still, and a booking, or another change, was done after others had taken over.
+
+    The request is in doubt again, and ends as it truly did.
+    """
+
+    name: ClassVar[str] = "effect_late"
+    level: ClassVar[Level] = "error"
+
+    kind: Code
+    is_done: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EffectLateNotRecorded(TelemetryEvent):
+    """What was done late cannot be written down now; the worker tries until it can."""
+
+    name: ClassVar[str] = "effect_late_not_recorded"
+    level: ClassVar[Level] = "error"
+
+    error: Code
+
+
+@dataclass(frozen=True, slots=True)
+class EventUnpublishable(TelemetryEvent):
+    """No queue is bound for an event, or it is larger than the broker takes: it stays owed."""
+
+    name: ClassVar[str] = "event_unpublishable"
+    level: ClassVar[Level] = "error"
+
+    topic: Code
+    reason: Code
+
+
+@dataclass(frozen=True, slots=True)
+class OwedEventsPublished(TelemetryEvent):
+    """Events of a request that had ended were published, which its worker no longer could."""
+
+    name: ClassVar[str] = "owed_events_published"
+
+    events: int
+
+
+@dataclass(frozen=True, slots=True)
+class OwedNotPublished(TelemetryEvent):
+    """Events of an ended request cannot be read: `KeyUnknown` says that a vault key was removed."""
+
+    name: ClassVar[str] = "owed_not_published"
+    level: ClassVar[Level] = "error"
+
+    error: Code
+    at: tuple[Words, ...]
