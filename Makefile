@@ -52,6 +52,7 @@ lint: install ## style, types, import directions, layout
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	cd tests/typing && ../../$(BIN)/mypy --strict --config-file= --cache-dir ../../.mypy_cache/author author.py
 	$(BIN)/lint-imports
 
 check: lint test ## what the gate runs
