@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer._click.shell_completion import CompletionItem
 from typer.core import TyperCommand, TyperGroup
 
 from bridge.cli.exits import Exit
@@ -64,15 +63,6 @@ class _Commands(TyperGroup):
         del ctx
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, _, line) in _COMMANDS.items()])
-
-    def shell_complete(self, ctx: Any, incomplete: str) -> list[CompletionItem]:
-        """What may stand here, likewise."""
-        names = [
-            CompletionItem(name, help=line)
-            for name, (_, _, line) in _COMMANDS.items()
-            if name.startswith(incomplete)
-        ]
-        return names or super().shell_complete(ctx, incomplete)
 
 
 def _with_exit_codes(group: TyperGroup) -> TyperGroup:

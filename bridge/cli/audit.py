@@ -2,41 +2,28 @@
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 import typer
 
 from bridge.cli.exits import Exit
-from bridge.cli.site import (
-    NotThere,
-    load_settings,
-    moment,
-    open_books,
-    operator,
-    print_json,
-    reading_trail,
-)
-from bridge.engine.patient_keys import PatientKeys
-from bridge.errors import Misconfigured
-from bridge.ledger.audit.chain import Head
-from bridge.ledger.audit.trail import AuditBroken, Investigation
-from bridge.ledger.audit.verification import Finding, Unmatched
+from bridge.cli.terminal import load_settings, moment, operator, print_json, with_stores
+from bridge.operations import audit
+from bridge.operations.audit import Head, Investigation, Verification
+from bridge.operations.site import open_stores, open_trail
 from bridge.record.nhs_number import nhs_number_of
 from bridge.settings import Settings
-
-Findings = list[Finding | Unmatched]
 
 
 def verify(known: Path | None) -> None:
     """Print what is wrong with the trail, else its heads."""
-    findings, heads = asyncio.run(_verify(load_settings(), _heads(known) if known else []))
-    for finding in findings:
-        typer.echo(str(finding))
-    if findings:
+    verified = asyncio.run(_verify(load_settings(), _heads(known) if known else []))
+    for line in verified.heads if verified.is_whole else verified.findings:
+        typer.echo(str(line))
+    if not verified.is_whole:
         raise typer.Exit(Exit.NO)
-    for head in heads:
-        typer.echo(str(head))
 
 
 def resume(reason: str, actor: str | None) -> None:
@@ -44,7 +31,9 @@ def resume(reason: str, actor: str | None) -> None:
     settings = load_settings()
     if not reason.strip():
         raise typer.BadParameter("must say something", param_hint="--reason")
-    asyncio.run(_resume(settings, reason, actor))
+    who = operator(settings, actor)
+    for finding in with_stores(settings, lambda stores: audit.resume(stores, actor=who, reason=reason)):
+        typer.echo(str(finding))
 
 
 def export(
@@ -62,28 +51,16 @@ def export(
     asyncio.run(_export(settings, first, last, key, opened_for))
 
 
-async def _verify(settings: Settings, known: list[Head]) -> tuple[Findings, list[Head]]:
-    async with reading_trail(settings) as trail:
-        findings = await trail.verify(known)
-        return findings, [head for head in await trail.heads() if head.sequence]
-
-
-async def _resume(settings: Settings, reason: str, actor: str | None) -> None:
-    async with open_books(settings) as books:
-        try:
-            await books.trail.look()
-        except AuditBroken:
-            for finding in await books.trail.resume(operator(settings, actor), reason):
-                typer.echo(str(finding))
-        else:
-            raise NotThere("the trail takes entries: there is nothing to resume")
+async def _verify(settings: Settings, known: Sequence[Head]) -> Verification:
+    async with open_trail(settings) as trail:
+        return await audit.verify(trail, known)
 
 
 async def _export(
     settings: Settings, since: datetime, until: datetime, key: str | None, opened_for: Investigation | None
 ) -> None:
-    async with open_books(settings) as books:
-        async for entry in books.trail.export(since, until, key, opened_for=opened_for):
+    async with open_stores(settings) as stores:
+        async for entry in stores.trail.export(since, until, key, opened_for=opened_for):
             print_json(entry, indent=False)
 
 
@@ -97,10 +74,9 @@ def _heads(file: Path) -> list[Head]:
 
 
 def _patient_key(settings: Settings) -> str:
-    if settings.patient_key is None:
-        raise Misconfigured("BRIDGE_PATIENT_KEY or BRIDGE_PATIENT_KEY_FILE: is required")
+    keys = audit.patient_keys(settings)
     nhs_number = nhs_number_of(sys.stdin.readline())
     if nhs_number is None:
         typer.echo("standard input: is no NHS number", err=True)
         raise typer.Exit(Exit.UNREADABLE)
-    return PatientKeys(settings.patient_key).of(nhs_number)
+    return keys.of(nhs_number)

@@ -3,7 +3,7 @@
 Nothing moves on one command: a plan is shown, somebody confirms it with a reason, and then it runs.
 """
 
-import asyncio
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import typer
@@ -12,18 +12,18 @@ from rich.progress import Progress
 from rich.table import Table
 
 from bridge.cli.exits import Exit
-from bridge.cli.site import (
+from bridge.cli.terminal import (
     load_settings,
-    open_books,
-    open_queues,
     operator,
     os_user,
     print_json,
+    with_stores,
+    with_stores_and_queues,
 )
-from bridge.ledger.storage.dead_letter_jobs import Job, Kind
 from bridge.operations import dead_letter_jobs
-from bridge.operations.dead_letter_jobs import Found
-from bridge.settings import Settings
+from bridge.operations.dead_letter_jobs import Job, Kind
+from bridge.operations.dead_letters import FoundDeadLetter
+from bridge.operations.site import Queues, Stores
 
 _PROMISE = {
     "replay": "sent again to their own queue and removed from the dead letters",
@@ -33,8 +33,12 @@ _SAMPLE = 5
 
 
 def plan(kind: Kind, pipelines: list[str], reason: str | None, limit: int | None, *, as_json: bool) -> None:
-    """Freeze the letters that are there now as a job, and show a sample."""
-    job, found = asyncio.run(_plan(load_settings(), kind, pipelines, reason, limit))
+    """Freeze the dead letters that are there now as a job, and show a sample."""
+
+    async def frozen(stores: Stores, queues: Queues) -> tuple[Job, Sequence[FoundDeadLetter]]:
+        return await dead_letter_jobs.plan(stores, queues, kind, reason=reason, limit=limit, by=os_user())
+
+    job, found = with_stores_and_queues(load_settings(), pipelines, frozen)
     sample = [_sample(one) for one in found[:_SAMPLE]]
     if as_json:
         print_json(asdict(job) | {"sample": sample})
@@ -42,7 +46,7 @@ def plan(kind: Kind, pipelines: list[str], reason: str | None, limit: int | None
     table = Table("id", "pipeline", "reason", "detail", "dead since", "message", show_edge=False)
     for line in sample:
         table.add_row(*map(str, line.values()))
-    typer.echo(f"job {job.id}: {job.total} letters to {kind}; the oldest:")
+    typer.echo(f"job {job.id}: {job.total} dead letters to {kind}; the oldest:")
     Console().print(table)
     typer.echo(f"Next: bridge dead {kind} confirm {job.id} --actor NAME --reason TEXT")
 
@@ -51,31 +55,44 @@ def confirm(kind: Kind, job_id: str, actor: str | None, reason: str) -> None:
     """Let a planned job run."""
     if not reason.strip():
         raise typer.BadParameter("must say why", param_hint="--reason")
-    job = asyncio.run(_confirm(load_settings(), kind, job_id, actor, reason))
-    typer.echo(f"job {job.id}: {job.total} letters are to be {_PROMISE[kind]}")
+    settings = load_settings()
+    who = operator(settings, actor)
+    job = with_stores(
+        settings, lambda stores: dead_letter_jobs.confirm(stores, job_id, kind, actor=who, reason=reason)
+    )
+    typer.echo(f"job {job.id}: {job.total} dead letters are to be {_PROMISE[kind]}")
     typer.echo(f"Next: bridge dead {kind} run {job.id}")
 
 
 def run(kind: Kind, job_id: str, rate: float) -> None:
-    """Deal with the letters of a confirmed job."""
-    job = asyncio.run(_work(load_settings(), kind, job_id, rate))
+    """Deal with the dead letters of a confirmed job."""
+
+    async def watched(stores: Stores) -> Job:
+        job = await stores.jobs.job(job_id, kind)
+        with Progress(console=Console(stderr=True)) as progress:
+            bar = progress.add_task(kind, total=job.total, completed=job.marked)
+            return await dead_letter_jobs.run(
+                stores, job, rate=rate, progress=lambda count: progress.advance(bar, count)
+            )
+
+    job = with_stores(load_settings(), watched)
     _say(job)
     raise typer.Exit(Exit.OK if job.state == "done" else Exit.NO)
 
 
 def pause(kind: Kind, job_id: str) -> None:
-    """Let the run end after the letter at hand."""
-    _say(asyncio.run(_pause(load_settings(), kind, job_id)))
+    """Let the run end after the dead letter at hand."""
+    _say(with_stores(load_settings(), lambda stores: stores.jobs.pause(job_id, kind)))
 
 
 def stop(kind: Kind, job_id: str) -> None:
     """End a job for good."""
-    _say(asyncio.run(_stop(load_settings(), kind, job_id)))
+    _say(with_stores(load_settings(), lambda stores: stores.jobs.stop(job_id, kind)))
 
 
 def jobs(kind: Kind, *, as_json: bool) -> None:
     """List the jobs, newest first."""
-    known = asyncio.run(_jobs(load_settings(), kind))
+    known = with_stores(load_settings(), lambda stores: stores.jobs.all(kind))
     if as_json:
         print_json([asdict(job) for job in known])
         return
@@ -87,72 +104,21 @@ def jobs(kind: Kind, *, as_json: bool) -> None:
     Console().print(table if known else "There are no jobs.")
 
 
-async def _plan(
-    settings: Settings, kind: Kind, pipelines: list[str], reason: str | None, limit: int | None
-) -> tuple[Job, list[Found]]:
-    async with open_books(settings) as books, open_queues(settings, pipelines) as (bus, queues):
-        job, found = await dead_letter_jobs.plan(
-            bus, books.jobs, kind, queues, reason=reason, limit=limit, by=os_user()
-        )
-        return job, list(found)
-
-
-async def _confirm(settings: Settings, kind: Kind, job_id: str, actor: str | None, reason: str) -> Job:
-    async with open_books(settings) as books:
-        return await dead_letter_jobs.confirm(
-            books.jobs, books.trail, job_id, kind, actor=operator(settings, actor), reason=reason
-        )
-
-
-async def _work(settings: Settings, kind: Kind, job_id: str, rate: float) -> Job:
-    async with open_books(settings) as books:
-        job = await books.jobs.job(job_id, kind)
-        pipelines = sorted({letter.pipeline for letter in (await books.jobs.letters(job_id)).values()})
-        async with open_queues(settings, pipelines) as (bus, queues):
-            with Progress(console=Console(stderr=True)) as progress:
-                bar = progress.add_task(kind, total=job.total, completed=job.marked)
-                run = dead_letter_jobs.Run(
-                    bus,
-                    books.jobs,
-                    books.trail,
-                    actor=operator(settings, job.actor, user=job.confirmed_by),
-                    queues=queues,
-                    rate=rate,
-                    progress=lambda count: progress.advance(bar, count),
-                )
-                return await run(job_id, kind)
-
-
-async def _pause(settings: Settings, kind: Kind, job_id: str) -> Job:
-    async with open_books(settings) as books:
-        return await books.jobs.pause(job_id, kind)
-
-
-async def _stop(settings: Settings, kind: Kind, job_id: str) -> Job:
-    async with open_books(settings) as books:
-        return await books.jobs.stop(job_id, kind)
-
-
-async def _jobs(settings: Settings, kind: Kind) -> list[Job]:
-    async with open_books(settings) as books:
-        return await books.jobs.all(kind)
-
-
-def _sample(found: Found) -> dict[str, str]:
-    letter = found.letter
+def _sample(found: FoundDeadLetter) -> dict[str, str]:
+    facts = found.facts
     return {
-        "id": letter.id,
-        "pipeline": found.pipeline,
-        "reason": letter.reason,
-        "detail": letter.detail,
-        "dead_at": letter.dead_at.isoformat() if letter.dead_at else "",
-        "message_id": letter.message.id,
+        "id": facts.id,
+        "pipeline": facts.pipeline,
+        "reason": facts.reason,
+        "detail": facts.detail,
+        "dead_at": facts.dead_at.isoformat() if facts.dead_at else "",
+        "message_id": facts.message_id,
     }
 
 
 def _say(job: Job) -> None:
     left = job.total - job.marked
-    typer.echo(f"job {job.id}: {job.state}, {job.marked} of {job.total} letters dealt with")
+    typer.echo(f"job {job.id}: {job.state}, {job.marked} of {job.total} dead letters dealt with")
     if job.state == "paused" and left:
         typer.echo(
             f"{left} are left: `run` goes on; those that somebody else took away stay (`stop` ends it)"

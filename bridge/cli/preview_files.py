@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -33,7 +33,7 @@ class UnreadableError(Exception):
     """A file that cannot be shown; the text says why in one line, and nothing of a patient."""
 
 
-def read_events(files: list[Path]) -> Events:
+def read_events(files: Sequence[Path]) -> Events:
     """What stands in files of events: one, several, one a line, a list of them, or what `bridge map` prints.
 
     Raises:

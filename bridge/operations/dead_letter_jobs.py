@@ -1,106 +1,56 @@
-"""Dead letters as an operator deals with them: looked through, and sent again or discarded by a job.
+"""Jobs that send dead letters again, or discard them: planned, confirmed with a reason, and run.
 
-A replayed message is a request like any other: one whose id the ledger knows as ended publishes what it still
-owes and is called for no second time. A request that was rejected is corrected by its sender and sent anew,
-under an id of its own.
+A dead letter that is sent again is a request like any other: one whose id the ledger knows as ended publishes
+what it still owes and is called for no second time. A request that was rejected is corrected by its sender
+and sent anew, under an id of its own.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
-from typing import Final, Self
 from uuid import uuid4
 
 import structlog
 
-from bridge.bus.port import Bus, DeadLetter, HeldDeadLetter, QueueSpec
-from bridge.ledger.audit.trail import Actor, AuditTrail, Entry
-from bridge.ledger.storage.dead_letter_jobs import Job, JobLetter, Jobs, Kind
+from bridge.bus.port import HeldDeadLetter
+from bridge.ledger.audit.trail import Actor, Entry
+from bridge.ledger.storage.dead_letter_jobs import Job, JobLetter, JobRefused, Kind
+from bridge.operations.dead_letters import FoundDeadLetter, dead_letters
+from bridge.operations.site import Queues, Stores, open_queues, operator
+
+__all__ = ["Job", "JobRefused", "Kind", "confirm", "plan", "run"]
 
 log = structlog.get_logger()
 
-MOST_LOOKED_AT: Final = 10_000
-"""Letters of one queue that are fetched at one look: RabbitMQ holds them for us meanwhile."""
-
-Queues = Mapping[str, QueueSpec]
-"""By name of the pipeline."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A dead letter and the pipeline whose request it is."""
-
-    pipeline: str
-    letter: DeadLetter
-
-    def without_body(self) -> Self:
-        """The same, light enough to keep many of."""
-        return replace(self, letter=replace(self.letter, message=replace(self.letter.message, body=b"")))
-
-    def frozen(self) -> JobLetter:
-        """What a job remembers of it: no body."""
-        message = self.letter.message
-        return JobLetter(
-            self.letter.id, self.pipeline, self.letter.reason, message.id, message.correlation_id
-        )
-
-
-async def dead_letters(
-    bus: Bus, queues: Queues, *, most: int = MOST_LOOKED_AT
-) -> AsyncGenerator[Found, None]:
-    """The dead letters of these pipelines, at most `most` of each; all stay where they are."""
-    for pipeline, queue in queues.items():
-        seen = 0
-        async with bus.letters(queue) as parked:
-            async for one in parked:
-                yield Found(pipeline, one.letter)
-                seen += 1
-                if seen >= most:
-                    break
-
-
-async def find(bus: Bus, queues: Queues, letter_id: str) -> Found | None:
-    """The dead letter with this id; None when it is not there, or somebody else holds it at the moment."""
-    async with aclosing(dead_letters(bus, queues)) as found:
-        async for one in found:
-            if one.letter.id == letter_id:
-                return one
-    return None
-
 
 async def plan(
-    bus: Bus, jobs: Jobs, kind: Kind, queues: Queues, *, reason: str | None, limit: int | None, by: str
-) -> tuple[Job, Sequence[Found]]:
+    stores: Stores, queues: Queues, kind: Kind, *, reason: str | None, limit: int | None, by: str
+) -> tuple[Job, Sequence[FoundDeadLetter]]:
     """Freeze the dead letters that are there now as a job; the job, and its letters without their bodies.
 
     Args:
-        bus: started, with the queues declared.
-        jobs: of the ledger.
+        stores: keep the job.
+        queues: the pipelines whose dead letters are taken.
         kind: what is to be done with them.
-        queues: the pipelines to take letters of.
-        reason: only letters that are dead for it.
+        reason: only those that are dead for it.
         limit: at most so many, the oldest of each pipeline first.
         by: who plans.
 
     Raises:
-        JobRefused: no letter is left.
+        JobRefused: no dead letter is left.
     """
-    chosen: list[Found] = []
-    async with aclosing(dead_letters(bus, queues)) as found:
+    chosen: list[FoundDeadLetter] = []
+    async with aclosing(dead_letters(queues, reason=reason)) as found:
         async for one in found:
-            if reason in (None, one.letter.reason):
-                chosen.append(one.without_body())
+            chosen.append(one.without_body())
             if len(chosen) == limit:
                 break
-    job = await jobs.plan(kind, [one.frozen() for one in chosen], by=by)
-    frozen = await jobs.letters(job.id)
-    return job, [one for one in chosen if one.letter.id in frozen]
+    job = await stores.jobs.plan(kind, [_frozen(one) for one in chosen], by=by)
+    frozen = await stores.jobs.letters(job.id)
+    return job, [one for one in chosen if one.dead_letter.id in frozen]
 
 
-async def confirm(
-    jobs: Jobs, trail: AuditTrail, job_id: str, kind: Kind, *, actor: Actor, reason: str
-) -> Job:
+async def confirm(stores: Stores, job_id: str, kind: Kind, *, actor: Actor, reason: str) -> Job:
     """Let a planned job run; who and why goes to the audit trail.
 
     Raises:
@@ -112,89 +62,85 @@ async def confirm(
         actor=actor,
         facts={"job": job_id, "reason": reason},
     )
-    return await jobs.confirm(
-        job_id, kind, by=actor.user_id, actor=actor.name, reason=reason, also=trail.step(entry)
+    return await stores.jobs.confirm(
+        job_id, kind, by=actor.user_id, actor=actor.name, reason=reason, also=stores.trail.step(entry)
     )
 
 
-class Run:
-    """One process's run of a confirmed job.
+async def run(stores: Stores, job: Job, *, rate: float, progress: Callable[[int], None]) -> Job:
+    """Deal with every dead letter of a confirmed job that is found; the job as it stands then.
+
+    It is ``paused`` when some were not found: another look held them, or somebody took them. Another process
+    ends the run with ``stores.jobs.pause`` or ``stop``.
 
     Args:
-        bus: started, with the queues declared.
-        jobs: of the ledger.
-        trail: gets an entry for every letter.
-        actor: who confirmed the job.
-        queues: every pipeline of the job.
-        rate: letters a second, at most.
-        progress: told after each letter how many it was.
+        stores: the job's; the audit trail gets an entry for every dead letter, by whoever confirmed the job.
+        job: which; how it stands is looked at anew.
+        rate: dead letters a second, at most.
+        progress: told after each dead letter how many it was.
+
+    Raises:
+        JobRefused: it is not confirmed, has ended, or another process runs it.
     """
+    pipelines = sorted({letter.pipeline for letter in (await stores.jobs.letters(job.id)).values()})
+    async with open_queues(stores.settings, pipelines) as queues:
+        return await _Run(stores, queues, rate=rate, progress=progress)(job.id, job.kind)
+
+
+class _Run:
+    """One process's run of a job."""
 
     def __init__(
-        self,
-        bus: Bus,
-        jobs: Jobs,
-        trail: AuditTrail,
-        *,
-        actor: Actor,
-        queues: Queues,
-        rate: float,
-        progress: Callable[[int], None],
+        self, stores: Stores, queues: Queues, *, rate: float, progress: Callable[[int], None]
     ) -> None:
-        self._bus = bus
-        self._jobs = jobs
-        self._trail = trail
-        self._actor = actor
+        self._stores = stores
         self._queues = queues
         self._pause = 1 / rate
         self._progress = progress
         self._runner = uuid4().hex
 
     async def __call__(self, job_id: str, kind: Kind) -> Job:
-        """Deal with every letter of the job that is found; the job as it stands then.
-
-        It is ``paused`` when letters were not found: another look held them, or somebody took them.
-
-        Raises:
-            JobRefused: it is not confirmed, has ended, or another process runs it.
-        """
-        job = await self._jobs.start(job_id, kind, runner=self._runner)
+        jobs = self._stores.jobs
+        job = await jobs.start(job_id, kind, runner=self._runner)
         complete = False
         try:
             complete = await self._deal_with(job)
         finally:
-            ended = await self._jobs.release(job_id, runner=self._runner, complete=complete)
+            ended = await jobs.release(job_id, runner=self._runner, complete=complete)
             log.info("letter_job_left", job=job_id, state=ended.state, total=ended.total, marked=ended.marked)
         return ended
 
     async def _deal_with(self, job: Job) -> bool:
-        wanted = dict(await self._jobs.letters(job.id))
+        jobs = self._stores.jobs
+        wanted = dict(await jobs.letters(job.id))
         for pipeline in dict.fromkeys(letter.pipeline for letter in wanted.values()):
-            async with self._bus.letters(self._queues[pipeline]) as parked:
-                async for one in parked:
+            async with self._queues.bus.letters(self._queues.by_pipeline[pipeline]) as held:
+                async for one in held:
                     letter = wanted.get(one.letter.id)
                     if letter is None:
                         continue
-                    if not await self._jobs.hold(job.id, runner=self._runner):
+                    if not await jobs.hold(job.id, runner=self._runner):
                         return False
                     await self._move(job, letter, one)
                     self._progress(1)
                     await asyncio.sleep(self._pause)
         return True
 
-    async def _move(self, job: Job, letter: JobLetter, parked: HeldDeadLetter) -> None:
+    async def _move(self, job: Job, letter: JobLetter, held: HeldDeadLetter) -> None:
         if letter.marked_at is None:
             if job.kind == "replay":
-                await parked.send_again(job.id)
-            await self._jobs.mark(job.id, letter.letter_id, also=self._trail.step(self._entry(job, letter)))
-        await parked.remove()
+                await held.send_again(job.id)
+            noted = self._stores.trail.step(self._entry(job, letter))
+            await self._stores.jobs.mark(job.id, letter.letter_id, also=noted)
+        await held.remove()
 
     def _entry(self, job: Job, letter: JobLetter) -> Entry:
+        assert job.confirmed_by is not None  # else it would not have been started
         return Entry(
             event=f"dead.{job.kind}",
             outcome="completed",
             code=letter.cause,
-            actor=self._actor,
+            actor=operator(self._stores.settings, job.confirmed_by, job.actor),
             correlation_id=letter.correlation_id or letter.message_id,
             facts={
                 "job": job.id,
@@ -204,3 +150,11 @@ class Run:
                 "pipeline": letter.pipeline,
             },
         )
+
+
+def _frozen(found: FoundDeadLetter) -> JobLetter:
+    """What a job remembers of a dead letter: no body."""
+    letter = found.dead_letter
+    return JobLetter(
+        letter.id, found.pipeline, letter.reason, letter.message.id, letter.message.correlation_id
+    )

@@ -1,4 +1,4 @@
-"""Whether everything that came in is accounted for: the ledger's books against the broker's own counts."""
+"""Whether everything that came in is accounted for: the ledger against the broker's own counts."""
 
 import asyncio
 from collections.abc import Sequence
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
-from bridge.bus.port import Bus, QueueDepth, QueueSpec
-from bridge.ledger import Balance, Ledger
-from bridge.ledger.storage.dead_letter_jobs import Jobs
+from bridge.bus.port import QueueDepth
+from bridge.ledger import Balance
+from bridge.operations.site import Queues, Stores
 
 _LOOKS: Final = 3
 _BETWEEN: Final = 0.5
-"""Seconds between two looks: the books and the broker cannot be read at one moment."""
+"""Seconds between two looks: the ledger and the broker cannot be read at one moment."""
 REJECTED: Final = "rejected"
 """The reason of the dead letter that every rejected request has."""
 
@@ -56,38 +56,53 @@ class Account:
         return self.balance.holds and not self.missing
 
 
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """The accounts of several pipelines."""
+
+    accounts: Sequence[Account]
+
+    @property
+    def holds(self) -> bool:
+        """Whether everything adds up."""
+        return all(account.holds for account in self.accounts)
+
+
 async def reconcile(
-    bus: Bus,
-    ledger: Ledger,
-    jobs: Jobs,
-    pipeline: str,
-    queue: QueueSpec,
-    *,
-    since: datetime | None = None,
-    until: datetime | None = None,
+    stores: Stores, queues: Queues, *, since: datetime | None = None, until: datetime | None = None
+) -> Reconciliation:
+    """Whether every request of these pipelines is accounted for, in the ledger and at the broker.
+
+    Args:
+        stores: the ledger and the jobs.
+        queues: of the pipelines that are asked about.
+        since: only requests received then or later.
+        until: only requests received before.
+    """
+    return Reconciliation(
+        [await _settled(stores, queues, pipeline, since, until) for pipeline in queues.by_pipeline]
+    )
+
+
+async def _settled(
+    stores: Stores, queues: Queues, pipeline: str, since: datetime | None, until: datetime | None
 ) -> Account:
     """The account of one pipeline; looked at again when it does not add up, because requests are moving."""
     for look in range(_LOOKS):
         if look:
             await asyncio.sleep(_BETWEEN)
-        account = await _account(bus, ledger, jobs, pipeline, queue, since, until)
+        account = await _account(stores, queues, pipeline, since, until)
         if account.holds:
             break
     return account
 
 
 async def _account(
-    bus: Bus,
-    ledger: Ledger,
-    jobs: Jobs,
-    pipeline: str,
-    queue: QueueSpec,
-    since: datetime | None,
-    until: datetime | None,
+    stores: Stores, queues: Queues, pipeline: str, since: datetime | None, until: datetime | None
 ) -> Account:
-    balance = await ledger.balance(pipeline=pipeline, since=since, until=until)
-    discarded = await jobs.discarded(pipeline, REJECTED)
-    depth = await bus.depth(queue)
+    balance = await stores.ledger.balance(pipeline=pipeline, since=since, until=until)
+    discarded = await stores.jobs.discarded(pipeline, REJECTED)
+    depth = await queues.bus.depth(queues.by_pipeline[pipeline])
     whole = since is None and until is None
     missing = _missing(balance, depth, discarded) if whole else ()
     return Account(pipeline, balance, depth, discarded, missing)
@@ -95,7 +110,7 @@ async def _account(
 
 def _missing(balance: Balance, depth: QueueDepth, discarded: int) -> list[Missing]:
     # A message whose wait is over is ready again until somebody takes it. More at the broker than in the
-    # books is no loss: copies of one request wait for it, and other messages die too.
+    # ledger is no loss: copies of one request wait for it, and other messages die too.
     short = (
         Missing("waiting", balance.waiting - depth.waiting - depth.ready),
         Missing("dead_letters", balance.rejected - depth.dead - depth.ready - discarded),

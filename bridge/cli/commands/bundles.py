@@ -18,9 +18,9 @@ def map_(files: Files) -> None:
     are taken to have been asked for. A file that is not a Bundle gives one line on standard error and exit
     code 2.
     """
-    from bridge.cli import bundles
+    from bridge.cli import map as mapping
 
-    bundles.map_(files)
+    mapping.map_(files)
 
 
 def check(
@@ -35,6 +35,6 @@ def check(
     Looks at types, required elements and codes, how values are written, and invariants. Values are never
     printed. Exit code 1 when there is any deviation.
     """
-    from bridge.cli import bundles
+    from bridge.cli import check
 
-    bundles.check(files, as_lines=as_lines, as_json=as_json)
+    check.check(files, as_lines=as_lines, as_json=as_json)

@@ -45,11 +45,11 @@ def export(
     directory: Annotated[
         Path, typer.Argument(metavar="DIR", help="Made when missing; existing files are replaced.")
     ],
-    reason: Annotated[str | None, typer.Option(help="Only letters that are dead for this reason.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Only those that are dead for this reason.")] = None,
     actor: ActorOption = None,
     pipelines: PipelineOption = None,
 ) -> None:
-    """Copy dead letters to files: ID.body, which is patient data, and ID.json. The letters stay.
+    """Copy dead letters to files: ID.body, which is patient data, and ID.json. They stay.
 
     Files are readable by their owner only. The export is noted in the audit trail.
     """

@@ -10,7 +10,7 @@ import typer
 from bridge.cli.commands.options import JsonOption, PipelineOption
 
 if TYPE_CHECKING:
-    from bridge.ledger.storage.dead_letter_jobs import Kind
+    from bridge.operations.dead_letter_jobs import Kind
 
 _HELP = {
     "replay": "Send dead letters again, as a job: plan, confirm, run.",
@@ -34,13 +34,11 @@ def _add_plan(app: typer.Typer, kind: "Kind") -> None:
     @app.command()
     def plan(
         pipelines: PipelineOption = None,
-        reason: Annotated[
-            str | None, typer.Option(help="Only letters that are dead for this reason.")
-        ] = None,
+        reason: Annotated[str | None, typer.Option(help="Only those that are dead for this reason.")] = None,
         limit: Annotated[int | None, typer.Option(min=1, help="At most so many, oldest first.")] = None,
         as_json: JsonOption = False,  # noqa: FBT002
     ) -> None:
-        """Freeze the letters that are there now as a job, and show how many and a sample. Moves nothing."""
+        """Freeze the dead letters that are there now as a job; show how many and a sample. Moves nothing."""
         from bridge.cli import dead_letter_jobs
 
         dead_letter_jobs.plan(kind, pipelines or [], reason, limit, as_json=as_json)
@@ -65,11 +63,11 @@ def _add_run(app: typer.Typer, kind: "Kind") -> None:
     @app.command("run")
     def run_(
         job_id: _JobArgument,
-        rate: Annotated[float, typer.Option(min=0.01, help="Letters a second, at most.")] = 5.0,
+        rate: Annotated[float, typer.Option(min=0.01, help="Dead letters a second, at most.")] = 5.0,
     ) -> None:
-        """Deal with the letters of a confirmed job, one by one; goes on where an earlier run ended.
+        """Deal with the dead letters of a confirmed job, one by one; goes on where an earlier run ended.
 
-        Exit code 1 when some are left: it was paused or stopped, or letters were not found.
+        Exit code 1 when some are left: it was paused or stopped, or some were not found.
         """
         from bridge.cli import dead_letter_jobs
 
@@ -79,14 +77,14 @@ def _add_run(app: typer.Typer, kind: "Kind") -> None:
 def _add_the_rest(app: typer.Typer, kind: "Kind") -> None:
     @app.command()
     def pause(job_id: _JobArgument) -> None:
-        """Let the run end after the letter at hand; `run` goes on."""
+        """Let the run end after the dead letter at hand; `run` goes on."""
         from bridge.cli import dead_letter_jobs
 
         dead_letter_jobs.pause(kind, job_id)
 
     @app.command()
     def stop(job_id: _JobArgument) -> None:
-        """End a job for good; the letters that are left stay dead letters."""
+        """End a job for good; what is left of it stays among the dead letters."""
         from bridge.cli import dead_letter_jobs
 
         dead_letter_jobs.stop(kind, job_id)

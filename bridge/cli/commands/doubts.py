@@ -33,7 +33,7 @@ def close(
 ) -> None:
     """Note that a person has found out what was done, and told whoever asked; nothing is published.
 
-    The request stays in doubt in the books, is checked no more, and is a discrepancy no longer.
+    The request stays in doubt in the ledger, is checked no more, and is a discrepancy no longer.
     """
     from bridge.cli import in_doubt
 

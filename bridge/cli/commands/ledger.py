@@ -22,9 +22,9 @@ def balance(
 ) -> None:
     """Prove that every request is accounted for, in the ledger and at the broker. Changes nothing.
 
-    In = completed + failed + rejected + in doubt + waiting + in flight, per pipeline, and somebody minds all
-    that is open. Without a period the broker's own counts are compared too. Exit code 1 when something does
-    not add up, with what is missing by name.
+    In = completed + failed + rejected + in doubt + waiting + in flight, per pipeline, and nothing that is
+    open is unattended. Without a period the broker's own counts are compared too. Exit code 1 when something
+    does not add up, with what is missing by name.
     """
     from bridge.cli import ledger
 

@@ -6,8 +6,8 @@ from collections import Counter
 
 import pytest
 
-from bridge.cli.site import open_books
 from bridge.ledger import request_key
+from bridge.operations.site import open_stores
 from bridge.sandbox import MAIN, Fault
 from tests.faults.installation import until
 from tests.support.hospital import hospital_on
@@ -45,8 +45,8 @@ async def test_a_worker_that_wakes_up_books_nothing_any_more(broker, installed, 
             request["correlationid"] = "c-1"
             site.sandbox.fault(MAIN.ods, Fault(at="sds", delay=LOOK_UP))
             await reception.send(request)
-            async with open_books(site.settings) as books:
-                await until(lambda: is_written_down(books.ledger, request))
+            async with open_stores(site.settings) as stores:
+                await until(lambda: is_written_down(stores.ledger, request))
             frozen.process.send_signal(signal.SIGSTOP)
             try:
                 site.sandbox.clear_faults()

@@ -9,15 +9,15 @@ from pathlib import Path
 import orjson
 import pytest
 
-from bridge.cli.site import Books
 from bridge.ledger import EndState, Opening, Started, StoredEvent, request_key
 from bridge.ledger.audit.trail import Entry
 from bridge.ledger.vault.vault import Answer
+from bridge.operations.site import Stores
 from bridge.spine.interactions import CARE_RECORD, STRUCTURED_RECORD
-from tests.integration.replay.conformance import confirmed, run
+from tests.integration.operations.job_conformance import confirmed, run
 from tests.support.bundles import typical_record
 from tests.support.bus_sites import NatsSite
-from tests.support.desk import PIPELINE, MemoryBudget, Ward, park, ward_on
+from tests.support.operators import PIPELINE, MendableHandler, Operator, bus_with, make_dead_letters
 
 pytestmark = pytest.mark.nats
 PATIENT_KEY = "0123456789abcdef0123456789abcdef"
@@ -30,8 +30,8 @@ async def site(nats_url: str) -> AsyncIterator[NatsSite]:
 
 
 @pytest.fixture
-def desk(site: NatsSite, tmp_path: Path) -> MemoryBudget:
-    return MemoryBudget(tmp_path, site.url, site.prefix)
+def operator(site: NatsSite, tmp_path: Path) -> Operator:
+    return Operator(tmp_path, site.url, site.prefix)
 
 
 def opening(request_id: str, *, received_at: datetime | None = None, source: str = "/epr") -> Opening:
@@ -45,25 +45,25 @@ def opening(request_id: str, *, received_at: datetime | None = None, source: str
     )
 
 
-async def end(books: Books, opened: Opening, state: EndState, *, publish: bool = True) -> None:
-    claim = await books.ledger.begin(opened)
+async def end(stores: Stores, opened: Opening, state: EndState, *, publish: bool = True) -> None:
+    claim = await stores.ledger.begin(opened)
     assert isinstance(claim, Started)
     event = StoredEvent(f"e-{opened.request_key}", f"request.{state}.v1", b"{}")
-    recorded = books.trail.step(
+    recorded = stores.trail.step(
         Entry(event="record.requested.v1", outcome=state, request_key=opened.request_key)
     )
-    await books.ledger.finish(claim.lease, state=state, code=None, events=[event], also=recorded)
+    await stores.ledger.finish(claim.lease, state=state, code=None, events=[event], also=recorded)
     if publish:
-        await books.ledger.published(opened.request_key, [event.id])
+        await stores.ledger.published(opened.request_key, [event.id])
 
 
-async def test_what_adds_up(site: NatsSite, desk: MemoryBudget):
-    async with ward_on(site, Ward("rejected")) as bus, desk.books() as books:
-        await end(books, opening("r-1"), "completed")
-        await end(books, opening("r-2"), "failed")
-        await end(books, opening("r-3"), "rejected")
-        await park(bus, site, "r-3")
-        ended = await desk.json("ledger", "balance", "--pipeline", PIPELINE, "--json")
+async def test_what_adds_up(site: NatsSite, operator: Operator):
+    async with bus_with(site, MendableHandler("rejected")) as bus, operator.stores() as stores:
+        await end(stores, opening("r-1"), "completed")
+        await end(stores, opening("r-2"), "failed")
+        await end(stores, opening("r-3"), "rejected")
+        await make_dead_letters(bus, site, "r-3")
+        ended = await operator.json("ledger", "balance", "--pipeline", PIPELINE, "--json")
     [account] = ended["pipelines"]
     assert ended["holds"] is True
     assert account["pipeline"] == PIPELINE
@@ -72,54 +72,54 @@ async def test_what_adds_up(site: NatsSite, desk: MemoryBudget):
     assert counted == {"received": 3, "completed": 1, "failed": 1, "rejected": 1}
 
 
-async def test_what_the_broker_has_lost_is_named(site: NatsSite, desk: MemoryBudget):
-    async with ward_on(site, Ward()), desk.books() as books:
-        await end(books, opening("r-1"), "rejected")
-        claim = await books.ledger.begin(opening("r-2"))
+async def test_what_the_broker_has_lost_is_named(site: NatsSite, operator: Operator):
+    async with bus_with(site, MendableHandler()), operator.stores() as stores:
+        await end(stores, opening("r-1"), "rejected")
+        claim = await stores.ledger.begin(opening("r-2"))
         assert isinstance(claim, Started)
         in_a_minute = datetime.now(UTC) + timedelta(minutes=1)
-        await books.ledger.waiting(claim.lease, until=in_a_minute, reason="provider_error")
-        told = await desk.run("ledger", "balance")
-        of_a_period = await desk.run("ledger", "balance", "--since", "2026-01-01")
+        await stores.ledger.waiting(claim.lease, until=in_a_minute, reason="provider_error")
+        told = await operator.run("ledger", "balance")
+        of_a_period = await operator.run("ledger", "balance", "--since", "2026-01-01")
     assert told.code == 1
     assert f"{PIPELINE}: missing at the broker: waiting 1" in told.text
     assert f"{PIPELINE}: missing at the broker: dead_letters 1" in told.text
     assert of_a_period.code == 0  # a broker knows no period
 
 
-async def test_what_nobody_minds_is_named(site: NatsSite, desk: MemoryBudget):
+async def test_what_is_unattended_is_named(site: NatsSite, operator: Operator):
     long_ago = datetime.now(UTC) - timedelta(days=2)
-    async with ward_on(site, Ward()), desk.books() as books:
-        claim = await books.ledger.begin(opening("r-1", received_at=long_ago))
+    async with bus_with(site, MendableHandler()), operator.stores() as stores:
+        claim = await stores.ledger.begin(opening("r-1", received_at=long_ago))
         assert isinstance(claim, Started)
         late = datetime.now(UTC) - timedelta(hours=1)
-        await books.ledger.waiting(claim.lease, until=late, reason="provider_error")
-        told = await desk.run("ledger", "balance", "--until", long_ago.date().isoformat())
-        ended = await desk.run("ledger", "balance")
+        await stores.ledger.waiting(claim.lease, until=late, reason="provider_error")
+        told = await operator.run("ledger", "balance", "--until", long_ago.date().isoformat())
+        ended = await operator.run("ledger", "balance")
     assert told.code == 0  # the request came later
     assert ended.code == 1
     assert f"{PIPELINE}: retry_overdue 1: /epr r-1" in ended.text
 
 
-async def test_a_discarded_letter_is_not_missed(site: NatsSite, desk: MemoryBudget):
-    async with ward_on(site, Ward("rejected")) as bus, desk.books() as books:
-        await end(books, opening("r-1"), "rejected")
-        await park(bus, site, "r-1")
-        await run(bus, books, desk, site, await confirmed(bus, books, desk, site, "discard"))
-        ended = await desk.json("ledger", "balance", "--pipeline", PIPELINE, "--json")
+async def test_a_discarded_dead_letter_is_not_missed(site: NatsSite, operator: Operator):
+    async with bus_with(site, MendableHandler("rejected")) as bus, operator.stores() as stores:
+        await end(stores, opening("r-1"), "rejected")
+        await make_dead_letters(bus, site, "r-1")
+        await run(stores, await confirmed(bus, stores, site, "discard"))
+        ended = await operator.json("ledger", "balance", "--pipeline", PIPELINE, "--json")
     assert ended["pipelines"][0]["broker"]["dead"] == 0
     assert ended["pipelines"][0]["discarded"] == 1
 
 
-async def test_the_history_of_one_request(desk: MemoryBudget):
-    async with desk.books() as books:
-        await end(books, opening("r-1"), "completed")
-        await end(books, opening("r-2"), "completed")
-        await end(books, opening("r-2", source="/lab"), "failed")
-    by_id = await desk.json("ledger", "show", "r-1")
-    by_key = await desk.json("ledger", "show", "/lab r-2")
-    several = await desk.run("ledger", "show", "r-2")
-    unknown = await desk.run("ledger", "show", "r-")
+async def test_the_history_of_one_request(operator: Operator):
+    async with operator.stores() as stores:
+        await end(stores, opening("r-1"), "completed")
+        await end(stores, opening("r-2"), "completed")
+        await end(stores, opening("r-2", source="/lab"), "failed")
+    by_id = await operator.json("ledger", "show", "r-1")
+    by_key = await operator.json("ledger", "show", "/lab r-2")
+    several = await operator.run("ledger", "show", "r-2")
+    unknown = await operator.run("ledger", "show", "r-")
     assert (by_id["request_key"], by_id["state"]) == ("/epr r-1", "completed")
     assert [event["topic"] for event in by_id["events"]] == ["request.completed.v1"]
     assert by_key["state"] == "failed"
@@ -128,24 +128,26 @@ async def test_the_history_of_one_request(desk: MemoryBudget):
     assert (unknown.code, unknown.text) == (1, "")
 
 
-async def test_a_record_is_mapped_again_from_the_stored_answer(desk: MemoryBudget):
+async def test_a_record_is_mapped_again_from_the_stored_answer(operator: Operator):
     body = orjson.dumps(typical_record())
-    async with desk.books() as books:
-        await end(books, opening("r-1"), "completed")
-        await books.vault.store_answer(answer("/epr r-1", body))
-        await end(books, opening("r-2"), "failed")
-        await end(books, opening("r-3"), "completed")
+    async with operator.stores() as stores:
+        await end(stores, opening("r-1"), "completed")
+        await stores.vault.store_answer(answer("/epr r-1", body))
+        await end(stores, opening("r-2"), "failed")
+        await end(stores, opening("r-3"), "completed")
         page = replace(answer("/epr r-3", body), interaction=f"{CARE_RECORD.id}#ENC")
-        await books.vault.store_answer(page)
-    record = await desk.json("ledger", "remap", "r-1", "--actor", "Sam Ple", "--reason", "mapping was mended")
-    none = await desk.run("ledger", "remap", "r-2")
-    html = await desk.run("ledger", "remap", "r-3")
+        await stores.vault.store_answer(page)
+    record = await operator.json(
+        "ledger", "remap", "r-1", "--actor", "Sam Ple", "--reason", "mapping was mended"
+    )
+    none = await operator.run("ledger", "remap", "r-2")
+    html = await operator.run("ledger", "remap", "r-3")
     assert record["source_hash"] == f"sha256:{hashlib.sha256(body).hexdigest()}"
     assert record["patient_key"] == PATIENT_KEY
     assert len(record["medications"]) == 1
     assert (none.code, none.text) == (html.code, html.text) == (1, "")
     assert "no structured record" in html.errors
-    [*_, noted] = await desk.entries()
+    [*_, noted] = await operator.entries()
     assert (noted["event"], noted["request_key"], noted["patient_key"]) == (
         "answer.remapped",
         "/epr r-1",
@@ -154,27 +156,29 @@ async def test_a_record_is_mapped_again_from_the_stored_answer(desk: MemoryBudge
     assert (noted["user"]["name"], noted["facts"]["reason"]) == ("Sam Ple", "mapping was mended")
 
 
-async def test_what_is_over_is_deleted(desk: MemoryBudget):
+async def test_what_is_over_is_deleted(operator: Operator):
     long_ago = datetime.now(UTC) - timedelta(days=60)
-    async with desk.books() as books:
-        await end(books, opening("r-1"), "completed")
-        await books.vault.store_answer(answer("/epr r-1", b"{}", received_at=long_ago))
-        await books.vault.store_answer(answer("/epr r-1", b"[]"))
-    ended = await desk.run("ledger", "prune", "--actor", "Sam Ple")
+    async with operator.stores() as stores:
+        await end(stores, opening("r-1"), "completed")
+        await stores.vault.store_answer(answer("/epr r-1", b"{}", received_at=long_ago))
+        await stores.vault.store_answer(answer("/epr r-1", b"[]"))
+    ended = await operator.run("ledger", "prune", "--actor", "Sam Ple")
     assert ended.code == 0, ended.errors
     assert ended.text.startswith("answers: 1, claims: 0")
-    async with desk.books() as books:
-        known = await books.vault.answers_to("/epr r-1")
-        kept = await books.vault.open_answer(hashlib.sha256(b"[]").hexdigest())
+    async with operator.stores() as stores:
+        known = await stores.vault.answers_to("/epr r-1")
+        kept = await stores.vault.open_answer(hashlib.sha256(b"[]").hexdigest())
     assert (len(known), kept.body) == (2, b"[]")
-    [*_, noted] = await desk.entries()
+    [*_, noted] = await operator.entries()
     assert (noted["event"], noted["user"]["name"]) == ("requests.forgotten", "Sam Ple")
-    before = datetime.now(UTC) - timedelta(days=desk.settings.ledger.keep_metadata_days)
+    before = datetime.now(UTC) - timedelta(days=operator.settings.ledger.keep_metadata_days)
     assert before - timedelta(minutes=5) < datetime.fromisoformat(noted["facts"]["ended_before"]) < before
 
 
-async def test_a_ledger_that_cannot_be_reached_is_said_so(desk: MemoryBudget):
-    ended = await desk.run("ledger", "show", "r-1", BRIDGE_LEDGER_URL="postgresql://nobody@127.0.0.1:1/none")
+async def test_a_ledger_that_cannot_be_reached_is_said_so(operator: Operator):
+    ended = await operator.run(
+        "ledger", "show", "r-1", BRIDGE_LEDGER_URL="postgresql://nobody@127.0.0.1:1/none"
+    )
     assert (ended.code, ended.text) == (4, "")
     assert "the ledger is unavailable" in ended.errors
     assert "Traceback" not in ended.errors

@@ -1,4 +1,4 @@
-"""An installation that runs the pipelines of `rooms`: a house, a bus, a hospital, a ledger, and its books."""
+"""An installation that runs the pipelines of `rooms`: a house, a bus, a hospital, and a ledger."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -11,10 +11,10 @@ from uuid import uuid4
 import pytest
 
 from bridge.bus import open_bus
-from bridge.cli.site import open_books
 from bridge.engine.worker import consuming
 from bridge.ledger import RequestHistory, request_key
 from bridge.operations.reconciliation import Account, reconcile
+from bridge.operations.site import Queues, open_stores
 from bridge.pipelines import Pipeline
 from bridge.sandbox import RunningSandbox
 from bridge.settings import Settings
@@ -55,21 +55,20 @@ class Installation:
         return [(kind, event["data"]) for kind, event in self.hospital.events(request["id"])]
 
     async def history(self, request: dict[str, Any]) -> RequestHistory:
-        async with open_books(self.settings) as books:
-            found = await books.ledger.request(request_key(request["source"], request["id"]))
+        async with open_stores(self.settings) as stores:
+            found = await stores.ledger.request(request_key(request["source"], request["id"]))
         assert found is not None
         return found
 
     async def account(self) -> Account:
-        """The books, once nothing is under way any more; they must add up, here and at the broker."""
-        async with open_books(self.settings) as books, open_bus(self.settings) as bus:
+        """The account, once nothing is under way any more; it must add up, here and at the broker."""
+        async with open_stores(self.settings) as stores, open_bus(self.settings) as bus:
             async with asyncio.timeout(LONGEST):
-                while (balance := await books.ledger.balance()).in_flight or balance.waiting:
+                while (balance := await stores.ledger.balance()).in_flight or balance.waiting:
                     await asyncio.sleep(0.05)
-            account = await reconcile(
-                bus, books.ledger, books.jobs, rooms.name, rooms.queue(self.settings.bus.prefix)
-            )
-            assert await books.trail.verify() == []
+            queues = Queues(bus, {rooms.name: rooms.queue(self.settings.bus.prefix)})
+            (account,) = (await reconcile(stores, queues)).accounts
+            assert await stores.trail.verify() == []
         assert account.holds, account
         return account
 

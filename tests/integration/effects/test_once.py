@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from bridge.cli.site import open_books
 from bridge.contracts.events import Event
+from bridge.operations.site import open_stores
 from bridge.pipelines import Context, pipeline
 from tests.integration.effects.installation import Installation, opened, request_for, until
 from tests.integration.effects.rooms import (
@@ -190,9 +190,9 @@ async def test_a_doubt_that_cannot_be_opened_keeps_no_other_from_ending(site: In
     for request in requests:
         await site.outcome(request)
     with capture_logs() as lines:
-        async with open_books(site.settings) as books:
+        async with open_stores(site.settings) as stores:
             spoil = text("UPDATE messages SET sealed = '' WHERE request_id = 1")
-            await books.ledger.store.write(lambda connection: connection.execute(spoil))
+            await stores.ledger.store.write(lambda connection: connection.execute(spoil))
         await until(lambda: any(line["event"] == "check_failed" for line in lines))
         for name in ("r1", "r2"):
             site.house.rooms[name].is_silent = False
@@ -297,8 +297,8 @@ async def test_doubt_that_cannot_be_ended_in_time_is_given_up_and_named(
             request = await site.ask("r1")
             await site.outcome(request)
             await until(lambda: any(line["event"] == "doubt_given_up" for line in lines))
-        async with open_books(site.settings) as books:
-            balance = await books.ledger.balance()
+        async with open_stores(site.settings) as stores:
+            balance = await stores.ledger.balance()
         assert [found.kind for found in balance.discrepancies] == ["unwatched"]
         history = await site.history(request)
         assert (history.state, history.wait_until) == ("in_doubt", None)

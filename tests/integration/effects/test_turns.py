@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bridge.cli.site import open_books
+from bridge.operations.site import open_stores
 from tests.integration.effects.installation import Installation, opened, until
 from tests.integration.effects.rooms import IN_DOUBT, LOOK, SEEN, TAKEN
 from tests.support.requests import cloud_event, record_request
@@ -17,8 +17,8 @@ GATES = ("before", "send", "answer", "after")
 
 async def arrived(site: Installation, count: int) -> None:
     """Until the ledger knows of so many requests."""
-    async with open_books(site.settings) as books, asyncio.timeout(30):
-        while (await books.ledger.balance()).received < count:
+    async with open_stores(site.settings) as stores, asyncio.timeout(30):
+        while (await stores.ledger.balance()).received < count:
             await asyncio.sleep(0.02)
 
 

@@ -1,4 +1,4 @@
-"""Jobs over dead letters as the ledger keeps them; what they do on a broker is in tests/integration/replay."""
+"""Jobs over dead letters as the ledger keeps them; what they do on a broker is in tests/integration/operations."""
 
 import asyncio
 from datetime import timedelta

@@ -15,7 +15,6 @@ from structlog.testing import capture_logs
 
 from bridge.bus import open_bus
 from bridge.bus.port import Bus, Delivery
-from bridge.cli.site import open_books
 from bridge.contracts.envelope import STRUCTURED
 from bridge.contracts.events import Event
 from bridge.contracts.requests import RecordRequest
@@ -27,6 +26,7 @@ from bridge.errors import FailureCode, Unavailable
 from bridge.ledger import Started, StoredEvent, open_ledger, request_key
 from bridge.ledger.keys import create_ring, open_keys
 from bridge.ledger.vault.aes_gcm import AesGcmSealer
+from bridge.operations.site import open_stores
 from bridge.pipelines import Context, InDoubt, Json, Pipeline, pipeline
 from bridge.sandbox import BY_NAME
 from bridge.settings import Settings, VaultSettings
@@ -175,8 +175,8 @@ async def test_a_request_that_nobody_can_read_ends_with_a_row_an_event_and_a_let
     (failed,) = [line for line in lines if line["event"] == "reading_failed"]
     assert (failed["error"], failed["at"][-1].endswith(" known")) == ("RuntimeError", True)
     assert patient not in json.dumps([lines, event], default=str)
-    async with open_books(settings) as books:
-        history = await books.ledger.request(f"unreadable {event['causationid']}")
+    async with open_stores(settings) as stores:
+        history = await stores.ledger.request(f"unreadable {event['causationid']}")
     assert history is not None
     assert (history.state, history.code, len(history.events)) == ("failed", "internal", 1)
 
@@ -188,7 +188,7 @@ async def test_a_request_whose_start_was_lost_ten_times_is_ended_unrun(settings,
     delivery = Delivery(body, id=request["id"], key="deadly.requested.v1", content_type=STRUCTURED)
     opening = read_incoming(delivery, pipeline=deadly, keys=PatientKeys("a key")).opening
     sealer = AesGcmSealer(open_keys(settings).vault)
-    async with open_books(settings):
+    async with open_stores(settings):
         pass  # the audit trail begins before the first request
     for number in range(lost):
         # A worker that was killed in the middle: it took the request up, and was not heard of again.
@@ -200,8 +200,8 @@ async def test_a_request_whose_start_was_lost_ten_times_is_ended_unrun(settings,
         await site.failure(deadly, request)
         assert await site.reason(deadly) == why
     assert len(ran) == runs
-    async with open_books(settings) as books:
-        history = await books.ledger.request(opening.request_key)
+    async with open_stores(settings) as stores:
+        history = await stores.ledger.request(opening.request_key)
     assert history is not None
     assert history.state == "failed"
     assert [attempt.outcome for attempt in history.attempts].count("lost") == lost
@@ -217,15 +217,15 @@ async def test_a_pipeline_that_cannot_tell_of_its_doubt_is_in_doubt_all_the_same
         async with site_with(settings, speechless) as site:
             event = await site.failure(speechless, request, code="outcome_unknown")
             assert await site.reason(speechless) == "internal"
-            async with open_books(settings) as books:
-                history = await books.ledger.request(key)
+            async with open_stores(settings) as stores:
+                history = await stores.ledger.request(key)
                 assert history is not None
                 assert (history.state, history.code, len(history.events)) == (
                     "in_doubt",
                     "provider_timeout",
                     1,
                 )
-                assert (await books.ledger.balance()).in_doubt == 1
+                assert (await stores.ledger.balance()).in_doubt == 1
             # It is checked as any other, and ends as it truly did.
             answers.append({"heard": True})
             async with asyncio.timeout(30):
@@ -251,7 +251,7 @@ async def test_a_request_that_the_ledger_cannot_take_up_ends_where_it_is_seen(
     # An event that is still owed lies there under a key that was taken out of the ring since.
     create_ring(tmp_path / "former.keys")
     former = settings.model_copy(update={"vault": VaultSettings(keys_file=tmp_path / "former.keys")})
-    async with open_books(settings):
+    async with open_stores(settings):
         pass  # the audit trail begins before the first request
     async with open_ledger(settings, AesGcmSealer(open_keys(former).vault)) as ledger:
         started = await ledger.begin(opening)
@@ -267,6 +267,6 @@ async def test_a_request_that_the_ledger_cannot_take_up_ends_where_it_is_seen(
     assert event["data"]["detail"] == "internal KeyUnknown"
     assert len([line for line in lines if line["event"] == "handling_failed"]) == CRASH_LOOP + 1
     assert ran == []
-    async with open_books(settings) as books:
-        balance = await books.ledger.balance()
+    async with open_stores(settings) as stores:
+        balance = await stores.ledger.balance()
     assert (balance.received, balance.completed, balance.failed) == (2, 1, 1)

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.integration.replay.conformance import JobConformance
+from tests.integration.operations.job_conformance import JobConformance
 from tests.support.bus_sites import NatsSite, RabbitSite
 
 

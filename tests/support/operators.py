@@ -1,4 +1,4 @@
-"""An operator's desk: an installation's settings, its books, and its commands as child processes."""
+"""An operator: the settings of an installation, its stores, and its commands as child processes."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.bus.port import Bus, Dead, Delivery, Done, Outcome
-from bridge.cli.site import Books, open_books
+from bridge.operations.site import Stores, open_stores
 from bridge.settings import BusSettings, LedgerSettings, Settings
 from tests.support.bus_sites import KEY, Site, until
 from tests.support.processes import Ended, bridge
@@ -20,8 +20,8 @@ LEASE = 1.0
 
 
 @dataclass(frozen=True)
-class MemoryBudget:
-    """One installation whose state is in `folder`."""
+class Operator:
+    """Whoever operates one installation, whose state is in `folder`."""
 
     folder: Path
     url: str
@@ -44,7 +44,7 @@ class MemoryBudget:
             "BRIDGE_BUS_URL": self.url,
             "BRIDGE_BUS_PREFIX": self.prefix,
             "BRIDGE_LEDGER_LEASE_SECONDS": str(LEASE),
-            "BRIDGE_PATIENT_KEY": "a key of this desk",
+            "BRIDGE_PATIENT_KEY": "a key of this installation",
             "COLUMNS": "200",
         }
 
@@ -62,21 +62,21 @@ class MemoryBudget:
         return json.loads(ended.printed)
 
     @asynccontextmanager
-    async def books(self) -> AsyncIterator[Books]:
-        async with open_books(self.settings) as books:
-            yield books
+    async def stores(self) -> AsyncIterator[Stores]:
+        async with open_stores(self.settings) as stores:
+            yield stores
 
     async def entries(self) -> list[dict[str, Any]]:
         """The whole audit trail, which must be whole."""
         day = timedelta(days=1)
         now = datetime.now(UTC)
-        async with self.books() as books:
-            assert await books.trail.verify() == []
-            return [entry async for entry in books.trail.export(now - day, now + day)]
+        async with self.stores() as stores:
+            assert await stores.trail.verify() == []
+            return [entry async for entry in stores.trail.export(now - day, now + day)]
 
 
-class Ward:
-    """A handler that parks what it gets until it is told that it is mended, and remembers it."""
+class MendableHandler:
+    """A handler of which all becomes a dead letter until it is mended; remembers what it worked on."""
 
     def __init__(self, reason: str = "internal") -> None:
         self.reason = reason
@@ -95,20 +95,20 @@ class Ward:
 
 
 @asynccontextmanager
-async def ward_on(site: Site, ward: Ward | None) -> AsyncIterator[Bus]:
-    """A started bus whose queue `ward` works on, or nobody."""
+async def bus_with(site: Site, handler: MendableHandler | None) -> AsyncIterator[Bus]:
+    """A started bus whose queue `handler` works on, or nobody."""
     bus = site.bus()
     await bus.start()
     try:
         await bus.declare(site.queue)
-        if ward is not None:
-            await bus.consume(site.queue, ward, concurrency=5)
+        if handler is not None:
+            await bus.consume(site.queue, handler, concurrency=5)
         yield bus
     finally:
         await bus.stop(grace=5)
 
 
-async def park(bus: Bus, site: Site, *names: str) -> None:
+async def make_dead_letters(bus: Bus, site: Site, *names: str) -> None:
     """Send these requests, and wait until they are among the dead letters."""
     before = (await bus.depth(site.queue)).dead
     for name in names:

@@ -1,0 +1,74 @@
+"""The audit trail as an operator deals with it: whether it is whole, and going on with a broken one.
+
+Entries for an investigation are those of `AuditTrail.export`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bridge.engine.patient_keys import PatientKeys
+from bridge.errors import Misconfigured
+from bridge.ledger.audit.chain import Head
+from bridge.ledger.audit.trail import Actor, AuditBroken, AuditTrail, Investigation
+from bridge.ledger.audit.verification import Finding, Unmatched
+from bridge.operations.errors import OperationRefused
+from bridge.operations.site import Stores
+from bridge.settings import Settings
+
+__all__ = ["Head", "Investigation", "Verification", "patient_keys", "resume", "verify"]
+
+Findings = Sequence[Finding | Unmatched]
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What came of checking the trail.
+
+    Attributes:
+        findings: what is wrong; as text, one line each.
+        heads: of every chain that has entries, to be noted elsewhere: later they show a database that was put
+            back.
+    """
+
+    findings: Findings
+    heads: Sequence[Head]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing was changed, removed, added or cut off, and the ledger says the same."""
+        return not self.findings
+
+
+async def verify(trail: AuditTrail, known: Sequence[Head] = ()) -> Verification:
+    """Check every entry of the trail, and that ledger and trail know the same requests; writes nothing.
+
+    Args:
+        trail: may be opened for reading only (`open_trail`).
+        known: heads that were noted earlier.
+    """
+    findings = await trail.verify(known)
+    return Verification(findings, [head for head in await trail.heads() if head.sequence])
+
+
+async def resume(stores: Stores, *, actor: Actor, reason: str) -> Findings:
+    """Go on with a broken trail; what was wrong with it, as it is noted there now with the reason.
+
+    Raises:
+        OperationRefused: it takes entries as it is.
+    """
+    try:
+        await stores.trail.look()
+    except AuditBroken:
+        return await stores.trail.resume(actor, reason)
+    raise OperationRefused("the trail takes entries: there is nothing to resume")
+
+
+def patient_keys(settings: Settings) -> PatientKeys:
+    """What turns an NHS number into the key by which the trail knows a patient.
+
+    Raises:
+        Misconfigured: this installation has no such key.
+    """
+    if settings.patient_key is None:
+        raise Misconfigured("BRIDGE_PATIENT_KEY or BRIDGE_PATIENT_KEY_FILE: is required")
+    return PatientKeys(settings.patient_key)

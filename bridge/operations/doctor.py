@@ -1,0 +1,115 @@
+"""Everything that a request depends on, tried once, before a request does."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from bridge.bus import open_bus, try_connection
+from bridge.errors import BridgeError, NoConnection
+from bridge.ledger.audit.trail import AuditBroken
+from bridge.ledger.errors import NoLedger
+from bridge.observe.causes import tls_sentence
+from bridge.operations.site import open_trail
+from bridge.settings import Settings
+from bridge.spine import Spine
+from bridge.spine.interactions import STRUCTURED_RECORD
+from bridge.spine.tls import certificate_expiries
+
+_BUS_TIMEOUT: Final = 10.0
+"""Seconds."""
+_EXPIRY_WARNING: Final = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was tried: its name, whether it is good, and what was seen; no secret in any of them."""
+
+    what: str
+    is_good: bool
+    detail: str
+
+
+async def examine(settings: Settings) -> Sequence[Check]:
+    """Try files of secrets, certificates, the bus, the ledger with its trail, PDS and SDS, in this order.
+
+    No patient is asked about and nothing is published.
+
+    Args:
+        settings: complete, as a worker demands them.
+    """
+    return [
+        Check("settings", is_good=True, detail="complete"),
+        *_secrets(settings),
+        *_certificates(settings),
+        await _bus(settings),
+        await _trail(settings),
+        *[check async for check in _national_services(settings)],
+    ]
+
+
+def _secrets(settings: Settings) -> list[Check]:
+    return [
+        Check(name, is_good=settings.sandbox, detail="every user of this machine may read the file")
+        for name in settings.exposed_secrets
+    ]
+
+
+def _certificates(settings: Settings) -> list[Check]:
+    now = datetime.now(UTC)
+    return [
+        Check(
+            f"certificate {name}",
+            is_good=expires > now + _EXPIRY_WARNING,
+            detail=f"expires {expires:%Y-%m-%d}, in {(expires - now).days} days",
+        )
+        for name, expires in certificate_expiries(settings.spine)
+    ]
+
+
+async def _bus(settings: Settings) -> Check:
+    where = settings.bus.url.partition("://")[0] if settings.bus.url else "embedded NATS"
+    try:
+        if settings.bus.url:
+            # Tells the cause, where the bus would go on waiting.
+            await try_connection(settings.bus.url, prefix=settings.bus.prefix)
+        async with asyncio.timeout(_BUS_TIMEOUT), open_bus(settings, join=True) as bus:
+            is_ready = await bus.ready()
+    except NoConnection as fault:
+        return Check(f"bus ({where})", is_good=False, detail=str(fault))
+    except TimeoutError:
+        return Check(f"bus ({where})", is_good=False, detail=f"no answer within {_BUS_TIMEOUT:g} s")
+    return Check(f"bus ({where})", is_good=is_ready, detail="connected" if is_ready else "not ready")
+
+
+async def _trail(settings: Settings) -> Check:
+    """The ledger, and whether its audit trail takes entries: without it nothing is asked of anybody."""
+    what = "ledger and audit trail"
+    try:
+        async with open_trail(settings) as trail:
+            await trail.look()
+    except NoLedger:
+        return Check(what, is_good=True, detail="none yet: the first worker makes them")
+    except AuditBroken as fault:
+        return Check(what, is_good=False, detail=f"{fault}; see bridge audit verify, then resume")
+    except BridgeError as fault:
+        return Check(what, is_good=False, detail=str(fault))
+    return Check(what, is_good=True, detail="takes entries")
+
+
+async def _national_services(settings: Settings) -> AsyncIterator[Check]:
+    async with Spine.open(settings) as spine:
+        yield await _try("PDS access token", spine.pds.sign_in(), "granted")
+        for ods in settings.consumer.organisations:
+            yield await _try(f"SDS own ASID of {ods}", spine.sds.own_asid(ods, STRUCTURED_RECORD), "found")
+
+
+async def _try(what: str, call: Awaitable[object], good: str) -> Check:
+    try:
+        await call
+    except BridgeError as error:
+        told = str(error)
+        words = tls_sentence(told)
+        return Check(what, is_good=False, detail=f"{told}: {words}" if words else told)
+    return Check(what, is_good=True, detail=good)

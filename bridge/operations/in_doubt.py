@@ -1,0 +1,55 @@
+"""Requests in doubt: nobody knows what was done for them, until the practice or a person says."""
+
+from collections.abc import Sequence
+
+from bridge.ledger import RequestHistory
+from bridge.ledger.audit.trail import Actor, Entry
+from bridge.operations.errors import OperationRefused
+from bridge.operations.requests import history
+from bridge.operations.site import Stores
+
+_NOT_IN_DOUBT = "the request is not in doubt, or is being checked at this moment"
+
+
+async def in_doubt(stores: Stores) -> Sequence[RequestHistory]:
+    """Every request in doubt; one without `wait_until` is checked no more: a person must find out."""
+    return [await history(stores, key) for key in await stores.ledger.doubts()]
+
+
+async def check(stores: Stores, request: str) -> None:
+    """Have a request in doubt checked next by a running worker, also one that was given up.
+
+    Raises:
+        OperationRefused: there is no such request, or it is not in doubt.
+    """
+    known = await history(stores, request)
+    if not await stores.ledger.check_soon(known.request_key):
+        raise OperationRefused(_NOT_IN_DOUBT)
+
+
+async def close(stores: Stores, request: str, *, actor: Actor, reason: str) -> None:
+    """Note that a person has found out what was done, and told whoever asked; nothing is published.
+
+    The request stays in doubt in the ledger, is checked no more, and is a discrepancy no longer.
+
+    Args:
+        stores: the ledger and the audit trail.
+        request: as `history` takes it.
+        actor: who found out.
+        reason: what, and how: no patient data.
+
+    Raises:
+        OperationRefused: there is no such request, or it is not in doubt.
+    """
+    known = await history(stores, request)
+    entry = Entry(
+        event="doubt.closed",
+        outcome="completed",
+        actor=actor,
+        patient_key=known.patient_key,
+        request_key=known.request_key,
+        correlation_id=known.correlation_id,
+        facts={"reason": reason},
+    )
+    if not await stores.ledger.close(known.request_key, also=stores.trail.step(entry)):
+        raise OperationRefused(_NOT_IN_DOUBT)

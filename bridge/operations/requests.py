@@ -1,0 +1,105 @@
+"""One request as an operator looks at it: its history, its record once more, the data of its large events."""
+
+import orjson
+
+from bridge.engine.journal import take_claim
+from bridge.fhir.parsing import Parsed, parse
+from bridge.ledger import RequestHistory
+from bridge.ledger.audit.trail import Actor, Entry
+from bridge.ledger.storage.lookup import request_keys
+from bridge.ledger.vault.vault import Answer
+from bridge.mapping import Asked, Source, map_record
+from bridge.operations.errors import OperationRefused
+from bridge.operations.site import Stores
+from bridge.record import GpRecord
+from bridge.record.dates import rfc3339
+from bridge.spine.interactions import STRUCTURED_RECORD
+
+__all__ = ["RequestHistory", "claimed", "history", "remapped"]
+
+
+async def history(stores: Stores, request: str) -> RequestHistory:
+    """What the ledger knows of a request; bodies stay sealed.
+
+    Args:
+        stores: the ledger.
+        request: the sender's id of it, or its key: source, a blank, id.
+
+    Raises:
+        OperationRefused: none is meant, or several are.
+    """
+    keys = await request_keys(stores.ledger.store, request)
+    if len(keys) > 1:
+        raise OperationRefused(f"several requests have this id; name one by its key: {'; '.join(keys)}")
+    known = await stores.ledger.request(keys[0]) if keys else None
+    if known is None:
+        raise OperationRefused("the ledger does not know this request")
+    return known
+
+
+async def remapped(stores: Stores, request: str, *, actor: Actor, reason: str) -> GpRecord:
+    """What the mapper makes now of the last structured record that came in answer to a request.
+
+    Medications and allergies, ended ones included, are taken to have been asked for. The audit trail is told
+    first: an opening that cannot be noted does not happen.
+
+    Args:
+        stores: the answer is in the vault.
+        request: as `history` takes it.
+        actor: who has the answer opened.
+        reason: why, for the audit trail.
+
+    Raises:
+        OperationRefused: there is no such request, or no such answer to it.
+    """
+    known = await history(stores, request)
+    answers = await stores.vault.answers_to(known.request_key)
+    if not answers:
+        raise OperationRefused("no answer came to this request")
+    if answers[-1].interaction != STRUCTURED_RECORD.id:
+        raise OperationRefused("its answer is no structured record")
+    answer = await stores.vault.open_answer(answers[-1].sha256)
+    await stores.trail.record(
+        Entry(
+            event="answer.remapped",
+            outcome="completed",
+            actor=actor,
+            patient_key=known.patient_key,
+            request_key=known.request_key,
+            correlation_id=known.correlation_id,
+            practice_ods=answer.practice_ods,
+            interaction=answer.interaction,
+            facts={"reason": reason, "body_sha256": answer.sha256},
+        )
+    )
+    parsed = _parsed(answer)
+    return map_record(parsed.content, asked=Asked(), source=_source(known, answer, parsed))
+
+
+async def claimed(stores: Stores, claim_id: str, *, actor: Actor, reason: str) -> bytes:
+    """The data of a large event, by the last part of its ``dataref``; noted in the audit trail first."""
+    _, data = await take_claim(stores.vault, stores.trail, claim_id, actor=actor, facts={"reason": reason})
+    return data
+
+
+def _parsed(answer: Answer) -> Parsed:
+    try:
+        parsed = parse(answer.body)
+    except orjson.JSONDecodeError:
+        raise OperationRefused("the stored answer is no FHIR Bundle") from None
+    content = parsed.content
+    if not isinstance(content, dict) or content.get("resourceType") != "Bundle":
+        raise OperationRefused("the stored answer is no FHIR Bundle")
+    return parsed
+
+
+def _source(known: RequestHistory, answer: Answer, parsed: Parsed) -> Source:
+    return Source(
+        request_id=known.request_key,
+        retrieved_at=rfc3339(answer.received_at),
+        body_sha256=answer.sha256,
+        holder_ods=answer.practice_ods,
+        patient_key=known.patient_key,
+        issues=parsed.issues,
+        may_hold_modifiers=parsed.may_hold_modifiers,
+    )

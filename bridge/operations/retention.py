@@ -1,0 +1,46 @@
+"""Deleting what has been kept for long enough, once the audit trail says so."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from bridge.ledger.audit.trail import Actor
+from bridge.operations.site import Stores
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """How many were deleted.
+
+    Attributes:
+        answers: bodies of practices' answers.
+        claims: data of large events.
+        facts: what was still known of answers and claims without their bodies.
+        bodies: of requests that stay without them.
+        requests: forgotten.
+    """
+
+    answers: int
+    claims: int
+    facts: int
+    bodies: int
+    requests: int
+
+
+async def prune(stores: Stores, *, actor: Actor) -> Erased:
+    """Delete what is older than the settings let it be kept, for good.
+
+    What is open, in doubt or still owes events is kept, and the audit trail always: it notes first what is
+    erased, and by whom.
+    """
+    now = datetime.now(UTC)
+    facts_before = now - timedelta(days=stores.settings.ledger.keep_metadata_days)
+    await stores.trail.note_forgotten(actor, facts_before)
+    of_vault = await stores.vault.prune(now, facts_before=facts_before)
+    of_ledger = await stores.ledger.prune(now)
+    return Erased(
+        answers=of_vault.answers,
+        claims=of_vault.claims,
+        facts=of_vault.metadata,
+        bodies=of_ledger.bodies,
+        requests=of_ledger.requests,
+    )

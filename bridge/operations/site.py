@@ -1,0 +1,117 @@
+"""What operations work on: the stores and the queues of this installation, opened; and who acts."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bridge.bus import open_bus
+from bridge.bus.port import Bus, QueueSpec
+from bridge.ledger import Ledger, open_ledger
+from bridge.ledger.audit.trail import Actor, AuditTrail
+from bridge.ledger.keys import open_keys
+from bridge.ledger.opening import open_store
+from bridge.ledger.storage.dead_letter_jobs import Jobs
+from bridge.ledger.vault.aes_gcm import AesGcmSealer
+from bridge.ledger.vault.vault import Vault
+from bridge.pipelines.installed import installed_pipelines
+from bridge.settings import Settings
+
+__all__ = ["Actor", "Queues", "Stores", "open_queues", "open_stores", "open_trail", "operator"]
+
+_OPERATOR = "Operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Everything that this installation writes down, opened.
+
+    Attributes:
+        settings: of the installation.
+        ledger: what happened to each request.
+        trail: who asked about whom, and who did what.
+        vault: answers of practices and data of large events, sealed.
+        jobs: over dead letters.
+    """
+
+    settings: Settings
+    ledger: Ledger
+    trail: AuditTrail
+    vault: Vault
+    jobs: Jobs
+
+
+@dataclass(frozen=True, slots=True)
+class Queues:
+    """The bus, started, and declared queues on it by the name of their pipeline."""
+
+    bus: Bus
+    by_pipeline: Mapping[str, QueueSpec]
+
+
+@asynccontextmanager
+async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
+    """The ledger of this installation with its trail, vault and jobs.
+
+    Raises:
+        Misconfigured: the database or a key ring cannot be used.
+        LedgerUnavailable: the database cannot be reached now.
+    """
+    keys = open_keys(settings)
+    sealer = AesGcmSealer(keys.vault)
+    async with open_ledger(settings, sealer) as ledger:
+        trail = AuditTrail(ledger.store, keys.audit, sealer, requests_kept_for=_kept_for(settings))
+        await trail.prepare()
+        yield Stores(
+            settings,
+            ledger,
+            trail,
+            Vault(ledger.store, sealer, keep_answers=timedelta(days=settings.vault.keep_answers_days)),
+            Jobs(ledger.store, lease=timedelta(seconds=settings.ledger.lease_seconds)),
+        )
+
+
+@asynccontextmanager
+async def open_trail(settings: Settings) -> AsyncIterator[AuditTrail]:
+    """The audit trail as it is: nothing is begun, migrated or changed.
+
+    Raises:
+        NoLedger: there is none yet.
+        Misconfigured, LedgerUnavailable: as `open_stores`.
+    """
+    keys = open_keys(settings)
+    async with open_store(settings, read_only=True) as store:
+        sealer = AesGcmSealer(keys.vault)
+        yield AuditTrail(store, keys.audit, sealer, requests_kept_for=_kept_for(settings))
+
+
+@asynccontextmanager
+async def open_queues(settings: Settings, pipelines: Sequence[str] = ()) -> AsyncIterator[Queues]:
+    """The declared queues of these pipelines (all that are installed, when none is named).
+
+    Raises:
+        Misconfigured: a pipeline is unknown, or the bus cannot be used.
+    """
+    by_pipeline = {
+        pipeline.name: pipeline.queue(settings.bus.prefix) for pipeline in installed_pipelines(pipelines)
+    }
+    async with open_bus(settings, join=True) as bus:
+        for queue in by_pipeline.values():
+            await bus.declare(queue)
+        yield Queues(bus, by_pipeline)
+
+
+def operator(settings: Settings, user: str, name: str | None = None) -> Actor:
+    """Who acts, for the audit trail.
+
+    Args:
+        settings: the first organisation of the site is theirs.
+        user: as whoever let them in knows them: the operating system, for a command.
+        name: that they gave; else the same.
+    """
+    organisation = next(iter(settings.consumer.organisations), "")
+    return Actor(user_id=user, name=name or user, role=_OPERATOR, organisation=organisation)
+
+
+def _kept_for(settings: Settings) -> timedelta:
+    return timedelta(days=settings.ledger.keep_metadata_days)
