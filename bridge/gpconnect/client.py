@@ -208,8 +208,8 @@ class GpConnect:
         nhs_number: str | None = None,
         body: bytes = b"",
     ) -> ProxyAnswer:
-        asking = PracticeCall(self._spine, practice_ods, requested_by, encounter)
-        return await asking.ask(interaction, nhs_number=nhs_number, body=body)
+        call = PracticeCall(self._spine, practice_ods, requested_by, encounter)
+        return await call.ask(interaction, nhs_number=nhs_number, body=body)
 
 
 def _encounter(requested_by: Requester, nhs_number: str | None, encounter_id: str | None) -> Hashable:

@@ -1,4 +1,4 @@
-"""Which calls were made for the request at hand: noted where they are made, read by who keeps the books."""
+"""Which calls were made for the request at hand: noted where they are made, read by the journal."""
 
 import contextlib
 from collections.abc import Iterator

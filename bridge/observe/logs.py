@@ -1,4 +1,4 @@
-"""Logs on stderr: one line per message and per upstream call, joined by the correlation id.
+"""Logs on stderr: one line for each thing that happens, joined by the correlation id.
 
 JSON when stderr is not a terminal. Lines of libraries go through the same redaction and rendering.
 """
@@ -41,7 +41,7 @@ def configure_logging(level: str = "info", style: str = "auto", stream: TextIO |
     """
     target = stream or sys.stderr
     console = style == "console" or (style == "auto" and target.isatty())
-    shared: list[Processor] = [
+    common: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -51,9 +51,9 @@ def configure_logging(level: str = "info", style: str = "auto", stream: TextIO |
     def finish(logger: WrappedLogger, method: str, event: EventDict) -> str:
         return redact(str(render(logger, method, event)))
 
-    ending: list[Processor] = [structlog.processors.format_exc_info] if not console else []
+    exceptions: list[Processor] = [structlog.processors.format_exc_info] if not console else []
     structlog.configure(
-        processors=[*shared, *ending, finish],
+        processors=[*common, *exceptions, finish],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(file=target),
         cache_logger_on_first_use=False,
@@ -61,10 +61,10 @@ def configure_logging(level: str = "info", style: str = "auto", stream: TextIO |
     handler = logging.StreamHandler(target)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=common,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *ending,
+                *exceptions,
                 finish,
             ],
         )

@@ -55,7 +55,7 @@ class Policy:
         concurrency: calls in flight; None leaves it to the connections of the upstream.
         per_second: starts within a second; None is without a limit.
         silent_concurrency: calls in flight to one from which nothing comes back.
-        patience: seconds without any answer, while calls wait for one, that make it silent.
+        silent_after: seconds without any answer, while calls wait for one, that make it silent.
         failures: in a row, of as many requests, that open the circuit.
         pause: seconds until the first probe.
     """
@@ -65,7 +65,7 @@ class Policy:
     concurrency: int | None = None
     per_second: float | None = None
     silent_concurrency: int | None = None
-    patience: float = 0.0
+    silent_after: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,7 @@ class Bulkhead:
             fine = True  # nothing that waiting cures, and it did answer
             raise
         except asyncio.CancelledError:
-            if self._clock() - self._heard_at > self._policy.patience:
+            if self._clock() - self._heard_at > self._policy.silent_after:
                 fine = False  # the request's own time was over before the call's
             raise
         else:
@@ -208,9 +208,9 @@ class Bulkhead:
         if (
             policy.silent_concurrency is not None
             and self._in_flight >= policy.silent_concurrency
-            and now - self._heard_at > policy.patience
+            and now - self._heard_at > policy.silent_after
         ):
-            raise self._hold_back(self._blame.silent, "silent", policy.patience)
+            raise self._hold_back(self._blame.silent, "silent", policy.silent_after)
         if policy.concurrency is not None and self._in_flight >= policy.concurrency:
             raise self._hold_back(self._blame.silent, "busy", _SOON)
 

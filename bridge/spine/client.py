@@ -202,7 +202,7 @@ def _practice_policy(settings: Settings) -> Policy:
         concurrency=spine.practice_concurrency,
         per_second=spine.practice_rate_per_second,
         silent_concurrency=max(2, round(settings.bus.concurrency * _SILENT_SHARE)),
-        patience=spine.practice_patience,
+        silent_after=spine.practice_patience,
     )
 
 

@@ -1,7 +1,7 @@
 """The connections to one upstream, each a transport of its own.
 
 A pool of httpx looks at every connection, and at every pair of them, for every request: at 200 requests in
-flight that costs more than the requests. Here a request takes the lane that was used last, at no cost.
+flight that costs more than the requests. Here a request takes the connection that was used last, at no cost.
 """
 
 import asyncio
@@ -25,13 +25,13 @@ class _Idle(NamedTuple):
 
 
 class Connections:
-    """As many lanes as requests need at a time, up to a limit; those not needed for a while are closed.
+    """As many connections as requests need at a time, up to a limit; idle ones are closed after a while.
 
     Args:
         tls: gives the context for `https` addresses. When it gives another one, because certificates were
             replaced, requests in flight end as they began and no other uses their connections: a certificate
             that was withdrawn is not spoken to through a connection of yesterday.
-        limit: of lanes in use.
+        limit: of connections in use.
         clock: seconds, monotonic.
     """
 
@@ -44,7 +44,7 @@ class Connections:
         self._idle: deque[_Idle] = deque()
 
     @asynccontextmanager
-    async def lane(self) -> AsyncIterator[httpx.AsyncHTTPTransport]:
+    async def connection(self) -> AsyncIterator[httpx.AsyncHTTPTransport]:
         """A transport for one request at a time, its connection kept for the next one.
 
         Whatever ends the block other than well, a deadline and a cancellation included, closes the

@@ -123,7 +123,7 @@ class Upstream:
             trace_id: the id that both sides log.
             headers: all headers but `Host`, `Content-Length` and `Accept-Encoding`.
             content: the body.
-            practice_ods: whose system is asked, when it is a practice's: for the log and the books.
+            practice_ods: whose system is asked, when it is a practice's: for the log and the ledger.
 
         Raises:
             HeldBack: the circuit of this upstream is open, or no file is left for a connection. Nothing was
@@ -198,7 +198,7 @@ class Upstream:
         return answer
 
     async def _exchange(self, request: httpx.Request) -> Answer:
-        async with self._connections.lane() as transport:
+        async with self._connections.connection() as transport:
             response = await transport.handle_async_request(request)
             try:
                 encoding = response.headers.get("content-encoding", "")

@@ -138,7 +138,7 @@ class MoveFailed(TelemetryEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class LetterTakenUpAgain(TelemetryEvent):
+class DeadLetterTakenUpAgain(TelemetryEvent):
     """The broker had put a message among the dead letters by itself, and it goes back to work (RabbitMQ)."""
 
     name: ClassVar[str] = "letter_taken_up_again"
@@ -150,7 +150,7 @@ class LetterTakenUpAgain(TelemetryEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class LetterEnded(TelemetryEvent):
+class DeadLetterEnded(TelemetryEvent):
     """The request of a message that the broker had put among the dead letters has ended (RabbitMQ)."""
 
     name: ClassVar[str] = "letter_ended"
@@ -160,7 +160,7 @@ class LetterEnded(TelemetryEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class LettersNotSeenTo(TelemetryEvent):
+class DeadLettersNotSeenTo(TelemetryEvent):
     """The dead letters could not be looked at (RabbitMQ)."""
 
     name: ClassVar[str] = "letters_not_seen_to"

@@ -54,7 +54,7 @@ class RequestInDoubt(TelemetryEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DoubtEnded(TelemetryEvent):
+class InDoubtEnded(TelemetryEvent):
     """It is known now what was done: `outcome`."""
 
     name: ClassVar[str] = "doubt_ended"
@@ -69,7 +69,7 @@ class DoubtEnded(TelemetryEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DoubtGivenUp(TelemetryEvent):
+class InDoubtGivenUp(TelemetryEvent):
     """It was not to be found out within `BRIDGE_RETRY_GIVE_UP_AFTER`: a person must."""
 
     name: ClassVar[str] = "doubt_given_up"
@@ -148,7 +148,7 @@ class InDoubtFailed(TelemetryEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class EffectSettled(TelemetryEvent):
+class SideEffectSettled(TelemetryEvent):
     """The practice was asked what became of a booking, or another change, whose answer was lost."""
 
     name: ClassVar[str] = "effect_settled"
@@ -168,7 +168,7 @@ class RefusalExplained(TelemetryEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class EffectLate(TelemetryEvent):
+class SideEffectLate(TelemetryEvent):
     """A worker stood still, and a booking, or another change, was done after others had taken over.
 
     The request is in doubt again, and ends as it truly did.
@@ -182,7 +182,7 @@ class EffectLate(TelemetryEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class EffectLateNotRecorded(TelemetryEvent):
+class LateSideEffectNotRecorded(TelemetryEvent):
     """What was done late cannot be written down now; the worker tries until it can."""
 
     name: ClassVar[str] = "effect_late_not_recorded"

@@ -325,11 +325,11 @@ async def test_connections_that_are_not_needed_for_a_while_are_closed():
         writer.write(answer(b"fine"))
 
     tls = ssl.create_default_context()
-    lanes = Connections(lambda: tls, limit=10, clock=lambda: now)
+    connections = Connections(lambda: tls, limit=10, clock=lambda: now)
     async with HttpServer(handler) as server:
 
         async def call(path: str) -> None:
-            async with lanes.lane() as transport:
+            async with connections.connection() as transport:
                 response = await transport.handle_async_request(httpx.Request("GET", server.url + path))
                 await response.aread()
                 await response.aclose()
@@ -344,7 +344,7 @@ async def test_connections_that_are_not_needed_for_a_while_are_closed():
             await server.closed()
 
         assert (server.connections, server.open) == (2, 1)
-        await lanes.aclose()
+        await connections.aclose()
 
 
 async def test_one_line_per_call_says_what_happened_and_not_to_whom(caplog: pytest.LogCaptureFixture):

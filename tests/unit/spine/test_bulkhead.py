@@ -10,7 +10,7 @@ from bridge.spine.answer import Answer
 from bridge.spine.bulkhead import Blame, Bulkhead, Circuit, Policy, PracticeBulkheads, asking_request
 
 CIRCUIT = Policy(failures=3, pause=30.0)
-PATIENT = Policy(failures=3, pause=30, concurrency=200, silent_concurrency=2, patience=3.0)
+PATIENT = Policy(failures=3, pause=30, concurrency=200, silent_concurrency=2, silent_after=3.0)
 OK = Answer(200, {}, b"{}")
 
 
