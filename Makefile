@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help install demo test faults outages fuzz week lint check bench duties clean
+.PHONY: help install demo test faults outages fuzz week mutants lint check bench duties clean
 
 help:
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -47,6 +47,9 @@ fuzz: install ## the fuzzers for long, with new examples each time
 
 week: install ## a week of appointments in which everything goes wrong; SEED=… does it again
 	WEEK_OPERATIONS=$(or $(OPERATIONS),2000) WEEK_SEED=$(SEED) $(BIN)/python -m pytest tests/faults/week -s --timeout=0 $(ARGS)
+
+mutants: install ## changes what is published and the engine, and tells what no test notices (ARGS=MODULE)
+	$(BIN)/python -m tests.mutants $(ARGS)
 
 lint: install ## style, types, import directions, layout
 	$(BIN)/ruff check .

@@ -27,7 +27,18 @@ TOP_LEVEL = {
     "tests",
     "uv.lock",
 }
-TESTS = {"bench", "contract", "duties", "faults", "fuzz", "integration", "support", "typing", "unit"}
+TESTS = {
+    "bench",
+    "contract",
+    "duties",
+    "faults",
+    "fuzz",
+    "integration",
+    "mutants",
+    "support",
+    "typing",
+    "unit",
+}
 IMPORT_RULES = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
 
 MARKS_OF_UNFINISHED_WORK = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME)\b")
