@@ -35,7 +35,14 @@ class Patience:
         self._told = None
 
     async def wait(self, error: BaseException) -> None:
-        """Sleep before the next try: from 50 ms, doubling, to 1.6 s, with jitter."""
+        """Sleep before the next try: from 50 ms, doubling, to 1.6 s, with jitter.
+
+        Raises:
+            CancelledError: this task is to end. What was tried may have kept that to itself: `wait_for` does,
+                when the try ends in the same moment.
+        """
+        if _asked_to_stop():
+            raise asyncio.CancelledError from None
         cause = cause_of(error)
         if cause is not None and cause != self._told:
             self._told = cause  # in words once, and again when it is another
@@ -77,14 +84,10 @@ async def persist(
         except (TypeError, ValueError):
             raise
         except asyncio.CancelledError as error:
-            if _asked_to_stop():
-                raise
             await patience.wait(error)
         except Exception as error:
             if isinstance(error, faults):
                 raise
-            if _asked_to_stop():  # as the try failed: `wait_for` tells of the failure alone
-                raise asyncio.CancelledError from None
             await patience.wait(error)
         else:
             return

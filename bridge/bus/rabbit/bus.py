@@ -23,7 +23,7 @@ from aio_pika.exceptions import (
     PublishError,
 )
 from faststream import AckPolicy
-from faststream.rabbit import Channel, ExchangeType, RabbitBroker, RabbitExchange, RabbitMessage, RabbitQueue
+from faststream.rabbit import Channel, ExchangeType, RabbitExchange, RabbitMessage, RabbitQueue
 from pamqp.commands import Queue
 from pamqp.common import FieldValue
 from yarl import URL
@@ -43,6 +43,7 @@ from bridge.bus.port import (
     TooLarge,
     Unroutable,
 )
+from bridge.bus.rabbit.connection import ClosingBroker
 from bridge.bus.rabbit.dead_letters import letters_in
 from bridge.bus.rabbit.headers import read_strictly, reading_leniently
 from bridge.bus.rabbit.messages import copied, delivery, marks_of_a_copy, outgoing, trail
@@ -103,7 +104,7 @@ class RabbitBus:
         one_of_url(URL(url).query, "timeout", most=3600)
         self._rungs = tuple(whole("rungs", rung, most=_LONGEST_TTL) for rung in rungs)
         self._url = str(URL(url).update_query(heartbeat=heartbeat))
-        self._broker = RabbitBroker(
+        self._broker = ClosingBroker(
             self._url,
             logger=None,
             default_channel=Channel(publisher_confirms=True, on_return_raises=True),
@@ -111,6 +112,7 @@ class RabbitBus:
             # would wait first, while the broker goes on delivering to nobody.
             graceful_timeout=None,
             reconnect_interval=1,
+            timeout=_CALL_TIMEOUT,  # of each try, later ones too: a broker may fall silent in the midst of it
             apply_types=False,  # a handler gets the message, nothing is injected
         )
         self._prefix = prefix

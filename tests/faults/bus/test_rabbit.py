@@ -10,7 +10,7 @@ import pytest
 from bridge.bus.port import Bus, Delivery, Done, Outcome, QueueDepth, QueueSpec
 from bridge.errors import Misconfigured
 from tests.faults.bus.conformance import BusFaults
-from tests.integration.bus.conformance import send, started
+from tests.integration.bus.conformance import Recorder, send, started
 from tests.support.brokers import RabbitNode
 from tests.support.bus_sites import TOPIC, RabbitSite, until
 from tests.support.tcp_proxy import TcpProxy
@@ -28,6 +28,24 @@ class TestRabbitFaults(BusFaults):
     @pytest.fixture
     def node(self, rabbit_node: RabbitNode) -> RabbitNode:
         return rabbit_node
+
+    async def test_a_broker_that_falls_silent_while_it_is_connected_to_again_is_tried_anew(
+        self, site: RabbitSite
+    ) -> None:
+        """No heartbeat runs before both have greeted each other."""
+        async with (
+            TcpProxy(site.url) as proxy,
+            started(site.bus(), site) as sender,
+            started(site.bus(proxy.url), site, handler := Recorder()) as bus,
+        ):
+            proxy.delay = 60
+            proxy.cut()
+            await until(lambda: proxy.links > 1)
+            proxy.silence()
+            proxy.delay = 0
+            await send(sender)
+            await handler.saw(1)
+            await until(bus.ready)
 
     async def test_a_full_queue_holds_the_publisher_and_loses_nothing(self, site: RabbitSite) -> None:
         connection = await aio_pika.connect(site.url)

@@ -1,0 +1,51 @@
+"""FastStream's broker, whose connection ends with whoever gives it up.
+
+aio-pika connects again in a task of its own, which nothing but the connection's `close` ends: a cancellation
+in the middle of an attempt is taken for a broken link, and the next attempt begins. Whoever is cancelled
+while it connects has no connection to close, so the task would stay, one more for each try, and keep the
+process from ending.
+"""
+
+import asyncio
+from types import TracebackType
+from typing import Any, Final
+
+from aio_pika import RobustConnection
+from aio_pika.abc import TimeoutType
+from faststream.rabbit import RabbitBroker
+
+_FAREWELL: Final = 5.0
+"""Seconds to say goodbye to a broker that may not listen any more."""
+
+
+class ClosingBroker(RabbitBroker):
+    """Leaves no connection behind that tries for ever; takes what `RabbitBroker` takes."""
+
+    def __init__(self, url: str, **options: Any) -> None:
+        super().__init__(url, **options)
+        self._connection_kwargs["connection_class"] = _Connection
+
+    async def stop(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_val: BaseException | None = None,
+        exc_tb: TracebackType | None = None,
+    ) -> None:
+        """Close everything; the connection also when what goes before it fails or is given up."""
+        connection = self._connection
+        try:
+            await super().stop(exc_type, exc_val, exc_tb)
+        finally:
+            if connection is not None:
+                async with asyncio.timeout(_FAREWELL):
+                    await connection.close()
+
+
+class _Connection(RobustConnection):
+    async def connect(self, timeout: TimeoutType = None) -> None:  # noqa: ASYNC109 - the driver's own
+        try:
+            await super().connect(timeout)
+        except BaseException:  # cancellation above all
+            async with asyncio.timeout(_FAREWELL):
+                await self.close()
+            raise
