@@ -27,6 +27,7 @@ from bridge.record.nhs_number import holds_nhs_number, plain_nhs_number
 from bridge.record.sections import SECTIONS
 
 STRUCTURED = "application/cloudevents+json"
+JSON = "application/json"
 _HEADER_PREFIXES = ("cloudevents:", "cloudevents_", "ce-", "ce_")
 _EVENT_IDS: UUID = uuid5(NAMESPACE_URL, "urn:gpconnect-bridge:event")
 _PLAIN_NAME = frozenset("abcdefghijklmnopqrstuvwxyz_")
@@ -210,33 +211,39 @@ class EventStyle:
     schema_base: str | None = None
 
 
-def write_event(
+def event_attributes(
     style: EventStyle,
     kind: str,
-    data: Mapping[str, Any],
     *,
     id: str,  # noqa: A002 - the attribute's own name
     subject: str,
     extensions: Mapping[str, str | None],
-) -> bytes:
-    """Write an event as structured CloudEvents JSON.
+    media_type: str,
+) -> dict[str, Any]:
+    """The CloudEvents attributes of an event, in the order in which they are written.
 
     `subject` and every attribute are opaque: the NHS number stands inside ``data`` only.
+
+    Args:
+        style: how this installation names its events.
+        kind: last part of the type.
+        id: of the event.
+        subject: what it is about.
+        extensions: further attributes; those that are None are left out.
+        media_type: of the data. JSON has a schema, named after its kind, where the site says where they are.
     """
-    event: dict[str, Any] = {
+    attributes: dict[str, Any] = {
         "specversion": "1.0",
         "id": id,
         "source": style.source,
         "type": f"{style.type_prefix}.{kind}",
         "subject": subject,
         "time": rfc3339(datetime.now(UTC)),
-        "datacontenttype": "application/json",
+        "datacontenttype": media_type,
     }
-    if style.schema_base:
-        event["dataschema"] = f"{style.schema_base.rstrip('/')}/{kind}.json"
-    event |= {name: value for name, value in extensions.items() if value is not None}
-    event["data"] = data
-    return orjson.dumps(event)
+    if style.schema_base and media_type == JSON:
+        attributes["dataschema"] = f"{style.schema_base.rstrip('/')}/{kind}.json"
+    return attributes | {name: value for name, value in extensions.items() if value is not None}
 
 
 def _binary_attributes(headers: Mapping[str, str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ import orjson
 
 from bridge.contracts.care_record import CareRecordRequest, DayRange
 from bridge.contracts.care_record_events import NotShown
-from bridge.engine.journal import Journal
+from bridge.engine.journal.answers import AnswerJournal
 from bridge.engine.memory_budget import Reservation
 from bridge.errors import FailureCode, HeldBack, Refused, RequestFailed, ResponseInvalid, Unavailable
 from bridge.fhir.build import Period
@@ -145,7 +145,7 @@ class Retrieval:
     """
 
     gpconnect: GpConnect
-    journal: Journal
+    answers: AnswerJournal
     reservation: Reservation
     request: CareRecordRequest
     request_key: str
@@ -160,7 +160,7 @@ class Retrieval:
         Raises:
             RequestFailed: no section can be shown; Unavailable when another try may help.
         """
-        earlier = await self.journal.kept_answers(self.request_key)
+        earlier = await self.answers.kept_answers(self.request_key)
         kept = still_good(earlier, practice_ods=self.patient.practice_ods, now=datetime.now(UTC))
         wanted = [(code, period) for code, period in self.request.sections.wanted() if code not in kept]
         answers = await ask_side_by_side(wanted, self._asking(), until=self.ends_at - _TO_FINISH)
@@ -181,7 +181,7 @@ class Retrieval:
             )
             async with turn:  # one after another, because who waits for room must not hold any
                 await self.reservation.take(len(answer.body))
-            await self.journal.keep_answer(self.request_key, kept_as(code), answer)
+            await self.answers.keep_answer(self.request_key, kept_as(code), answer)
             return answer
 
         return ask

@@ -129,7 +129,7 @@ class RequestContext:
             encounter_id=self._request.encounter_id,
         )
         await self._reservation.take(len(answer.body))
-        await self._services.journal.keep_answer(self._request_key, STRUCTURED_RECORD.id, answer)
+        await self._services.journal.answers.keep_answer(self._request_key, STRUCTURED_RECORD.id, answer)
         return answer
 
     def map(self, answer: StructuredAnswer, patient: TracedPatient, areas: Areas) -> GpRecord:
@@ -161,7 +161,7 @@ class RequestContext:
         """Ask for sections, keep the answers, and make them safe to show."""
         retrieval = Retrieval(
             gpconnect=self._services.gpconnect,
-            journal=self._services.journal,
+            answers=self._services.journal.answers,
             reservation=self._reservation,
             request=request,
             request_key=self._request_key,

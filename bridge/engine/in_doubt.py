@@ -26,38 +26,38 @@ _AT_A_TIME: Final = 10
 _IF_LOST: Final = 10
 
 
-async def check_doubts(book: Journal, runners: Sequence[Runner], settings: Settings) -> None:
+async def check_in_doubt(journal: Journal, runners: Sequence[Runner], settings: Settings) -> None:
     """Check what is due, now and then; runs until it is cancelled."""
     while True:
         for runner in runners:
             try:
-                await _check_due(book, runner, settings)
+                await _check_due(journal, runner, settings)
             except LedgerUnavailable as fault:
                 log.warning("ledger_unavailable", reason=fault.reason)
         await asyncio.sleep(min(_LONGEST_SLEEP, settings.settle_after))
 
 
-async def _check_due(book: Journal, runner: Runner, settings: Settings) -> None:
+async def _check_due(journal: Journal, runner: Runner, settings: Settings) -> None:
     free = asyncio.Semaphore(_AT_A_TIME)
 
     async def check(key: str) -> None:
         async with free:
-            await _check(key, book, runner, settings)
+            await _check(key, journal, runner, settings)
 
-    await asyncio.gather(*(check(key) for key in await book.doubtful(runner.pipeline)))
+    await asyncio.gather(*(check(key) for key in await journal.side_effects.due_for_check(runner.pipeline)))
 
 
-async def _check(key: str, book: Journal, runner: Runner, settings: Settings) -> None:
+async def _check(key: str, journal: Journal, runner: Runner, settings: Settings) -> None:
     # Should the check take the worker down, the next one is not soon.
     if_lost = timedelta(seconds=settings.settle_after * _IF_LOST)
     try:
-        reopened = await book.reopen(key, check_again_at=datetime.now(UTC) + if_lost)
+        reopened = await journal.requests.reopen(key, check_again_at=datetime.now(UTC) + if_lost)
         if reopened is None:
             return
         try:
             await runner.check_again(reopened, _next_check(reopened, settings))
         finally:
-            await book.release(reopened.lease)
+            await journal.leases.release(reopened.lease)
     except (LedgerUnavailable, LeaseLost, AuditBroken) as fault:
         log.warning("check_not_recorded", error=type(fault).__name__)
     except Exception as error:  # noqa: BLE001 - one request must not keep the others from being checked
@@ -67,7 +67,8 @@ async def _check(key: str, book: Journal, runner: Runner, settings: Settings) ->
 def _next_check(reopened: Reopened, settings: Settings) -> datetime | None:
     """Each pause is about as long as the doubt is old, up to a bound; None when it is time to give up."""
     now = datetime.now(UTC)
-    age = now - reopened.intents[0].created_at
+    oldest, *_ = reopened.intents
+    age = now - oldest.created_at
     if age > timedelta(seconds=settings.retry.give_up_after):
         return None
     longest = timedelta(seconds=settings.retry.check_pause)

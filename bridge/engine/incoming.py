@@ -10,15 +10,16 @@ import orjson
 from bridge.bus.dead_letters import without_try
 from bridge.bus.port import Delivery
 from bridge.contracts.decoding import MAX_BYTES
-from bridge.contracts.envelope import EventStyle, Incoming, event_id, opaque_id, read_envelope, write_event
+from bridge.contracts.envelope import EventStyle, Incoming, opaque_id, read_envelope
 from bridge.contracts.events import Event
 from bridge.contracts.requests import GpConnectRequest
-from bridge.engine.journal import Facts
+from bridge.engine.journal.requests import Facts
 from bridge.engine.outcomes import EngineFault
 from bridge.engine.patient_keys import PatientKeys
 from bridge.errors import FailureCode, RequestRejected
-from bridge.ledger import Opening, Requester, StoredEvent, request_key
+from bridge.ledger import Opening, RequesterFacts, request_key
 from bridge.pipelines.declaration import Operation, Pipeline
+from bridge.renderings.rendering import OutgoingEvent
 
 # A message whose envelope cannot be read is known by the broker's message id.
 _NO_SOURCE = "unreadable"
@@ -75,7 +76,7 @@ class IncomingRequest:
 
     @property
     def facts(self) -> Facts:
-        """What the books are told of who asked about whom."""
+        """What the journal is told of who asked about whom."""
         request = self.request
         return Facts(
             opening=self.opening,
@@ -117,15 +118,14 @@ class IncomingRequest:
             fault=EngineFault("internal", detail=type(error).__name__, code=code),
         )
 
-    def event(self, style: EventStyle, event: Event, *, sequence: str) -> StoredEvent:
-        """An event about this request, ready for the bus."""
-        told_of = f"{event.snapshot_id}|{self.edition}" if self.edition else event.snapshot_id
-        identity = event_id(self.opening.request_key, event.kind, told_of)
-        body = write_event(
-            style,
-            event.kind,
-            event.data,
-            id=identity,
+    def outgoing(self, style: EventStyle, event: Event, *, sequence: str) -> OutgoingEvent:
+        """An event about this request, for the renderings."""
+        return OutgoingEvent(
+            style=style,
+            kind=event.kind,
+            data=event.data,
+            request_key=self.opening.request_key,
+            told_of=f"{event.snapshot_id}|{self.edition}" if self.edition else event.snapshot_id,
             subject=f"snapshot/{event.snapshot_id}" if event.snapshot_id else f"request/{self.request_id}",
             extensions={
                 "correlationid": self.correlation_id,
@@ -137,7 +137,6 @@ class IncomingRequest:
                 "sequence": sequence,
             },
         )
-        return StoredEvent(identity, event.kind, body)
 
 
 def read_incoming(
@@ -145,7 +144,7 @@ def read_incoming(
 ) -> IncomingRequest:
     """Read a delivery as far as it can be read: what is wrong with it is in `IncomingRequest.rejection`.
 
-    What else it raises, as a site's own request model may raise anything, is for `unread_case`.
+    What else it raises, as a site's own request model may raise anything, is for `unread_request`.
 
     Args:
         delivery: as the bus handed it over.
@@ -212,7 +211,7 @@ def read_incoming(
     )
 
 
-def unread_case(delivery: Delivery, error: Exception, *, pipeline: Pipeline) -> IncomingRequest:
+def unread_request(delivery: Delivery, error: Exception, *, pipeline: Pipeline) -> IncomingRequest:
     """A delivery that could not even be read: it has to end where somebody sees it all the same.
 
     Nothing has vouched for its ids, so they are passed on as of a message that is rejected (JO-033).
@@ -270,6 +269,6 @@ def _fingerprint(delivery: Delivery, incoming: Incoming | None) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _requester(request: GpConnectRequest) -> Requester:
+def _requester(request: GpConnectRequest) -> RequesterFacts:
     person = request.requested_by
-    return Requester(user_id=person.user_id, role=person.role, organisation=person.organisation.ods_code)
+    return RequesterFacts(user_id=person.user_id, role=person.role, organisation=person.organisation.ods_code)

@@ -12,16 +12,15 @@ from typing import Final
 
 import structlog
 
-from bridge.contracts.envelope import EventStyle
-from bridge.engine.in_doubt_events import told_in_doubt
+from bridge.engine.in_doubt_events import events_in_doubt
 from bridge.engine.incoming import IncomingRequest
 from bridge.engine.journal import Journal
 from bridge.engine.messages import stored
+from bridge.engine.rendering import Renderer
 from bridge.engine.side_effects import Late, doubt_about
 from bridge.errors import FailureCode
-from bridge.ledger import Lease, LedgerUnavailable, OwedEvents
+from bridge.ledger import Lease, LedgerUnavailable, OwedEvents, Reopening
 from bridge.ledger.audit.trail import AuditBroken
-from bridge.ledger.storage.late import Doubt
 
 log = structlog.get_logger()
 
@@ -30,16 +29,21 @@ _CODE: Final = FailureCode.OUTCOME_UNKNOWN
 
 
 async def open_again(
-    late: Late, case: IncomingRequest, lease: Lease, book: Journal, style: EventStyle, settle_after: float
+    late: Late,
+    incoming: IncomingRequest,
+    lease: Lease,
+    journal: Journal,
+    renderer: Renderer,
+    settle_after: float,
 ) -> OwedEvents | None:
     """Write down what a try found out too late; returns when that is durable, however long it takes.
 
     Args:
         late: what it found out.
-        case: the request.
+        incoming: the request.
         lease: that was lost.
-        book: where it is written down.
-        style: of the events.
+        journal: where it is written down.
+        renderer: makes the messages.
         settle_after: seconds until something that left late must have ended.
 
     Returns:
@@ -48,22 +52,25 @@ async def open_again(
     is_done = late.result is not None
     log.error("effect_late", kind=late.intent.kind, is_done=is_done)
     # Each lease of a request has a number of its own, so what is told now is told under ids of its own.
-    again = replace(case, edition=lease.token)
-    about = doubt_about(late.intent, is_done=is_done, code=_CODE)
-    event, _outcome = told_in_doubt(again, about, style, attempts=lease.attempt)
-    events = [event]
-    doubt = Doubt(
+    again = replace(incoming, edition=lease.token)
+    doubt = doubt_about(late.intent, is_done=is_done, code=_CODE)
+    events, _disposition = events_in_doubt(again, doubt, renderer, attempts=lease.attempt)
+    reopening = Reopening(
         code=_CODE,
         events=events,
-        message=stored(case.delivery, edition=again.edition),
+        message=stored(incoming.delivery, edition=again.edition),
         check_at=datetime.now(UTC) + timedelta(seconds=0 if is_done else settle_after),
     )
     while True:
         try:
-            is_owed = await book.came_late(lease, case.facts, late.intent, result=late.result, doubt=doubt)
+            is_owed = await journal.requests.came_late(
+                lease, incoming.facts, late.intent, result=late.result, reopening=reopening
+            )
         except (LedgerUnavailable, AuditBroken) as fault:
             # Nobody else knows of it: it is not let go of before it is written down.
             log.error("effect_late_not_recorded", error=type(fault).__name__)
             await asyncio.sleep(_PAUSE)
         else:
-            return OwedEvents(case.opening.request_key, case.correlation_id, events) if is_owed else None
+            return (
+                OwedEvents(incoming.opening.request_key, incoming.correlation_id, events) if is_owed else None
+            )

@@ -11,7 +11,7 @@ import contextlib
 import structlog
 
 from bridge.bus.port import Bus, Unpublishable
-from bridge.engine.journal import Journal
+from bridge.engine.journal.requests import OutboxJournal
 from bridge.engine.outcomes import places
 from bridge.ledger import LedgerUnavailable, OwedEvents
 
@@ -20,12 +20,12 @@ log = structlog.get_logger()
 _INTERVAL = 30.0
 
 
-async def pay_owed(book: Journal, bus: Bus) -> None:
+async def pay_owed(outbox: OutboxJournal, bus: Bus) -> None:
     """Publish what nobody published, now and then; runs until it is cancelled."""
     while True:
         try:
-            for outbox in await book.owed():
-                await _pay(outbox, book, bus)
+            for owed in await outbox.unpublished():
+                await _pay(owed, outbox, bus)
         except LedgerUnavailable as fault:
             log.warning("ledger_unavailable", reason=fault.reason)
         except Exception as error:  # noqa: BLE001 - a chore of the worker, which must not end unnoticed
@@ -33,33 +33,33 @@ async def pay_owed(book: Journal, bus: Bus) -> None:
         await asyncio.sleep(_INTERVAL)
 
 
-async def publish(outbox: OwedEvents, book: Journal, bus: Bus) -> None:
+async def publish(owed: OwedEvents, outbox: OutboxJournal, bus: Bus) -> None:
     """Publish the events of a request, and note that the broker holds them.
 
     Raises:
         Unpublishable: the broker will never take one of them; they stay owed.
     """
     try:
-        for event in outbox.events:
+        for event in owed.events:
             await bus.publish(
                 event.topic,
                 event.body,
                 id=event.id,
                 content_type=event.content_type,
-                correlation_id=outbox.correlation_id,
+                correlation_id=owed.correlation_id,
             )
     except Unpublishable as fault:
         log.error("event_unpublishable", topic=fault.topic, reason=fault.reason)
         raise
-    if outbox.events:
+    if owed.events:
         try:
-            await book.published(outbox.request_key, [event.id for event in outbox.events])
+            await outbox.published(owed.request_key, [event.id for event in owed.events])
         except LedgerUnavailable as fault:
             # They are out; at worst they go out once more, with the same ids.
             log.warning("ledger_unavailable", reason=fault.reason)
 
 
-async def _pay(outbox: OwedEvents, book: Journal, bus: Bus) -> None:
+async def _pay(owed: OwedEvents, outbox: OutboxJournal, bus: Bus) -> None:
     with contextlib.suppress(Unpublishable):
-        await publish(outbox, book, bus)
-        log.info("owed_events_published", correlation_id=outbox.correlation_id, events=len(outbox.events))
+        await publish(owed, outbox, bus)
+        log.info("owed_events_published", correlation_id=owed.correlation_id, events=len(owed.events))

@@ -22,26 +22,26 @@ class Try:
 
     Attributes:
         lease: the right to work on it.
-        reservation: its share of the memory budget.
-        effects: what it was about to do, and did, before.
+        reservation: its room in the memory budget.
+        side_effects: what it was about to do, and did, before.
         is_check: whether it is in doubt already: nobody is told so again.
         losses: how many tries before this one ended without a word, with their worker.
     """
 
     lease: Lease
     reservation: Reservation
-    effects: SideEffects
+    side_effects: SideEffects
     is_check: bool = False
     losses: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class RequestOutcome:
-    """How a request ends: what is written down, published, and done with the message."""
+    """How a request ends: what is written down, published, and done with the message (`disposition`)."""
 
     state: EndState
     events: list[StoredEvent]
-    outcome: Outcome = field(default_factory=Done)
+    disposition: Outcome = field(default_factory=Done)
     code: str | None = None
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -61,7 +61,7 @@ def unforeseen(error: Exception) -> RequestFailed:
     return EngineFault("internal", detail=type(error).__name__)
 
 
-def outcome_of(failure: RequestFailed) -> Outcome:
+def disposition_of(failure: RequestFailed) -> Outcome:
     """What is done with the message of a request that failed."""
     return Dead(failure.reason, failure.detail) if isinstance(failure, EngineFault) else Done()
 
@@ -81,7 +81,7 @@ def places(error: BaseException) -> list[str]:
 
 
 def waited_for(delivery: Delivery) -> FailureCode:
-    """Why a request that comes back from its waiting room was put there."""
+    """Why a request that comes back from its delay queue was put there."""
     try:
         return FailureCode(delivery.headers.get(RETRY_REASON, ""))
     except ValueError:

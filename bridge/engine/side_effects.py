@@ -28,7 +28,7 @@ from typing import Final
 import orjson
 import structlog
 
-from bridge.engine.journal import Journal
+from bridge.engine.journal.side_effects import SideEffectJournal
 from bridge.errors import (
     FailureCode,
     HeldBack,
@@ -78,7 +78,7 @@ class Late:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class SideEffectLimits:
     """How far the engine goes.
 
     Attributes:
@@ -103,7 +103,7 @@ class Limits:
 
 
 def lease_margin(settings: Settings) -> float:
-    """`Limits.margin` of an installation.
+    """`SideEffectLimits.margin` of an installation.
 
     Nobody else asks what became of a call sooner than ``settle_after`` after the lease has ended, and
     outside the sandbox that is no shorter than a call may take. A quarter of a lease is left for clocks that
@@ -117,7 +117,7 @@ class SideEffects:
     """The side effects of one request, as one try of it sees them.
 
     Args:
-        book: where they are written down.
+        journal: where they are written down.
         lease: the right to work on the request.
         known: from earlier tries, oldest first.
         limits: how far to go.
@@ -126,14 +126,14 @@ class SideEffects:
 
     def __init__(
         self,
-        book: Journal,
+        journal: SideEffectJournal,
         lease: Lease,
         known: Sequence[Intent],
-        limits: Limits,
+        limits: SideEffectLimits,
         *,
         withheld: str | None = None,
     ) -> None:
-        self._book = book
+        self._journal = journal
         self._lease = lease
         self._intents = list(known)
         self._limits = limits
@@ -149,7 +149,7 @@ class SideEffects:
     @property
     def holds_no_longer(self) -> bool:
         """Whether the lease is over, or lost."""
-        return self._book.lasts(self._lease) <= 0
+        return self._journal.lasts(self._lease) <= 0
 
     @property
     def are_told(self) -> bool:
@@ -219,7 +219,7 @@ class SideEffects:
         """
         if self._limits.has_expired:
             raise TooLate(FailureCode.REQUEST_EXPIRED, stage="engine", detail=_EXPIRED)
-        if self._book.lasts(self._lease) < self._limits.margin:
+        if self._journal.lasts(self._lease) < self._limits.margin:
             raise TooLate(FailureCode.INTERNAL, stage="engine", detail="lease_ends")
 
     async def _send(
@@ -227,7 +227,7 @@ class SideEffects:
     ) -> Json:
         if self._limits.has_expired:
             raise self._expired()
-        intent = await self._book.intend(
+        intent = await self._journal.intend(
             self._lease, kind=kind, settle_key=key, payload=orjson.dumps(payload)
         )
         self._intents.append(intent)
@@ -286,7 +286,7 @@ class SideEffects:
             raise
 
     async def _close(self, intent: Intent, verdict: Verdict, result: bytes | None = None) -> Intent:
-        await self._book.settle(self._lease, intent, verdict=verdict, result=result)
+        await self._journal.settle(self._lease, intent, verdict=verdict, result=result)
         closed = replace(intent, verdict=verdict, result=result)
         self._intents[self._intents.index(intent)] = closed
         return closed
@@ -299,15 +299,15 @@ class SideEffects:
 class _Leaving:
     """What one call with a side effect asks before it leaves."""
 
-    def __init__(self, effects: SideEffects) -> None:
-        self._effects = effects
+    def __init__(self, side_effects: SideEffects) -> None:
+        self._side_effects = side_effects
         self.left_late = False
 
     def check(self) -> None:
-        self._effects.may_send()
+        self._side_effects.may_send()
 
     def sent(self) -> None:
-        self.left_late = self._effects.holds_no_longer
+        self.left_late = self._side_effects.holds_no_longer
 
 
 async def _ask(settle: Settle) -> Json | None:

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,13 +12,14 @@ import structlog
 
 from bridge.bus import open_bus
 from bridge.bus.port import Bus
-from bridge.engine.claims import claims_endpoint
 from bridge.engine.context import Services
+from bridge.engine.http.claims import claims_endpoint
 from bridge.engine.http.consumers import claims_faults
 from bridge.engine.http.health import health_endpoints
 from bridge.engine.http.serving import open_file_limit
-from bridge.engine.in_doubt import check_doubts
-from bridge.engine.journal import Journal, open_journal
+from bridge.engine.in_doubt import check_in_doubt
+from bridge.engine.journal import Journal
+from bridge.engine.journal.opening import open_journal
 from bridge.engine.memory_budget import MemoryBudget
 from bridge.engine.outbox import pay_owed
 from bridge.engine.patient_keys import PatientKeys
@@ -27,6 +28,8 @@ from bridge.gpconnect.client import GpConnect
 from bridge.gpconnect.offers import Offers
 from bridge.ledger.keys import key_faults
 from bridge.pipelines.declaration import Pipeline
+from bridge.renderings.rendering import Rendering
+from bridge.renderings.table import RENDERINGS
 from bridge.settings import Settings
 from bridge.spine import Spine
 
@@ -47,14 +50,14 @@ class Worker:
 
     bus: Bus
     spine: Spine
-    book: Journal
+    journal: Journal
 
     async def readiness(self) -> dict[str, bool]:
         """Each thing a request needs, and whether it is there."""
         now, skew = datetime.now(UTC), self.spine.clock_skew()
         return {
             "bus": await self.bus.ready(),
-            **await self.book.ready(),
+            **await self.journal.requests.ready(),
             "certificates": all(fact.expires_at > now for fact in self.spine.certificates()),
             # SP-057: a token lives five minutes, so a clock that is off by more makes every call fail.
             "clock": skew is None or abs(skew) < _MOST_SKEW,
@@ -62,8 +65,20 @@ class Worker:
 
 
 @asynccontextmanager
-async def consuming(settings: Settings, pipelines: Sequence[Pipeline], bus: Bus) -> AsyncIterator[Worker]:
+async def consuming(
+    settings: Settings,
+    pipelines: Sequence[Pipeline],
+    bus: Bus,
+    *,
+    renderings: Collection[Rendering] = RENDERINGS.values(),
+) -> AsyncIterator[Worker]:
     """Run the pipelines on a started bus while the block runs; then finish what is in flight.
+
+    Args:
+        settings: of the installation.
+        pipelines: that are run.
+        bus: a started one.
+        renderings: in which forms events are published.
 
     Raises:
         Misconfigured: before anything is consumed, with every fault of the settings.
@@ -71,8 +86,8 @@ async def consuming(settings: Settings, pipelines: Sequence[Pipeline], bus: Bus)
     check(settings)
     async with (
         Spine.open(settings) as spine,
-        open_journal(settings) as book,
-        claims_endpoint(settings.claims, book),
+        open_journal(settings) as journal,
+        claims_endpoint(settings.claims, journal.claim_checks),
     ):
         site_key = settings.patient_key or ""
         offers = Offers(
@@ -80,21 +95,21 @@ async def consuming(settings: Settings, pipelines: Sequence[Pipeline], bus: Bus)
             valid_for=timedelta(seconds=settings.offers.valid_for),
             unsigned_until=settings.offers.unsigned_until,
         )
-        services = Services(GpConnect(spine), PatientKeys(site_key), offers, book, MemoryBudget())
+        services = Services(GpConnect(spine), PatientKeys(site_key), offers, journal, MemoryBudget())
         runners = []
         for pipeline in pipelines:
             queue = pipeline.queue(settings.bus.prefix)
-            runner = Runner(pipeline, services, bus, settings)
+            runner = Runner(pipeline, services, bus, settings, renderings)
             await bus.declare(queue)
             await bus.consume(queue, runner, concurrency=settings.bus.concurrency)
             runners.append(runner)
         chores = [
-            asyncio.create_task(pay_owed(book, bus)),
-            asyncio.create_task(check_doubts(book, runners, settings)),
+            asyncio.create_task(pay_owed(journal.outbox, bus)),
+            asyncio.create_task(check_in_doubt(journal, runners, settings)),
         ]
         log.info("worker_started", pipelines=[pipeline.name for pipeline in pipelines])
         try:
-            yield Worker(bus, spine, book)
+            yield Worker(bus, spine, journal)
         finally:
             for chore in chores:
                 chore.cancel()

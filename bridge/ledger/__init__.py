@@ -13,7 +13,8 @@ from bridge.ledger.model import (
     Opening,
     OwedEvents,
     Reopened,
-    Requester,
+    Reopening,
+    RequesterFacts,
     Running,
     Started,
     State,
@@ -26,7 +27,7 @@ from bridge.ledger.opening import open_ledger
 from bridge.ledger.storage.balance import Balance, Discrepancy
 from bridge.ledger.storage.history import RequestHistory
 from bridge.ledger.storage.recovery import Recovery
-from bridge.ledger.storage.retention import Pruned
+from bridge.ledger.storage.retention import PrunedRequests
 from bridge.ledger.vault.sealing import Sealer
 
 __all__ = [
@@ -45,11 +46,12 @@ __all__ = [
     "LedgerUnavailable",
     "Opening",
     "OwedEvents",
-    "Pruned",
+    "PrunedRequests",
     "Recovery",
     "Reopened",
+    "Reopening",
     "RequestHistory",
-    "Requester",
+    "RequesterFacts",
     "Running",
     "Sealer",
     "Started",

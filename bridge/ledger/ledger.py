@@ -18,16 +18,15 @@ How the engine uses it, for every delivery::
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
-from uuid import uuid4
 
 from sqlalchemy import Connection
 
-from bridge.ledger.clocks import Deadline, Uptime
+from bridge.ledger.clocks import Clock, Uptime
 from bridge.ledger.errors import LedgerUnavailable
+from bridge.ledger.leases import WorkerLeases
 from bridge.ledger.model import (
     BeginResult,
     EndState,
@@ -36,13 +35,14 @@ from bridge.ledger.model import (
     Opening,
     OwedEvents,
     Reopened,
+    Reopening,
     Started,
     StoredEvent,
     UpstreamCall,
     Verdict,
 )
-from bridge.ledger.storage import balance as books
 from bridge.ledger.storage import history, in_doubt, intents, late, patient_order, requests, retention
+from bridge.ledger.storage.balance import Balance, BalancePeriod, draw_balance
 from bridge.ledger.storage.bodies import SealedEvent, seal_events, seal_message, seal_result
 from bridge.ledger.storage.recovery import Recovery, survey
 from bridge.ledger.storage.store import Step, Store
@@ -50,18 +50,9 @@ from bridge.ledger.vault.sealing import Sealer
 from bridge.settings import LedgerSettings
 
 T = TypeVar("T")
-Clock = Callable[[], datetime]
 
 _WORTH_A_THREAD: Final = 64 * 1024
 """Bytes of bodies: sealing more than this would hold up the event loop."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """A lease of this worker, and until when the database surely has it as ours."""
-
-    lease: Lease
-    until: Deadline
 
 
 class Ledger:
@@ -75,16 +66,15 @@ class Ledger:
     ) -> None:
         self.store = store
         """For steps of other parts of the ledger, such as the vault and the audit trail."""
-        self.worker_id: Final = uuid4().hex
         self._sealer = sealer
         self._settings = settings
         self._clock = clock
-        self._up = up
-        self._lease = timedelta(seconds=settings.lease_seconds)
-        self._held: dict[str, _Held] = {}
-        self._taken = 0
-        # Leases, and when they were let go of, perhaps without the database's knowing: nobody works on these.
-        self._given_up: dict[str, datetime] = {}
+        self._leases = WorkerLeases(timedelta(seconds=settings.lease_seconds), clock, up)
+
+    @property
+    def worker_id(self) -> str:
+        """Names this worker, as long as its ledger is open."""
+        return self._leases.worker_id
 
     async def begin(self, opening: Opening, *, first: Step[None] | None = None) -> BeginResult:
         """Take a request up, or join what is known of it.
@@ -95,25 +85,24 @@ class Ledger:
             opening: the request.
             first: runs before; nothing is taken up when it raises.
         """
-        holder = self._next_holder()
-        claim = await self._open(opening, holder, first)
-        if isinstance(claim, Started):
-            self._held[holder.name] = _Held(claim.lease, holder.deadline)
-        return claim
+        holder = self._leases.next_holder()
+        begun = await self._open(opening, holder, first)
+        if isinstance(begun, Started):
+            self._leases.hold(begun.lease, holder)
+        return begun
 
     def lasts(self, lease: Lease) -> float:
         """Seconds for which a lease surely lasts, by two clocks; none when it is over or was lost.
 
         Nothing is asked of the database: it is what was written there, less what has passed since.
         """
-        held = self._held.get(lease.holder)
-        return held.until.remains(now=self._clock(), uptime=self._up()) if held else 0.0
+        return self._leases.lasts(lease)
 
-    async def doubtful(self, pipeline: str, *, limit: int = 100) -> Sequence[str]:
+    async def due_for_check(self, pipeline: str, *, limit: int = 100) -> Sequence[str]:
         """Keys of the requests of a pipeline that are in doubt and due to be checked; see `reopen`."""
         now = self._clock()
         return await self.store.read(
-            lambda connection: in_doubt.due(connection, pipeline, due_before=now, limit=limit)
+            lambda connection: in_doubt.due_for_check(connection, pipeline, due_before=now, limit=limit)
         )
 
     async def reopen(
@@ -124,7 +113,7 @@ class Ledger:
         It stays in doubt until it is finished otherwise, and is due again at `check_again_at` should this
         worker die. None when it is not in doubt any more, or another worker has it. `first` as for `begin`.
         """
-        holder = self._next_holder()
+        holder = self._leases.next_holder()
         reopened = await self._take(
             holder,
             lambda connection: in_doubt.reopen(
@@ -133,7 +122,7 @@ class Ledger:
             first,
         )
         if reopened is not None:
-            self._held[holder.name] = _Held(reopened.lease, holder.deadline)
+            self._leases.hold(reopened.lease, holder)
         return reopened
 
     async def finish(
@@ -184,9 +173,9 @@ class Ledger:
                 also(connection)
 
         await self.store.write(step)
-        self._held.pop(lease.holder, None)
+        self._leases.let_go(lease)
 
-    async def waiting(
+    async def wait(
         self,
         lease: Lease,
         *,
@@ -211,21 +200,21 @@ class Ledger:
                 also(connection)
 
         await self.store.write(step)
-        self._held.pop(lease.holder, None)
+        self._leases.let_go(lease)
 
     async def release(self, lease: Lease) -> None:
         """Give a request back unfinished, so that whoever gets the redelivery need not wait for the lease.
 
         Does nothing when it was finished or put to wait. Never raises: at worst the lease runs out.
         """
-        if self._held.pop(lease.holder, None) is None:
+        if not self._leases.let_go(lease):
             return
-        self._give_up(lease.holder)
+        self._leases.give_up(lease.holder)
         now = self._clock()
         with contextlib.suppress(LedgerUnavailable):
             await self.store.write(lambda connection: requests.renew(connection, [lease], now), single=True)
 
-    async def events(self, request_key: str) -> list[StoredEvent]:
+    async def stored_events(self, request_key: str) -> list[StoredEvent]:
         """The stored outcome of a request: its events, as far as their bodies are still kept."""
         return await self.store.read(
             lambda connection: requests.stored_events(connection, request_key, self._sealer)
@@ -303,7 +292,7 @@ class Ledger:
         intent: Intent,
         *,
         result: bytes | None,
-        doubt: late.Doubt,
+        reopening: Reopening,
         also: Step[object],
     ) -> bool:
         """Write down what became of an intent of a lease that was lost, whatever others made of it meanwhile.
@@ -314,20 +303,20 @@ class Ledger:
             lease: that was lost.
             intent: of that lease.
             result: what the other side said when it was done; None: it was sent late, and nobody knows.
-            doubt: how a request that has ended goes on.
+            reopening: how a request that has ended goes on.
             also: runs in the same transaction if it had ended: the entry in the audit trail.
 
         Returns:
             Whether it had ended, and its events of doubt are owed.
         """
-        sealed = await self._seal(lease.request_key, doubt.events)
-        message = seal_message(self._sealer, lease.request_key, doubt.message)
+        sealed = await self._seal(lease.request_key, reopening.events)
+        message = seal_message(self._sealer, lease.request_key, reopening.message)
         said = seal_result(self._sealer, lease.request_key, intent.kind, result)
         now = self._clock()
 
         def step(connection: Connection) -> bool:
-            has_ended = late.note(
-                connection, lease, intent, said, now=now, doubt=doubt, owed=sealed, message=message
+            has_ended = late.came_late(
+                connection, lease, intent, said, now=now, reopening=reopening, owed=sealed, message=message
             )
             if has_ended:
                 also(connection)
@@ -335,9 +324,9 @@ class Ledger:
 
         return await self.store.write(step)
 
-    async def doubts(self) -> Sequence[str]:
+    async def keys_in_doubt(self) -> Sequence[str]:
         """Keys of all requests in doubt of which no person has found out what was done."""
-        return await self.store.read(in_doubt.keys)
+        return await self.store.read(in_doubt.keys_in_doubt)
 
     async def check_soon(self, request_key: str) -> bool:
         """Have a request in doubt checked next, also one that was given up; False when it is not in doubt."""
@@ -365,11 +354,13 @@ class Ledger:
 
     async def balance(
         self, *, pipeline: str | None = None, since: datetime | None = None, until: datetime | None = None
-    ) -> books.Balance:
+    ) -> Balance:
         """Where the requests received in a period are now, and what does not add up."""
-        period = books.Period(pipeline, since, until)
+        period = BalancePeriod(pipeline, since, until)
         late_since = self._late_since()
-        return await self.store.read(lambda connection: books.draw(connection, period, late_since=late_since))
+        return await self.store.read(
+            lambda connection: draw_balance(connection, period, late_since=late_since)
+        )
 
     async def request(self, request_key: str) -> history.RequestHistory | None:
         """The whole history of one request; None when the ledger does not know it."""
@@ -380,7 +371,7 @@ class Ledger:
         now, before = self._clock(), self._late_since()
         return await self.store.read(lambda connection: survey(connection, now=now, ended_before=before))
 
-    async def prune(self, now: datetime) -> retention.Pruned:
+    async def prune(self, now: datetime) -> retention.PrunedRequests:
         """Delete bodies and requests whose time is over (settings ``BRIDGE_LEDGER_KEEP_…``)."""
         return await retention.prune(
             self.store,
@@ -390,18 +381,14 @@ class Ledger:
 
     async def renew(self) -> None:
         """Renew every lease this worker holds; `open_ledger` does so in time."""
-        held = [each.lease for each in self._held.values()]
+        held = self._leases.held()
         if not held:
             return
-        now, up = self._clock(), self._up()
-        until = Deadline.at(now + self._lease, now=now, uptime=up)
+        until = self._leases.next_deadline()
         renewed = await self.store.write(
             lambda connection: requests.renew(connection, held, until.wall), single=True
         )
-        for lease in held:
-            if lease.holder in self._held:  # else it has ended meanwhile
-                is_ours = lease.holder in renewed
-                self._held[lease.holder] = _Held(lease, until if is_ours else Deadline(now, up))
+        self._leases.renewed(held, renewed, until)
 
     async def _open(self, opening: Opening, holder: requests.Holder, first: Step[None] | None) -> BeginResult:
         if opening.turn_key is not None:
@@ -430,20 +417,8 @@ class Ledger:
         try:
             return await self.store.write(both, single=single)
         except (LedgerUnavailable, asyncio.CancelledError):
-            self._give_up(holder.name)  # it may have got the lease all the same
+            self._leases.give_up(holder.name)  # it may have got the lease all the same
             raise
-
-    def _next_holder(self) -> requests.Holder:
-        self._taken += 1
-        name = f"{self.worker_id}/{self._taken}"
-        return requests.Holder(name, self._clock(), self._up(), self._lease, self._given_up.__contains__)
-
-    def _give_up(self, holder: str) -> None:
-        now = self._clock()
-        forgettable = [name for name, since in self._given_up.items() if since < now - 2 * self._lease]
-        for name in forgettable:  # those leases have run out
-            del self._given_up[name]
-        self._given_up[holder] = now
 
     async def _seal(self, key: str, events: Sequence[StoredEvent]) -> list[SealedEvent]:
         if sum(len(event.body) for event in events) > _WORTH_A_THREAD:
@@ -451,4 +426,4 @@ class Ledger:
         return seal_events(self._sealer, key, events)
 
     def _late_since(self) -> datetime:
-        return self._clock() - self._lease
+        return self._clock() - self._leases.duration

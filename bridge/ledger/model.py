@@ -22,7 +22,7 @@ def request_key(source: str, request_id: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Requester:
+class RequesterFacts:
     """Who asked, as the request says (JO-024, JO-026)."""
 
     user_id: str
@@ -55,7 +55,7 @@ class Opening:
     received_at: datetime
     patient_key: str | None = None
     expires_at: datetime | None = None
-    requester: Requester | None = None
+    requester: RequesterFacts | None = None
     attempt: int = 1
     turn_key: str | None = None
 
@@ -177,6 +177,23 @@ class Reopened:
     lease: Lease
     intents: Sequence[Intent]
     message: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Reopening:
+    """How a request that had ended goes on when something was found out too late; see `Ledger.came_late`.
+
+    Attributes:
+        code: why it is in doubt.
+        events: that say so.
+        message: what was asked, for whoever checks.
+        check_at: when.
+    """
+
+    code: str
+    events: Sequence[StoredEvent]
+    message: bytes = field(repr=False)
+    check_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

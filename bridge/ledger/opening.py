@@ -5,9 +5,9 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Final
 
-from bridge.ledger.clocks import Uptime, uptime, utc_now
+from bridge.ledger.clocks import Clock, Uptime, uptime, utc_now
 from bridge.ledger.errors import LedgerUnavailable
-from bridge.ledger.ledger import Clock, Ledger
+from bridge.ledger.ledger import Ledger
 from bridge.ledger.storage import schema
 from bridge.ledger.storage.store import Store
 from bridge.ledger.vault.sealing import Sealer

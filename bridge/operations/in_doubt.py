@@ -13,7 +13,7 @@ _NOT_IN_DOUBT = "the request is not in doubt, or is being checked at this moment
 
 async def in_doubt(stores: Stores) -> Sequence[RequestHistory]:
     """Every request in doubt; one without `wait_until` is checked no more: a person must find out."""
-    return [await history(stores, key) for key in await stores.ledger.doubts()]
+    return [await history(stores, key) for key in await stores.ledger.keys_in_doubt()]
 
 
 async def check(stores: Stores, request: str) -> None:

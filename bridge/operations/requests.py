@@ -2,12 +2,12 @@
 
 import orjson
 
-from bridge.engine.journal import take_claim
+from bridge.engine.journal.claim_checks import take_claim
 from bridge.fhir.parsing import Parsed, parse
 from bridge.ledger import RequestHistory
 from bridge.ledger.audit.trail import Actor, Entry
 from bridge.ledger.storage.lookup import request_keys
-from bridge.ledger.vault.vault import Answer
+from bridge.ledger.vault.vault import KeptAnswer
 from bridge.mapping import Asked, Source, map_record
 from bridge.operations.errors import OperationRefused
 from bridge.operations.site import Stores
@@ -82,7 +82,7 @@ async def claimed(stores: Stores, claim_id: str, *, actor: Actor, reason: str) -
     return data
 
 
-def _parsed(answer: Answer) -> Parsed:
+def _parsed(answer: KeptAnswer) -> Parsed:
     try:
         parsed = parse(answer.body)
     except orjson.JSONDecodeError:
@@ -93,7 +93,7 @@ def _parsed(answer: Answer) -> Parsed:
     return parsed
 
 
-def _source(known: RequestHistory, answer: Answer, parsed: Parsed) -> Source:
+def _source(known: RequestHistory, answer: KeptAnswer, parsed: Parsed) -> Source:
     return Source(
         request_id=known.request_key,
         retrieved_at=rfc3339(answer.received_at),

@@ -5,7 +5,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bridge.ledger import Ledger, Opening, Requester, Started, StoredEvent, UpstreamCall, open_ledger
+from bridge.ledger import Ledger, Opening, RequesterFacts, Started, StoredEvent, UpstreamCall, open_ledger
 from bridge.ledger.keys import KeyFile, create_ring
 from bridge.ledger.vault.aes_gcm import AesGcmSealer
 from bridge.sandbox import BY_NAME
@@ -83,7 +83,7 @@ async def _round(ledger: Ledger, name: str, body: bytes) -> None:
 
 async def _one(ledger: Ledger, key: str, body: bytes) -> None:
     now = datetime.now(UTC)
-    asker = Requester("u-77", "Hospital pharmacist", "RXX")
+    asker = RequesterFacts("u-77", "Hospital pharmacist", "RXX")
     claim = await ledger.begin(
         Opening(key, "structured_record", key, "ab" * 32, now, patient_key="cd" * 16, requester=asker)
     )

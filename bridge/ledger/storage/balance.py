@@ -55,13 +55,13 @@ class Balance:
 
     @property
     def holds(self) -> bool:
-        """Whether everything adds up, and everything open is minded."""
+        """Whether everything adds up, and nothing open is unattended."""
         states = self.completed + self.failed + self.rejected + self.in_doubt + self.waiting + self.in_flight
         return self.received == states and not self.discrepancies
 
 
 @dataclass(frozen=True, slots=True)
-class Period:
+class BalancePeriod:
     """Which requests are looked at: of a pipeline, received at `since` or later and before `until`."""
 
     pipeline: str | None = None
@@ -80,7 +80,7 @@ class Period:
         return wanted
 
 
-def draw(connection: Connection, period: Period, *, late_since: datetime) -> Balance:
+def draw_balance(connection: Connection, period: BalancePeriod, *, late_since: datetime) -> Balance:
     """Draw the balance.
 
     Args:

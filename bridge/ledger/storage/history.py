@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, select
 
-from bridge.ledger.model import Requester, State, UpstreamCall, Verdict
+from bridge.ledger.model import RequesterFacts, State, UpstreamCall, Verdict
 from bridge.ledger.storage.tables import attempts, calls, events, intents, requests
 
 
@@ -57,7 +57,7 @@ class RequestHistory:
     correlation_id: str
     body_sha256: str
     patient_key: str | None
-    requester: Requester | None
+    requester: RequesterFacts | None
     received_at: datetime
     expires_at: datetime | None
     state: State
@@ -77,7 +77,7 @@ def of_request(connection: Connection, key: str) -> RequestHistory | None:
         return None
     requester = None
     if row.requester_id is not None:
-        requester = Requester(row.requester_id, row.requester_role, row.requester_organisation)
+        requester = RequesterFacts(row.requester_id, row.requester_role, row.requester_organisation)
     return RequestHistory(
         request_key=row.request_key,
         pipeline=row.pipeline,

@@ -25,7 +25,9 @@ def keep_message(connection: Connection, lease: Lease, sealed: bytes) -> None:
     connection.execute(_KEEP[connection.dialect.name], {"request_id": lease.row, "sealed": sealed})
 
 
-def due(connection: Connection, pipeline: str, *, due_before: datetime, limit: int) -> Sequence[str]:
+def due_for_check(
+    connection: Connection, pipeline: str, *, due_before: datetime, limit: int
+) -> Sequence[str]:
     """Keys of the requests in doubt whose next check has come, the longest due first."""
     found = (
         select(requests.c.request_key)
@@ -57,7 +59,7 @@ def reopen(
     return Reopened(lease, of_request(connection, row.id, sealer), open_message(sealer, key, row.sealed))
 
 
-def keys(connection: Connection) -> Sequence[str]:
+def keys_in_doubt(connection: Connection) -> Sequence[str]:
     """Every request in doubt of which no person has found out what was done, oldest first."""
     found = select(requests.c.request_key).where(_is_unknown).order_by(requests.c.id)
     return connection.scalars(found).all()

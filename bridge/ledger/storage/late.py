@@ -5,13 +5,12 @@ worth more than any outcome that was told meanwhile: a request that has ended is
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, null, select, update
 
-from bridge.ledger.model import FOUND_OUT, Intent, Lease, StoredEvent
+from bridge.ledger.model import FOUND_OUT, Intent, Lease, Reopening
 from bridge.ledger.storage.bodies import SealedEvent
 from bridge.ledger.storage.group_commit import write_now
 from bridge.ledger.storage.intents import correct
@@ -19,31 +18,14 @@ from bridge.ledger.storage.requests import add_events
 from bridge.ledger.storage.tables import attempts, messages, requests
 
 
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """How a request that had ended goes on.
-
-    Attributes:
-        code: why it is in doubt.
-        events: that say so.
-        message: what was asked, for whoever checks.
-        check_at: when.
-    """
-
-    code: str
-    events: Sequence[StoredEvent]
-    message: bytes = field(repr=False)
-    check_at: datetime
-
-
-def note(
+def came_late(
     connection: Connection,
     lease: Lease,
     intent: Intent,
     said: bytes | None,
     *,
     now: datetime,
-    doubt: Doubt,
+    reopening: Reopening,
     owed: Sequence[SealedEvent],
     message: bytes,
 ) -> bool:
@@ -68,8 +50,8 @@ def note(
         ended_at=row.ended_at,
         outcome=row.state,
         state="in_doubt",
-        code=doubt.code,
-        wait_until=doubt.check_at,
+        code=reopening.code,
+        wait_until=reopening.check_at,
         lease_until=null(),
     )
     if has_ended:
@@ -90,7 +72,7 @@ def _start_anew(
     outcome: str,
     **changes: object,
 ) -> None:
-    """End the last start in the books, so that nobody who has it writes anything more."""
+    """End the last start, so that nobody who has it writes anything more."""
     last = {"request_id": row.id, "start": row.starts, "worker": row.worker, "started_at": row.started_at}
     last |= {"ended_at": ended_at, "outcome": outcome, "code": row.code}
     connection.execute(insert(attempts).values(last))

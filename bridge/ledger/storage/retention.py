@@ -22,19 +22,19 @@ _HAS_BODIES = or_(
 
 
 @dataclass(frozen=True, slots=True)
-class Pruned:
+class PrunedRequests:
     """How many requests lost their bodies, and how many were forgotten."""
 
     bodies: int
     requests: int
 
 
-async def prune(store: Store, *, bodies_before: datetime, requests_before: datetime) -> Pruned:
+async def prune(store: Store, *, bodies_before: datetime, requests_before: datetime) -> PrunedRequests:
     """Delete what ended before these moments, then give the space back.
 
     A request in doubt has not ended until a person found out; one that still owes events keeps everything.
     """
-    pruned = Pruned(
+    pruned = PrunedRequests(
         await _page_by_page(store, and_(_over_since(bodies_before), _HAS_BODIES), _drop_bodies),
         await _page_by_page(store, _over_since(requests_before), _forget),
     )

@@ -87,7 +87,7 @@ class AnswerFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer(AnswerFacts):
+class KeptAnswer(AnswerFacts):
     """An answer, whole."""
 
     body: bytes = field(repr=False)
@@ -105,7 +105,7 @@ class ClaimCheck:
 
 
 @dataclass(frozen=True, slots=True)
-class Pruned:
+class PrunedBodies:
     """How many bodies went, and how many rows of what was known about bodies long gone."""
 
     answers: int
@@ -127,7 +127,7 @@ class Vault:
         self._sealer = sealer
         self._keep_answers = keep_answers
 
-    async def store_answer(self, answer: Answer) -> None:
+    async def store_answer(self, answer: KeptAnswer) -> None:
         """Keep an answer; returns when it is durable."""
         kept = self._keep_answers > timedelta(0)
         row = {
@@ -143,7 +143,7 @@ class Vault:
         }
         await self._store.write(lambda connection: add_rows(connection, answers, [row], skip_known=False))
 
-    async def open_answer(self, sha256: str) -> Answer:
+    async def open_answer(self, sha256: str) -> KeptAnswer:
         """The answer with this hash, the latest if it came more than once.
 
         Raises:
@@ -163,7 +163,7 @@ class Vault:
         body = await self._open(row.sealed, _answer_aad(sha256))
         if hashlib.sha256(body).hexdigest() != sha256:
             raise SealBroken("the answer is not the one its hash names")
-        return Answer(**_facts(row), body=body)
+        return KeptAnswer(**_facts(row), body=body)
 
     async def answers_to(self, request_key: str) -> Sequence[AnswerFacts]:
         """What is known about the answers to a request, oldest first, whether or not they are kept."""
@@ -171,7 +171,7 @@ class Vault:
         rows = await self._store.read(lambda connection: connection.execute(query).all())
         return [AnswerFacts(**_facts(row)) for row in rows]
 
-    async def store_claim(
+    async def check_in(
         self, body: bytes, media_type: str, expires_at: datetime, *, request_key: str | None = None
     ) -> ClaimCheck:
         """Keep a body for whoever presents its claim check; returns when it is durable."""
@@ -208,12 +208,12 @@ class Vault:
         body = await self._open(row.sealed, _claim_aad(claim_id))
         return ClaimCheck(row.id, row.sha256, row.size, row.media_type, row.request_key), body
 
-    async def prune(self, now: datetime, *, facts_before: datetime) -> Pruned:
+    async def prune(self, now: datetime, *, facts_before: datetime) -> PrunedBodies:
         """Delete the bodies whose time is over, and what is known about bodies from before `facts_before`.
 
         A few at a time, so that requests are not held up. `Ledger.prune`, run next, gives the space back.
         """
-        return Pruned(
+        return PrunedBodies(
             answers=await self._drop_bodies(answers, now),
             claims=await self._drop_bodies(claims, now),
             metadata=await self._forget(answers, answers.c.received_at, facts_before, now)

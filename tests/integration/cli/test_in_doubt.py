@@ -43,14 +43,14 @@ async def test_a_doubt_is_listed_checked_again_and_closed(operator: Operator):
 
     assert (await operator.run("ledger", "doubts", "check", KEY)).code == 0
     async with operator.stores() as stores:
-        assert await stores.ledger.doubtful(opening().pipeline) == [KEY]
+        assert await stores.ledger.due_for_check(opening().pipeline) == [KEY]
 
     closed = await operator.run(
         "ledger", "doubts", "close", KEY, "--reason", "rang the practice: booked", "--actor", "Sam Ple"
     )
     assert closed.code == 0, closed.errors
     async with operator.stores() as stores:
-        assert await stores.ledger.doubtful(opening().pipeline) == []
+        assert await stores.ledger.due_for_check(opening().pipeline) == []
         assert (await stores.ledger.balance()).holds
         pruned = await stores.ledger.prune(datetime.now(UTC) + timedelta(days=31))
         assert pruned.bodies == 1

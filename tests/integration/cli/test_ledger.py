@@ -11,7 +11,7 @@ import pytest
 
 from bridge.ledger import EndState, Opening, Started, StoredEvent, request_key
 from bridge.ledger.audit.trail import Entry
-from bridge.ledger.vault.vault import Answer
+from bridge.ledger.vault.vault import KeptAnswer
 from bridge.operations.site import Stores
 from bridge.spine.interactions import CARE_RECORD, STRUCTURED_RECORD
 from tests.integration.operations.job_conformance import confirmed, run
@@ -78,7 +78,7 @@ async def test_what_the_broker_has_lost_is_named(site: NatsSite, operator: Opera
         claim = await stores.ledger.begin(opening("r-2"))
         assert isinstance(claim, Started)
         in_a_minute = datetime.now(UTC) + timedelta(minutes=1)
-        await stores.ledger.waiting(claim.lease, until=in_a_minute, reason="provider_error")
+        await stores.ledger.wait(claim.lease, until=in_a_minute, reason="provider_error")
         told = await operator.run("ledger", "balance")
         of_a_period = await operator.run("ledger", "balance", "--since", "2026-01-01")
     assert told.code == 1
@@ -93,7 +93,7 @@ async def test_what_is_unattended_is_named(site: NatsSite, operator: Operator):
         claim = await stores.ledger.begin(opening("r-1", received_at=long_ago))
         assert isinstance(claim, Started)
         late = datetime.now(UTC) - timedelta(hours=1)
-        await stores.ledger.waiting(claim.lease, until=late, reason="provider_error")
+        await stores.ledger.wait(claim.lease, until=late, reason="provider_error")
         told = await operator.run("ledger", "balance", "--until", long_ago.date().isoformat())
         ended = await operator.run("ledger", "balance")
     assert told.code == 0  # the request came later
@@ -184,8 +184,8 @@ async def test_a_ledger_that_cannot_be_reached_is_said_so(operator: Operator):
     assert "Traceback" not in ended.errors
 
 
-def answer(key: str, body: bytes, *, received_at: datetime | None = None) -> Answer:
-    return Answer(
+def answer(key: str, body: bytes, *, received_at: datetime | None = None) -> KeptAnswer:
+    return KeptAnswer(
         sha256=hashlib.sha256(body).hexdigest(),
         received_at=received_at or datetime.now(UTC),
         request_key=key,

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from bridge.ledger import Opening, Requester, Started, StoredEvent, UpstreamCall, request_key
+from bridge.ledger import Opening, RequesterFacts, Started, StoredEvent, UpstreamCall, request_key
 from bridge.ledger.keys import KeyFile, create_ring
 from bridge.ledger.model import BeginResult
 from bridge.ledger.vault.aes_gcm import AesGcmSealer
@@ -43,7 +43,7 @@ def opening(number: int = 1, **other: Any) -> Opening:
         "body_sha256": BODY_SHA256,
         "received_at": START,
         "patient_key": "0123456789abcdef0123456789abcdef",
-        "requester": Requester("u-77", "Hospital pharmacist", "RXX"),
+        "requester": RequesterFacts("u-77", "Hospital pharmacist", "RXX"),
     }
     return Opening(**facts | other)
 

@@ -34,7 +34,7 @@ async def test_every_request_is_in_exactly_one_state(ledger: Ledger, clock: Cloc
     await ledger.finish(doubtful.lease, state="in_doubt", code=None, events=events(6), check_at=clock())
     await ledger.published(doubtful.lease.request_key, [event.id for event in events(6)])
     waits = started(await ledger.begin(opening(7)))
-    await ledger.waiting(waits.lease, until=clock() + timedelta(seconds=30), reason="provider_timeout")
+    await ledger.wait(waits.lease, until=clock() + timedelta(seconds=30), reason="provider_timeout")
     await ledger.begin(opening(8))
 
     balance = await ledger.balance()
@@ -47,7 +47,7 @@ async def test_every_request_is_in_exactly_one_state(ledger: Ledger, clock: Cloc
 async def test_a_repeat_and_a_retry_are_no_new_request(ledger: Ledger, clock: Clock):
     claim = started(await ledger.begin(opening()))
     await ledger.begin(opening())
-    await ledger.waiting(claim.lease, until=clock(), reason="provider_timeout")
+    await ledger.wait(claim.lease, until=clock(), reason="provider_timeout")
     await ledger.begin(opening(attempt=2))
     assert (await ledger.balance()).received == 1
 
@@ -75,7 +75,7 @@ async def test_a_request_whose_worker_is_gone_is_named(ledger: Ledger, clock: Cl
 
 async def test_a_retry_that_never_came_is_named(ledger: Ledger, clock: Clock):
     claim = started(await ledger.begin(opening(1)))
-    await ledger.waiting(claim.lease, until=clock() + timedelta(seconds=30), reason="provider_timeout")
+    await ledger.wait(claim.lease, until=clock() + timedelta(seconds=30), reason="provider_timeout")
     clock.turn(30 + LATE)
     (found,) = (await ledger.balance()).discrepancies
     assert (found.kind, list(found.request_keys)) == ("retry_overdue", [opening(1).request_key])

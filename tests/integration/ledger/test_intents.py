@@ -38,7 +38,7 @@ async def test_it_is_known_until_when_it_was_being_tried(ledger: Ledger, clock: 
     assert written.tried_until is None
     clock.turn(5)
     failed_at = clock.now
-    await ledger.waiting(claim.lease, until=clock.now, reason="provider_timeout")
+    await ledger.wait(claim.lease, until=clock.now, reason="provider_timeout")
     for _ in range(2):  # later tries, of which one is lost, change nothing about it
         clock.turn(60)
         (known,) = started(await ledger.begin(opening(attempt=2))).intents
@@ -99,10 +99,10 @@ async def test_what_is_in_doubt_is_visible_and_due_to_be_checked(ledger: Ledger,
     await in_doubt(ledger, clock)
     assert await ledger.begin(opening()) == Ended("in_doubt", "provider_timeout", events(1, 1))
     assert (await ledger.balance()).in_doubt == 1
-    assert await ledger.doubtful(PIPELINE) == []
+    assert await ledger.due_for_check(PIPELINE) == []
     clock.turn(300)
-    assert await ledger.doubtful("another") == []
-    assert await ledger.doubtful(PIPELINE) == [opening().request_key]
+    assert await ledger.due_for_check("another") == []
+    assert await ledger.due_for_check(PIPELINE) == [opening().request_key]
 
 
 async def test_whoever_checks_again_gets_what_was_asked_and_what_was_about_to_be_sent(
@@ -124,10 +124,10 @@ async def test_a_check_that_finds_nothing_new_is_put_off(ledger: Ledger, clock: 
     assert reopened is not None
     later = clock() + timedelta(seconds=600)
     await ledger.finish(reopened.lease, state="in_doubt", code=None, events=[], check_at=later)
-    assert await ledger.doubtful(PIPELINE) == []
+    assert await ledger.due_for_check(PIPELINE) == []
     assert isinstance(await ledger.begin(opening()), Ended)
     clock.turn(600)
-    assert await ledger.doubtful(PIPELINE) == [opening().request_key]
+    assert await ledger.due_for_check(PIPELINE) == [opening().request_key]
     again = await ledger.reopen(opening().request_key, check_again_at=in_an_hour(clock))
     assert again is not None
     assert again.message == MESSAGE
@@ -141,7 +141,7 @@ async def test_doubt_that_is_given_up_is_checked_no_more_and_named(ledger: Ledge
     await ledger.finish(reopened.lease, state="in_doubt", code=None, events=[], check_at=None)
     await ledger.published(opening().request_key, [event.id for event in events(1, 1)])
     clock.turn(1_000_000)
-    assert await ledger.doubtful(PIPELINE) == []
+    assert await ledger.due_for_check(PIPELINE) == []
     (found,) = (await ledger.balance()).discrepancies
     assert (found.kind, list(found.request_keys)) == ("unwatched", [opening().request_key])
 
@@ -160,7 +160,7 @@ async def test_a_check_by_one_worker_ends_the_doubt(ledger: Ledger, other: Ledge
     assert await ledger.begin(opening()) == Ended("completed", None, [*events(1, 1), *late])
     assert await ledger.reopen(opening().request_key, check_again_at=in_an_hour(clock)) is None
     clock.turn(86_400)
-    assert await ledger.doubtful(PIPELINE) == []
+    assert await ledger.due_for_check(PIPELINE) == []
 
 
 async def test_a_check_whose_worker_died_is_due_when_it_was_told_to_be(
@@ -170,9 +170,9 @@ async def test_a_check_whose_worker_died_is_due_when_it_was_told_to_be(
     clock.turn(300)
     await other.reopen(opening().request_key, check_again_at=in_an_hour(clock))
     clock.turn(3599)
-    assert await ledger.doubtful(PIPELINE) == []
+    assert await ledger.due_for_check(PIPELINE) == []
     clock.turn(1)
-    assert await ledger.doubtful(PIPELINE) == [opening().request_key]
+    assert await ledger.due_for_check(PIPELINE) == [opening().request_key]
     assert await ledger.reopen(opening().request_key, check_again_at=in_an_hour(clock)) is not None
 
 

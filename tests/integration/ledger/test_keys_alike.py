@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.engine.journal import open_journal
+from bridge.engine.journal.opening import open_journal
 from bridge.errors import Misconfigured
 from bridge.ledger.keys import add_key, create_ring
 from bridge.settings import AuditSettings, PatientSettings, Settings, VaultSettings

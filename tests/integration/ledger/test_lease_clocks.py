@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from bridge.engine.journal import LedgerJournal
-from bridge.engine.side_effects import Limits, SideEffects, TooLate
+from bridge.engine.journal.opening import journal_on
+from bridge.engine.side_effects import SideEffectLimits, SideEffects, TooLate
 from bridge.ledger import Ledger, open_ledger
 from bridge.ledger.vault.vault import Vault
 from bridge.settings import Settings
@@ -70,11 +70,16 @@ async def test_what_nobody_holds_lasts_no_longer(ledger: Ledger):
 
 async def test_nothing_is_sent_with_less_of_a_lease_than_its_margin(ledger: Ledger, clock: Clock, tmp_path):
     site = Site(ledger.store, tmp_path / "keys")
-    book = LedgerJournal(ledger, site.trail, Vault(ledger.store, site.sealer, keep_answers=timedelta()))
+    journal = journal_on(ledger, site.trail, Vault(ledger.store, site.sealer, keep_answers=timedelta()))
     lease = started(await ledger.begin(opening())).lease
-    effects = SideEffects(book, lease, [], Limits(settle_after=1, retries=3, is_allowed=True, margin=5))
+    side_effects = SideEffects(
+        journal.side_effects,
+        lease,
+        [],
+        SideEffectLimits(settle_after=1, retries=3, is_allowed=True, margin=5),
+    )
     clock.turn(ledger.lasts(lease) - 5)
-    effects.may_send()
+    side_effects.may_send()
     clock.turn(1)  # it lasts for four seconds still
     with pytest.raises(TooLate, match="lease_ends"):
-        effects.may_send()
+        side_effects.may_send()

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from sqlalchemy import Engine, event, text
 
-from bridge.engine.journal import LedgerJournal
+from bridge.engine.journal.opening import journal_on
 from bridge.ledger.vault.vault import Vault
 from tests.integration.ledger.site import START
 from tests.integration.ledger.trail import Site
@@ -52,9 +52,9 @@ async def plan_of(store, is_sqlite: bool, ask: Callable[[], Awaitable[object]]) 
 async def test_readiness_reads_the_heads_of_the_trail_and_nothing_that_grows(ledger, tmp_path):
     site = Site(ledger.store, tmp_path / "keys")
     await site.trail.prepare()
-    book = LedgerJournal(ledger, site.trail, Vault(ledger.store, site.sealer, keep_answers=timedelta()))
-    assert await book.ready() == {"ledger": True, "audit": True}
-    plan = await plan_of(ledger.store, site.is_sqlite, book.ready)
+    journal = journal_on(ledger, site.trail, Vault(ledger.store, site.sealer, keep_answers=timedelta()))
+    assert await journal.requests.ready() == {"ledger": True, "audit": True}
+    plan = await plan_of(ledger.store, site.is_sqlite, journal.requests.ready)
     assert set(_RELATION.findall(plan)) == {"audit_heads"}, plan
     count = await ledger.store.read(
         lambda connection: connection.scalar(text("SELECT count(*) FROM audit_heads"))
@@ -65,7 +65,7 @@ async def test_readiness_reads_the_heads_of_the_trail_and_nothing_that_grows(led
 async def test_the_search_for_doubts_that_are_due_reads_open_requests_only(ledger, tmp_path):
     site = Site(ledger.store, tmp_path / "keys")
     await ledger.store.write(_many_that_ended)
-    plan = await plan_of(ledger.store, site.is_sqlite, lambda: ledger.doubtful("structured_record"))
+    plan = await plan_of(ledger.store, site.is_sqlite, lambda: ledger.due_for_check("structured_record"))
     assert "ix_requests_open" in plan, plan
 
 

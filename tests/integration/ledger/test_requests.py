@@ -80,8 +80,8 @@ async def test_the_stored_outcome_can_be_read_again(ledger: Ledger):
     claim = started(await ledger.begin(opening()))
     await ledger.finish(claim.lease, state="completed", code=None, events=events())
     await ledger.published(opening().request_key, [event.id for event in events()])
-    assert await ledger.events(opening().request_key) == events()
-    assert await ledger.events("/epr never") == []
+    assert await ledger.stored_events(opening().request_key) == events()
+    assert await ledger.stored_events("/epr never") == []
 
 
 async def test_a_failure_is_an_outcome_too(ledger: Ledger):
@@ -110,7 +110,7 @@ async def test_whoever_was_taken_over_leaves_no_trace(ledger: Ledger, other: Led
     with pytest.raises(LeaseLost):
         await ledger.finish(first.lease, state="failed", code="late", events=events(9), calls=[call()])
     with pytest.raises(LeaseLost):
-        await ledger.waiting(first.lease, until=clock() + LEASE, reason="late", calls=[call()])
+        await ledger.wait(first.lease, until=clock() + LEASE, reason="late", calls=[call()])
     await other.finish(second.lease, state="completed", code=None, events=events(1))
     history = await other.request(opening().request_key)
     assert history is not None
@@ -184,7 +184,7 @@ async def test_a_lease_from_before_the_clock_was_set_back_does_not_block(
 async def test_a_retry_waits_until_it_is_due(ledger: Ledger, other: Ledger, clock: Clock):
     claim = started(await ledger.begin(opening()))
     due = START + timedelta(seconds=30)
-    await ledger.waiting(claim.lease, until=due, reason="provider_timeout", calls=[call(status=None)])
+    await ledger.wait(claim.lease, until=due, reason="provider_timeout", calls=[call(status=None)])
     # The broker hands the first delivery over again, because its worker died before the copy was parked.
     assert await other.begin(opening()) == Running(due)
     clock.turn(30)
@@ -194,14 +194,14 @@ async def test_a_retry_waits_until_it_is_due(ledger: Ledger, other: Ledger, cloc
 
 async def test_the_retry_itself_is_taken_even_when_it_is_early(ledger: Ledger, clock: Clock):
     claim = started(await ledger.begin(opening()))
-    await ledger.waiting(claim.lease, until=START + timedelta(seconds=30), reason="provider_timeout")
+    await ledger.wait(claim.lease, until=START + timedelta(seconds=30), reason="provider_timeout")
     clock.turn(29)
     assert started(await ledger.begin(opening(attempt=2))).lease.attempt == 2
 
 
 async def test_a_wait_that_is_no_attempt_is_not_counted(ledger: Ledger, clock: Clock):
     claim = started(await ledger.begin(opening()))
-    await ledger.waiting(claim.lease, until=clock(), reason="may_be_under_way", is_counted=False)
+    await ledger.wait(claim.lease, until=clock(), reason="may_be_under_way", is_counted=False)
     assert started(await ledger.begin(opening(attempt=2))).lease.attempt == 1
 
 
@@ -209,7 +209,7 @@ async def test_attempts_are_counted_by_the_ledger(ledger: Ledger, clock: Clock):
     for attempt in (1, 2, 3):
         claim = started(await ledger.begin(opening(attempt=attempt * 7)))
         assert claim.lease.attempt == attempt
-        await ledger.waiting(claim.lease, until=clock(), reason="provider_timeout")
+        await ledger.wait(claim.lease, until=clock(), reason="provider_timeout")
 
 
 async def test_a_finished_lease_cannot_be_used_again(ledger: Ledger):
@@ -265,7 +265,7 @@ async def test_a_row_that_the_database_refuses_takes_no_other_request_with_it(le
     results = await end_together(ledger, claims, {4: {"calls": [call(trace_id=None)]}})
     assert [type(result) for result in results if result is not None] == [IntegrityError]
     assert isinstance(await ledger.begin(opening(4)), Running)
-    told = [await ledger.events(opening(number).request_key) for number in range(9)]
+    told = [await ledger.stored_events(opening(number).request_key) for number in range(9)]
     assert told == [[] if number == 4 else events(number) for number in range(9)]
 
 
@@ -276,7 +276,7 @@ async def test_requests_that_end_together_have_their_own_events_and_calls(ledger
     results = await end_together(ledger, claims, {number: {"calls": made[number]} for number in range(30)})
     assert results == [None] * 30
     for number in range(30):
-        assert await ledger.events(opening(number).request_key) == events(number)
+        assert await ledger.stored_events(opening(number).request_key) == events(number)
         history = await ledger.request(opening(number).request_key)
         assert history is not None
         assert [list(attempt.calls) for attempt in history.attempts] == [made[number]]
@@ -308,7 +308,7 @@ async def test_an_operator_sees_the_whole_history(ledger: Ledger, clock: Clock):
     claim = started(await ledger.begin(asked))
     timed_out = call(status=None, code="provider_timeout", duration_ms=30000.0)
     clock.turn(31)
-    await ledger.waiting(claim.lease, until=clock(), reason="provider_timeout", calls=[timed_out])
+    await ledger.wait(claim.lease, until=clock(), reason="provider_timeout", calls=[timed_out])
     claim = started(await ledger.begin(asked))
     pds = call(what="pds.patient", where="pds", trace_id="p-1")
     await ledger.finish(claim.lease, state="completed", code=None, events=events(), calls=[pds, call()])

@@ -66,7 +66,7 @@ async def test_what_is_open_or_owed_is_never_deleted(ledger: Ledger, clock: Cloc
     await end(ledger, 2, published=False)
     await ledger.begin(opening(3))
     waits = started(await ledger.begin(opening(4)))
-    await ledger.waiting(waits.lease, until=clock(), reason="provider_timeout")
+    await ledger.wait(waits.lease, until=clock(), reason="provider_timeout")
     pruned = await ledger.prune(ALL_GONE)
     assert (pruned.bodies, pruned.requests) == (0, 0)
     again = await ledger.begin(opening(2))

@@ -36,7 +36,7 @@ async def test_whoever_comes_later_waits_and_that_is_no_attempt(ledger: Ledger, 
 async def test_a_retry_keeps_its_turn(ledger: Ledger, other: Ledger, clock: Clock):
     first = started(await ledger.begin(opening(1, turn_key=TURN)))
     until = clock() + timedelta(seconds=45)
-    await ledger.waiting(first.lease, until=until, reason="provider_timeout")
+    await ledger.wait(first.lease, until=until, reason="provider_timeout")
     assert await other.begin(opening(2, turn_key=TURN)) == Behind(until)
     clock.turn(45)
     again = started(await other.begin(opening(1, turn_key=TURN, attempt=2)))

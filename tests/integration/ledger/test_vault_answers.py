@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from bridge.ledger.audit.chain import fetch
 from bridge.ledger.keys import KeyUnknown, NotKept, SealBroken, add_key
 from bridge.ledger.storage.store import Store
-from bridge.ledger.vault.vault import Answer, AnswerFacts, Pruned, Vault, answers, claims
+from bridge.ledger.vault.vault import AnswerFacts, KeptAnswer, PrunedBodies, Vault, answers, claims
 from tests.integration.ledger.trail import NHS_NUMBER, Site
 
 NOW = datetime.now(UTC)
@@ -20,10 +20,10 @@ DAY = timedelta(days=1)
 JSON = "application/cloudevents+json"
 
 
-def answer(number: int = 1, *, size: int = 1000, received_at: datetime = NOW) -> Answer:
+def answer(number: int = 1, *, size: int = 1000, received_at: datetime = NOW) -> KeptAnswer:
     patient = {"resourceType": "Patient", "identifier": [{"value": NHS_NUMBER}], "number": number}
     body = orjson.dumps({"entry": [{"resource": patient}] * (size // len(orjson.dumps(patient)) + 1)})
-    return Answer(
+    return KeptAnswer(
         body=body,
         sha256=hashlib.sha256(body).hexdigest(),
         received_at=received_at,
@@ -34,7 +34,7 @@ def answer(number: int = 1, *, size: int = 1000, received_at: datetime = NOW) ->
     )
 
 
-def facts_of(kept: Answer) -> AnswerFacts:
+def facts_of(kept: KeptAnswer) -> AnswerFacts:
     return AnswerFacts(**{name: getattr(kept, name) for name in AnswerFacts.__dataclass_fields__})
 
 
@@ -53,20 +53,20 @@ async def test_an_answer_comes_back_whole_by_its_hash(vault: Vault, size: int):
 @pytest.mark.parametrize("size", [0, 1000, 3_000_000])
 async def test_a_claim_comes_back_whole_by_its_check(vault: Vault, size: int):
     body = b"x" * size
-    check = await vault.store_claim(body, JSON, NOW + DAY)
+    check = await vault.check_in(body, JSON, NOW + DAY)
     assert (check.sha256, check.size, check.media_type) == (hashlib.sha256(body).hexdigest(), size, JSON)
     assert await vault.open_claim(check.id) == (check, body)
 
 
 async def test_equal_bodies_have_claim_checks_of_their_own(vault: Vault):
-    first, second = [await vault.store_claim(b"body", JSON, NOW + DAY) for _ in range(2)]
+    first, second = [await vault.check_in(b"body", JSON, NOW + DAY) for _ in range(2)]
     assert first.id != second.id
     assert len(first.id) == 32
 
 
 async def test_nothing_in_the_database_shows_what_is_kept(site: Site, vault: Vault):
     await vault.store_answer(answer())
-    await vault.store_claim(answer().body, JSON, NOW + DAY)
+    await vault.check_in(answer().body, JSON, NOW + DAY)
     assert NHS_NUMBER not in await site.everything()
     assert "Patient" not in await site.everything()
     assert NHS_NUMBER not in repr(answer())
@@ -109,7 +109,7 @@ async def rows(store: Store, table) -> list[dict]:
 async def test_after_its_time_a_body_is_not_given_even_before_it_is_pruned(vault: Vault):
     old = answer(received_at=NOW - 31 * DAY)
     await vault.store_answer(old)
-    check = await vault.store_claim(b"body", JSON, NOW - DAY)
+    check = await vault.check_in(b"body", JSON, NOW - DAY)
     with pytest.raises(NotKept):
         await vault.open_answer(old.sha256)
     with pytest.raises(NotKept):
@@ -120,10 +120,12 @@ async def test_pruning_drops_bodies_and_keeps_what_is_known_about_them(site: Sit
     old, new = answer(1, received_at=NOW - 31 * DAY), answer(2)
     for stored in (old, new):
         await vault.store_answer(stored)
-    await vault.store_claim(b"old", JSON, NOW - DAY)
-    check = await vault.store_claim(b"new", JSON, NOW + DAY)
+    await vault.check_in(b"old", JSON, NOW - DAY)
+    check = await vault.check_in(b"new", JSON, NOW + DAY)
 
-    assert await vault.prune(NOW, facts_before=NOW - 100 * DAY) == Pruned(answers=1, claims=1, metadata=0)
+    assert await vault.prune(NOW, facts_before=NOW - 100 * DAY) == PrunedBodies(
+        answers=1, claims=1, metadata=0
+    )
 
     assert {row["sha256"]: row["sealed"] is None for row in await rows(site.store, answers)} == {
         old.sha256: True,
@@ -136,7 +138,7 @@ async def test_pruning_drops_bodies_and_keeps_what_is_known_about_them(site: Sit
     assert await vault.open_answer(new.sha256) == new
     assert (await vault.open_claim(check.id))[1] == b"new"
     assert await vault.answers_to(old.request_key) == [facts_of(old)]
-    assert await vault.prune(NOW, facts_before=NOW - 100 * DAY) == Pruned(0, 0, 0)
+    assert await vault.prune(NOW, facts_before=NOW - 100 * DAY) == PrunedBodies(0, 0, 0)
 
 
 async def test_pruning_forgets_what_is_old_enough_but_never_what_is_still_kept(site: Site, vault: Vault):
@@ -144,14 +146,14 @@ async def test_pruning_forgets_what_is_old_enough_but_never_what_is_still_kept(s
     await vault.store_answer(gone)
     await vault.store_answer(answer(2))
     pruned = await vault.prune(NOW, facts_before=NOW + DAY)
-    assert pruned == Pruned(answers=1, claims=0, metadata=1)
+    assert pruned == PrunedBodies(answers=1, claims=0, metadata=1)
     assert await vault.answers_to(gone.request_key) == []
     assert await vault.open_answer(answer(2).sha256) == answer(2)
 
 
 async def test_pruning_goes_on_until_everything_is_done(site: Site, vault: Vault):
     for _ in range(450):  # more than are pruned in one transaction
-        await vault.store_claim(b"", JSON, NOW - DAY)
+        await vault.check_in(b"", JSON, NOW - DAY)
     assert (await vault.prune(NOW, facts_before=NOW - DAY)).claims == 450
 
 
@@ -160,7 +162,7 @@ async def test_pruned_bodies_give_their_space_back(site: Site, vault: Vault, tmp
     file = tmp_path / "ledger.db"
     noise = orjson.dumps([hashlib.sha256(str(number).encode()).hexdigest() for number in range(20_000)])
     for _ in range(5):
-        await vault.store_claim(noise, JSON, NOW - DAY)
+        await vault.check_in(noise, JSON, NOW - DAY)
     await site.store.give_back_space()
     full = file.stat().st_size
     await vault.prune(NOW, facts_before=NOW - DAY)
@@ -189,7 +191,7 @@ async def test_an_answer_stored_under_the_hash_of_another_is_refused(vault: Vaul
 
 
 async def test_a_changed_claim_does_not_open(site: Site, vault: Vault):
-    check = await vault.store_claim(b"body", JSON, NOW + DAY)
+    check = await vault.check_in(b"body", JSON, NOW + DAY)
     sealed = bytearray((await rows(site.store, claims))[0]["sealed"])
     sealed[-1] ^= 1
     await change(site, update(claims).values(sealed=bytes(sealed)))

@@ -18,9 +18,9 @@ from bridge.bus.port import Bus, Delivery
 from bridge.contracts.envelope import STRUCTURED
 from bridge.contracts.events import Event
 from bridge.contracts.requests import RecordRequest
+from bridge.engine.handling import CRASH_LOOP
 from bridge.engine.incoming import read_incoming
 from bridge.engine.patient_keys import PatientKeys
-from bridge.engine.runner import CRASH_LOOP
 from bridge.engine.worker import consuming
 from bridge.errors import FailureCode, Unavailable
 from bridge.ledger import Started, StoredEvent, open_ledger, request_key

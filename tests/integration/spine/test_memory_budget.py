@@ -9,10 +9,10 @@ import pytest
 from bridge.contracts.care_record import CareRecordRequest
 from bridge.contracts.requests import GpConnectRequest, RecordRequest
 from bridge.engine.context import RequestContext, Services
+from bridge.engine.journal.unrecorded import unrecorded
 from bridge.engine.memory_budget import MemoryBudget, Reservation
-from bridge.engine.no_book import NoJournal
 from bridge.engine.patient_keys import PatientKeys
-from bridge.engine.side_effects import Limits, SideEffects
+from bridge.engine.side_effects import SideEffectLimits, SideEffects
 from bridge.gpconnect import GpConnect
 from bridge.gpconnect.offers import Offers
 from bridge.ledger import Lease
@@ -47,14 +47,16 @@ async def has_room(budget: MemoryBudget) -> bool:
 def context(
     gpconnect: GpConnect, budget: MemoryBudget, reservation: Reservation, request: GpConnectRequest
 ) -> RequestContext:
-    journal, site_key = NoJournal(), "k" * 32
+    journal, site_key = unrecorded(), "k" * 32
     offers = Offers(site_key, valid_for=timedelta(days=1))
     return RequestContext(
         "/epr r-1",
         request,
         Services(gpconnect, PatientKeys(site_key), offers, journal, budget),
         reservation=reservation,
-        side_effects=SideEffects(journal, LEASE, [], Limits(settle_after=1.0, retries=1, is_allowed=False)),
+        side_effects=SideEffects(
+            journal.side_effects, LEASE, [], SideEffectLimits(settle_after=1.0, retries=1, is_allowed=False)
+        ),
         ends_at=asyncio.get_running_loop().time() + 60,
         largest_event=None,
     )

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.contracts.envelope import EventStyle, event_id, opaque_id, read_envelope, write_event
+from bridge.contracts.envelope import event_id, opaque_id, read_envelope
 from bridge.errors import RequestRejected
 from tests.support.requests import cloud_event, record_request
 
@@ -92,31 +92,6 @@ def test_event_ids_depend_on_request_kind_and_snapshot_only():
         )
         == 4
     )
-
-
-def test_an_event_is_a_structured_cloudevent():
-    style = EventStyle("uk.nhs.example", "/bridge/a", "https://schemas.example/")
-    body = write_event(
-        style,
-        "medications.published.v1",
-        {"a": 1},
-        id="i",
-        subject="snapshot/s",
-        extensions={"correlationid": "c", "traceparent": None},
-    )
-    event = json.loads(body)
-    assert event.pop("time").endswith("Z")
-    assert event == {
-        "specversion": "1.0",
-        "id": "i",
-        "source": "/bridge/a",
-        "subject": "snapshot/s",
-        "type": "uk.nhs.example.medications.published.v1",
-        "datacontenttype": "application/json",
-        "dataschema": "https://schemas.example/medications.published.v1.json",
-        "correlationid": "c",
-        "data": {"a": 1},
-    }
 
 
 def test_a_uuid_is_passed_on_whichever_digits_it_holds():

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from bridge.engine.side_effects import Limits, lease_margin
+from bridge.engine.side_effects import SideEffectLimits, lease_margin
 from bridge.ledger.clocks import Deadline, uptime, utc_now
 from bridge.settings import LedgerSettings, RetrySettings, Settings, SpineSettings
 
@@ -17,11 +17,11 @@ AN_HOUR = 3600
 )
 def test_a_request_has_expired_when_either_clock_says_so(wall: int, up: int, is_over: bool):
     expiry = Deadline(utc_now() + timedelta(seconds=wall), uptime() + up)
-    assert Limits(settle_after=1, retries=3, is_allowed=True, expiry=expiry).has_expired is is_over
+    assert SideEffectLimits(settle_after=1, retries=3, is_allowed=True, expiry=expiry).has_expired is is_over
 
 
 def test_a_request_without_an_expiry_never_expires():
-    assert not Limits(settle_after=1, retries=3, is_allowed=True).has_expired
+    assert not SideEffectLimits(settle_after=1, retries=3, is_allowed=True).has_expired
 
 
 @pytest.mark.parametrize(

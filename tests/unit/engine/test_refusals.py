@@ -6,8 +6,8 @@ from typing import Any
 import orjson
 import pytest
 
-from bridge.engine.no_book import NoJournal
-from bridge.engine.side_effects import Limits, SideEffects
+from bridge.engine.journal.unrecorded import Unrecorded
+from bridge.engine.side_effects import SideEffectLimits, SideEffects
 from bridge.errors import (
     AppointmentRefused,
     FailureCode,
@@ -22,7 +22,7 @@ from bridge.ledger import Intent, Lease
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 LEASE = Lease("k", 0, "", 1, 1, 1, NOW)
-LIMITS = Limits(settle_after=1.0, retries=3, is_allowed=True)
+LIMITS = SideEffectLimits(settle_after=1.0, retries=3, is_allowed=True)
 
 
 class BedRefused(Refused):
@@ -46,7 +46,7 @@ RAISED = [
 ]
 
 
-class Noted(NoJournal):
+class Noted(Unrecorded):
     """Remembers the one result it was given."""
 
     result: Any = b""
@@ -55,12 +55,12 @@ class Noted(NoJournal):
         self.result = told["result"]
 
 
-async def once(effects, send):
+async def once(side_effects, send):
     async def nothing():
         return None
 
     with pytest.raises(RequestFailed) as raised:
-        await effects.once("room.take", key="r1", payload={}, send=send, settle=nothing)
+        await side_effects.once("room.take", key="r1", payload={}, send=send, settle=nothing)
     return raised.value
 
 
@@ -71,7 +71,7 @@ async def never():
 async def again(result):
     """What a later try raises."""
     known = Intent(1, "k", "room.take", "r1", NOW, b"{}", "refused", result, NOW)
-    return await once(SideEffects(NoJournal(), LEASE, [known], LIMITS), never)
+    return await once(SideEffects(Unrecorded(), LEASE, [known], LIMITS), never)
 
 
 @pytest.mark.parametrize(("refusal", "tag"), RAISED, ids=[tag for _, tag in RAISED])
@@ -79,10 +79,10 @@ async def test_it_is_stored_under_its_tag_and_raised_again_as_it_was(refusal, ta
     async def send():
         raise refusal
 
-    book = Noted()
-    assert await once(SideEffects(book, LEASE, [], LIMITS), send) is refusal
-    assert orjson.loads(book.result)["kind"] == tag
-    later = await again(book.result)
+    journal = Noted()
+    assert await once(SideEffects(journal, LEASE, [], LIMITS), send) is refusal
+    assert orjson.loads(journal.result)["kind"] == tag
+    later = await again(journal.result)
     assert type(later) is type(refusal)
     assert vars(later) == vars(refusal)
     assert str(later) == str(refusal)

@@ -10,11 +10,13 @@ from bridge.contracts.events import request_failed, request_rejected
 from bridge.contracts.requests import RecordRequest
 from bridge.engine.incoming import read_incoming
 from bridge.engine.patient_keys import PatientKeys
+from bridge.engine.rendering import Renderer
 from bridge.errors import FailureCode, Refused, RequestRejected
 from bridge.pipelines.declaration import Pipeline
+from bridge.renderings.table import RENDERINGS
 from tests.support.requests import cloud_event, record_request
 
-STYLE = EventStyle("uk.nhs.gpconnect", "/bridge")
+RENDERER = Renderer(EventStyle("uk.nhs.gpconnect", "/bridge"), RENDERINGS.values())
 FAILED = request_failed(Refused(FailureCode.INTERNAL, stage="engine"), attempts=1)
 REJECTED = request_rejected(RequestRejected("data.areas", "must name one"))
 
@@ -23,7 +25,7 @@ async def handle(_request, _gp):
     return []
 
 
-def case_of(**asked):
+def incoming_of(**asked):
     pipeline = Pipeline("structured_record")
     pipeline.operation(accepts="record.requested.v1", request=RecordRequest, publishes={})(handle)
     body = json.dumps(cloud_event(record_request(**asked), id="r-1")).encode()
@@ -33,10 +35,15 @@ def case_of(**asked):
     return read_incoming(delivery, pipeline=pipeline, keys=PatientKeys("k" * 32))
 
 
+def message(incoming, event):
+    (found,) = RENDERER.stored(incoming, [event])
+    return found
+
+
 def told(event, **asked):
-    case = case_of(**asked)
-    assert (case.rejection is None) == (event is FAILED)
-    return json.loads(case.event(STYLE, event, sequence="1/1").body)
+    incoming = incoming_of(**asked)
+    assert (incoming.rejection is None) == (event is FAILED)
+    return json.loads(message(incoming, event).body)
 
 
 def test_a_failure_names_encounter_request_and_patient_key():
@@ -68,19 +75,21 @@ def test_an_encounter_id_that_is_no_text_is_left_out(sent):
 
 
 def test_another_request_under_a_used_id_is_rejected_under_ids_of_its_own():
-    first, second = case_of(encounter_id="visit-7"), case_of(encounter_id="visit-8")
+    first, second = incoming_of(encounter_id="visit-7"), incoming_of(encounter_id="visit-8")
     assert first.opening.request_key == second.opening.request_key
     assert first.opening.body_sha256 != second.opening.body_sha256
     conflicting = second.as_conflicting()
     assert conflicting.rejection.faults == (("id", "was used before by another request"),)
-    assert conflicting.opening.request_key not in (first.opening.request_key, case_of().opening.request_key)
+    assert conflicting.opening.request_key not in (
+        first.opening.request_key,
+        incoming_of().opening.request_key,
+    )
     assert conflicting.opening.turn_key is None
     # A reader that removes repeats sees every rejection, and never takes one for what the first request got.
-    third = case_of(encounter_id="visit-9").as_conflicting()
-    rejections = [case.event(STYLE, REJECTED, sequence="1/1") for case in (first, conflicting, third)]
+    third = incoming_of(encounter_id="visit-9").as_conflicting()
+    rejections = [message(incoming, REJECTED) for incoming in (first, conflicting, third)]
     assert len({each.id for each in rejections}) == 3
     assert len({json.loads(each.body)["subject"] for each in rejections}) == 3
-    assert case_of(encounter_id="visit-8").as_conflicting().event(STYLE, REJECTED, sequence="1/1").id == (
-        rejections[1].id
-    )
-    assert json.loads(rejections[1].body)["encounterid"] == "visit-8"
+    _, of_second, _ = rejections
+    assert message(incoming_of(encounter_id="visit-8").as_conflicting(), REJECTED).id == of_second.id
+    assert json.loads(of_second.body)["encounterid"] == "visit-8"

@@ -1,42 +1,68 @@
 """Nothing is written down: for measuring what the ledger costs."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
+from bridge.engine.journal import Journal
 from bridge.gpconnect.answer import PracticeAnswer
 from bridge.ledger import BeginResult, Intent, Lease, Opening, OwedEvents, Started, StoredEvent
 from bridge.ledger.keys import NotKept
 from bridge.ledger.vault.vault import ClaimCheck
 
 
-class NoJournal:
-    """Nothing is written down: for measuring what the ledger costs, in the sandbox only."""
+def unrecorded() -> Journal:
+    """A journal that keeps nothing."""
+    nothing = Unrecorded()
+    return Journal(nothing, nothing, nothing, nothing, nothing, nothing)
+
+
+class Unrecorded:
+    """Every part of a journal; nothing is written down: for measuring, in the sandbox only."""
 
     async def begin(self, opening: Opening) -> BeginResult:
         """Every delivery is a new start."""
         now = opening.received_at
         return Started(Lease(opening.request_key, 0, "", 1, opening.attempt, opening.attempt, now))
 
-    def lasts(self, _lease: Lease) -> float:
-        """For ever: there is nobody else."""
-        return math.inf
-
-    async def came_late(self, *_: object, **__: object) -> bool:
-        """Nobody has told anything meanwhile."""
-        return False
-
-    async def end(self, *_: object, **__: object) -> None:
+    async def finish(self, *_: object, **__: object) -> None:
         """Nothing is kept."""
 
     async def wait(self, *_: object, **__: object) -> None:
         """Nothing is kept."""
 
+    async def reopen(self, _request_key: str, *, check_again_at: datetime) -> None:
+        """Nothing is known."""
+
+    async def came_late(self, *_: object, **__: object) -> bool:
+        """Nobody has told anything meanwhile."""
+        return False
+
+    async def ready(self) -> Mapping[str, bool]:
+        """Always."""
+        return {"ledger": True, "audit": True}
+
     async def release(self, _lease: Lease) -> None:
         """Nothing is held."""
 
-    async def published(self, _request_key: str, _event_ids: Sequence[str]) -> None:
+    async def due_for_check(self, _pipeline: str) -> Sequence[str]:
+        """Nothing is known."""
+        return ()
+
+    async def stored_events(self, _request_key: str) -> Sequence[StoredEvent]:
+        """Nothing is kept."""
+        return ()
+
+    async def published(self, _request_key: str, _event_ids: Collection[str]) -> None:
         """Nothing is owed."""
+
+    async def unpublished(self) -> Sequence[OwedEvents]:
+        """Nothing is owed."""
+        return ()
+
+    def lasts(self, _lease: Lease) -> float:
+        """For ever: there is nobody else."""
+        return math.inf
 
     async def intend(self, lease: Lease, *, kind: str, settle_key: str, payload: bytes) -> Intent:
         """Nothing is kept."""
@@ -45,21 +71,10 @@ class NoJournal:
     async def settle(self, *_: object, **__: object) -> None:
         """Nothing is kept."""
 
-    async def doubtful(self, _pipeline: str) -> Sequence[str]:
-        """Nothing is known."""
-        return ()
-
-    async def reopen(self, _request_key: str, *, check_again_at: datetime) -> None:
-        """Nothing is known."""
-
     async def keep_answer(self, *_: object) -> None:
         """Nothing is kept."""
 
     async def kept_answers(self, _request_key: str) -> Sequence[tuple[str, PracticeAnswer]]:
-        """Nothing is kept."""
-        return ()
-
-    async def events(self, _request_key: str) -> Sequence[StoredEvent]:
         """Nothing is kept."""
         return ()
 
@@ -70,11 +85,3 @@ class NoJournal:
     async def check_out(self, *_: object) -> tuple[ClaimCheck, bytes]:
         """Nothing is kept."""
         raise NotKept("nothing is kept")
-
-    async def ready(self) -> Mapping[str, bool]:
-        """Always."""
-        return {"ledger": True, "audit": True}
-
-    async def owed(self) -> Sequence[OwedEvents]:
-        """Nothing is owed."""
-        return ()

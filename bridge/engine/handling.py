@@ -1,0 +1,224 @@
+"""What one try of a handler comes to: an outcome with its messages, or a retry. Nothing is told yet."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+import structlog
+
+from bridge.bus.port import EXPIRED, Dead, RetryAfter
+from bridge.contracts.events import Event, request_failed, request_rejected
+from bridge.contracts.requests import GpConnectRequest
+from bridge.engine.claims import ClaimChecks
+from bridge.engine.context import RequestContext, Services
+from bridge.engine.in_doubt_events import events_in_doubt
+from bridge.engine.incoming import IncomingRequest
+from bridge.engine.kill_switch import KillSwitch
+from bridge.engine.outcomes import (
+    EngineFault,
+    RequestOutcome,
+    Try,
+    disposition_of,
+    facts_of,
+    places,
+    unforeseen,
+    waited_for,
+)
+from bridge.engine.rendering import Renderer
+from bridge.engine.retry import pause_before_retry
+from bridge.engine.side_effects import TooEarly
+from bridge.errors import FailureCode, RequestFailed, RequestRejected, Unavailable
+from bridge.ledger import LeaseLost, LedgerUnavailable, StoredEvent
+from bridge.pipelines.declaration import Pipeline
+from bridge.pipelines.errors import Partial
+from bridge.settings import Settings
+from bridge.spine.bulkhead import asking_request
+
+log = structlog.get_logger()
+
+# A request that was begun this often without an end takes its worker down each time. How often the broker
+# handed it over says nothing: that counts each connection lost under a worker that does well.
+CRASH_LOOP: Final = 10
+"""Also how many tries may end with an error that is not the handler's and that nobody foresaw."""
+UNDER_WAY: Final = "may_be_under_way"
+"""Why a request waits until its side effect may be settled; that is no attempt."""
+
+
+class Handling:
+    """Runs the handlers of one pipeline, and turns what they return or raise into an outcome.
+
+    Args:
+        pipeline: whose handlers are run.
+        services: what handlers work with.
+        largest_body: bytes that a message of the bus may have; None is without a limit.
+        settings: of the installation.
+        renderer: makes the messages.
+        claims: takes the data out of large ones.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        services: Services,
+        largest_body: int | None,
+        settings: Settings,
+        renderer: Renderer,
+        claims: ClaimChecks,
+    ) -> None:
+        self._pipeline = pipeline
+        self._services = services
+        self._largest_body = largest_body
+        self._settings = settings
+        self._renderer = renderer
+        self._claims = claims
+        self._kill_switch = KillSwitch.of(settings)
+
+    async def outcome_of(self, incoming: IncomingRequest, attempt: Try) -> RequestOutcome | RetryAfter:
+        """What the handler makes of the request, without a trace of it outside yet.
+
+        Raises:
+            LedgerUnavailable, LeaseLost: nothing can be written down: nobody is told anything yet.
+        """
+        side_effects = attempt.side_effects
+        asking_request.set(incoming.opening.request_key)
+        try:
+            operation, request = incoming.readable()
+            self._check_deliverable(incoming, attempt)
+            async with asyncio.timeout(self._settings.request_timeout):
+                events = await operation.handler(request, self._context(incoming, request, attempt))
+            messages = await self._messages(incoming, events)
+            if side_effects.are_told:
+                return RequestOutcome("completed", messages, facts={"events": len(messages)})
+            # What it says leaves out something that was, or may have been, done.
+            failure: RequestFailed = Unavailable(FailureCode.INTERNAL, stage="engine", detail="effect_untold")
+        except RequestRejected as rejection:
+            if not side_effects.is_unfinished:
+                return self._rejected(incoming, rejection)
+            failure = RequestFailed(FailureCode.INTERNAL, stage="engine", detail="rejected_after_effect")
+        except TimeoutError:
+            failure = Unavailable(FailureCode.PROVIDER_TIMEOUT, stage="engine", detail="request timeout")
+        except RequestFailed as raised:
+            failure = raised
+        except (LedgerUnavailable, LeaseLost):
+            raise  # nothing can be written down: the request is tried again, and nobody is told anything yet
+        except Exception as error:  # noqa: BLE001 - a site's own pipeline may raise anything
+            # Where, and of which kind: the text of an unforeseen error may hold anything of the patient.
+            log.error("handler_failed", error=type(error).__name__, at=places(error))
+            failure = unforeseen(error)
+        return await self._unsuccessful(incoming, attempt, failure)
+
+    async def _unsuccessful(
+        self, incoming: IncomingRequest, attempt: Try, failure: RequestFailed
+    ) -> RequestOutcome | RetryAfter:
+        side_effects = attempt.side_effects
+        if attempt.is_check and (side_effects.is_unfinished or isinstance(failure, Unavailable)):
+            return RequestOutcome("in_doubt", [], code=failure.code.value, facts=facts_of(failure))
+        if side_effects.is_unfinished:
+            return self._in_doubt(incoming, attempt, failure)
+        if isinstance(failure, Partial):
+            return await self._partly(incoming, attempt, failure)
+        return self._failed(incoming, attempt, failure)
+
+    def _context(self, incoming: IncomingRequest, request: GpConnectRequest, attempt: Try) -> RequestContext:
+        return RequestContext(
+            incoming.opening.request_key,
+            request,
+            self._services,
+            reservation=attempt.reservation,
+            side_effects=attempt.side_effects,
+            ends_at=asyncio.get_running_loop().time() + self._settings.request_timeout,
+            largest_event=None if self._settings.claims.url else self._largest_body,
+        )
+
+    def _check_deliverable(self, incoming: IncomingRequest, attempt: Try) -> None:
+        """Whether the handler may be run, and whether it may still send anything."""
+        given_up = incoming.delivery.given_up
+        if attempt.losses >= CRASH_LOOP:
+            raise EngineFault("crash_loop")
+        if given_up is not None and given_up != EXPIRED:
+            raise EngineFault("parked_by_broker", detail=given_up)
+        side_effects, lease = attempt.side_effects, attempt.lease
+        has_expired = given_up == EXPIRED or (
+            incoming.expires_at is not None and incoming.expires_at <= datetime.now(UTC)
+        )
+        is_stopped = lease.attempt > 1 and self._kill_switch.retries_stopped(self._pipeline.name)
+        if side_effects.were_tried:
+            if has_expired or is_stopped:
+                reason = "expired" if has_expired else "retries_stopped"
+                side_effects.withheld = side_effects.withheld or reason
+            return
+        if is_stopped:
+            raise RequestFailed(waited_for(incoming.delivery), stage="engine", detail="retries_stopped")
+        if has_expired:
+            if incoming.delivery.attempt == 1:
+                raise RequestRejected("expires_at", "has passed: the request expired before it was read")
+            raise RequestFailed(FailureCode.REQUEST_EXPIRED, stage="engine")
+
+    async def _messages(self, incoming: IncomingRequest, events: Sequence[Event]) -> list[StoredEvent]:
+        """Rendered at once, so that what is held while the bus is slow is bytes and not object trees."""
+        rendered = self._renderer.render(incoming, events)
+        messages = await self._claims.check_in(incoming.opening.request_key, rendered)
+        largest = self._largest_body
+        if largest is not None and any(len(message.body) > largest for message in messages):
+            raise RequestFailed(FailureCode.CONFIGURATION, stage="engine", detail="event_too_large")
+        return messages
+
+    def _rejected(self, incoming: IncomingRequest, rejection: RequestRejected) -> RequestOutcome:
+        messages = self._renderer.stored(incoming, [request_rejected(rejection)])
+        return RequestOutcome(
+            "rejected", messages, Dead("rejected", str(rejection)), facts={"faults": str(rejection)}
+        )
+
+    def _failed(
+        self, incoming: IncomingRequest, attempt: Try, failure: RequestFailed
+    ) -> RequestOutcome | RetryAfter:
+        facts = facts_of(failure)
+        if isinstance(failure, Unavailable) and not self._kill_switch.retries_stopped(self._pipeline.name):
+            pause = self._pause(failure, attempt, incoming.expires_at)
+            if pause is not None:
+                log.info("retry_due", **facts)
+                return RetryAfter(pause, failure.code.value, is_bounded=True)
+        messages = self._renderer.stored(incoming, [request_failed(failure, attempts=attempt.lease.attempt)])
+        return RequestOutcome("failed", messages, disposition_of(failure), failure.code.value, facts)
+
+    async def _partly(
+        self, incoming: IncomingRequest, attempt: Try, partial: Partial
+    ) -> RequestOutcome | RetryAfter:
+        outcome = self._failed(incoming, attempt, partial)
+        if isinstance(outcome, RetryAfter):
+            return outcome
+        try:
+            messages = await self._messages(incoming, partial.events)
+        except RequestFailed as failure:
+            return self._failed(incoming, attempt, failure)
+        return RequestOutcome("completed", messages, facts=facts_of(partial) | {"events": len(messages)})
+
+    def _in_doubt(
+        self, incoming: IncomingRequest, attempt: Try, failure: RequestFailed
+    ) -> RequestOutcome | RetryAfter:
+        """Something was, or may have been, done: ask again, then say that nobody knows."""
+        facts = facts_of(failure)
+        if not isinstance(failure, EngineFault):
+            pause = self._pause(failure, attempt, None)
+            if pause is not None:
+                log.info("retry_due", **facts)
+                reason = UNDER_WAY if isinstance(failure, TooEarly) else failure.code.value
+                pause = max(pause, attempt.side_effects.settled_in(datetime.now(UTC)))
+                return RetryAfter(pause, reason, is_bounded=True)
+        doubt = attempt.side_effects.doubt(failure.code)
+        messages, disposition = events_in_doubt(
+            incoming, doubt, self._renderer, attempts=attempt.lease.attempt
+        )
+        log.error("request_in_doubt", kind=doubt.kind, is_done=doubt.is_done, **facts)
+        disposition = disposition or disposition_of(failure)
+        return RequestOutcome("in_doubt", messages, disposition, failure.code.value, facts)
+
+    def _pause(self, failure: RequestFailed, attempt: Try, expires_at: datetime | None) -> float | None:
+        return pause_before_retry(
+            failure if isinstance(failure, Unavailable) else Unavailable(failure.code, stage=failure.stage),
+            attempt=attempt.lease.attempt,
+            now=datetime.now(UTC),
+            expires_at=expires_at,
+            policy=self._settings.retry,
+        )

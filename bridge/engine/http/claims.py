@@ -1,0 +1,81 @@
+"""``GET /claims/{id}``: the data of a large event, for consumers with a token of their own.
+
+What is stored of a token is its hash. Every opening is noted in the audit trail before data is handed out.
+"""
+
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from hashlib import sha256
+
+import structlog
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from bridge.engine.http.consumers import read_consumers
+from bridge.engine.http.serving import serving
+from bridge.engine.journal.claim_checks import ClaimCheckJournal
+from bridge.ledger import LedgerUnavailable
+from bridge.ledger.audit.trail import AuditBroken
+from bridge.ledger.keys import KeyUnknown, NotKept, SealBroken
+from bridge.settings import ClaimsSettings
+from bridge.spine.reload import Reloaded
+
+log = structlog.get_logger()
+
+_TOKEN = re.compile(r"Bearer (?P<token>[\x21-\x7e]{16,256})", re.ASCII)
+
+
+@asynccontextmanager
+async def claims_endpoint(settings: ClaimsSettings, journal: ClaimCheckJournal) -> AsyncIterator[None]:
+    """Serve ``GET /claims/{id}`` while the block runs; nothing when claim checks are not used.
+
+    200 with the data; 401 without a known token; 404 when there is no such claim, or not any more; 503 when
+    the ledger cannot say, or the opening cannot be noted.
+
+    Raises:
+        Misconfigured: the consumers' file cannot be read.
+    """
+    if settings.url is None or settings.consumers_file is None or settings.port is None:
+        yield
+        return
+    file = settings.consumers_file
+    endpoint = _Endpoint(journal, Reloaded("claims_consumers", [file], partial(read_consumers, file)))
+    app = Starlette(routes=[Route("/claims/{claim_id}", endpoint.hand_out, methods=["GET"])])
+    async with serving(
+        app, host=settings.host, port=settings.port, cert_file=settings.cert_file, key_file=settings.key_file
+    ):
+        log.info("claims_served", port=settings.port)
+        yield
+
+
+class _Endpoint:
+    def __init__(self, journal: ClaimCheckJournal, consumers: Reloaded[dict[str, str]]) -> None:
+        self._journal = journal
+        self._consumers = consumers
+
+    async def hand_out(self, request: Request) -> Response:
+        consumer = _consumer(request.headers, self._consumers())
+        if consumer is None:
+            log.warning("claim_refused", status=401)
+            return Response(status_code=401, headers={"www-authenticate": "Bearer"})
+        try:
+            check, data = await self._journal.check_out(request.path_params["claim_id"], consumer)
+        except NotKept:
+            log.info("claim_not_kept", consumer=consumer, status=404)
+            return Response(status_code=404)
+        except (LedgerUnavailable, AuditBroken, KeyUnknown, SealBroken) as fault:
+            log.error("claim_not_opened", consumer=consumer, status=503, error=type(fault).__name__)
+            return Response(status_code=503)
+        log.info("claim_opened", consumer=consumer, status=200, size=check.size)
+        headers = {"cache-control": "no-store", "etag": f'"sha256:{check.sha256}"'}
+        return Response(data, media_type=check.media_type, headers=headers)
+
+
+def _consumer(headers: Mapping[str, str], consumers: Mapping[str, str]) -> str | None:
+    """Who presents this token. Hashes are looked up, so that no comparison tells how much was right."""
+    found = _TOKEN.fullmatch(headers.get("authorization", ""))
+    return consumers.get(sha256(found["token"].encode()).hexdigest()) if found else None
