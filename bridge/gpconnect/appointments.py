@@ -254,7 +254,7 @@ class Appointments:
 
 
 def check_changeable(stored: StoredAppointment) -> None:
-    """Hold an appointment that is to be changed to the rules on that.
+    """Check an appointment that is to be changed against the rules for changes.
 
     Raises:
         AppointmentRefused: ``not_permitted``, ``already_cancelled``, ``past``.

@@ -112,7 +112,7 @@ class Booking:
 
 
 def check_booking(booking: Booking, *, now: datetime) -> None:
-    """Hold a booking to the rules that need no practice to be checked.
+    """Check a booking against the rules that need no call to the practice.
 
     Raises:
         AppointmentRefused: ``past``, ``not_permitted``, ``slots_differ``, ``not_adjacent`` or
@@ -154,7 +154,7 @@ def _combined_by(slot: Offer) -> tuple[str | None, ...]:
 
 
 def check_texts(description: str | None, comment: str | None) -> None:
-    """Hold the texts to their limits; practices never cut them, they refuse (AP-050, AP-053, AP-076).
+    """Check the texts against their limits: practices refuse longer ones (AP-050, AP-053, AP-076).
 
     Raises:
         AppointmentRefused: ``text_too_long``.

@@ -1,6 +1,6 @@
 """Offers of slots, signed: nothing is booked but what was offered, for whom it was offered, in time.
 
-Whoever may put a message on the bus could else book any slot that they can name, for anybody.
+Otherwise whoever may put a message on the bus could book any slot that they can name, for anybody.
 """
 
 import base64
@@ -33,7 +33,7 @@ _SIGNED_TEXTS: Final = (
 
 
 class Offers:
-    """Signs offers, and knows those again that an installation gave out.
+    """Signs offers, and recognises those that this installation gave out.
 
     The signature (HMAC-SHA256, 128 bits) is over everything an offer says, the patient's key and the end of
     its time. Its key is made from the site key, which all workers have in common and which makes the

@@ -1,7 +1,7 @@
 """Finding out what became of a call whose answer was lost, by asking and never by sending it again.
 
 GP Connect has no idempotency key, so the practice's diary is the only witness. Each method here says that it
-happened, or that it did not, or raises `Unavailable` where that cannot be known: any failure of the asking,
+happened, or that it did not, or raises `Unavailable` where that cannot be known: any failure to ask,
 the practice's refusal to answer included, and a day that is over, about which practices tell nothing.
 
 Wait at least the proxy's time-out before settling: until then the lost call may still be under way.
@@ -139,7 +139,7 @@ def _ensure_tellable(start: datetime) -> None:
 
 @contextmanager
 def _knowable() -> Iterator[None]:
-    """Around asking: a refusal to tell says nothing about what happened; that there is none such does."""
+    """Around a question: a refusal to answer says nothing about what happened; "not found" does."""
     try:
         yield
     except AppointmentRefused:

@@ -48,7 +48,7 @@ class Window:
         return type(self)(start, self.end) if start < self.end else None
 
     def fortnights(self) -> Iterator["Window"]:
-        """Windows of at most two weeks, by the calendar as well as by the clock, which together are this one.
+        """Windows of at most two weeks, by the calendar and by the clock, that together cover this one.
 
         Each begins before the one before it ends, so that no slot falls between two (AP-007).
         """

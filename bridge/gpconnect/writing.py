@@ -1,4 +1,4 @@
-"""Calls that change something at a practice: what is not a clear yes or no leaves doubt."""
+"""Calls that change something at a practice: without a clear yes or no the outcome is in doubt."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ def doubtful() -> Iterator[None]:
 
 
 def fault_of(answer: Answer) -> Unavailable | None:
-    """A fault of the practice's system leaves doubt, whatever code comes with it; None for a clear answer."""
+    """A fault of the practice's system, after which the outcome is in doubt; None for a clear answer."""
     if not answer.may_pass:
         return None
     failure = error_for(answer, body_sha256="")

@@ -1,8 +1,7 @@
 """Why a connection failed, as a code and a sentence: what an engineer needs, and no address or password.
 
-Drivers wrap what happened in errors of their own, each otherwise, and name the broker and its user in
-their texts. So the chain of causes is looked through, and the texts are only searched for the fixed words
-of the protocols.
+Each driver wraps what happened in errors of its own, whose texts name the broker and its user. So every
+error in the chain of causes is examined, and texts are only searched for the fixed words of the protocols.
 """
 
 import errno
@@ -16,7 +15,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why no connection came about.
+    """Why no connection could be made.
 
     Attributes:
         code: for logs and alerts.

@@ -66,7 +66,7 @@ class BodyReader:
     def __init__(self, encoding: str, limit: int, stage: Stage) -> None:
         self._limit = limit
         self._stage: Stage = stage
-        # One growing block: a hundred answers as small pieces would leave the heap in tatters.
+        # One growing block: a hundred answers in small pieces would fragment the heap.
         self._body = bytearray()
         self._inflate = None
         match encoding.strip().casefold():

@@ -27,14 +27,14 @@ from bridge.observe.vocabulary.upstreams import CircuitChanged
 from bridge.spine.answer import Answer
 from bridge.spine.limiter import RateLimiter
 
-_RECENT: Final = 20
+_WINDOW: Final = 20
 _FAILED_SHARE: Final = 0.5
 """The circuit opens as well when half of the last twenty calls failed, each for another request."""
-_FINE: Final = None
-"""Among the recent calls: one that did not fail."""
+_SUCCEEDED: Final = None
+"""Among the last calls: one that did not fail."""
 asking_request: ContextVar[str | None] = ContextVar("asking_request", default=None)
-"""The request for which calls are made. However often it fails, it is one witness against the other side:
-what is wrong may be the request."""
+"""The request for which calls are made. However often it fails, it counts once against the other side:
+the fault may lie in the request."""
 _SOON: Final = 1.0
 """Seconds after which a call that found no room may come again."""
 
@@ -138,7 +138,7 @@ class Bulkhead:
         self._probe_at = 0.0
         self._probing = False
         self._in_row: set[object] = set()
-        self._recent: deque[object] = deque(maxlen=_RECENT)
+        self._last_calls: deque[object] = deque(maxlen=_WINDOW)
         self._in_flight = 0
         self._heard_at = 0.0
         self._opened = 0
@@ -198,7 +198,7 @@ class Bulkhead:
 
     def _check_probe(self, now: float) -> None:
         if self._probing or now < self._probe_at:
-            # Spread, so that what was held back together does not come back together.
+            # Spread, so that requests held back at one moment do not all return at one moment.
             spread = random.uniform(0, self._policy.pause / 2)  # noqa: S311 - spreads load, guards no secret
             wait = max(self._probe_at - now, _SOON) + spread
             raise self._hold_back(self._blame.failing, "circuit_open", wait)
@@ -229,17 +229,20 @@ class Bulkhead:
                 self._close() if fine else self._open()
         elif fine is not None and self._circuit is Circuit.CLOSED:
             if fine:
-                self._recent.append(_FINE)
+                self._last_calls.append(_SUCCEEDED)
                 self._in_row.clear()
                 return
             witness = asking_request.get() or object()
-            self._recent.append(witness)
+            self._last_calls.append(witness)
             self._in_row.add(witness)
             if len(self._in_row) >= self._policy.failures or self._mostly_failing():
                 self._open()
 
     def _mostly_failing(self) -> bool:
-        return len(self._recent) == _RECENT and len({*self._recent} - {_FINE}) >= _RECENT * _FAILED_SHARE
+        return (
+            len(self._last_calls) == _WINDOW
+            and len({*self._last_calls} - {_SUCCEEDED}) >= _WINDOW * _FAILED_SHARE
+        )
 
     def _open(self) -> None:
         self._probe_at = self._clock() + self._policy.pause
@@ -248,7 +251,7 @@ class Bulkhead:
 
     def _close(self) -> None:
         self._in_row.clear()
-        self._recent.clear()
+        self._last_calls.clear()
         self._change(Circuit.CLOSED)
 
     def _change(self, circuit: Circuit) -> None:

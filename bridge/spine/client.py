@@ -1,4 +1,4 @@
-"""Everything of Spine, opened and closed together."""
+"""The clients of Spine's services, opened and closed together."""
 
 import ssl
 from collections.abc import AsyncIterator
@@ -41,7 +41,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class _Tls:
-    """Made together of the same files."""
+    """The two contexts, made anew together when one of their files changes."""
 
     spine: ssl.SSLContext
     directories: ssl.SSLContext

@@ -29,8 +29,8 @@ class Connections:
 
     Args:
         tls: gives the context for `https` addresses. When it gives another one, because certificates were
-            replaced, requests in flight end as they began and no other uses their connections: a certificate
-            that was withdrawn is not spoken to through a connection of yesterday.
+            replaced, requests in flight end as they began, and their connections are not used again: nothing
+            more is sent over a connection made with a certificate that has been withdrawn.
         limit: of connections in use.
         clock: seconds, monotonic.
     """

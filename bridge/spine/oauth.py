@@ -22,7 +22,7 @@ _OK: Final = 200
 
 
 class AccessTokens:
-    """One token for all calls, renewed shortly before it expires, once for all who wait for it.
+    """One token for all calls, renewed once shortly before it expires, however many wait for it.
 
     Args:
         upstream: the server of the token endpoint.

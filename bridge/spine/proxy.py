@@ -47,7 +47,7 @@ class ProxyAnswer:
 
 
 class Proxy:
-    """The way to practices.
+    """Calls practices through the proxy.
 
     Args:
         upstream: the proxy's server; the practices' where no proxy is configured.

@@ -210,7 +210,7 @@ class Sds:
 
 
 def _missing(found: list[dict[str, Any]], endpoints: set[tuple[str, str]]) -> str:
-    """What the directory lacks of a capability: a record that is incomplete is mended by whoever keeps it."""
+    """What the directory lacks of a capability: only whoever maintains a record can complete it."""
     if endpoints:
         return "device_not_found"
     if any(not _identifiers(endpoint, _PARTY_KEY_SYSTEM) for endpoint in found):

@@ -89,7 +89,7 @@ class CertificateFact:
 
 
 def certificate_facts(spine: SpineSettings) -> tuple[CertificateFact, ...]:
-    """The expiry of each configured certificate, and of the revocation list: out of date, it clears nobody.
+    """The expiry of each configured certificate, and of the revocation list, without which nothing verifies.
 
     Raises:
         Misconfigured: when a file holds nothing readable.
