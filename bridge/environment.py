@@ -19,7 +19,11 @@ _NO_VARIABLE: Final = "\0"
 """How no name of a variable begins."""
 
 
-def read(tree: type[Tree], check: Callable[[Tree], None] | None = None) -> Tree:
+def read(
+    tree: type[Tree],
+    check: Callable[[Tree], None] | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Tree:
     """Read a tree of settings.
 
     Args:
@@ -27,12 +31,13 @@ def read(tree: type[Tree], check: Callable[[Tree], None] | None = None) -> Tree:
         check: whether the settings are enough for what is about to be done; raises `Misconfigured`. It looks
             at them even when some values are malformed, with the defaults in their place, so that what it
             finds is told together with them.
+        environ: variables that are read instead of the process's own.
 
     Raises:
         Misconfigured: with every malformed value, every misspelt name, and everything that `check` finds.
     """
     malformed: dict[str, str] = {}
-    while (settings := _read(tree, malformed)) is None:
+    while (settings := _read(tree, malformed, environ)) is None:
         pass
     unknown = list(misspelt(tree)) if malformed else []
     named = {problem.partition(":")[0] for problem in unknown}
@@ -63,13 +68,12 @@ def misspelt(tree: type[BaseSettings]) -> Iterator[str]:
             yield f"{name}: is no setting"
 
 
-def _read(tree: type[Tree], malformed: dict[str, str]) -> Tree | None:
+def _read(tree: type[Tree], malformed: dict[str, str], environ: Mapping[str, str] | None) -> Tree | None:
     """The settings without the malformed variables; None when there are more, which are then among them."""
     try:
         source = EnvSettingsSource(tree)
-        source.env_vars = {
-            name: value for name, value in source.env_vars.items() if name.upper() not in malformed
-        }
+        given = source.env_vars if environ is None else {name.lower(): text for name, text in environ.items()}
+        source.env_vars = {name: value for name, value in given.items() if name.upper() not in malformed}
         values = source()
         if _SANDBOX in malformed:
             values["sandbox"] = True  # what is missing in the sandbox is missing in any case

@@ -6,7 +6,7 @@ is ``spine.cert_file``. Secrets are given as files, or as variables, and never h
 
 import contextlib
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -278,17 +278,23 @@ class Settings(BaseSettings):
     health: HealthSettings = HealthSettings()
 
     @classmethod
-    def load(cls, *, check: Callable[[Self], None] | None = None) -> Self:
+    def load(
+        cls,
+        *,
+        check: Callable[[Self], None] | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> Self:
         """Read the environment.
 
         Args:
             check: what a command needs of them, e.g. `bridge.engine.worker.check`.
+            environ: variables that are read instead of the process's own.
 
         Raises:
             Misconfigured: with every malformed value and misspelt name by its variable, and, together with
                 them, all that `check` finds.
         """
-        return read(cls, check)
+        return read(cls, check, environ)
 
     def check(self, *, also: Iterable[str] = ()) -> None:
         """Whether a worker may start with these settings.

@@ -136,24 +136,8 @@ class HeldDeadLetter(Protocol):
         """Take the letter away for good; only while it is the one that the iteration gave last."""
 
 
-class Bus(Protocol):
-    """A message bus. One instance per process; start, declare, consume, stop."""
-
-    async def start(self) -> None:
-        """Connect, waiting for a broker that is away. Declares the two exchanges (or streams)."""
-
-    async def declare(self, queue: QueueSpec) -> None:
-        """Make the queue, its waiting rooms and its dead-letter queue exist, durably.
-
-        Raises:
-            Misconfigured: something of that name exists and is made otherwise.
-        """
-
-    async def consume(self, queue: QueueSpec, handler: Handler, *, concurrency: int) -> None:
-        """Start handing deliveries to `handler`, at most `concurrency` at a time. Returns at once.
-
-        A handler that raises is treated as ``RetryAfter`` with reason ``internal``.
-        """
+class Publisher(Protocol):
+    """Where events go out."""
 
     @property
     def largest_body(self) -> int | None:
@@ -174,6 +158,26 @@ class Bus(Protocol):
         Raises:
             Unroutable: no queue is bound for `topic`: a configuration fault, never retried.
             TooLarge: the broker's limit is below the size of `body`.
+        """
+
+
+class Bus(Publisher, Protocol):
+    """A message bus. One instance per process; start, declare, consume, stop."""
+
+    async def start(self) -> None:
+        """Connect, waiting for a broker that is away. Declares the two exchanges (or streams)."""
+
+    async def declare(self, queue: QueueSpec) -> None:
+        """Make the queue, its waiting rooms and its dead-letter queue exist, durably.
+
+        Raises:
+            Misconfigured: something of that name exists and is made otherwise.
+        """
+
+    async def consume(self, queue: QueueSpec, handler: Handler, *, concurrency: int) -> None:
+        """Start handing deliveries to `handler`, at most `concurrency` at a time. Returns at once.
+
+        A handler that raises is treated as ``RetryAfter`` with reason ``internal``.
         """
 
     async def send(

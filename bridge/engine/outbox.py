@@ -10,7 +10,7 @@ import contextlib
 
 import structlog
 
-from bridge.bus.port import Bus, Unpublishable
+from bridge.bus.port import Publisher, Unpublishable
 from bridge.engine.journal.requests import OutboxJournal
 from bridge.engine.outcomes import places
 from bridge.ledger import LedgerUnavailable, OwedEvents
@@ -20,7 +20,7 @@ log = structlog.get_logger()
 _INTERVAL = 30.0
 
 
-async def pay_owed(outbox: OutboxJournal, bus: Bus) -> None:
+async def pay_owed(outbox: OutboxJournal, bus: Publisher) -> None:
     """Publish what nobody published, now and then; runs until it is cancelled."""
     while True:
         try:
@@ -33,7 +33,7 @@ async def pay_owed(outbox: OutboxJournal, bus: Bus) -> None:
         await asyncio.sleep(_INTERVAL)
 
 
-async def publish(owed: OwedEvents, outbox: OutboxJournal, bus: Bus) -> None:
+async def publish(owed: OwedEvents, outbox: OutboxJournal, bus: Publisher) -> None:
     """Publish the events of a request, and note that the broker holds them.
 
     Raises:
@@ -59,7 +59,7 @@ async def publish(owed: OwedEvents, outbox: OutboxJournal, bus: Bus) -> None:
             log.warning("ledger_unavailable", reason=fault.reason)
 
 
-async def _pay(owed: OwedEvents, outbox: OutboxJournal, bus: Bus) -> None:
+async def _pay(owed: OwedEvents, outbox: OutboxJournal, bus: Publisher) -> None:
     with contextlib.suppress(Unpublishable):
         await publish(owed, outbox, bus)
         log.info("owed_events_published", correlation_id=owed.correlation_id, events=len(owed.events))

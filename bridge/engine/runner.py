@@ -48,7 +48,7 @@ from typing import Any, Final
 import structlog
 
 from bridge.bus import control_headers
-from bridge.bus.port import Bus, Dead, Delivery, Done, Outcome, RetryAfter, Unpublishable
+from bridge.bus.port import Dead, Delivery, Done, Outcome, Publisher, RetryAfter, Unpublishable
 from bridge.contracts.envelope import EventStyle
 from bridge.engine.claims import ClaimChecks
 from bridge.engine.context import Services
@@ -98,7 +98,7 @@ class Runner:
         self,
         pipeline: Pipeline,
         services: Services,
-        bus: Bus,
+        bus: Publisher,
         settings: Settings,
         renderings: Collection[Rendering],
     ) -> None:

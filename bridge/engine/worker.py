@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 import structlog
 
 from bridge.bus import open_bus
-from bridge.bus.port import Bus
+from bridge.bus.port import Handler, Publisher, QueueSpec
 from bridge.engine.context import Services
 from bridge.engine.http.claims import claims_endpoint
 from bridge.engine.http.consumers import claims_faults
@@ -44,11 +45,27 @@ class ConsumerLostError(Exception):
     """A consumer is gone and does not come back; the process should be started anew."""
 
 
+class WorkerBus(Publisher, Protocol):
+    """What a worker needs of a bus (`bridge.bus.port`); `bridge.testing` has one without a broker."""
+
+    async def declare(self, queue: QueueSpec) -> None:
+        """Make the queue and what belongs to it exist."""
+
+    async def consume(self, queue: QueueSpec, handler: Handler, *, concurrency: int) -> None:
+        """Start handing deliveries to `handler`. Returns at once."""
+
+    async def ready(self) -> bool:
+        """Whether the connection is up and every consumer that should exist does."""
+
+    async def stop(self, *, grace: float) -> None:
+        """Take nothing new, and finish what is in flight within `grace` seconds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Worker:
     """What a running worker stands on."""
 
-    bus: Bus
+    bus: WorkerBus
     spine: Spine
     journal: Journal
 
@@ -68,7 +85,7 @@ class Worker:
 async def consuming(
     settings: Settings,
     pipelines: Sequence[Pipeline],
-    bus: Bus,
+    bus: WorkerBus,
     *,
     renderings: Collection[Rendering] = RENDERINGS.values(),
 ) -> AsyncIterator[Worker]:

@@ -110,7 +110,7 @@ CALLS = "Spine and GP Connect know neither the bus nor the mapping"
 BROKERS = "Only the bus knows brokers"
 DATABASES = "Only the ledger knows databases"
 JUDGE = "The sandbox judges independently"
-STARTS = "Only the command line starts the sandbox"
+STARTS = "Only the command line and the test kit start the sandbox"
 THIN = "Operations leave words, options and exit codes to whoever calls them"
 THROUGH = "The command line reaches the bus and the ledger through operations"
 NO_PIPELINE = "The engine knows no pipeline"
@@ -164,6 +164,9 @@ DOOR = "Pipelines come in by their door"
         ("bridge.pipelines", "bridge.engine", ARROWS),
         ("pipelines", "bridge.contracts", DOOR),
         ("pipelines", "bridge.errors", DOOR),
+        ("pipelines", "bridge.testing", DOOR),
+        ("bridge.cli", "bridge.testing", ARROWS),
+        ("bridge.engine", "bridge.testing", ARROWS),
     ],
 )
 def test_an_import_against_the_arrows_is_caught(tmp_path: Path, importer: str, imported: str, rule: str):

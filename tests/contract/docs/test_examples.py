@@ -18,7 +18,11 @@ def blocks(language):
             yield pytest.param(block, id=f"{page.parent.name}-{number}")
 
 
-@pytest.mark.parametrize("block", list(blocks("python")))
+def is_a_test(block):
+    return "def test_" in block
+
+
+@pytest.mark.parametrize("block", [one for one in blocks("python") if not is_a_test(one.values[0])])
 def test_python_runs_and_the_schemas_of_a_pipeline_in_it_can_be_written(block, tmp_path):
     (tmp_path / "example.py").write_text(block)
     script = (
@@ -35,6 +39,16 @@ def test_python_runs_and_the_schemas_of_a_pipeline_in_it_can_be_written(block, t
     assert done.returncode == 0, done.stderr
     schemas, channels = json.loads(done.stdout)
     assert set(channels) <= set(schemas)
+
+
+def test_the_test_of_the_pipeline_of_ones_own_passes(tmp_path):
+    page = (ROOT / "pipelines" / "README.md").read_text()
+    [declared, tested] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "our_pipelines.py").write_text(declared)
+    (tmp_path / "test_wristband.py").write_text(tested)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_wristband.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("block", list(blocks("json")))
