@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 
-import orjson
-
 from bridge.bus.port import Delivery, Handler, Outcome, QueueSpec
 from bridge.testing.result import Published
 
@@ -38,11 +36,9 @@ class InProcessBus:
         correlation_id: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Keep an event."""
-        del id, content_type, headers  # its envelope says it all
-        envelope = orjson.loads(body)
-        data = envelope.pop("data")
-        self._published.append((correlation_id, Published(topic, data, envelope)))
+        """Keep a message."""
+        del headers  # the engine sets none
+        self._published.append((correlation_id, Published(topic, id, content_type, body)))
 
     async def deliver(self, delivery: Delivery) -> Outcome:
         """Hand one delivery over, to its outcome."""

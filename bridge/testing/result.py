@@ -1,9 +1,10 @@
 """What came of one delivery of a request."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
+import orjson
 from pydantic import TypeAdapter
 
 from bridge.bus.port import Delivery
@@ -14,23 +15,34 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """One event as it went out.
+    """One message as it went out.
 
     Attributes:
-        kind: ``<subject>.<verb>.v1``.
-        data: as its consumers read it.
-        attributes: of its CloudEvents envelope.
+        kind: ``<subject>.<verb>.v1``, the topic.
+        id: the same for the same answer to the same request, however often it is published.
+        content_type: of the body.
+        body: the bytes; of an event a CloudEvents envelope in JSON.
     """
 
     kind: str
-    data: Mapping[str, Any] = field(repr=False)
-    attributes: Mapping[str, Any] = field(repr=False)
+    id: str
+    content_type: str
+    body: bytes = field(repr=False)
 
     @property
-    def id(self) -> str:
-        """The same for the same answer to the same request, however often it is published."""
-        event_id: str = self.attributes["id"]
-        return event_id
+    def attributes(self) -> dict[str, Any]:
+        """Of the envelope of an event."""
+        return {name: value for name, value in self._event().items() if name != "data"}
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What an event says, as its consumers read it."""
+        data: dict[str, Any] = self._event()["data"]
+        return data
+
+    def _event(self) -> dict[str, Any]:
+        event: dict[str, Any] = orjson.loads(self.body)
+        return event
 
 
 @dataclass(frozen=True, slots=True)

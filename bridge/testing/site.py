@@ -133,6 +133,12 @@ class Site:
             delivery = replace(result.delivery, attempt=result.delivery.attempt + 1)
         return await self._deliver(result.pipeline, bus, delivery)
 
+    async def finish(self, result: Result) -> Result:
+        """Hand the same message over until it is not tried again any more: how its request ends."""
+        while result.outcome == "retrying":
+            result = await self.run_again(result)
+        return result
+
     async def _bus_of(self, pipeline: Pipeline) -> InProcessBus:
         known, bus = self._buses.get(pipeline.name, (None, InProcessBus()))
         if known is None:
@@ -170,21 +176,23 @@ class Site:
 
 
 @asynccontextmanager
-async def site(settings: Mapping[str, str] | None = None, *, patients: int = 0) -> AsyncIterator[Site]:
+async def site(
+    settings: Mapping[str, str] | None = None, *, sandbox: SandboxOptions | None = None
+) -> AsyncIterator[Site]:
     """Run an installation while the block runs.
 
     Args:
         settings: ``BRIDGE_…`` variables that differ from the sandbox's own; the environment is not read.
-        patients: how many people there are besides those of the scenarios (`RunningSandbox.crowd`).
+        sandbox: how it is set up; its `state_dir` counts for nothing.
 
     Raises:
         Misconfigured: the settings are wrong.
     """
     with TemporaryDirectory(prefix="bridge-testing-") as folder:
-        async with running(SandboxOptions(state_dir=Path(folder), patients=patients)) as sandbox:
+        options = replace(sandbox or SandboxOptions(), state_dir=Path(folder))
+        async with running(options) as started, AsyncExitStack() as workers:
             own = {"BRIDGE_STATE_DIR": folder, **_QUICK, **(settings or {})}
-            async with AsyncExitStack() as workers:
-                yield Site(sandbox, Settings.load(environ=sandbox.environment | own), workers)
+            yield Site(started, Settings.load(environ=started.environment | own), workers)
 
 
 def _number_of(scenario: str) -> str:

@@ -16,7 +16,7 @@ from bridge.engine.patient_keys import PatientKeys
 from bridge.gpconnect.offers import Offers
 from bridge.record.appointments import Offer
 from bridge.settings import Settings
-from tests.support.hospital import FINAL_WAIT, Hospital
+from tests.support.hospital import FINAL_WAIT, AnyHospital
 from tests.support.published import check
 
 Json = dict[str, Any]
@@ -72,7 +72,7 @@ def adjacent(slots: list[Json]) -> tuple[Json, Json]:
 class Reception:
     """Sends requests on a hospital's bus, one or many."""
 
-    def __init__(self, hospital: Hospital, *, patience: float | None = FINAL_WAIT) -> None:
+    def __init__(self, hospital: AnyHospital, *, patience: float | None = FINAL_WAIT) -> None:
         self.hospital = hospital
         self._patience = patience
 

@@ -1,14 +1,23 @@
 """What cannot be had is refused with its reason, and leaves everything as it was."""
 
 import pytest
+import pytest_asyncio
 
-from bridge.sandbox import BY_NAME, MAIN
+from bridge.sandbox import BY_NAME, MAIN, SandboxOptions
 from tests.support.reception import adjacent, day, example, ref_of, sealed
+from tests.support.without_bus import without_bus
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.rabbit]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PATIENT = BY_NAME["rich_record"].nhs_number
 OTHER = BY_NAME["no_known_allergies"].nhs_number
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def site():
+    """A bus has no part in what is refused."""
+    async with without_bus("appointments", "patients", sandbox=SandboxOptions(patients=200)) as started:
+        yield started
 
 
 @pytest.fixture

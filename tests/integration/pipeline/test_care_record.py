@@ -13,6 +13,7 @@ from bridge.record.sections import SECTIONS
 from bridge.sandbox import BY_NAME, Fault, FaultKind
 from tests.integration.pipeline.conftest import running_engine
 from tests.support.requests import cloud_event, record_request
+from tests.support.without_bus import without_bus
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -22,8 +23,8 @@ KEY, SECTION, COMPLETED = (
     "care_record.completed.v1",
 )
 EXAMPLE = Path(__file__).parents[3] / "pipelines" / "examples" / "care_record.requested.json"
-ON_ONE_BUS = pytest.mark.parametrize("engine", [pytest.param("nats", marks=pytest.mark.nats)], indirect=True)
-"""For what the bus has no part in."""
+WITHOUT_BUS = pytest.mark.parametrize("engine", ["none"], indirect=True)
+"""For what a bus has no part in."""
 SCHEMAS = message_schemas(installed_pipelines(["care_record"]))
 RICH = BY_NAME["rich_record"].nhs_number
 
@@ -34,7 +35,11 @@ RICH = BY_NAME["rich_record"].nhs_number
     params=[pytest.param("rabbit", marks=pytest.mark.rabbit), pytest.param("nats", marks=pytest.mark.nats)],
 )
 async def engine(request, sandbox, tmp_path_factory):
-    """One worker per bus for the whole module: each request has an id of its own."""
+    """One worker per bus, and one without, for the whole module: each request has an id of its own."""
+    if request.param == "none":
+        async with without_bus("care_record") as started:
+            yield started
+        return
     url = request.getfixturevalue(f"{request.param}_url")
     async with running_engine(sandbox, url, tmp_path_factory.mktemp("care-record"), "care_record") as started:
         yield started
@@ -100,7 +105,7 @@ async def test_a_period_narrows_the_section_and_its_banner_says_so(engine):
     assert [row["cells"]["Date"] for row in part["tables"][0]["rows"]] == ["14-Oct-2025", "23-Jul-2025"]
 
 
-@ON_ONE_BUS
+@WITHOUT_BUS
 @pytest.mark.duty("HT-022")
 async def test_a_practice_s_own_period_is_said_and_not_taken_for_all(engine):
     encounters = sections(await ask(engine, "html_default_period", "ENC"))["ENC"]
@@ -110,7 +115,7 @@ async def test_a_practice_s_own_period_is_said_and_not_taken_for_all(engine):
     assert [row["cells"]["Date"] for row in part["tables"][0]["rows"]] == ["14-Oct-2025", "23-Jul-2025"]
 
 
-@ON_ONE_BUS
+@WITHOUT_BUS
 @pytest.mark.duty("HT-009")
 async def test_a_period_where_none_may_be_is_rejected_and_nothing_is_called(engine):
     calls = len(engine.sandbox.calls)
@@ -120,7 +125,7 @@ async def test_a_period_where_none_may_be_is_rejected_and_nothing_is_called(engi
     assert len(engine.sandbox.calls) == calls
 
 
-@ON_ONE_BUS
+@WITHOUT_BUS
 @pytest.mark.duty("HT-023", "HT-034")
 async def test_nothing_recorded_withheld_denied_and_not_supported_never_look_the_same(engine):
     found = sections(await ask(engine, "html_absences", *SECTIONS))
@@ -137,7 +142,7 @@ async def test_nothing_recorded_withheld_denied_and_not_supported_never_look_the
     assert [code for code in found if found[code]["may_say_none"]] == ["IMM"]
 
 
-@ON_ONE_BUS
+@WITHOUT_BUS
 @pytest.mark.parametrize("scenario", ["html_emis_like", "html_vision_like", "html_older", "html_columns"])
 async def test_every_practice_s_way_of_rendering_is_taken(engine, scenario):
     found = sections(await ask(engine, scenario, "ENC", "ALL", "OBS", "ADM"))
@@ -146,7 +151,7 @@ async def test_every_practice_s_way_of_rendering_is_taken(engine, scenario):
     assert rows[0]["cells"]["Date"] == "14-Oct-2025"
 
 
-@ON_ONE_BUS
+@WITHOUT_BUS
 @pytest.mark.duty("HT-023", "HT-029")
 async def test_broken_markup_and_unknown_elements_cost_no_text(engine):
     found = sections(await ask(engine, "html_malformed", "ENC", "MED"))
@@ -161,7 +166,7 @@ async def test_broken_markup_and_unknown_elements_cost_no_text(engine):
     ]
 
 
-@ON_ONE_BUS
+@WITHOUT_BUS
 @pytest.mark.duty("HT-022", "HT-023")
 async def test_nothing_that_runs_or_is_fetched_is_published_and_its_words_stay(engine):
     found = sections(await ask(engine, "html_hostile", "ENC"))["ENC"]
@@ -229,7 +234,7 @@ async def test_when_no_try_is_left_what_came_is_published(engine):
     engine.sandbox.reset()
 
 
-@ON_ONE_BUS
+@WITHOUT_BUS
 async def test_what_was_mended_to_read_an_answer_is_told_with_the_section(engine):
     engine.sandbox.reset()
     engine.sandbox.fault(f"{RICH}/OBS", Fault(FaultKind.BYTE_ORDER_MARK))
@@ -241,7 +246,7 @@ async def test_what_was_mended_to_read_an_answer_is_told_with_the_section(engine
     engine.sandbox.reset()
 
 
-@ON_ONE_BUS
+@WITHOUT_BUS
 @pytest.mark.duty("HT-019", "HT-033")
 @pytest.mark.parametrize(
     ("scenario", "code", "most"),
@@ -269,7 +274,7 @@ async def test_when_none_can_be_shown_the_request_fails_and_nothing_of_the_recor
     assert len(practice_calls(engine, number)) <= most
 
 
-@ON_ONE_BUS
+@WITHOUT_BUS
 @pytest.mark.duty("HT-018")
 async def test_address_practice_and_gp_are_there_to_look_at_and_never_compared(engine):
     data = sections(await ask(engine, "rich_record", "SUM"))["SUM"]
@@ -280,7 +285,7 @@ async def test_address_practice_and_gp_are_there_to_look_at_and_never_compared(e
     assert not data["demographics"].keys() & {"address", "phones", "gp_name", "practice_name"}
 
 
-@ON_ONE_BUS
+@WITHOUT_BUS
 @pytest.mark.duty("HT-016", "HT-017")
 async def test_a_differing_detail_asks_for_review_and_is_named_with_both_values(engine):
     events = await ask(engine, "other_family_name", "SUM")
