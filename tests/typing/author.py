@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from pydantic import ConfigDict, with_config
 from typing_extensions import TypedDict
 
+from bridge import testing
 from bridge.pipelines import (
     CareRecord,
     Context,
@@ -285,6 +286,29 @@ def of_errors(failure: errors.RequestFailed) -> str:
     if failure.code is errors.FailureCode.CONFIGURATION:
         raise errors.RequestRejected("data", "cannot be asked here")
     return failure.detail
+
+
+# --- tests ------------------------------------------------------------------------------------------------
+
+
+async def of_a_test() -> None:
+    options = testing.SandboxOptions(patients=5)
+    async with testing.site({"BRIDGE_RETRY_ATTEMPTS": "1"}, sandbox=options) as ours:
+        assert_type(ours, testing.Site)
+        ours.fault("*", testing.Fault(testing.FaultKind.RESET, at="proxy", times=1))
+        request = ours.request(LabelRequest, "rich_record", printer="p-1", paper={"width": 4})
+        assert_type(request, LabelRequest)
+        result = await ours.finish(await ours.run(labels, request))
+        assert_type(result, testing.Result)
+        outcome: testing.Outcome = result.outcome
+        assert_type(result.data("label.printed.v1", Label), Label)
+        for event in result.events:
+            assert_type(event, testing.Published)
+        again = await ours.run_again(result)
+        if outcome == "completed" and again.outcome == "dead_letter":  # type: ignore[comparison-overlap]
+            raise AssertionError
+        await ours.run(print_label, request)  # type: ignore[arg-type]
+        ours.request(Label, "rich_record")  # type: ignore[type-var]
 
 
 # --- records --------------------------------------------------------------------------------------------------

@@ -8,13 +8,14 @@ from types import ModuleType
 import pytest
 
 import bridge.pipelines
+import bridge.testing
 from bridge.engine.context import RequestContext
 from bridge.pipelines import Context, errors, events, practice, records, requests
 from tests.contract.door.signatures import exported, public
 
 ROOT = Path(__file__).parents[3]
 NOTED = Path(__file__).with_name("exports.txt")
-DOOR = (bridge.pipelines, requests, events, records, practice, errors)
+DOOR = (bridge.pipelines, requests, events, records, practice, errors, bridge.testing)
 CONTEXT = {
     "request",
     "request_key",

@@ -13,8 +13,9 @@ from bridge.engine.journal.unrecorded import unrecorded
 from bridge.engine.memory_budget import MemoryBudget, Reservation
 from bridge.engine.patient_keys import PatientKeys
 from bridge.engine.side_effects import SideEffectLimits, SideEffects
-from bridge.gpconnect import GpConnect
+from bridge.gpconnect import GpConnect, Window
 from bridge.gpconnect.offers import Offers
+from bridge.gpconnect.windows import today
 from bridge.ledger import Lease
 from tests.integration.spine.world import AREAS, NHS_NUMBER, World, endpoint, patient, requester, searchset
 from tests.support import care_records as pages
@@ -70,6 +71,23 @@ async def test_a_structured_record_has_room_until_the_request_is_over(
     async with Reservation(budget) as reservation:
         assert await has_room(budget)
         await context(gpconnect, budget, reservation, request).structured_record(traced, AREAS)
+        assert not await has_room(budget)
+    assert await has_room(budget)
+
+
+async def test_free_slots_have_room_until_the_request_is_over(
+    gpconnect: GpConnect, world: World, budget: MemoryBudget
+):
+    found = {"resourceType": "Bundle", "type": "searchset", "entry": []}
+    world.practice = answer(found, content_type="application/fhir+json")
+    traced = await gpconnect.trace(patient(), requested_by=requester())
+    asked = {name: sent for name, sent in record_request().items() if name in GpConnectRequest.model_fields}
+    request = GpConnectRequest.model_validate(asked | {"requested_by": requester()})
+    async with Reservation(budget) as reservation:
+        gp = context(gpconnect, budget, reservation, request)
+        window = Window.of(today(), today() + timedelta(days=1))
+        slots = await gp.free_slots(gp.practice(traced.practice_ods), window, traced)
+        assert slots["slots"] == []
         assert not await has_room(budget)
     assert await has_room(budget)
 
