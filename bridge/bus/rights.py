@@ -68,6 +68,8 @@ async def try_nats(client: "Client", prefix: str, faults: list[Exception], url: 
     Raises:
         NoConnection: ``no_rights``, with the first right that the user lacks.
     """
+    from bridge.bus.nats.client import answered  # noqa: PLC0415 - see above
+
     stream = f"{prefix}_doctor"
     inbox = client.new_inbox()
     subjects = (
@@ -80,7 +82,7 @@ async def try_nats(client: "Client", prefix: str, faults: list[Exception], url: 
     await client.subscribe(inbox)
     for subject in subjects:
         await client.publish(subject)
-    await client.flush()  # the server answers in order: its objections come before this
+    await answered(client)  # in order: its objections come before that
     for fault in faults:
         if found := _VIOLATION.search(str(fault)):
             # The driver tells the subject in lower case, which is another subject.

@@ -32,7 +32,7 @@ from nats.js.errors import BadRequestError, NoStreamResponseError, NotFoundError
 from bridge.bus import control_headers
 from bridge.bus.backoff import Patience, persist
 from bridge.bus.deliveries import DeliveryRunner
-from bridge.bus.nats.client import ReadingClient, leave
+from bridge.bus.nats.client import ReadingClient, answered, leave
 from bridge.bus.nats.dead_letters import letters_in
 from bridge.bus.nats.messages import asked_again, asking, copied, delivery, heard, outgoing
 from bridge.bus.numbers import whole
@@ -302,7 +302,7 @@ class NatsBus:
             self._speaker = None
         if self._client.is_connected:
             with contextlib.suppress(*_TROUBLE):
-                await self._client.flush(timeout=int(_CONNECT_TIMEOUT))
+                await answered(self._client, timeout=_CONNECT_TIMEOUT)
         await leave(self._client)
 
     async def _take_work(

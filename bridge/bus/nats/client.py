@@ -30,6 +30,19 @@ async def leave(client: Client) -> None:
             await client.close()
 
 
+async def answered(client: Client, *, timeout: int = 10) -> None:  # noqa: ASYNC109 - handed on
+    """Wait until the server has read all that was written, and has said what it has to say about it.
+
+    nats-py 2.16 writes the ping of a flush at once and what is pending behind it, so the first answer proves
+    nothing: only the second ping comes after all of it.
+
+    Raises:
+        nats.errors.Error: the link is gone, or nothing came within `timeout` seconds.
+    """
+    for _ in range(2):
+        await client.flush(timeout=timeout)
+
+
 class ReadingClient(Client):
     """Tells what a sender wrote from what the server says, by where a message comes from."""
 
