@@ -39,7 +39,7 @@ class BusSettings(_Group):
     """The message bus. Without a URL an embedded NATS server is started, for one machine only."""
 
     url: str | None = Field(default=None, repr=False)  # it holds the password
-    """``amqp://``, ``amqps://`` or ``nats://``; unset starts the embedded NATS."""
+    """``amqp://``, ``amqps://``, ``nats://`` or of another installed bus; unset starts the embedded NATS."""
     prefix: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")] = "gpconnect"
     """First part of every exchange, queue and stream name."""
     concurrency: Annotated[int, Field(ge=1, le=2000)] = 50

@@ -14,8 +14,13 @@ _FIRST = 0.05
 _DOUBLINGS = 5
 _TRIES_PER_LINE = 5
 
+CONFIRM_TIMEOUT = 10.0
+"""Seconds that a broker has to confirm what was published."""
+CALL_TIMEOUT = 15.0
+"""Seconds that one try of any call on a broker has, confirmation included."""
 
-class Patience:
+
+class Backoff:
     """Counts the tries of one action on the broker.
 
     Args:
@@ -64,10 +69,10 @@ class Patience:
 
 async def persist(
     call: Callable[[], Awaitable[object]],
-    patience: Patience,
+    backoff: Backoff,
     *,
     faults: tuple[type[Exception], ...],
-    timeout: float,  # noqa: ASYNC109 - of each try, not of the whole
+    timeout: float = CALL_TIMEOUT,  # noqa: ASYNC109 - of each try, not of the whole
 ) -> None:
     """Make a call on the broker until it succeeds.
 
@@ -84,11 +89,11 @@ async def persist(
         except (TypeError, ValueError):
             raise
         except asyncio.CancelledError as error:
-            await patience.wait(error)
+            await backoff.wait(error)
         except Exception as error:
             if isinstance(error, faults):
                 raise
-            await patience.wait(error)
+            await backoff.wait(error)
         else:
             return
 

@@ -3,7 +3,7 @@
 The same names on every broker, as text: codes, counts and times only, never anything of the patient.
 
 A sender may set headers of these names as well, so they count only on a message that came a way that senders
-do not publish to: out of a waiting room, or put into the work queue itself. Each adapter knows its ways.
+do not publish to: out of a delay queue, or put into the work queue itself. Each adapter knows its ways.
 """
 
 import re
@@ -30,15 +30,15 @@ REPLAY_JOB = "x-replay-job"
 """The job that sent a dead letter again."""
 
 UNTOLD = "x-untold"
-"""On a fresh copy of a letter that the broker had parked itself, and that no worker has seen to yet."""
+"""On a fresh copy of a dead letter that the broker made by itself, and that no worker has seen to yet."""
 RETURNED = "x-returned"
-"""How often the broker had parked the message and it was taken up again."""
+"""How often the broker had made it a dead letter by itself and it was taken up again."""
 UNNAMED = "x-unnamed"
 """On copies of a message whose sender set no id: the copy has one, made from the body."""
 
-OF_A_LETTER = frozenset({ERROR_REASON, ERROR_DETAIL, DEAD_AT, UNTOLD})
+OF_A_DEAD_LETTER = frozenset({ERROR_REASON, ERROR_DETAIL, DEAD_AT, UNTOLD})
 """What only a dead letter has."""
-OF_A_TRY = OF_A_LETTER | {ATTEMPT, NOT_BEFORE, WAIT, RETRY_REASON, FAULTS}
+OF_A_TRY = OF_A_DEAD_LETTER | {ATTEMPT, NOT_BEFORE, WAIT, RETRY_REASON, FAULTS}
 """What a copy that starts anew does not carry over."""
 _KEPT = frozenset({REPLAY_JOB, RETURNED})
 """What every further copy carries on."""
@@ -53,7 +53,7 @@ _SECONDS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
 
 
 def for_retry(delivery: Delivery, outcome: RetryAfter, *, now: float) -> dict[str, str]:
-    """Marks of the copy that is tried next, not before its pause has passed since `now` (Unix seconds)."""
+    """Headers of the copy that is tried next, not before its pause has passed since `now` (Unix seconds)."""
     told = {
         ATTEMPT: str(delivery.attempt + 1),
         NOT_BEFORE: f"{now + outcome.seconds:.3f}",
@@ -66,7 +66,7 @@ def for_retry(delivery: Delivery, outcome: RetryAfter, *, now: float) -> dict[st
 
 
 def for_dead(delivery: Delivery, outcome: Dead) -> dict[str, str]:
-    """Marks of the copy that is parked: why, after how many tries, and when."""
+    """Headers of the copy among the dead letters: why, after how many tries, and when."""
     return {
         ATTEMPT: str(delivery.attempt),
         ORIGINAL_KEY: delivery.key,
@@ -77,22 +77,22 @@ def for_dead(delivery: Delivery, outcome: Dead) -> dict[str, str]:
 
 
 def for_replay(delivery: Delivery, *, job: str) -> dict[str, str]:
-    """Marks of the copy of a dead letter that starts anew; see also `OF_A_TRY`."""
+    """Headers of the copy of a dead letter that starts anew; see also `OF_A_TRY`."""
     return {ORIGINAL_KEY: delivery.key, REPLAY_JOB: job}
 
 
 def kept(headers: Mapping[str, str]) -> dict[str, str]:
-    """The marks that a copy carries on, of the trusted headers of its original."""
+    """The control headers that a copy carries on, of the trusted headers of its original."""
     return {name: value for name, value in headers.items() if name in _KEPT}
 
 
 def all_of(headers: Mapping[str, str]) -> dict[str, str]:
-    """Every mark, for a copy of a copy that is to be as it was."""
+    """Every control header, for a copy of a copy that is to be as it was."""
     return {name: value for name, value in headers.items() if name in ALL}
 
 
 def returned(headers: Mapping[str, str]) -> int:
-    """How often it was taken up again after the broker had parked it."""
+    """How often it was taken up again after the broker had given it up."""
     return _count(headers, RETURNED)
 
 

@@ -9,18 +9,18 @@ from bridge.bus.port import DeadLetter, Delivery
 
 _ID_DIGITS = 16
 UNKNOWN = "unknown"
-"""The reason of a letter that somebody else put there."""
+"""The reason of a dead letter that somebody else put there."""
 
 
 def dead_letter_of(
     message: Delivery, *, reason: str = UNKNOWN, dead_at: datetime | None = None
 ) -> DeadLetter:
-    """The dead letter that `message` is, read from its marks.
+    """The dead letter that `message` is, read from its control headers.
 
     Args:
         message: as it stands among the dead letters.
-        reason: the broker's own, for a letter without marks.
-        dead_at: the broker's own, for a letter without marks.
+        reason: the broker's own, for one without control headers.
+        dead_at: the broker's own, for one without control headers.
     """
     reason = message.headers.get(control_headers.ERROR_REASON, reason)
     dead_at = _moment(message.headers) or dead_at
@@ -47,7 +47,7 @@ def _moment(headers: Mapping[str, str]) -> datetime | None:
 
 
 def _identity(message: Delivery, reason: str, dead_at: datetime | None) -> str:
-    # RabbitMQ numbers no messages, so the id is made of what a letter keeps wherever it is copied to.
+    # RabbitMQ numbers no messages, so the id is made of what a dead letter keeps wherever it is copied to.
     parts = [message.id, str(message.attempt), reason, dead_at.isoformat() if dead_at else ""]
     # Two senders with one id and one body may be told apart by headers alone (CloudEvents in binary mode).
     own = message.headers.keys() - control_headers.ALL - {control_headers.UNNAMED}

@@ -20,12 +20,12 @@ log = structlog.get_logger()
 REMEMBERED = 120.0
 """Seconds that an outcome is kept, for copies that a broker hands over late."""
 MOST_ATTEMPTS = 20
-"""Fuse: a message that is still tried after this many attempts is parked, unless its handler keeps count."""
+"""Fuse: what is still tried after so many attempts becomes a dead letter, unless its handler keeps count."""
 
 _Key = tuple[str, str, bytes, int]
 """Message id, routing key, digest of what the sender wrote, attempt: senders reuse each other's ids."""
 MakeDurable = Callable[[RetryAfter | Dead], Awaitable[None]]
-"""Makes an outcome durable: a copy in a waiting room, or among the dead letters."""
+"""Makes an outcome durable: a copy in a delay queue, or among the dead letters."""
 
 
 class DeliveryRunner:
@@ -84,7 +84,7 @@ class DeliveryRunner:
                 break
             del self._ended[oldest]
         # Sent once more, or replayed from the dead letters: the same message, handed over for the first time.
-        # A copy of ours may stand in a waiting room twice, though: the second one joins the first.
+        # A copy of ours may stand in a delay queue twice, though: the second one joins the first.
         is_sent_anew = delivery.deliveries == 1 and delivery.attempt == 1
         return key in self._ended and not is_sent_anew
 

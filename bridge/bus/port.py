@@ -2,6 +2,19 @@
 
 Handlers never see broker types. A handler gets a `Delivery` and returns an `Outcome`; the adapter
 makes it so, durably, before it forgets the delivery.
+
+A bus has parts, and whoever needs one of them asks for that one alone:
+
+====================  =================================================================================
+`Publisher`           events out: all that the engine needs to tell what came of a request
+`Transport`           that, requests out, and messages in
+`DelayedRedelivery`   a message comes back after a while: the broker does it, or something beside it
+`DeadLetterStore`     what nobody works on any more is kept, looked at, sent again, removed
+`QueueInspection`     how much of what is where, and whether anybody takes it
+`Bus`                 all of them, and what puts them together: each delivery gets its outcome
+====================  =================================================================================
+
+A delay queue (`DelayedRedelivery`) is ``<queue>.wait…`` in the names that brokers know: the same thing.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -30,8 +43,8 @@ class Delivery:
         attempt: 1 for the first try; counted by us and raised by each `RetryAfter`.
         deliveries: how often the broker handed over this attempt; more than one after a crash, and after each
             connection that was lost.
-        given_up: why the broker itself had parked it (``delivery_limit``, ``expired``, …), when it is not to
-            be worked on any more but to be told of; None of all others.
+        given_up: why the broker itself made it a dead letter (``delivery_limit``, ``expired``, …), when it
+            is not to be worked on any more but to be told of; None of all others.
     """
 
     body: bytes
@@ -67,7 +80,7 @@ class RetryAfter:
 
 @dataclass(frozen=True, slots=True)
 class Dead:
-    """Park the message in the dead-letter queue with this reason (codes and field names only)."""
+    """Put the message into the dead-letter queue with this reason (codes and field names only)."""
 
     reason: str
     detail: str = ""
@@ -82,13 +95,17 @@ class QueueSpec:
     """A work queue and what belongs to it.
 
     Attributes:
-        name: e.g. ``gpconnect.structured_record``. Waiting rooms are ``<name>.wait.<delay>``, dead
-            letters ``<name>.dead``.
+        name: e.g. ``gpconnect.structured_record``.
         keys: routing keys on the request exchange that lead here, e.g. ``record.requested.v1``.
     """
 
     name: str
     keys: Sequence[str]
+
+    @property
+    def dead_letters(self) -> str:
+        """Name of the queue of its dead letters."""
+        return f"{self.name}.dead"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +123,10 @@ class DeadLetter:
 
     Attributes:
         id: the same at every look; copies of one message that died at the same moment share it.
-        message: as it was delivered; its headers hold the marks as well.
+        message: as it was delivered; its headers hold the control headers as well.
         reason: the code of `Dead.reason`, or the broker's own.
         detail: of `Dead.detail`.
-        dead_at: when it was parked; None when the broker does not say.
+        dead_at: when it died; None when the broker does not say.
     """
 
     id: str
@@ -123,17 +140,17 @@ class HeldDeadLetter(Protocol):
     """A dead letter in the hand: it stays where it is unless it is removed."""
 
     @property
-    def letter(self) -> DeadLetter:
+    def dead_letter(self) -> DeadLetter:
         """What it is."""
 
     async def send_again(self, job: str) -> None:
-        """Put a copy, with a fresh count of attempts, at the end of its work queue; the letter stays.
+        """Put a copy, with a fresh count of attempts, at the end of its work queue; the dead letter stays.
 
         Returns when the broker holds the copy durably. `job` is noted in its headers.
         """
 
     async def remove(self) -> None:
-        """Take the letter away for good; only while it is the one that the iteration gave last."""
+        """Take the dead letter away for good; only while it is the one that the iteration gave last."""
 
 
 class Publisher(Protocol):
@@ -161,31 +178,67 @@ class Publisher(Protocol):
         """
 
 
-class Bus(Publisher, Protocol):
-    """A message bus. One instance per process; start, declare, consume, stop."""
+class Received(Protocol):
+    """A message in the hand: the broker keeps it until it is acknowledged."""
+
+    @property
+    def delivery(self) -> Delivery:
+        """What it says."""
+
+    async def acknowledge(self) -> None:
+        """Let the broker forget it: what became of it is durable."""
+
+    async def hand_back(self) -> None:
+        """Let the broker hand it over again, to whoever is there, in about a second."""
+
+    async def copy_to(self, queue: str, headers: Mapping[str, str]) -> None:
+        """Put a copy, all that its sender wrote and these control headers, into the queue of that name.
+
+        Returns when the broker holds the copy durably.
+
+        Raises:
+            Unroutable: there is no such queue.
+            TooLarge: the broker's limit is below the size of the copy.
+        """
+
+
+Take = Callable[[Received], Awaitable[None]]
+"""What is done with each message that is received: it is acknowledged or handed back when this returns."""
+
+
+class Transport(Publisher, Protocol):
+    """Messages out and in. One instance per process; start, declare, receive, stop."""
+
+    async def try_connection(self, *, with_rights: bool) -> None:
+        """Connect once, log in, and close the connection: before any start, and nothing is left behind.
+
+        Args:
+            with_rights: whether each right that a worker needs is tried as well.
+
+        Raises:
+            NoConnection: ``no_rights``, with the first right that the user lacks.
+            Exception: the driver's own, of whatever keeps it from connecting.
+        """
 
     async def start(self) -> None:
         """Connect, waiting for a broker that is away. Declares the two exchanges (or streams)."""
 
     async def declare(self, queue: QueueSpec) -> None:
-        """Make the queue, its waiting rooms and its dead-letter queue exist, durably.
+        """Make the queue, its delay queues and its dead-letter queue exist, durably.
 
         Raises:
             Misconfigured: something of that name exists and is made otherwise.
         """
 
-    async def consume(self, queue: QueueSpec, handler: Handler, *, concurrency: int) -> None:
-        """Start handing deliveries to `handler`, at most `concurrency` at a time. Returns at once.
-
-        A handler that raises is treated as ``RetryAfter`` with reason ``internal``.
-        """
+    async def receive(self, queue: QueueSpec, take: Take, *, concurrency: int) -> None:
+        """Start giving messages of a declared queue to `take`, `concurrency` at a time. Returns at once."""
 
     async def send(
         self,
         key: str,
         body: bytes,
         *,
-        id: str,  # noqa: A002
+        id: str,  # noqa: A002 - the field's own name
         content_type: str,
         correlation_id: str | None = None,
         headers: Mapping[str, str] | None = None,
@@ -200,23 +253,82 @@ class Bus(Publisher, Protocol):
     def listen(self) -> AbstractAsyncContextManager[AsyncIterator[Delivery]]:
         """Every event from now on, for tools that watch: nothing is kept for a listener that is away."""
 
-    async def depth(self, queue: QueueSpec) -> QueueDepth:
-        """Count what is ready, waiting and dead, by asking the broker."""
-
-    async def is_attended(self, queue: QueueSpec) -> bool:
-        """Whether a worker of any process takes from this queue; False when there is no such queue."""
-
-    def letters(self, queue: QueueSpec) -> AbstractAsyncContextManager[AsyncIterator[HeldDeadLetter]]:
-        """The dead letters of a declared queue, each once, oldest first.
-
-        A second look at the same time, from wherever, may miss what the first one holds.
-        """
-
     async def ready(self) -> bool:
         """Whether the connection is up and every consumer that should exist does."""
 
     async def stop(self, *, grace: float) -> None:
         """Take nothing new, finish what is in flight within `grace` seconds, disconnect."""
+
+
+class DelayedRedelivery(Protocol):
+    """Brings a message back after a while."""
+
+    async def redeliver(self, queue: QueueSpec, received: Received, outcome: RetryAfter) -> None:
+        """Have the message handed over again, as its next attempt, after at least the time of `outcome`.
+
+        Returns when that is durable; the message is still to be acknowledged.
+
+        Raises:
+            Unroutable: what the queue needs for it is gone; see `Transport.declare`.
+        """
+
+
+class DeadLetterStore(Protocol):
+    """Keeps what nobody works on any more."""
+
+    async def keep_dead(self, queue: QueueSpec, received: Received, outcome: Dead) -> None:
+        """Keep the message as a dead letter of the queue, with its reason.
+
+        Returns when that is durable; the message is still to be acknowledged.
+
+        Raises:
+            Unroutable: what the queue needs for it is gone; see `Transport.declare`.
+        """
+
+    def dead_letters(self, queue: QueueSpec) -> AbstractAsyncContextManager[AsyncIterator[HeldDeadLetter]]:
+        """The dead letters of a declared queue, each once, oldest first.
+
+        A second look at the same time, from wherever, may miss what the first one holds.
+        """
+
+
+class QueueInspection(Protocol):
+    """What can be asked about a queue."""
+
+    async def depth(self, queue: QueueSpec) -> QueueDepth:
+        """Count what is ready, waiting and dead."""
+
+    async def is_attended(self, queue: QueueSpec) -> bool:
+        """Whether a worker of any process takes from this queue; False when there is no such queue."""
+
+
+class Bus(Transport, DelayedRedelivery, DeadLetterStore, QueueInspection, Protocol):
+    """A message bus: its parts, put together."""
+
+    async def consume(self, queue: QueueSpec, handler: Handler, *, concurrency: int) -> None:
+        """Start handing deliveries to `handler`, at most `concurrency` at a time. Returns at once.
+
+        A handler that raises is treated as ``RetryAfter`` with reason ``internal``.
+        """
+
+
+class BusFactory(Protocol):
+    """What an entry point of the group ``gpconnect_bridge.buses`` names; its own name is a scheme of URLs.
+
+    A class with such a constructor is one; what brokers have in common is in `bridge.bus.base.BrokerBus`.
+    """
+
+    def __call__(self, url: str, *, prefix: str, on_lost: Callable[[], None] | None) -> Bus:
+        """A bus that has not been started; nothing is connected yet.
+
+        Args:
+            url: ``BRIDGE_BUS_URL`` as it is set, user and password included.
+            prefix: ``BRIDGE_BUS_PREFIX``, the first part of every name on the broker.
+            on_lost: to be called once when a consumer is gone and does not come back: the process ends then.
+
+        Raises:
+            Misconfigured: the URL says something that the broker does not take.
+        """
 
 
 class Unpublishable(Exception):  # noqa: N818 - what the message is

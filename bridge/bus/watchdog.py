@@ -15,32 +15,27 @@ log = structlog.get_logger()
 MISSED_CHECKS = 3
 _CHECK_TIMEOUT = 10.0
 
+IsConsuming = Callable[[str], Awaitable[bool]]
+"""Whether the consumer of the named queue lives; may raise when the broker is away."""
+
 
 class Watchdog:
     """Asks at intervals whether every consumer that should exist does.
 
     Args:
-        is_consuming: whether the consumer of the named queue lives; may raise when the broker is away.
         on_lost: called once, when one was missing for `MISSED_CHECKS` checks in a row.
         interval: seconds between two checks.
     """
 
-    def __init__(
-        self,
-        is_consuming: Callable[[str], Awaitable[bool]],
-        on_lost: Callable[[], None] | None,
-        *,
-        interval: float,
-    ) -> None:
-        self._is_consuming = is_consuming
+    def __init__(self, on_lost: Callable[[], None] | None, *, interval: float) -> None:
         self._on_lost = on_lost
         self._interval = interval
         self._missed: dict[str, int] = {}
         self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
+    def start(self, is_consuming: IsConsuming) -> None:
         """Start checking, in the background."""
-        self._task = asyncio.create_task(self._watch())
+        self._task = asyncio.create_task(self._watch(is_consuming))
 
     def watch(self, queue: str) -> None:
         """Expect a consumer of `queue` from now on."""
@@ -55,16 +50,16 @@ class Watchdog:
             self._task = None
         self._missed.clear()
 
-    async def _watch(self) -> None:
+    async def _watch(self, is_consuming: IsConsuming) -> None:
         while True:
             await asyncio.sleep(self._interval)
             for queue in tuple(self._missed):
-                await self._check(queue)
+                await self._check(queue, is_consuming)
 
-    async def _check(self, queue: str) -> None:
+    async def _check(self, queue: str, is_consuming: IsConsuming) -> None:
         try:
             async with asyncio.timeout(_CHECK_TIMEOUT):
-                consuming = await self._is_consuming(queue)
+                consuming = await is_consuming(queue)
         except Exception as error:  # noqa: BLE001 - the broker is away: its return restores the consumer, or not
             log.debug("watchdog_unanswered", queue=queue, error=type(error).__name__)
             return

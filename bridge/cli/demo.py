@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bridge.bus import open_bus
-from bridge.bus.port import Bus, Delivery
+from bridge.bus.port import Delivery, Transport
 from bridge.cli.demo_booking import show_booking
 from bridge.cli.exits import Exit
 from bridge.cli.tables import aligned, titled
@@ -153,7 +153,7 @@ async def _story(console: Console, folder: Path) -> tuple[list[_Sent], bool]:
     return list(sent.values()), is_booked
 
 
-async def _send_all(bus: Bus) -> dict[str, _Sent]:
+async def _send_all(bus: Transport) -> dict[str, _Sent]:
     sent: dict[str, _Sent] = {}
 
     async def send(

@@ -10,7 +10,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from bridge.bus.port import Bus, Delivery
+from bridge.bus.port import Delivery, Transport
 from bridge.cli.tables import aligned, titled
 from bridge.contracts.appointment_events import APPOINTMENT_BOOKED, SLOTS_FOUND
 from bridge.contracts.envelope import STRUCTURED
@@ -30,7 +30,7 @@ Json = dict[str, Any]
 
 
 async def show_booking(
-    console: Console, bus: Bus, events: AsyncIterator[Delivery], sandbox: RunningSandbox
+    console: Console, bus: Transport, events: AsyncIterator[Delivery], sandbox: RunningSandbox
 ) -> bool:
     """Book a slot while the practice loses its answer; whether it ended with exactly one appointment."""
     patient = BY_NAME[_PATIENT].nhs_number
@@ -64,7 +64,7 @@ async def show_booking(
 
 
 async def _ask(
-    bus: Bus, events: AsyncIterator[Delivery], key: str, nhs_number: str, asked: Json
+    bus: Transport, events: AsyncIterator[Delivery], key: str, nhs_number: str, asked: Json
 ) -> tuple[str, Json]:
     """Send a request; kind and data of the event that ends it."""
     request_id = str(uuid4())

@@ -11,7 +11,7 @@ import orjson
 import typer
 
 from bridge.bus import open_bus
-from bridge.bus.port import Bus, Delivery, Unpublishable
+from bridge.bus.port import Delivery, QueueInspection, Unpublishable
 from bridge.cli.exits import Exit
 from bridge.contracts.appointment_events import APPOINTMENT_IN_DOUBT, APPOINTMENT_REFUSED
 from bridge.contracts.envelope import STRUCTURED
@@ -83,7 +83,7 @@ async def _send(
             return Exit.UNAVAILABLE
 
 
-async def _is_attended(bus: Bus, prefix: str, routing_key: str) -> bool:
+async def _is_attended(bus: QueueInspection, prefix: str, routing_key: str) -> bool:
     """Whether a worker takes requests with this key; of a key that is none of ours the bus must say."""
     takers = [one for one in installed_pipelines() if any(o.accepts == routing_key for o in one.operations)]
     return all([await bus.is_attended(taker.queue(prefix)) for taker in takers])

@@ -114,9 +114,9 @@ class _Run:
         jobs = self._stores.jobs
         wanted = dict(await jobs.letters(job.id))
         for pipeline in dict.fromkeys(letter.pipeline for letter in wanted.values()):
-            async with self._queues.bus.letters(self._queues.by_pipeline[pipeline]) as held:
+            async with self._queues.bus.dead_letters(self._queues.by_pipeline[pipeline]) as held:
                 async for one in held:
-                    letter = wanted.get(one.letter.id)
+                    letter = wanted.get(one.dead_letter.id)
                     if letter is None:
                         continue
                     if not await jobs.hold(job.id, runner=self._runner):

@@ -111,10 +111,10 @@ async def dead_letters(
     """
     for pipeline, queue in queues.by_pipeline.items():
         seen = 0
-        async with queues.bus.letters(queue) as held:
+        async with queues.bus.dead_letters(queue) as held:
             async for one in held:
-                if reason in (None, one.letter.reason):
-                    yield FoundDeadLetter(pipeline, one.letter)
+                if reason in (None, one.dead_letter.reason):
+                    yield FoundDeadLetter(pipeline, one.dead_letter)
                 seen += 1
                 if seen >= most:
                     break

@@ -73,7 +73,7 @@ async def _bus(settings: Settings) -> Check:
     try:
         if settings.bus.url:
             # Tells the cause, where the bus would go on waiting.
-            await try_connection(settings.bus.url, prefix=settings.bus.prefix)
+            await try_connection(settings.bus.url, prefix=settings.bus.prefix, with_rights=True)
         async with asyncio.timeout(_BUS_TIMEOUT), open_bus(settings, join=True) as bus:
             is_ready = await bus.ready()
     except NoConnection as fault:

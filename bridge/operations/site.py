@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Protocol
 
 from bridge.bus import open_bus
-from bridge.bus.port import Bus, QueueSpec
+from bridge.bus.port import DeadLetterStore, QueueInspection, QueueSpec
 from bridge.ledger import Ledger, open_ledger
 from bridge.ledger.audit.trail import Actor, AuditTrail
 from bridge.ledger.keys import open_keys
@@ -41,11 +42,15 @@ class Stores:
     jobs: Jobs
 
 
+class LookedInto(DeadLetterStore, QueueInspection, Protocol):
+    """A bus as an operator needs it: nothing is sent or consumed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Queues:
     """The bus, started, and declared queues on it by the name of their pipeline."""
 
-    bus: Bus
+    bus: LookedInto
     by_pipeline: Mapping[str, QueueSpec]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bridge.bus.rabbit.bus import RUNGS
+from bridge.bus.rabbit.topology import DELAYS
 from bridge.sandbox import SandboxOptions, running
 from bridge.settings import Settings
 from tests.faults.installation import Epr, Installation
@@ -84,7 +84,7 @@ def installed(keys_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             environment |= settings or {}
             for name, value in environment.items():
                 monkeypatch.setenv(name, value)
-            bus = site.bus(rungs=RUNGS)
+            bus = site.bus(delays=DELAYS)
             try:
                 await bus.start()
                 await bus.declare(site.queue)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.bus.port import Bus, QueueDepth
-from bridge.bus.rabbit.bus import RUNGS
+from bridge.bus.rabbit.topology import DELAYS
 from bridge.engine.worker import Worker, consuming
 from bridge.pipelines.installed import installed_pipelines
 from bridge.sandbox import BY_NAME, Fault, RunningSandbox
@@ -124,7 +124,7 @@ class Installation:
         self, url: str | None = None, *, pipeline: str = PIPELINE, **bus_options: Any
     ) -> AsyncIterator[Worker]:
         """A whole worker: on the broker itself, or on `url`, which leads there."""
-        bus = self.site.bus(url, rungs=RUNGS, **bus_options)
+        bus = self.site.bus(url, delays=DELAYS, **bus_options)
         await bus.start()
         try:
             async with consuming(self.settings, installed_pipelines([pipeline]), bus) as worker:
@@ -151,8 +151,8 @@ class Installation:
 
     async def parked(self) -> set[str]:
         """Whose dead letters there are; one may be there twice, when the confirm of the first was cut off."""
-        async with self.bus.letters(self.site.queue) as letters:
-            return {parked.letter.message.correlation_id or "" async for parked in letters}
+        async with self.bus.dead_letters(self.site.queue) as letters:
+            return {held.dead_letter.message.correlation_id or "" async for held in letters}
 
     async def command(self, *arguments: str) -> Any:
         """A ``bridge`` command of the operator's, which must end well; the JSON it printed, if it did."""

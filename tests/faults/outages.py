@@ -133,7 +133,7 @@ OUTAGES: Final[Mapping[str, Outage]] = {
     "ledger_gone": Outage(
         "The ledger is gone for ten seconds: its server is stopped, or another process locks the file",
         "Answers come later by the time it is gone",
-        "Requests go to a waiting room (`ledger_unavailable`) and come back; nothing is published that is not written down",
+        "Requests go to a delay queue (`ledger_unavailable`) and come back; nothing is published that is not written down",
         "Bring the database back",
         on=("SQLite", "PostgreSQL"),
     ),

@@ -20,7 +20,7 @@ async def _hold(delivery: Delivery) -> Outcome:
 
 async def main(kind: str, url: str, prefix: str, queue: str, key: str) -> None:
     bus: Bus = (
-        RabbitBus(url, prefix=prefix, rungs=(1, 2))
+        RabbitBus(url, prefix=prefix, delays=(1, 2))
         if kind == "rabbit"
         else NatsBus(url, prefix=prefix, ack_wait=1.5)
     )

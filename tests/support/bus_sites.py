@@ -83,8 +83,8 @@ class Site(Protocol):
         """Delete the work queue, and whatever stands in it."""
         ...
 
-    async def remove_rooms(self) -> None:
-        """Delete the waiting rooms and the dead-letter queue."""
+    async def remove_delay_queues(self) -> None:
+        """Delete the delay queues and the dead-letter queue."""
         ...
 
 
@@ -104,7 +104,7 @@ class RabbitSite:
             await connection.close()
 
     def bus(self, url: str | None = None, **options: Any) -> Bus:
-        return RabbitBus(url or self.url, prefix=self.prefix, **({"rungs": (1, 2)} | options))
+        return RabbitBus(url or self.url, prefix=self.prefix, **({"delays": (1, 2)} | options))
 
     async def listen(self, topic: str) -> Inbox:
         inbox = Inbox()
@@ -165,10 +165,10 @@ class RabbitSite:
         await channel.queue_delete(self.queue.name)
         await channel.close()
 
-    async def remove_rooms(self) -> None:
+    async def remove_delay_queues(self) -> None:
         channel = await self._connection.channel()
-        for room in ("wait.1s", "wait.2s", "dead"):
-            await channel.queue_delete(f"{self.queue.name}.{room}")
+        for name in ("wait.1s", "wait.2s", "dead"):
+            await channel.queue_delete(f"{self.queue.name}.{name}")
         await channel.close()
 
 
@@ -189,7 +189,7 @@ class NatsSite:
             await client.close()
 
     def bus(self, url: str | None = None, **options: Any) -> Bus:
-        options.pop("rungs", None)
+        options.pop("delays", None)
         return NatsBus(url or self.url, prefix=self.prefix, **({"ack_wait": 1.5} | options))
 
     async def listen(self, topic: str) -> Inbox:
@@ -234,9 +234,9 @@ class NatsSite:
         writer.close()
         await writer.wait_closed()
 
-    async def remove_rooms(self) -> None:
-        for room in ("wait", "dead"):
-            await self._client.jetstream().delete_stream(f"{self._stream}_{room}")
+    async def remove_delay_queues(self) -> None:
+        for name in ("wait", "dead"):
+            await self._client.jetstream().delete_stream(f"{self._stream}_{name}")
 
 
 async def _ignore(error: Exception) -> None:

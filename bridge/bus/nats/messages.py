@@ -1,6 +1,6 @@
 """What a message looks like on NATS, whose headers are text and whose properties are headers too."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
@@ -9,6 +9,7 @@ from nats.aio.msg import Msg
 from nats.js.api import Header
 
 from bridge.bus import control_headers
+from bridge.bus.base import Outgoing
 from bridge.bus.port import Delivery
 
 MESSAGE_ID = "x-message-id"
@@ -16,42 +17,71 @@ MESSAGE_ID = "x-message-id"
 CONTENT_TYPE = "content-type"
 CORRELATION_ID = "x-correlation-id"
 _MSG_ID = "nats-msg-id"
+_NO_HEADERS: frozenset[str] = frozenset()
 _OURS = frozenset({MESSAGE_ID, CONTENT_TYPE, CORRELATION_ID, _MSG_ID, "nats-expected-stream"})
 
 
-def outgoing(
-    message_id: str, content_type: str, correlation_id: str | None, headers: Mapping[str, str] | None
-) -> dict[str, str]:
-    """Headers of a message of our own."""
-    own = {Header.MSG_ID.value: message_id, CONTENT_TYPE: content_type}
-    if correlation_id is not None:
-        own[CORRELATION_ID] = correlation_id
-    return {**(headers or {}), **own}
+Put = Callable[[str, bytes, Mapping[str, str]], Awaitable[None]]
+"""Publishes a copy, its body and headers, to a subject, confirmed."""
 
 
-def asking(
-    message_id: str,
-    content_type: str,
-    correlation_id: str | None,
-    headers: Mapping[str, str] | None,
-    *,
-    body: bytes,
-) -> dict[str, str]:
+class NatsReceived:
+    """A message that was handed over and is neither acknowledged nor given up.
+
+    Args:
+        message: as the driver has it.
+        requests: the part of a request's subject before its routing key.
+        trusted: the control headers that count on it.
+        put: for its copies.
+    """
+
+    def __init__(self, message: Msg, requests: str, trusted: frozenset[str], put: Put) -> None:
+        self._message, self._put = message, put
+        self.delivery: Delivery = delivery(message, requests=requests, trusted=trusted)
+
+    async def acknowledge(self) -> None:
+        """Acknowledge it."""
+        await self._message.ack()
+
+    async def hand_back(self) -> None:
+        """Let the server hand it over again in a second."""
+        await self._message.nak(delay=1)
+
+    async def hand_back_at_once(self) -> None:
+        """Let another worker have it now."""
+        await self._message.nak()
+
+    async def copy_to(self, queue: str, headers: Mapping[str, str]) -> None:
+        """Publish a copy to the subject of that queue."""
+        kept = control_headers.kept(self.delivery.headers)
+        carried = copied(self._message, trusted=_NO_HEADERS) | kept | dict(headers)
+        await self._put(queue, self._message.data, carried)
+
+
+def of_an_event(message: Outgoing) -> dict[str, str]:
+    """Headers of an event of our own."""
+    own = {Header.MSG_ID.value: message.id, CONTENT_TYPE: message.content_type}
+    if message.correlation_id is not None:
+        own[CORRELATION_ID] = message.correlation_id
+    return {**message.headers, **own}
+
+
+def of_a_request(message: Outgoing) -> dict[str, str]:
     """Headers of a request, which the server knows by all it says: two senders may use one id."""
-    own = outgoing(message_id, content_type, correlation_id, headers)
+    own = of_an_event(message)
     said = "\n".join(f"{name}:{own[name]}" for name in sorted(own)).encode()
-    name = sha256(len(said).to_bytes(8) + said + body).hexdigest()
-    return own | {MESSAGE_ID: message_id, Header.MSG_ID.value: name}
+    name = sha256(len(said).to_bytes(8) + said + message.body).hexdigest()
+    return own | {MESSAGE_ID: message.id, Header.MSG_ID.value: name}
 
 
-def asked_again(headers: Mapping[str, str], *, nonce: str) -> dict[str, str]:
+def sent_again(headers: Mapping[str, str], *, nonce: str) -> dict[str, str]:
     """The same headers under a name of their own, for what the server took for a repeat; its id stays."""
     name = headers[Header.MSG_ID.value]
     return {MESSAGE_ID: name, **headers, Header.MSG_ID.value: f"{name}:{nonce}"}
 
 
 def copied(message: Msg, *, trusted: frozenset[str] = control_headers.ALL) -> dict[str, str]:
-    """Headers of a copy of `message`, the trusted marks among them.
+    """Headers of a copy of `message`, the trusted control headers among them.
 
     The server drops a second message with the same `Nats-Msg-Id`. That is wanted when a publish is
     repeated, and fatal when one attempt follows another: so the copy is named after its source.
@@ -93,7 +123,8 @@ def delivery(message: Msg, *, requests: str, trusted: frozenset[str]) -> Deliver
     Args:
         message: as it was handed over.
         requests: the part of its subject before the routing key.
-        trusted: the marks that count on it: all on a copy that the bus put to work again, none of a sender's.
+        trusted: the control headers that count on it: all on a copy that the bus put to work again, none of
+            a sender's.
     """
     headers = message.headers or {}
     known = {

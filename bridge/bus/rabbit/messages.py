@@ -1,6 +1,7 @@
 """What a message looks like on RabbitMQ: properties, and headers with types."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -8,33 +9,59 @@ from aio_pika import DeliveryMode, IncomingMessage, Message
 from aio_pika.abc import AbstractIncomingMessage, HeadersType
 
 from bridge.bus import control_headers
-from bridge.bus.amqp10 import LABEL, unframed
+from bridge.bus.base import Outgoing
 from bridge.bus.port import Delivery
+from bridge.bus.rabbit.amqp10 import LABEL, unframed
 from bridge.bus.rabbit.headers import as_text, sendable, short
 
 _NONE: frozenset[str] = frozenset()
 
+Put = Callable[[str, Message], Awaitable[None]]
+"""Publishes a message to the queue of that name, confirmed."""
 
-def outgoing(
-    body: bytes,
-    message_id: str,
-    content_type: str,
-    correlation_id: str | None,
-    headers: Mapping[str, str] | None,
-) -> Message:
+
+class RabbitReceived:
+    """A message that was handed over and is neither acknowledged nor rejected.
+
+    Args:
+        message: as the driver has it.
+        queue: the work queue that it came from.
+        put: for its copies.
+    """
+
+    def __init__(self, message: IncomingMessage, queue: str, put: Put) -> None:
+        self._message, self._put = message, put
+        trusted = trusted_headers(message.exchange, trail(message), queue)
+        self.delivery: Delivery = delivery(message, trusted=trusted)
+
+    async def acknowledge(self) -> None:
+        """Confirm it."""
+        await self._message.ack()
+
+    async def hand_back(self) -> None:
+        """Reject it in a second, for the broker to hand over again."""
+        await asyncio.sleep(1)
+        await self._message.nack(requeue=True)
+
+    async def copy_to(self, queue: str, headers: Mapping[str, str]) -> None:
+        """Publish a copy with all properties to that queue."""
+        await self._put(queue, copied(self._message, self.delivery, headers))
+
+
+def outgoing(message: Outgoing) -> Message:
     """A message of our own; persistent, or a restart of the broker would lose it."""
     return Message(
-        body,
-        message_id=message_id,
-        content_type=content_type,
-        correlation_id=correlation_id,
-        headers=dict(headers or {}),
+        message.body,
+        message_id=message.id,
+        content_type=message.content_type,
+        correlation_id=message.correlation_id,
+        headers=dict(message.headers),
         delivery_mode=DeliveryMode.PERSISTENT,
     )
 
 
 def copied(message: IncomingMessage, taken: Delivery, changes: Mapping[str, str]) -> Message:
-    """The same message with other marks; the broker's own trail starts anew."""
+    """The same message with other control headers; the broker's own trail starts anew."""
     headers: HeadersType = {
         name: sendable(value)
         for name, value in message.headers.items()
@@ -69,11 +96,11 @@ def trail(message: AbstractIncomingMessage) -> list[dict[str, Any]]:
     return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
-def marks_of_a_copy(exchange: str | None, moves: list[dict[str, Any]], queue: str) -> frozenset[str]:
-    """Which marks count on a message in the work queue `queue`, by the way that it came there.
+def trusted_headers(exchange: str | None, moves: list[dict[str, Any]], queue: str) -> frozenset[str]:
+    """Which control headers count on a message in the work queue `queue`, by the way that it came there.
 
     A request comes by the exchange of the requests. Only copies come by the nameless exchange, which takes a
-    message to the queue that it names; and only those that were put off come out of a waiting room.
+    message to the queue that it names; and only those that were put off come out of a delay queue.
     """
     if exchange != "":
         return _NONE
@@ -88,7 +115,7 @@ def delivery(
 
     Args:
         message: as it was handed over.
-        trusted: the marks that count on it; see `marks_of_a_copy`.
+        trusted: the control headers that count on it; see `trusted_headers`.
         key: its routing key, where the broker has changed that.
     """
     headers = {

@@ -57,14 +57,14 @@ class BusFaults:
                     proxy.cut()
                 retried = [number for number in range(MESSAGES) if number % 10 == 0 and number % 50]
                 await until(lambda: len(runs) == MESSAGES + len(retried))
-                # A copy whose confirm was cut off is published again. In a waiting room, the second one
+                # A copy whose confirm was cut off is published again. In a delay queue, the second one
                 # joins the first; a dead letter may stand there twice, with the same id.
                 # Some may wait for a confirm still: nobody leaves before everything is where it belongs.
                 events = {f"event-request-{number}" for number in range(MESSAGES)}
                 await until(lambda: {letter.id for letter in inbox.letters} == events)
                 await until(partial(_nothing_left, sender, site))
-                parked = {f"request-{number}" for number in range(0, MESSAGES, 50)}
-                await until(partial(_are_dead, site, parked))
+                dead = {f"request-{number}" for number in range(0, MESSAGES, 50)}
+                await until(partial(_are_dead, site, dead))
         assert set(runs.values()) == {1}
         assert proxy.links > CUTS
 
@@ -165,10 +165,10 @@ class BusFaults:
             async with started(site.bus(), site, handler):
                 await handler.saw(1)
 
-    async def test_a_waiting_room_that_was_deleted_is_made_again(self, site: Site, node: Node) -> None:
+    async def test_a_delay_queue_that_was_deleted_is_made_again(self, site: Site, node: Node) -> None:
         handler = Recorder(RetryAfter(0.5, "again"), Dead("invalid"))
         async with started(site.bus(), site, handler) as bus:
-            await site.remove_rooms()
+            await site.remove_delay_queues()
             await send(bus)
             await handler.saw(2)
             await until(lambda: _has_dead(site, 1))

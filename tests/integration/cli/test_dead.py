@@ -99,8 +99,8 @@ async def test_a_letter_is_shown_without_its_body_unless_that_is_asked_for(nats:
     operator = operator_of(nats, tmp_path)
     async with bus_with(nats, MendableHandler()) as bus:
         await make_dead_letters(bus, nats, "r-1")
-        async with bus.letters(nats.queue) as letters:
-            letter = (await anext(letters)).letter
+        async with bus.dead_letters(nats.queue) as letters:
+            letter = (await anext(letters)).dead_letter
         shown = await operator.json("dead", "show", letter.id)
         opened = await operator.json("dead", "show", letter.id, "--body", "--actor", "Sam Ple")
     assert (shown["reason"], shown["detail"], shown["attempt"]) == ("internal", "as told", 1)

@@ -140,11 +140,11 @@ async def test_each_right_that_rabbitmq_does_not_give_is_named(rabbit):
         rabbit.node.control("set_permissions", prefix, *given)
         await try_connection(url)
         with pytest.raises(NoConnection) as refused:
-            await try_connection(url, prefix=prefix)
+            await try_connection(url, prefix=prefix, with_rights=True)
         assert refused.value.code == "no_rights"
-        assert f"user '{prefix}' {told.format(prefix=prefix)}" in str(refused.value)
+        assert f"user '{prefix}' {told.format(prefix=prefix, with_rights=True)}" in str(refused.value)
     rabbit.node.control("set_permissions", prefix, f"^{prefix}", f"^({prefix}|amq.default$)", f"^{prefix}")
-    await try_connection(url, prefix=prefix)
+    await try_connection(url, prefix=prefix, with_rights=True)
     # Nothing is left of it but the two exchanges.
     assert prefix not in rabbit.node.control("list_queues", "name")
     assert rabbit.node.control("list_exchanges", "name").count(prefix) == 2
@@ -171,11 +171,11 @@ async def test_each_right_that_nats_does_not_give_is_named(tmp_path, rule, told)
         url = f"nats://site:{_SECRET}@127.0.0.1:{node.port}"
         await try_connection(url)
         with pytest.raises(NoConnection) as refused:
-            await try_connection(url, prefix="t")
+            await try_connection(url, prefix="t", with_rights=True)
         assert refused.value.code == "no_rights"
         assert f"user 'site' {told}" in str(refused.value)
         assert _SECRET not in str(refused.value)
-        await try_connection(f"nats://all:right@127.0.0.1:{node.port}", prefix="t")
+        await try_connection(f"nats://all:right@127.0.0.1:{node.port}", prefix="t", with_rights=True)
     finally:
         node.close()
 

@@ -178,7 +178,7 @@ class JobConformance:
         async with bus_with(site, handler) as bus, operator.stores() as stores:
             await make_dead_letters(bus, site, "r-1", "r-2")
             job = await confirmed(bus, stores, site)
-            async with bus.letters(site.queue) as letters:
+            async with bus.dead_letters(site.queue) as letters:
                 await (await anext(letters)).remove()
             handler.is_mended = True
             ended = await run(stores, job)

@@ -117,8 +117,8 @@ class Site:
 
     async def reason(self, pipeline: Pipeline) -> str:
         """Why the one dead letter is dead."""
-        async with self.bus.letters(pipeline.queue(self.settings.bus.prefix)) as letters:
-            (reason,) = [parked.letter.reason async for parked in letters]
+        async with self.bus.dead_letters(pipeline.queue(self.settings.bus.prefix)) as letters:
+            (reason,) = [held.dead_letter.reason async for held in letters]
         return reason
 
 

@@ -13,10 +13,10 @@ URL = "amqp://user:word@127.0.0.1/"
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        ({"rungs": (0.5,)}, "rungs"),
-        ({"rungs": (1, 0)}, "rungs"),
-        ({"rungs": (True,)}, "rungs"),
-        ({"rungs": (2**32,)}, "rungs"),
+        ({"delays": (0.5,)}, "delays"),
+        ({"delays": (1, 0)}, "delays"),
+        ({"delays": (True,)}, "delays"),
+        ({"delays": (2**32,)}, "delays"),
         ({"heartbeat": 2**16}, "heartbeat"),
         ({"heartbeat": "15"}, "heartbeat"),
     ],

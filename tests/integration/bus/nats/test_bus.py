@@ -1,7 +1,5 @@
 """The NATS JetStream adapter."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from bridge.bus.nats.client import senders_own
@@ -11,12 +9,7 @@ from tests.support.bus_sites import NatsSite
 
 
 @pytest.mark.nats
-class TestNats(BusConformance):
-    @pytest.fixture
-    async def site(self, nats_url: str) -> AsyncIterator[NatsSite]:
-        async with NatsSite.open(nats_url) as site:
-            yield site
-
+class TestBus(BusConformance):
     @pytest.mark.parametrize(
         ("written", "read"),
         [

@@ -1,24 +1,18 @@
-"""Dead letters on both brokers."""
-
-from collections.abc import AsyncIterator
+"""Dead letters on RabbitMQ."""
 
 import aio_pika
 import pytest
 
 from bridge.bus.port import Bus
 from tests.integration.bus.conformance import started
-from tests.integration.bus.letters import LettersConformance, looked_at
-from tests.support.bus_sites import KEY, NatsSite, RabbitSite, until
+from tests.integration.bus.dead_letter_store import DeadLetterStoreConformance, looked_at
+from tests.support.bus_sites import KEY, RabbitSite, until
+
+pytestmark = pytest.mark.rabbit
 
 
-@pytest.mark.rabbit
-class TestRabbit(LettersConformance):
-    @pytest.fixture
-    async def site(self, rabbit_url: str) -> AsyncIterator[RabbitSite]:
-        async with RabbitSite.open(rabbit_url) as site:
-            yield site
-
-    async def test_a_message_that_the_broker_parked_itself_is_a_letter_too(self, site: RabbitSite):
+class TestDeadLetterStore(DeadLetterStoreConformance):
+    async def test_a_message_that_the_broker_gave_up_by_itself_is_a_dead_letter_too(self, site: RabbitSite):
         async with started(site.bus(), site) as bus:
             connection = await aio_pika.connect(site.url)
             async with connection:
@@ -37,14 +31,6 @@ class TestRabbit(LettersConformance):
         assert len(ids) == 1
         assert (letter.reason, letter.message.key, letter.message.id) == ("rejected", KEY, "request-1")
         assert letter.dead_at is not None
-
-
-@pytest.mark.nats
-class TestNats(LettersConformance):
-    @pytest.fixture
-    async def site(self, nats_url: str) -> AsyncIterator[NatsSite]:
-        async with NatsSite.open(nats_url) as site:
-            yield site
 
 
 async def _dead(bus: Bus, site: RabbitSite) -> bool:

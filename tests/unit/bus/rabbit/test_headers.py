@@ -3,6 +3,7 @@
 import struct
 from contextvars import copy_context
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from pamqp.header import ContentHeader
 
 from bridge.bus import control_headers
 from bridge.bus.port import Dead, Delivery, RetryAfter
-from bridge.bus.rabbit.headers import read_strictly, reading_leniently
+from bridge.bus.rabbit.headers import as_text, read_strictly, reading_leniently
 from bridge.bus.rabbit.messages import copied, delivery
 from tests.support.amqp_wire import WrittenHeader
 
@@ -78,7 +79,7 @@ def sent_on(copy: Message) -> IncomingMessage:
 
 
 def rounds(message: IncomingMessage) -> list[Delivery]:
-    """Parked, retried, renewed, replayed: what each copy says."""
+    """Dead, retried, renewed, replayed: what each copy says."""
     seen = [delivery(message)]
     for changes in (
         control_headers.for_dead(seen[0], Dead("rejected")),
@@ -95,6 +96,24 @@ def rounds(message: IncomingMessage) -> list[Delivery]:
 def lenient():
     with reading_leniently():
         yield
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("text", "text"),
+        (7, "7"),
+        (1.5, "1.5"),
+        (True, "true"),
+        (b"bytes \xff", "bytes \ufffd"),
+        (datetime(2026, 1, 2, tzinfo=UTC), "2026-01-02T00:00:00+00:00"),
+        (None, None),
+        ([1], None),
+        ({"a": 1}, None),
+    ],
+)
+def test_header_values_become_text(value: object, text: str | None) -> None:
+    assert as_text(value) == text
 
 
 @given(headers=st.dictionaries(NAMES, VALUES, max_size=5))

@@ -1,7 +1,5 @@
 """The RabbitMQ adapter."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 from pamqp import decode
 
@@ -12,12 +10,7 @@ from tests.support.tcp_proxy import TcpProxy
 
 
 @pytest.mark.rabbit
-class TestRabbit(BusConformance):
-    @pytest.fixture
-    async def site(self, rabbit_url: str) -> AsyncIterator[RabbitSite]:
-        async with RabbitSite.open(rabbit_url) as site:
-            yield site
-
+class TestBus(BusConformance):
     async def test_what_the_driver_cannot_read_is_read_also_after_a_new_connection_and_by_nobody_else(
         self, site: RabbitSite
     ) -> None:

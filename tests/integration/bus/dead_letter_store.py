@@ -1,23 +1,32 @@
-"""What looking at dead letters does on every broker: each adapter's test class inherits this."""
+"""What keeps dead letters must do, on every broker: each adapter's test class inherits this."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-import pytest
-
-from bridge.bus.port import Bus, Dead, DeadLetter, Delivery, Done, Outcome, QueueDepth
+from bridge.bus.port import (
+    Bus,
+    Dead,
+    DeadLetter,
+    DeadLetterStore,
+    Delivery,
+    Done,
+    Outcome,
+    QueueDepth,
+    Received,
+    Unroutable,
+)
 from tests.integration.bus.conformance import Recorder, send, started
+from tests.integration.bus.transport import acknowledge, receiving
 from tests.support.bus_sites import KEY, Site, until
 
 REFUSED = Dead("rejected", "data.patient: is required")
 
 
-async def looked_at(bus: Bus, site: Site) -> list[DeadLetter]:
-    async with bus.letters(site.queue) as letters:
-        return [parked.letter async for parked in letters]
+async def looked_at(store: DeadLetterStore, site: Site) -> list[DeadLetter]:
+    async with store.dead_letters(site.queue) as letters:
+        return [held.dead_letter async for held in letters]
 
 
-async def park(bus: Bus, site: Site, *numbers: int) -> None:
+async def let_die(bus: Bus, site: Site, *numbers: int) -> None:
     for number in numbers:
         await send(bus, number)
     await until(lambda: _are_dead(bus, site, len(numbers)))
@@ -27,16 +36,12 @@ async def _are_dead(bus: Bus, site: Site, count: int) -> bool:
     return await bus.depth(site.queue) == QueueDepth(ready=0, waiting=0, dead=count)
 
 
-class LettersConformance:
-    """Inherited per adapter; `site` is its broker."""
+class DeadLetterStoreConformance:
+    """Inherited per adapter; the fixture `site` is its broker."""
 
-    @pytest.fixture
-    def site(self) -> Any:
-        raise NotImplementedError
-
-    async def test_a_letter_says_what_it_is_and_why(self, site: Site):
+    async def test_a_dead_letter_says_what_it_is_and_why(self, site: Site):
         async with started(site.bus(), site, Recorder(REFUSED)) as bus:
-            await park(bus, site, 1)
+            await let_die(bus, site, 1)
             [letter] = await looked_at(bus, site)
         assert (letter.reason, letter.detail) == ("rejected", "data.patient: is required")
         assert letter.dead_at is not None
@@ -49,7 +54,7 @@ class LettersConformance:
 
     async def test_looking_takes_nothing_and_ids_stay(self, site: Site):
         async with started(site.bus(), site, Recorder(REFUSED)) as bus:
-            await park(bus, site, 1, 2, 3)
+            await let_die(bus, site, 1, 2, 3)
             first = await looked_at(bus, site)
             again = [await looked_at(bus, site) for _ in range(24)]
             await until(lambda: _are_dead(bus, site, 3))
@@ -61,22 +66,22 @@ class LettersConformance:
 
     async def test_a_look_may_end_early(self, site: Site):
         async with started(site.bus(), site, Recorder(REFUSED)) as bus:
-            await park(bus, site, 1, 2)
-            async with bus.letters(site.queue) as letters:
+            await let_die(bus, site, 1, 2)
+            async with bus.dead_letters(site.queue) as letters:
                 await anext(letters)
             await until(lambda: _are_dead(bus, site, 2))
 
-    async def test_no_letters_are_no_fault(self, site: Site):
+    async def test_no_dead_letters_are_no_fault(self, site: Site):
         async with started(site.bus(), site) as bus:
             assert await looked_at(bus, site) == []
 
     async def test_one_is_removed_and_the_others_stay(self, site: Site):
         async with started(site.bus(), site, Recorder(REFUSED)) as bus:
-            await park(bus, site, 1, 2, 3)
-            async with bus.letters(site.queue) as letters:
-                async for parked in letters:
-                    if parked.letter.message.id == "request-2":
-                        await parked.remove()
+            await let_die(bus, site, 1, 2, 3)
+            async with bus.dead_letters(site.queue) as letters:
+                async for held in letters:
+                    if held.dead_letter.message.id == "request-2":
+                        await held.remove()
             await until(lambda: _are_dead(bus, site, 2))
             assert {letter.message.id for letter in await looked_at(bus, site)} == {"request-1", "request-3"}
 
@@ -88,10 +93,10 @@ class LettersConformance:
             return REFUSED if len(handed) == 1 else Done()
 
         async with started(site.bus(), site, handler) as bus:
-            await park(bus, site, 1)
-            async with bus.letters(site.queue) as letters:
-                async for parked in letters:
-                    await parked.send_again("job-1")
+            await let_die(bus, site, 1)
+            async with bus.dead_letters(site.queue) as letters:
+                async for held in letters:
+                    await held.send_again("job-1")
             await until(lambda: len(handed) == 2)
             await until(lambda: _are_dead(bus, site, 1))
         original, replayed = handed
@@ -102,14 +107,14 @@ class LettersConformance:
         assert replayed.headers["x-replay-job"] == "job-1"
         assert not {"x-error-reason", "x-error-detail", "x-dead-at", "x-attempt"} & set(replayed.headers)
 
-    async def test_what_dies_again_is_another_letter(self, site: Site):
+    async def test_what_dies_again_is_another_dead_letter(self, site: Site):
         async with started(site.bus(), site, Recorder(REFUSED)) as bus:
-            await park(bus, site, 1)
+            await let_die(bus, site, 1)
             [before] = await looked_at(bus, site)
-            async with bus.letters(site.queue) as letters:
-                async for parked in letters:
-                    await parked.send_again("job-1")
-                    await parked.remove()
+            async with bus.dead_letters(site.queue) as letters:
+                async for held in letters:
+                    await held.send_again("job-1")
+                    await held.remove()
             await until(lambda: _are_dead(bus, site, 1))
             [after] = await looked_at(bus, site)
         assert after.message.id == before.message.id
@@ -134,13 +139,13 @@ class LettersConformance:
         async with started(site.bus(), site, handler) as bus:
             await site.put_foreign(b"x")
             await until(lambda: _are_dead(bus, site, 1))
-            async with bus.letters(site.queue) as letters:
-                async for parked in letters:
-                    await parked.send_again("job-1")
+            async with bus.dead_letters(site.queue) as letters:
+                async for held in letters:
+                    await held.send_again("job-1")
             await until(lambda: len(handed) == 2)
         assert [delivery.is_named for delivery in handed] == [False, False]
 
-    async def test_letters_of_two_senders_with_one_id_are_two(self, site: Site):
+    async def test_dead_letters_of_two_senders_with_one_id_are_two(self, site: Site):
         async with started(site.bus(), site, Recorder(REFUSED)) as bus:
             for source in ("/epr", "/tie"):
                 headers = {"ce-id": "1", "ce-source": source}
@@ -148,3 +153,38 @@ class LettersConformance:
             await until(lambda: _are_dead(bus, site, 2))
             found = await looked_at(bus, site)
         assert len({letter.id for letter in found}) == 2
+
+    async def test_the_original_is_held_beside_the_dead_letter(self, site: Site):
+        bus = site.bus()
+        store: DeadLetterStore = bus
+
+        async def act(received: Received) -> None:
+            await store.keep_dead(site.queue, received, REFUSED)
+
+        async with started(site.bus(), site) as sender:
+            await send(sender)
+            async with receiving(bus, site, act) as taking:
+                await taking.took(1)
+            async with receiving(site.bus(), site, acknowledge) as taking:
+                [original] = await taking.took(1)
+            assert (original.attempt, original.deliveries) == (1, 2)
+            [letter] = await looked_at(sender, site)
+        assert (letter.reason, letter.detail, letter.message.id) == ("rejected", REFUSED.detail, original.id)
+
+    async def test_without_a_place_for_it_it_fails_loudly(self, site: Site):
+        refused: list[Unroutable] = []
+        bus = site.bus()
+        store: DeadLetterStore = bus
+
+        async def act(received: Received) -> None:
+            try:
+                await store.keep_dead(site.queue, received, REFUSED)
+            except Unroutable as fault:
+                refused.append(fault)
+            await received.acknowledge()
+
+        async with started(site.bus(), site) as sender, receiving(bus, site, act) as taking:
+            await site.remove_delay_queues()
+            await send(sender)
+            await taking.took(1)
+        assert len(refused) == 1

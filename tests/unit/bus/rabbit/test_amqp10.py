@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.bus.amqp10 import unframed
+from bridge.bus.rabbit.amqp10 import unframed
 
 BODY = b'{"patient": {}}'
 LONG = b'{"x": "' + b"y" * 300 + b'"}'

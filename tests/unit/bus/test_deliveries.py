@@ -1,4 +1,4 @@
-"""The worker: one run per message and attempt, whatever the connection does."""
+"""The delivery runner: one run per message and attempt, whatever the connection does."""
 
 import asyncio
 from dataclasses import replace
@@ -45,15 +45,15 @@ class Counting:
 async def test_work_goes_on_when_its_connection_is_cut_and_the_next_copy_joins_it() -> None:
     handler = Counting(Done())
     handler.go.clear()
-    worker = DeliveryRunner("q", handler, concurrency=1)
-    first = asyncio.create_task(worker.run(DELIVERY, Settled()))
+    runner = DeliveryRunner("q", handler, concurrency=1)
+    first = asyncio.create_task(runner.run(DELIVERY, Settled()))
     await until(lambda: handler.runs == 1)
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
         await first
-    second = asyncio.create_task(worker.run(replace(DELIVERY, deliveries=2), Settled()))
+    second = asyncio.create_task(runner.run(replace(DELIVERY, deliveries=2), Settled()))
     await asyncio.sleep(0)
-    assert worker.busy == 1
+    assert runner.busy == 1
     handler.go.set()
     await second
     assert handler.runs == 1
@@ -62,12 +62,12 @@ async def test_work_goes_on_when_its_connection_is_cut_and_the_next_copy_joins_i
 async def test_what_a_cut_connection_left_running_counts_against_the_bound() -> None:
     handler = Counting(Done())
     handler.go.clear()
-    worker = DeliveryRunner("q", handler, concurrency=2)
-    old = [asyncio.create_task(worker.run(replace(DELIVERY, id=f"old-{n}"), Settled())) for n in range(2)]
+    runner = DeliveryRunner("q", handler, concurrency=2)
+    old = [asyncio.create_task(runner.run(replace(DELIVERY, id=f"old-{n}"), Settled())) for n in range(2)]
     await until(lambda: handler.runs == 2)
     for task in old:
         task.cancel()
-    new = [asyncio.create_task(worker.run(replace(DELIVERY, id=f"new-{n}"), Settled())) for n in range(2)]
+    new = [asyncio.create_task(runner.run(replace(DELIVERY, id=f"new-{n}"), Settled())) for n in range(2)]
     for _ in range(20):
         await asyncio.sleep(0)
     assert handler.runs == 2
@@ -79,9 +79,9 @@ async def test_what_a_cut_connection_left_running_counts_against_the_bound() -> 
 @pytest.mark.parametrize("outcome", [Done(), RetryAfter(1, "again"), Dead("invalid")])
 async def test_a_copy_that_comes_late_takes_the_outcome_there_was(outcome: Outcome) -> None:
     handler, settled = Counting(outcome), Settled()
-    worker = DeliveryRunner("q", handler, concurrency=1)
-    await worker.run(DELIVERY, settled)
-    await worker.run(replace(DELIVERY, deliveries=2), settled)
+    runner = DeliveryRunner("q", handler, concurrency=1)
+    await runner.run(DELIVERY, settled)
+    await runner.run(replace(DELIVERY, deliveries=2), settled)
     assert handler.runs == 1
     assert len(settled.outcomes) == (0 if outcome == Done() else 1)
 
@@ -93,29 +93,29 @@ async def test_a_copy_that_comes_late_takes_the_outcome_there_was(outcome: Outco
 )
 async def test_another_message_or_attempt_is_run(other: Delivery) -> None:
     handler = Counting(Done())
-    worker = DeliveryRunner("q", handler, concurrency=1)
-    await worker.run(DELIVERY, Settled())
-    await worker.run(other, Settled())
+    runner = DeliveryRunner("q", handler, concurrency=1)
+    await runner.run(DELIVERY, Settled())
+    await runner.run(other, Settled())
     assert handler.runs == 2
 
 
 async def test_an_outcome_that_could_not_be_settled_does_not_count() -> None:
     handler, settled = Counting(Dead("invalid")), Settled(failures=1)
-    worker = DeliveryRunner("q", handler, concurrency=1)
+    runner = DeliveryRunner("q", handler, concurrency=1)
     with pytest.raises(ConnectionError), capture_logs() as logs:
-        await worker.run(DELIVERY, settled)
+        await runner.run(DELIVERY, settled)
     await asyncio.sleep(0)
     assert [line["event"] for line in logs] == ["outcome_not_settled"]
-    await worker.run(replace(DELIVERY, deliveries=2), settled)
+    await runner.run(replace(DELIVERY, deliveries=2), settled)
     assert handler.runs == 2
     assert settled.outcomes == [Dead("invalid")]
 
 
 async def test_no_message_is_tried_for_ever() -> None:
     settled = Settled()
-    worker = DeliveryRunner("q", Counting(RetryAfter(1, "provider_timeout")), concurrency=1)
-    await worker.run(replace(DELIVERY, attempt=MOST_ATTEMPTS - 1), settled)
-    await worker.run(replace(DELIVERY, attempt=MOST_ATTEMPTS), settled)
+    runner = DeliveryRunner("q", Counting(RetryAfter(1, "provider_timeout")), concurrency=1)
+    await runner.run(replace(DELIVERY, attempt=MOST_ATTEMPTS - 1), settled)
+    await runner.run(replace(DELIVERY, attempt=MOST_ATTEMPTS), settled)
     assert settled.outcomes == [
         RetryAfter(1, "provider_timeout"),
         Dead("attempts_exhausted", "provider_timeout"),
@@ -130,9 +130,9 @@ async def test_a_handler_that_keeps_count_itself_is_left_alone() -> None:
 
 
 async def test_dead_letters_are_logged_with_their_reason() -> None:
-    worker = DeliveryRunner("q", Counting(Dead("rejected", "data.patient: is required")), concurrency=1)
+    runner = DeliveryRunner("q", Counting(Dead("rejected", "data.patient: is required")), concurrency=1)
     with capture_logs() as logs:
-        await worker.run(DELIVERY, Settled())
+        await runner.run(DELIVERY, Settled())
     assert logs == [
         {
             "event": "message_dead",
@@ -147,9 +147,9 @@ async def test_dead_letters_are_logged_with_their_reason() -> None:
 
 async def test_the_text_of_an_unforeseen_error_is_not_logged_nor_sent_on() -> None:
     settled = Settled()
-    worker = DeliveryRunner("q", Counting(ValueError("9990548609")), concurrency=1)
+    runner = DeliveryRunner("q", Counting(ValueError("9990548609")), concurrency=1)
     with capture_logs() as logs:
-        await worker.run(DELIVERY, settled)
+        await runner.run(DELIVERY, settled)
     assert [line["error"] for line in logs] == ["ValueError"]
     assert "9990548609" not in repr(logs) + repr(settled.outcomes)
     [outcome] = settled.outcomes
@@ -160,10 +160,10 @@ async def test_the_text_of_an_unforeseen_error_is_not_logged_nor_sent_on() -> No
 async def test_draining_waits_then_cancels() -> None:
     handler = Counting(Done())
     handler.go.clear()
-    worker = DeliveryRunner("q", handler, concurrency=1)
-    running = asyncio.create_task(worker.run(DELIVERY, Settled()))
+    runner = DeliveryRunner("q", handler, concurrency=1)
+    running = asyncio.create_task(runner.run(DELIVERY, Settled()))
     await until(lambda: handler.runs == 1)
-    assert await worker.drain(0.01) == 1
+    assert await runner.drain(0.01) == 1
     with pytest.raises(asyncio.CancelledError):
         await running
-    assert await worker.drain(0.01) == 0
+    assert await runner.drain(0.01) == 0

@@ -1,43 +1,20 @@
-"""Marks on copies, and header values that other systems send."""
+"""The headers that the bus writes on its copies."""
 
-import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
-from structlog.testing import capture_logs
 
 from bridge.bus import control_headers
-from bridge.bus.backoff import Patience, persist
 from bridge.bus.port import Dead, Delivery, RetryAfter, TooLarge, Unroutable
-from bridge.bus.rabbit.headers import as_text
 
 DELIVERY = Delivery(b"", id="1", key="record.requested.v1", attempt=2)
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        ("text", "text"),
-        (7, "7"),
-        (1.5, "1.5"),
-        (True, "true"),
-        (b"bytes \xff", "bytes \ufffd"),
-        (datetime(2026, 1, 2, tzinfo=UTC), "2026-01-02T00:00:00+00:00"),
-        (None, None),
-        ([1], None),
-        ({"a": 1}, None),
-    ],
-)
-def test_header_values_become_text(value: object, text: str | None) -> None:
-    assert as_text(value) == text
 
 
 @pytest.mark.parametrize(
     ("said", "attempt"),
     [(None, 1), ("3", 3), ("0", 1), ("-4", 1), ("many", 1), ("", 1), ("\u0663", 1), ("9" * 5000, 1)],
 )
-def test_a_mark_that_makes_no_sense_is_a_first_attempt(said: str | None, attempt: int) -> None:
+def test_a_count_that_makes_no_sense_is_a_first_attempt(said: str | None, attempt: int) -> None:
     assert control_headers.attempt({} if said is None else {control_headers.ATTEMPT: said}) == attempt
 
 
@@ -76,32 +53,6 @@ def test_a_retry_counts_up_and_a_dead_letter_does_not() -> None:
     assert dead["x-attempt"] == "2"
     assert dead["x-error-detail"].startswith("line line x")
     assert len(dead["x-error-detail"]) == 500
-
-
-async def test_waiting_for_a_broker_is_logged_now_and_then_without_its_address() -> None:
-    patience = Patience("broker_unreachable")
-    with capture_logs() as logs:
-        for _ in range(6):
-            await patience.wait(ConnectionError("amqp://user:password@broker"))
-    assert [line["tries"] for line in logs if line["event"] == "broker_unreachable"] == [1, 6]
-    assert [line["cause"] for line in logs if line["event"] != "broker_unreachable"] == ["connection_broken"]
-    assert "password" not in repr(logs)
-
-
-async def test_a_stop_is_heard_that_comes_as_a_try_fails() -> None:
-    tries = 0
-
-    async def call() -> None:
-        nonlocal tries
-        tries += 1
-        if tries == 1:
-            trying.cancel()
-            raise ConnectionRefusedError
-
-    trying = asyncio.create_task(persist(call, Patience("broker_unreachable"), faults=(), timeout=5))
-    with pytest.raises(asyncio.CancelledError):
-        await trying
-    assert tries == 1
 
 
 def test_what_cannot_be_published_names_its_topic() -> None:

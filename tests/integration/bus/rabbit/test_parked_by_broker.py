@@ -1,6 +1,5 @@
-"""What RabbitMQ parks by itself, so that nobody would be told of it."""
+"""What RabbitMQ makes a dead letter by itself, so that nobody would be told of it."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import aio_pika
@@ -8,7 +7,7 @@ import pytest
 
 from bridge.bus.port import Bus, Dead, DeadLetter, Delivery, Done, Outcome, QueueDepth, RetryAfter
 from tests.integration.bus.conformance import Recorder, send, started
-from tests.integration.bus.letters import looked_at
+from tests.integration.bus.dead_letter_store import looked_at
 from tests.support.bus_sites import KEY, RabbitSite, until
 
 pytestmark = pytest.mark.rabbit
@@ -20,19 +19,13 @@ FORGED = {
 }
 
 
-@pytest.fixture
-async def site(rabbit_url: str) -> AsyncIterator[RabbitSite]:
-    async with RabbitSite.open(rabbit_url) as site:
-        yield site
-
-
 def looking(site: RabbitSite, handler: Any) -> Any:
     """A consuming bus that looks at the dead letters five times a second."""
     return started(site.bus(watch_interval=0.2), site, handler)
 
 
 async def hand_back(bus: Bus, site: RabbitSite) -> None:
-    """Take what is in the work queue and give it back, until the broker parks it; as lost connections do."""
+    """Take what is in the work queue and give it back, until the broker gives it up; as lost connections do."""
     async with await aio_pika.connect(site.url) as connection:
         queue = await (await connection.channel()).get_queue(site.queue.name)
         while not await holds(bus, site, 1):
@@ -71,7 +64,7 @@ async def test_what_was_handed_over_too_often_a_moment_ago_goes_back_to_work(sit
     assert "forged" not in delivery.headers.values()
 
 
-async def test_what_is_parked_again_and_again_is_told_of_once(site: RabbitSite) -> None:
+async def test_what_dies_again_and_again_is_told_of_once(site: RabbitSite) -> None:
     handler = Recorder(Dead("parked_by_broker", "delivery_limit"))
     async with started(site.bus(), site) as bus:
         # As a copy of ours that was taken up so often comes to the work queue.
@@ -106,7 +99,7 @@ async def test_what_expired_is_told_of_and_never_worked_on(site: RabbitSite) -> 
     assert delivery.deliveries > 1
 
 
-async def test_a_letter_whose_request_is_worked_on_stays_until_that_has_ended(site: RabbitSite) -> None:
+async def test_a_dead_letter_whose_request_is_worked_on_stays_until_that_has_ended(site: RabbitSite) -> None:
     handed: list[Delivery] = []
 
     async def handler(delivery: Delivery) -> Outcome:
@@ -121,7 +114,7 @@ async def test_a_letter_whose_request_is_worked_on_stays_until_that_has_ended(si
     assert [delivery.given_up for delivery in handed] == ["rejected", "rejected"]
 
 
-async def test_what_was_parked_long_ago_is_told_of_and_not_worked_on(site: RabbitSite) -> None:
+async def test_what_died_long_ago_is_told_of_and_not_worked_on(site: RabbitSite) -> None:
     """As it stands there after operators have looked at it often."""
     written = {
         "x-untold": ("S", b"true"),

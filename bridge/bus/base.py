@@ -1,0 +1,200 @@
+"""What every broker's bus has in common: how a delivery gets its outcome, and how a process starts and stops.
+
+A broker's own class says what only that broker is: how to connect, receive, copy and count. What is done with
+a message, in which order, is written once, here:
+
+==================  ============================================================================
+done                acknowledged
+to be tried again   a copy in a delay queue, then acknowledged
+dead                a copy among the dead letters, then acknowledged
+none of it          handed back: no outcome could be made durable, so the broker keeps the message
+==================  ============================================================================
+"""
+
+import asyncio
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar, final
+
+import structlog
+
+from bridge.bus import control_headers
+from bridge.bus.backoff import Backoff, persist
+from bridge.bus.deliveries import DeliveryRunner
+from bridge.bus.numbers import whole
+from bridge.bus.port import Bus, Dead, Handler, QueueSpec, Received, RetryAfter, Unroutable
+from bridge.bus.watchdog import Watchdog
+
+log = structlog.get_logger()
+
+_MOST_IN_HAND = 2**16 - 1
+"""The largest prefetch that AMQP can say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message of our own; see `Transport.publish` for the fields."""
+
+    body: bytes
+    id: str
+    content_type: str
+    correlation_id: str | None
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Consumer:
+    """A queue that is consumed, and what its deliveries are given to."""
+
+    queue: QueueSpec
+    runner: DeliveryRunner
+
+
+class BrokerBus(Bus, ABC):
+    """A `Bus` on a broker; what is not here its own class must have.
+
+    Args:
+        on_lost: called once when a consumer is gone and does not come back.
+        watch_interval: seconds between two looks of the watchdog.
+    """
+
+    broker: ClassVar[str]
+    """Its name in the log."""
+    faults: ClassVar[tuple[type[Exception], ...]]
+    """Errors of the driver that waiting does not cure."""
+
+    def __init__(self, *, on_lost: Callable[[], None] | None, watch_interval: float) -> None:
+        self._consumers: dict[str, Consumer] = {}
+        self._watchdog = Watchdog(on_lost, interval=watch_interval)
+
+    @final
+    async def start(self) -> None:
+        """Connect, waiting for a broker that is away. Declares what events and requests are published to."""
+        await self._connect()
+        self._watchdog.start(self._is_consuming)
+        log.info("bus_connected", broker=self.broker)
+
+    async def consume(self, queue: QueueSpec, handler: Handler, *, concurrency: int) -> None:
+        """Start handing deliveries to `handler`, at most `concurrency` at a time. Returns at once."""
+        whole("concurrency", concurrency, most=_MOST_IN_HAND)
+        runner = DeliveryRunner(queue.name, handler, concurrency=concurrency)
+        consumer = self._consumers[queue.name] = Consumer(queue, runner)
+        await self.receive(queue, partial(self._work_on, consumer), concurrency=concurrency)
+        self._watchdog.watch(queue.name)
+
+    @final
+    async def publish(
+        self,
+        topic: str,
+        body: bytes,
+        *,
+        id: str,  # noqa: A002 - the field's own name
+        content_type: str,
+        correlation_id: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Publish an event; returns when the broker has confirmed it, retrying through an outage.
+
+        Raises:
+            Unroutable: nothing holds events of `topic`.
+            TooLarge: the broker's limit is below the size of `body`.
+        """
+        await self._put_event(topic, Outgoing(body, id, content_type, correlation_id, headers or {}))
+
+    @final
+    async def send(
+        self,
+        key: str,
+        body: bytes,
+        *,
+        id: str,  # noqa: A002 - the field's own name
+        content_type: str,
+        correlation_id: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Put a request on the bus, as a hospital system would.
+
+        Raises:
+            Unroutable: no pipeline takes requests with this key.
+            TooLarge: the broker's limit is below the size of `body`.
+        """
+        await self._put_request(key, Outgoing(body, id, content_type, correlation_id, headers or {}))
+
+    async def redeliver(self, queue: QueueSpec, received: Received, outcome: RetryAfter) -> None:
+        """Put a copy into a delay queue, as the next attempt."""
+        headers = control_headers.for_retry(received.delivery, outcome, now=time.time())
+        await received.copy_to(self._delay_queue(queue, outcome.seconds), headers)
+
+    async def keep_dead(self, queue: QueueSpec, received: Received, outcome: Dead) -> None:
+        """Put a copy among the dead letters."""
+        await received.copy_to(queue.dead_letters, control_headers.for_dead(received.delivery, outcome))
+
+    @final
+    async def stop(self, *, grace: float) -> None:
+        """Take nothing new, finish what is in flight within `grace` seconds, disconnect."""
+        await self._watchdog.stop()
+        await self._stop_receiving()
+        runners = [consumer.runner for consumer in self._consumers.values()]
+        cancelled = await asyncio.gather(*(runner.drain(grace) for runner in runners))
+        if sum(cancelled):
+            log.warning("stopped_with_work_unfinished", messages=sum(cancelled))
+        self._consumers.clear()
+        await self._disconnect()
+
+    async def _work_on(self, consumer: Consumer, received: Received) -> None:
+        settle = partial(self._settle, consumer.queue, received)
+        await self._see_off(consumer.queue, received, consumer.runner.run(received.delivery, settle))
+
+    async def _see_off(self, queue: QueueSpec, received: Received, work: Awaitable[None]) -> None:
+        """Acknowledge a message when the work on it has made its outcome durable; else hand it back."""
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001 - no outcome could be made durable: the broker keeps it
+            log.warning("message_returned", queue=queue.name, error=type(error).__name__)
+            await received.hand_back()
+        else:
+            await received.acknowledge()
+
+    async def _settle(self, queue: QueueSpec, received: Received, outcome: RetryAfter | Dead) -> None:
+        try:
+            await self._make_durable(queue, received, outcome)
+        except Unroutable:  # somebody deleted the queue while we ran
+            await self.declare(queue)
+            await self._make_durable(queue, received, outcome)
+
+    async def _make_durable(self, queue: QueueSpec, received: Received, outcome: RetryAfter | Dead) -> None:
+        if isinstance(outcome, Dead):
+            await self.keep_dead(queue, received, outcome)
+        else:
+            await self.redeliver(queue, received, outcome)
+
+    async def _persist(self, call: Callable[[], Awaitable[object]], action: str, **context: str) -> None:
+        """Make a call on the broker until it succeeds, or meets one of `faults`; see `persist`."""
+        await persist(call, Backoff(action, **context), faults=self.faults)
+
+    @abstractmethod
+    async def _connect(self) -> None: ...
+
+    @abstractmethod
+    async def _stop_receiving(self) -> None:
+        """Take nothing new; what was taken goes on."""
+
+    @abstractmethod
+    async def _disconnect(self) -> None: ...
+
+    @abstractmethod
+    async def _is_consuming(self, name: str) -> bool:
+        """Whether our consumer of this queue lives. A queue that somebody deleted is declared again."""
+
+    @abstractmethod
+    async def _put_event(self, topic: str, message: Outgoing) -> None: ...
+
+    @abstractmethod
+    async def _put_request(self, key: str, message: Outgoing) -> None: ...
+
+    @abstractmethod
+    def _delay_queue(self, queue: QueueSpec, seconds: float) -> str:
+        """Name of the queue that a copy comes back out of after `seconds`, or earlier to be put off again."""

@@ -1,0 +1,32 @@
+"""The buses of this installation: each is found by the scheme of its URL, and loaded when it is used."""
+
+from importlib.metadata import EntryPoint, entry_points
+from typing import Final
+from urllib.parse import urlsplit
+
+from bridge.bus.port import BusFactory
+from bridge.errors import Misconfigured
+
+ENTRY_POINTS: Final = "gpconnect_bridge.buses"
+"""The group; the name of an entry point in it is a URL scheme, and what it names is a `BusFactory`."""
+
+
+def bus_for(url: str) -> BusFactory:
+    """What makes the bus for a URL.
+
+    Raises:
+        Misconfigured: no installed package has a bus for its scheme, or two have.
+    """
+    known: dict[str, EntryPoint] = {}
+    for point in entry_points(group=ENTRY_POINTS):
+        if point.name in known:
+            raise Misconfigured(f"two installed packages have a bus for {point.name}://")
+        known[point.name] = point
+    scheme = urlsplit(url).scheme
+    if scheme not in known:
+        # What stands there is not told: in front of the first colon may be a user as well.
+        schemes = ", ".join(f"{name}://" for name in sorted(known)) or "none is installed"
+        raise Misconfigured(f"BRIDGE_BUS_URL: must begin with the scheme of an installed bus ({schemes})")
+    # A driver takes a good part of a second to load: the one that is used, and when it is.
+    factory: BusFactory = known[scheme].load()
+    return factory

@@ -1,0 +1,58 @@
+"""Messages out of a stream, one by one, whatever happens to the link; and the door of the delay queue."""
+
+import time
+from typing import Final
+
+import structlog
+from nats.aio.msg import Msg
+from nats.errors import Error
+from nats.js import JetStreamContext
+
+from bridge.bus import control_headers
+from bridge.bus.backoff import Backoff
+from bridge.bus.nats.messages import Put, copied
+from bridge.bus.nats.streams import again
+from bridge.bus.port import QueueSpec, Unpublishable
+
+log = structlog.get_logger()
+
+TROUBLE: Final = (Error, OSError, TimeoutError)
+"""What a call on a connection that breaks may raise."""
+_PULL_TIMEOUT: Final = 2.0
+"""Seconds: a pull that a broken link swallowed is repeated after this."""
+_LONGEST_NAK: Final = 3600.0
+
+
+async def next_message(source: JetStreamContext.PullSubscription) -> Msg:
+    """The next message of a consumer, however long it takes and whatever happens to the link."""
+    backoff = Backoff("pull_retrying")
+    while True:
+        try:
+            [message] = await source.fetch(1, timeout=_PULL_TIMEOUT)
+        except TimeoutError:
+            continue  # nothing came
+        except TROUBLE as error:
+            await backoff.wait(error)
+        else:
+            return message
+
+
+async def move_due(queue: QueueSpec, source: JetStreamContext.PullSubscription, put: Put) -> None:
+    """Send each copy that waits back to work when its time has come; runs until it is cancelled.
+
+    Args:
+        queue: its work queue.
+        source: the consumer of its delay queue.
+        put: for the copies that go to work.
+    """
+    while True:
+        message = await next_message(source)
+        wait = control_headers.wait(message.headers or {}, time.time())
+        try:
+            if wait:
+                await message.nak(delay=min(wait, _LONGEST_NAK))
+            else:
+                await put(again(queue), message.data, copied(message))
+                await message.ack()
+        except (*TROUBLE, Unpublishable) as error:
+            log.warning("move_failed", queue=queue.name, error=type(error).__name__)

@@ -1,0 +1,78 @@
+"""Streams and consumers on JetStream: their names, and how they are made.
+
+==============================  =====================================================================
+``<prefix>.events.<topic>``     stream ``<prefix>_events``: kept until somebody purges it
+``<prefix>.requests.<key>``     the work queue's stream, ``<queue>`` with ``_`` for ``.``
+``<queue>.again``               the same stream: copies whose delay is over
+``<queue>.wait``                stream ``<queue>_wait``, the delay queue: moved by any worker when due
+``<queue>.dead``                stream ``<queue>_dead``: dead letters
+==============================  =====================================================================
+
+A subject belongs to one stream, so a routing key belongs to one queue here.
+"""
+
+from typing import Final
+
+from nats.js import JetStreamContext
+from nats.js.api import ConsumerConfig, RetentionPolicy, StorageType, StreamConfig
+from nats.js.errors import NotFoundError
+
+from bridge.bus.port import QueueSpec
+
+CONSUMER: Final = "worker"
+"""Durable name of the consumer that all workers of a stream share."""
+_DUPLICATES: Final = 120.0
+"""Seconds in which the server drops a repeated publish."""
+
+
+def stream_of(subject: str) -> str:
+    """Name of the stream that is named after a subject."""
+    return subject.replace(".", "_")  # a dot separates the parts of a subject
+
+
+def again(queue: QueueSpec) -> str:
+    """Subject of copies that are worked on again."""
+    return f"{queue.name}.again"
+
+
+def delay_queue(queue: QueueSpec) -> str:
+    """Subject of copies that wait."""
+    return f"{queue.name}.wait"
+
+
+async def declare_stream(
+    js: JetStreamContext, subject: str, subjects: list[str], retention: RetentionPolicy
+) -> None:
+    """Make the stream that is named after `subject` exist, durably, and hold these subjects.
+
+    Raises:
+        BadRequestError: another stream holds one of them already.
+    """
+    wanted = StreamConfig(name=stream_of(subject), subjects=subjects)
+    try:
+        found = (await js.stream_info(stream_of(subject))).config
+    except NotFoundError:
+        await js.add_stream(
+            wanted, retention=retention, storage=StorageType.FILE, duplicate_window=_DUPLICATES
+        )
+    else:
+        # Limits and replicas are the operator's; only what leads here is ours.
+        if set(found.subjects or ()) != set(subjects):
+            await js.update_stream(found, subjects=subjects)
+
+
+async def declare_consumer(js: JetStreamContext, subject: str, *, ack_wait: float) -> None:
+    """Make the consumer of that stream exist.
+
+    Args:
+        js: connected.
+        subject: what the stream is named after.
+        ack_wait: seconds after which the server hands a message over again when nothing is said.
+    """
+    wanted = ConsumerConfig(
+        durable_name=CONSUMER,
+        ack_wait=ack_wait,
+        max_deliver=-1,  # at its maximum the server would drop the message without a word
+        max_ack_pending=-1,  # what waits for its time counts, and must not block the rest
+    )
+    await js.add_consumer(stream_of(subject), wanted)

@@ -1,0 +1,67 @@
+"""One connection to RabbitMQ, and whether its user has the rights that a worker needs: each tried once.
+
+A worker that lacks one goes on waiting for it. Only here is it known which right a step needs: what the
+broker says names the thing, at most.
+"""
+
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from secrets import token_hex
+from typing import Final
+
+from aio_pika import ExchangeType, Message, connect
+from aio_pika.abc import AbstractConnection
+from aiormq.exceptions import ChannelAccessRefused
+
+from bridge.errors import NoConnection
+
+_REFUSED: Final = re.compile(r"access to (\w+) '([^']*)' in vhost '.*' refused for user '([^']*)'")
+
+
+async def try_once(url: str, prefix: str | None) -> None:
+    """Connect and close; with a prefix, use each right that a worker needs on what is named so.
+
+    Raises:
+        NoConnection: ``no_rights``, with the first right that the user lacks.
+        Exception: the driver's own, of whatever keeps it from connecting.
+    """
+    async with await connect(url) as connection:
+        if prefix is not None:
+            await _try_rights(connection, prefix)
+
+
+async def _try_rights(connection: AbstractConnection, prefix: str) -> None:
+    """What a worker does on RabbitMQ: declare, bind, read, put into the delay queues, publish events.
+
+    The two exchanges are declared, as at every start; the queue is this connection's own and goes with it.
+    """
+    probe = f"{prefix}.doctor.{token_hex(4)}"
+    channel = await connection.channel()
+    async with _needing({"exchange": "configure"}):
+        requests, events = [
+            await channel.declare_exchange(f"{prefix}.{name}", ExchangeType.TOPIC, durable=True)
+            for name in ("requests", "events")
+        ]
+    async with _needing({"queue": "configure"}):
+        queue = await channel.declare_queue(probe, exclusive=True, auto_delete=True)
+    async with _needing({"queue": "write to", "exchange": "read from"}):
+        await queue.bind(requests, probe)
+    async with _needing({"queue": "read from"}):
+        await queue.get(fail=False)
+    async with _needing({"exchange": "write to"}):
+        # Delay queues and dead letters are reached by the default exchange.
+        await channel.default_exchange.publish(Message(b""), probe)
+        # To take away a binding that is not there needs the right to publish, and publishes nothing.
+        await events.unbind(requests, probe)
+
+
+@asynccontextmanager
+async def _needing(rights: Mapping[str, str]) -> AsyncIterator[None]:
+    """Say which right is missing when the broker refuses what runs inside, by the kind of thing it names."""
+    try:
+        yield
+    except ChannelAccessRefused as refusal:
+        kind, name, user = found.groups() if (found := _REFUSED.search(str(refusal))) else ("", "", "")
+        right = rights.get(kind, "configure, write to or read from")
+        raise NoConnection("no_rights", f"user {user!r} may not {right} the {kind} {name!r}") from None

@@ -1,0 +1,16 @@
+"""NATS keeps what each part of the port promises; its dead letters: `test_dead_letters`."""
+
+import pytest
+
+from tests.integration.bus.delayed_redelivery import DelayedRedeliveryConformance
+from tests.integration.bus.transport import TransportConformance
+
+pytestmark = pytest.mark.nats
+
+
+class TestTransport(TransportConformance):
+    """With nothing in between."""
+
+
+class TestDelayedRedelivery(DelayedRedeliveryConformance):
+    """By the broker's own means."""

@@ -1,0 +1,80 @@
+"""A bus of somebody else's package: the very text of bridge/bus/README.md, found by its scheme and used."""
+
+import re
+import tomllib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import pytest
+
+from bridge.bus import open_bus, try_connection
+from bridge.bus.port import Bus, Dead
+from bridge.errors import NoConnection
+from bridge.settings import BusSettings, Settings
+from tests.integration.bus.conformance import Recorder, send
+from tests.support.bus_sites import RabbitSite, until
+
+GUIDE = Path(__file__).parents[3] / "bridge" / "bus" / "README.md"
+
+pytestmark = pytest.mark.rabbit
+
+
+def block(language: str) -> str:
+    found = re.search(rf"```{language}\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    assert found
+    return found.group(1)
+
+
+@pytest.fixture
+def _package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As an installer leaves it: a module, and the metadata beside it."""
+    metadata = tmp_path / "our_bus-1.0.dist-info"
+    metadata.mkdir()
+    (tmp_path / "our_bus.py").write_text(block("python"))
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: our-bus\nVersion: 1.0\n")
+    [(group, points)] = tomllib.loads(block("toml"))["project"]["entry-points"].items()
+    lines = "\n".join(f"{name} = {target}" for name, target in points.items())
+    (metadata / "entry_points.txt").write_text(f"[{group}]\n{lines}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+@pytest.fixture
+async def site(rabbit_url: str) -> AsyncIterator[RabbitSite]:
+    async with RabbitSite.open(rabbit_url) as site:
+        yield site
+
+
+@pytest.fixture
+def settings(site: RabbitSite, _package: None, tmp_path: Path) -> Settings:
+    where = urlsplit(site.url)
+    (tmp_path / "broker").write_text(f"{where.password}\n")
+    place = f"{where.username}@{where.hostname}:{where.port}{where.path}"
+    url = f"file+amqp://{place}?password_file={quote(str(tmp_path / 'broker'))}"
+    return Settings(state_dir=tmp_path / "state", bus=BusSettings(url=url, prefix=site.prefix))
+
+
+async def test_it_is_used_like_one_of_ours(settings: Settings, site: RabbitSite) -> None:
+    async with open_bus(settings) as bus:
+        await bus.declare(site.queue)
+        await bus.consume(site.queue, handler := Recorder(Dead("invalid")), concurrency=1)
+        await send(bus)
+        [delivery] = await handler.saw(1)
+        await until(lambda: _is_dead(bus, site))
+        assert await bus.ready()
+    assert delivery.id == "request-1"
+    assert [letter.id for letter in await site.dead()] == ["request-1"]
+
+
+async def test_it_is_tried_like_one_of_ours(settings: Settings, site: RabbitSite, tmp_path: Path) -> None:
+    url: Any = settings.bus.url
+    await try_connection(url, prefix=site.prefix, with_rights=True)
+    (tmp_path / "broker").write_text("not-the-right-one")
+    with pytest.raises(NoConnection) as refused:
+        await try_connection(url)
+    assert refused.value.code == "login_refused"
+
+
+async def _is_dead(bus: Bus, site: RabbitSite) -> bool:
+    return (await bus.depth(site.queue)).dead == 1
