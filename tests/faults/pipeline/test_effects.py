@@ -21,7 +21,7 @@ SETTINGS = {
 
 
 @dataclass(frozen=True)
-class MemoryBudget:
+class DischargeDesk:
     """A reception with a patient who wants an appointment, and the request for it."""
 
     site: Installation
@@ -58,7 +58,7 @@ def desk(installed):
             reception = Reception(hospital)
             offer = (await reception.free_slots(patient))[0]["offer"]
             request = example("appointment.requested", patient={"nhs_number": patient}, choices=[[offer]])
-            yield MemoryBudget(site, reception, patient, request)
+            yield DischargeDesk(site, reception, patient, request)
 
     return opening
 

@@ -1,6 +1,5 @@
 """A sandbox, a worker with every pipeline, and the discharge desk, once for each module, on RabbitMQ."""
 
-import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from uuid import uuid4
@@ -55,11 +54,7 @@ async def site(rabbit_url, tmp_path_factory) -> AsyncIterator[Site]:
                 "BRIDGE_STATE_DIR": str(folder / "worker"),
             }
         )
-        before = dict(os.environ)
-        os.environ.update(environment)
-        settings = Settings.load()
-        os.environ.clear()
-        os.environ.update(before)
+        settings = Settings.load(environ=environment)
         async with (
             open_bus(settings) as bus,
             hospital_on(bus) as hospital,

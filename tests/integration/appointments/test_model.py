@@ -55,7 +55,7 @@ words = st.sampled_from(["Wound check", "Blood test", "Follow-up after discharge
 
 
 @dataclass
-class MemoryBudget:
+class Receptionist:
     """A sandbox and a receptionist in an event loop of their own thread, asked step by step by the machine."""
 
     loop: asyncio.AbstractEventLoop
@@ -66,25 +66,24 @@ class MemoryBudget:
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MemoryBudget]:
+def receptionist(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receptionist]:
     folder = tmp_path_factory.mktemp("model")
     loop, stack = asyncio.new_event_loop(), AsyncExitStack()
 
     async def open_all() -> Reception:
         sandbox = await stack.enter_async_context(running(SandboxOptions(state_dir=folder)))
-        with pytest.MonkeyPatch.context() as environment:
-            for name, value in sandbox.environment.items():
-                environment.setenv(name, value)
-            environment.setenv("BRIDGE_STATE_DIR", str(folder))
-            environment.setenv("BRIDGE_SPINE_CIRCUIT_FAILURES", "1000000")
-            environment.setenv("BRIDGE_SPINE_PRACTICE_PATIENCE", "3600")
-            site = Settings.load()
+        own = {
+            "BRIDGE_STATE_DIR": str(folder),
+            "BRIDGE_SPINE_CIRCUIT_FAILURES": "1000000",
+            "BRIDGE_SPINE_PRACTICE_PATIENCE": "3600",
+        }
+        site = Settings.load(environ=sandbox.environment | own)
         return Reception(sandbox, await stack.enter_async_context(Spine.open(site)))
 
     thread = Thread(target=loop.run_forever)
     thread.start()
     try:
-        yield MemoryBudget(loop, asyncio.run_coroutine_threadsafe(open_all(), loop).result())
+        yield Receptionist(loop, asyncio.run_coroutine_threadsafe(open_all(), loop).result())
     finally:
         asyncio.run_coroutine_threadsafe(stack.aclose(), loop).result()
         loop.call_soon_threadsafe(loop.stop)
@@ -106,17 +105,17 @@ class Known:
 class AppointmentsMachine(RuleBasedStateMachine):
     """See the module."""
 
-    desk: MemoryBudget
+    receptionist: Receptionist
     ods: str
     number: str
 
     def __init__(self) -> None:
         super().__init__()
-        reception = self.desk.reception
+        reception = self.receptionist.reception
         reception.sandbox.reset()
         self.client: PracticeClient = reception.practice(self.ods)
-        self.patient: ResourceId = self.desk.run(reception.patient(self.ods, self.number))
-        self.offers: list[Offer] = self.desk.run(self._search())
+        self.patient: ResourceId = self.receptionist.run(reception.patient(self.ods, self.number))
+        self.offers: list[Offer] = self.receptionist.run(self._search())
         self.free = {f"Slot/{offer.slot_id}" for offer in self.offers}
         self.known: dict[ResourceId, Known] = {}
         self.asked = 0
@@ -137,7 +136,7 @@ class AppointmentsMachine(RuleBasedStateMachine):
         """Switch a fault on; whether the next answer is lost."""
         fault = LOST[how]
         if fault is not None:
-            self.desk.reception.sandbox.fault(self.ods, fault)
+            self.receptionist.reception.sandbox.fault(self.ods, fault)
         return fault is not None
 
     def _booked(self, index: int) -> Known:
@@ -151,18 +150,18 @@ class AppointmentsMachine(RuleBasedStateMachine):
         booking = self._booking(slots, description, comment)
         if not booking.slot_references <= self.free:
             with pytest.raises(AppointmentRefused) as refused:
-                self.desk.run(self.client.book(booking))
+                self.receptionist.run(self.client.book(booking))
             assert refused.value.reason == "taken"
             return
         stored: StoredAppointment | None
         if self._lose(how):
             with pytest.raises(Unavailable):
-                self.desk.run(self.client.book(booking))
-            stored = self.desk.run(self.client.find_booking(booking))
+                self.receptionist.run(self.client.book(booking))
+            stored = self.receptionist.run(self.client.find_booking(booking))
             assert (stored is not None) == (how == "done")
-            assert self.desk.run(self.client.is_still_free(booking)) == (how != "done")
+            assert self.receptionist.run(self.client.is_still_free(booking)) == (how != "done")
         else:
-            stored = self.desk.run(self.client.book(booking))
+            stored = self.receptionist.run(self.client.book(booking))
         if stored is not None:
             self.free -= booking.slot_references
             self.known[stored.id] = Known(booking.slot_references, (description, comment), [stored])
@@ -186,7 +185,7 @@ class AppointmentsMachine(RuleBasedStateMachine):
         before = known.read[-1 - back % len(known.read)]
         if (reason := self._objection(known, before)) is not None:
             with pytest.raises(AppointmentRefused) as refused:
-                self.desk.run(self.client.amend(before, description=description))
+                self.receptionist.run(self.client.amend(before, description=description))
             assert refused.value.reason in reason
             return
         settle = self.client.settle_amend(before, description=description)
@@ -203,7 +202,7 @@ class AppointmentsMachine(RuleBasedStateMachine):
         before = known.read[-1 - back % len(known.read)]
         if (reason := self._objection(known, before)) is not None:
             with pytest.raises(AppointmentRefused) as refused:
-                self.desk.run(self.client.cancel(before, reason="Not needed"))
+                self.receptionist.run(self.client.cancel(before, reason="Not needed"))
             assert refused.value.reason in reason
             return
         settle = self.client.settle_cancel(before)
@@ -229,39 +228,39 @@ class AppointmentsMachine(RuleBasedStateMachine):
     ) -> StoredAppointment | None:
         if not self._lose(how):
             settle.close()
-            return self.desk.run(change)
+            return self.receptionist.run(change)
         with pytest.raises(Unavailable):
-            self.desk.run(change)
-        return self.desk.run(settle)
+            self.receptionist.run(change)
+        return self.receptionist.run(settle)
 
     @rule(index=which)
     def staff_take(self, index: int) -> None:
         slot_id = self.offers[index % len(self.offers)].slot_id
-        self.desk.reception.diary(self.ods).staff_take(slot_id)
+        self.receptionist.reception.diary(self.ods).staff_take(slot_id)
         self.free.discard(f"Slot/{slot_id}")
 
     @precondition(lambda self: self.known)
     @rule(index=which)
     def staff_touch(self, index: int) -> None:
         known = self._booked(index)
-        self.desk.reception.diary(self.ods).staff_touch(known.read[0].id.id)
+        self.receptionist.reception.diary(self.ods).staff_touch(known.read[0].id.id)
         known.is_touched = True
 
     @precondition(lambda self: self.known)
     @rule(index=which)
     def read_again(self, index: int) -> None:
         known = self._booked(index)
-        stored = self.desk.run(self.client.read_appointment(known.read[0].id, patient=self.patient))
+        stored = self.receptionist.run(self.client.read_appointment(known.read[0].id, patient=self.patient))
         known.read.append(stored)
         known.is_touched = False
 
     @invariant()
     def the_listing_and_the_book_are_the_model(self) -> None:
         last = TOMORROW + timedelta(days=1)
-        listed = self.desk.run(self.client.patient_appointments(self.patient, TOMORROW, last)).found
+        listed = self.receptionist.run(self.client.patient_appointments(self.patient, TOMORROW, last)).found
         ours = {each.id: each for each in listed if each.booked_by == "RZZ01"}
         assert ours.keys() == self.known.keys()
-        book = self.desk.reception.diary(self.ods)
+        book = self.receptionist.reception.diary(self.ods)
         for known_id, known in self.known.items():
             assert (ours[known_id].status, ours[known_id].slots) == (known.status, known.slots)
             held = " ".join(text for text in (ours[known_id].description, ours[known_id].comment) if text)
@@ -272,7 +271,7 @@ class AppointmentsMachine(RuleBasedStateMachine):
 
     @invariant()
     def what_is_free_is_free(self) -> None:
-        found = {f"Slot/{offer.slot_id}" for offer in self.desk.run(self._search())}
+        found = {f"Slot/{offer.slot_id}" for offer in self.receptionist.run(self._search())}
         assert found == self.free
 
 
@@ -283,6 +282,8 @@ def _follows(first: Offer, other: Offer) -> bool:
 
 @pytest.mark.duty("AP-031", "AP-033", "AP-074", "AP-085")
 @pytest.mark.parametrize(("ods", "number"), [(MAIN, PATIENT), (JOINS_TEXT, OF_JOINS_TEXT)])
-def test_the_client_and_the_book_agree_after_any_steps(desk: MemoryBudget, ods: str, number: str):
-    machine = type("Machine", (AppointmentsMachine,), {"desk": desk, "ods": ods, "number": number})
+def test_the_client_and_the_book_agree_after_any_steps(receptionist: Receptionist, ods: str, number: str):
+    machine = type(
+        "Machine", (AppointmentsMachine,), {"receptionist": receptionist, "ods": ods, "number": number}
+    )
     run_state_machine_as_test(machine, settings=settings(fuzz(8), stateful_step_count=15))

@@ -68,10 +68,7 @@ async def running_engine(
         "BRIDGE_SPINE_CALL_TIMEOUT": "4",
         "BRIDGE_STOP_GRACE": "5",
     }
-    with pytest.MonkeyPatch.context() as variables:
-        for name, value in environment.items():
-            variables.setenv(name, value)
-        settings = Settings.load()
+    settings = Settings.load(environ=environment)
     async with (
         open_bus(settings) as bus,
         hospital_on(bus) as hospital,
