@@ -146,9 +146,11 @@ class BrokerBus(Bus, ABC):
 
     async def _work_on(self, consumer: Consumer, received: Received) -> None:
         settle = partial(self._settle, consumer.queue, received)
-        await self._see_off(consumer.queue, received, consumer.runner.run(received.delivery, settle))
+        await self._acknowledge_after(
+            consumer.queue, received, consumer.runner.run(received.delivery, settle)
+        )
 
-    async def _see_off(self, queue: QueueSpec, received: Received, work: Awaitable[None]) -> None:
+    async def _acknowledge_after(self, queue: QueueSpec, received: Received, work: Awaitable[None]) -> None:
         """Acknowledge a message when the work on it has made its outcome durable; else hand it back."""
         try:
             await work

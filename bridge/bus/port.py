@@ -37,7 +37,7 @@ class Delivery:
         is_named: whether the sender set an id: two messages of one body are told apart by nothing else.
         key: routing key or subject the message came by.
         headers: application headers as text; binary-mode CloudEvents attributes are among them. Of the bus's
-            own marks only those that the bus has set: a sender's are no part of it.
+            own control headers only those that the bus has set: a sender's are no part of it.
         content_type: as sent, or None.
         correlation_id: the broker's property, or None.
         attempt: 1 for the first try; counted by us and raised by each `RetryAfter`.

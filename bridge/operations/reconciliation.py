@@ -22,7 +22,7 @@ class Missing:
     """Messages that the ledger knows of and the broker does not have.
 
     Attributes:
-        kind: ``waiting``: told to wait, and neither in a waiting room nor back in the queue;
+        kind: ``waiting``: told to wait, and neither in a delay queue nor back in the queue;
             ``dead_letters``: rejected, and neither among the dead letters, nor on their way there once more,
             nor discarded.
         count: how many, at least.

@@ -16,7 +16,7 @@ from bridge.pipelines.installed import installed_pipelines
 from bridge.sandbox import BY_NAME, Fault, RunningSandbox
 from bridge.settings import Settings
 from tests.support import bus_sites
-from tests.support.bus_sites import Inbox, Letter, Site
+from tests.support.bus_sites import Inbox, Seen, Site
 from tests.support.processes import Ended, bridge
 from tests.support.requests import cloud_event, record_request
 
@@ -88,14 +88,14 @@ class Epr:
         return ends
 
     def _take(self) -> None:
-        for letter in self._inbox.letters[self._read :]:
+        for message in self._inbox.messages[self._read :]:
             self._read += 1
-            self._keep(letter)
+            self._keep(message)
 
-    def _keep(self, letter: Letter) -> None:
-        event = json.loads(letter.body)
-        assert event["id"] == letter.id
-        about = letter.correlation_id or ""
+    def _keep(self, message: Seen) -> None:
+        event = json.loads(message.body)
+        assert event["id"] == message.id
+        about = message.correlation_id or ""
         self._events[about].append((event["type"].removeprefix("uk.nhs.gpconnect."), event))
         number, _, total = event["sequence"].partition("/")
         if number == total:

@@ -1,4 +1,4 @@
-"""What a test of the bus needs beside the bus: another side that listens, and sees what is parked."""
+"""What a test of the bus needs beside the bus: another side that listens, and sees the dead letters."""
 
 import asyncio
 import secrets
@@ -27,7 +27,7 @@ TOPIC = "medications.published.v1"
 
 
 @dataclass
-class Letter:
+class Seen:
     """A message as the other side sees it."""
 
     id: str | None
@@ -41,18 +41,18 @@ class Letter:
 class Inbox:
     """Collects what is published; `take` waits for a number of messages."""
 
-    letters: list[Letter] = field(default_factory=list)
+    messages: list[Seen] = field(default_factory=list)
     _more: asyncio.Condition = field(default_factory=asyncio.Condition)
 
-    async def put(self, letter: Letter) -> None:
+    async def put(self, message: Seen) -> None:
         async with self._more:
-            self.letters.append(letter)
+            self.messages.append(message)
             self._more.notify_all()
 
-    async def take(self, count: int) -> list[Letter]:
+    async def take(self, count: int) -> list[Seen]:
         async with self._more:
-            await self._more.wait_for(lambda: len(self.letters) >= count)
-        return self.letters
+            await self._more.wait_for(lambda: len(self.messages) >= count)
+        return self.messages
 
 
 class Site(Protocol):
@@ -67,7 +67,7 @@ class Site(Protocol):
         """Bind a durable queue to a topic (``#`` for all) and collect what comes."""
         ...
 
-    async def dead(self) -> list[Letter]:
+    async def dead(self) -> list[Seen]:
         """The dead letters, oldest first; they stay."""
         ...
 
@@ -113,20 +113,20 @@ class RabbitSite:
         await queue.bind(f"{self.prefix}.events", topic)
 
         async def keep(message: aio_pika.abc.AbstractIncomingMessage) -> None:
-            await inbox.put(_letter(message))
+            await inbox.put(_seen(message))
             await message.ack()
 
         await queue.consume(keep)
         return inbox
 
-    async def dead(self) -> list[Letter]:
+    async def dead(self) -> list[Seen]:
         channel = await self._connection.channel()
         queue = await channel.get_queue(f"{self.queue.name}.dead")
-        letters = []
+        found = []
         while message := await queue.get(fail=False):
-            letters.append(_letter(message))
+            found.append(_seen(message))
         await channel.close()  # hands them back
-        return letters
+        return found
 
     async def put_foreign(self, body: bytes) -> None:
         await self.put_written(body, headers={"count": ("b", 3), "trusted": ("t", True)})
@@ -196,7 +196,7 @@ class NatsSite:
         inbox = Inbox()
 
         async def keep(message: Any) -> None:
-            await inbox.put(_nats_letter(message))
+            await inbox.put(_seen_on_nats(message))
             await message.ack()
 
         subject = f"{self.prefix}.events.{topic.replace('#', '>')}"
@@ -204,11 +204,11 @@ class NatsSite:
         await self._client.jetstream().subscribe(subject, durable="epr", cb=keep, manual_ack=True)
         return inbox
 
-    async def dead(self) -> list[Letter]:
+    async def dead(self) -> list[Seen]:
         stream = self._client.jetstream()
         name = f"{self._stream}_dead"
         count = (await stream.stream_info(name)).state.messages
-        return [_nats_letter(await stream.get_msg(name, number)) for number in range(1, count + 1)]
+        return [_seen_on_nats(await stream.get_msg(name, number)) for number in range(1, count + 1)]
 
     async def put_foreign(self, body: bytes) -> None:
         headers = {"count": "3", "trusted": "true"}
@@ -243,14 +243,14 @@ async def _ignore(error: Exception) -> None:
     """A broker that a test stops is no news."""
 
 
-def _letter(message: aio_pika.abc.AbstractIncomingMessage) -> Letter:
+def _seen(message: aio_pika.abc.AbstractIncomingMessage) -> Seen:
     headers = {name: str(value) for name, value in message.headers.items()}
-    return Letter(message.message_id, message.body, headers, message.content_type, message.correlation_id)
+    return Seen(message.message_id, message.body, headers, message.content_type, message.correlation_id)
 
 
-def _nats_letter(message: Any) -> Letter:
+def _seen_on_nats(message: Any) -> Seen:
     headers: dict[str, str] = message.headers or {}
-    return Letter(
+    return Seen(
         headers.get("x-message-id") or headers.get("Nats-Msg-Id"),
         message.data,
         headers,

@@ -182,8 +182,8 @@ class NatsBus(BrokerBus):
     async def is_attended(self, queue: QueueSpec) -> bool:
         """Whether somebody pulls from this queue.
 
-        A worker that has its hands full pulls no work, but it goes on minding the delay queue; and between
-        two pulls it is not seen for a moment, so that one look would not do.
+        A worker that has its hands full pulls no work, but it goes on looking after the delay queue; and
+        between two pulls it is not seen for a moment, so that one look would not do.
         """
         consumers = [stream_of(name) for name in (queue.name, delay_queue(queue))]
         for _ in range(_LOOKS):

@@ -166,7 +166,7 @@ class RabbitBus(BrokerBus):
             if wait := control_headers.wait(headers, time.time()):
                 # Longer than the longest delay queue, or a clock that is behind: not an attempt.
                 target, copy = self._delay_queue(queue, wait), control_headers.all_of(headers)
-                await self._see_off(queue, received, received.copy_to(target, copy))
+                await self._acknowledge_after(queue, received, received.copy_to(target, copy))
             else:
                 await take(received)
 

@@ -40,7 +40,7 @@ class Discrepancy:
 class Balance:
     """Requests received in a period, by where they are now.
 
-    The broker's own counts tell the rest: `waiting` is to be what is in the waiting rooms; what is
+    The broker's own counts tell the rest: `waiting` is to be what is in the delay queues; what is
     `in_flight` is delivered and not acknowledged; every rejected request has a dead letter.
     """
 

@@ -61,7 +61,7 @@ class BusFaults:
                 # joins the first; a dead letter may stand there twice, with the same id.
                 # Some may wait for a confirm still: nobody leaves before everything is where it belongs.
                 events = {f"event-request-{number}" for number in range(MESSAGES)}
-                await until(lambda: {letter.id for letter in inbox.letters} == events)
+                await until(lambda: {message.id for message in inbox.messages} == events)
                 await until(partial(_nothing_left, sender, site))
                 dead = {f"request-{number}" for number in range(0, MESSAGES, 50)}
                 await until(partial(_are_dead, site, dead))

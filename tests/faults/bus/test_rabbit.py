@@ -68,7 +68,7 @@ class TestRabbitFaults(BusFaults):
         assert second.delivery_mode == aio_pika.DeliveryMode.PERSISTENT
         await connection.close()
 
-    async def test_a_message_that_ends_every_connection_is_parked_and_holds_nobody_up(
+    async def test_a_message_that_ends_every_connection_becomes_a_dead_letter_and_holds_nobody_up(
         self, site: RabbitSite
     ) -> None:
         """As one that the broker cannot write for this protocol: here the proxy hangs up in its place."""
@@ -94,7 +94,7 @@ class TestRabbitFaults(BusFaults):
                 await asyncio.sleep(5)  # it is looked at ever more seldom, on connections of their own
                 assert proxy.links - seen <= 3
                 assert await bus.ready()
-        # What was in hand with it is parked too, and taken up again: whether that has ended, the ledger knows.
+        # What was in hand with it becomes one too, and is taken up again: whether that has ended, the ledger knows.
         assert runs.keys() == {f"request-{number}" for number in (0, 1, 2, 3, 5)}
         assert max(runs.values()) <= 2
 

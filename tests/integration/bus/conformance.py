@@ -278,9 +278,9 @@ class BusConformance:
                 await handler.saw(count)
                 await until(lambda: is_empty(bus, site))
                 await bus.publish(TOPIC, b"[1]", id="event-1", content_type="application/json")
-            letters = await inbox.take(2)
+            events = await inbox.take(2)
         assert {delivery.id for delivery in handler.deliveries} == {"request-1"}
-        assert [letter.id for letter in letters] == ["event-1", "event-1"]
+        assert [event.id for event in events] == ["event-1", "event-1"]
 
     async def test_what_the_bus_writes_on_its_copies_counts_for_nothing_when_a_sender_writes_it(
         self, site: Site

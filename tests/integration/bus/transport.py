@@ -127,11 +127,11 @@ class TransportConformance:
                 correlation_id="correlation-1",
                 headers={"traceparent": "00-1"},
             )
-            [letter] = await inbox.take(1)
-        assert (letter.id, letter.body) == ("event-1", b"[1]")
-        assert letter.content_type == "application/cloudevents+json"
-        assert letter.correlation_id == "correlation-1"
-        assert letter.headers["traceparent"] == "00-1"
+            [message] = await inbox.take(1)
+        assert (message.id, message.body) == ("event-1", b"[1]")
+        assert message.content_type == "application/cloudevents+json"
+        assert message.correlation_id == "correlation-1"
+        assert message.headers["traceparent"] == "00-1"
 
     async def test_a_listener_hears_every_event_from_then_on(self, site: Site) -> None:
         async with started(site.bus(), site) as bus:

@@ -21,7 +21,7 @@ async def sandbox(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Run
 async def site(
     sandbox: RunningSandbox, nats_url: str, tmp_path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Installation]:
-    """An installation with one worker, on NATS: its waiting rooms know fractions of a second."""
+    """An installation with one worker, on NATS: its delay queue knows fractions of a second."""
     async with opened(sandbox, nats_url, tmp_path, monkeypatch) as installation, installation.worker():
         yield installation
 
