@@ -104,7 +104,7 @@ class Appointments:
     that change something, `Refused` means that nothing was changed, and `Unavailable` that it may have been.
     """
 
-    call: PracticeCall
+    _call: PracticeCall
 
     async def search_slots(
         self, window: Window, *, organisation_type: OrganisationType | None = None
@@ -129,16 +129,16 @@ class Appointments:
             ("end", f"le{local(window.end)}"),
             ("status", "free"),
             *_INCLUDES,
-            ("searchFilter", f"{systems.ODS_ORGANISATION}|{self.call.requested_by.organisation.ods_code}"),
+            ("searchFilter", f"{systems.ODS_ORGANISATION}|{self._call.requested_by.organisation.ods_code}"),
         ]
         if organisation_type is not None:
             query.append(("searchFilter", f"{ORGANISATION_TYPES}|{organisation_type}"))
-        answer = await self.call.ask(SEARCH_SLOTS, target=SEARCH_SLOTS.target(query=query))
+        answer = await self._call.ask(SEARCH_SLOTS, target=SEARCH_SLOTS.target(query=query))
         return SearchAnswer(
             body=answer.answer.body,
             retrieved_at=timestamp(),
             trace_id=answer.trace_id,
-            practice_ods=self.call.practice_ods,
+            practice_ods=self._call.practice_ods,
             window=window,
             organisation_type=organisation_type,
         )
@@ -150,10 +150,10 @@ class Appointments:
             AppointmentRefused: not booked, and why.
             Unavailable: it may be booked.
         """
-        self.call.here(booking.patient, "Patient")
+        self._call.here(booking.patient, "Patient")
         check_booking(booking, now=utc_now())
         with doubtful():
-            answer = await self.call.ask(
+            answer = await self._call.ask(
                 BOOK_APPOINTMENT, body=booking.body(), success=_BOOKED, error=_not_booked
             )
             stored = self._stored(answer.answer)
@@ -166,9 +166,9 @@ class Appointments:
         Raises:
             AppointmentRefused: ``not_found``: unknown, or not this patient's.
         """
-        self.call.here(patient, "Patient")
-        target = READ_APPOINTMENT.target(self.call.here(appointment, "Appointment"))
-        answer = (await self.call.ask(READ_APPOINTMENT, target=target, error=_not_read)).answer
+        self._call.here(patient, "Patient")
+        target = READ_APPOINTMENT.target(self._call.here(appointment, "Appointment"))
+        answer = (await self._call.ask(READ_APPOINTMENT, target=target, error=_not_read)).answer
         stored = self._stored(answer)
         if patient not in stored.participants("Patient"):
             raise AppointmentRefused("not_found", detail="of another patient")
@@ -192,11 +192,11 @@ class Appointments:
         if last_day < first:
             raise AppointmentRefused("past", stage="request")
         query = [("start", f"ge{first.isoformat()}"), ("start", f"le{last_day.isoformat()}")]
-        target = PATIENT_APPOINTMENTS.target(self.call.here(patient, "Patient"), query)
-        answer = (await self.call.ask(PATIENT_APPOINTMENTS, target=target)).answer
+        target = PATIENT_APPOINTMENTS.target(self._call.here(patient, "Patient"), query)
+        answer = (await self._call.ask(PATIENT_APPOINTMENTS, target=target)).answer
         sent = searchset_of(answer, "Appointment")
         found = [
-            StoredAppointment.of(self.call.practice_ods, "Appointment", resource) for resource in sent.found
+            StoredAppointment.of(self._call.practice_ods, "Appointment", resource) for resource in sent.found
         ]
         for stored in found:
             _check_patient(stored, patient, answer)
@@ -226,12 +226,12 @@ class Appointments:
     async def _put(
         self, interaction: Interaction, stored: StoredAppointment, resource: JsonObject
     ) -> StoredAppointment:
-        target = interaction.target(self.call.here(stored.id, "Appointment"))
+        target = interaction.target(self._call.here(stored.id, "Appointment"))
         check_changeable(stored)
         if stored.version is None:
             raise ResponseInvalid(stage="provider", detail="version_missing")
         with doubtful():
-            answer = await self.call.ask(
+            answer = await self._call.ask(
                 interaction,
                 target=target,
                 version=stored.version,
@@ -249,7 +249,7 @@ class Appointments:
 
     def _stored(self, answer: Answer) -> StoredAppointment:
         return StoredAppointment.of(
-            self.call.practice_ods, "Appointment", resource_of(answer), version=version_of(answer)
+            self._call.practice_ods, "Appointment", resource_of(answer), version=version_of(answer)
         )
 
 

@@ -42,18 +42,18 @@ class Foundations:
     Every method raises `Refused`, `ResponseInvalid` and `Unavailable` as `PracticeCall.ask` does.
     """
 
-    call: PracticeCall
+    _call: PracticeCall
     _capability: list[Capability] = field(default_factory=list, repr=False)
 
     @property
     def practice_ods(self) -> str:
         """The practice that is asked."""
-        return self.call.practice_ods
+        return self._call.practice_ods
 
     async def capability(self) -> Capability:
         """What the practice's system offers, and in which version (FN-013); asked for once (FN-014)."""
         if not self._capability:
-            answer = await self.call.ask(FOUNDATIONS_METADATA)
+            answer = await self._call.ask(FOUNDATIONS_METADATA)
             self._capability.append(read_capability(answer.answer.body, "CapabilityStatement"))
         return self._capability[0]
 
@@ -67,7 +67,7 @@ class Foundations:
             ResponseInvalid: the answer is about another patient, or about several.
         """
         query = [("identifier", f"{systems.NHS_NUMBER}|{nhs_number}")]
-        answer = (await self.call.ask(FIND_PATIENT, target=FIND_PATIENT.target(query=query))).answer
+        answer = (await self._call.ask(FIND_PATIENT, target=FIND_PATIENT.target(query=query))).answer
         return self._one_patient(answer, nhs_number)
 
     async def read_patient(self, patient: ResourceId, *, nhs_number: str) -> LocalPatient:
@@ -76,8 +76,8 @@ class Foundations:
         Raises:
             ResponseInvalid: the answer is about another patient.
         """
-        target = READ_PATIENT.target(self.call.here(patient, "Patient"))
-        answer = (await self.call.ask(READ_PATIENT, target=target)).answer
+        target = READ_PATIENT.target(self._call.here(patient, "Patient"))
+        answer = (await self._call.ask(READ_PATIENT, target=target)).answer
         return self._patient(resource_of(answer), nhs_number, answer)
 
     async def register_patient(self, registration: Registration) -> LocalPatient:
@@ -89,7 +89,7 @@ class Foundations:
         """
         with doubtful():
             answer = (
-                await self.call.ask(REGISTER_PATIENT, body=registration.body(), error=refusal_of)
+                await self._call.ask(REGISTER_PATIENT, body=registration.body(), error=refusal_of)
             ).answer
             found = self._one_patient(answer, registration.nhs_number)
             if found is None:
@@ -130,7 +130,7 @@ class Foundations:
 
     async def _find(self, interaction: Interaction, kind: Kind, identifier: str) -> StoredResource | None:
         target = interaction.target(query=[("identifier", identifier)])
-        answer = (await self.call.ask(interaction, target=target)).answer
+        answer = (await self._call.ask(interaction, target=target)).answer
         found = searchset_of(answer, kind).found
         if len(found) > 1:
             raise ResponseInvalid(
@@ -139,8 +139,8 @@ class Foundations:
         return StoredResource.of(self.practice_ods, kind, found[0]) if found else None
 
     async def _read(self, interaction: Interaction, kind: Kind, known: ResourceId) -> StoredResource:
-        target = interaction.target(self.call.here(known, kind))
-        answer = (await self.call.ask(interaction, target=target, error=_not_found)).answer
+        target = interaction.target(self._call.here(known, kind))
+        answer = (await self._call.ask(interaction, target=target, error=_not_found)).answer
         return StoredResource.of(self.practice_ods, kind, resource_of(answer), version=version_of(answer))
 
     def _one_patient(self, answer: Answer, nhs_number: str) -> LocalPatient | None:

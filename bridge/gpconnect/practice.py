@@ -17,4 +17,4 @@ class PracticeClient(Foundations, Settling):
         Raises:
             ValueError: it cannot be one.
         """
-        return ResourceId(self.call.practice_ods, kind, logical_id)
+        return ResourceId(self._call.practice_ods, kind, logical_id)
