@@ -34,7 +34,7 @@ demo: install ## sandbox, embedded bus and a worker, a few requests, and what ca
 
 test: install ## every test, with a real RabbitMQ and a real NATS
 	$(BIN)/python -m tests.support.programs
-	$(BIN)/python -m pytest --numprocesses $(PROCESSES) $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --branches $(ARGS)
 
 faults: install ## everything that may break, N times (N=10); the gate does it once
 	for run in $$(seq $(N)); do echo "run $$run of $(N)"; $(BIN)/python -m pytest --numprocesses $(PROCESSES) tests/faults $(ARGS) || exit 1; done

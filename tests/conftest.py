@@ -8,6 +8,7 @@ import pytest
 import xdist  # type: ignore[import-untyped]  # ships no types
 
 from tests.support import run_logs
+from tests.support.branches import Branches
 from tests.support.brokers import NatsNode, RabbitNode
 from tests.support.postgres import PostgresNode
 from tests.support.whole_run import LogCheck, log_root
@@ -15,6 +16,18 @@ from tests.support.whole_run import LogCheck, log_root
 TESTS = Path(__file__).parent
 # Where most of the waiting is: what begins early ends before the rest is done.
 LONGEST_FIRST = ("faults", "integration", "contract", "fuzz")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--branches", action="store_true", help="tell which branches tests of unit and contract take"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Processes of the run get the options of the one that started them."""
+    if config.getoption("--branches"):
+        config.pluginmanager.register(Branches(config))
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
