@@ -5,10 +5,11 @@ sits idle beside a full queue. The only sure cure is a new process.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 
 import structlog
+
+from bridge.bus.ending import end
 
 log = structlog.get_logger()
 
@@ -44,9 +45,7 @@ class Watchdog:
     async def stop(self) -> None:
         """Expect nothing any more."""
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await end(self._task)
             self._task = None
         self._missed.clear()
 

@@ -12,6 +12,7 @@ from typing import Protocol
 import structlog
 
 from bridge.bus import open_bus
+from bridge.bus.ending import end
 from bridge.bus.port import Handler, Publisher, QueueSpec
 from bridge.engine.context import Services
 from bridge.engine.http.claims import claims_endpoint
@@ -128,9 +129,7 @@ async def consuming(
         try:
             yield Worker(bus, spine, journal)
         finally:
-            for chore in chores:
-                chore.cancel()
-            await asyncio.gather(*chores, return_exceptions=True)
+            await end(*chores)
             await bus.stop(grace=settings.stop_grace)
             log.info("worker_stopped")
 

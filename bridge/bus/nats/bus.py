@@ -23,6 +23,7 @@ from nats.js.errors import BadRequestError, NoStreamResponseError, NotFoundError
 from bridge.bus import control_headers
 from bridge.bus.backoff import CONFIRM_TIMEOUT, Backoff
 from bridge.bus.base import BrokerBus, Outgoing
+from bridge.bus.ending import end
 from bridge.bus.nats.client import ReadingClient, answered, leave
 from bridge.bus.nats.dead_letters import dead_letters_in
 from bridge.bus.nats.messages import NatsReceived, heard, of_a_request, of_an_event, sent_again
@@ -213,7 +214,7 @@ class NatsBus(BrokerBus):
             return False
 
     async def _stop_receiving(self) -> None:
-        await _cancel(*self._loops)
+        await end(*self._loops)
         for source in self._sources:
             with contextlib.suppress(*TROUBLE):  # else the server hands to us what we give back
                 await source.unsubscribe()
@@ -223,7 +224,7 @@ class NatsBus(BrokerBus):
     async def _disconnect(self) -> None:
         await asyncio.gather(*self._handing, return_exceptions=True)
         if self._speaker is not None:
-            await _cancel(self._speaker)
+            await end(self._speaker)
             self._speaker = None
         if self._client.is_connected:
             with contextlib.suppress(*TROUBLE):
@@ -330,9 +331,3 @@ class NatsBus(BrokerBus):
             raise Unroutable(topic) from None
         except MaxPayloadError:
             raise TooLarge(topic) from None
-
-
-async def _cancel(*tasks: asyncio.Task[None]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

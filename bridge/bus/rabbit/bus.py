@@ -28,6 +28,7 @@ from yarl import URL
 from bridge.bus import control_headers
 from bridge.bus.backoff import CALL_TIMEOUT, CONFIRM_TIMEOUT
 from bridge.bus.base import BrokerBus, Outgoing
+from bridge.bus.ending import end
 from bridge.bus.numbers import one_of_url, whole
 from bridge.bus.port import (
     Delivery,
@@ -246,9 +247,7 @@ class RabbitBus(BrokerBus):
         return all(queue.consumer_count for queue in found)
 
     async def _stop_receiving(self) -> None:
-        for watch in self._watches:
-            watch.cancel()
-        await asyncio.gather(*self._watches, return_exceptions=True)
+        await end(*self._watches)
         self._watches.clear()
         for subscriber in self._broker.subscribers:
             with contextlib.suppress(*_GONE):  # the link is gone, and the consumer with it
