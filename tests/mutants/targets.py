@@ -32,7 +32,9 @@ TARGETS: Sequence[Target] = (
     Target("bridge/engine/retry.py", ("tests/unit/engine",)),
     Target("bridge/engine/outcomes.py", _ENGINE),
     Target("bridge/engine/runner.py", (*_ENGINE, "tests/integration/pipeline", "tests/integration/effects")),
-    Target("bridge/engine/journal/*.py", (*_ENGINE, "tests/integration/pipeline", "tests/integration/effects")),
+    Target(
+        "bridge/engine/journal/*.py", (*_ENGINE, "tests/integration/pipeline", "tests/integration/effects")
+    ),
     Target("bridge/contracts/*events.py", ("tests/unit/contracts", "tests/contract/schemas")),
     Target("bridge/contracts/envelope.py", ("tests/unit/contracts", "tests/unit/engine")),
     Target("bridge/mapping/areas.py", _MAPPING),
