@@ -1,28 +1,14 @@
-"""A structured record: a request on the bus becomes medications and allergies on the bus."""
+"""A structured record: a request on the bus becomes an event of each clinical area on the bus."""
 
 from bridge.pipelines import Context, Event, RecordRequest, pipeline
-from bridge.pipelines.events import (
-    ALLERGIES_PUBLISHED,
-    MEDICATIONS_PUBLISHED,
-    RECORD_COMPLETED,
-    AllergiesPublished,
-    MedicationsPublished,
-    RecordCompleted,
-    allergies_published,
-    medications_published,
-    record_completed,
-)
+from bridge.pipelines.events import areas_published, record_completed, record_events
 
 
 @pipeline(
     name="structured_record",
     accepts="record.requested.v1",
     request=RecordRequest,
-    publishes={
-        MEDICATIONS_PUBLISHED: MedicationsPublished,
-        ALLERGIES_PUBLISHED: AllergiesPublished,
-        RECORD_COMPLETED: RecordCompleted,
-    },
+    publishes=record_events(),
 )
 async def structured_record(request: RecordRequest, gp: Context) -> list[Event]:
     """Trace the patient, ask their practice, map what it says, and publish each area that was asked for.
@@ -33,10 +19,5 @@ async def structured_record(request: RecordRequest, gp: Context) -> list[Event]:
     patient = await gp.trace(practice_ods_code=request.practice_ods_code)
     answer = await gp.structured_record(patient, request.areas)
     record = gp.map(answer, patient, request.areas)
-
-    parts = []
-    if request.areas.medications:
-        parts.append(medications_published(record, request.areas.medications))
-    if request.areas.allergies:
-        parts.append(allergies_published(record))
+    parts = areas_published(record, request.areas)
     return [*parts, record_completed(record, parts, request_id=gp.request_key)]

@@ -17,6 +17,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from bridge.areas.allergies.events import ALLERGIES_PUBLISHED
+from bridge.areas.medications.events import MEDICATIONS_PUBLISHED
 from bridge.bus import open_bus
 from bridge.bus.port import Delivery, Transport
 from bridge.cli.demo_booking import show_booking
@@ -24,12 +26,7 @@ from bridge.cli.exits import Exit
 from bridge.cli.tables import aligned, titled
 from bridge.contracts.care_record_events import CARE_RECORD_COMPLETED, CARE_RECORD_SECTION
 from bridge.contracts.envelope import STRUCTURED
-from bridge.contracts.events import (
-    ALLERGIES_PUBLISHED,
-    MEDICATIONS_PUBLISHED,
-    REQUEST_FAILED,
-    REQUEST_REJECTED,
-)
+from bridge.contracts.events import REQUEST_FAILED, REQUEST_REJECTED
 from bridge.engine.worker import consuming
 from bridge.observe import configure_logging
 from bridge.pipelines.installed import installed_pipelines

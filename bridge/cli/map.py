@@ -9,10 +9,11 @@ from pathlib import Path
 import orjson
 import typer
 
+from bridge.areas import map_record
 from bridge.cli.bundle_files import NotABundleError, parse_bundle, read
 from bridge.cli.exits import Exit
 from bridge.fhir.parsing import Parsed
-from bridge.mapping import Asked, Source, map_record
+from bridge.mapping import Asked, Source
 from bridge.record.dates import rfc3339
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import typer
 
+from bridge.areas.record_page import render
 from bridge.cli.exits import Exit
 from bridge.cli.preview_files import UnreadableError, read_events
-from bridge.mapping.record_page import render
 
 
 def preview(files: Sequence[Path], output: Path | None) -> None:

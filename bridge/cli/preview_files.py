@@ -9,24 +9,25 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
+from bridge.areas import AREAS, GpRecord
+from bridge.areas.allergies.events import ALLERGIES_PUBLISHED
+from bridge.areas.events import RECORD_COMPLETED
+from bridge.areas.medications.events import MEDICATIONS_PUBLISHED
+from bridge.areas.publishing import record_events
+from bridge.areas.record_page import Events
 from bridge.contracts.care_record_events import CARE_RECORD_SECTION
 from bridge.contracts.envelope import faults_of
-from bridge.contracts.events import (
-    ALLERGIES_PUBLISHED,
-    EVENT_TYPES,
-    MEDICATIONS_PUBLISHED,
-    RECORD_COMPLETED,
-    REQUEST_FAILED,
-    REQUEST_REJECTED,
-)
-from bridge.mapping.record_page import Events
-from bridge.record import GpRecord
+from bridge.contracts.events import EVENT_TYPES, REQUEST_FAILED, REQUEST_REJECTED
 from bridge.record.care_record import CareRecordSection
 from bridge.record.nhs_number import holds_nhs_number
 
-_MODELS: Final[Mapping[str, Any]] = {**EVENT_TYPES, CARE_RECORD_SECTION: CareRecordSection}
+_MODELS: Final[Mapping[str, Any]] = {
+    **record_events(),
+    **EVENT_TYPES,
+    CARE_RECORD_SECTION: CareRecordSection,
+}
 _RECORD: Final = "record"
-_AREAS: Final = ("medications", "allergies", "ended_allergies")
+_AREAS: Final = tuple(each.name for area in AREAS.areas for each in area.lists)
 
 
 class UnreadableError(Exception):

@@ -13,7 +13,7 @@ from bridge.contracts.events import Event
 from bridge.errors import MESSAGES, FailureCode, RequestFailed, Stage
 from bridge.record.care_record import CARE_RECORD_LABEL, CareRecordSection, Failure, ViewState
 from bridge.record.common import STRICT
-from bridge.record.gp_record import Verdict
+from bridge.record.retrieval import Verdict
 from bridge.record.sections import SECTIONS, SectionCode
 
 CARE_RECORD_SECTION: Final = "care_record.section.published.v1"

@@ -1,7 +1,4 @@
-"""What a hospital system may ask, as it travels in the ``data`` of a request.
-
-Options stand inside the area they belong to, so an option of an area that is not wanted cannot be sent.
-"""
+"""What every request of a hospital system carries, as it travels in its ``data``."""
 
 import json
 from datetime import UTC, date, datetime
@@ -98,35 +95,6 @@ class Requester(Model):
         return self
 
 
-class MedicationOptions(Model):
-    """What is wanted of medications and medical devices."""
-
-    search_from: PastDate | None = None
-    """Only medications active on or after this day; absent means the whole record."""
-    include_issues: bool = True
-    """Every issue of each medication (CS-026: always stated to the practice)."""
-
-
-class AllergyOptions(Model):
-    """What is wanted of allergies and intolerances."""
-
-    include_ended: bool = True
-    """Ended ones too. Without them nothing says that there were none of either kind (CS-092)."""
-
-
-class Areas(Model):
-    """The clinical areas wanted; at least one."""
-
-    medications: MedicationOptions | None = None
-    allergies: AllergyOptions | None = None
-
-    @model_validator(mode="after")
-    def _at_least_one(self) -> Self:
-        if self.medications is None and self.allergies is None:
-            raise ValueError("must name at least one clinical area")
-        return self
-
-
 class GpConnectRequest(Model):
     """What every request carries, whatever it asks for."""
 
@@ -138,11 +106,3 @@ class GpConnectRequest(Model):
     """Requests of one patient encounter may share directory look-ups; absent, nothing is shared (SP-015)."""
     expires_at: AwareDatetime | None = None
     """After this the answer is of no use, and the request fails as ``request_expired``."""
-
-
-class RecordRequest(GpConnectRequest):
-    """``record.requested.v1``: the structured record of one patient."""
-
-    areas: Areas
-    practice_ods_code: OdsCode | None = None
-    """Checked against the registered practice that PDS names; it never replaces it (CS-005)."""

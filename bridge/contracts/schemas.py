@@ -10,7 +10,6 @@ from typing_extensions import get_original_bases, is_typeddict
 from bridge.contracts.envelope import Attributes
 from bridge.contracts.glossary import meaning_of
 from bridge.errors import Misconfigured
-from bridge.record import GpRecord
 
 DIALECT = GenerateJsonSchema.schema_dialect
 
@@ -44,11 +43,6 @@ def component_schemas(model: Any, kind: str, direction: Direction = "serializati
 def envelope_schema() -> dict[str, Any]:
     """The envelope of a request: CloudEvents 1.0 attributes as the engine reads them."""
     return schema_of(Attributes, "cloudevent", "validation")
-
-
-def record_schema() -> dict[str, Any]:
-    """The whole `GpRecord`, as ``bridge map`` prints it."""
-    return schema_of(GpRecord, "gp-record")
 
 
 def strict_schema_of(model: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from bridge.contracts.care_record_events import NotShown
 from bridge.engine.journal.answers import AnswerJournal
 from bridge.engine.memory_budget import Reservation
 from bridge.errors import FailureCode, HeldBack, Refused, RequestFailed, ResponseInvalid, Unavailable
-from bridge.fhir.build import Period
+from bridge.fhir.parameters import Period
 from bridge.fhir.parsing import Parsed
 from bridge.gpconnect.answer import PracticeAnswer
 from bridge.gpconnect.client import GpConnect

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from bridge.areas import GpRecord, map_record
+from bridge.areas.requests import Areas
 from bridge.contracts.appointments import Offer, OrganisationType
 from bridge.contracts.care_record import CareRecordRequest
-from bridge.contracts.requests import Areas, GpConnectRequest
+from bridge.contracts.requests import GpConnectRequest
 from bridge.engine.care_record import Retrieval
 from bridge.engine.journal import Journal
 from bridge.engine.memory_budget import MemoryBudget, Reservation
@@ -16,19 +18,10 @@ from bridge.errors import AppointmentRefusal, ResponseInvalid
 from bridge.gpconnect import GpConnect, LocalPatient, PracticeClient, SearchAnswer, StructuredAnswer, Window
 from bridge.gpconnect.offers import Offers
 from bridge.gpconnect.windows import local
-from bridge.mapping import (
-    Asked,
-    SlotSearch,
-    Source,
-    collector_paused,
-    map_patient,
-    map_record,
-    map_slots,
-)
+from bridge.mapping import Asked, SlotSearch, Source, collector_paused, map_patient, map_slots
 from bridge.pipelines.care_record import CareRecord
 from bridge.pipelines.details import Details, details_of
 from bridge.pipelines.side_effects import Json, Send, Settle
-from bridge.record import GpRecord
 from bridge.record.appointments import FreeSlots
 from bridge.record.patients import PracticePatient
 from bridge.spine.interactions import STRUCTURED_RECORD
@@ -124,7 +117,7 @@ class RequestContext:
         """Ask for the structured record, and keep the answer."""
         answer = await self._services.gpconnect.structured_record(
             patient,
-            areas=areas,
+            wanted=areas.parameters(),
             requested_by=self._request.requested_by,
             encounter_id=self._request.encounter_id,
         )
@@ -138,7 +131,7 @@ class RequestContext:
             parsed = answer.parsed()
             record = map_record(
                 parsed.content,
-                asked=_asked(self.details(patient), areas),
+                asked=Asked(areas=areas.options(), **self.details(patient)),
                 source=Source(
                     request_id=self._request_key,
                     retrieved_at=answer.retrieved_at,
@@ -148,6 +141,7 @@ class RequestContext:
                     issues=parsed.issues,
                     may_hold_modifiers=parsed.may_hold_modifiers,
                 ),
+                table=areas.table,
             )
         if record["demographics"]["verdict"] == "reject":
             raise ResponseInvalid(
@@ -225,19 +219,6 @@ class RequestContext:
     def sent(self, kind: str, *, key: str) -> Json | None:
         """What was written down of a side effect before it was sent."""
         return self._side_effects.sent(kind, key)
-
-
-def _asked(details: Details, areas: Areas) -> Asked:
-    """What the answer is judged against."""
-    medications, allergies = areas.medications, areas.allergies
-    return Asked(
-        medications=medications is not None,
-        allergies=allergies is not None,
-        ended_allergies=allergies is not None and allergies.include_ended,
-        issues=medications is not None and medications.include_issues,
-        search_from=medications.search_from if medications else None,
-        **details,
-    )
 
 
 def _search(answers: Sequence[SearchAnswer]) -> SlotSearch:

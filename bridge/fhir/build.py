@@ -1,7 +1,6 @@
 """Building what we send, strictly: every body goes through `fhir.resources` (STU3) before it leaves."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
@@ -10,21 +9,9 @@ from fhir.resources.STU3.appointment import Appointment
 from fhir.resources.STU3.parameters import Parameters
 from pydantic import BaseModel
 
+from bridge.fhir.parameters import Period, Value, Wanted
 from bridge.fhir.read import JsonObject
 from bridge.record.nhs_number import NHS_NUMBER_SYSTEM
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """Whole days, both included; a bound that is None is open."""
-
-    start: date | None = None
-    end: date | None = None
-
-
-Value = bool | int | str | date | Period
-Wanted = Mapping[str, Mapping[str, Value]]
-"""Top-level parameter → its parts. A parameter without parts is sent by name alone, which is legal here."""
 
 # Order matters: a bool is an int as well.
 _FHIR_TYPES: Final = (

@@ -10,7 +10,7 @@ from typing import Any, Final
 import orjson
 
 from bridge.errors import FailureCode, Refused, RequestRejected
-from bridge.fhir.build import Period
+from bridge.fhir.parameters import Period
 from bridge.record.sections import SECTIONS, SectionCode
 from bridge.spine.pds import TracedPatient
 

@@ -3,8 +3,8 @@
 from collections.abc import Hashable
 from typing import Final
 
-from bridge.contracts.requests import Areas, Patient, Requester
-from bridge.fhir.build import Period
+from bridge.contracts.requests import Patient, Requester
+from bridge.fhir.parameters import Period, Wanted
 from bridge.gpconnect.answer import PracticeAnswer
 from bridge.gpconnect.capability import Capability, read_capability
 from bridge.gpconnect.care_record import care_record_parameters, check_trace
@@ -73,7 +73,7 @@ class GpConnect:
         self,
         patient: TracedPatient,
         *,
-        areas: Areas,
+        wanted: Wanted,
         requested_by: Requester,
         encounter_id: str | None = None,
     ) -> StructuredAnswer:
@@ -81,7 +81,7 @@ class GpConnect:
 
         Args:
             patient: traced for this request: its practice is the one that is asked.
-            areas: what is wanted.
+            wanted: the parameters of the areas wanted.
             requested_by: the real user and organisation.
             encounter_id: requests of one user in one encounter of one patient share directory look-ups.
 
@@ -91,7 +91,7 @@ class GpConnect:
             ResponseInvalid: the answer cannot be a record; `StructuredAnswer.bundle` raises it as well.
             Unavailable: no answer now.
         """
-        body = structured_parameters(patient.nhs_number, areas)
+        body = structured_parameters(patient.nhs_number, wanted)
         encounter = _encounter(requested_by, patient.nhs_number, encounter_id)
         answer = await self._ask(
             patient.practice_ods, STRUCTURED_RECORD, requested_by=requested_by, encounter=encounter, body=body

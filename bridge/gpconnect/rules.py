@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from typing import Final
 
 from bridge.errors import RequestRejected
-from bridge.fhir.build import Period, Value, Wanted
+from bridge.fhir.parameters import Period, Value, Wanted
 
 _DIARY: Final = "diaryEntriesSearchDate"
 _STATUSES: Final = frozenset({"active", "inactive"})

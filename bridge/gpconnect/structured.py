@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
-from bridge.contracts.requests import Areas
-from bridge.fhir.build import Value, patient_parameters
+from bridge.fhir.build import patient_parameters
+from bridge.fhir.parameters import Wanted
 from bridge.fhir.parsing import Parsed
 from bridge.gpconnect import rules
 from bridge.gpconnect.answer import PracticeAnswer
@@ -11,20 +11,12 @@ from bridge.observe import record
 from bridge.observe.vocabulary.upstreams import BundleIdDiffers
 
 
-def structured_parameters(nhs_number: str, areas: Areas) -> bytes:
-    """The body of a request for the areas wanted, every option stated, so that no default decides.
+def structured_parameters(nhs_number: str, wanted: Wanted) -> bytes:
+    """The body of a request for these parameters; every option is stated, so that no default decides.
 
     Raises:
         RequestRejected: the areas cannot be asked for together, or an option is out of its range.
     """
-    wanted: dict[str, dict[str, Value]] = {}
-    if areas.allergies is not None:
-        wanted["includeAllergies"] = {"includeResolvedAllergies": areas.allergies.include_ended}
-    if areas.medications is not None:
-        medication: dict[str, Value] = {"includePrescriptionIssues": areas.medications.include_issues}
-        if areas.medications.search_from is not None:
-            medication["medicationSearchFromDate"] = areas.medications.search_from
-        wanted["includeMedication"] = medication
     rules.check(wanted, today=datetime.now(UTC).date())
     return patient_parameters(nhs_number, wanted)
 

@@ -1,5 +1,6 @@
 """What the mapping needs to know besides the bundle."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -13,18 +14,13 @@ class Asked:
         nhs_number: the number that was sent; None when nobody asked (a file mapped by hand), then the
             identity is not checked and a person has to.
         superseded_nhs_number: the number in the request, where PDS named a newer one.
-        medications, allergies, ended_allergies, issues: what was wanted.
-        search_from: only medications active on or after this day were wanted.
+        areas: the options of each clinical area that was wanted, by its name; None when everything was.
         birth_date, family_name, given_name, gender, practice_ods: to compare with the answer, when known.
     """
 
     nhs_number: str | None = None
     superseded_nhs_number: str | None = None
-    medications: bool = True
-    allergies: bool = True
-    ended_allergies: bool = True
-    issues: bool = True
-    search_from: date | None = None
+    areas: Mapping[str, object] | None = None
     birth_date: date | None = None
     family_name: str | None = None
     given_name: str | None = None

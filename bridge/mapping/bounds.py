@@ -5,14 +5,12 @@ on it, and what a plan says in each issue that says nothing. Real records repeat
 grow is refused as a whole, because half of it would look like all of it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
 
 from bridge.errors import ResponseInvalid
-from bridge.record.gp_record import GpRecord
-from bridge.record.medications import MedicationPlan
 
 MAX_ENTRIES: Final = 100_000
 """Of a bundle. Large real records have some thousands."""
@@ -23,7 +21,7 @@ _LEAST_TAKEN_OVER: Final = 10_000
 _TAKEN_OVER_PER_RESOURCE: Final = 10
 _SHARED_PER_ITEM: Final = 4
 """The medication, and up to three parties."""
-_FEW_ISSUES: Final = 8
+_FEW_PARTS: Final = 8
 
 
 class Growth:
@@ -31,9 +29,10 @@ class Growth:
 
     Attributes:
         largest: bytes of the largest medication or party, as JSON.
-        taken_over: issues that statements took over with their plans; in a real record each issue once.
-        copied: bytes that plans of many issues may have passed on to them.
-        repeated: whether a plan stands in more than one course.
+        taken_over: parts that items took over with what holds them: the issues of plans. In a real record
+            each once.
+        copied: bytes that holders of many parts may have passed on to them.
+        repeated: whether a holder stands in more than one item.
     """
 
     def __init__(self) -> None:
@@ -46,13 +45,13 @@ class Growth:
         """Something that any number of items may repeat."""
         self.largest = max(self.largest, len(orjson.dumps(part)))
 
-    def take_over(self, plan: MedicationPlan, *, again: bool) -> None:
-        """A plan becomes part of a course."""
-        issues = len(plan["issues"])
-        self.taken_over += issues
+    def take_over(self, holder: Mapping[str, object], parts: Sequence[object], *, again: bool) -> None:
+        """A holder of parts, which may take over what it says, becomes part of an item; perhaps once more."""
+        self.taken_over += len(parts)
         self.repeated |= again
-        if issues > _FEW_ISSUES:
-            self.copied += issues * len(orjson.dumps(_without(plan, "issues")))
+        if len(parts) > _FEW_PARTS:
+            alone = {name: value for name, value in holder.items() if value is not parts}
+            self.copied += len(parts) * len(orjson.dumps(alone))
 
 
 def check_entries(bundle: dict[str, Any], body_sha256: str) -> None:
@@ -76,33 +75,26 @@ def check_taken_over(growth: Growth, *, received: int, body_sha256: str) -> None
         raise ResponseInvalid(stage="mapping", detail="record_too_large", body_sha256=body_sha256)
 
 
-def check_size(record: GpRecord, growth: Growth, body_sha256: str) -> None:
-    """Refuse a record that would be too large as JSON; its parts are written one at a time and let go.
+def check_size(
+    pieces: Callable[[], Iterator[object]], growth: Growth, *, mapped: int, body_sha256: str
+) -> None:
+    """Refuse a record that would be too large as JSON; its pieces are written one at a time and let go.
+
+    Args:
+        pieces: everything in the record, once for each time it is written, in pieces that repeat nothing
+            inside; asked for only when the record may be too large.
+        growth: what the record repeats.
+        mapped: resources that stand in it.
+        body_sha256: of the answer.
 
     Raises:
         ResponseInvalid: `record_too_large`.
     """
-    repeated = growth.copied + growth.largest * _SHARED_PER_ITEM * record["accounting"]["mapped"]
+    repeated = growth.copied + growth.largest * _SHARED_PER_ITEM * mapped
     if repeated <= MAX_RECORD_BYTES and not growth.repeated:
         return
     size = 0
-    for part in _parts(record):
-        size += len(orjson.dumps(part))
+    for piece in pieces():
+        size += len(orjson.dumps(piece))
         if size > MAX_RECORD_BYTES:
             raise ResponseInvalid(stage="mapping", detail="record_too_large", body_sha256=body_sha256)
-
-
-def _parts(record: GpRecord) -> Iterator[object]:
-    """Everything in the record, once for each time it is written, in parts that repeat nothing inside."""
-    # Only medications and allergies share what can be of any length.
-    yield {name: value for name, value in record.items() if name not in ("medications", "allergies")}
-    yield from record["allergies"]
-    for course in record["medications"]:
-        yield _without(course, "plan")
-        if "plan" in course:
-            yield _without(course["plan"], "issues")
-            yield from course["plan"]["issues"]
-
-
-def _without(part: Mapping[str, object], left_out: str) -> dict[str, object]:
-    return {name: value for name, value in part.items() if name != left_out}

@@ -12,8 +12,8 @@ from bridge.fhir.index import BundleIndex
 from bridge.fhir.read import Item, JsonObject, code_in, extension_value, first_code, is_old
 from bridge.record.appointments import Address, Clinician, ContactPoint, JobRole, Place, SlotSession
 from bridge.record.common import Issue
-from bridge.record.gp_record import Unmapped, UnmappedReason
 from bridge.record.issue_codes import ISSUES
+from bridge.record.retrieval import Unmapped, UnmappedReason
 
 _LONGEST_NAME: Final = 200
 """Characters of the words of a reference: they name somebody, or some place."""

@@ -10,8 +10,8 @@ from bridge.fhir import systems
 from bridge.fhir.index import BundleIndex, Received, comparable_hash
 from bridge.fhir.read import Item, JsonObject, is_current, reference_target
 from bridge.mapping.asked import Asked
-from bridge.record.gp_record import DemographicsCheck, Difference, Match
 from bridge.record.nhs_number import plain_nhs_number
+from bridge.record.retrieval import DemographicsCheck, Difference, Match
 
 _LONGEST_NAME: Final = 1000
 _LONGEST_ODS: Final = 64

@@ -1,6 +1,7 @@
 """The lists of a bundle: which area each stands for, what it names and warns of (digest §2.3 to §2.7)."""
 
 import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bridge.fhir import systems
@@ -18,23 +19,7 @@ from bridge.fhir.read import (
 from bridge.mapping.modifiers import note_modifiers
 from bridge.mapping.reading import Reading
 from bridge.mapping.values import iso_day
-from bridge.record.gp_record import AreaOutcome, AreaWarning, WarningCode
-
-# Lists are told apart by code alone: titles and displays vary (OD-28).
-AREA_OF_LIST = {
-    "933361000000108": "medications",
-    "886921000000105": "allergies",
-    "1103671000000101": "ended_allergies",
-    "1149501000000101": "consultations",
-    "717711000000103": "problems",
-    "1102181000000102": "immunisations",
-    "826501000000100": "uncategorised",
-    "887191000000108": "investigations",
-    "792931000000107": "referrals",
-    "714311000000108": "diary",
-}
-
-_KIND_OF_ENTRIES = {"medications": "MedicationStatement", "allergies": "AllergyIntolerance"}
+from bridge.record.retrieval import AreaOutcome, AreaWarning, WarningCode
 
 _USABLE_STATUSES = frozenset({"current", None})
 _USABLE_MODES = frozenset({"snapshot", "working", None})
@@ -127,9 +112,30 @@ class AreaList:
         return not (self.warnings or self.unusable or self.deleted or self.empty - {"nothing_recorded"})
 
 
+NameByContent = Callable[[Item, Sequence[Received]], str | None]
+"""The name of a list that has no code, by the list and by what it contains."""
+
+
 @dataclass(frozen=True, slots=True)
-class ContainedAllergy:
-    """An allergy inside a list, named `List[code]#id`, and the area of that list."""
+class ListRules:
+    """Which lists there are.
+
+    Attributes:
+        area_of: the name of each list, by its SNOMED code; of several codes of one list the first counts.
+        bare_ids: the type that an entry means which names an id alone, by the name of the list.
+        contained: the types of resources that may be contained in a list.
+        name_by_content: what names a list without a code; the first answer counts.
+    """
+
+    area_of: Mapping[str, str]
+    bare_ids: Mapping[str, str]
+    contained: frozenset[str]
+    name_by_content: Sequence[NameByContent]
+
+
+@dataclass(frozen=True, slots=True)
+class Contained:
+    """A resource inside a list, named `List[code]#id`, and the name of that list."""
 
     received: Received
     area: str | None
@@ -137,13 +143,13 @@ class ContainedAllergy:
 
 @dataclass(slots=True)
 class Lists:
-    """The primary lists by area, and the allergies contained in lists."""
+    """The primary lists by name, and the resources contained in lists."""
 
     areas: dict[str, AreaList] = field(default_factory=dict)
-    contained: list[ContainedAllergy] = field(default_factory=list)
+    contained: list[Contained] = field(default_factory=list)
 
 
-def read_lists(reading: Reading) -> Lists:
+def read_lists(reading: Reading, rules: ListRules) -> Lists:
     """Read every List of the bundle, each on its own; fills `reading.codes_of`."""
     lists = Lists()
     codes_of: dict[str, set[str]] = {}
@@ -152,7 +158,10 @@ def read_lists(reading: Reading) -> Lists:
             # Specification examples do this; the items' own subjects decide (CS-051).
             reading.report("list_subject_conflict", received.ref)
         reading.read(
-            received, None, lambda item: _read_list(reading, item, lists, codes_of), check_subject=False
+            received,
+            None,
+            lambda item: _read_list(reading, rules, item, lists, codes_of),
+            check_subject=False,
         )
     lists.contained = _without_copies(lists.contained)
     for area in lists.areas.values():
@@ -161,22 +170,23 @@ def read_lists(reading: Reading) -> Lists:
     return lists
 
 
-def _read_list(reading: Reading, item: Item, lists: Lists, codes_of: dict[str, set[str]]) -> None:
+def _read_list(
+    reading: Reading, rules: ListRules, item: Item, lists: Lists, codes_of: dict[str, set[str]]
+) -> None:
     concept = item.resource.get("code")
     snomed = snomed_codes(concept)
     code = snomed[0] if snomed else list_code(concept)
-    contained = _contained(item)
+    contained = _contained(item, rules.contained)
     # Of several codes the one of active allergies counts before that of ended ones, in whatever order.
-    area_name = next((area for each, area in AREA_OF_LIST.items() if each in snomed), None)
-    if area_name is None and contained and all(ends_by_itself(item, each.resource) for each in contained):
-        # The specification's own samples have no code for the list of ended allergies: what is in it tells.
-        area_name = "ended_allergies"
+    area_name = next((area for each, area in rules.area_of.items() if each in snomed), None)
+    if area_name is None and contained:
+        area_name = next(filter(None, (name(item, contained) for name in rules.name_by_content)), None)
     entries = item.many(item.resource.get("entry"), "entry")
     # What is contained in a list is read as an item, and speaks for itself alone.
     modifiers = note_modifiers(
         reading, item, {key: value for key, value in item.resource.items() if key != "contained"}
     )
-    lists.contained += [ContainedAllergy(each, area_name) for each in contained]
+    lists.contained += [Contained(each, area_name) for each in contained]
     if area_name is None:
         targets = [item.reference(entry.get("item"), "entry.item") for entry in entries]
     else:
@@ -190,7 +200,9 @@ def _read_list(reading: Reading, item: Item, lists: Lists, codes_of: dict[str, s
         # An entry of no readable form still names something.
         sent = item.resource.get("entry")
         area.unreadable += len(sent) - len(entries) if isinstance(sent, list) else 0
-        targets = [_add_entry(item, area, entry, area_name, usable=usable) for entry in entries]
+        targets = [
+            _add_entry(item, area, entry, rules.bare_ids.get(area_name), usable=usable) for entry in entries
+        ]
         _read_signals(item, area, is_empty=not entries)
     for target in targets:
         if target is not None and code is not None and len(code) <= LONGEST_ID:
@@ -203,17 +215,8 @@ def _is_usable(item: Item) -> bool:
     return status in _USABLE_STATUSES and item.code(item.resource.get("mode"), "mode") in _USABLE_MODES
 
 
-def ends_by_itself(item: Item, allergy: JsonObject) -> bool:
-    """Whether an allergy says itself that it ended: by its state, or an end if it is not active (CS-085)."""
-    state = allergy.get("clinicalStatus")
-    return state == "resolved" or (
-        state != "active"
-        and any(map(item.extensions, item.extensions(allergy).get("allergyintoleranceend", ())))
-    )
-
-
-def _without_copies(contained: list[ContainedAllergy]) -> list[ContainedAllergy]:
-    """Each allergy once, also where a practice sends the list that contains it twice."""
+def _without_copies(contained: list[Contained]) -> list[Contained]:
+    """Each resource once, also where a practice sends the list that contains it twice."""
     refs = [each.received.ref for each in contained]
     if len(set(refs)) == len(refs):
         return contained
@@ -222,18 +225,21 @@ def _without_copies(contained: list[ContainedAllergy]) -> list[ContainedAllergy]
     )
 
 
-def _contained(item: Item) -> list[Received]:
+def _contained(item: Item, kinds: frozenset[str]) -> list[Received]:
     found: list[Received] = []
     for resource in item.many(item.resource.get("contained"), "contained"):
-        if resource.get("resourceType") == "AllergyIntolerance":
+        kind = resource.get("resourceType")
+        if type(kind) is str and kind in kinds:
             local_id = item.code(resource.get("id"), "contained.id") or "no id"
-            found.append(Received("AllergyIntolerance", f"{item.ref}#{local_id.removeprefix('#')}", resource))
+            found.append(Received(kind, f"{item.ref}#{local_id.removeprefix('#')}", resource))
         else:
             item.note("unreadable_element", "contained")
     return found
 
 
-def _add_entry(item: Item, area: AreaList, entry: JsonObject, area_name: str, *, usable: bool) -> str | None:
+def _add_entry(
+    item: Item, area: AreaList, entry: JsonObject, kind: str | None, *, usable: bool
+) -> str | None:
     """Add one entry to its area; its target, a contained one with the list's own reference."""
     deleted = entry.get("deleted") not in (None, False, "false")
     if deleted:
@@ -253,8 +259,8 @@ def _add_entry(item: Item, area: AreaList, entry: JsonObject, area_name: str, *,
         return None
     if target.startswith("#"):
         target = item.ref + target
-    elif "/" not in target and area_name in _KIND_OF_ENTRIES:
-        target = f"{_KIND_OF_ENTRIES[area_name]}/{target}"
+    elif "/" not in target and kind is not None:
+        target = f"{kind}/{target}"
     area.targets.add(target)
     if deleted:
         area.deleted.add(target)

@@ -3,7 +3,7 @@
 FHIR lets no reader use a resource whose `modifierExtension` or `implicitRules` it does not understand; a
 clinician must see it all the same, so it stays, marked, and is not usable for decision support. What stands
 on a list, on the patient or on the whole answer concerns every item that depends on it:
-`bridge.mapping.modified`.
+`bridge.areas.modified`.
 """
 
 from collections.abc import Iterator

@@ -8,11 +8,7 @@ from bridge.fhir.index import LONGEST_ID, content_hash
 from bridge.fhir.read import Item, is_old
 from bridge.mapping.reading import Reading
 from bridge.mapping.values import business_ids
-from bridge.record.allergies import Allergy
-from bridge.record.common import BusinessId, Party, Provenance
-from bridge.record.medications import MedicationCourse, MedicationIssue, MedicationPlan
-
-Identified = Allergy | MedicationCourse | MedicationIssue | MedicationPlan
+from bridge.record.common import BusinessId, Identified, Party, Provenance
 
 
 def provenance(

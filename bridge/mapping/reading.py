@@ -10,8 +10,8 @@ from bridge.mapping.bounds import Growth
 from bridge.mapping.identity import Identity
 from bridge.mapping.parties import Parties
 from bridge.record.common import Issue, PartialDate
-from bridge.record.gp_record import Unmapped, UnmappedReason
 from bridge.record.issue_codes import ISSUES
+from bridge.record.retrieval import Unmapped, UnmappedReason
 
 T = TypeVar("T")
 
@@ -26,7 +26,6 @@ class Reading:
     Attributes:
         index, asked, source, identity: what is mapped, why, from where, about whom.
         holder_ods: the practice that answered, when anybody says.
-        issues_included: issues were asked for, and the practice can send them.
         codes_of: codes of the lists that name a reference.
         problems_of: problems that name a reference.
         mapped: `id()` of the raw resources that stand in the record.
@@ -44,7 +43,6 @@ class Reading:
         self.source = source
         self.identity = identity
         self.holder_ods = source.holder_ods or identity.holder_ods
-        self.issues_included = asked.issues
         self.codes_of: dict[str, list[str]] = {}
         self.problems_of: dict[str, list[str]] = {}
         self.mapped: set[int] = set()

@@ -5,14 +5,7 @@ issue of the record says: the item itself is what it would be without them (CS-0
 the specification is not among them: `taken` (CS-075), `verificationStatus` (CS-089).
 """
 
-from typing import Final
-
 from bridge.fhir.read import Item, JsonObject
-
-ALLERGY: Final = frozenset({"onsetAge", "onsetPeriod", "onsetRange", "onsetString"})
-REACTION: Final = frozenset({"note", "onset", "substance"})
-STATEMENT: Final = frozenset({"reasonNotTaken", "reasonCode", "reasonReference"})
-REQUEST: Final = frozenset({"reasonCode", "reasonReference", "substitution", "detectedIssue"})
 
 
 def note_set_aside(item: Item, holder: JsonObject, elements: frozenset[str], path: str = "") -> None:

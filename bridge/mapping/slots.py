@@ -28,8 +28,8 @@ from bridge.mapping.diary import (
 from bridge.mapping.identity import Organisation, name_of, organisation
 from bridge.mapping.memory import collector_paused
 from bridge.record.appointments import HOME_VISIT, FreeSlots, Offer, OrganisationType, Slot, SlotSession
-from bridge.record.gp_record import UnmappedReason
 from bridge.record.logical_id import is_logical_id
+from bridge.record.retrieval import UnmappedReason
 
 _CONTEXT: Final = frozenset({"Schedule", "Practitioner", "Location", "Organization"})
 _MINUTE: Final = timedelta(minutes=1)

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, Final
 
+from bridge.areas.schema import record_schema
 from bridge.contracts.envelope import STRUCTURED, Attributes
 from bridge.contracts.events import EVENT_TYPES, REQUEST_FAILED, REQUEST_REJECTED
-from bridge.contracts.schemas import component_schemas, envelope_schema, record_schema, schema_of
+from bridge.contracts.schemas import component_schemas, envelope_schema, schema_of
 from bridge.pipelines.declaration import Operation, Pipeline
 
 _EXTENSIONS: Final = {

@@ -2,16 +2,16 @@
 
 import orjson
 
+from bridge.areas import GpRecord, map_record
 from bridge.engine.journal.claim_checks import take_claim
 from bridge.fhir.parsing import Parsed, parse
 from bridge.ledger import RequestHistory
 from bridge.ledger.audit.trail import Actor, Entry
 from bridge.ledger.storage.lookup import request_keys
 from bridge.ledger.vault.vault import KeptAnswer
-from bridge.mapping import Asked, Source, map_record
+from bridge.mapping import Asked, Source
 from bridge.operations.errors import OperationRefused
 from bridge.operations.site import Stores
-from bridge.record import GpRecord
 from bridge.record.dates import rfc3339
 from bridge.spine.interactions import STRUCTURED_RECORD
 

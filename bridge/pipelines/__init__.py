@@ -14,15 +14,16 @@ A pipeline is declared with `pipeline` or `Pipeline`, and its handler gets a val
 How to write one, step by step: ``pipelines/README.md``. How to test one: `bridge.testing`.
 """
 
+from bridge.areas import GpRecord
+from bridge.areas.requests import RecordRequest
 from bridge.contracts.events import Event
-from bridge.contracts.requests import GpConnectRequest, RecordRequest
+from bridge.contracts.requests import GpConnectRequest
 from bridge.pipelines.care_record import CareRecord
 from bridge.pipelines.context import Context
 from bridge.pipelines.declaration import Pipeline, pipeline
 from bridge.pipelines.details import Details
 from bridge.pipelines.errors import FailureCode, NotDone, Partial, Refused, RequestRejected, Unavailable
 from bridge.pipelines.side_effects import InDoubt, Json
-from bridge.record import GpRecord
 
 __all__ = [
     "CareRecord",

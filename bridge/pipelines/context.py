@@ -2,15 +2,16 @@
 
 from typing import Protocol
 
+from bridge.areas import GpRecord
+from bridge.areas.requests import Areas
 from bridge.contracts.appointments import Offer, OrganisationType
 from bridge.contracts.care_record import CareRecordRequest
-from bridge.contracts.requests import Areas, GpConnectRequest
+from bridge.contracts.requests import GpConnectRequest
 from bridge.errors import AppointmentRefusal
 from bridge.gpconnect import LocalPatient, PracticeClient, StructuredAnswer, Window
 from bridge.pipelines.care_record import CareRecord
 from bridge.pipelines.details import Details
 from bridge.pipelines.side_effects import Json, Send, Settle
-from bridge.record import GpRecord
 from bridge.record.appointments import FreeSlots
 from bridge.record.patients import PracticePatient
 from bridge.spine.pds import TracedPatient

@@ -3,6 +3,10 @@
 An event of a site's own is an `Event` with a kind, ``<subject>.<verb>.v1``, and data of its own.
 """
 
+from bridge.areas.allergies.events import ALLERGIES_PUBLISHED, AllergiesPublished, allergies_published
+from bridge.areas.events import RECORD_COMPLETED, RecordCompleted, RecordHeader, record_completed
+from bridge.areas.medications.events import MEDICATIONS_PUBLISHED, MedicationsPublished, medications_published
+from bridge.areas.publishing import areas_published, record_events
 from bridge.contracts.appointment_events import (
     APPOINTMENT_AMENDED,
     APPOINTMENT_BOOKED,
@@ -43,21 +47,11 @@ from bridge.contracts.care_record_events import (
     section_published,
 )
 from bridge.contracts.events import (
-    ALLERGIES_PUBLISHED,
-    MEDICATIONS_PUBLISHED,
-    RECORD_COMPLETED,
     REQUEST_FAILED,
     REQUEST_REJECTED,
-    AllergiesPublished,
     Event,
-    MedicationsPublished,
-    RecordCompleted,
-    RecordHeader,
     RequestFailedData,
     RequestRejectedData,
-    allergies_published,
-    medications_published,
-    record_completed,
 )
 from bridge.contracts.patient_events import (
     PATIENT_FOUND,
@@ -137,12 +131,14 @@ __all__ = [
     "appointment_refused",
     "appointment_rescheduled",
     "appointments_found",
+    "areas_published",
     "care_record_completed",
     "medications_published",
     "patient_found",
     "patient_not_found",
     "patient_registered",
     "record_completed",
+    "record_events",
     "registration_in_doubt",
     "registration_refused",
     "section_published",

@@ -1,28 +1,30 @@
 """What a record is made of, for whoever makes events of it."""
 
-from bridge.record import (
+from bridge.areas import (
     Allergy,
     AllergyKind,
     AllergyStatement,
+    Dosage,
+    GpRecord,
+    MedicationCourse,
+    MedicationIssue,
+    MedicationPlan,
+    Reaction,
+)
+from bridge.record import (
     Area,
     AreaOutcome,
     AreaWarning,
     CodedText,
     Coding,
     DemographicsCheck,
-    Dosage,
-    GpRecord,
     Issue,
     LinkedProblem,
-    MedicationCourse,
-    MedicationIssue,
-    MedicationPlan,
     Note,
     PartialDate,
     Party,
     Provenance,
     Quantity,
-    Reaction,
     Unmapped,
 )
 from bridge.record.appointments import Appointment, Appointments, FreeSlots, Slot

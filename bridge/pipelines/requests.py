@@ -3,6 +3,9 @@
 A request with other fields is a subclass of `GpConnectRequest`; `Model` is the base of what stands inside.
 """
 
+from bridge.areas.allergies.options import AllergyOptions
+from bridge.areas.medications.options import MedicationOptions
+from bridge.areas.requests import Areas, RecordRequest
 from bridge.contracts.appointments import (
     AppointmentAmendRequest,
     AppointmentCancelRequest,
@@ -18,18 +21,14 @@ from bridge.contracts.appointments import (
 from bridge.contracts.care_record import CareRecordRequest, DayRange, Sections
 from bridge.contracts.patients import PatientFindRequest, PatientRegisterRequest, RegistrationDetails
 from bridge.contracts.requests import (
-    AllergyOptions,
-    Areas,
     Gender,
     GpConnectRequest,
-    MedicationOptions,
     Model,
     NhsNumber,
     OdsCode,
     Organisation,
     PastDate,
     Patient,
-    RecordRequest,
     Requester,
     Text,
 )

@@ -1,10 +1,10 @@
-"""The local data models: `GpRecord`, medication courses, allergies. Types only, no I/O."""
+"""The local data models that every clinical area shares. Types only, no I/O."""
 
-from bridge.record.allergies import Allergy, AllergyKind, Reaction
 from bridge.record.common import (
     BusinessId,
     CodedText,
     Coding,
+    Identified,
     Issue,
     Note,
     PartialDate,
@@ -13,30 +13,24 @@ from bridge.record.common import (
     Quantity,
     Stop,
 )
-from bridge.record.gp_record import (
+from bridge.record.retrieval import (
     SCHEMA_VERSION,
     Accounting,
-    AllergyStatement,
     Area,
     AreaOutcome,
     AreaWarning,
     DemographicsCheck,
     Difference,
-    GpRecord,
     LinkedProblem,
     Match,
+    Retrieved,
     Unmapped,
     Verdict,
 )
-from bridge.record.medications import Dosage, MedicationCourse, MedicationIssue, MedicationPlan, Repeat
-from bridge.record.schema import check_record, json_schema
 
 __all__ = [
     "SCHEMA_VERSION",
     "Accounting",
-    "Allergy",
-    "AllergyKind",
-    "AllergyStatement",
     "Area",
     "AreaOutcome",
     "AreaWarning",
@@ -45,24 +39,17 @@ __all__ = [
     "Coding",
     "DemographicsCheck",
     "Difference",
-    "Dosage",
-    "GpRecord",
+    "Identified",
     "Issue",
     "LinkedProblem",
     "Match",
-    "MedicationCourse",
-    "MedicationIssue",
-    "MedicationPlan",
     "Note",
     "PartialDate",
     "Party",
     "Provenance",
     "Quantity",
-    "Reaction",
-    "Repeat",
+    "Retrieved",
     "Stop",
     "Unmapped",
     "Verdict",
-    "check_record",
-    "json_schema",
 ]

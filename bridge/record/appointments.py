@@ -10,7 +10,7 @@ from pydantic import with_config
 from typing_extensions import TypedDict
 
 from bridge.record.common import STRICT, BusinessId, Issue, Text
-from bridge.record.gp_record import Unmapped
+from bridge.record.retrieval import Unmapped
 
 OrganisationType = Literal["gp-practice", "urgent-care"]
 AppointmentStatus = Literal["booked", "cancelled", "other"]

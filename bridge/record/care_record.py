@@ -10,8 +10,8 @@ from pydantic import with_config
 from typing_extensions import TypedDict
 
 from bridge.record.common import STRICT, Issue, Severity, Text
-from bridge.record.gp_record import Match, Verdict
 from bridge.record.issue_codes import ISSUES
+from bridge.record.retrieval import Match, Verdict
 from bridge.record.sections import SectionCode
 
 CARE_RECORD_VERSION: Final = "1.0"

@@ -160,3 +160,11 @@ class Stop(TypedDict):
 
     on: NotRequired[PartialDate]
     reason: NotRequired[CodedText]
+
+
+class Identified(TypedDict):
+    """What every item has, and every part of one that came as a resource of its own."""
+
+    item_id: str
+    provenance: Provenance
+    issue_codes: list[str]

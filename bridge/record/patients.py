@@ -7,7 +7,7 @@ from typing_extensions import TypedDict
 
 from bridge.record.appointments import Address, ContactPoint
 from bridge.record.common import STRICT, PartialDate, Text
-from bridge.record.gp_record import DemographicsCheck
+from bridge.record.retrieval import DemographicsCheck
 
 
 @with_config(STRICT)

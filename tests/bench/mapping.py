@@ -9,8 +9,9 @@ from importlib import import_module
 import orjson
 from pydantic import BaseModel
 
+from bridge.areas import map_record
 from bridge.fhir.parsing import parse
-from bridge.mapping import Asked, Source, collector_paused, map_record
+from bridge.mapping import Asked, Source, collector_paused
 from tests.bench.result import Result
 from tests.support.bundles import NHS_NUMBER, medicine_heavy_record
 

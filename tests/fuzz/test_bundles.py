@@ -8,10 +8,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from bridge.areas import GpRecord, check_record, map_record
 from bridge.errors import ResponseInvalid
 from bridge.fhir.check import check_bundle
-from bridge.mapping import Asked, map_record
-from bridge.record import GpRecord, check_record
+from bridge.mapping import Asked
 from tests.fuzz.effort import fuzz
 from tests.fuzz.values import VALUES, spoilt
 from tests.support import bundles as b

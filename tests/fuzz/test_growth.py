@@ -7,9 +7,10 @@ from typing import Any
 import orjson
 import pytest
 
+from bridge.areas import GpRecord, map_record
+from bridge.areas.allergies.options import AllergyOptions
 from bridge.errors import ResponseInvalid
-from bridge.mapping import Asked, map_record
-from bridge.record import GpRecord
+from bridge.mapping import Asked
 from tests.support import bundles as b
 from tests.support.mapped import SOURCE, mapped
 
@@ -112,7 +113,9 @@ def test_tens_of_thousands_of_entries_are_mapped(entries: int) -> None:
     allergies = [b.allergy(f"a{i}") for i in range(entries)]
     targets = [f"AllergyIntolerance/a{i}" for i in range(entries)]
     bundle = b.bundle(b.patient(), b.record_list(b.ALLERGIES_LIST, *targets), *allergies)
-    record = map_record(bundle, asked=Asked(nhs_number=b.NHS_NUMBER, medications=False), source=SOURCE)
+    record = map_record(
+        bundle, asked=Asked(nhs_number=b.NHS_NUMBER, areas={"allergies": AllergyOptions()}), source=SOURCE
+    )
     assert len(record["allergies"]) == entries
     assert record["accounting"]["mapped"] == entries
 

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.areas.requests import RecordRequest
 from bridge.bus.port import Delivery
 from bridge.contracts.decoding import MAX_BYTES, MAX_DEPTH
 from bridge.contracts.envelope import Incoming, read_envelope
-from bridge.contracts.requests import RecordRequest
 from bridge.engine.incoming import read_incoming
 from bridge.engine.patient_keys import PatientKeys
 from bridge.errors import RequestRejected

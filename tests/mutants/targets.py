@@ -36,10 +36,13 @@ TARGETS: Sequence[Target] = (
         "bridge/engine/journal/*.py", (*_ENGINE, "tests/integration/pipeline", "tests/integration/effects")
     ),
     Target("bridge/contracts/*events.py", ("tests/unit/contracts", "tests/contract/schemas")),
+    Target(
+        "bridge/areas/**/events.py", ("tests/unit/contracts", "tests/contract/schemas", "tests/unit/areas")
+    ),
     Target("bridge/contracts/envelope.py", ("tests/unit/contracts", "tests/unit/engine")),
-    Target("bridge/mapping/areas.py", _MAPPING),
-    Target("bridge/mapping/allergies.py", _MAPPING),
-    Target("bridge/mapping/no_known.py", _MAPPING),
-    Target("bridge/mapping/medications.py", _MAPPING),
-    Target("bridge/mapping/course_state.py", _MAPPING),
+    Target("bridge/areas/description.py", _MAPPING),
+    Target("bridge/areas/allergies/mapping.py", _MAPPING),
+    Target("bridge/areas/allergies/no_known.py", _MAPPING),
+    Target("bridge/areas/medications/mapping.py", _MAPPING),
+    Target("bridge/areas/medications/course_state.py", _MAPPING),
 )

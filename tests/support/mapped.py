@@ -1,10 +1,12 @@
 """Mapping a bundle the way most tests want it, and finding things in the record."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bridge.mapping import Asked, Source, map_record
-from bridge.record import Allergy, Area, GpRecord, MedicationCourse, check_record
+from bridge.areas import Allergy, GpRecord, MedicationCourse, check_record, map_record
+from bridge.areas.requests import Areas
+from bridge.mapping import Asked, Source
+from bridge.record import Area
 from tests.support import bundles
 from tests.support.bundles import NHS_NUMBER, Resource
 
@@ -13,9 +15,12 @@ SOURCE = Source(
 )
 
 
-def mapped(bundle: object, **asked: Any) -> GpRecord:
-    """The record of `bundle`, checked against its schema."""
-    record = map_record(bundle, asked=Asked(**{"nhs_number": NHS_NUMBER, **asked}), source=SOURCE)
+def mapped(bundle: object, *, areas: Mapping[str, Any] | None = None, **asked: Any) -> GpRecord:
+    """The record of `bundle`, checked against its schema; `areas` as a request has them."""
+    options = None if areas is None else Areas.model_validate(areas).options()
+    record = map_record(
+        bundle, asked=Asked(**{"nhs_number": NHS_NUMBER, **asked}, areas=options), source=SOURCE
+    )
     check_record(record)
     return record
 

@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from typing import Any
 from xml.etree.ElementTree import Element, tostring
 
-from bridge.contracts.events import allergies_published, medications_published, record_completed
-from bridge.contracts.requests import MedicationOptions
-from bridge.mapping.record_page import Events, render
-from bridge.record import GpRecord
+from bridge.areas import GpRecord
+from bridge.areas.allergies.events import allergies_published
+from bridge.areas.events import record_completed
+from bridge.areas.medications.events import medications_published
+from bridge.areas.medications.options import MedicationOptions
+from bridge.areas.record_page import Events, render
 from tests.support.html_reader import parsed, words
 
 SECTIONS = ("allergies", "medications", "completeness")

@@ -392,6 +392,12 @@ def of_record_events(record: GpRecord, request_key: str) -> list[events.Event]:
     return [*parts, events.record_completed(record, parts, request_id=request_key)]
 
 
+def of_all_areas(record: GpRecord, wanted: requests.Areas) -> list[events.Event]:
+    parts = events.areas_published(record, wanted)
+    assert set(events.record_events()) >= {part.kind for part in parts}
+    return parts
+
+
 def of_a_header(header: events.RecordHeader, data: events.AllergiesPublished) -> str:
     header = data
     return header["snapshot_id"]

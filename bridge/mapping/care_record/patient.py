@@ -8,7 +8,7 @@ from bridge.mapping.asked import Asked
 from bridge.mapping.care_record.asked import SectionAsked
 from bridge.mapping.identity import Identity, identify
 from bridge.record.care_record import PatientCheck, PatientDetails, PatientDifference
-from bridge.record.gp_record import Difference
+from bridge.record.retrieval import Difference
 
 _NONE_HELD = "not known to have died"
 _DAY = len("2016-10-31")

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from bridge.record import GpRecord
+from bridge.areas import GpRecord
 from tests.support.mapped import area, mapped
 
 CASES = Path(__file__).parents[4] / "shared" / "cases"

@@ -5,8 +5,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from bridge.mapping import Asked, Source, map_record
-from bridge.record import GpRecord
+from bridge.areas import GpRecord, map_record
+from bridge.mapping import Asked, Source
 
 CASES = Path(__file__).parents[4] / "shared" / "cases"
 SOURCE = Source(request_id="r1", retrieved_at="2026-11-22T09:00:00Z", body_sha256="0" * 64)

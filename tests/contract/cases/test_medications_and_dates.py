@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from bridge.areas import MedicationCourse, map_record
 from bridge.gpconnect.structured import StructuredAnswer
-from bridge.mapping import Asked, Source, map_record
-from bridge.record import MedicationCourse
+from bridge.mapping import Asked, Source
 
 CASES = Path(__file__).parents[4] / "shared" / "cases"
 

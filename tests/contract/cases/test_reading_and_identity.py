@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from bridge.areas import GpRecord, check_record, map_record
 from bridge.fhir.parsing import parse
-from bridge.mapping import Asked, Source, map_record
-from bridge.record import GpRecord, check_record
+from bridge.mapping import Asked, Source
 from tests.support.mapped import allergy, course, issue_codes
 
 CASES = Path(__file__).parents[4] / "shared" / "cases"

@@ -7,9 +7,10 @@ from typing import Any
 import orjson
 import pytest
 
+from bridge.areas import GpRecord, MedicationCourse, check_record, map_record
 from bridge.errors import ResponseInvalid
-from bridge.mapping import Asked, Source, map_record
-from bridge.record import CodedText, GpRecord, MedicationCourse, PartialDate, check_record
+from bridge.mapping import Asked, Source
+from bridge.record import CodedText, PartialDate
 
 CORPUS = Path(__file__).parents[4] / "shared" / "corpus"
 SOURCE = Source(request_id="r1", retrieved_at="2026-11-22T09:00:00Z", body_sha256="0" * 64)

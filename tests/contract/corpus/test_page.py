@@ -2,8 +2,8 @@
 
 import pytest
 
-from bridge.mapping.record_page import Events, render
-from bridge.mapping.record_page.words import COURSE_STATES
+from bridge.areas.record_page import Events, render
+from bridge.areas.record_page.words import COURSE_STATES
 from tests.contract.corpus.test_agreement import CORPUS, mapped
 from tests.support.record_pages import markup, of_class, section, seen
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import orjson
 import pytest
 
+from bridge.areas import map_record
 from bridge.errors import ResponseInvalid
-from bridge.mapping import Asked, Source, map_record
+from bridge.mapping import Asked, Source
 from tests.contract.golden.digests import compare, digest
 
 CORPUS = Path(__file__).parents[4] / "shared" / "corpus" / "structured"

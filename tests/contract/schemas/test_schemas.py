@@ -9,22 +9,18 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
-from bridge.contracts.events import (
-    EVENT_TYPES,
-    allergies_published,
-    medications_published,
-    record_completed,
-    request_failed,
-    request_rejected,
-)
+from bridge.areas import GpRecord, map_record
+from bridge.areas.allergies.events import allergies_published
+from bridge.areas.events import record_completed
+from bridge.areas.medications.events import medications_published
+from bridge.areas.medications.options import MedicationOptions
+from bridge.contracts.events import EVENT_TYPES, request_failed, request_rejected
 from bridge.contracts.glossary import GLOSSARY
-from bridge.contracts.requests import MedicationOptions
 from bridge.contracts.schemas import schema_of, strict_schema_of
 from bridge.errors import FailureCode, Misconfigured, Refused, RequestRejected
-from bridge.mapping import Asked, Source, map_record
+from bridge.mapping import Asked, Source
 from bridge.operations.asyncapi import message_schemas
 from bridge.pipelines.installed import installed_pipelines
-from bridge.record import GpRecord
 from bridge.sandbox import SCENARIOS
 from bridge.sandbox.structured.parameters import ALLERGIES, MEDICATION, Query
 from tests.support.requests import cloud_event, record_request

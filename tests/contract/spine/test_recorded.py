@@ -13,7 +13,7 @@ from bridge.record.nhs_number import is_valid_nhs_number
 from bridge.spine import Spine
 from bridge.spine.interactions import STRUCTURED_RECORD, Interaction
 from tests.integration.spine import world as worlds
-from tests.integration.spine.world import AREAS, NHS_NUMBER, World, patient, requester
+from tests.integration.spine.world import NHS_NUMBER, WANTED, World, patient, requester
 from tests.support.http_server import Request, answer
 
 SAMPLES = Path(__file__).parents[4] / "shared" / "samples"
@@ -183,7 +183,7 @@ async def test_practice_answers(spine: Spine, world: World, name: str, expected:
     gpconnect = GpConnect(spine)
     traced = await gpconnect.trace(patient(), requested_by=requester())
     with pytest.raises(RequestFailed) as failed:
-        await gpconnect.structured_record(traced, areas=AREAS, requested_by=requester())
+        await gpconnect.structured_record(traced, wanted=WANTED, requested_by=requester())
 
     assert failed.value.code is expected
     assert failed.value.detail == f"{detail} origin=provider-1.x"

@@ -6,7 +6,7 @@ import re
 import orjson
 import pytest
 
-from bridge.record import check_record
+from bridge.areas import check_record
 from bridge.sandbox import BY_NAME
 from bridge.sandbox.structured.parameters import ALLERGIES, MEDICATION, Query
 from tests.support.processes import bridge

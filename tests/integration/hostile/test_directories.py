@@ -142,7 +142,7 @@ async def test_a_practice_that_is_no_ods_code_is_never_looked_up(
     world.pds = answer(pds_patient(generalPractitioner=[gp(ods)]))
     traced = await gpconnect.trace(patient(), requested_by=worlds.requester())
     with pytest.raises(Refused) as refused:
-        await gpconnect.structured_record(traced, areas=worlds.AREAS, requested_by=worlds.requester())
+        await gpconnect.structured_record(traced, wanted=worlds.WANTED, requested_by=worlds.requester())
     assert refused.value.detail == "ods_code_malformed"
     assert world.of("practice") == []
 

@@ -13,11 +13,11 @@ import pytest
 from pydantic import field_validator
 from structlog.testing import capture_logs
 
+from bridge.areas.requests import RecordRequest
 from bridge.bus import open_bus
 from bridge.bus.port import Bus, Delivery
 from bridge.contracts.envelope import STRUCTURED
 from bridge.contracts.events import Event
-from bridge.contracts.requests import RecordRequest
 from bridge.engine.handling import CRASH_LOOP
 from bridge.engine.incoming import read_incoming
 from bridge.engine.patient_keys import PatientKeys

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.contracts.events import content_hash
+from bridge.areas.events import content_hash
 from bridge.sandbox import BY_NAME
 from tests.support.requests import cloud_event, record_request
 

@@ -50,7 +50,7 @@ async def opened(pds_key: Path, **spine: Any) -> AsyncIterator[tuple[worlds.Worl
 
 async def ask(spine: Spine, practice: str) -> object:
     return await GpConnect(spine).structured_record(
-        traced(practice), areas=worlds.AREAS, requested_by=worlds.requester()
+        traced(practice), wanted=worlds.WANTED, requested_by=worlds.requester()
     )
 
 

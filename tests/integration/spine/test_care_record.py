@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bridge.errors import FailureCode, Refused, RequestFailed, RequestRejected, ResponseInvalid, Unavailable
-from bridge.fhir.build import Period
+from bridge.fhir.parameters import Period
 from bridge.gpconnect import GpConnect
 from bridge.gpconnect.answer import PracticeAnswer
 from bridge.record.sections import SECTIONS

@@ -21,12 +21,12 @@ from bridge.spine.pds import TracedPatient
 from bridge.spine.proxy import Proxy
 from tests.integration.spine import world as worlds
 from tests.integration.spine.world import (
-    AREAS,
     ASID,
     NHS_NUMBER,
     OWN_ASID,
     PRACTICE,
     ROOT,
+    WANTED,
     World,
     claims,
     device,
@@ -56,9 +56,8 @@ TRACED = TracedPatient(
 
 
 async def ask(gpconnect: GpConnect, **options: Any) -> StructuredAnswer:
-    return await gpconnect.structured_record(
-        TRACED, **({"areas": AREAS, "requested_by": requester()} | options)
-    )
+    given: dict[str, Any] = {"wanted": WANTED, "requested_by": requester(), **options}
+    return await gpconnect.structured_record(TRACED, **given)
 
 
 async def failure(gpconnect: GpConnect, **options: Any) -> RequestFailed:
@@ -79,7 +78,7 @@ def ssp_outcome(status: int, text: str) -> bytes:
 )
 async def test_patient_endpoint_system_and_then_the_call(gpconnect: GpConnect, world: World):
     traced = await gpconnect.trace(patient(), requested_by=requester())
-    got = await gpconnect.structured_record(traced, areas=AREAS, requested_by=requester())
+    got = await gpconnect.structured_record(traced, wanted=WANTED, requested_by=requester())
 
     assert world.seen == ["token", "pds", "sds.own", "sds.endpoint", "sds.device", "practice"]
     assert got.bundle() == {"resourceType": "Bundle", "entry": []}
@@ -91,7 +90,7 @@ async def test_patient_endpoint_system_and_then_the_call(gpconnect: GpConnect, w
 async def test_the_current_number_is_the_one_that_is_sent(gpconnect: GpConnect, world: World):
     world.pds = answer(pds_patient(id="9990000026"))
     traced = await gpconnect.trace(patient(), requested_by=requester())
-    await gpconnect.structured_record(traced, areas=AREAS, requested_by=requester())
+    await gpconnect.structured_record(traced, wanted=WANTED, requested_by=requester())
 
     (request,) = world.of("practice")
     assert b"9990000026" in request.body
@@ -495,6 +494,6 @@ async def test_a_token_too_long_for_a_header_is_never_sent_and_no_fault_of_the_p
         traced = await gpconnect.trace(patient(), requested_by=requester())
         for _ in range(10):
             with pytest.raises(Refused, match="token_too_long"):
-                await gpconnect.structured_record(traced, areas=AREAS, requested_by=requester())
+                await gpconnect.structured_record(traced, wanted=WANTED, requested_by=requester())
 
         assert {facts.circuit for facts in spine.bulkheads()} == {Circuit.CLOSED}

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bridge.areas.requests import RecordRequest
 from bridge.contracts.care_record import CareRecordRequest
-from bridge.contracts.requests import GpConnectRequest, RecordRequest
+from bridge.contracts.requests import GpConnectRequest
 from bridge.engine.context import RequestContext, Services
 from bridge.engine.journal.unrecorded import unrecorded
 from bridge.engine.memory_budget import MemoryBudget, Reservation

@@ -120,7 +120,7 @@ async def test_a_whole_request_over_mutual_tls(
     ):
         traced = await gpconnect.trace(worlds.patient(), requested_by=worlds.requester())
         answered = await gpconnect.structured_record(
-            traced, areas=worlds.AREAS, requested_by=worlds.requester()
+            traced, wanted=worlds.WANTED, requested_by=worlds.requester()
         )
 
         assert world.server.url.startswith("https://")

@@ -12,7 +12,8 @@ from urllib.parse import parse_qsl, urlsplit
 import orjson
 from pydantic import SecretStr
 
-from bridge.contracts.requests import Areas, Patient, Requester
+from bridge.areas.requests import Areas
+from bridge.contracts.requests import Patient, Requester
 from bridge.errors import FailureCode
 from bridge.gpconnect import GpConnect
 from bridge.settings import ConsumerSettings, PdsSettings, SdsSettings, Settings, SpineSettings, SspSettings
@@ -207,6 +208,7 @@ def requester(ods: str = "RXX", **changes: Any) -> Requester:
 
 
 AREAS = Areas.model_validate({"medications": {}, "allergies": {}})
+WANTED = AREAS.parameters()
 
 
 def query(request: Request) -> list[tuple[str, str]]:

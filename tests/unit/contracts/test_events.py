@@ -2,9 +2,12 @@
 
 import pytest
 
-from bridge.contracts.events import allergies_published, content_hash, medications_published, record_completed
-from bridge.contracts.requests import MedicationOptions
-from bridge.mapping import Asked, Source, map_record
+from bridge.areas import map_record
+from bridge.areas.allergies.events import allergies_published
+from bridge.areas.events import content_hash, record_completed
+from bridge.areas.medications.events import medications_published
+from bridge.areas.medications.options import MedicationOptions
+from bridge.mapping import Asked, Source
 from bridge.sandbox import BY_NAME
 from bridge.sandbox.structured.parameters import ALLERGIES, MEDICATION, Query
 

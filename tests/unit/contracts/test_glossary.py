@@ -2,8 +2,8 @@
 
 import pytest
 
+from bridge.areas import MedicationCourse
 from bridge.contracts.glossary import meaning_of
-from bridge.record import MedicationCourse
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.areas.requests import RecordRequest
 from bridge.contracts.envelope import Attributes, Incoming, read_envelope
-from bridge.contracts.requests import RecordRequest
 from bridge.contracts.schemas import envelope_schema, schema_of
 from bridge.errors import RequestRejected
 from bridge.pipelines.installed import installed_pipelines

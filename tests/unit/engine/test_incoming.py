@@ -1,11 +1,11 @@
 import orjson
 import pytest
 
+from bridge.areas.requests import RecordRequest
 from bridge.bus import control_headers
 from bridge.bus.port import Delivery
 from bridge.contracts.envelope import EventStyle
 from bridge.contracts.events import request_rejected
-from bridge.contracts.requests import RecordRequest
 from bridge.engine.incoming import read_incoming
 from bridge.engine.patient_keys import PatientKeys
 from bridge.engine.rendering import Renderer

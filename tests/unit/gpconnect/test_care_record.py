@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from bridge.errors import Refused, RequestRejected
-from bridge.fhir.build import Period
+from bridge.fhir.parameters import Period
 from bridge.gpconnect.care_record import care_record_parameters, check_trace
 from bridge.record.sections import SECTIONS
 from bridge.spine.pds import TracedPatient

@@ -5,9 +5,10 @@ import orjson
 import pytest
 from fhir.resources.STU3.parameters import Parameters
 
-from bridge.contracts.requests import Areas
+from bridge.areas.requests import Areas
 from bridge.errors import RequestRejected
-from bridge.fhir.build import Period, Wanted, patient_parameters
+from bridge.fhir.build import patient_parameters
+from bridge.fhir.parameters import Period, Wanted
 from bridge.gpconnect import rules
 from bridge.gpconnect.structured import structured_parameters
 
@@ -17,7 +18,7 @@ PAST, FUTURE = TODAY - timedelta(days=1), TODAY + timedelta(days=1)
 
 
 def built(areas: dict[str, Any]) -> list[dict[str, Any]]:
-    body = structured_parameters(NHS_NUMBER, Areas.model_validate(areas))
+    body = structured_parameters(NHS_NUMBER, Areas.model_validate(areas).parameters())
     Parameters.model_validate_json(body)
     parameter: list[dict[str, Any]] = orjson.loads(body)["parameter"]
     return parameter
@@ -77,7 +78,8 @@ def test_dates_are_whole_days_without_time():
 
 @pytest.mark.duty("SP-106", "SP-101")
 def test_the_body_refers_to_nothing_outside_itself():
-    body = structured_parameters(NHS_NUMBER, Areas.model_validate({"medications": {}, "allergies": {}}))
+    wanted = Areas.model_validate({"medications": {}, "allergies": {}}).parameters()
+    body = structured_parameters(NHS_NUMBER, wanted)
 
     assert b"reference" not in body
     assert body.count(b"http") == 1  # the system of the NHS number

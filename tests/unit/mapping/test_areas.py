@@ -1,6 +1,5 @@
 """The meanings of an empty list, kept apart, and the warnings that travel with the data."""
 
-from datetime import date
 from typing import Any
 
 import pytest
@@ -271,7 +270,7 @@ def test_a_part_the_practice_cannot_do() -> None:
             b.statement(),
             b.plan(),
         ),
-        search_from=date(2026, 1, 1),
+        areas={"medications": {"search_from": "2026-01-01"}, "allergies": {}},
     )
     found = area(record, "medications")
     assert found["outcome"] == "items"
@@ -298,7 +297,7 @@ def test_a_list_that_should_be_there_and_is_not() -> None:
 
 
 def test_areas_that_were_not_asked_for() -> None:
-    record = mapped(b.record(b.record_list(b.MEDICATIONS_LIST)), allergies=False, ended_allergies=False)
+    record = mapped(b.record(b.record_list(b.MEDICATIONS_LIST)), areas={"medications": {}})
     assert area(record, "allergies")["outcome"] == "not_requested"
     assert area(record, "ended_allergies")["outcome"] == "not_requested"
     assert record["allergy_statement"] == "unavailable"
@@ -348,7 +347,7 @@ def test_a_listed_allergy_that_was_not_sent_leaves_no_room_for_none() -> None:
 
 @pytest.mark.duty("CS-079")
 def test_the_search_date_stays_visible() -> None:
-    record = mapped(b.typical_record(), search_from=date(2026, 1, 1))
+    record = mapped(b.typical_record(), areas={"medications": {"search_from": "2026-01-01"}, "allergies": {}})
     assert area(record, "medications")["search_from"] == "2026-01-01"
     assert "search_from" not in area(record, "allergies")
 

@@ -6,8 +6,9 @@ from typing import Any
 import orjson
 import pytest
 
+from bridge.areas import map_record
 from bridge.errors import ResponseInvalid
-from bridge.mapping import Asked, Source, map_record
+from bridge.mapping import Asked, Source
 from tests.support import bundles as b
 from tests.support.mapped import SOURCE, allergy, area, course, issue_codes, mapped
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from bridge.mapping import Asked, map_record
-from bridge.record import MedicationCourse
+from bridge.areas import MedicationCourse, map_record
+from bridge.mapping import Asked
 from tests.support import bundles as b
 from tests.support.mapped import SOURCE, course, mapped
 

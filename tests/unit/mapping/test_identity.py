@@ -6,11 +6,12 @@ from typing import Any
 import orjson
 import pytest
 
-from bridge.mapping import Asked, Source, map_record
+from bridge.areas import map_record
+from bridge.mapping import Asked, Source
 from tests.support import bundles as b
 from tests.support.mapped import SOURCE, issue_codes, mapped
 
-RIGHT = {
+RIGHT: dict[str, Any] = {
     "birth_date": date(1950, 1, 31),
     "family_name": "SAMPLE",
     "given_name": "Ada",

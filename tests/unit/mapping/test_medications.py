@@ -468,7 +468,10 @@ def test_medication_that_came_another_way_is_kept_and_marked() -> None:
 
 
 def test_issues_that_were_not_asked_for() -> None:
-    record = mapped(b.record(LISTED, b.medication(), b.statement(), b.plan()), issues=False)
+    record = mapped(
+        b.record(LISTED, b.medication(), b.statement(), b.plan()),
+        areas={"medications": {"include_issues": False}, "allergies": {}},
+    )
     assert course(record)["plan"]["issues_included"] is False
 
 

@@ -8,8 +8,8 @@ import orjson
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bridge.mapping import Asked, map_record
-from bridge.record import GpRecord, check_record
+from bridge.areas import GpRecord, check_record, map_record
+from bridge.mapping import Asked
 from tests.support import bundles as b
 from tests.support.mapped import SOURCE, mapped
 

@@ -4,8 +4,10 @@ from typing import Any, get_args
 
 import pytest
 
-from bridge.mapping.record_page import Events, render
-from bridge.mapping.record_page.words import (
+from bridge.areas import AllergyKind, AllergyStatement
+from bridge.areas.medications.model import CourseStateName, CourseStateReason, PrescribedBy, PrescriptionType
+from bridge.areas.record_page import Events, render
+from bridge.areas.record_page.words import (
     AUDIENCES,
     COURSE_REASONS,
     COURSE_STATES,
@@ -18,10 +20,9 @@ from bridge.mapping.record_page.words import (
     REASONS,
     STATEMENTS,
 )
-from bridge.record import AllergyKind, AllergyStatement, AreaOutcome, Match
+from bridge.record import AreaOutcome, Match
 from bridge.record.common import Audience, CodingQuality
-from bridge.record.gp_record import UnmappedReason
-from bridge.record.medications import CourseStateName, CourseStateReason, PrescribedBy, PrescriptionType
+from bridge.record.retrieval import UnmappedReason
 from tests.support import bundles as b
 from tests.support.mapped import mapped
 from tests.support.record_pages import alerts, events, group, page, section, seen
@@ -127,7 +128,9 @@ def test_every_outcome_is_told_as_an_alert_but_items():
 
 
 def test_what_was_not_asked_for_is_not_known():
-    shown = told(allergy_record(b.allergy(), ended_allergies=False))
+    shown = told(
+        allergy_record(b.allergy(), areas={"medications": {}, "allergies": {"include_ended": False}})
+    )
     assert f"Ended allergies: {OUTCOMES['not_requested']}" in alerts(shown)
 
 
@@ -165,7 +168,12 @@ def test_issues_that_were_not_asked_for_are_not_none():
     asked = section(page(mapped(bundle)), "medications")
     assert "No issue of this plan was sent." in seen(asked)
     assert "that none is shown says nothing" not in seen(asked)
-    not_asked = section(render(events(mapped(bundle, issues=False), include_issues=False)), "medications")
+    not_asked = section(
+        render(
+            events(mapped(bundle, areas={"medications": {"include_issues": False}}), include_issues=False)
+        ),
+        "medications",
+    )
     assert "Issues were not asked for: that none is shown says nothing." in alerts(not_asked)
     assert "No issue of this plan was sent." not in seen(not_asked)
 

@@ -10,8 +10,10 @@ from typing import Annotated, Any, Literal, NotRequired, get_args, get_origin
 import pytest
 from typing_extensions import get_type_hints, is_typeddict
 
-from bridge.contracts.events import AllergiesPublished, MedicationsPublished, RecordCompleted
-from bridge.mapping.record_page import Events, render
+from bridge.areas.allergies.events import AllergiesPublished
+from bridge.areas.events import RecordCompleted
+from bridge.areas.medications.events import MedicationsPublished
+from bridge.areas.record_page import Events, render
 from bridge.record import PartialDate
 from tests.support.record_pages import seen
 

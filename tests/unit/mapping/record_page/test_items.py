@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from bridge.areas.record_page import Events, render
+from bridge.areas.record_page.words import COURSE_STATES, amount
 from bridge.mapping.page import when
-from bridge.mapping.record_page import Events, render
-from bridge.mapping.record_page.words import COURSE_STATES, amount
 from bridge.record import Unmapped
 from bridge.record.dates import partial_date
 from bridge.record.issue_codes import ISSUES

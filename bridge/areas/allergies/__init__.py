@@ -1,0 +1,1 @@
+"""Allergies and intolerances, active and ended, and statements that none is known."""

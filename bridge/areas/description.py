@@ -1,0 +1,182 @@
+"""How each clinical area was answered: the meanings of an empty list, kept apart (digest §2.7)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bridge.areas.spec import UNKNOWN_PARAMETER, AreaTable, Mapped, Parameter
+from bridge.fhir.read import Item
+from bridge.mapping.lists import AreaList, Contained, Lists
+from bridge.mapping.reading import COPY, Reading
+from bridge.record.retrieval import Area, AreaOutcome
+
+_MORE_THAN_EMPTY: tuple[AreaOutcome, ...] = (
+    "only_withheld",
+    "unavailable",
+    "not_asked",
+    "not_started",
+    "closed",
+    "empty_unexplained",
+)
+"""What an empty list may mean besides that nothing is recorded; of several lists, the first counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """What the practice says it cannot or will not send, with its words (CS-038 to CS-040).
+
+    Attributes:
+        areas: by the name of the list; a parameter that is not known here as `unknown`.
+        parts: of an area's parameter, by the name of the area, then of the part.
+    """
+
+    areas: dict[str, str]
+    parts: dict[str, dict[str, str]]
+
+
+def read_refusals(reading: Reading, table: AreaTable) -> Refusals:
+    """Read every OperationOutcome of the bundle."""
+    said: dict[Parameter, set[str]] = {}
+    for received in reading.index.resources("OperationOutcome"):
+        for parameter, words in (
+            reading.read(received, None, lambda item: _unsupported(item, table.parameters)) or ()
+        ):
+            said.setdefault(parameter, set()).add(words)
+    refusals = Refusals({}, {})
+    for parameter, each in said.items():
+        words = " ".join(sorted(each))
+        if parameter.part is None:
+            refusals.areas[parameter.area] = words
+        else:
+            refusals.parts.setdefault(parameter.area, {})[parameter.part] = words
+    for area in table.areas:
+        if area.name in refusals.areas:
+            for sent in area.lists:
+                refusals.areas.setdefault(sent.name, refusals.areas[area.name])
+    return refusals
+
+
+def _unsupported(item: Item, parameters: Mapping[str, Parameter]) -> list[tuple[Parameter, str]]:
+    found: list[tuple[Parameter, str]] = []
+    for issue in item.many(item.resource.get("issue"), "issue"):
+        details = item.one(issue.get("details"), "issue.details")
+        text = item.text(details.get("text"), "issue.details.text")
+        diagnostics = item.code(issue.get("diagnostics"), "issue.diagnostics")
+        words = text or diagnostics or "not supported"
+        parameter = parameters.get(diagnostics or "") or parameters.get(words.split()[0])
+        found.append((parameter or Parameter(UNKNOWN_PARAMETER), words))
+    return found
+
+
+def describe_areas(
+    reading: Reading, table: AreaTable, refusals: Refusals, lists: Lists, mapped: Sequence[Mapped]
+) -> dict[str, Area]:
+    """The lists of the areas of this record, then every other area that the answer touches, by name."""
+    received = table.received(reading.index)
+    for each in lists.contained:
+        received[_area_of_contained(table, each)] += 1
+    copied = table.copies | {COPY}
+    described = {
+        name: _area(reading, copied, refusals, lists, name, items, wanted=name in area.wanted)
+        for area in mapped
+        for name, items in area.by_list().items()
+    }
+    for name in sorted((set(lists.areas) | set(received) | set(refusals.areas)) - set(described)):
+        described[name] = _area(reading, copied, refusals, lists, name, [], wanted=False)
+    for name, found in described.items():
+        found["received"] = received[name]
+    for area in mapped:
+        _remark(area, described[area.spec.name])
+    return described
+
+
+def _area_of_contained(table: AreaTable, contained: Contained) -> str:
+    """The list that a contained resource counts for: its own, if that is one of the area's."""
+    area = next(area for area in table.areas if area.contains == contained.received.kind)
+    names = [each.name for each in area.lists]
+    return contained.area if contained.area in names else area.name
+
+
+def _remark(area: Mapped, described: Area) -> None:
+    area.spec.remark(area.answer, described)
+    refused = area.answer.refused
+    note = " ".join(
+        [
+            *filter(None, [described.get("note")]),
+            *(refused[part] for part in area.spec.parts if part in refused),
+        ]
+    )
+    if note:
+        described["note"] = note
+
+
+def _area(
+    reading: Reading,
+    copied: frozenset[str],
+    refusals: Refusals,
+    lists: Lists,
+    name: str,
+    items: Sequence[Any],
+    *,
+    wanted: bool,
+) -> Area:
+    sent, unsupported = lists.areas.get(name), refusals.areas.get(name)
+    found = sent or AreaList()
+    # A copy that was set aside stands in the record as what it is a copy of.
+    copies = {entry["source_ref"] for entry in reading.unmapped if entry["detail"] in copied}
+    copies -= reading.mapped_refs
+    missing = found.targets - reading.mapped_refs - copies
+    has_items = bool(items) or len(missing) < len(found.targets)
+    outcome = _outcome(sent, unsupported, wanted=wanted, has_items=has_items)
+    if wanted:
+        if outcome == "list_absent":
+            reading.report("list_absent", path=name)
+        for target in missing - found.deleted - {entry["source_ref"] for entry in reading.unmapped}:
+            reading.report("list_entry_missing", target, name)
+    area: Area = {
+        "area": name,
+        "outcome": outcome,
+        "complete": (
+            outcome in ("items", "nothing_recorded")
+            and found.whole
+            and not missing
+            and found.listed - len(found.targets & copies) <= len(items)
+            and all("not_in_list" not in item["issue_codes"] for item in items)
+            and all(entry.get("area") != name or entry["detail"] in copied for entry in reading.unmapped)
+        ),
+        "listed": found.listed,
+        "mapped": len(items),
+        "received": 0,
+        "warnings": [found.warnings[code] for code in sorted(found.warnings)],
+        "placeholders": sorted(found.placeholders),
+    }
+    if found.empty_reason is not None:
+        area["empty_reason"] = found.empty_reason
+    note = " ".join(filter(None, [unsupported, *sorted(found.notes)]))
+    if note:
+        area["note"] = note
+    return area
+
+
+def _outcome(sent: AreaList | None, unsupported: str | None, *, wanted: bool, has_items: bool) -> AreaOutcome:
+    """The order of the questions matters: an empty list proves nothing when the area is switched off."""
+    if unsupported is not None:
+        return "not_supported"
+    if not wanted:
+        return "not_requested"
+    if sent is None:
+        return "list_absent"
+    return "items" if has_items else _outcome_of_nothing(sent)
+
+
+def _outcome_of_nothing(sent: AreaList) -> AreaOutcome:
+    """Why a list gave no item."""
+    if sent.unusable or (sent.deleted and sent.listed == len(sent.deleted)):
+        return "list_unusable"
+    if sent.listed:
+        only_named = len(sent.placeholders) == sent.listed
+        return "not_supported" if only_named else "failed"
+    # CS-092: withheld, or nothing that matched; never "none".
+    if "confidential-items" in sent.warnings:
+        return "only_withheld"
+    return next((reason for reason in _MORE_THAN_EMPTY if reason in sent.empty), "nothing_recorded")

@@ -1,0 +1,111 @@
+"""What is published of a record: what all of its events share, and the manifest that names them.
+
+A consumer of one topic alone sees everything it must not miss: who, when, from which practice, how
+complete the area is, and what was withheld. Parts come first, ``record.completed`` last and names them.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal, NotRequired, cast
+
+import orjson
+from pydantic import with_config
+from typing_extensions import TypedDict
+
+from bridge.contracts.envelope import event_id
+from bridge.contracts.events import Event
+from bridge.record import Area, DemographicsCheck, Issue, Retrieved, Unmapped
+from bridge.record.common import STRICT
+
+RECORD_COMPLETED: Final = "record.completed.v1"
+
+
+@with_config(STRICT)
+class RecordHeader(TypedDict):
+    """Stands at the top of every event that tells of a record."""
+
+    schema_version: Literal["1.0"]
+    snapshot_id: str
+    """The same for all events of one answer; the same again when the same answer is published again."""
+    nhs_number: str
+    """The patient's current NHS number."""
+    superseded_nhs_number: NotRequired[str]
+    """The number that was asked for, when PDS says that it was replaced by the current one (CS-007)."""
+    patient_key: NotRequired[str]
+    source_label: str
+    """To be shown with the data: it says where the data comes from (CS-052)."""
+    retrieved_at: str
+    """To be shown with the data (CS-053). RFC 3339, UTC."""
+    holder_ods: NotRequired[str]
+    """ODS code of the practice that answered."""
+    holder_name: NotRequired[str]
+    source_hash: str
+    """SHA-256 of the practice's answer as received."""
+    demographics: DemographicsCheck
+    """Verdict ``review``: a person must look at the differences before the data is used (CS-048, CS-049)."""
+
+
+@with_config(STRICT)
+class Part(TypedDict):
+    """One published part of a record, as the manifest names it."""
+
+    event_id: str
+    kind: str
+    items: int
+    content_hash: str
+
+
+@with_config(STRICT)
+class RecordCompleted(RecordHeader):
+    """``record.completed.v1``: the manifest; published last. All parts it names were published before."""
+
+    parts: list[Part]
+    areas: list[Area]
+    counts: dict[str, int]
+    """Resources in the answer, per FHIR type."""
+    unmapped: list[Unmapped]
+    issues: list[Issue]
+
+
+def record_completed(record: Retrieved, parts: Sequence[Event], *, request_id: str) -> Event:
+    """The manifest of a record whose parts are `parts`."""
+    data: RecordCompleted = {
+        **header(record),
+        "parts": [
+            {
+                "event_id": event_id(request_id, part.kind, part.snapshot_id),
+                "kind": part.kind,
+                "items": len(part.data["items"]),
+                "content_hash": part.data["content_hash"],
+            }
+            for part in parts
+        ],
+        "areas": record["areas"],
+        "counts": record["counts"],
+        "unmapped": record["unmapped"],
+        "issues": record["issues"],
+    }
+    return record_event(RECORD_COMPLETED, record, data)
+
+
+def content_hash(items: Sequence[Any]) -> str:
+    """``sha256:`` of the items as compact JSON: equal hashes, equal content."""
+    return f"sha256:{hashlib.sha256(orjson.dumps(items)).hexdigest()}"
+
+
+def header(record: Retrieved) -> RecordHeader:
+    """What stands at the top of every event about a record."""
+    fields: Mapping[str, object] = record
+    return cast(
+        "RecordHeader", {name: fields[name] for name in RecordHeader.__annotations__ if name in fields}
+    )
+
+
+def answered(record: Retrieved, name: str) -> Area:
+    """How an area, or a list of one, was answered."""
+    return next(area for area in record["areas"] if area["area"] == name)
+
+
+def record_event(kind: str, record: Retrieved, data: Mapping[str, Any]) -> Event:
+    """An event about a record."""
+    return Event(kind, data, snapshot_id=record["snapshot_id"], patient_key=record.get("patient_key"))

@@ -1,0 +1,17 @@
+"""The whole answer of one practice about one patient, as the hospital reads it."""
+
+from pydantic import with_config
+
+from bridge.areas.allergies.model import AllergyFields
+from bridge.areas.medications.model import MedicationFields
+from bridge.record import Retrieved
+from bridge.record.common import STRICT
+
+
+@with_config(STRICT)
+class GpRecord(
+    Retrieved,
+    MedicationFields,
+    AllergyFields,
+):
+    """One retrieval. The untouched answer stays the source of truth; `source_hash` names it."""

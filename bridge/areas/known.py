@@ -1,0 +1,62 @@
+"""The areas that GP Connect knows and that are not mapped here: a practice may speak of them all the same."""
+
+from typing import Final
+
+from bridge.areas.spec import AreaFacts, AreaList
+from bridge.fhir.read import JsonObject
+
+
+def _is_plan(resource: JsonObject) -> bool:
+    """A plan is a diary entry, an order the request behind an investigation (digest §5.7)."""
+    return resource.get("intent") == "plan"
+
+
+def _is_no_plan(resource: JsonObject) -> bool:
+    return not _is_plan(resource)
+
+
+KNOWN: Final = (
+    AreaFacts(
+        name="consultations",
+        parameter="includeConsultations",
+        lists=(AreaList(name="consultations", code="1149501000000101"),),
+        kinds={"Encounter": None},
+    ),
+    AreaFacts(
+        name="problems",
+        parameter="includeProblems",
+        lists=(AreaList(name="problems", code="717711000000103"),),
+        kinds={"Condition": None},
+    ),
+    AreaFacts(
+        name="immunisations",
+        parameter="includeImmunisations",
+        lists=(AreaList(name="immunisations", code="1102181000000102"),),
+        kinds={"Immunization": None},
+    ),
+    AreaFacts(
+        name="uncategorised",
+        parameter="includeUncategorisedData",
+        lists=(AreaList(name="uncategorised", code="826501000000100"),),
+        kinds={"Observation": None, "QuestionnaireResponse": None},
+    ),
+    AreaFacts(
+        name="investigations",
+        parameter="includeInvestigations",
+        lists=(AreaList(name="investigations", code="887191000000108"),),
+        kinds={"DiagnosticReport": None, "Specimen": None, "ProcedureRequest": _is_no_plan},
+    ),
+    AreaFacts(
+        name="referrals",
+        parameter="includeReferrals",
+        lists=(AreaList(name="referrals", code="792931000000107"),),
+        kinds={"ReferralRequest": None},
+    ),
+    AreaFacts(
+        name="diary",
+        parameter="includeDiaryEntries",
+        lists=(AreaList(name="diary", code="714311000000108"),),
+        kinds={"ProcedureRequest": _is_plan},
+    ),
+    AreaFacts(name="documents", parameter="DocumentReferences", kinds={"DocumentReference": None}),
+)

@@ -1,0 +1,1 @@
+"""Medications and medical devices: courses, their plans and their issues."""

@@ -1,0 +1,52 @@
+"""What is published of medications."""
+
+from typing import Final
+
+from pydantic import with_config
+
+from bridge.areas.events import RecordHeader, answered, content_hash, header, record_event
+from bridge.areas.medications.model import MedicationCourse, MedicationFields
+from bridge.areas.medications.options import MedicationOptions
+from bridge.contracts.events import Event
+from bridge.record import Area, Issue, LinkedProblem, Retrieved, Unmapped
+from bridge.record.common import STRICT
+
+MEDICATIONS_PUBLISHED: Final = "medications.published.v1"
+
+
+@with_config(STRICT)
+class MedicationsPublished(RecordHeader):
+    """``medications.published.v1``: every medication course, with its plan and issues."""
+
+    area: Area
+    """How complete this is. ``items: []`` means "none" only when the outcome is ``nothing_recorded``."""
+    issues_included: bool
+    """False: issues were not asked for; their absence says nothing."""
+    content_hash: str
+    items: list[MedicationCourse]
+    linked_problems: list[LinkedProblem]
+    """Why: the problems that the items' ``problem_refs`` name."""
+    unmapped: list[Unmapped]
+    issues: list[Issue]
+
+
+class MedicationRecord(Retrieved, MedicationFields):
+    """A record that has this area."""
+
+
+def medications_published(record: MedicationRecord, options: MedicationOptions) -> Event:
+    """The medications part of a record."""
+    items = record["medications"]
+    data: MedicationsPublished = {
+        **header(record),
+        "area": answered(record, "medications"),
+        "issues_included": options.include_issues,
+        "content_hash": content_hash(items),
+        "items": items,
+        "linked_problems": record["linked_problems"],
+        "unmapped": [
+            entry for entry in record["unmapped"] if entry.get("area", "medications") == "medications"
+        ],
+        "issues": record["issues"],
+    }
+    return record_event(MEDICATIONS_PUBLISHED, record, data)

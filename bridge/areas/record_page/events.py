@@ -1,0 +1,92 @@
+"""The events that a page shows, and which of them tell of one record."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from typing import Any, TypeVar, cast
+
+from bridge.areas.allergies.events import AllergiesPublished, allergies_published
+from bridge.areas.events import RecordCompleted, RecordHeader, record_completed
+from bridge.areas.gp_record import GpRecord
+from bridge.areas.medications.events import MedicationsPublished, medications_published
+from bridge.areas.medications.options import MedicationOptions
+from bridge.contracts.events import RequestFailedData, RequestRejectedData
+from bridge.record.care_record import CareRecordSection
+
+T = TypeVar("T", bound=Mapping[str, Any])
+
+
+@dataclass(slots=True)
+class Events:
+    """The data of events, by kind; each as its contract has it.
+
+    Attributes:
+        unknown_fields: whether any held a field that this version does not know.
+    """
+
+    sections: list[CareRecordSection] = field(default_factory=list)
+    medications: list[MedicationsPublished] = field(default_factory=list)
+    allergies: list[AllergiesPublished] = field(default_factory=list)
+    completed: list[RecordCompleted] = field(default_factory=list)
+    failed: list[RequestFailedData] = field(default_factory=list)
+    rejected: list[RequestRejectedData] = field(default_factory=list)
+    unknown_fields: bool = False
+
+    def is_of_a_record(self) -> bool:
+        """Whether there is anything but sections of a care record."""
+        return bool(self.medications or self.allergies or self.completed or self.failed or self.rejected)
+
+    def add_record(self, record: GpRecord) -> None:
+        """Take in a whole record as the events that would be published of it.
+
+        Its identity was not checked by anybody, and it may hold no NHS number; its header says so.
+        """
+        included = [each["plan"]["issues_included"] for each in record["medications"] if "plan" in each]
+        medications = medications_published(record, MedicationOptions(include_issues=all(included)))
+        allergies = allergies_published(record)
+        completed = record_completed(record, [medications, allergies], request_id="")
+        self.medications.append(cast("MedicationsPublished", medications.data))
+        self.allergies.append(cast("AllergiesPublished", allergies.data))
+        self.completed.append(cast("RecordCompleted", completed.data))
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The events of one retrieval."""
+
+    header: RecordHeader
+    medications: MedicationsPublished | None
+    allergies: AllergiesPublished | None
+    completed: RecordCompleted | None
+
+    @property
+    def nhs_number(self) -> str:
+        """Empty in a record that was mapped from a file which holds none."""
+        return str(self.header.get("nhs_number", ""))
+
+
+def records(events: Events) -> list[Record]:
+    """The records that events tell of, in order; an event that came twice counts once."""
+    medications, allergies, completed = (
+        _by_record(events.medications),
+        _by_record(events.allergies),
+        _by_record(events.completed),
+    )
+    found = []
+    for key in {**allergies, **medications, **completed}:
+        for of_medications, of_allergies, manifest in zip_longest(
+            medications.get(key, []), allergies.get(key, []), completed.get(key, [])
+        ):
+            header = of_allergies or of_medications or manifest
+            found.append(Record(header, of_medications, of_allergies, manifest))
+    return found
+
+
+def _by_record(events: Iterable[T]) -> dict[tuple[str, str, str], list[T]]:
+    groups: dict[tuple[str, str, str], list[T]] = {}
+    for data in events:
+        key = (data["snapshot_id"], data["retrieved_at"], data.get("nhs_number", ""))
+        group = groups.setdefault(key, [])
+        if data not in group:
+            group.append(data)
+    return groups

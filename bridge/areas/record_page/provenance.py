@@ -1,0 +1,45 @@
+"""Where an item came from, why it was given, and what was written beside it."""
+
+from collections.abc import Mapping, Sequence
+
+from bridge.areas.record_page.words import AUDIENCES, NO_PATIENT, concept, party
+from bridge.mapping.page import when
+from bridge.record import LinkedProblem, Note, Provenance
+
+Problems = Mapping[str, LinkedProblem]
+
+
+def notes(written: Sequence[Note]) -> list[str]:
+    """Every note, and for whom it is."""
+    return [f"{AUDIENCES[note['audience']]}{note['text']}" for note in written]
+
+
+def reasons(item: Provenance, problems: Problems) -> list[str]:
+    """The problems that name the item (CS-045)."""
+    return [
+        _problem(problems[ref]) if ref in problems else f"a problem that was not sent ({ref})"
+        for ref in item["problem_refs"]
+    ]
+
+
+def _problem(problem: LinkedProblem) -> str:
+    about = [problem["clinical_status"], problem.get("significance")]
+    return f"{concept(problem['code'])} ({', '.join(each for each in about if each)})"
+
+
+def origin(item: Provenance) -> list[str]:
+    """Who is responsible, who entered it and when, and where to find it."""
+    said = [
+        ("By", party(item.get("author"))),
+        ("Entered by", party(item.get("recorder"))),
+        ("Recorded", when(item.get("recorded_at"))),
+        ("Source", item["source_ref"]),
+    ]
+    return [f"{name}: {value}" for name, value in said if value]
+
+
+def labels(item: Provenance) -> list[str]:
+    """Who must not see it (CS-059)."""
+    return [
+        NO_PATIENT if label == "NOPAT" else f"Security label: {label}" for label in item["security_labels"]
+    ]

@@ -1,0 +1,87 @@
+"""Asking for a structured record.
+
+Options stand inside the area they belong to, so an option of an area that is not wanted cannot be sent.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from pydantic import create_model, model_validator
+
+from bridge.areas.allergies.options import AllergyOptions
+from bridge.areas.medications.options import MedicationOptions
+from bridge.areas.spec import AreaSpec, AreaTable
+from bridge.areas.table import AREAS
+from bridge.contracts.requests import GpConnectRequest, Model, OdsCode
+from bridge.fhir.parameters import Value
+
+
+class WantedAreas(Model):
+    """The clinical areas wanted; at least one.
+
+    Attributes:
+        table: which areas there are. Each has a field of its name, None when it is not wanted.
+    """
+
+    table: ClassVar[AreaTable]
+
+    @model_validator(mode="after")
+    def _at_least_one(self) -> Self:
+        if not any(options for _, options in self.wanted()):
+            raise ValueError("must name at least one clinical area")
+        return self
+
+    def wanted(self) -> Iterator[tuple[AreaSpec[Any, Any], Model]]:
+        """Each area that is wanted, with its options, in the order of a record."""
+        for area in self.table.areas:
+            if (options := getattr(self, area.name)) is not None:
+                yield area, options
+
+    def options(self) -> dict[str, Model]:
+        """The options of each area that is wanted, by its name."""
+        return {area.name: options for area, options in self.wanted()}
+
+    def parameters(self) -> dict[str, dict[str, Value]]:
+        """The parameters of ``$gpc.getstructuredrecord``, each with its parts, in a fixed order."""
+        options = self.options()
+        return {
+            area.parameter: dict(area.query(options[area.name]))
+            for area in self.table.by_name
+            if area.name in options
+        }
+
+
+def areas_model(table: AreaTable = AREAS) -> type[WantedAreas]:
+    """The model of what may be asked for of these areas."""
+    fields: dict[str, Any] = {area.name: (area.options | None, None) for area in table.areas}
+    words = "The clinical areas wanted; at least one."
+    model = create_model("Areas", __base__=WantedAreas, __doc__=words, **fields)
+    model.table = table
+    return model
+
+
+if TYPE_CHECKING:
+
+    class Areas(WantedAreas):
+        """What a type checker sees of them, which cannot see the table."""
+
+        medications: MedicationOptions | None = None
+        allergies: AllergyOptions | None = None
+
+else:
+    Areas = areas_model()
+    """Those of this product."""
+
+
+class RecordRequest(GpConnectRequest):
+    """``record.requested.v1``: the structured record of one patient."""
+
+    areas: Areas
+    practice_ods_code: OdsCode | None = None
+    """Checked against the registered practice that PDS names; it never replaces it (CS-005)."""
+
+
+def record_request(table: AreaTable) -> type[RecordRequest]:
+    """The request for a record of other areas than this product's."""
+    fields: dict[str, Any] = {"areas": (areas_model(table), ...)}
+    return create_model("RecordRequest", __base__=RecordRequest, __doc__=RecordRequest.__doc__, **fields)

@@ -1,0 +1,16 @@
+"""The clinical areas of this product: one line each."""
+
+from typing import Final
+
+from bridge.areas.allergies.spec import ALLERGIES
+from bridge.areas.known import KNOWN
+from bridge.areas.medications.spec import MEDICATIONS
+from bridge.areas.spec import AreaTable
+
+AREAS: Final = AreaTable(
+    areas=(
+        MEDICATIONS,
+        ALLERGIES,
+    ),
+    others=KNOWN,
+)

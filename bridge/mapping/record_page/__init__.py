@@ -1,6 +1,0 @@
-"""One page of a structured record, made of its events: to look at, never to decide by."""
-
-from bridge.mapping.record_page.events import Events
-from bridge.mapping.record_page.render import render
-
-__all__ = ["Events", "render"]
