@@ -9,18 +9,15 @@ from pathlib import Path
 import orjson
 import pytest
 
-from bridge.ledger import EndState, Opening, Started, StoredEvent, request_key
-from bridge.ledger.audit.trail import Entry
-from bridge.ledger.vault.vault import KeptAnswer
-from bridge.operations.site import Stores
-from bridge.spine.interactions import CARE_RECORD, STRUCTURED_RECORD
+from bridge.ledger import Started
+from bridge.spine.interactions import CARE_RECORD
 from tests.integration.operations.job_conformance import confirmed, run
 from tests.support.bundles import typical_record
 from tests.support.bus_sites import NatsSite
 from tests.support.operators import PIPELINE, MendableHandler, Operator, bus_with, make_dead_letters
+from tests.support.written_requests import PATIENT_KEY, answer, end, opening
 
 pytestmark = pytest.mark.nats
-PATIENT_KEY = "0123456789abcdef0123456789abcdef"
 
 
 @pytest.fixture
@@ -32,29 +29,6 @@ async def site(nats_url: str) -> AsyncIterator[NatsSite]:
 @pytest.fixture
 def operator(site: NatsSite, tmp_path: Path) -> Operator:
     return Operator(tmp_path, site.url, site.prefix)
-
-
-def opening(request_id: str, *, received_at: datetime | None = None, source: str = "/epr") -> Opening:
-    return Opening(
-        request_key(source, request_id),
-        PIPELINE,
-        correlation_id=f"c-{request_id}",
-        body_sha256="ab" * 32,
-        received_at=received_at or datetime.now(UTC),
-        patient_key=PATIENT_KEY,
-    )
-
-
-async def end(stores: Stores, opened: Opening, state: EndState, *, publish: bool = True) -> None:
-    claim = await stores.ledger.begin(opened)
-    assert isinstance(claim, Started)
-    event = StoredEvent(f"e-{opened.request_key}", f"request.{state}.v1", b"{}")
-    recorded = stores.trail.step(
-        Entry(event="record.requested.v1", outcome=state, request_key=opened.request_key)
-    )
-    await stores.ledger.finish(claim.lease, state=state, code=None, events=[event], also=recorded)
-    if publish:
-        await stores.ledger.published(opened.request_key, [event.id])
 
 
 async def test_what_adds_up(site: NatsSite, operator: Operator):
@@ -182,15 +156,3 @@ async def test_a_ledger_that_cannot_be_reached_is_said_so(operator: Operator):
     assert (ended.code, ended.text) == (4, "")
     assert "the ledger is unavailable" in ended.errors
     assert "Traceback" not in ended.errors
-
-
-def answer(key: str, body: bytes, *, received_at: datetime | None = None) -> KeptAnswer:
-    return KeptAnswer(
-        sha256=hashlib.sha256(body).hexdigest(),
-        received_at=received_at or datetime.now(UTC),
-        request_key=key,
-        interaction=STRUCTURED_RECORD.id,
-        practice_ods="A12345",
-        trace_id="t-1",
-        body=body,
-    )
