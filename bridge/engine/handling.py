@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-import structlog
-
 from bridge.bus.port import EXPIRED, Dead, RetryAfter
 from bridge.contracts.events import Event, request_failed, request_rejected
 from bridge.contracts.requests import GpConnectRequest
@@ -30,12 +28,12 @@ from bridge.engine.retry import pause_before_retry
 from bridge.engine.side_effects import TooEarly
 from bridge.errors import FailureCode, RequestFailed, RequestRejected, Unavailable
 from bridge.ledger import LeaseLost, LedgerUnavailable, StoredEvent
+from bridge.observe import record
+from bridge.observe.vocabulary.requests import HandlerFailed, RequestInDoubt, RetryDue
 from bridge.pipelines.declaration import Pipeline
 from bridge.pipelines.errors import Partial
 from bridge.settings import Settings
 from bridge.spine.bulkhead import asking_request
-
-log = structlog.get_logger()
 
 # A request that was begun this often without an end takes its worker down each time. How often the broker
 # handed it over says nothing: that counts each connection lost under a worker that does well.
@@ -104,7 +102,7 @@ class Handling:
             raise  # nothing can be written down: the request is tried again, and nobody is told anything yet
         except Exception as error:  # noqa: BLE001 - a site's own pipeline may raise anything
             # Where, and of which kind: the text of an unforeseen error may hold anything of the patient.
-            log.error("handler_failed", error=type(error).__name__, at=places(error))
+            record(HandlerFailed(type(error).__name__, places(error)))
             failure = unforeseen(error)
         return await self._unsuccessful(incoming, attempt, failure)
 
@@ -177,7 +175,7 @@ class Handling:
         if isinstance(failure, Unavailable) and not self._kill_switch.retries_stopped(self._pipeline.name):
             pause = self._pause(failure, attempt, incoming.expires_at)
             if pause is not None:
-                log.info("retry_due", **facts)
+                record(RetryDue(**facts))
                 return RetryAfter(pause, failure.code.value, is_bounded=True)
         messages = self._renderer.stored(incoming, [request_failed(failure, attempts=attempt.lease.attempt)])
         return RequestOutcome("failed", messages, disposition_of(failure), failure.code.value, facts)
@@ -192,7 +190,9 @@ class Handling:
             messages = await self._messages(incoming, partial.events)
         except RequestFailed as failure:
             return self._failed(incoming, attempt, failure)
-        return RequestOutcome("completed", messages, facts=facts_of(partial) | {"events": len(messages)})
+        facts = facts_of(partial)
+        facts["events"] = len(messages)
+        return RequestOutcome("completed", messages, facts=facts)
 
     def _in_doubt(
         self, incoming: IncomingRequest, attempt: Try, failure: RequestFailed
@@ -202,7 +202,7 @@ class Handling:
         if not isinstance(failure, EngineFault):
             pause = self._pause(failure, attempt, None)
             if pause is not None:
-                log.info("retry_due", **facts)
+                record(RetryDue(**facts))
                 reason = UNDER_WAY if isinstance(failure, TooEarly) else failure.code.value
                 pause = max(pause, attempt.side_effects.settled_in(datetime.now(UTC)))
                 return RetryAfter(pause, reason, is_bounded=True)
@@ -210,7 +210,7 @@ class Handling:
         messages, disposition = events_in_doubt(
             incoming, doubt, self._renderer, attempts=attempt.lease.attempt
         )
-        log.error("request_in_doubt", kind=doubt.kind, is_done=doubt.is_done, **facts)
+        record(RequestInDoubt(kind=doubt.kind, is_done=doubt.is_done, **facts))
         disposition = disposition or disposition_of(failure)
         return RequestOutcome("in_doubt", messages, disposition, failure.code.value, facts)
 

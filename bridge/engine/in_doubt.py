@@ -10,16 +10,15 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-import structlog
-
 from bridge.engine.journal import Journal
 from bridge.engine.outcomes import places
 from bridge.engine.runner import Runner
 from bridge.ledger import LeaseLost, LedgerUnavailable, Reopened
 from bridge.ledger.audit.trail import AuditBroken
+from bridge.observe import about_request, record
+from bridge.observe.vocabulary.ledger import LedgerAway
+from bridge.observe.vocabulary.requests import CheckFailed, CheckNotRecorded
 from bridge.settings import Settings
-
-log = structlog.get_logger()
 
 _LONGEST_SLEEP: Final = 30.0
 _AT_A_TIME: Final = 10
@@ -33,7 +32,7 @@ async def check_in_doubt(journal: Journal, runners: Sequence[Runner], settings: 
             try:
                 await _check_due(journal, runner, settings)
             except LedgerUnavailable as fault:
-                log.warning("ledger_unavailable", reason=fault.reason)
+                record(LedgerAway(fault.reason, "in_doubt"))
         await asyncio.sleep(min(_LONGEST_SLEEP, settings.settle_after))
 
 
@@ -42,7 +41,8 @@ async def _check_due(journal: Journal, runner: Runner, settings: Settings) -> No
 
     async def check(key: str) -> None:
         async with free:
-            await _check(key, journal, runner, settings)
+            with about_request(key, pipeline=runner.pipeline):
+                await _check(key, journal, runner, settings)
 
     await asyncio.gather(*(check(key) for key in await journal.side_effects.due_for_check(runner.pipeline)))
 
@@ -59,9 +59,9 @@ async def _check(key: str, journal: Journal, runner: Runner, settings: Settings)
         finally:
             await journal.leases.release(reopened.lease)
     except (LedgerUnavailable, LeaseLost, AuditBroken) as fault:
-        log.warning("check_not_recorded", error=type(fault).__name__)
+        record(CheckNotRecorded(type(fault).__name__))
     except Exception as error:  # noqa: BLE001 - one request must not keep the others from being checked
-        log.error("check_failed", error=type(error).__name__, at=places(error))
+        record(CheckFailed(type(error).__name__, places(error)))
 
 
 def _next_check(reopened: Reopened, settings: Settings) -> datetime | None:

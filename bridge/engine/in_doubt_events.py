@@ -1,7 +1,5 @@
 """The event that says of a request that nobody knows what was done: the operation's own, or one for all."""
 
-import structlog
-
 from bridge.bus.port import Outcome
 from bridge.contracts.events import request_failed
 from bridge.engine.incoming import IncomingRequest
@@ -9,9 +7,9 @@ from bridge.engine.outcomes import EngineFault, disposition_of, places
 from bridge.engine.rendering import Renderer
 from bridge.errors import FailureCode, RequestFailed
 from bridge.ledger import StoredEvent
+from bridge.observe import record
+from bridge.observe.vocabulary.requests import InDoubtFailed
 from bridge.pipelines.side_effects import InDoubt
-
-log = structlog.get_logger()
 
 
 def events_in_doubt(
@@ -38,7 +36,7 @@ def events_in_doubt(
             raise RuntimeError("an operation with side effects must declare in_doubt")  # noqa: TRY301 - as the rest
         return renderer.stored(incoming, [operation.in_doubt(request, doubt)]), None
     except Exception as error:  # noqa: BLE001 - see above
-        log.error("in_doubt_failed", error=type(error).__name__, at=places(error))
+        record(InDoubtFailed(type(error).__name__, places(error)))
         unknown = RequestFailed(FailureCode.OUTCOME_UNKNOWN, stage="engine", detail="in_doubt_failed")
         messages = renderer.stored(incoming, [request_failed(unknown, attempts=attempts)])
         return messages, disposition_of(EngineFault("internal", detail=f"in_doubt: {type(error).__name__}"))

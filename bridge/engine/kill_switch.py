@@ -12,11 +12,9 @@ cannot be read       every retry: who made it wanted something stopped
 
 from pathlib import Path
 
-import structlog
-
+from bridge.observe import record
+from bridge.observe.vocabulary.process import KillSwitchUnreadable, RetriesAllowed, RetriesStopped
 from bridge.settings import Settings
-
-log = structlog.get_logger()
 
 _DEFAULT_NAME = "stop-retries"
 
@@ -52,7 +50,7 @@ class KillSwitch:
         except OSError as error:
             self._stamp = None  # read it again the next time
             if not self._everything:
-                log.error("retry_switch_unreadable", error=type(error).__name__)
+                record(KillSwitchUnreadable(type(error).__name__))
             self._everything = True
         return self._everything or pipeline in self._pipelines
 
@@ -60,9 +58,9 @@ class KillSwitch:
         text = self._file.read_text(encoding="utf-8", errors="replace")
         self._pipelines = frozenset(name for line in text.splitlines() if (name := line.strip()))
         self._everything = not self._pipelines
-        log.warning("retries_stopped", pipelines=sorted(self._pipelines) or "all")
+        record(RetriesStopped(tuple(sorted(self._pipelines)) or ("all",)))
 
     def _clear(self) -> None:
         if self._everything or self._pipelines:
-            log.warning("retries_allowed")
+            record(RetriesAllowed())
         self._stamp, self._everything, self._pipelines = None, False, frozenset()

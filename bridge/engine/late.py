@@ -10,8 +10,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-import structlog
-
 from bridge.engine.in_doubt_events import events_in_doubt
 from bridge.engine.incoming import IncomingRequest
 from bridge.engine.journal import Journal
@@ -21,8 +19,8 @@ from bridge.engine.side_effects import Late, doubt_about
 from bridge.errors import FailureCode
 from bridge.ledger import Lease, LedgerUnavailable, OwedEvents, Reopening
 from bridge.ledger.audit.trail import AuditBroken
-
-log = structlog.get_logger()
+from bridge.observe import record
+from bridge.observe.vocabulary.requests import LateSideEffectNotRecorded, SideEffectLate
 
 _PAUSE: Final = 5.0
 _CODE: Final = FailureCode.OUTCOME_UNKNOWN
@@ -50,7 +48,7 @@ async def open_again(
         The events of doubt that are owed; None where nothing was told that would have to be taken back.
     """
     is_done = late.result is not None
-    log.error("effect_late", kind=late.intent.kind, is_done=is_done)
+    record(SideEffectLate(late.intent.kind, is_done))
     # Each lease of a request has a number of its own, so what is told now is told under ids of its own.
     again = replace(incoming, edition=lease.token)
     doubt = doubt_about(late.intent, is_done=is_done, code=_CODE)
@@ -68,7 +66,7 @@ async def open_again(
             )
         except (LedgerUnavailable, AuditBroken) as fault:
             # Nobody else knows of it: it is not let go of before it is written down.
-            log.error("effect_late_not_recorded", error=type(fault).__name__)
+            record(LateSideEffectNotRecorded(type(fault).__name__))
             await asyncio.sleep(_PAUSE)
         else:
             return (

@@ -8,14 +8,13 @@ operator took out of its queue.
 import asyncio
 import contextlib
 
-import structlog
-
 from bridge.bus.port import Publisher, Unpublishable
 from bridge.engine.journal.requests import OutboxJournal
 from bridge.engine.outcomes import places
 from bridge.ledger import LedgerUnavailable, OwedEvents
-
-log = structlog.get_logger()
+from bridge.observe import about_request, record
+from bridge.observe.vocabulary.ledger import LedgerAway
+from bridge.observe.vocabulary.requests import EventUnpublishable, OwedEventsPublished, OwedNotPublished
 
 _INTERVAL = 30.0
 
@@ -27,9 +26,9 @@ async def pay_owed(outbox: OutboxJournal, bus: Publisher) -> None:
             for owed in await outbox.unpublished():
                 await _pay(owed, outbox, bus)
         except LedgerUnavailable as fault:
-            log.warning("ledger_unavailable", reason=fault.reason)
+            record(LedgerAway(fault.reason, "owed_events"))
         except Exception as error:  # noqa: BLE001 - a chore of the worker, which must not end unnoticed
-            log.error("owed_not_published", error=type(error).__name__, at=places(error))
+            record(OwedNotPublished(type(error).__name__, places(error)))
         await asyncio.sleep(_INTERVAL)
 
 
@@ -49,17 +48,18 @@ async def publish(owed: OwedEvents, outbox: OutboxJournal, bus: Publisher) -> No
                 correlation_id=owed.correlation_id,
             )
     except Unpublishable as fault:
-        log.error("event_unpublishable", topic=fault.topic, reason=fault.reason)
+        record(EventUnpublishable(fault.topic, fault.reason))
         raise
     if owed.events:
         try:
             await outbox.published(owed.request_key, [event.id for event in owed.events])
         except LedgerUnavailable as fault:
             # They are out; at worst they go out once more, with the same ids.
-            log.warning("ledger_unavailable", reason=fault.reason)
+            record(LedgerAway(fault.reason, "owed_events"))
 
 
 async def _pay(owed: OwedEvents, outbox: OutboxJournal, bus: Publisher) -> None:
-    with contextlib.suppress(Unpublishable):
+    about = about_request(owed.request_key, correlation_id=owed.correlation_id)
+    with about, contextlib.suppress(Unpublishable):
         await publish(owed, outbox, bus)
-        log.info("owed_events_published", correlation_id=owed.correlation_id, events=len(owed.events))
+        record(OwedEventsPublished(len(owed.events)))

@@ -3,17 +3,33 @@
 import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
+
+from typing_extensions import TypedDict
 
 from bridge.bus.control_headers import RETRY_REASON
-from bridge.bus.port import Dead, Delivery, Done, Outcome
+from bridge.bus.port import Dead, Delivery, Done, Outcome, RetryAfter
 from bridge.engine.memory_budget import Reservation
 from bridge.engine.side_effects import SideEffects
 from bridge.errors import FailureCode, HeldBack, RequestFailed, ResponseInvalid
 from bridge.ledger import EndState, Lease, StoredEvent
 from bridge.observe.causes import is_lack_of_files
+from bridge.observe.vocabulary.base import Outcome as ToldOutcome
 
 _PLACES: Final = 5
+
+
+class TryFacts(TypedDict, total=False):
+    """What is told of how a try ended."""
+
+    code: str
+    stage: str
+    detail: str
+    body_sha256: str
+    reason: str
+    faults: str
+    events: int
+    retry_in_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +59,7 @@ class RequestOutcome:
     events: list[StoredEvent]
     disposition: Outcome = field(default_factory=Done)
     code: str | None = None
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: TryFacts = field(default_factory=TryFacts)
 
 
 class EngineFault(RequestFailed):
@@ -66,18 +82,27 @@ def disposition_of(failure: RequestFailed) -> Outcome:
     return Dead(failure.reason, failure.detail) if isinstance(failure, EngineFault) else Done()
 
 
-def facts_of(failure: RequestFailed) -> dict[str, Any]:
-    """What the log says of a failure: codes and names only."""
-    facts: dict[str, Any] = {"code": failure.code.value, "stage": failure.stage, "detail": failure.detail}
-    if isinstance(failure, ResponseInvalid):
+def told_as(disposition: Outcome, state: EndState | None) -> ToldOutcome:
+    """In one word how a request stands (`outcome` in the log), where it is known in which state it ended."""
+    if isinstance(disposition, RetryAfter) or state is None:
+        return "retrying"
+    if isinstance(disposition, Dead) and state in ("completed", "failed"):
+        return "dead"
+    return state
+
+
+def facts_of(failure: RequestFailed) -> TryFacts:
+    """What is told of a failure: codes and names only."""
+    facts: TryFacts = {"code": failure.code.value, "stage": failure.stage, "detail": failure.detail}
+    if isinstance(failure, ResponseInvalid) and failure.body_sha256 is not None:
         facts["body_sha256"] = failure.body_sha256
     return facts
 
 
-def places(error: BaseException) -> list[str]:
+def places(error: BaseException) -> tuple[str, ...]:
     """Where an error came from, innermost last, without its text."""
     frames = traceback.extract_tb(error.__traceback__)[-_PLACES:]
-    return [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
+    return tuple(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames)
 
 
 def waited_for(delivery: Delivery) -> FailureCode:

@@ -41,11 +41,9 @@ from sending), then it is in doubt, and is checked until that ends.
 import time
 from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
-
-import structlog
+from typing import Final
 
 from bridge.bus import control_headers
 from bridge.bus.port import Dead, Delivery, Done, Outcome, Publisher, RetryAfter, Unpublishable
@@ -59,7 +57,7 @@ from bridge.engine.late import open_again
 from bridge.engine.memory_budget import Reservation
 from bridge.engine.messages import restored, stored
 from bridge.engine.outbox import publish
-from bridge.engine.outcomes import RequestOutcome, Try, places
+from bridge.engine.outcomes import RequestOutcome, Try, TryFacts, places, told_as
 from bridge.engine.rendering import Renderer
 from bridge.engine.side_effects import SideEffectLimits, SideEffects, lease_margin
 from bridge.errors import FailureCode
@@ -67,6 +65,7 @@ from bridge.ledger import (
     Behind,
     Conflict,
     Ended,
+    EndState,
     Lease,
     LeaseLost,
     LedgerUnavailable,
@@ -78,17 +77,33 @@ from bridge.ledger import (
 )
 from bridge.ledger.audit.trail import AuditBroken
 from bridge.ledger.clocks import Deadline, uptime, utc_now
-from bridge.observe import CallNote, noting_calls
+from bridge.observe import CallNote, about_request, noting_calls, record
+from bridge.observe.vocabulary.ledger import AuditFoundBroken, LedgerAway
+from bridge.observe.vocabulary.requests import (
+    HandlingFailed,
+    InDoubtEnded,
+    InDoubtGivenUp,
+    ReadingFailed,
+    RequestHandled,
+    RequestReceived,
+)
 from bridge.pipelines.declaration import Pipeline
 from bridge.renderings.rendering import Rendering
 from bridge.settings import Settings
-
-log = structlog.get_logger()
 
 _LEDGER_PAUSE = 5.0
 _SHORTEST_PAUSE = 1.0
 _NOT_TAKEN_UP: Final = ("failed", FailureCode.OUTCOME_UNKNOWN)
 """How only a request ends that could not be taken up: others of which nobody knows are in doubt."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Handled:
+    """What is done with a message, in which state its request ended, if it did, and what is told of that."""
+
+    disposition: Outcome
+    state: EndState | None = None
+    facts: TryFacts = field(default_factory=TryFacts)
 
 
 class Runner:
@@ -121,15 +136,17 @@ class Runner:
         """Handle one delivery, to its outcome; logs the one line about it."""
         started = time.perf_counter()
         incoming = self._read(delivery)
-        with self._bound(incoming):
-            outcome, facts = await self._handle(incoming)
-            log.info(
-                "request_handled",
-                outcome=type(outcome).__name__.lower(),
-                duration_ms=round((time.perf_counter() - started) * 1000, 1),
-                **facts,
+        with self._about(incoming):
+            record(RequestReceived(deliveries=delivery.deliveries, reason=delivery.given_up))
+            handled = await self._handle(incoming)
+            record(
+                RequestHandled(
+                    outcome=told_as(handled.disposition, handled.state),
+                    duration_ms=round((time.perf_counter() - started) * 1000, 1),
+                    **handled.facts,
+                )
             )
-            return outcome
+            return handled.disposition
 
     async def check_again(self, reopened: Reopened, next_check: datetime | None) -> None:
         """Work once more on a request in doubt, sending nothing, to end the doubt.
@@ -144,7 +161,7 @@ class Runner:
         delivery, edition = restored(reopened.message)
         incoming = replace(self._read(delivery), edition=edition)
         side_effects = self._side_effects(incoming, reopened, withheld="in_doubt")
-        with self._bound(incoming):
+        with self._about(incoming):
             async with Reservation(self._services.memory_budget) as reservation:
                 with noting_calls() as calls:
                     attempt = Try(reopened.lease, reservation, side_effects, is_check=True)
@@ -153,9 +170,9 @@ class Runner:
                 await self._finish(incoming, reopened.lease, outcome, calls, check_at=next_check)
                 await self._publish(incoming, outcome.events, outcome.disposition)
             if outcome.state != "in_doubt":
-                log.info("doubt_ended", state=outcome.state, **outcome.facts)
+                record(InDoubtEnded(outcome=told_as(outcome.disposition, outcome.state), **outcome.facts))
             elif next_check is None:
-                log.error("doubt_given_up", **outcome.facts)
+                record(InDoubtGivenUp(**outcome.facts))
 
     def _read(self, delivery: Delivery) -> IncomingRequest:
         try:
@@ -167,14 +184,17 @@ class Runner:
             )
         except Exception as error:  # noqa: BLE001 - a site's own request model may raise anything
             # Out of here it would be tried again and again, and parked in the end with nobody told.
-            log.error("reading_failed", error=type(error).__name__, at=places(error))
-            return unread_request(delivery, error, pipeline=self._pipeline)
+            incoming = unread_request(delivery, error, pipeline=self._pipeline)
+            with self._about(incoming):
+                record(ReadingFailed(type(error).__name__, places(error)))
+            return incoming
 
-    def _bound(self, incoming: IncomingRequest) -> AbstractContextManager[object]:
-        return structlog.contextvars.bound_contextvars(
+    def _about(self, incoming: IncomingRequest) -> AbstractContextManager[None]:
+        return about_request(
+            incoming.opening.request_key,
+            correlation_id=incoming.correlation_id,
             pipeline=self._pipeline.name,
             attempt=incoming.delivery.attempt,
-            correlation_id=incoming.correlation_id,
         )
 
     def _side_effects(
@@ -192,33 +212,33 @@ class Runner:
         journal = self._journal.side_effects
         return SideEffects(journal, begun.lease, begun.intents, limits, withheld=withheld)
 
-    async def _handle(
-        self, incoming: IncomingRequest, *, is_last: bool = False
-    ) -> tuple[Outcome, dict[str, Any]]:
+    async def _handle(self, incoming: IncomingRequest, *, is_last: bool = False) -> _Handled:
         try:
             return await self._begin(incoming)
         except LedgerUnavailable as fault:
-            log.error("ledger_unavailable", reason=fault.reason)
+            record(LedgerAway(fault.reason, "request"))
             reason, pause = "ledger_unavailable", _LEDGER_PAUSE
         except LeaseLost:
             reason, pause = "lease_lost", _SHORTEST_PAUSE
         except AuditBroken as fault:
             # Nothing is done that cannot be recorded; an operator investigates and resumes the trail.
-            log.error("audit_broken", detail=str(fault))
+            record(AuditFoundBroken(str(fault)))
             reason, pause = "audit_broken", _LEDGER_PAUSE
         except Exception as error:  # noqa: BLE001 - out of here the bus would park it with nobody told
-            log.error("handling_failed", error=type(error).__name__, at=places(error))
+            record(HandlingFailed(type(error).__name__, places(error)))
             faults = control_headers.faults(incoming.delivery.headers)
             # A dead letter of the broker's is looked at again and again: nothing would count.
             if not is_last and (faults >= CRASH_LOOP or incoming.delivery.given_up is not None):
                 return await self._handle(incoming.as_not_taken_up(error), is_last=True)
             policy = self._settings.retry
             pause = min(policy.max_delay, policy.first_delay * 2.0 ** min(faults, CRASH_LOOP))
-            return RetryAfter(pause, "internal", is_bounded=True, is_fault=True), {"reason": "internal"}
+            return _Handled(
+                RetryAfter(pause, "internal", is_bounded=True, is_fault=True), facts={"reason": "internal"}
+            )
         # However long that lasts: a message that is parked meanwhile would be one that nobody is told of.
-        return RetryAfter(pause, reason, is_bounded=True), {"reason": reason}
+        return _Handled(RetryAfter(pause, reason, is_bounded=True), facts={"reason": reason})
 
-    async def _begin(self, incoming: IncomingRequest) -> tuple[Outcome, dict[str, Any]]:
+    async def _begin(self, incoming: IncomingRequest) -> _Handled:
         begun = await self._journal.requests.begin(incoming.opening)
         if isinstance(begun, Conflict):
             incoming = incoming.as_conflicting()
@@ -236,9 +256,9 @@ class Runner:
             case Ended():
                 return await self._pay_what_is_owed(incoming, begun)
             case Conflict():
-                return Dead("rejected", "id: was used before"), {"reason": "conflict"}
+                return _Handled(Dead("rejected", "id: was used before"), "rejected", {"reason": "conflict"})
 
-    async def _work(self, incoming: IncomingRequest, begun: Started) -> tuple[Outcome, dict[str, Any]]:
+    async def _work(self, incoming: IncomingRequest, begun: Started) -> _Handled:
         side_effects = self._side_effects(incoming, begun)
         try:
             return await self._try(incoming, begun, side_effects)
@@ -252,9 +272,7 @@ class Runner:
                     await self._publish(incoming, owed.events, Done())
             raise
 
-    async def _try(
-        self, incoming: IncomingRequest, begun: Started, side_effects: SideEffects
-    ) -> tuple[Outcome, dict[str, Any]]:
+    async def _try(self, incoming: IncomingRequest, begun: Started, side_effects: SideEffects) -> _Handled:
         lease = begun.lease
         async with Reservation(self._services.memory_budget) as reservation:
             with noting_calls() as calls:
@@ -266,10 +284,11 @@ class Runner:
                 await self._journal.requests.wait(
                     lease, incoming.facts, seconds=pause, code=code, is_counted=counted, calls=calls
                 )
-                return outcome, {"code": code, "retry_in_s": round(pause, 1)}
+                return _Handled(outcome, facts={"code": code, "retry_in_s": round(pause, 1)})
             check_at = datetime.now(UTC) + timedelta(seconds=self._settings.settle_after)
             await self._finish(incoming, lease, outcome, calls, check_at=check_at)
-            return await self._publish(incoming, outcome.events, outcome.disposition), outcome.facts
+            disposition = await self._publish(incoming, outcome.events, outcome.disposition)
+            return _Handled(disposition, outcome.state, outcome.facts)
 
     async def _finish(
         self,
@@ -291,9 +310,7 @@ class Runner:
             recheck=recheck,
         )
 
-    async def _pay_what_is_owed(
-        self, incoming: IncomingRequest, ended: Ended
-    ) -> tuple[Outcome, dict[str, Any]]:
+    async def _pay_what_is_owed(self, incoming: IncomingRequest, ended: Ended) -> _Handled:
         outcome: Outcome = Done()
         if ended.state == "rejected":
             outcome = Dead("rejected", "as the first time")
@@ -303,8 +320,8 @@ class Runner:
         is_asked_again = incoming.delivery.deliveries == 1 and incoming.delivery.attempt == 1
         key = incoming.opening.request_key
         events = await self._journal.outbox.stored_events(key) if is_asked_again else ended.unpublished
-        facts = {"reason": "ended_before", "state": ended.state, "events": len(events)}
-        return await self._publish(incoming, events, outcome), facts
+        disposition = await self._publish(incoming, events, outcome)
+        return _Handled(disposition, ended.state, {"reason": "ended_before", "events": len(events)})
 
     async def _publish(
         self, incoming: IncomingRequest, events: Sequence[StoredEvent], outcome: Outcome
@@ -318,6 +335,6 @@ class Runner:
         return outcome
 
 
-def _give_back(until: datetime, reason: str) -> tuple[Outcome, dict[str, Any]]:
+def _give_back(until: datetime, reason: str) -> _Handled:
     pause = max(_SHORTEST_PAUSE, (until - datetime.now(UTC)).total_seconds())
-    return RetryAfter(pause, reason, is_bounded=True), {"reason": reason}
+    return _Handled(RetryAfter(pause, reason, is_bounded=True), facts={"reason": reason})

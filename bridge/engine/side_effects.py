@@ -26,7 +26,6 @@ from datetime import UTC, datetime
 from typing import Final
 
 import orjson
-import structlog
 
 from bridge.engine.journal.side_effects import SideEffectJournal
 from bridge.errors import (
@@ -40,11 +39,11 @@ from bridge.errors import (
 )
 from bridge.ledger import Intent, Lease, LeaseLost, LedgerUnavailable, Verdict
 from bridge.ledger.clocks import Deadline, uptime, utc_now
+from bridge.observe import record
+from bridge.observe.vocabulary.requests import RefusalExplained, SideEffectSettled
 from bridge.pipelines.side_effects import InDoubt, Json, Send, Settle
 from bridge.settings import Settings
 from bridge.spine.sending import last_word
-
-log = structlog.get_logger()
 
 _EXPIRED: Final = "expired"
 
@@ -246,7 +245,7 @@ class SideEffects:
             raise _unknown(answer) from answer
         except Refused as refusal:
             if not is_first and (found := await _ask(settle)) is not None:
-                log.info("refusal_was_our_own_success", kind=kind, code=refusal.code)
+                record(RefusalExplained(kind, refusal.code.value))
                 return await self._done(intent, found)
             await self._close(intent, "refused", _written(refusal))
             raise
@@ -271,7 +270,7 @@ class SideEffects:
                 FailureCode.PROVIDER_TIMEOUT, stage="engine", detail="may_be_under_way", retry_after=early
             )
         found = await _ask(settle)
-        log.info("effect_settled", kind=intent.kind, verdict="not_done" if found is None else "done")
+        record(SideEffectSettled(intent.kind, "not_done" if found is None else "done"))
         if found is None:
             return await self._close(intent, "not_done")
         return await self._close(intent, "done", orjson.dumps(found))

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-import structlog
-
 from bridge.bus import open_bus
 from bridge.bus.ending import end
 from bridge.bus.port import Handler, Publisher, QueueSpec
@@ -29,13 +27,13 @@ from bridge.engine.runner import Runner
 from bridge.gpconnect.client import GpConnect
 from bridge.gpconnect.offers import Offers
 from bridge.ledger.keys import key_faults
+from bridge.observe import record
+from bridge.observe.vocabulary.process import SecretsExposed, WorkerStarted, WorkerStopped
 from bridge.pipelines.declaration import Pipeline
 from bridge.renderings.rendering import Rendering
 from bridge.renderings.table import RENDERINGS
 from bridge.settings import Settings
 from bridge.spine import Spine
-
-log = structlog.get_logger()
 
 _MOST_SKEW = 60.0
 _YOUNG = 10_000
@@ -125,13 +123,13 @@ async def consuming(
             asyncio.create_task(pay_owed(journal.outbox, bus)),
             asyncio.create_task(check_in_doubt(journal, runners, settings)),
         ]
-        log.info("worker_started", pipelines=[pipeline.name for pipeline in pipelines])
+        record(WorkerStarted(tuple(pipeline.name for pipeline in pipelines)))
         try:
             yield Worker(bus, spine, journal)
         finally:
             await end(*chores)
             await bus.stop(grace=settings.stop_grace)
-            log.info("worker_stopped")
+            record(WorkerStopped())
 
 
 def check(settings: Settings) -> None:
@@ -170,7 +168,7 @@ async def run_worker(settings: Settings, pipelines: Sequence[Pipeline]) -> None:
         return await serving.readiness() if serving else {"started": False}
 
     if settings.exposed_secrets and not settings.sandbox:
-        log.warning("secrets_exposed", settings=settings.exposed_secrets)
+        record(SecretsExposed(settings.exposed_secrets))
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop)

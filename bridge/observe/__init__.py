@@ -1,6 +1,7 @@
 """What happens, and who is told: the vocabulary, its recorders, the log and its redaction."""
 
-from bridge.observe.calls import CallNote, note_call, noting_calls
+from bridge.observe.about import about_request, delivery
+from bridge.observe.calls import CallNote, noting_calls
 from bridge.observe.logs import configure_logging
 from bridge.observe.recorder import Recorder, record, recording
 from bridge.observe.redaction import redact
@@ -8,8 +9,9 @@ from bridge.observe.redaction import redact
 __all__ = [
     "CallNote",
     "Recorder",
+    "about_request",
     "configure_logging",
-    "note_call",
+    "delivery",
     "noting_calls",
     "record",
     "recording",

@@ -1,10 +1,13 @@
-"""Which calls were made for the request at hand: noted where they are made, read by the journal."""
+"""Which calls were made for the request at hand: heard where they are made, read by the journal."""
 
 import contextlib
 from collections.abc import Iterator
-from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+
+from bridge.observe.recorder import recording
+from bridge.observe.vocabulary.base import TelemetryEvent
+from bridge.observe.vocabulary.upstreams import UpstreamCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +20,7 @@ class CallNote:
         where: ODS code of the practice, when it was one that was asked.
         trace_id: the id that both sides log.
         status: of HTTP; None when no answer came.
-        outcome: ``answered``, or how it failed.
+        result: ``answered``, or how it failed.
         duration_ms: until the answer was read, or given up.
     """
 
@@ -26,27 +29,35 @@ class CallNote:
     where: str | None
     trace_id: str
     status: int | None
-    outcome: str
+    result: str
     started_at: datetime
     duration_ms: float
 
 
-_notes: ContextVar[list[CallNote] | None] = ContextVar("calls", default=None)
+class _CallNotes:
+    def __init__(self) -> None:
+        self.notes: list[CallNote] = []
+
+    def record(self, event: TelemetryEvent) -> None:
+        if isinstance(event, UpstreamCall):
+            started_at = datetime.now(UTC) - timedelta(milliseconds=event.duration_ms)
+            self.notes.append(
+                CallNote(
+                    event.upstream,
+                    event.interaction,
+                    event.practice_ods,
+                    event.trace_id,
+                    event.status,
+                    event.result,
+                    started_at,
+                    event.duration_ms,
+                )
+            )
 
 
 @contextlib.contextmanager
 def noting_calls() -> Iterator[list[CallNote]]:
     """The calls made inside the block, in the order in which they ended."""
-    notes: list[CallNote] = []
-    token = _notes.set(notes)
-    try:
-        yield notes
-    finally:
-        _notes.reset(token)
-
-
-def note_call(note: CallNote) -> None:
-    """Note a call; outside `noting_calls` nothing happens."""
-    notes = _notes.get()
-    if notes is not None:
-        notes.append(note)
+    calls = _CallNotes()
+    with recording(calls):
+        yield calls.notes

@@ -10,17 +10,15 @@ from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from uuid import uuid4
 
-import structlog
-
 from bridge.bus.port import HeldDeadLetter
 from bridge.ledger.audit.trail import Actor, Entry
 from bridge.ledger.storage.dead_letter_jobs import Job, JobLetter, JobRefused, Kind
+from bridge.observe import record
+from bridge.observe.vocabulary.process import DeadLetterJobLeft
 from bridge.operations.dead_letters import FoundDeadLetter, dead_letters
 from bridge.operations.site import Queues, Stores, open_queues, operator
 
 __all__ = ["Job", "JobRefused", "Kind", "confirm", "plan", "run"]
-
-log = structlog.get_logger()
 
 
 async def plan(
@@ -107,7 +105,7 @@ class _Run:
             complete = await self._deal_with(job)
         finally:
             ended = await jobs.release(job_id, runner=self._runner, complete=complete)
-            log.info("letter_job_left", job=job_id, state=ended.state, total=ended.total, marked=ended.marked)
+            record(DeadLetterJobLeft(job_id, ended.state, total=ended.total, marked=ended.marked))
         return ended
 
     async def _deal_with(self, job: Job) -> bool:

@@ -9,14 +9,13 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import lru_cache, partial
 from typing import Final, Literal
 
 import httpx
 
 from bridge.errors import FailureCode, HeldBack, Refused, ResponseInvalid, Stage, Unavailable
-from bridge.observe import CallNote, note_call, record
+from bridge.observe import record
 from bridge.observe.causes import causes, is_lack_of_files, tls_code
 from bridge.observe.vocabulary.upstreams import UpstreamCall
 from bridge.settings import Settings
@@ -148,7 +147,7 @@ class Upstream:
     async def _send(
         self, request: httpx.Request, *, interaction: str, trace_id: str, practice_ods: str | None
     ) -> Answer:
-        started, started_at = time.perf_counter(), datetime.now(UTC)
+        started = time.perf_counter()
         answer: Answer | None = None
         result = "cancelled"
         try:
@@ -178,11 +177,6 @@ class Upstream:
         finally:
             duration_ms = round((time.perf_counter() - started) * 1000, 1)
             status = answer.status if answer else None
-            note_call(
-                CallNote(
-                    self._name, interaction, practice_ods, trace_id, status, result, started_at, duration_ms
-                )
-            )
             record(
                 UpstreamCall(
                     self._name,

@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from functools import partial
 from hashlib import sha256
 
-import structlog
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -21,10 +20,16 @@ from bridge.engine.journal.claim_checks import ClaimCheckJournal
 from bridge.ledger import LedgerUnavailable
 from bridge.ledger.audit.trail import AuditBroken
 from bridge.ledger.keys import KeyUnknown, NotKept, SealBroken
+from bridge.observe import record
+from bridge.observe.vocabulary.process import (
+    ClaimNotKept,
+    ClaimNotOpened,
+    ClaimOpened,
+    ClaimRefused,
+    ClaimsServed,
+)
 from bridge.settings import ClaimsSettings
 from bridge.spine.reload import Reloaded
-
-log = structlog.get_logger()
 
 _TOKEN = re.compile(r"Bearer (?P<token>[\x21-\x7e]{16,256})", re.ASCII)
 
@@ -48,7 +53,7 @@ async def claims_endpoint(settings: ClaimsSettings, journal: ClaimCheckJournal) 
     async with serving(
         app, host=settings.host, port=settings.port, cert_file=settings.cert_file, key_file=settings.key_file
     ):
-        log.info("claims_served", port=settings.port)
+        record(ClaimsServed(settings.port))
         yield
 
 
@@ -60,17 +65,17 @@ class _Endpoint:
     async def hand_out(self, request: Request) -> Response:
         consumer = _consumer(request.headers, self._consumers())
         if consumer is None:
-            log.warning("claim_refused", status=401)
+            record(ClaimRefused(401))
             return Response(status_code=401, headers={"www-authenticate": "Bearer"})
         try:
             check, data = await self._journal.check_out(request.path_params["claim_id"], consumer)
         except NotKept:
-            log.info("claim_not_kept", consumer=consumer, status=404)
+            record(ClaimNotKept(consumer, 404))
             return Response(status_code=404)
         except (LedgerUnavailable, AuditBroken, KeyUnknown, SealBroken) as fault:
-            log.error("claim_not_opened", consumer=consumer, status=503, error=type(fault).__name__)
+            record(ClaimNotOpened(consumer, 503, type(fault).__name__))
             return Response(status_code=503)
-        log.info("claim_opened", consumer=consumer, status=200, size=check.size)
+        record(ClaimOpened(consumer, 200, check.size))
         headers = {"cache-control": "no-store", "etag": f'"sha256:{check.sha256}"'}
         return Response(data, media_type=check.media_type, headers=headers)
 

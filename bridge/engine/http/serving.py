@@ -17,14 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import structlog
 import uvicorn
 from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from bridge.observe import record
 from bridge.observe.causes import is_lack_of_files
-
-log = structlog.get_logger()
+from bridge.observe.vocabulary.process import PortFull
 
 _BACKLOG: Final = 64
 """Connections that are accepted in one go, and so over the bound for a moment; never more than the bound."""
@@ -92,7 +91,7 @@ class _Listener(socket.socket):
                 self.opened.popleft().shutdown(socket.SHUT_RDWR)
             if time.monotonic() - self.told_at >= _TELL_EVERY:
                 self.told_at = time.monotonic()
-                log.warning("port_full", port=self.getsockname()[1], connections=self.most)
+                record(PortFull(self.getsockname()[1], self.most))
         self.opened.append(connection)
         return connection, peer
 

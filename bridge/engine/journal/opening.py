@@ -6,8 +6,6 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Final
 
-import structlog
-
 from bridge.engine.journal import Journal
 from bridge.engine.journal.answers import VaultAnswers
 from bridge.engine.journal.claim_checks import AuditedClaimChecks
@@ -20,9 +18,9 @@ from bridge.ledger.keys import Keys, open_keys
 from bridge.ledger.storage.fingerprints import compare, held_by
 from bridge.ledger.vault.aes_gcm import AesGcmSealer
 from bridge.ledger.vault.vault import Vault
+from bridge.observe import record
+from bridge.observe.vocabulary.ledger import KeysDiffer, LedgerAway, LedgerDisabled
 from bridge.settings import Settings
-
-log = structlog.get_logger()
 
 _NOTE_EVERY: Final = 15.0
 
@@ -36,7 +34,7 @@ async def open_journal(settings: Settings) -> AsyncIterator[Journal]:
         LedgerUnavailable: the database cannot be reached now.
     """
     if not settings.ledger.enabled:
-        log.warning("ledger_disabled")
+        record(LedgerDisabled())
         yield unrecorded()
         return
     keys = open_keys(settings)
@@ -90,6 +88,6 @@ async def _keep_noting(ledger: Ledger, keys: Keys, settings: Settings) -> None:
             await _check_keys(ledger, keys, settings)
             noted = found
         except Misconfigured as fault:
-            log.error("keys_differ", problems=fault.problems)
+            record(KeysDiffer(fault.problems))
         except LedgerUnavailable as fault:
-            log.warning("ledger_unavailable", reason=fault.reason)
+            record(LedgerAway(fault.reason, "keys"))

@@ -206,7 +206,7 @@ def _call(note: CallNote) -> UpstreamCall:
         status=note.status,
         started_at=note.started_at,
         duration_ms=note.duration_ms,
-        code=None if note.outcome == "answered" else note.outcome,
+        code=None if note.result == "answered" else note.result,
     )
 
 

@@ -20,6 +20,7 @@ FIELDS: Final[dict[str, str]] = {
     "retry_in_s": "seconds until it is tried again",
     "duration_ms": "how long it took, in milliseconds",
     "body_sha256": "hash of an answer that cannot be used, as the vault has it",
+    "deliveries": "how often the broker handed over this try",
     "error": "the type of the error; its text may hold anything and is not told",
     "at": "where in the code, innermost last",
     # side effects

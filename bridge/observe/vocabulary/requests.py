@@ -7,13 +7,9 @@ from bridge.observe.vocabulary.base import Code, Level, Outcome, TelemetryEvent,
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RequestHandled(TelemetryEvent):
-    """How one try of a request ended: the one line about each."""
+class _Tried(TelemetryEvent):
+    """What is told of a try; most of it of some only."""
 
-    name: ClassVar[str] = "request_handled"
-
-    outcome: Outcome
-    duration_ms: float
     code: Code | None = None
     stage: Code | None = None
     detail: Words | None = None
@@ -24,21 +20,38 @@ class RequestHandled(TelemetryEvent):
     body_sha256: Code | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RequestReceived(TelemetryEvent):
+    """A delivery was read, and its request is taken up."""
+
+    name: ClassVar[str] = "request_received"
+    level: ClassVar[Level] = "debug"
+
+    deliveries: int
+    reason: Code | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RetryDue(TelemetryEvent):
+class RequestHandled(_Tried):
+    """How one try of a request ended: the one line about each."""
+
+    name: ClassVar[str] = "request_handled"
+
+    outcome: Outcome
+    duration_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryDue(_Tried):
     """A try failed in a way that may pass: the request is tried again."""
 
     name: ClassVar[str] = "retry_due"
 
     outcome: Outcome = "retrying"
-    code: Code
-    stage: Code
-    detail: Words
-    body_sha256: Code | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RequestInDoubt(TelemetryEvent):
+class RequestInDoubt(_Tried):
     """Nobody knows whether a booking, or another change, was done; it is checked again by itself."""
 
     name: ClassVar[str] = "request_in_doubt"
@@ -47,39 +60,25 @@ class RequestInDoubt(TelemetryEvent):
     outcome: Outcome = "in_doubt"
     kind: Code
     is_done: bool
-    code: Code
-    stage: Code
-    detail: Words
-    body_sha256: Code | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InDoubtEnded(TelemetryEvent):
+class InDoubtEnded(_Tried):
     """It is known now what was done: `outcome`."""
 
     name: ClassVar[str] = "doubt_ended"
 
     outcome: Outcome
-    code: Code | None = None
-    stage: Code | None = None
-    detail: Words | None = None
-    faults: Words | None = None
-    events: int | None = None
-    body_sha256: Code | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InDoubtGivenUp(TelemetryEvent):
+class InDoubtGivenUp(_Tried):
     """It was not to be found out within `BRIDGE_RETRY_GIVE_UP_AFTER`: a person must."""
 
     name: ClassVar[str] = "doubt_given_up"
     level: ClassVar[Level] = "error"
 
     outcome: Outcome = "in_doubt"
-    code: Code
-    stage: Code
-    detail: Words
-    body_sha256: Code | None = None
 
 
 @dataclass(frozen=True, slots=True)

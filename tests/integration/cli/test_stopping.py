@@ -22,7 +22,7 @@ def handled(log):
     return [
         line["correlation_id"]
         for line in lines
-        if line["event"] == "request_handled" and line["outcome"] == "done"
+        if line["event"] == "request_handled" and line["outcome"] == "completed"
     ]
 
 
