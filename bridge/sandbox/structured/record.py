@@ -123,22 +123,28 @@ class Record:
         return bundle
 
     def _area(self, area: str, query: Query, *, available: bool) -> list[Json]:
-        warnings = self.warnings.get(area, ())
-        if area == MEDICATION:
-            courses = [
-                course
-                for course in self.courses
-                if available and (query.search_from is None or course.is_active_since(query.search_from))
-            ]
-            statements = [course.statement for course in courses]
-            return [self._list(MEDICATIONS, statements, warnings), *_resources(courses, issues=query.issues)]
-        if area == ALLERGIES:
-            active, ended = (self.allergies, self.ended) if available else ([], [])
-            resources = [self._list(ACTIVE_ALLERGIES, active, warnings), *active]
-            if query.resolved_allergies:
-                resources.append(self._list(ENDED_ALLERGIES, ended, warnings, contained=True))
-            return resources
-        return [self._list(_OTHER_LISTS[area], [], warnings)]
+        answer = _ANSWERS.get(area)
+        if answer is None:
+            return [self._list(_OTHER_LISTS[area], [], self.warnings.get(area, ()))]
+        return answer(self, query, available=available)
+
+    def _medications(self, query: Query, *, available: bool) -> list[Json]:
+        courses = [
+            course
+            for course in self.courses
+            if available and (query.search_from is None or course.is_active_since(query.search_from))
+        ]
+        statements = [course.statement for course in courses]
+        warnings = self.warnings.get(MEDICATION, ())
+        return [self._list(MEDICATIONS, statements, warnings), *_resources(courses, issues=query.issues)]
+
+    def _allergies(self, query: Query, *, available: bool) -> list[Json]:
+        active, ended = (self.allergies, self.ended) if available else ([], [])
+        warnings = self.warnings.get(ALLERGIES, ())
+        resources = [self._list(ACTIVE_ALLERGIES, active, warnings), *active]
+        if query.resolved_allergies:
+            resources.append(self._list(ENDED_ALLERGIES, ended, warnings, contained=True))
+        return resources
 
     def _list(
         self,
@@ -193,6 +199,9 @@ class Record:
             "issue": issues,
         }
 
+
+_ANSWERS = {MEDICATION: Record._medications, ALLERGIES: Record._allergies}  # noqa: SLF001 - of this very class
+"""What a practice sends of each area that it holds anything of; of any other, its empty list."""
 
 _CLINICAL_SETTING = {
     "url": _PROFILE + "Extension-CareConnect-GPC-ClinicalSetting-1",
