@@ -14,7 +14,12 @@ from bridge.engine.outcomes import places
 from bridge.ledger import LedgerUnavailable, OwedEvents
 from bridge.observe import about_request, record
 from bridge.observe.vocabulary.ledger import LedgerAway
-from bridge.observe.vocabulary.requests import EventUnpublishable, OwedEventsPublished, OwedNotPublished
+from bridge.observe.vocabulary.requests import (
+    EventUnpublishable,
+    OwedEventsPublished,
+    OwedNotPublished,
+    OwedUnreadable,
+)
 
 _INTERVAL = 30.0
 
@@ -61,5 +66,8 @@ async def publish(owed: OwedEvents, outbox: OutboxJournal, bus: Publisher) -> No
 async def _pay(owed: OwedEvents, outbox: OutboxJournal, bus: Publisher) -> None:
     about = about_request(owed.request_key, correlation_id=owed.correlation_id)
     with about, contextlib.suppress(Unpublishable):
-        await publish(owed, outbox, bus)
-        record(OwedEventsPublished(len(owed.events)))
+        if owed.unreadable:
+            record(OwedUnreadable(owed.unreadable))
+        if owed.events:
+            await publish(owed, outbox, bus)
+            record(OwedEventsPublished(len(owed.events)))

@@ -226,7 +226,10 @@ class Ledger:
         await self.store.write(lambda connection: requests.published(connection, request_key, event_ids, now))
 
     async def unpublished(self, *, limit: int = 50) -> list[OwedEvents]:
-        """Ended requests that still owe events and that nobody is publishing, oldest first."""
+        """Ended requests that still owe events and that nobody is publishing, oldest first.
+
+        One whose key is gone holds no other up: it is told as `OwedEvents.unreadable`, beyond `limit`.
+        """
         before = self._late_since()
         return await self.store.read(
             lambda connection: requests.unpublished(

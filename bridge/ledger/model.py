@@ -229,8 +229,16 @@ BeginResult = Started | Running | Behind | Ended | Conflict
 
 @dataclass(frozen=True, slots=True)
 class OwedEvents:
-    """Events of an ended request that nobody published."""
+    """Events of an ended request that nobody published.
+
+    Attributes:
+        request_key: of the request.
+        correlation_id: that they carry.
+        events: in their order, up to the first one whose body cannot be opened.
+        unreadable: the type of what keeps that one from being opened; it and those after it stay owed.
+    """
 
     request_key: str
     correlation_id: str
     events: Sequence[StoredEvent]
+    unreadable: str | None = None

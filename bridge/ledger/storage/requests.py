@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, func, insert, null, s
 
 from bridge.ledger.clocks import Deadline
 from bridge.ledger.errors import LeaseLost
+from bridge.ledger.keys import VaultError
 from bridge.ledger.model import (
     BeginResult,
     Conflict,
@@ -256,7 +257,7 @@ def published(connection: Connection, key: str, ids: Collection[str], now: datet
 def unpublished(
     connection: Connection, *, ended_before: datetime, limit: int, sealer: Sealer
 ) -> list[OwedEvents]:
-    """Ended requests that still owe events, oldest first."""
+    """Ended requests that still owe events, oldest first; what cannot be opened counts for no `limit`."""
     owing = (
         select(requests.c.id, requests.c.request_key, requests.c.correlation_id)
         .where(
@@ -266,10 +267,25 @@ def unpublished(
         .order_by(requests.c.id)
         .limit(limit)
     )
-    return [
-        OwedEvents(row.request_key, row.correlation_id, _unpublished(connection, row, sealer))
-        for row in connection.execute(owing).all()
-    ]
+    found: list[OwedEvents] = []
+    after, readable = 0, 0
+    while readable < limit and (rows := connection.execute(owing.where(requests.c.id > after)).all()):
+        found += [_owed(connection, row, sealer) for row in rows]
+        after, readable = rows[-1].id, sum(owed.unreadable is None for owed in found)
+    return found
+
+
+def _owed(connection: Connection, row: Row[*tuple[Any, ...]], sealer: Sealer) -> OwedEvents:
+    """What a request owes, in order: nothing is told before what it follows."""
+    opened: list[StoredEvent] = []
+    write_now(connection)  # it may have ended in this transaction
+    for event in connection.execute(_UNPUBLISHED, {"row": row.id}):
+        try:
+            body = open_event(sealer, row.request_key, event.event_id, event.sealed)
+        except VaultError as fault:
+            return OwedEvents(row.request_key, row.correlation_id, opened, unreadable=type(fault).__name__)
+        opened.append(StoredEvent(event.event_id, event.topic, body, event.content_type))
+    return OwedEvents(row.request_key, row.correlation_id, opened)
 
 
 def _busy_until(row: Row[Any], opening: Opening, holder: Holder) -> datetime | None:

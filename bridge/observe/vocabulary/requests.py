@@ -211,8 +211,18 @@ class OwedEventsPublished(TelemetryEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class OwedUnreadable(TelemetryEvent):
+    """Events of a request cannot be read, as when a vault key was removed; they stay owed, others go out."""
+
+    name: ClassVar[str] = "owed_unreadable"
+    level: ClassVar[Level] = "error"
+
+    error: Code
+
+
+@dataclass(frozen=True, slots=True)
 class OwedNotPublished(TelemetryEvent):
-    """Events of an ended request cannot be read: `KeyUnknown` says that a vault key was removed."""
+    """Looking for events that are owed failed in a way that nobody foresaw."""
 
     name: ClassVar[str] = "owed_not_published"
     level: ClassVar[Level] = "error"

@@ -1,12 +1,14 @@
 """The books: everything that came in is somewhere, and what nobody minds is named."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, text
 
 from bridge.ledger import Discrepancy, EndState, Ledger, OwedEvents, open_ledger
+from bridge.ledger.keys import add_key
 from bridge.settings import Settings
 from tests.integration.ledger.site import START, Clock, events, opening, sealer_in, started
 
@@ -159,3 +161,24 @@ async def test_what_is_owed_is_found_again(ledger: Ledger, successor: Ledger, cl
         OwedEvents(opening(3).request_key, "c-3", events(3)[1:]),
     ]
     assert len(await successor.unpublished(limit=1)) == 1
+
+
+async def test_what_cannot_be_opened_holds_nothing_else_up(
+    ledger: Ledger, successor: Ledger, clock: Clock, tmp_path: Path
+):
+    """Its key was taken out of the ring, as when a disk is lost: what was sealed with another one goes out."""
+    for number in (1, 2, 3):
+        claim = started(await ledger.begin(opening(number)))
+        await ledger.finish(claim.lease, state="completed", code=None, events=events(number))
+        if number == 2:  # what was owed so far is sealed with the first key, the third with the second
+            add_key(tmp_path / "vault.keys")
+    clock.turn(LATE)
+    newest, _old = (tmp_path / "vault.keys").read_text().splitlines()
+    (tmp_path / "vault.keys").write_text(newest)
+
+    lost1, lost2, readable = await successor.unpublished(limit=1)
+
+    for owed, number in ((lost1, 1), (lost2, 2)):
+        assert owed == OwedEvents(opening(number).request_key, f"c-{number}", [], unreadable="KeyUnknown")
+    assert readable == OwedEvents(opening(3).request_key, "c-3", events(3))
+    assert (await successor.recovery()).unpublished == 3, "all of it stays owed"
