@@ -33,6 +33,11 @@ TARGETS: Sequence[Target] = (
     Target("bridge/engine/outcomes.py", _ENGINE),
     Target("bridge/engine/runner.py", (*_ENGINE, "tests/integration/pipeline", "tests/integration/effects")),
     Target(
+        "bridge/engine/handling.py", (*_ENGINE, "tests/integration/pipeline", "tests/integration/effects")
+    ),
+    Target("bridge/engine/rendering.py", (*_ENGINE, "tests/unit/renderings")),
+    Target("bridge/renderings/**/*.py", ("tests/unit/renderings", "tests/unit/engine")),
+    Target(
         "bridge/engine/journal/*.py", (*_ENGINE, "tests/integration/pipeline", "tests/integration/effects")
     ),
     Target("bridge/contracts/*events.py", ("tests/unit/contracts", "tests/contract/schemas")),

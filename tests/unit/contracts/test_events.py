@@ -105,3 +105,9 @@ def test_items_problems_statement_and_hashes_are_the_records(record):
     ]
     assert manifest["areas"] == record["areas"]
     assert manifest["counts"] == record["counts"]
+
+
+def test_what_is_known_not_to_be_allergic_is_said_by_its_kinds(record):
+    assert allergies_published(record).data["no_known_allergy_kinds"] == []
+    record["no_known_allergy_kinds"] = ["food", "latex"]
+    assert allergies_published(record).data["no_known_allergy_kinds"] == ["food", "latex"]

@@ -56,3 +56,12 @@ def test_a_retry_after_longer_than_the_site_waits_ends_the_request():
 def test_no_retry_would_start_after_the_expiry():
     assert pause(1, expires_in=4) is None
     assert pause(1, expires_in=60) is not None
+
+
+def test_a_retry_after_as_long_as_the_site_waits_is_waited_for():
+    assert pause(3, retry_after=3600) == 3600
+
+
+def test_a_retry_at_the_very_end_of_the_time_is_too_late():
+    assert pause(1, retry_after=300, expires_in=300) is None
+    assert pause(1, retry_after=300, expires_in=300.001) == 300
