@@ -4,11 +4,9 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 
-import structlog
-
+from bridge.observe import record
 from bridge.observe.causes import Cause, cause_of
-
-log = structlog.get_logger()
+from bridge.observe.vocabulary.bus import BROKER_RETRIES
 
 _FIRST = 0.05
 _DOUBLINGS = 5
@@ -24,12 +22,12 @@ class Backoff:
     """Counts the tries of one action on the broker.
 
     Args:
-        action: event name for the log, e.g. ``publish_retrying``.
+        action: its event, one of `bridge.observe.vocabulary.bus.BROKER_RETRIES`.
         context: values for the log line: names and codes only.
     """
 
     def __init__(self, action: str, **context: str) -> None:
-        self._action = action
+        self._event = BROKER_RETRIES[action]
         self._context = context
         self._tries = 0
         self._told: Cause | None = None
@@ -51,17 +49,14 @@ class Backoff:
         cause = cause_of(error)
         if cause is not None and cause != self._told:
             self._told = cause  # in words once, and again when it is another
-            tell = log.warning if cause.heals else log.error  # waiting cures no wrong password
-            tell(
-                f"{self._action}_because",
-                cause=cause.code,
-                detail=cause.sentence,
-                waiting_helps=cause.heals,
-                **self._context,
+            record(
+                self._event.because(
+                    cause=cause.code, detail=cause.sentence, waiting_helps=cause.heals, **self._context
+                )
             )
         if self._tries % _TRIES_PER_LINE == 0:
             # The type only: the text of a connection error may carry the broker's address and user.
-            log.warning(self._action, error=type(error).__name__, tries=self._tries + 1, **self._context)
+            record(self._event(error=type(error).__name__, tries=self._tries + 1, **self._context))
         pause = _FIRST * 2 ** min(self._tries, _DOUBLINGS)
         self._tries += 1
         await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret

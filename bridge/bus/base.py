@@ -19,16 +19,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, final
 
-import structlog
-
 from bridge.bus import control_headers
 from bridge.bus.backoff import Backoff, persist
 from bridge.bus.deliveries import DeliveryRunner
 from bridge.bus.numbers import whole
 from bridge.bus.port import Bus, Dead, Handler, QueueSpec, Received, RetryAfter, Unroutable
 from bridge.bus.watchdog import Watchdog
-
-log = structlog.get_logger()
+from bridge.observe import record
+from bridge.observe.vocabulary.bus import BusConnected, MessageReturned, StoppedWithWorkUnfinished
 
 _MOST_IN_HAND = 2**16 - 1
 """The largest prefetch that AMQP can say."""
@@ -75,7 +73,7 @@ class BrokerBus(Bus, ABC):
         """Connect, waiting for a broker that is away. Declares what events and requests are published to."""
         await self._connect()
         self._watchdog.start(self._is_consuming)
-        log.info("bus_connected", broker=self.broker)
+        record(BusConnected(self.broker))
 
     async def consume(self, queue: QueueSpec, handler: Handler, *, concurrency: int) -> None:
         """Start handing deliveries to `handler`, at most `concurrency` at a time. Returns at once."""
@@ -140,7 +138,7 @@ class BrokerBus(Bus, ABC):
         runners = [consumer.runner for consumer in self._consumers.values()]
         cancelled = await asyncio.gather(*(runner.drain(grace) for runner in runners))
         if sum(cancelled):
-            log.warning("stopped_with_work_unfinished", messages=sum(cancelled))
+            record(StoppedWithWorkUnfinished(sum(cancelled)))
         self._consumers.clear()
         await self._disconnect()
 
@@ -155,7 +153,7 @@ class BrokerBus(Bus, ABC):
         try:
             await work
         except Exception as error:  # noqa: BLE001 - no outcome could be made durable: the broker keeps it
-            log.warning("message_returned", queue=queue.name, error=type(error).__name__)
+            record(MessageReturned(queue.name, type(error).__name__))
             await received.hand_back()
         else:
             await received.acknowledge()

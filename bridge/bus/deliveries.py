@@ -10,12 +10,11 @@ import time
 from collections.abc import Awaitable, Callable
 from hashlib import blake2b
 
-import structlog
-
+from bridge import observe
 from bridge.bus import control_headers
 from bridge.bus.port import Dead, Delivery, Done, Handler, Outcome, RetryAfter
-
-log = structlog.get_logger()
+from bridge.observe import record
+from bridge.observe.vocabulary.bus import HandlerRaised, MessageDead, OutcomeNotSettled
 
 REMEMBERED = 120.0
 """Seconds that an outcome is kept, for copies that a broker hands over late."""
@@ -97,9 +96,13 @@ class DeliveryRunner:
             self._ended.pop(key, None)
             self._ended[key] = time.monotonic()
         else:  # nothing became of it, so the next copy does the work
-            log.error("outcome_not_settled", queue=self.queue, error=type(error).__name__)
+            record(OutcomeNotSettled(self.queue, type(error).__name__))
 
     async def _work(self, delivery: Delivery, settle: MakeDurable) -> Outcome:
+        with observe.delivery():
+            return await self._to_outcome(delivery, settle)
+
+    async def _to_outcome(self, delivery: Delivery, settle: MakeDurable) -> Outcome:
         async with self._slots:
             outcome = await self._handle(delivery)
         if isinstance(outcome, RetryAfter) and not outcome.is_bounded and delivery.attempt >= MOST_ATTEMPTS:
@@ -107,13 +110,7 @@ class DeliveryRunner:
         if not isinstance(outcome, Done):
             await settle(outcome)
         if isinstance(outcome, Dead):
-            log.warning(
-                "message_dead",
-                queue=self.queue,
-                reason=outcome.reason,
-                detail=outcome.detail,
-                attempt=delivery.attempt,
-            )
+            record(MessageDead(self.queue, outcome.reason, outcome.detail, delivery.attempt))
         return outcome
 
     async def _handle(self, delivery: Delivery) -> Outcome:
@@ -121,9 +118,7 @@ class DeliveryRunner:
             return await self._handler(delivery)
         except Exception as error:  # noqa: BLE001 - whatever a handler raises, the message must not vanish
             # The text of an unforeseen error may hold anything: its type is all that is said.
-            log.warning(
-                "handler_raised", queue=self.queue, error=type(error).__name__, attempt=delivery.attempt
-            )
+            record(HandlerRaised(self.queue, type(error).__name__, delivery.attempt))
             return RetryAfter(2.0 ** min(delivery.attempt, 9), "internal")
 
 

@@ -7,11 +7,9 @@ sits idle beside a full queue. The only sure cure is a new process.
 import asyncio
 from collections.abc import Awaitable, Callable
 
-import structlog
-
 from bridge.bus.ending import end
-
-log = structlog.get_logger()
+from bridge.observe import record
+from bridge.observe.vocabulary.bus import ConsumerLost, WatchdogUnanswered
 
 MISSED_CHECKS = 3
 _CHECK_TIMEOUT = 10.0
@@ -60,10 +58,10 @@ class Watchdog:
             async with asyncio.timeout(_CHECK_TIMEOUT):
                 consuming = await is_consuming(queue)
         except Exception as error:  # noqa: BLE001 - the broker is away: its return restores the consumer, or not
-            log.debug("watchdog_unanswered", queue=queue, error=type(error).__name__)
+            record(WatchdogUnanswered(queue, type(error).__name__))
             return
         self._missed[queue] = 0 if consuming else self._missed[queue] + 1
         if self._missed[queue] == MISSED_CHECKS:
-            log.error("consumer_lost", queue=queue)
+            record(ConsumerLost(queue))
             if self._on_lost is not None:
                 self._on_lost()

@@ -13,7 +13,6 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 
-import structlog
 from nats.aio.msg import Msg
 from nats.errors import BadHeaderError, BadSubjectError, MaxPayloadError
 from nats.js import JetStreamContext
@@ -40,9 +39,9 @@ from bridge.bus.nats.trial import try_once
 from bridge.bus.numbers import whole
 from bridge.bus.port import Delivery, HeldDeadLetter, QueueDepth, QueueSpec, Take, TooLarge, Unroutable
 from bridge.errors import Misconfigured
+from bridge.observe import record
 from bridge.observe.causes import cause_of
-
-log = structlog.get_logger()
+from bridge.observe.vocabulary.bus import BusError, BusNotReady, BusReconnected, QueueDeclaredAgain
 
 _CONNECT_TIMEOUT = 5
 _LOOKS = 5
@@ -107,14 +106,14 @@ class NatsBus(BrokerBus):
         async def on_error(error: Exception) -> None:
             if self._client.is_connected:
                 cause = cause_of(error)
-                told = {"cause": cause.code, "detail": cause.sentence} if cause else {}
-                log.warning("bus_error", error=type(error).__name__, **told)
+                code, words = (cause.code, cause.sentence) if cause else (None, None)
+                record(BusError(type(error).__name__, code, words))
             else:
                 await backoff.wait(error)
 
         async def on_reconnected() -> None:
             backoff.renew()
-            log.info("bus_reconnected", broker=self.broker)
+            record(BusReconnected(self.broker))
 
         await self._client.connect(
             self._url,
@@ -210,7 +209,7 @@ class NatsBus(BrokerBus):
         try:
             return all([await self._has_consumer(name) for name in self._consumers])
         except TROUBLE as error:
-            log.debug("bus_not_ready", error=type(error).__name__)
+            record(BusNotReady(type(error).__name__))
             return False
 
     async def _stop_receiving(self) -> None:
@@ -282,7 +281,7 @@ class NatsBus(BrokerBus):
             await self._js.stream_info(stream_of(name))
         except NotFoundError:
             await self.declare(self._consumers[name].queue)
-            log.error("queue_declared_again", queue=name)
+            record(QueueDeclaredAgain(name))
         return await self._has_consumer(name)
 
     async def _have_stream(self, name: str, subjects: list[str], retention: RetentionPolicy) -> None:

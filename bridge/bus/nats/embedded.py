@@ -14,11 +14,9 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import IO
 
-import structlog
-
 from bridge.errors import Misconfigured
-
-log = structlog.get_logger()
+from bridge.observe import record
+from bridge.observe.vocabulary.bus import EmbeddedBusEnded, EmbeddedBusStarted
 
 _START_TIMEOUT = 15.0
 _STOP_TIMEOUT = 10.0
@@ -50,7 +48,7 @@ async def embedded_nats(state_dir: Path, *, on_lost: Callable[[], None] | None =
         watcher = asyncio.create_task(_report_end(server, on_lost))
         try:
             port = await _port(server, home)
-            log.info("embedded_bus_started", note="single machine, not highly available", port=port)
+            record(EmbeddedBusStarted(port))
             url = f"nats://{token}@127.0.0.1:{port}"
             _private(home / _ADDRESS).write_text(url, encoding="utf-8")
             yield url
@@ -176,7 +174,7 @@ async def _port(server: asyncio.subprocess.Process, home: Path) -> int:
 
 async def _report_end(server: asyncio.subprocess.Process, on_lost: Callable[[], None] | None) -> None:
     code = await server.wait()
-    log.error("embedded_bus_ended", exit_code=code)
+    record(EmbeddedBusEnded(code))
     if on_lost is not None:
         on_lost()
 

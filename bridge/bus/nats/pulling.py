@@ -3,7 +3,6 @@
 import time
 from typing import Final
 
-import structlog
 from nats.aio.msg import Msg
 from nats.errors import Error
 from nats.js import JetStreamContext
@@ -13,8 +12,8 @@ from bridge.bus.backoff import Backoff
 from bridge.bus.nats.messages import Put, copied
 from bridge.bus.nats.streams import again
 from bridge.bus.port import QueueSpec, Unpublishable
-
-log = structlog.get_logger()
+from bridge.observe import record
+from bridge.observe.vocabulary.bus import MoveFailed
 
 TROUBLE: Final = (Error, OSError, TimeoutError)
 """What a call on a connection that breaks may raise."""
@@ -55,4 +54,4 @@ async def move_due(queue: QueueSpec, source: JetStreamContext.PullSubscription, 
                 await put(again(queue), message.data, copied(message))
                 await message.ack()
         except (*TROUBLE, Unpublishable) as error:
-            log.warning("move_failed", queue=queue.name, error=type(error).__name__)
+            record(MoveFailed(queue.name, type(error).__name__))

@@ -12,7 +12,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 
-import structlog
 from aio_pika import Message, connect
 from aio_pika.abc import AbstractChannel, AbstractExchange
 from aio_pika.exceptions import (
@@ -48,8 +47,8 @@ from bridge.bus.rabbit.parked_by_broker import ParkedByBroker
 from bridge.bus.rabbit.topology import DELAYS, Topology, count, look
 from bridge.bus.rabbit.trial import try_once
 from bridge.errors import Misconfigured
-
-log = structlog.get_logger()
+from bridge.observe import record
+from bridge.observe.vocabulary.bus import BusNotReady, QueueDeclaredAgain
 
 _TOLD_OF_DELETION = 1.0
 """Seconds between the deletion of a queue and its new declaration. A consumer that was not told of the one
@@ -242,7 +241,7 @@ class RabbitBus(BrokerBus):
             async with self._channel() as channel:
                 found = [await look(channel, name) for name in self._consumers]
         except _GONE as error:
-            log.debug("bus_not_ready", error=type(error).__name__)
+            record(BusNotReady(type(error).__name__))
             return False
         return all(queue.consumer_count for queue in found)
 
@@ -309,7 +308,7 @@ class RabbitBus(BrokerBus):
         except ChannelNotFoundEntity:
             await asyncio.sleep(_TOLD_OF_DELETION)
             await self.declare(consumer.queue)
-            log.error("queue_declared_again", queue=name)
+            record(QueueDeclaredAgain(name))
             return False  # the driver restores the consumer, or the process is to be started anew
         runner = consumer.runner
         before, self._taken[name] = self._taken.get(name), runner.taken

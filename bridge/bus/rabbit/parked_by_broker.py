@@ -21,13 +21,16 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-import structlog
-
 from bridge.bus import control_headers
 from bridge.bus.port import Dead, Done, Handler, QueueSpec, RetryAfter
 from bridge.bus.rabbit.dead_letters import RabbitHeldDeadLetter
-
-log = structlog.get_logger()
+from bridge.observe import delivery, record
+from bridge.observe.vocabulary.bus import (
+    DeadLetterEnded,
+    DeadLettersNotSeenTo,
+    DeadLetterTakenUpAgain,
+    MessageDead,
+)
 
 TOO_OFTEN: Final = "delivery_limit"
 """The broker's reason for what it handed over too often."""
@@ -73,7 +76,7 @@ class ParkedByBroker:
                     continue
                 found, left = await self._see_to_all()
             except Exception as error:  # noqa: BLE001 - the broker is away, or a message ends the connection
-                log.warning("letters_not_seen_to", queue=self.queue.name, error=type(error).__name__)
+                record(DeadLettersNotSeenTo(self.queue.name, type(error).__name__))
                 found, left = 0, 1
             # What was left is looked at again; so is a number that changed.
             settled = None if found or left else dead
@@ -84,10 +87,12 @@ class ParkedByBroker:
         found = left = 0
         async with self.dead_letters() as held:
             async for one in held:
-                if one.by_broker and await self._see_to(one):
-                    found += 1
-                elif one.by_broker:
-                    left += 1
+                if not one.by_broker:
+                    continue
+                with delivery():
+                    is_settled = await self._see_to(one)
+                found += is_settled
+                left += not is_settled
         return found, left
 
     async def _see_to(self, held: RabbitHeldDeadLetter) -> bool:
@@ -101,7 +106,7 @@ class ParkedByBroker:
             put_off = control_headers.for_retry(letter.message, RetryAfter(pause, TOO_OFTEN), now=now)
             await held.copy_to(self.delay_queue(pause), put_off | {control_headers.RETURNED: str(lives + 1)})
             await held.remove()
-            log.warning("letter_taken_up_again", queue=self.queue.name, reason=letter.reason, times=lives + 1)
+            record(DeadLetterTakenUpAgain(self.queue.name, letter.reason, times=lives + 1))
             return True
         outcome = await self.handler(replace(letter.message, given_up=letter.reason, deliveries=2))
         match outcome:
@@ -110,10 +115,9 @@ class ParkedByBroker:
             case Dead():
                 told = control_headers.for_dead(letter.message, outcome)
                 await held.copy_to(self.queue.dead_letters, told)
-                log.warning(
-                    "message_dead", queue=self.queue.name, reason=outcome.reason, detail=outcome.detail
-                )
+                attempt = letter.message.attempt
+                record(MessageDead(self.queue.name, outcome.reason, outcome.detail, attempt))
             case Done():
-                log.info("letter_ended", queue=self.queue.name, reason=letter.reason)
+                record(DeadLetterEnded(self.queue.name, letter.reason))
         await held.remove()
         return True

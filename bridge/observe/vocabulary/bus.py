@@ -1,7 +1,7 @@
 """What happens to messages, queues and the connection to the broker."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Final
 
 from bridge.observe.vocabulary.base import Code, Level, Outcome, TelemetryEvent, Words
 
@@ -12,7 +12,7 @@ class BusConnected(TelemetryEvent):
 
     name: ClassVar[str] = "bus_connected"
 
-    broker: Literal["rabbitmq", "nats"]
+    broker: Code
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class BusReconnected(TelemetryEvent):
 
     name: ClassVar[str] = "bus_reconnected"
 
-    broker: Literal["rabbitmq", "nats"]
+    broker: Code
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,109 @@ class BusNotReady(TelemetryEvent):
     level: ClassVar[Level] = "debug"
 
     error: Code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerCause(TelemetryEvent):
+    """Why something on the broker has to be tried again."""
+
+    cause: Code
+    detail: Words
+    waiting_helps: bool
+    queue: Code | None = None
+    stream: Code | None = None
+    topic: Code | None = None
+    exchange: Code | None = None
+
+    @property
+    def severity(self) -> Level:
+        """An error where waiting will not help."""
+        return "warning" if self.waiting_helps else "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerRetry(TelemetryEvent):
+    """Something on the broker is tried again; logged at each fifth try.
+
+    Attributes:
+        because: the event that says why, in words: once, and again when it is another cause.
+    """
+
+    level: ClassVar[Level] = "warning"
+    because: ClassVar[type[BrokerCause]]
+
+    error: Code
+    tries: int
+    queue: Code | None = None
+    stream: Code | None = None
+    topic: Code | None = None
+    exchange: Code | None = None
+
+
+class BrokerUnreachableBecause(BrokerCause):
+    """Why there is no connection to the broker, in words, once per cause."""
+
+    __slots__ = ()
+    name: ClassVar[str] = "broker_unreachable_because"
+
+
+class BrokerUnreachable(BrokerRetry):
+    """Still trying to connect to the broker."""
+
+    __slots__ = ()
+    name: ClassVar[str] = "broker_unreachable"
+    because: ClassVar[type[BrokerCause]] = BrokerUnreachableBecause
+
+
+class DeclareRetryingBecause(BrokerCause):
+    """Why a queue or stream cannot be made, in words, once per cause."""
+
+    __slots__ = ()
+    name: ClassVar[str] = "declare_retrying_because"
+
+
+class DeclareRetrying(BrokerRetry):
+    """The broker does not confirm a queue or stream, and it is declared again."""
+
+    __slots__ = ()
+    name: ClassVar[str] = "declare_retrying"
+    because: ClassVar[type[BrokerCause]] = DeclareRetryingBecause
+
+
+class PublishRetryingBecause(BrokerCause):
+    """Why a message cannot be published, in words, once per cause."""
+
+    __slots__ = ()
+    name: ClassVar[str] = "publish_retrying_because"
+
+
+class PublishRetrying(BrokerRetry):
+    """The broker does not confirm an event, or a copy of a message, and it is published again."""
+
+    __slots__ = ()
+    name: ClassVar[str] = "publish_retrying"
+    because: ClassVar[type[BrokerCause]] = PublishRetryingBecause
+
+
+class PullRetryingBecause(BrokerCause):
+    """Why no messages can be pulled, in words, once per cause."""
+
+    __slots__ = ()
+    name: ClassVar[str] = "pull_retrying_because"
+
+
+class PullRetrying(BrokerRetry):
+    """The server hands over no messages (NATS), and is asked again."""
+
+    __slots__ = ()
+    name: ClassVar[str] = "pull_retrying"
+    because: ClassVar[type[BrokerCause]] = PullRetryingBecause
+
+
+BROKER_RETRIES: Final[dict[str, type[BrokerRetry]]] = {
+    event.name: event for event in (BrokerUnreachable, DeclareRetrying, PublishRetrying, PullRetrying)
+}
+"""What may be tried again on a broker, by name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,8 +44,12 @@ FIELDS: Final[dict[str, str]] = {
     # bus
     "broker": "`rabbitmq` or `nats`",
     "queue": "name of the work queue",
+    "stream": "name of the stream (NATS)",
     "topic": "routing key or subject of a message",
+    "exchange": "name of the exchange (RabbitMQ)",
+    "tries": "how often it was tried so far",
     "cause": "why, as a code, such as `login_refused`",
+    "waiting_helps": "whether it may pass by itself",
     "times": "how often, this time included",
     "messages": "how many messages",
     "port": "TCP port",

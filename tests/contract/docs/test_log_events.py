@@ -81,6 +81,8 @@ def recorded() -> set[str]:
     """The events that are made somewhere."""
     names = {node.id for node in sources() if isinstance(node, ast.Name)}
     made = {event for event in EVENTS.values() if event.__name__ in names}
+    if "BROKER_RETRIES" in names:
+        made |= {*bus.BROKER_RETRIES.values()}
     return {each.name for event in made for each in (event, getattr(event, "because", event))}
 
 
@@ -126,3 +128,11 @@ def test_no_field_takes_free_text(event):
 def test_an_outcome_is_one_of_six_words_wherever_it_is_told(event):
     hints = get_type_hints(event, include_extras=True)
     assert "outcome" not in layout(event).names or hints["outcome"] == Outcome
+
+
+def test_events_that_the_guide_names_exist():
+    guide = (ROOT / "deploy/README.md").read_text(encoding="utf-8")
+    watched = guide.partition("## What to watch")[2].partition("| On the broker")[0]
+    named = re.findall(r"^\| `([a-z_]+)` \|", watched, flags=re.MULTILINE)
+    assert named
+    assert set(named) <= EVENTS.keys()

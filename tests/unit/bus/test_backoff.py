@@ -45,7 +45,7 @@ async def test_a_task_whose_try_kept_its_cancellation_to_itself_waits_no_more():
         raise ConnectionError
 
     async def wait() -> None:
-        await persist(call, Backoff("trying"), faults=(), timeout=60)
+        await persist(call, Backoff("publish_retrying"), faults=(), timeout=60)
 
     waiting = asyncio.create_task(wait())
     with pytest.raises(asyncio.CancelledError):
@@ -64,7 +64,7 @@ async def test_what_a_driver_catches_is_told_again_when_it_waits():
             await asyncio.sleep(60)
         except asyncio.CancelledError as cancelled:
             swallowed = True
-            await Backoff("trying").wait(cancelled)
+            await Backoff("publish_retrying").wait(cancelled)
         raise AssertionError
 
     connecting = asyncio.create_task(connect())

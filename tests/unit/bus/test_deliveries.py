@@ -4,10 +4,13 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from bridge.bus.deliveries import MOST_ATTEMPTS, DeliveryRunner
 from bridge.bus.port import Dead, Delivery, Done, Outcome, RetryAfter
+from bridge.observe import about_request, record
+from bridge.observe.vocabulary.bus import QueueDeclaredAgain
 from tests.support.bus_sites import until
 
 DELIVERY = Delivery(b"{}", id="request-1", key="record.requested.v1")
@@ -141,8 +144,21 @@ async def test_dead_letters_are_logged_with_their_reason() -> None:
             "reason": "rejected",
             "detail": "data.patient: is required",
             "attempt": 1,
+            "outcome": "dead",
         }
     ]
+
+
+async def test_what_the_bus_says_last_of_a_request_names_it_too_and_nothing_after_it_does() -> None:
+    async def handler(_delivery: Delivery) -> Outcome:
+        with about_request("urn:epr 1", pipeline="p"):
+            return Dead("rejected")
+
+    with capture_logs(processors=[merge_contextvars]) as logs:
+        for _ in range(2):
+            await DeliveryRunner("q", handler, concurrency=1).run(DELIVERY, Settled())
+            record(QueueDeclaredAgain("q"))
+    assert [line.get("request_key") for line in logs] == ["urn:epr 1", None, "urn:epr 1", None]
 
 
 async def test_the_text_of_an_unforeseen_error_is_not_logged_nor_sent_on() -> None:
