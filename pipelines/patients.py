@@ -37,7 +37,7 @@ async def find(request: PatientFindRequest, gp: Context) -> list[Event]:
     request=PatientRegisterRequest,
     publishes={
         events.PATIENT_REGISTERED: events.PatientRegistered,
-        events.REGISTRATION_REFUSED: events.RegistrationRefused,
+        events.REGISTRATION_REFUSED: events.RegistrationRefusedData,
         events.REGISTRATION_IN_DOUBT: events.RegistrationInDoubt,
     },
     ordered=True,

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from bridge.areas.spec import AreaTable, Mapped
-from bridge.fhir.index import Received
+from bridge.fhir.index import ReceivedEntry
 from bridge.fhir.read import JsonObject, reference_target, references_in
 from bridge.mapping.reading import Reading
 from bridge.record import Area, Identified
@@ -26,7 +26,7 @@ def tell_choices(
     table: AreaTable,
     areas: Mapping[str, Area],
     mapped: Iterable[Mapped],
-    contained: list[Received],
+    contained: list[ReceivedEntry],
 ) -> None:
     """Report every id that different resources claim, and mark what depends on one."""
     if reading.identity.conflicts:
@@ -51,7 +51,7 @@ def _mark_incomplete(areas: Mapping[str, Area], names: Iterable[str]) -> None:
         areas[name]["complete"] = False
 
 
-def _repeated(contained: list[Received]) -> set[str]:
+def _repeated(contained: list[ReceivedEntry]) -> set[str]:
     """References that more than one contained resource carries."""
     return {ref for ref, times in Counter(each.ref for each in contained).items() if times > 1}
 
@@ -60,7 +60,7 @@ class _Doubts:
     """What depends on an id that several resources claim."""
 
     def __init__(
-        self, reading: Reading, table: AreaTable, contested: set[str], contained: list[Received]
+        self, reading: Reading, table: AreaTable, contested: set[str], contained: list[ReceivedEntry]
     ) -> None:
         self._reading = reading
         self._refers_to = table.refers_to
@@ -70,7 +70,7 @@ class _Doubts:
         sent = (each for kind in table.mapped_kinds for each in reading.index.resources(kind))
         for received in (*sent, *contained):
             self._sent.setdefault(received.ref, []).append(received.resource)
-        self._roles: dict[str, list[Received]] = {}
+        self._roles: dict[str, list[ReceivedEntry]] = {}
         for role in reading.index.resources("PractitionerRole"):
             for target in _targets(role.resource.get("practitioner")):
                 self._roles.setdefault(target, []).append(role)

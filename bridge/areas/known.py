@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from bridge.areas.spec import AreaFacts, AreaList
+from bridge.areas.spec import AreaFacts, ListOfArea
 from bridge.fhir.read import JsonObject
 
 
@@ -19,43 +19,43 @@ KNOWN: Final = (
     AreaFacts(
         name="consultations",
         parameter="includeConsultations",
-        lists=(AreaList(name="consultations", code="1149501000000101"),),
+        lists=(ListOfArea(name="consultations", code="1149501000000101"),),
         kinds={"Encounter": None},
     ),
     AreaFacts(
         name="problems",
         parameter="includeProblems",
-        lists=(AreaList(name="problems", code="717711000000103"),),
+        lists=(ListOfArea(name="problems", code="717711000000103"),),
         kinds={"Condition": None},
     ),
     AreaFacts(
         name="immunisations",
         parameter="includeImmunisations",
-        lists=(AreaList(name="immunisations", code="1102181000000102"),),
+        lists=(ListOfArea(name="immunisations", code="1102181000000102"),),
         kinds={"Immunization": None},
     ),
     AreaFacts(
         name="uncategorised",
         parameter="includeUncategorisedData",
-        lists=(AreaList(name="uncategorised", code="826501000000100"),),
+        lists=(ListOfArea(name="uncategorised", code="826501000000100"),),
         kinds={"Observation": None, "QuestionnaireResponse": None},
     ),
     AreaFacts(
         name="investigations",
         parameter="includeInvestigations",
-        lists=(AreaList(name="investigations", code="887191000000108"),),
+        lists=(ListOfArea(name="investigations", code="887191000000108"),),
         kinds={"DiagnosticReport": None, "Specimen": None, "ProcedureRequest": _is_no_plan},
     ),
     AreaFacts(
         name="referrals",
         parameter="includeReferrals",
-        lists=(AreaList(name="referrals", code="792931000000107"),),
+        lists=(ListOfArea(name="referrals", code="792931000000107"),),
         kinds={"ReferralRequest": None},
     ),
     AreaFacts(
         name="diary",
         parameter="includeDiaryEntries",
-        lists=(AreaList(name="diary", code="714311000000108"),),
+        lists=(ListOfArea(name="diary", code="714311000000108"),),
         kinds={"ProcedureRequest": _is_plan},
     ),
     AreaFacts(name="documents", parameter="DocumentReferences", kinds={"DocumentReference": None}),

@@ -16,7 +16,7 @@ from bridge.areas.problems.linked import Problems
 from bridge.areas.spec import AreaAnswer, AreaTable, Conclusion, Mapped
 from bridge.areas.table import AREAS
 from bridge.errors import ResponseInvalid
-from bridge.fhir.index import Received, index_bundle
+from bridge.fhir.index import ReceivedEntry, index_bundle
 from bridge.fhir.read import best_text
 from bridge.mapping.asked import Asked, Source
 from bridge.mapping.bounds import check_entries, check_size
@@ -179,7 +179,7 @@ def _usual_fate(kind: str, table: AreaTable) -> str | None:
     return "not_requested" if kind in table.kinds else None
 
 
-def _left_over(reading: Reading, table: AreaTable, received: Received) -> str:
+def _left_over(reading: Reading, table: AreaTable, received: ReceivedEntry) -> str:
     if received.kind == "Patient":
         if received.ref in reading.identity.own_refs:
             return "context"

@@ -27,7 +27,7 @@ UNKNOWN_PARAMETER = "unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AreaList:
+class ListOfArea:
     """A list that a practice sends for an area; a record says of each by itself how it was answered.
 
     Attributes:
@@ -56,7 +56,7 @@ class AreaFacts:
 
     name: str
     parameter: str
-    lists: tuple[AreaList, ...] = ()
+    lists: tuple[ListOfArea, ...] = ()
     kinds: Mapping[str, IsOfArea | None] = field(default_factory=dict)
 
 

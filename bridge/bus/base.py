@@ -23,7 +23,7 @@ from bridge.bus import control_headers
 from bridge.bus.backoff import Backoff, persist
 from bridge.bus.deliveries import DeliveryRunner
 from bridge.bus.numbers import whole
-from bridge.bus.port import Bus, Dead, Handler, QueueSpec, Received, RetryAfter, Unroutable
+from bridge.bus.port import Bus, Dead, DeliveryHandler, QueueSpec, Received, RetryAfter, Unroutable
 from bridge.bus.watchdog import Watchdog
 from bridge.observe import record
 from bridge.observe.vocabulary.bus import BusConnected, MessageReturned, StoppedWithWorkUnfinished
@@ -44,7 +44,7 @@ class Outgoing:
 
 
 @dataclass(frozen=True, slots=True)
-class Consumer:
+class QueueConsumer:
     """A queue that is consumed, and what its deliveries are given to."""
 
     queue: QueueSpec
@@ -65,7 +65,7 @@ class BrokerBus(Bus, ABC):
     """Errors of the driver that waiting does not cure."""
 
     def __init__(self, *, on_lost: Callable[[], None] | None, watch_interval: float) -> None:
-        self._consumers: dict[str, Consumer] = {}
+        self._consumers: dict[str, QueueConsumer] = {}
         self._watchdog = Watchdog(on_lost, interval=watch_interval)
 
     @final
@@ -75,11 +75,11 @@ class BrokerBus(Bus, ABC):
         self._watchdog.start(self._is_consuming)
         record(BusConnected(self.broker))
 
-    async def consume(self, queue: QueueSpec, handler: Handler, *, concurrency: int) -> None:
+    async def consume(self, queue: QueueSpec, handler: DeliveryHandler, *, concurrency: int) -> None:
         """Start handing deliveries to `handler`, at most `concurrency` at a time. Returns at once."""
         whole("concurrency", concurrency, most=_MOST_IN_HAND)
         runner = DeliveryRunner(queue.name, handler, concurrency=concurrency)
-        consumer = self._consumers[queue.name] = Consumer(queue, runner)
+        consumer = self._consumers[queue.name] = QueueConsumer(queue, runner)
         await self.receive(queue, partial(self._work_on, consumer), concurrency=concurrency)
         self._watchdog.watch(queue.name)
 
@@ -142,7 +142,7 @@ class BrokerBus(Bus, ABC):
         self._consumers.clear()
         await self._disconnect()
 
-    async def _work_on(self, consumer: Consumer, received: Received) -> None:
+    async def _work_on(self, consumer: QueueConsumer, received: Received) -> None:
         settle = partial(self._settle, consumer.queue, received)
         await self._acknowledge_after(
             consumer.queue, received, consumer.runner.run(received.delivery, settle)

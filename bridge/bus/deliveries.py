@@ -12,7 +12,7 @@ from hashlib import blake2b
 
 from bridge import observe
 from bridge.bus import control_headers
-from bridge.bus.port import Dead, Delivery, Done, Handler, Outcome, RetryAfter
+from bridge.bus.port import Dead, Delivery, DeliveryHandler, Done, Outcome, RetryAfter
 from bridge.observe import record
 from bridge.observe.vocabulary.bus import HandlerRaised, MessageDead, OutcomeNotSettled
 
@@ -36,7 +36,7 @@ class DeliveryRunner:
         concurrency: bound on handlers that run, over every reconnection.
     """
 
-    def __init__(self, queue: str, handler: Handler, *, concurrency: int) -> None:
+    def __init__(self, queue: str, handler: DeliveryHandler, *, concurrency: int) -> None:
         self.queue = queue
         self.concurrency = concurrency
         self.taken = 0

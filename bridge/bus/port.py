@@ -87,7 +87,7 @@ class Dead:
 
 
 Outcome = Done | RetryAfter | Dead
-Handler = Callable[[Delivery], Awaitable[Outcome]]
+DeliveryHandler = Callable[[Delivery], Awaitable[Outcome]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,7 +305,7 @@ class QueueInspection(Protocol):
 class Bus(Transport, DelayedRedelivery, DeadLetterStore, QueueInspection, Protocol):
     """A message bus: its parts, put together."""
 
-    async def consume(self, queue: QueueSpec, handler: Handler, *, concurrency: int) -> None:
+    async def consume(self, queue: QueueSpec, handler: DeliveryHandler, *, concurrency: int) -> None:
         """Start handing deliveries to `handler`, at most `concurrency` at a time. Returns at once.
 
         A handler that raises is treated as ``RetryAfter`` with reason ``internal``.

@@ -21,7 +21,7 @@ from bridge.cli.terminal import (
     with_stores_and_queues,
 )
 from bridge.operations import dead_letter_jobs
-from bridge.operations.dead_letter_jobs import Job, Kind
+from bridge.operations.dead_letter_jobs import Job, JobKind
 from bridge.operations.dead_letters import FoundDeadLetter
 from bridge.operations.site import Queues, Stores
 
@@ -32,7 +32,9 @@ _PROMISE = {
 _SAMPLE = 5
 
 
-def plan(kind: Kind, pipelines: list[str], reason: str | None, limit: int | None, *, as_json: bool) -> None:
+def plan(
+    kind: JobKind, pipelines: list[str], reason: str | None, limit: int | None, *, as_json: bool
+) -> None:
     """Freeze the dead letters that are there now as a job, and show a sample."""
 
     async def frozen(stores: Stores, queues: Queues) -> tuple[Job, Sequence[FoundDeadLetter]]:
@@ -51,7 +53,7 @@ def plan(kind: Kind, pipelines: list[str], reason: str | None, limit: int | None
     typer.echo(f"Next: bridge dead {kind} confirm {job.id} --actor NAME --reason TEXT")
 
 
-def confirm(kind: Kind, job_id: str, actor: str | None, reason: str) -> None:
+def confirm(kind: JobKind, job_id: str, actor: str | None, reason: str) -> None:
     """Let a planned job run."""
     if not reason.strip():
         raise typer.BadParameter("must say why", param_hint="--reason")
@@ -64,7 +66,7 @@ def confirm(kind: Kind, job_id: str, actor: str | None, reason: str) -> None:
     typer.echo(f"Next: bridge dead {kind} run {job.id}")
 
 
-def run(kind: Kind, job_id: str, rate: float) -> None:
+def run(kind: JobKind, job_id: str, rate: float) -> None:
     """Deal with the dead letters of a confirmed job."""
 
     async def watched(stores: Stores) -> Job:
@@ -80,17 +82,17 @@ def run(kind: Kind, job_id: str, rate: float) -> None:
     raise typer.Exit(Exit.OK if job.state == "done" else Exit.NO)
 
 
-def pause(kind: Kind, job_id: str) -> None:
+def pause(kind: JobKind, job_id: str) -> None:
     """Let the run end after the dead letter at hand."""
     _say(with_stores(load_settings(), lambda stores: stores.jobs.pause(job_id, kind)))
 
 
-def stop(kind: Kind, job_id: str) -> None:
+def stop(kind: JobKind, job_id: str) -> None:
     """End a job for good."""
     _say(with_stores(load_settings(), lambda stores: stores.jobs.stop(job_id, kind)))
 
 
-def jobs(kind: Kind, *, as_json: bool) -> None:
+def jobs(kind: JobKind, *, as_json: bool) -> None:
     """List the jobs, newest first."""
     known = with_stores(load_settings(), lambda stores: stores.jobs.all(kind))
     if as_json:

@@ -14,7 +14,7 @@ from bridge.bus.port import Delivery, Transport
 from bridge.cli.tables import aligned, titled
 from bridge.contracts.appointment_events import APPOINTMENT_BOOKED, SLOTS_FOUND
 from bridge.contracts.envelope import STRUCTURED
-from bridge.sandbox import BY_NAME, MAIN, Call, Fault, FaultKind, RunningSandbox
+from bridge.sandbox import BY_NAME, MAIN, Call, FaultKind, InjectedFault, RunningSandbox
 
 _PATIENT: Final = "no_known_allergies"
 _TIMEOUT: Final = 60.0
@@ -40,7 +40,7 @@ async def show_booking(
     if kind != SLOTS_FOUND:
         return False
     slot = slots["found"]["slots"][0]
-    sandbox.fault(patient, Fault(FaultKind.DROP, on=("book",), times=1))
+    sandbox.fault(patient, InjectedFault(FaultKind.DROP, on=("book",), times=1))
     before = len(sandbox.calls)
     kind, outcome = await _ask(
         bus,

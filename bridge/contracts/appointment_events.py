@@ -7,7 +7,7 @@ practice did.
 from collections.abc import Sequence
 from typing import Literal, NotRequired
 
-from pydantic import with_config
+from pydantic import ConfigDict, with_config
 from typing_extensions import TypedDict
 
 from bridge.contracts.events import Event
@@ -70,8 +70,8 @@ class RefusedChoice(TypedDict):
     reason: RefusalReason
 
 
-@with_config(STRICT)
-class AppointmentRefused(AtPractice):
+@with_config(ConfigDict(**STRICT, title="AppointmentRefused"))
+class AppointmentRefusedData(AtPractice):
     """``appointment.refused.v1``: not done, and why. Nothing was changed, unless `standing` says so."""
 
     wish: Wish
@@ -180,7 +180,7 @@ def appointment_refused(
     standing: Standing | None = None,
     booked: Appointment | None = None,
 ) -> Event:
-    """See `AppointmentRefused`."""
+    """See `AppointmentRefusedData`."""
     more = {"standing": standing, "booked": booked}
     return about(
         header,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Literal, NotRequired
 
-from pydantic import with_config
+from pydantic import ConfigDict, with_config
 from typing_extensions import TypedDict
 
 from bridge.contracts.events import Event
@@ -56,8 +56,8 @@ class PatientRegistered(AtPractice):
     patient: PracticePatient
 
 
-@with_config(STRICT)
-class RegistrationRefused(AtPractice):
+@with_config(ConfigDict(**STRICT, title="RegistrationRefused"))
+class RegistrationRefusedData(AtPractice):
     """``registration.refused.v1``: the practice did not register the patient; nothing was changed."""
 
     reason: RegistrationRefusal | Literal["incomplete", "not_done"]
@@ -104,7 +104,7 @@ def patient_registered(header: AtPractice, patient: PracticePatient, *, was_acti
 
 
 def registration_refused(header: AtPractice, reason: str) -> Event:
-    """See `RegistrationRefused`."""
+    """See `RegistrationRefusedData`."""
     return about(header, REGISTRATION_REFUSED, reason=reason, **in_words(FailureCode.REGISTRATION_REFUSED))
 
 

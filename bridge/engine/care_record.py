@@ -14,7 +14,7 @@ from bridge.contracts.care_record_events import NotShown
 from bridge.engine.journal.answers import AnswerJournal
 from bridge.engine.memory_budget import Reservation
 from bridge.errors import FailureCode, HeldBack, Refused, RequestFailed, ResponseInvalid, Unavailable
-from bridge.fhir.parameters import Period
+from bridge.fhir.parameters import DayPeriod
 from bridge.fhir.parsing import Parsed
 from bridge.gpconnect.answer import PracticeAnswer
 from bridge.gpconnect.client import GpConnect
@@ -50,7 +50,7 @@ _HOLDS_FOR_ALL: Final = frozenset(
     }
 )
 
-Wanted = tuple[SectionCode, DayRange | None]
+WantedSection = tuple[SectionCode, DayRange | None]
 Ask = Callable[[SectionCode, DayRange | None], Awaitable[PracticeAnswer]]
 
 
@@ -62,7 +62,9 @@ class Answers:
     failed: dict[SectionCode, RequestFailed]
 
 
-async def ask_side_by_side(wanted: Sequence[Wanted], ask: Ask, *, until: float | None = None) -> Answers:
+async def ask_side_by_side(
+    wanted: Sequence[WantedSection], ask: Ask, *, until: float | None = None
+) -> Answers:
     """Ask for sections, a few at a time, and fewer when the practice's bulkhead has no room for more.
 
     Args:
@@ -174,7 +176,7 @@ class Retrieval:
             answer = await self.gpconnect.care_record_section(
                 self.patient,
                 code,
-                period=Period(period.start, period.end) if period else None,
+                period=DayPeriod(period.start, period.end) if period else None,
                 requested_by=self.request.requested_by,
                 # Without an encounter of the user's, the request itself is one: one look-up for all sections.
                 encounter_id=self.request.encounter_id or self.request_key,

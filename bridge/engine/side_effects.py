@@ -37,7 +37,7 @@ from bridge.errors import (
     ResponseInvalid,
     Unavailable,
 )
-from bridge.ledger import Intent, Lease, LeaseLost, LedgerUnavailable, Verdict
+from bridge.ledger import Intent, IntentVerdict, Lease, LeaseLost, LedgerUnavailable
 from bridge.ledger.clocks import Deadline, uptime, utc_now
 from bridge.observe import record
 from bridge.observe.vocabulary.requests import RefusalExplained, SideEffectSettled
@@ -284,7 +284,7 @@ class SideEffects:
             self.late.append(Late(intent, written))
             raise
 
-    async def _close(self, intent: Intent, verdict: Verdict, result: bytes | None = None) -> Intent:
+    async def _close(self, intent: Intent, verdict: IntentVerdict, result: bytes | None = None) -> Intent:
         await self._journal.settle(self._lease, intent, verdict=verdict, result=result)
         closed = replace(intent, verdict=verdict, result=result)
         self._intents[self._intents.index(intent)] = closed

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from bridge.bus import open_bus
 from bridge.bus.ending import end
-from bridge.bus.port import Handler, Publisher, QueueSpec
+from bridge.bus.port import DeliveryHandler, Publisher, QueueSpec
 from bridge.engine.context import Services
 from bridge.engine.http.claims import claims_endpoint
 from bridge.engine.http.consumers import claims_faults
@@ -50,7 +50,7 @@ class WorkerBus(Publisher, Protocol):
     async def declare(self, queue: QueueSpec) -> None:
         """Make the queue and what belongs to it exist."""
 
-    async def consume(self, queue: QueueSpec, handler: Handler, *, concurrency: int) -> None:
+    async def consume(self, queue: QueueSpec, handler: DeliveryHandler, *, concurrency: int) -> None:
         """Start handing deliveries to `handler`. Returns at once."""
 
     async def ready(self) -> bool:

@@ -9,7 +9,7 @@ from fhir.resources.STU3.appointment import Appointment
 from fhir.resources.STU3.parameters import Parameters
 from pydantic import BaseModel
 
-from bridge.fhir.parameters import Period, Value, Wanted
+from bridge.fhir.parameters import DayPeriod, Value, Wanted
 from bridge.fhir.read import JsonObject
 from bridge.record.nhs_number import NHS_NUMBER_SYSTEM
 
@@ -43,7 +43,7 @@ def patient_parameters(nhs_number: str, wanted: Wanted) -> bytes:
 
 
 def _value(value: Value) -> dict[str, Any]:
-    if isinstance(value, Period):
+    if isinstance(value, DayPeriod):
         bounds = {"start": value.start, "end": value.end}
         return {"valuePeriod": {name: bound.isoformat() for name, bound in bounds.items() if bound}}
     fhir_type = next(name for kind, name in _FHIR_TYPES if isinstance(value, kind))

@@ -22,7 +22,7 @@ LONGEST_ID: Final = 255
 
 
 @dataclass(slots=True, eq=False)
-class Received:
+class ReceivedEntry:
     """One resource of the bundle.
 
     Attributes:
@@ -46,22 +46,22 @@ class BundleIndex:
         by_kind: `received` by resourceType.
     """
 
-    received: list[Received] = field(default_factory=list)
+    received: list[ReceivedEntry] = field(default_factory=list)
     malformed: list[object] = field(default_factory=list)
-    by_kind: dict[str, list[Received]] = field(default_factory=dict)
-    _by_ref: dict[str, Received] = field(default_factory=dict)
-    _clashes: dict[str, list[Received]] = field(default_factory=dict)
-    _distinct: dict[str, list[Received]] = field(default_factory=dict)
+    by_kind: dict[str, list[ReceivedEntry]] = field(default_factory=dict)
+    _by_ref: dict[str, ReceivedEntry] = field(default_factory=dict)
+    _clashes: dict[str, list[ReceivedEntry]] = field(default_factory=dict)
+    _distinct: dict[str, list[ReceivedEntry]] = field(default_factory=dict)
 
-    def resources(self, kind: str) -> list[Received]:
+    def resources(self, kind: str) -> list[ReceivedEntry]:
         """The resources of one type."""
         return self.by_kind.get(kind, [])
 
-    def same_ref(self, ref: str) -> list[Received]:
+    def same_ref(self, ref: str) -> list[ReceivedEntry]:
         """Every resource that carries this `Type/id`, where there are several; else none."""
         return self._clashes.get(ref, [])
 
-    def resolve(self, target: str | None, kind: str | None = None) -> Received | None:
+    def resolve(self, target: str | None, kind: str | None = None) -> ReceivedEntry | None:
         """The resource a reference points at; a bare id counts as one of `kind`.
 
         Of several with the same `Type/id` the choice does not depend on their order; whoever states as a fact
@@ -75,19 +75,19 @@ class BundleIndex:
             return self._variants(target)[0]
         return self._by_ref.get(target)
 
-    def variants(self, target: str | None, kind: str | None = None) -> list[Received]:
+    def variants(self, target: str | None, kind: str | None = None) -> list[ReceivedEntry]:
         """Every resource a reference may point at: several only where their content differs."""
         found = self.resolve(target, kind)
         if found is None:
             return []
         return self._variants(found.ref) if found.ref in self._clashes else [found]
 
-    def contested(self) -> dict[str, list[Received]]:
+    def contested(self) -> dict[str, list[ReceivedEntry]]:
         """What several resources of different content claim to be, by `Type/id`."""
         found = {ref: self._variants(ref) for ref in self._clashes}
         return {ref: variants for ref, variants in found.items() if len(variants) > 1}
 
-    def _variants(self, ref: str) -> list[Received]:
+    def _variants(self, ref: str) -> list[ReceivedEntry]:
         if ref not in self._distinct:
             by_hash = {comparable_hash(each.resource): each for each in self._clashes[ref]}
             self._distinct[ref] = [by_hash[key] for key in sorted(by_hash)]
@@ -96,11 +96,11 @@ class BundleIndex:
 
 def index_bundle(bundle: JsonObject) -> BundleIndex:
     """Index every entry of `bundle`, whatever is in it."""
-    received: list[Received] = []
+    received: list[ReceivedEntry] = []
     malformed: list[object] = []
-    by_kind: dict[str, list[Received]] = {}
-    by_ref: dict[str, Received] = {}
-    clashes: dict[str, list[Received]] = {}
+    by_kind: dict[str, list[ReceivedEntry]] = {}
+    by_ref: dict[str, ReceivedEntry] = {}
+    clashes: dict[str, list[ReceivedEntry]] = {}
     entries = bundle.get("entry")
     for entry in entries if isinstance(entries, list) else []:
         resource = entry.get("resource") if type(entry) is dict else None
@@ -109,7 +109,7 @@ def index_bundle(bundle: JsonObject) -> BundleIndex:
             malformed.append(entry)
             continue
         ref = _ref(kind, resource)
-        found = Received(kind, ref, resource)
+        found = ReceivedEntry(kind, ref, resource)
         received.append(found)
         if kind in by_kind:
             by_kind[kind].append(found)

@@ -6,13 +6,13 @@ from datetime import date
 
 
 @dataclass(frozen=True, slots=True)
-class Period:
+class DayPeriod:
     """Whole days, both included; a bound that is None is open."""
 
     start: date | None = None
     end: date | None = None
 
 
-Value = bool | int | str | date | Period
+Value = bool | int | str | date | DayPeriod
 Wanted = Mapping[str, Mapping[str, Value]]
 """Top-level parameter → its parts. A parameter without parts is sent by name alone, which is legal here."""

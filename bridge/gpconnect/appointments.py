@@ -18,7 +18,7 @@ from bridge.gpconnect.answer import PracticeAnswer
 from bridge.gpconnect.booking import (
     APPOINTMENT_PROFILE,
     ORGANISATION_TYPES,
-    Booking,
+    PracticeBooking,
     check_booking,
     check_texts,
     utc_now,
@@ -97,7 +97,7 @@ class ListedAppointments:
 
 
 @dataclass(frozen=True)
-class Appointments:
+class PracticeDiary:
     """The diary of one practice.
 
     Every method raises `Refused`, `ResponseInvalid` and `Unavailable` as `PracticeCall.ask` does. From those
@@ -143,7 +143,7 @@ class Appointments:
             organisation_type=organisation_type,
         )
 
-    async def book(self, booking: Booking) -> StoredAppointment:
+    async def book(self, booking: PracticeBooking) -> StoredAppointment:
         """Book. There is no key that would make this safe to repeat: see `Settling.find_booking`.
 
         Raises:

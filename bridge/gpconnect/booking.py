@@ -26,7 +26,7 @@ LONGEST_COMMENT: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Booking:
+class PracticeBooking:
     """One appointment to be booked.
 
     Attributes:
@@ -111,7 +111,7 @@ class Booking:
         return organisation
 
 
-def check_booking(booking: Booking, *, now: datetime) -> None:
+def check_booking(booking: PracticeBooking, *, now: datetime) -> None:
     """Check a booking against the rules that need no call to the practice.
 
     Raises:
@@ -128,7 +128,7 @@ def check_booking(booking: Booking, *, now: datetime) -> None:
     check_texts(booking.description, booking.comment)
 
 
-def _objection(booking: Booking, now: datetime) -> AppointmentRefusal | None:
+def _objection(booking: PracticeBooking, now: datetime) -> AppointmentRefusal | None:
     slots = sorted(booking.slots, key=lambda slot: slot.start)
     if slots[0].start <= now:  # AP-033
         return "past"

@@ -10,7 +10,7 @@ from typing import Any, Final
 import orjson
 
 from bridge.errors import FailureCode, Refused, RequestRejected
-from bridge.fhir.parameters import Period
+from bridge.fhir.parameters import DayPeriod
 from bridge.record.sections import SECTIONS, SectionCode
 from bridge.spine.pds import TracedPatient
 
@@ -20,7 +20,7 @@ SECTION_SYSTEM: Final = "http://fhir.nhs.net/ValueSet/gpconnect-record-section-1
 _OLDEST_TRACE: Final = timedelta(hours=24)
 
 
-def care_record_parameters(nhs_number: str, section: SectionCode, period: Period | None = None) -> bytes:
+def care_record_parameters(nhs_number: str, section: SectionCode, period: DayPeriod | None = None) -> bytes:
     """The body of a request for one section: there is no way to ask for two (HT-010).
 
     Args:
@@ -45,7 +45,7 @@ def care_record_parameters(nhs_number: str, section: SectionCode, period: Period
     return orjson.dumps({"resourceType": "Parameters", "parameter": parameter})
 
 
-def _check_period(section: SectionCode, period: Period) -> None:
+def _check_period(section: SectionCode, period: DayPeriod) -> None:
     where = f"sections.{section}.period"
     if not SECTIONS[section].takes_period:
         raise RequestRejected(where, "this section takes no period")

@@ -4,7 +4,7 @@ from collections.abc import Hashable
 from typing import Final
 
 from bridge.contracts.requests import Patient, Requester
-from bridge.fhir.parameters import Period, Wanted
+from bridge.fhir.parameters import DayPeriod, Wanted
 from bridge.gpconnect.answer import PracticeAnswer
 from bridge.gpconnect.capability import Capability, read_capability
 from bridge.gpconnect.care_record import care_record_parameters, check_trace
@@ -108,7 +108,7 @@ class GpConnect:
         patient: TracedPatient,
         section: SectionCode,
         *,
-        period: Period | None = None,
+        period: DayPeriod | None = None,
         requested_by: Requester,
         encounter_id: str | None = None,
     ) -> PracticeAnswer:

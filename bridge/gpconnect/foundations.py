@@ -11,9 +11,9 @@ from bridge.fhir import systems
 from bridge.fhir.read import Item, JsonObject, is_current
 from bridge.gpconnect.capability import Capability, read_capability
 from bridge.gpconnect.errors import provider_code
-from bridge.gpconnect.ids import Kind, ResourceId
+from bridge.gpconnect.ids import ResourceId, ResourceKind
 from bridge.gpconnect.practice_call import PracticeCall, body_sha256, resource_of, searchset_of
-from bridge.gpconnect.registration import Registration, refusal_of
+from bridge.gpconnect.registration import NewRegistration, refusal_of
 from bridge.gpconnect.resources import LocalPatient, StoredResource, version_of
 from bridge.gpconnect.writing import doubtful
 from bridge.record.nhs_number import plain_nhs_number
@@ -80,7 +80,7 @@ class Foundations:
         answer = (await self._call.ask(READ_PATIENT, target=target)).answer
         return self._patient(resource_of(answer), nhs_number, answer)
 
-    async def register_patient(self, registration: Registration) -> LocalPatient:
+    async def register_patient(self, registration: NewRegistration) -> LocalPatient:
         """Register a temporary patient, in order to book (FN-034).
 
         Raises:
@@ -128,7 +128,9 @@ class Foundations:
         """
         return await self._read(READ_LOCATION, "Location", location)
 
-    async def _find(self, interaction: Interaction, kind: Kind, identifier: str) -> StoredResource | None:
+    async def _find(
+        self, interaction: Interaction, kind: ResourceKind, identifier: str
+    ) -> StoredResource | None:
         target = interaction.target(query=[("identifier", identifier)])
         answer = (await self._call.ask(interaction, target=target)).answer
         found = searchset_of(answer, kind).found
@@ -138,7 +140,7 @@ class Foundations:
             )
         return StoredResource.of(self.practice_ods, kind, found[0]) if found else None
 
-    async def _read(self, interaction: Interaction, kind: Kind, known: ResourceId) -> StoredResource:
+    async def _read(self, interaction: Interaction, kind: ResourceKind, known: ResourceId) -> StoredResource:
         target = interaction.target(self._call.here(known, kind))
         answer = (await self._call.ask(interaction, target=target, error=_not_found)).answer
         return StoredResource.of(self.practice_ods, kind, resource_of(answer), version=version_of(answer))

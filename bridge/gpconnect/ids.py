@@ -5,7 +5,9 @@ from typing import Final, Literal, Self
 
 from bridge.record.logical_id import is_logical_id
 
-Kind = Literal["Patient", "Practitioner", "Organization", "Location", "Slot", "Schedule", "Appointment"]
+ResourceKind = Literal[
+    "Patient", "Practitioner", "Organization", "Location", "Slot", "Schedule", "Appointment"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class ResourceId:
     """
 
     practice_ods: str
-    kind: Kind
+    kind: ResourceKind
     id: str = field(repr=False)
 
     def __post_init__(self) -> None:
@@ -42,7 +44,7 @@ class ResourceId:
         return cls(practice_ods, known, logical_id) if known and is_logical_id(logical_id) else None
 
 
-_KINDS: Final[dict[str, Kind]] = {
+_KINDS: Final[dict[str, ResourceKind]] = {
     "Patient": "Patient",
     "Practitioner": "Practitioner",
     "Organization": "Organization",

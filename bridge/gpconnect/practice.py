@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bridge.gpconnect.foundations import Foundations
-from bridge.gpconnect.ids import Kind, ResourceId
+from bridge.gpconnect.ids import ResourceId, ResourceKind
 from bridge.gpconnect.settling import Settling
 
 
@@ -11,7 +11,7 @@ from bridge.gpconnect.settling import Settling
 class PracticeClient(Foundations, Settling):
     """Everything of one practice, bound to who asks. Ids of another practice raise `ValueError`."""
 
-    def id(self, kind: Kind, logical_id: str) -> ResourceId:
+    def id(self, kind: ResourceKind, logical_id: str) -> ResourceId:
         """An id that this practice gave out earlier, such as that of an appointment in a message.
 
         Raises:

@@ -14,14 +14,14 @@ from bridge.fhir.parsing import loads
 from bridge.fhir.read import JsonObject
 from bridge.gpconnect.answer import MEDIA_TYPES
 from bridge.gpconnect.errors import DirectoryStale, error_for
-from bridge.gpconnect.ids import Kind, ResourceId
+from bridge.gpconnect.ids import ResourceId, ResourceKind
 from bridge.observe import record
 from bridge.observe.vocabulary.upstreams import PracticeMoved
 from bridge.spine import Spine
 from bridge.spine.http import Answer
 from bridge.spine.interactions import Interaction
 from bridge.spine.proxy import ProxyAnswer
-from bridge.spine.sds import Practice
+from bridge.spine.sds import PracticeEndpoint
 
 OK: Final = frozenset({200})
 ErrorFor = Callable[[Answer], RequestFailed | None]
@@ -43,7 +43,7 @@ class PracticeCall:
     practice_ods: str
     requested_by: Requester = field(repr=False)
     encounter: Hashable = field(default=None, repr=False)
-    _directory: dict[str, Practice] = field(default_factory=dict, repr=False)
+    _directory: dict[str, PracticeEndpoint] = field(default_factory=dict, repr=False)
 
     async def ask(
         self,
@@ -92,7 +92,7 @@ class PracticeCall:
             record(PracticeMoved(self.practice_ods, stale.detail))
         return _accepted(await ask(await self._practice(interaction, fresh=True)), success, error)
 
-    async def _practice(self, interaction: Interaction, *, fresh: bool = False) -> Practice:
+    async def _practice(self, interaction: Interaction, *, fresh: bool = False) -> PracticeEndpoint:
         """Looked up once for each interaction of a request (AP-001, FN-001), which is one encounter."""
         if fresh or interaction.id not in self._directory:
             self._directory[interaction.id] = await self.spine.sds.practice(
@@ -100,7 +100,7 @@ class PracticeCall:
             )
         return self._directory[interaction.id]
 
-    def here(self, known: ResourceId, kind: Kind) -> str:
+    def here(self, known: ResourceId, kind: ResourceKind) -> str:
         """The logical id, for use at this practice.
 
         Raises:
@@ -154,7 +154,7 @@ class Searchset(NamedTuple):
     issues: tuple[str, ...]
 
 
-def searchset_of(answer: Answer, kind: Kind) -> Searchset:
+def searchset_of(answer: Answer, kind: ResourceKind) -> Searchset:
     """The resources of one type in a searchset.
 
     Raises:
@@ -166,7 +166,7 @@ def searchset_of(answer: Answer, kind: Kind) -> Searchset:
     return Searchset(entries(bundle, kind), mended)
 
 
-def entries(bundle: JsonObject, kind: Kind) -> list[JsonObject]:
+def entries(bundle: JsonObject, kind: ResourceKind) -> list[JsonObject]:
     """The resources of one type in a Bundle; `fullUrl` is never looked at (SP-097)."""
     sent = bundle.get("entry")
     found = (

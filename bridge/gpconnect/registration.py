@@ -32,7 +32,7 @@ _REFUSALS: Final[dict[str, RegistrationRefusal]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Registration:
+class NewRegistration:
     """Who is to be registered, and nothing that may not be said (FN-032).
 
     Attributes:

@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 from bridge.errors import ResponseInvalid
 from bridge.fhir import systems
 from bridge.fhir.read import JsonObject, extension_name, extension_value, is_current, reference_target
-from bridge.gpconnect.ids import Kind, ResourceId
+from bridge.gpconnect.ids import ResourceId, ResourceKind
 from bridge.spine.clock import timestamp
 from bridge.spine.http import Answer
 
@@ -35,7 +35,9 @@ class StoredResource:
     retrieved_at: str
 
     @classmethod
-    def of(cls, practice_ods: str, kind: Kind, resource: JsonObject, *, version: str | None = None) -> Self:
+    def of(
+        cls, practice_ods: str, kind: ResourceKind, resource: JsonObject, *, version: str | None = None
+    ) -> Self:
         """Take a resource of an answer that has just come.
 
         Args:
@@ -119,7 +121,7 @@ class StoredAppointment(StoredResource):
         """The slots it takes, as ``Slot/id``."""
         return frozenset(_references(self.resource.get("slot")))
 
-    def participants(self, kind: Kind) -> list[ResourceId]:
+    def participants(self, kind: ResourceKind) -> list[ResourceId]:
         """Who, or what, of one type takes part, in the order sent."""
         actors = [each.get("actor") for each in _objects(self.resource.get("participant"))]
         known = (ResourceId.of_reference(self.id.practice_ods, target) for target in _references(actors))

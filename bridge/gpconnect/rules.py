@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from typing import Final
 
 from bridge.errors import RequestRejected
-from bridge.fhir.parameters import Period, Value, Wanted
+from bridge.fhir.parameters import DayPeriod, Value, Wanted
 
 _DIARY: Final = "diaryEntriesSearchDate"
 _STATUSES: Final = frozenset({"active", "inactive"})
@@ -17,12 +17,12 @@ _STATUSES: Final = frozenset({"active", "inactive"})
 PARAMETERS: Final[Mapping[str, Mapping[str, type]]] = {
     "includeAllergies": {"includeResolvedAllergies": bool},
     "includeMedication": {"includePrescriptionIssues": bool, "medicationSearchFromDate": date},
-    "includeConsultations": {"consultationSearchPeriod": Period, "includeNumberOfMostRecent": int},
+    "includeConsultations": {"consultationSearchPeriod": DayPeriod, "includeNumberOfMostRecent": int},
     "includeProblems": {"filterStatus": str},
     "includeImmunisations": {"includeNotGiven": bool, "includeStatus": bool},
-    "includeUncategorisedData": {"uncategorisedDataSearchPeriod": Period},
-    "includeInvestigations": {"investigationSearchPeriod": Period},
-    "includeReferrals": {"referralSearchPeriod": Period},
+    "includeUncategorisedData": {"uncategorisedDataSearchPeriod": DayPeriod},
+    "includeInvestigations": {"investigationSearchPeriod": DayPeriod},
+    "includeReferrals": {"referralSearchPeriod": DayPeriod},
     "includeDiaryEntries": {_DIARY: date},
 }
 """Every parameter with its parts and their types; a part is legal inside its own parameter only."""
@@ -80,9 +80,9 @@ def _check_parts(name: str, parts: Mapping[str, Value], today: date) -> None:
 
 def _problems(part: str, value: Value, today: date) -> Iterator[str]:
     match value:
-        case Period(start=None, end=None):
+        case DayPeriod(start=None, end=None):
             yield "must have a start or an end"
-        case Period(start=date() as start, end=date() as end) if start > end:
+        case DayPeriod(start=date() as start, end=date() as end) if start > end:
             yield "must not start after its end"
         case str() if value not in _STATUSES:  # CS-024
             yield "must be active or inactive"
@@ -96,7 +96,7 @@ def _problems(part: str, value: Value, today: date) -> Iterator[str]:
 
 
 def _days(value: Value) -> Iterator[date]:
-    if isinstance(value, Period):
+    if isinstance(value, DayPeriod):
         yield from (bound for bound in (value.start, value.end) if bound)
     elif isinstance(value, date):
         yield value

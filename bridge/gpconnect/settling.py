@@ -14,18 +14,18 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from bridge.errors import AppointmentRefused, FailureCode, Refused, Unavailable
-from bridge.gpconnect.appointments import Appointments
-from bridge.gpconnect.booking import Booking, utc_now
+from bridge.gpconnect.appointments import PracticeDiary
+from bridge.gpconnect.booking import PracticeBooking, utc_now
 from bridge.gpconnect.practice_call import entries
 from bridge.gpconnect.resources import StoredAppointment
 from bridge.gpconnect.windows import LONDON, today
 
 
 @dataclass(frozen=True)
-class Settling(Appointments):
+class Settling(PracticeDiary):
     """What became of bookings, amendments and cancellations."""
 
-    async def find_booking(self, booking: Booking) -> StoredAppointment | None:
+    async def find_booking(self, booking: PracticeBooking) -> StoredAppointment | None:
         """The appointment that a booking made; None when it made none.
 
         It may be cancelled by now: then only one that was created at the very time of the booking counts.
@@ -42,7 +42,7 @@ class Settling(Appointments):
         again = [stored for stored in ours if stored.created == booking.created.replace(microsecond=0)]
         return next(iter([each for each in again if each in booked] + booked + again), None)
 
-    async def is_still_free(self, booking: Booking) -> bool:
+    async def is_still_free(self, booking: PracticeBooking) -> bool:
         """Whether every slot of a booking that was not made can be had.
 
         Raises:
@@ -112,7 +112,7 @@ class Settling(Appointments):
             raise AppointmentRefused("not_found")
 
 
-def _is_of(stored: StoredAppointment, booking: Booking) -> bool:
+def _is_of(stored: StoredAppointment, booking: PracticeBooking) -> bool:
     """The same slots for this patient decide; that it is no other organisation's, who booked it."""
     if stored.booked_by not in (None, booking.organisation.ods_code):
         return False

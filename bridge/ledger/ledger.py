@@ -31,15 +31,15 @@ from bridge.ledger.model import (
     BeginResult,
     EndState,
     Intent,
+    IntentVerdict,
     Lease,
     Opening,
     OwedEvents,
+    RecordedCall,
     Reopened,
     Reopening,
     Started,
     StoredEvent,
-    UpstreamCall,
-    Verdict,
 )
 from bridge.ledger.storage import history, in_doubt, intents, late, patient_order, requests, retention
 from bridge.ledger.storage.balance import Balance, BalancePeriod, draw_balance
@@ -132,7 +132,7 @@ class Ledger:
         state: EndState,
         code: str | None,
         events: Sequence[StoredEvent],
-        calls: Sequence[UpstreamCall] = (),
+        calls: Sequence[RecordedCall] = (),
         check_at: datetime | None = None,
         message: bytes | None = None,
         also: Step[object] | None = None,
@@ -182,7 +182,7 @@ class Ledger:
         until: datetime,
         reason: str,
         is_counted: bool = True,
-        calls: Sequence[UpstreamCall] = (),
+        calls: Sequence[RecordedCall] = (),
         also: Step[object] | None = None,
     ) -> None:
         """Put a request to wait for its retry, which is one attempt more if `is_counted`.
@@ -262,7 +262,7 @@ class Ledger:
         lease: Lease,
         intent: Intent,
         *,
-        verdict: Verdict,
+        verdict: IntentVerdict,
         result: bytes | None = None,
     ) -> None:
         """Write down what became of an intent.

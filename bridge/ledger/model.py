@@ -11,7 +11,7 @@ State = Literal["in_flight", "waiting", "completed", "failed", "rejected", "in_d
 """`waiting`: for its retry, or its turn. Every request is in exactly one state (flow rule 2)."""
 FOUND_OUT: Final = "found_out"
 """Code of a request in doubt of which a person has found out what was done."""
-Verdict = Literal["done", "not_done", "refused", "not_sent"]
+IntentVerdict = Literal["done", "not_done", "refused", "not_sent"]
 """What became of an intent: done or not, as the other side tells when it is asked; refused in its answer; or
 never sent, by our own decision."""
 
@@ -100,7 +100,7 @@ class StoredEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class UpstreamCall:
+class RecordedCall:
     """One call to PDS, SDS or a practice. It names no URL, because those carry NHS numbers (JO-033).
 
     Attributes:
@@ -144,7 +144,7 @@ class Intent:
     settle_key: str
     created_at: datetime
     payload: bytes = field(repr=False)
-    verdict: Verdict | None = None
+    verdict: IntentVerdict | None = None
     result: bytes | None = field(default=None, repr=False)
     tried_until: datetime | None = None
 

@@ -62,7 +62,7 @@ class Findings:
 
 
 @dataclass(frozen=True, slots=True)
-class Actor:
+class ReferencedActor:
     """Who, or where: as a reference names it.
 
     Attributes:
@@ -74,7 +74,7 @@ class Actor:
     display: str | None
 
 
-def place(index: BundleIndex, actor: Actor) -> Place:
+def place(index: BundleIndex, actor: ReferencedActor) -> Place:
     """A location; its id and the words of the reference when it was not sent."""
     named: Place = {"location_id": actor.id}
     if actor.display is not None:
@@ -92,7 +92,7 @@ def place(index: BundleIndex, actor: Actor) -> Place:
     return found if is_small(found) else named
 
 
-def clinician(index: BundleIndex, actor: Actor) -> Clinician:
+def clinician(index: BundleIndex, actor: ReferencedActor) -> Clinician:
     """A practitioner; the id and the words of the reference when nothing else was sent (AP-018)."""
     named: Clinician = {"practitioner_id": actor.id}
     if actor.display is not None:
@@ -207,13 +207,13 @@ def moment(value: object) -> tuple[str, datetime | None]:
     return written, moment if moment.tzinfo else None
 
 
-def actors_of(item: Item, references: Iterable[object], kind: str) -> list[Actor]:
+def actors_of(item: Item, references: Iterable[object], kind: str) -> list[ReferencedActor]:
     """What those references name that point at one type of resource."""
-    found: list[Actor] = []
+    found: list[ReferencedActor] = []
     for each in references:
         type_, _, logical_id = (item.reference(each, "actor") or "").partition("/")
         if type_ == kind and logical_id:
-            found.append(Actor(logical_id, display_of(item, each)))
+            found.append(ReferencedActor(logical_id, display_of(item, each)))
     return found
 
 

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Final, Literal, NamedTuple
 
 from bridge.fhir import systems
-from bridge.fhir.index import BundleIndex, Received, comparable_hash
+from bridge.fhir.index import BundleIndex, ReceivedEntry, comparable_hash
 from bridge.fhir.read import Item, JsonObject, is_current, reference_target
 from bridge.mapping.asked import Asked
 from bridge.record.nhs_number import plain_nhs_number
@@ -36,12 +36,12 @@ class Identity:
     """
 
     index: BundleIndex
-    patient: Received | None
+    patient: ReceivedEntry | None
     own_refs: frozenset[str]
     nhs_number: str | None
     expected_number: str | None
     holder_ods: str | None
-    organisations: tuple["Organisation", ...]
+    organisations: tuple["SentOrganisation", ...]
     conflicts: tuple[str, ...]
     check: DemographicsCheck
 
@@ -126,7 +126,7 @@ def identify(index: BundleIndex, asked: Asked) -> Identity:
     )
 
 
-def _nhs_numbers(received: Received) -> list[str]:
+def _nhs_numbers(received: ReceivedEntry) -> list[str]:
     """The NHS numbers a Patient carries now, each once; more than one is a contradiction."""
     item = Item(received.resource, received.ref)
     found = [
@@ -137,12 +137,12 @@ def _nhs_numbers(received: Received) -> list[str]:
     return sorted({number for each in found if each is not None and (number := plain_nhs_number(each))})
 
 
-def _number_of(own: list[Received], asked: Asked) -> str | None:
+def _number_of(own: list[ReceivedEntry], asked: Asked) -> str | None:
     found = _nhs_numbers(own[0]) if own else []
     return asked.nhs_number if asked.nhs_number in found else next(iter(found), None)
 
 
-def _conflicts(own: list[Received]) -> list[str]:
+def _conflicts(own: list[ReceivedEntry]) -> list[str]:
     """Elements that copies of the Patient do not agree on, or that one of them sends twice over."""
     contested = ["identifier"] if any(len(_nhs_numbers(each)) > 1 for each in own) else []
     if len(own) > 1:
@@ -152,14 +152,14 @@ def _conflicts(own: list[Received]) -> list[str]:
     return contested
 
 
-class Organisation(NamedTuple):
+class SentOrganisation(NamedTuple):
     """An organisation as it was sent."""
 
     ods: str | None
     name: str | None
 
 
-def name_of(ods: str | None, organisations: Iterable[Organisation]) -> str | None:
+def name_of(ods: str | None, organisations: Iterable[SentOrganisation]) -> str | None:
     """The name to show beside a code: of the organisation with that code, else of one without any.
 
     Never that of an organisation with another code, which would say that somebody else answered.
@@ -169,20 +169,20 @@ def name_of(ods: str | None, organisations: Iterable[Organisation]) -> str | Non
     return next((each.name for each in same if each.name is not None), None)
 
 
-def organisation(item: Item) -> Organisation:
+def organisation(item: Item) -> SentOrganisation:
     """Code in use and name of an Organization in its STU3 form."""
     name = item.text(item.resource.get("name"), "name")
     for identifier in item.many(item.resource.get("identifier"), "identifier"):
         if is_current(identifier, systems.ODS_ORGANISATION):
             code = item.code(identifier.get("value"), "identifier.value")
-            return Organisation(code if code and len(code) <= _LONGEST_ODS else None, name)
-    return Organisation(None, name)
+            return SentOrganisation(code if code and len(code) <= _LONGEST_ODS else None, name)
+    return SentOrganisation(None, name)
 
 
 class _Practice(NamedTuple):
     """An organisation that a Patient names, as each resource under that id describes it."""
 
-    described: tuple[Organisation, ...] = ()
+    described: tuple[SentOrganisation, ...] = ()
 
     @property
     def ods(self) -> str | None:

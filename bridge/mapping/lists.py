@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bridge.fhir import systems
-from bridge.fhir.index import LONGEST_ID, Received, comparable_hash
+from bridge.fhir.index import LONGEST_ID, ReceivedEntry, comparable_hash
 from bridge.fhir.read import (
     Item,
     JsonObject,
@@ -112,7 +112,7 @@ class AreaList:
         return not (self.warnings or self.unusable or self.deleted or self.empty - {"nothing_recorded"})
 
 
-NameByContent = Callable[[Item, Sequence[Received]], str | None]
+NameByContent = Callable[[Item, Sequence[ReceivedEntry]], str | None]
 """The name of a list that has no code, by the list and by what it contains."""
 
 
@@ -137,7 +137,7 @@ class ListRules:
 class Contained:
     """A resource inside a list, named `List[code]#id`, and the name of that list."""
 
-    received: Received
+    received: ReceivedEntry
     area: str | None
 
 
@@ -225,13 +225,13 @@ def _without_copies(contained: list[Contained]) -> list[Contained]:
     )
 
 
-def _contained(item: Item, kinds: frozenset[str]) -> list[Received]:
-    found: list[Received] = []
+def _contained(item: Item, kinds: frozenset[str]) -> list[ReceivedEntry]:
+    found: list[ReceivedEntry] = []
     for resource in item.many(item.resource.get("contained"), "contained"):
         kind = resource.get("resourceType")
         if type(kind) is str and kind in kinds:
             local_id = item.code(resource.get("id"), "contained.id") or "no id"
-            found.append(Received(kind, f"{item.ref}#{local_id.removeprefix('#')}", resource))
+            found.append(ReceivedEntry(kind, f"{item.ref}#{local_id.removeprefix('#')}", resource))
         else:
             item.note("unreadable_element", "contained")
     return found

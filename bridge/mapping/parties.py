@@ -1,7 +1,7 @@
 """People and organisations behind an item (digest §6.2, §6.3)."""
 
 from bridge.fhir import systems
-from bridge.fhir.index import BundleIndex, Received
+from bridge.fhir.index import BundleIndex, ReceivedEntry
 from bridge.fhir.read import Item, JsonObject, code_in, first_code, is_current, is_old, reference_target
 from bridge.mapping.bounds import Growth
 from bridge.record.common import Party, PartyKind
@@ -22,7 +22,7 @@ class Parties:
         self._index = index
         self._growth = growth
         self._known: dict[str, Party] = {}
-        self._roles: dict[str, list[Received]] = {}
+        self._roles: dict[str, list[ReceivedEntry]] = {}
         for role in index.resources("PractitionerRole"):
             practitioner = role.resource.get("practitioner")
             reference = practitioner.get("reference") if isinstance(practitioner, dict) else None
@@ -71,7 +71,7 @@ class Parties:
             stub["name"] = display
         return stub
 
-    def _describe(self, received: Received, target: str) -> Party:
+    def _describe(self, received: ReceivedEntry, target: str) -> Party:
         item = Item(received.resource, received.ref)
         party: Party = {"kind": _KINDS.get(received.kind, "unknown"), "ref": target}
         if received.kind == "Practitioner":
@@ -108,7 +108,7 @@ class Parties:
         if ids:
             party["professional_ids"] = ids
 
-    def _add_role(self, party: Party, role: Received) -> None:
+    def _add_role(self, party: Party, role: ReceivedEntry) -> None:
         item = Item(role.resource, role.ref)
         for concept in item.many(role.resource.get("code"), "code"):
             codings = item.many(concept.get("coding"), "code")

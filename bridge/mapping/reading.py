@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from bridge.fhir.index import BundleIndex, Received, comparable_hash
+from bridge.fhir.index import BundleIndex, ReceivedEntry, comparable_hash
 from bridge.fhir.read import Item, JsonObject, best_text, reference_target
 from bridge.mapping.asked import Asked, Source
 from bridge.mapping.bounds import Growth
@@ -56,7 +56,12 @@ class Reading:
         self.parties = Parties(index, self.growth)
 
     def read(
-        self, received: Received, area: str | None, build: Callable[[Item], T], *, check_subject: bool = True
+        self,
+        received: ReceivedEntry,
+        area: str | None,
+        build: Callable[[Item], T],
+        *,
+        check_subject: bool = True,
     ) -> T | None:
         """Read one resource on its own: whatever is wrong inside it costs nothing else (CS-041).
 
@@ -81,7 +86,7 @@ class Reading:
                 self.report(code, received.ref, path)
         return built
 
-    def keep(self, received: Received) -> None:
+    def keep(self, received: ReceivedEntry) -> None:
         """Count a resource as standing in the record."""
         self.mapped.add(id(received.resource))
         self.mapped_refs.add(received.ref)
@@ -96,7 +101,9 @@ class Reading:
             issue["path"] = path
         self.issues.append(issue)
 
-    def set_aside(self, received: Received, reason: UnmappedReason, detail: str, area: str | None) -> None:
+    def set_aside(
+        self, received: ReceivedEntry, reason: UnmappedReason, detail: str, area: str | None
+    ) -> None:
         """List a resource as received and not mapped."""
         self.aside.add(id(received.resource))
         entry: Unmapped = {"source_ref": received.ref, "reason": reason, "detail": detail}
@@ -120,7 +127,7 @@ class Reading:
         display = sent.get("display") if type(sent) is dict else None
         return display.strip() or None if type(display) is str else None
 
-    def distinct(self, kind: str, area: str) -> Iterable[Received]:
+    def distinct(self, kind: str, area: str) -> Iterable[ReceivedEntry]:
         """The resources of a type, identical copies once; different ones of the same id are all given."""
         given: set[tuple[str, str]] = set()
         for received in self.index.resources(kind):

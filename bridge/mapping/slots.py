@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from bridge.fhir.index import BundleIndex, Received, index_bundle
+from bridge.fhir.index import BundleIndex, ReceivedEntry, index_bundle
 from bridge.fhir.parsing import Parsed
 from bridge.fhir.read import Item, JsonObject, reference_target
 from bridge.mapping.diary import (
@@ -25,7 +25,7 @@ from bridge.mapping.diary import (
     term_of,
     words_alone,
 )
-from bridge.mapping.identity import Organisation, name_of, organisation
+from bridge.mapping.identity import SentOrganisation, name_of, organisation
 from bridge.mapping.memory import collector_paused
 from bridge.record.appointments import HOME_VISIT, FreeSlots, Offer, OrganisationType, Slot, SlotSession
 from bridge.record.logical_id import is_logical_id
@@ -101,7 +101,7 @@ class _Reading:
         self._not_offered: set[str] = set()
         self._aside: set[tuple[str, UnmappedReason]] = set()
         self._labels: dict[str, str] = {}
-        self._organisations: list[Organisation] = []
+        self._organisations: list[SentOrganisation] = []
         self._findings = Findings()
 
     def of(self, answers: Iterable[Parsed]) -> FreeSlots:
@@ -188,7 +188,7 @@ class _Reading:
             self._aside.add((ref, reason))
             self._findings.set_aside(ref, reason, detail)
 
-    def _session(self, index: BundleIndex, schedule: Received | None) -> _Session | None:
+    def _session(self, index: BundleIndex, schedule: ReceivedEntry | None) -> _Session | None:
         """What the slots of a schedule share; None when they cannot be booked for want of it (AP-039)."""
         if schedule is None:
             return None

@@ -12,17 +12,17 @@ from uuid import uuid4
 
 from bridge.bus.port import HeldDeadLetter
 from bridge.ledger.audit.trail import Actor, Entry
-from bridge.ledger.storage.dead_letter_jobs import Job, JobLetter, JobRefused, Kind
+from bridge.ledger.storage.dead_letter_jobs import Job, JobKind, JobLetter, JobRefused
 from bridge.observe import record
 from bridge.observe.vocabulary.process import DeadLetterJobLeft
 from bridge.operations.dead_letters import FoundDeadLetter, dead_letters
 from bridge.operations.site import Queues, Stores, open_queues, operator
 
-__all__ = ["Job", "JobRefused", "Kind", "confirm", "plan", "run"]
+__all__ = ["Job", "JobKind", "JobRefused", "confirm", "plan", "run"]
 
 
 async def plan(
-    stores: Stores, queues: Queues, kind: Kind, *, reason: str | None, limit: int | None, by: str
+    stores: Stores, queues: Queues, kind: JobKind, *, reason: str | None, limit: int | None, by: str
 ) -> tuple[Job, Sequence[FoundDeadLetter]]:
     """Freeze the dead letters that are there now as a job; the job, and its letters without their bodies.
 
@@ -48,7 +48,7 @@ async def plan(
     return job, [one for one in chosen if one.dead_letter.id in frozen]
 
 
-async def confirm(stores: Stores, job_id: str, kind: Kind, *, actor: Actor, reason: str) -> Job:
+async def confirm(stores: Stores, job_id: str, kind: JobKind, *, actor: Actor, reason: str) -> Job:
     """Let a planned job run; who and why goes to the audit trail.
 
     Raises:
@@ -97,7 +97,7 @@ class _Run:
         self._progress = progress
         self._runner = uuid4().hex
 
-    async def __call__(self, job_id: str, kind: Kind) -> Job:
+    async def __call__(self, job_id: str, kind: JobKind) -> Job:
         jobs = self._stores.jobs
         job = await jobs.start(job_id, kind, runner=self._runner)
         complete = False

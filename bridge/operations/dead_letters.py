@@ -80,7 +80,7 @@ class FoundDeadLetter:
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
+class DeadLetterCause:
     """The dead letters of one cause: how many, and since when."""
 
     pipeline: str
@@ -95,7 +95,7 @@ class Cause:
 class Causes:
     """Dead letters by cause, the most frequent first; `not_looked_at` are beyond `MOST_LOOKED_AT`."""
 
-    groups: Sequence[Cause]
+    groups: Sequence[DeadLetterCause]
     not_looked_at: int
 
 
@@ -169,6 +169,6 @@ async def _note(stores: Stores, event: str, actor: Actor, facts: Mapping[str, st
     await stores.trail.record(Entry(event=event, outcome="completed", actor=actor, facts=facts))
 
 
-def _group(cause: tuple[str, str, str], times: Sequence[datetime | None]) -> Cause:
+def _group(cause: tuple[str, str, str], times: Sequence[datetime | None]) -> DeadLetterCause:
     known = [moment for moment in times if moment is not None]
-    return Cause(*cause, len(times), min(known, default=None), max(known, default=None))
+    return DeadLetterCause(*cause, len(times), min(known, default=None), max(known, default=None))

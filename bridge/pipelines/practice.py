@@ -2,10 +2,10 @@
 
 from bridge.fhir.read import JsonObject
 from bridge.gpconnect import (
-    Booking,
     LocalPatient,
+    NewRegistration,
+    PracticeBooking,
     PracticeClient,
-    Registration,
     ResourceId,
     StoredAppointment,
     StructuredAnswer,
@@ -21,11 +21,11 @@ from bridge.spine.pds import TracedPatient
 __all__ = [
     "LONDON",
     "LONGEST_DESCRIPTION",
-    "Booking",
     "JsonObject",
     "LocalPatient",
+    "NewRegistration",
+    "PracticeBooking",
     "PracticeClient",
-    "Registration",
     "ResourceId",
     "StoredAppointment",
     "StructuredAnswer",

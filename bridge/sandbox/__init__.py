@@ -39,9 +39,9 @@ one section.
 """
 
 from bridge.sandbox.appointments.diary import Diary
-from bridge.sandbox.appointments.entries import Appointment, Change
+from bridge.sandbox.appointments.entries import Change, DiaryAppointment
 from bridge.sandbox.control.calls import Call, CallLog
-from bridge.sandbox.control.faults import Fault, FaultKind
+from bridge.sandbox.control.faults import FaultKind, InjectedFault
 from bridge.sandbox.control.storms import APPOINTMENT_FAULTS, Storm
 from bridge.sandbox.practice_sites import Rotas
 from bridge.sandbox.running import RunningSandbox, SandboxOptions, running
@@ -60,13 +60,13 @@ __all__ = [
     "NO_DIARY",
     "OLDER",
     "SCENARIOS",
-    "Appointment",
     "Call",
     "CallLog",
     "Change",
     "Diary",
-    "Fault",
+    "DiaryAppointment",
     "FaultKind",
+    "InjectedFault",
     "Rotas",
     "RunningSandbox",
     "SandboxOptions",

@@ -12,7 +12,7 @@ _KEY_BITS = 2048
 
 
 @dataclass(frozen=True, slots=True)
-class Keys:
+class SandboxKeys:
     """What the worker is given, and what the servers check it against."""
 
     private_key_file: Path
@@ -21,7 +21,7 @@ class Keys:
     patient_key: str
 
 
-def keys_in(folder: Path) -> Keys:
+def keys_in(folder: Path) -> SandboxKeys:
     """The keys of `folder`; those that are missing are made, readable by the owner only."""
     folder.mkdir(parents=True, exist_ok=True)
     key_file = folder / "pds-private-key.pem"
@@ -39,7 +39,7 @@ def keys_in(folder: Path) -> Keys:
     public_key = private_key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    return Keys(key_file, public_key, _secret(folder / "sds-api-key"), _secret(folder / "patient-key"))
+    return SandboxKeys(key_file, public_key, _secret(folder / "sds-api-key"), _secret(folder / "patient-key"))
 
 
 def _secret(file: Path) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from bridge.sandbox.control.faults import Fault, FaultKind
+from bridge.sandbox.control.faults import FaultKind, InjectedFault
 from bridge.sandbox.web import Reply
 
 Json = dict[str, Any]
@@ -186,7 +186,7 @@ def sds_error(status: int, diagnostics: str, correlation_id: str) -> Reply:
     return json_reply(status, {**_outcome("error", issue, coding, diagnostics), "id": correlation_id})
 
 
-def spoil(reply: Reply, fault: Fault, *, version: str = "1.6.2") -> Reply:
+def spoil(reply: Reply, fault: InjectedFault, *, version: str = "1.6.2") -> Reply:
     """The reply as the fault leaves it; what happens to the connection is left to `web`.
 
     A practice's own errors are in the words of its `version`.
@@ -212,7 +212,7 @@ def spoil(reply: Reply, fault: Fault, *, version: str = "1.6.2") -> Reply:
     return reply
 
 
-def _error(fault: Fault, version: str) -> Reply:
+def _error(fault: InjectedFault, version: str) -> Reply:
     text = "Fault switched on in the sandbox"
     match fault.at:
         case "pds":

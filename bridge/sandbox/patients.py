@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from bridge.record.nhs_number import NHS_NUMBER_SYSTEM
-from bridge.sandbox.appointments.premises import Place, Premises, logical_id
-from bridge.sandbox.people import Held, Person, Registration, Standing, Trace
+from bridge.sandbox.appointments.premises import Premises, PremisesLocation, logical_id
+from bridge.sandbox.people import Held, PdsRegistration, Person, Standing, Trace
 from bridge.sandbox.structured.elements import CODES, PROFILE, at_home, coded, extension, verified
 
 Json = dict[str, Any]
@@ -33,7 +33,7 @@ class Resident:
     person: Person
     standing: Standing
     is_sensitive: bool
-    preferred: Place
+    preferred: PremisesLocation
     needs_interpreter: bool
     kind: str = "R"
     since: str = "2010-01-01T00:00:00+00:00"
@@ -60,7 +60,9 @@ class PatientIndex:
         on_pds: everybody that PDS knows, for those the practice has never traced.
     """
 
-    def __init__(self, premises: Premises, held: Iterable[Held], on_pds: Mapping[str, Registration]) -> None:
+    def __init__(
+        self, premises: Premises, held: Iterable[Held], on_pds: Mapping[str, PdsRegistration]
+    ) -> None:
         self._premises = premises
         self._on_pds = on_pds
         self._by_number: dict[str, Resident] = {}
@@ -90,7 +92,9 @@ class PatientIndex:
         resident = self._by_id.get(patient_id)
         return resident.nhs_number if resident else None
 
-    def register(self, registration: Registration, person: Person, contacts: Json, now: datetime) -> Resident:
+    def register(
+        self, registration: PdsRegistration, person: Person, contacts: Json, now: datetime
+    ) -> Resident:
         """Make a temporary patient, or bring a lapsed record back as one."""
         resident = self._by_number.get(registration.nhs_number)
         if resident is None:
@@ -103,7 +107,7 @@ class PatientIndex:
         resident.contacts = contacts
         return resident
 
-    def _add(self, registration: Registration, person: Person, standing: Standing) -> Resident:
+    def _add(self, registration: PdsRegistration, person: Person, standing: Standing) -> Resident:
         number = registration.nhs_number
         place = int(number[-3:-1])
         resident = Resident(

@@ -38,7 +38,7 @@ class Trace(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Registration:
+class PdsRegistration:
     """One number on PDS. `now` is the number that took its place, of a superseded one."""
 
     nhs_number: str
@@ -62,7 +62,7 @@ class Standing(StrEnum):
 class Held:
     """What a practice holds of a person."""
 
-    registration: Registration
+    registration: PdsRegistration
     person: Person
     standing: Standing = Standing.ACTIVE
 
@@ -94,12 +94,12 @@ def person_of(number: int) -> Person:
     )
 
 
-def crowd(practices: tuple[str, ...]) -> Iterator[Registration]:
+def crowd(practices: tuple[str, ...]) -> Iterator[PdsRegistration]:
     """People without a scenario, as many as are wanted: numbers from 9991… on, practices in turn."""
     made = 0
     for number in counting(1):
         digits = f"9991{number:05d}"
         for check in "0123456789":
             if is_valid_nhs_number(digits + check):
-                yield Registration(digits + check, person_of(number), practices[made % len(practices)])
+                yield PdsRegistration(digits + check, person_of(number), practices[made % len(practices)])
                 made += 1

@@ -11,21 +11,21 @@ from typing import Any
 
 from bridge.sandbox.appointments import foundations, operations
 from bridge.sandbox.appointments.booking import slots_in
-from bridge.sandbox.appointments.operations import Asked
+from bridge.sandbox.appointments.operations import OperationCall
 from bridge.sandbox.appointments.registration import register_patient
 from bridge.sandbox.capability import capability_statement
 from bridge.sandbox.care_record.operation import VERSION as VERSION_0
 from bridge.sandbox.care_record.operation import CareRecords, conformance
 from bridge.sandbox.control.board import FaultBoard
 from bridge.sandbox.control.calls import Call, CallLog
-from bridge.sandbox.control.faults import INSTEAD_OF_WORK, Fault, FaultKind
+from bridge.sandbox.control.faults import INSTEAD_OF_WORK, FaultKind, InjectedFault
 from bridge.sandbox.outcomes import FHIR_JSON, FHIR_JSON_0, Refusal, practice_error, spoil
 from bridge.sandbox.practice_sites import PracticeSites
 from bridge.sandbox.spine import tokens_dstu2
-from bridge.sandbox.spine.interactions import Operation, operation_at
+from bridge.sandbox.spine.interactions import SpineOperation, operation_at
 from bridge.sandbox.spine.tokens import BadToken, check_claims, read_claims, remarks
 from bridge.sandbox.structured.parameters import BadParameters, Query, read_query
-from bridge.sandbox.structured.store import Store
+from bridge.sandbox.structured.store import RecordStore
 from bridge.sandbox.subjects import patient_of
 from bridge.sandbox.web import Reply, Request
 from bridge.sandbox.world import (
@@ -44,7 +44,7 @@ _ROOT = re.compile(
     r"/(?P<ods>[A-Z0-9]+)/(?P<root>STU3/1/gpconnect(?:/structured)?|DSTU2/0/gpconnect)(?P<path>/.*)"
 )
 _ANY_JSON = {"application/json", "*/*", "application/*"}
-_WORK: Mapping[str, Callable[[Asked], Reply]] = {
+_WORK: Mapping[str, Callable[[OperationCall], Reply]] = {
     "find_patient": foundations.find_patient,
     "read_patient": foundations.read_patient,
     "find_practitioner": foundations.find_practitioner,
@@ -75,7 +75,7 @@ class Practices:
         self,
         *,
         base: str,
-        store: Store,
+        store: RecordStore,
         surgeries: PracticeSites,
         faults: FaultBoard,
         calls: CallLog,
@@ -151,11 +151,11 @@ class Practices:
         return self._meet(lambda _: self._work(operation, asked), call, operation, asked)
 
     def _asked(
-        self, request: Request, call: Call, practice: Practice, operation: Operation, path: str
-    ) -> Asked:
+        self, request: Request, call: Call, practice: Practice, operation: SpineOperation, path: str
+    ) -> OperationCall:
         surgery = self.surgeries[practice.ods]
         call.nhs_number = patient_of(operation, request, path, surgery)
-        return Asked(
+        return OperationCall(
             request,
             call,
             surgery,
@@ -164,17 +164,17 @@ class Practices:
             body=None if request.method == "GET" else _body(request),
         )
 
-    def _work(self, operation: Operation, asked: Asked) -> Reply:
+    def _work(self, operation: SpineOperation, asked: OperationCall) -> Reply:
         if operation.name == "register_patient":
             return register_patient(asked, self.surgeries.on_pds)
         return _WORK[operation.name](asked)
 
     def _meet(
         self,
-        work: Callable[[Fault | None], Reply],
+        work: Callable[[InjectedFault | None], Reply],
         call: Call,
-        operation: Operation,
-        asked: Asked | None = None,
+        operation: SpineOperation,
+        asked: OperationCall | None = None,
     ) -> Reply:
         """Do the work, unless and until the fault that the request meets has it otherwise."""
         fault = self._faults.take("practice", call.nhs_number, call.practice, operation=operation.name)
@@ -194,7 +194,7 @@ class Practices:
             reply = _refused(refusal, call)
         return spoil(reply, fault, version=version)
 
-    def _record(self, query: Query, call: Call, practice: Practice, fault: Fault | None) -> Reply:
+    def _record(self, query: Query, call: Call, practice: Practice, fault: InjectedFault | None) -> Reply:
         trace_id = call.trace_id or _STALE_TRACE
         if fault and fault.kind is FaultKind.STALE_BUNDLE:
             trace_id = _STALE_TRACE
@@ -204,7 +204,9 @@ class Practices:
             raise Refusal("PATIENT_NOT_FOUND", "no active record for this patient at this practice")
         return Reply(200, body, _headers())
 
-    def _check_call(self, request: Request, call: Call, practice: Practice, operation: Operation) -> None:
+    def _check_call(
+        self, request: Request, call: Call, practice: Practice, operation: SpineOperation
+    ) -> None:
         _check_headers(request, practice, operation.interaction)
         if request.method != operation.method:
             raise Refusal("BAD_REQUEST", f"the operation needs {operation.method}")
@@ -247,13 +249,13 @@ def _refused(refusal: Refusal | BadToken | BadParameters, call: Call, *, is_vers
     return practice_error(refusal.code, call.refused, version=VERSION_0 if is_version_0 else version_1)
 
 
-def _quietly(work: Callable[[Fault | None], Reply]) -> None:
+def _quietly(work: Callable[[InjectedFault | None], Reply]) -> None:
     """Do what nobody waits for any more."""
     with contextlib.suppress(Refusal, BadParameters):
         work(None)
 
 
-def _staff_first(fault: Fault, operation: Operation, asked: Asked) -> None:
+def _staff_first(fault: InjectedFault, operation: SpineOperation, asked: OperationCall) -> None:
     """What the practice's own people do just before the request is worked on."""
     diary = asked.surgery.diary
     if fault.kind is FaultKind.TAKEN and operation.name == "book":

@@ -8,7 +8,7 @@ from typing import Any
 from bridge.sandbox.appointments.diary import Clock, Diary
 from bridge.sandbox.appointments.premises import Premises
 from bridge.sandbox.patients import PatientIndex, Resident
-from bridge.sandbox.people import Held, Registration
+from bridge.sandbox.people import Held, PdsRegistration
 from bridge.sandbox.world import PRACTICES, Practice
 
 Json = dict[str, Any]
@@ -65,7 +65,7 @@ class PracticeSites:
         self,
         rotas: Rotas,
         *,
-        on_pds: Mapping[str, Registration],
+        on_pds: Mapping[str, PdsRegistration],
         held_at: Callable[[str], Iterable[Held]],
         prepared: Mapping[str, Prepare],
     ) -> None:

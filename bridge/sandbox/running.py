@@ -13,20 +13,20 @@ from bridge.sandbox.appointments.diary import Diary
 from bridge.sandbox.care_record.cases import section_faults
 from bridge.sandbox.control.board import EVERYBODY, FaultBoard
 from bridge.sandbox.control.calls import Call, CallLog
-from bridge.sandbox.control.faults import Fault
+from bridge.sandbox.control.faults import InjectedFault
 from bridge.sandbox.control.remote import PREFIX, Control
 from bridge.sandbox.control.storms import Storm
-from bridge.sandbox.keys import Keys, keys_in
+from bridge.sandbox.keys import SandboxKeys, keys_in
 from bridge.sandbox.patients import PatientIndex
-from bridge.sandbox.people import Registration
+from bridge.sandbox.people import PdsRegistration
 from bridge.sandbox.practice import Practices
 from bridge.sandbox.practice_sites import PracticeSites, Rotas
 from bridge.sandbox.scenarios import SCENARIOS
 from bridge.sandbox.serving import Tls, listening, serving
-from bridge.sandbox.spine.pds import Pds, Tokens
-from bridge.sandbox.spine.proxy import DirectForward, Forward, HttpForward, Proxy
-from bridge.sandbox.spine.sds import Sds
-from bridge.sandbox.structured.store import RecordFile, Store, read_folder
+from bridge.sandbox.spine.pds import SandboxPds, Tokens
+from bridge.sandbox.spine.proxy import DirectForward, Forward, HttpForward, SandboxProxy
+from bridge.sandbox.spine.sds import SandboxSds
+from bridge.sandbox.structured.store import RecordFile, RecordStore, read_folder
 from bridge.sandbox.web import App, Receive, Scope, Send, server
 from bridge.sandbox.world import CONSUMERS, SUPPLIER_ODS
 
@@ -96,13 +96,13 @@ class RunningSandbox:
     calls: CallLog
     files: list[RecordFile]
     unreadable: dict[str, str]
-    crowd: tuple[Registration, ...]
+    crowd: tuple[PdsRegistration, ...]
     _faults: FaultBoard
     _practice: Practices = field(repr=False)
     _tokens: Tokens = field(repr=False)
     _switch_on: Callable[[], None] = field(repr=False)
 
-    def fault(self, key: str, fault: Fault) -> None:
+    def fault(self, key: str, fault: InjectedFault) -> None:
         """Switch a fault on for an NHS number, an ODS code, or ``*``. SDS knows ODS codes only."""
         self._faults.set(key, fault)
 
@@ -164,7 +164,7 @@ async def running(options: SandboxOptions | None = None) -> AsyncIterator[Runnin
 
 def _build(
     options: SandboxOptions,
-    keys: Keys,
+    keys: SandboxKeys,
     files: list[RecordFile],
     unreadable: dict[str, str],
     bases: dict[str, str],
@@ -182,7 +182,7 @@ def _build(
             faults.set(key, fault)
 
     switch_on()
-    store = Store(files, options.patients)
+    store = RecordStore(files, options.patients)
     urls = {
         "pds": bases["pds"] + _PDS_PATH,
         "token": bases["pds"] + _TOKEN_PATH,
@@ -199,7 +199,7 @@ def _build(
         lifetime=options.token_lifetime,
         calls=calls,
     )
-    pds = Pds(
+    pds = SandboxPds(
         path=_PDS_PATH,
         token_path=_TOKEN_PATH,
         tokens=tokens,
@@ -207,7 +207,7 @@ def _build(
         rate=options.pds_rate,
         faults=faults,
     )
-    sds = Sds(
+    sds = SandboxSds(
         path=_SDS_PATH,
         base=bases["sds"],
         practices=bases["practice"],
@@ -233,7 +233,7 @@ def _build(
     forward: Forward = (
         HttpForward(client) if options.strict else DirectForward(practice.handle, bases["practice"])
     )
-    proxy = Proxy(practices=bases["practice"], forward=forward, faults=faults, whose=practice.whose)
+    proxy = SandboxProxy(practices=bases["practice"], forward=forward, faults=faults, whose=practice.whose)
     environment = _environment(options, keys, urls)
     sandbox = RunningSandbox(
         urls,
@@ -258,7 +258,7 @@ def _build(
     return sandbox, apps
 
 
-def _environment(options: SandboxOptions, keys: Keys, urls: Mapping[str, str]) -> dict[str, str]:
+def _environment(options: SandboxOptions, keys: SandboxKeys, urls: Mapping[str, str]) -> dict[str, str]:
     environment = {
         "BRIDGE_SANDBOX": "true",
         "BRIDGE_PDS_URL": urls["pds"],

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bridge.sandbox.appointments.diary import Diary
-from bridge.sandbox.control.faults import Fault
+from bridge.sandbox.control.faults import InjectedFault
 from bridge.sandbox.patients import Resident
-from bridge.sandbox.people import Held, Person, Registration, Standing, Trace, person_of
+from bridge.sandbox.people import Held, PdsRegistration, Person, Standing, Trace, person_of
 from bridge.sandbox.structured import cases
 from bridge.sandbox.structured.builder import Builder
 from bridge.sandbox.structured.record import Record
@@ -38,7 +38,7 @@ class Scenario:
     practice: Practice = MAIN
     trace: Trace = Trace.CURRENT
     now: str | None = None
-    fault: Fault | None = None
+    fault: InjectedFault | None = None
     at_practice: Mapping[str, Any] | None = None
     conforms: bool = True
     standing: Standing = Standing.ACTIVE
@@ -51,9 +51,9 @@ class Scenario:
         return person_of(int(self.nhs_number[4:9]))
 
     @property
-    def registration(self) -> Registration:
+    def registration(self) -> PdsRegistration:
         """As PDS knows the number."""
-        return Registration(self.nhs_number, self.person, self.practice.ods, self.trace, self.now)
+        return PdsRegistration(self.nhs_number, self.person, self.practice.ods, self.trace, self.now)
 
     def held_at(self, ods: str) -> Held | None:
         """What the practice `ods` holds; of a restricted patient too, though it tells nobody."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from bridge.sandbox.appointments import bookings
 from bridge.sandbox.care_record.cases import CASES
-from bridge.sandbox.control.faults import Fault, FaultKind
+from bridge.sandbox.control.faults import FaultKind, InjectedFault
 from bridge.sandbox.people import Standing, Trace
 from bridge.sandbox.scenario import Case, Scenario
 from bridge.sandbox.structured import cases
@@ -24,11 +24,11 @@ from bridge.sandbox.world import (
 )
 
 
-def _at(kind: FaultKind, **more: Any) -> Fault:
-    return replace(Fault(kind), **more)
+def _at(kind: FaultKind, **more: Any) -> InjectedFault:
+    return replace(InjectedFault(kind), **more)
 
 
-def _of_record(kind: FaultKind, **more: Any) -> Fault:
+def _of_record(kind: FaultKind, **more: Any) -> InjectedFault:
     """Met by requests for the record only: dissent, for one, says nothing of appointments (AP-P12)."""
     return _at(kind, on=("structured_record", "care_record"), **more)
 
@@ -219,11 +219,11 @@ def _registrations() -> Iterator[Scenario]:
     yield _of("no_practice", "9990000433", "PDS: no practice at all", None, trace=Trace.NO_PRACTICE)
     yield _of("not_on_pds", "9990000441", "PDS: not found", None, trace=Trace.NOT_FOUND)
     yield _of("invalidated", "9990000468", "PDS: the number was invalidated", None, trace=Trace.INVALIDATED)
-    busy = Fault(FaultKind.STATUS, at="pds", status=429, retry_after=1, times=1)
+    busy = InjectedFault(FaultKind.STATUS, at="pds", status=429, retry_after=1, times=1)
     yield _of(
         "pds_busy_once", "9990000476", "PDS: 429 with Retry-After, then fine", cases.rich_record, fault=busy
     )
-    down = Fault(FaultKind.STATUS, at="pds", status=500, times=1)
+    down = InjectedFault(FaultKind.STATUS, at="pds", status=500, times=1)
     yield _of("pds_fails_once", "9990000484", "PDS: 500, then fine", cases.rich_record, fault=down)
 
 

@@ -6,14 +6,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bridge.sandbox.practice_sites import PracticeSite
-from bridge.sandbox.spine.interactions import Operation
+from bridge.sandbox.spine.interactions import SpineOperation
 from bridge.sandbox.web import Request
 
 _IN_BODY = re.compile(rb'"(\d{10})"')
 _ACTOR = re.compile(r"Patient/(.+)")
 
 
-def patient_of(operation: Operation | None, request: Request, path: str, surgery: PracticeSite) -> str | None:
+def patient_of(
+    operation: SpineOperation | None, request: Request, path: str, surgery: PracticeSite
+) -> str | None:
     """The patient's NHS number; None when the request is about nobody, or about somebody unknown here."""
     if operation is None:
         return None

@@ -12,7 +12,7 @@ from typing import Any, cast
 from urllib.parse import parse_qsl
 
 from bridge.sandbox.control.calls import Call, CallLog
-from bridge.sandbox.control.faults import Fault, FaultKind
+from bridge.sandbox.control.faults import FaultKind, InjectedFault
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -48,13 +48,13 @@ class Reply:
     body: bytes | AsyncIterator[bytes] = b""
     headers: dict[str, str] = field(default_factory=dict)
     delay: float = 0.0
-    fault: Fault | None = None
+    fault: InjectedFault | None = None
 
 
-Handler = Callable[[Request, Call], Awaitable[Reply]]
+RequestHandler = Callable[[Request, Call], Awaitable[Reply]]
 
 
-def server(upstream: str, handler: Handler, calls: CallLog, closing: asyncio.Event) -> App:
+def server(upstream: str, handler: RequestHandler, calls: CallLog, closing: asyncio.Event) -> App:
     """An ASGI application around one handler. `closing` ends whatever hangs."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:

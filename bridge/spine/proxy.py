@@ -16,7 +16,7 @@ from bridge.spine.bulkhead import PracticeBulkheads
 from bridge.spine.http import Answer, Upstream
 from bridge.spine.interactions import FhirVersion, Interaction
 from bridge.spine.limiter import RateLimiter
-from bridge.spine.sds import Practice
+from bridge.spine.sds import PracticeEndpoint
 from bridge.spine.tokens import TokenIssuer, organisation_record, patient_record
 
 MEDIA_TYPES: Final[Mapping[FhirVersion, str]] = MappingProxyType(
@@ -83,7 +83,7 @@ class Proxy:
 
     async def call(
         self,
-        practice: Practice,
+        practice: PracticeEndpoint,
         interaction: Interaction,
         *,
         sender: str,
@@ -142,7 +142,11 @@ class Proxy:
         return ProxyAnswer(await self._bulkheads.of(practice.ods).run(send), trace_id)
 
     def _token(
-        self, practice: Practice, interaction: Interaction, requested_by: Requester, nhs_number: str | None
+        self,
+        practice: PracticeEndpoint,
+        interaction: Interaction,
+        requested_by: Requester,
+        nhs_number: str | None,
     ) -> str:
         scope, now = interaction.scope, int(self._clock())
         if interaction.fhir == "DSTU2":

@@ -40,7 +40,7 @@ _REMEMBERED: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Practice:
+class PracticeEndpoint:
     """One capability of one practice, as the directory has it.
 
     Attributes:
@@ -86,14 +86,14 @@ class Sds:
         self._supplier_ods = supplier_ods
         self._organisations = frozenset(organisations)
         self._limiter = limiter
-        self._practices = TtlCache[tuple[Hashable, str, str], Practice](_REMEMBERED)
-        self._practice_calls = SingleFlight[tuple[Hashable, str, str], Practice]()
+        self._practices = TtlCache[tuple[Hashable, str, str], PracticeEndpoint](_REMEMBERED)
+        self._practice_calls = SingleFlight[tuple[Hashable, str, str], PracticeEndpoint]()
         self._own = TtlCache[tuple[str, str], tuple[str, ...]](_REMEMBERED)
         self._own_calls = SingleFlight[tuple[str, str], tuple[str, ...]]()
 
     async def practice(
         self, ods: str, interaction: Interaction, *, encounter: Hashable = None, fresh: bool = False
-    ) -> Practice:
+    ) -> PracticeEndpoint:
         """Look up one capability of a practice: first its endpoint, then its system.
 
         Args:
@@ -118,7 +118,7 @@ class Sds:
             self._practices.put(key, known, _FOUND_SECONDS)
         return known
 
-    async def _look_up(self, ods: str, interaction: Interaction) -> Practice:
+    async def _look_up(self, ods: str, interaction: Interaction) -> PracticeEndpoint:
         found = await self._search("Endpoint", ods, interaction)
         endpoints = {
             (address, party_key)
@@ -139,7 +139,7 @@ class Sds:
         if len(pairs) > 1:  # never the first one: it may be another system's
             raise Refused(FailureCode.CONFIGURATION, stage="sds", detail=f"ambiguous pairs={len(pairs)}")
         ((address, party_key, asid),) = pairs
-        return Practice(
+        return PracticeEndpoint(
             ods=ods, service_root=address, party_key=party_key, asid=asid, looked_up_at=timestamp()
         )
 

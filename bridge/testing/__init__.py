@@ -17,8 +17,8 @@ wrong.
 For tests alone: no part of the engine imports this.
 """
 
-from bridge.sandbox import Fault, FaultKind, SandboxOptions
+from bridge.sandbox import FaultKind, InjectedFault, SandboxOptions
 from bridge.testing.result import Outcome, Published, Result
 from bridge.testing.site import Site, site
 
-__all__ = ["Fault", "FaultKind", "Outcome", "Published", "Result", "SandboxOptions", "Site", "site"]
+__all__ = ["FaultKind", "InjectedFault", "Outcome", "Published", "Result", "SandboxOptions", "Site", "site"]

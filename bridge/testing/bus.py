@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from bridge.bus.port import Delivery, Handler, Outcome, QueueSpec
+from bridge.bus.port import Delivery, DeliveryHandler, Outcome, QueueSpec
 from bridge.testing.result import Published
 
 
@@ -10,13 +10,13 @@ class InProcessBus:
     """Keeps what is published until it is asked for. It takes any size, and is never away."""
 
     def __init__(self) -> None:
-        self._handlers: dict[str, Handler] = {}
+        self._handlers: dict[str, DeliveryHandler] = {}
         self._published: list[tuple[str | None, Published]] = []
 
     async def declare(self, queue: QueueSpec) -> None:
         """Nothing has to exist."""
 
-    async def consume(self, queue: QueueSpec, handler: Handler, *, concurrency: int) -> None:
+    async def consume(self, queue: QueueSpec, handler: DeliveryHandler, *, concurrency: int) -> None:
         """Hand deliveries of this queue to `handler` from now on."""
         del concurrency  # whoever delivers decides
         self._handlers |= dict.fromkeys(queue.keys, handler)

@@ -21,7 +21,7 @@ from bridge.ledger import request_key
 from bridge.ledger.opening import open_store
 from bridge.ledger.storage.history import of_request
 from bridge.pipelines import GpConnectRequest, Pipeline
-from bridge.sandbox import BY_NAME, HOSPITAL, Fault, RunningSandbox, SandboxOptions, running
+from bridge.sandbox import BY_NAME, HOSPITAL, InjectedFault, RunningSandbox, SandboxOptions, running
 from bridge.settings import Settings
 from bridge.testing.bus import InProcessBus
 from bridge.testing.result import Outcome, Result
@@ -79,7 +79,7 @@ class Site:
             }
         )
 
-    def fault(self, whom: str, fault: Fault) -> None:
+    def fault(self, whom: str, fault: InjectedFault) -> None:
         """Let something go wrong from now on.
 
         Args:

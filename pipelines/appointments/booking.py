@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from bridge.pipelines import FailureCode, NotDone, Refused
 from bridge.pipelines.events import RefusedChoice
-from bridge.pipelines.practice import Booking, LocalPatient, Registration, StoredAppointment
+from bridge.pipelines.practice import LocalPatient, NewRegistration, PracticeBooking, StoredAppointment
 from bridge.pipelines.requests import Booking as BookingRequest
 from bridge.pipelines.requests import Choice, RegistrationDetails
 from pipelines.appointments import side_effects
@@ -19,11 +19,11 @@ def bookings(
     *,
     description: str,
     comment: str | None,
-) -> list[Booking]:
+) -> list[PracticeBooking]:
     """What may be booked, in order of preference."""
     now = datetime.now(UTC)
     return [
-        Booking(
+        PracticeBooking(
             patient=patient.id,
             slots=choice,
             organisation=request.requested_by.organisation,
@@ -37,7 +37,7 @@ def bookings(
 
 
 async def book_first(
-    at: PracticeSession, wanted: Sequence[Booking]
+    at: PracticeSession, wanted: Sequence[PracticeBooking]
 ) -> tuple[StoredAppointment | None, list[RefusedChoice]]:
     """Book one; the next is tried only after a clear no, so that there are never two.
 
@@ -73,7 +73,7 @@ async def enrolled(at: PracticeSession, details: RegistrationDetails | None) -> 
     return patient, not was_active
 
 
-def registration(at: PracticeSession, details: RegistrationDetails) -> Registration:
+def registration(at: PracticeSession, details: RegistrationDetails) -> NewRegistration:
     """Who is to be registered: by the names of PDS, which the practice compares (FN-021 to FN-025).
 
     Raises:
@@ -86,7 +86,7 @@ def registration(at: PracticeSession, details: RegistrationDetails) -> Registrat
     birth_date = known["birth_date"]
     if not (family_name and given_names and birth_date):
         raise Refused(FailureCode.REGISTRATION_REFUSED, stage="request", reason="incomplete")
-    return Registration(
+    return NewRegistration(
         nhs_number=traced.nhs_number,
         family_name=family_name,
         given_names=given_names,

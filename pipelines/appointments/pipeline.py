@@ -31,7 +31,7 @@ from pipelines.appointments.practice_session import PracticeSession, reason_of
 appointments = Pipeline("appointments")
 
 _REFUSED_OR_IN_DOUBT = {
-    events.APPOINTMENT_REFUSED: events.AppointmentRefused,
+    events.APPOINTMENT_REFUSED: events.AppointmentRefusedData,
     events.APPOINTMENT_IN_DOUBT: events.AppointmentInDoubt,
 }
 

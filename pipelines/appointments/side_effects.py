@@ -10,7 +10,7 @@ from datetime import datetime
 
 from bridge.pipelines import Json
 from bridge.pipelines.errors import AppointmentRefused, RegistrationRefused
-from bridge.pipelines.practice import Booking, LocalPatient, Registration, StoredAppointment
+from bridge.pipelines.practice import LocalPatient, NewRegistration, PracticeBooking, StoredAppointment
 from bridge.pipelines.requests import AppointmentAmendRequest, AppointmentRef
 from pipelines.appointments.practice_session import PracticeSession
 
@@ -27,7 +27,7 @@ def was_registering(at: PracticeSession) -> bool:
     return at.gp.sent(REGISTER, key=at.practice.practice_ods) is not None
 
 
-async def register(at: PracticeSession, registration: Registration) -> tuple[LocalPatient, bool]:
+async def register(at: PracticeSession, registration: NewRegistration) -> tuple[LocalPatient, bool]:
     """Register a temporary patient; the patient, and whether they were an active one already.
 
     Raises:
@@ -55,7 +55,7 @@ def _found(patient: LocalPatient, *, was_active: bool) -> Json:
     return {"patient": patient.as_json(), "was_active": was_active}
 
 
-async def book(at: PracticeSession, booking: Booking) -> StoredAppointment:
+async def book(at: PracticeSession, booking: PracticeBooking) -> StoredAppointment:
     """Book.
 
     Raises:

@@ -5,7 +5,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bridge.ledger import Ledger, Opening, RequesterFacts, Started, StoredEvent, UpstreamCall, open_ledger
+from bridge.ledger import Ledger, Opening, RecordedCall, RequesterFacts, Started, StoredEvent, open_ledger
 from bridge.ledger.keys import KeyFile, create_ring
 from bridge.ledger.vault.aes_gcm import AesGcmSealer
 from bridge.sandbox import BY_NAME
@@ -89,6 +89,6 @@ async def _one(ledger: Ledger, key: str, body: bytes) -> None:
     )
     assert isinstance(claim, Started)
     events = [StoredEvent(f"{key}-{topic}", topic, body) for topic in _EVENTS]
-    calls = [UpstreamCall(what, "A12345", key, 200, now, 12.5) for what in _CALLS]
+    calls = [RecordedCall(what, "A12345", key, 200, now, 12.5) for what in _CALLS]
     await ledger.finish(claim.lease, state="completed", code=None, events=events, calls=calls)
     await ledger.published(key, [event.id for event in events])

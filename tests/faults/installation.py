@@ -13,7 +13,7 @@ from bridge.bus.port import Bus, QueueDepth
 from bridge.bus.rabbit.topology import DELAYS
 from bridge.engine.worker import Worker, consuming
 from bridge.pipelines.installed import installed_pipelines
-from bridge.sandbox import BY_NAME, Fault, RunningSandbox
+from bridge.sandbox import BY_NAME, InjectedFault, RunningSandbox
 from bridge.settings import Settings
 from tests.support import bus_sites
 from tests.support.bus_sites import Inbox, Seen, Site
@@ -132,7 +132,7 @@ class Installation:
         finally:
             await bus.stop(grace=5)
 
-    def fault(self, name: str, fault: Fault) -> None:
+    def fault(self, name: str, fault: InjectedFault) -> None:
         """Let something happen to one scenario patient."""
         self.sandbox.fault(BY_NAME[name].nhs_number, fault)
 

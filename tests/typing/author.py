@@ -235,7 +235,10 @@ async def of_a_care_record(gp: Context, request: requests.CareRecordRequest) -> 
 
 
 async def of_a_practice(
-    gp: Context, offer: requests.Offer, booking: practice.Booking, registration: practice.Registration
+    gp: Context,
+    offer: requests.Offer,
+    booking: practice.PracticeBooking,
+    registration: practice.NewRegistration,
 ) -> None:
     patient = await gp.trace()
     at = gp.practice(patient.practice_ods)
@@ -295,7 +298,7 @@ async def of_a_test() -> None:
     options = testing.SandboxOptions(patients=5)
     async with testing.site({"BRIDGE_RETRY_ATTEMPTS": "1"}, sandbox=options) as ours:
         assert_type(ours, testing.Site)
-        ours.fault("*", testing.Fault(testing.FaultKind.RESET, at="proxy", times=1))
+        ours.fault("*", testing.InjectedFault(testing.FaultKind.RESET, at="proxy", times=1))
         request = ours.request(LabelRequest, "rich_record", printer="p-1", paper={"width": 4})
         assert_type(request, LabelRequest)
         result = await ours.finish(await ours.run(labels, request))
@@ -374,12 +377,12 @@ PRACTICE_EVENTS: Mapping[str, Any] = {
     events.APPOINTMENT_AMENDED: events.AppointmentAmended,
     events.APPOINTMENT_CANCELLED: events.AppointmentCancelled,
     events.APPOINTMENT_RESCHEDULED: events.AppointmentRescheduled,
-    events.APPOINTMENT_REFUSED: events.AppointmentRefused,
+    events.APPOINTMENT_REFUSED: events.AppointmentRefusedData,
     events.APPOINTMENT_IN_DOUBT: events.AppointmentInDoubt,
     events.PATIENT_FOUND: events.PatientFound,
     events.PATIENT_NOT_FOUND: events.PatientNotFound,
     events.PATIENT_REGISTERED: events.PatientRegistered,
-    events.REGISTRATION_REFUSED: events.RegistrationRefused,
+    events.REGISTRATION_REFUSED: events.RegistrationRefusedData,
     events.REGISTRATION_IN_DOUBT: events.RegistrationInDoubt,
 }
 

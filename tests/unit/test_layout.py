@@ -1,5 +1,6 @@
 """The layout of the repository, and that the rules about imports catch what they are there for."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -115,6 +116,23 @@ def named_modules() -> set[str]:
         *(rule.get("source_modules", []) for rule in rules),
     ]
     return {name for names in named for name in names if name.count(".") > 1}
+
+
+SHARED_NAMES = {
+    "Offer": "one shape on the wire: published as a dictionary, and validated when a booking gives it back",
+}
+
+
+def test_no_two_modules_call_different_things_by_one_class_name():
+    defined: dict[str, list[str]] = {}
+    for package in ("bridge", "pipelines"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.ClassDef):
+                    defined.setdefault(node.name, []).append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    shared = {name: places for name, places in defined.items() if len(places) > 1}
+    assert {name: places for name, places in shared.items() if name not in SHARED_NAMES} == {}
+    assert shared.keys() == SHARED_NAMES.keys(), "a name that is not shared any more"
 
 
 ARROWS = "Arrows point one way"

@@ -8,7 +8,7 @@ from bridge.areas.allergies.model import Allergy, Reaction
 from bridge.areas.allergies.no_known import is_no_known_code, no_known
 from bridge.areas.allergies.options import AllergyOptions
 from bridge.areas.spec import AreaAnswer
-from bridge.fhir.index import Received
+from bridge.fhir.index import ReceivedEntry
 from bridge.fhir.read import Item, JsonObject, extension_value, is_old, snomed_codes
 from bridge.mapping.coded import (
     DEGRADED_DRUG_ALLERGY,
@@ -55,7 +55,7 @@ _DEGRADE_TO = {
 }
 
 
-def name_of_list(item: Item, contained: Sequence[Received]) -> str | None:
+def name_of_list(item: Item, contained: Sequence[ReceivedEntry]) -> str | None:
     """The list of ended allergies has no code in the specification's own samples: what is in it tells."""
     return "ended_allergies" if all(_ends_by_itself(item, each.resource) for each in contained) else None
 
@@ -73,7 +73,7 @@ def map_allergies(answer: AreaAnswer[AllergyOptions]) -> list[Allergy]:
     """Every allergy of the bundle; the newest assertion first."""
     reading, lists = answer.reading, answer.lists
     allergies: list[Allergy] = []
-    contained: dict[str, list[tuple[Received, Allergy]]] = {}
+    contained: dict[str, list[tuple[ReceivedEntry, Allergy]]] = {}
     for each in lists.contained:
         if each.received.kind != "AllergyIntolerance":
             continue
@@ -98,7 +98,7 @@ def map_allergies(answer: AreaAnswer[AllergyOptions]) -> list[Allergy]:
     return allergies
 
 
-def _read(reading: Reading, lists: Lists, received: Received, inside: str | None) -> Allergy | None:
+def _read(reading: Reading, lists: Lists, received: ReceivedEntry, inside: str | None) -> Allergy | None:
     """One allergy; `inside` is the area of the list that contains it."""
     named_in: set[str] = {
         area
@@ -117,7 +117,7 @@ def _read(reading: Reading, lists: Lists, received: Received, inside: str | None
     return allergy
 
 
-def _same_allergy(one: Received, other: Received) -> bool:
+def _same_allergy(one: ReceivedEntry, other: ReceivedEntry) -> bool:
     """Whether two with one local id are one: ids of contained resources are unique in their list only.
 
     Those whose codes have nothing in common are two, whatever their identifiers: neither may hide the other.
@@ -138,7 +138,7 @@ def _same_allergy(one: Received, other: Received) -> bool:
     return bool(one.resource.get("code") == other.resource.get("code"))
 
 
-def _more_cautious(received: Received, copied: Allergy, lists: Lists) -> bool:
+def _more_cautious(received: ReceivedEntry, copied: Allergy, lists: Lists) -> bool:
     """Whether the stand-alone copy of an ended allergy is active by its state and by the active list."""
     active = lists.areas.get("allergies", AreaList())
     return (

@@ -9,7 +9,7 @@ from bridge.areas.allergies.model import Allergy
 from bridge.areas.allergies.options import AllergyOptions
 from bridge.areas.allergies.query import ENDED, PARAMETER, query
 from bridge.areas.allergies.statement import conclude
-from bridge.areas.spec import AreaList, AreaSpec
+from bridge.areas.spec import AreaSpec, ListOfArea
 
 
 def _wanted(options: AllergyOptions) -> Collection[str]:
@@ -24,8 +24,8 @@ ALLERGIES: Final = AreaSpec(
     name="allergies",
     parameter=PARAMETER,
     lists=(
-        AreaList(name="allergies", code="886921000000105", bare_ids="AllergyIntolerance"),
-        AreaList(name="ended_allergies", code="1103671000000101", part=ENDED),
+        ListOfArea(name="allergies", code="886921000000105", bare_ids="AllergyIntolerance"),
+        ListOfArea(name="ended_allergies", code="1103671000000101", part=ENDED),
     ),
     kinds={"AllergyIntolerance": None},
     options=AllergyOptions,

@@ -16,7 +16,7 @@ from bridge.areas.medications.query import ISSUES
 from bridge.areas.medications.requests import Medications, read_issue, read_plan
 from bridge.areas.medications.statements import read_statement
 from bridge.areas.spec import AreaAnswer
-from bridge.fhir.index import Received
+from bridge.fhir.index import ReceivedEntry
 from bridge.fhir.read import JsonObject, reference_target
 from bridge.mapping.bounds import check_taken_over
 from bridge.mapping.lists import AreaList
@@ -79,9 +79,9 @@ class _Courses:
         courses.sort(key=lambda course: sort_text(course.get("effective_from")), reverse=True)
         return courses
 
-    def _requests(self) -> tuple[list[Received], list[Received]]:
-        plans: list[Received] = []
-        orders: list[Received] = []
+    def _requests(self) -> tuple[list[ReceivedEntry], list[ReceivedEntry]]:
+        plans: list[ReceivedEntry] = []
+        orders: list[ReceivedEntry] = []
         for received in self._reading.distinct("MedicationRequest", _AREA):
             intent = received.resource.get("intent")
             if intent == "plan":
@@ -92,7 +92,7 @@ class _Courses:
                 self._reading.set_aside(received, "unsupported", _OTHER_INTENT, _AREA)
         return plans, orders
 
-    def _read_plans(self, plans: list[Received]) -> list[_Plan]:
+    def _read_plans(self, plans: list[ReceivedEntry]) -> list[_Plan]:
         reading, found = self._reading, []
         for received in plans:
             read = reading.read(
@@ -107,7 +107,7 @@ class _Courses:
                 found.append(_Plan(*read))
         return found
 
-    def _read_issues(self, orders: list[Received]) -> list[_Issue]:
+    def _read_issues(self, orders: list[ReceivedEntry]) -> list[_Issue]:
         reading, found = self._reading, []
         for received in orders:
             read = reading.read(received, _AREA, lambda item: read_issue(reading, self._medications, item))

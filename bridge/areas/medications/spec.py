@@ -8,7 +8,7 @@ from bridge.areas.medications.mapping import map_medications
 from bridge.areas.medications.model import MedicationCourse
 from bridge.areas.medications.options import MedicationOptions
 from bridge.areas.medications.query import ISSUES, PARAMETER, SEARCH_FROM, query
-from bridge.areas.spec import AreaAnswer, AreaList, AreaSpec
+from bridge.areas.spec import AreaAnswer, AreaSpec, ListOfArea
 from bridge.record import Area, CodedText, Identified
 
 
@@ -50,7 +50,7 @@ def _remark(answer: AreaAnswer[MedicationOptions], area: Area) -> None:
 MEDICATIONS: Final = AreaSpec(
     name="medications",
     parameter=PARAMETER,
-    lists=(AreaList(name="medications", code="933361000000108", bare_ids="MedicationStatement"),),
+    lists=(ListOfArea(name="medications", code="933361000000108", bare_ids="MedicationStatement"),),
     kinds={"MedicationStatement": None, "MedicationRequest": None},
     uses=frozenset({"Medication"}),
     refers_to={"medicationReference": "Medication", "basedOn": "MedicationRequest"},

@@ -5,7 +5,7 @@ from typing import Literal
 import orjson
 
 from bridge.fhir import systems
-from bridge.fhir.index import Received
+from bridge.fhir.index import ReceivedEntry
 from bridge.fhir.read import Item, code_in, extension_value
 from bridge.mapping.coded import DEGRADED_RECORD_ENTRY, coded_text
 from bridge.mapping.reading import Reading
@@ -21,7 +21,7 @@ class Problems:
 
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
-        self._named: list[tuple[Received, set[str]]] = []
+        self._named: list[tuple[ReceivedEntry, set[str]]] = []
         problems_of: dict[str, set[str]] = {}
         for received in reading.index.resources("Condition"):
             targets = reading.read(received, "problems", _targets)

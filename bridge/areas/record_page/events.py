@@ -51,7 +51,7 @@ class Events:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class RecordEvents:
     """The events of one retrieval."""
 
     header: RecordHeader
@@ -65,7 +65,7 @@ class Record:
         return str(self.header.get("nhs_number", ""))
 
 
-def records(events: Events) -> list[Record]:
+def records(events: Events) -> list[RecordEvents]:
     """The records that events tell of, in order; an event that came twice counts once."""
     medications, allergies, completed = (
         _by_record(events.medications),
@@ -78,7 +78,7 @@ def records(events: Events) -> list[Record]:
             medications.get(key, []), allergies.get(key, []), completed.get(key, [])
         ):
             header = of_allergies or of_medications or manifest
-            found.append(Record(header, of_medications, of_allergies, manifest))
+            found.append(RecordEvents(header, of_medications, of_allergies, manifest))
     return found
 
 

@@ -10,7 +10,7 @@ from bridge.areas.events import Part, RecordCompleted
 from bridge.areas.medications.events import MEDICATIONS_PUBLISHED
 from bridge.areas.record_page.allergies import allergies
 from bridge.areas.record_page.areas import completeness, issues, unmapped
-from bridge.areas.record_page.events import Events, Record, records
+from bridge.areas.record_page.events import Events, RecordEvents, records
 from bridge.areas.record_page.medications import medications
 from bridge.areas.record_page.words import MATCHES
 from bridge.contracts.events import RequestFailedData, RequestRejectedData
@@ -59,7 +59,7 @@ def _sheet() -> str:
     return (files(__package__) / "record.css").read_text(encoding="utf-8")
 
 
-def _record(record: Record, number: int) -> Html:
+def _record(record: RecordEvents, number: int) -> Html:
     header = record.header
     demographics = header["demographics"]
     who = f"Patient with NHS number {spaced(record.nhs_number)}" if record.nhs_number else "Patient not named"
@@ -81,7 +81,7 @@ def _record(record: Record, number: int) -> Html:
     return element("article", banner, *content, class_="record", aria_labelledby=f"record-{number}")
 
 
-def _practice(record: Record) -> str:
+def _practice(record: RecordEvents) -> str:
     named = [record.header.get("holder_name"), record.header.get("holder_ods")]
     return " ".join(part for part in named if part) or "not stated"
 
@@ -109,7 +109,7 @@ def _compared(check: DemographicsCheck) -> Iterable[tuple[str, Match]]:
     return ((name, found[field]) for field, name in FIELDS.items() if field in found)
 
 
-def _content(record: Record, number: int) -> list[Html]:
+def _content(record: RecordEvents, number: int) -> list[Html]:
     events = [each for each in (record.completed, record.allergies, record.medications) if each]
     about_allergies = (
         allergies(record.allergies)
@@ -144,7 +144,7 @@ def _absent(title: str, areas: set[str], manifest: RecordCompleted | None) -> Ht
     return joined([notice(_NOT_GIVEN.format(title), alert=True), *map(completeness, known)])
 
 
-def _manifest(record: Record) -> list[Html]:
+def _manifest(record: RecordEvents) -> list[Html]:
     """What the event that was published last says, and where the others do not agree with it."""
     manifest = record.completed
     if manifest is None:

@@ -31,7 +31,7 @@ from bridge.bus.ending import end
 from bridge.bus.numbers import one_of_url, whole
 from bridge.bus.port import (
     Delivery,
-    Handler,
+    DeliveryHandler,
     HeldDeadLetter,
     QueueDepth,
     QueueSpec,
@@ -144,7 +144,7 @@ class RabbitBus(BrokerBus):
                 f"queue {queue.name}: exists with other arguments, remove or rename it"
             ) from None
 
-    async def consume(self, queue: QueueSpec, handler: Handler, *, concurrency: int) -> None:
+    async def consume(self, queue: QueueSpec, handler: DeliveryHandler, *, concurrency: int) -> None:
         """Start handing deliveries to `handler`, and see to what the broker gives up of this queue."""
         await super().consume(queue, handler, concurrency=concurrency)
         parked = ParkedByBroker(

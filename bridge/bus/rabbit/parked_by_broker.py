@@ -22,7 +22,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from bridge.bus import control_headers
-from bridge.bus.port import Dead, Done, Handler, QueueSpec, RetryAfter
+from bridge.bus.port import Dead, DeliveryHandler, Done, QueueSpec, RetryAfter
 from bridge.bus.rabbit.dead_letters import RabbitHeldDeadLetter
 from bridge.observe import delivery, record
 from bridge.observe.vocabulary.bus import (
@@ -59,7 +59,7 @@ class ParkedByBroker:
     """
 
     queue: QueueSpec
-    handler: Handler
+    handler: DeliveryHandler
     delay_queue: Callable[[float], str]
     count: Count
     dead_letters: DeadLetters

@@ -10,7 +10,7 @@ import typer
 from bridge.cli.commands.options import JsonOption, PipelineOption
 
 if TYPE_CHECKING:
-    from bridge.operations.dead_letter_jobs import Kind
+    from bridge.operations.dead_letter_jobs import JobKind
 
 _HELP = {
     "replay": "Send dead letters again, as a job: plan, confirm, run.",
@@ -20,7 +20,7 @@ _HELP = {
 _JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="As `plan` prints it.")]
 
 
-def commands(kind: "Kind") -> typer.Typer:
+def commands(kind: "JobKind") -> typer.Typer:
     """The commands of one kind of job."""
     app = typer.Typer(name=kind, help=_HELP[kind])
     _add_plan(app, kind)
@@ -30,7 +30,7 @@ def commands(kind: "Kind") -> typer.Typer:
     return app
 
 
-def _add_plan(app: typer.Typer, kind: "Kind") -> None:
+def _add_plan(app: typer.Typer, kind: "JobKind") -> None:
     @app.command()
     def plan(
         pipelines: PipelineOption = None,
@@ -44,7 +44,7 @@ def _add_plan(app: typer.Typer, kind: "Kind") -> None:
         dead_letter_jobs.plan(kind, pipelines or [], reason, limit, as_json=as_json)
 
 
-def _add_confirm(app: typer.Typer, kind: "Kind") -> None:
+def _add_confirm(app: typer.Typer, kind: "JobKind") -> None:
     @app.command()
     def confirm(
         job_id: _JobArgument,
@@ -59,7 +59,7 @@ def _add_confirm(app: typer.Typer, kind: "Kind") -> None:
         dead_letter_jobs.confirm(kind, job_id, actor, reason)
 
 
-def _add_run(app: typer.Typer, kind: "Kind") -> None:
+def _add_run(app: typer.Typer, kind: "JobKind") -> None:
     @app.command("run")
     def run_(
         job_id: _JobArgument,
@@ -74,7 +74,7 @@ def _add_run(app: typer.Typer, kind: "Kind") -> None:
         dead_letter_jobs.run(kind, job_id, rate)
 
 
-def _add_the_rest(app: typer.Typer, kind: "Kind") -> None:
+def _add_the_rest(app: typer.Typer, kind: "JobKind") -> None:
     @app.command()
     def pause(job_id: _JobArgument) -> None:
         """Let the run end after the dead letter at hand; `run` goes on."""

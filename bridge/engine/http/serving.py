@@ -58,7 +58,7 @@ class PortLimits:
         return max(1, min(self.connections, files // _SHARE))
 
 
-class _Server(uvicorn.Server):
+class _PortServer(uvicorn.Server):
     """Leaves the signals to the worker, which stops in its own order."""
 
     @contextlib.contextmanager
@@ -154,7 +154,7 @@ async def serving(
     """
     most = limits.most()
     listener = _listener(host, port, most)
-    server = _Server(
+    server = _PortServer(
         uvicorn.Config(
             app,
             http=_protocol(limits),

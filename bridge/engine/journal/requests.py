@@ -15,10 +15,10 @@ from bridge.ledger import (
     LedgerUnavailable,
     Opening,
     OwedEvents,
+    RecordedCall,
     Reopened,
     Reopening,
     StoredEvent,
-    UpstreamCall,
 )
 from bridge.ledger.audit.trail import Actor, AuditBroken, AuditTrail, Entry
 from bridge.observe import CallNote
@@ -198,8 +198,8 @@ class AuditedRequests:
         return {"ledger": True, "audit": True}
 
 
-def _call(note: CallNote) -> UpstreamCall:
-    return UpstreamCall(
+def _call(note: CallNote) -> RecordedCall:
+    return RecordedCall(
         what=note.interaction,
         where=note.where or note.upstream,
         trace_id=note.trace_id,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from bridge.ledger import Intent, Lease, Verdict
+from bridge.ledger import Intent, IntentVerdict, Lease
 
 
 class SideEffectJournal(Protocol):
@@ -15,7 +15,9 @@ class SideEffectJournal(Protocol):
     async def intend(self, lease: Lease, *, kind: str, settle_key: str, payload: bytes) -> Intent:
         """Write down what is about to be sent."""
 
-    async def settle(self, lease: Lease, intent: Intent, *, verdict: Verdict, result: bytes | None) -> None:
+    async def settle(
+        self, lease: Lease, intent: Intent, *, verdict: IntentVerdict, result: bytes | None
+    ) -> None:
         """Write down what became of it."""
 
     async def due_for_check(self, pipeline: str) -> Sequence[str]:

@@ -34,7 +34,7 @@ ENDED_BEFORE: Final = "ended_before"
 _SLACK: Final = timedelta(days=1)
 """An entry is stamped a moment after its request has ended, perhaps by another clock."""
 
-Kind = Literal[
+FindingKind = Literal[
     "changed",  # the entry, or its place, is not what was written; or it was never written by this engine
     "unlinked",  # the entry is genuine, and the one before is not the one it followed
     "missing",  # entries are gone from the middle
@@ -53,7 +53,7 @@ Kind = Literal[
 class Finding:
     """Something that is not as it should be, from sequence number `first` to `last` of a lane."""
 
-    kind: Kind
+    kind: FindingKind
     lane: int
     first: int
     last: int
@@ -216,7 +216,7 @@ class _Walk:
         self._last = (sequence, row["mac"])
         self._expected = sequence + 1
 
-    def _judge(self, row: Mapping[str, Any]) -> Kind | None:
+    def _judge(self, row: Mapping[str, Any]) -> FindingKind | None:
         try:
             genuine = hmac.compare_digest(row["mac"], entry_mac(self._ring, row))
         except KeyUnknown:
@@ -255,5 +255,5 @@ class _Walk:
         elif self._previous is not None and head["mac"] != mac:
             self._find("unlinked", sequence)
 
-    def _find(self, kind: Kind, first: int, last: int | None = None) -> None:
+    def _find(self, kind: FindingKind, first: int, last: int | None = None) -> None:
         self._findings.append(Finding(kind, self._lane, first, first if last is None else last))

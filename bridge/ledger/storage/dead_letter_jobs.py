@@ -39,8 +39,8 @@ from bridge.ledger.clocks import utc_now
 from bridge.ledger.storage.metadata import Instant, metadata
 from bridge.ledger.storage.store import Step, Store
 
-Kind = Literal["replay", "discard"]
-State = Literal["planned", "confirmed", "running", "paused", "stopped", "done"]
+JobKind = Literal["replay", "discard"]
+JobState = Literal["planned", "confirmed", "running", "paused", "stopped", "done"]
 
 jobs = Table(
     "letter_jobs",
@@ -102,8 +102,8 @@ class Job:
     """A job as it stands: `total` is the frozen count, `marked` how many of them are dealt with."""
 
     id: str
-    kind: Kind
-    state: State
+    kind: JobKind
+    state: JobState
     total: int
     marked: int
     planned_at: datetime
@@ -130,7 +130,7 @@ class Jobs:
         self._lease = lease
         self._clock = clock
 
-    async def plan(self, kind: Kind, found: Sequence[JobLetter], *, by: str) -> Job:
+    async def plan(self, kind: JobKind, found: Sequence[JobLetter], *, by: str) -> Job:
         """Freeze a set of letters, without those that another confirmed job has.
 
         Raises:
@@ -156,7 +156,7 @@ class Jobs:
         return await self._store.write(step)
 
     async def confirm(
-        self, job_id: str, kind: Kind, *, by: str, actor: str, reason: str, also: Step[object]
+        self, job_id: str, kind: JobKind, *, by: str, actor: str, reason: str, also: Step[object]
     ) -> Job:
         """Let a planned job run; `also` runs in the same transaction (the audit trail's entry).
 
@@ -177,7 +177,7 @@ class Jobs:
 
         return await self._store.write(step)
 
-    async def start(self, job_id: str, kind: Kind, *, runner: str) -> Job:
+    async def start(self, job_id: str, kind: JobKind, *, runner: str) -> Job:
         """Take a job up, new, paused, or left by a process that is gone.
 
         Raises:
@@ -244,7 +244,7 @@ class Jobs:
 
         return await self._store.write(step)
 
-    async def pause(self, job_id: str, kind: Kind) -> Job:
+    async def pause(self, job_id: str, kind: JobKind) -> Job:
         """Let the process that runs it end after the letter at hand.
 
         Raises:
@@ -252,7 +252,7 @@ class Jobs:
         """
         return await self._change(job_id, kind, _OPEN, {"state": "paused"})
 
-    async def stop(self, job_id: str, kind: Kind) -> Job:
+    async def stop(self, job_id: str, kind: JobKind) -> Job:
         """End a job for good; what is not marked stays among the dead letters.
 
         Raises:
@@ -268,7 +268,7 @@ class Jobs:
         names = tuple(JobLetter.__dataclass_fields__)
         return {row.letter_id: JobLetter(**{name: getattr(row, name) for name in names}) for row in rows}
 
-    async def job(self, job_id: str, kind: Kind) -> Job:
+    async def job(self, job_id: str, kind: JobKind) -> Job:
         """One job.
 
         Raises:
@@ -276,7 +276,7 @@ class Jobs:
         """
         return await self._store.read(lambda connection: _of_kind(connection, job_id, kind))
 
-    async def all(self, kind: Kind) -> list[Job]:
+    async def all(self, kind: JobKind) -> list[Job]:
         """Every job of a kind, newest first."""
         newest = select(jobs.c.id).where(jobs.c.kind == kind).order_by(jobs.c.planned_at.desc())
         return await self._store.read(
@@ -298,7 +298,7 @@ class Jobs:
         return await self._store.read(lambda connection: connection.execute(query).scalar_one())
 
     async def _change(
-        self, job_id: str, kind: Kind, allowed: Sequence[State], change: Mapping[str, Any]
+        self, job_id: str, kind: JobKind, allowed: Sequence[JobState], change: Mapping[str, Any]
     ) -> Job:
         def step(connection: Connection) -> Job:
             _demand(connection, job_id, kind, *allowed)
@@ -315,7 +315,7 @@ def _states_of_sharers(job_id: str) -> Select[tuple[str]]:
     return select(jobs.c.state).where(jobs.c.id.in_(sharing)).order_by(jobs.c.id).with_for_update()
 
 
-def _demand(connection: Connection, job_id: str, kind: Kind, *allowed: State) -> Job:
+def _demand(connection: Connection, job_id: str, kind: JobKind, *allowed: JobState) -> Job:
     connection.execute(select(jobs.c.id).where(jobs.c.id == job_id).with_for_update())
     job = _of_kind(connection, job_id, kind)
     if job.state not in allowed:
@@ -323,7 +323,7 @@ def _demand(connection: Connection, job_id: str, kind: Kind, *allowed: State) ->
     return job
 
 
-def _of_kind(connection: Connection, job_id: str, kind: Kind) -> Job:
+def _of_kind(connection: Connection, job_id: str, kind: JobKind) -> Job:
     job = _find(connection, job_id)
     if job.kind != kind:
         raise JobRefused(f"that is a job to {job.kind}")

@@ -32,23 +32,23 @@ fingerprints = Table(
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldKeys:
     """The keys that a worker holds for one purpose: fingerprints by id, and the id of the one in use."""
 
     in_use: str
     known: Mapping[str, str]
 
 
-def held_by(keys: Keys, patient_key: str) -> Mapping[str, Held]:
+def held_by(keys: Keys, patient_key: str) -> Mapping[str, HeldKeys]:
     """The keys of a worker by the name of their setting."""
     return {
-        "BRIDGE_PATIENT_KEY": Held(_SITE, {_SITE: _fingerprint(patient_key.encode())}),
+        "BRIDGE_PATIENT_KEY": HeldKeys(_SITE, {_SITE: _fingerprint(patient_key.encode())}),
         "BRIDGE_VAULT_KEYS_FILE": _of_ring(keys.vault.ring),
         "BRIDGE_AUDIT_KEYS_FILE": _of_ring(keys.audit.ring),
     }
 
 
-def compare(connection: Connection, held: Mapping[str, Held]) -> Sequence[str]:
+def compare(connection: Connection, held: Mapping[str, HeldKeys]) -> Sequence[str]:
     """A step: what is wrong with these keys for this ledger; when nothing is, they are noted."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
@@ -86,7 +86,7 @@ def forgetting(*, also: Step[object]) -> Step[None]:
     return step
 
 
-def _note(connection: Connection, purpose: str, mine: Held, known: set[str]) -> None:
+def _note(connection: Connection, purpose: str, mine: HeldKeys, known: set[str]) -> None:
     for key_id in mine.known.keys() - known:
         new = {"purpose": purpose, "key_id": key_id, "fingerprint": mine.known[key_id], "in_use": False}
         connection.execute(insert(fingerprints).values(new))
@@ -97,8 +97,8 @@ def _note(connection: Connection, purpose: str, mine: Held, known: set[str]) -> 
     )
 
 
-def _of_ring(ring: KeyRing) -> Held:
-    return Held(ring.current, {key_id: _fingerprint(ring.key(key_id)) for key_id in ring.ids})
+def _of_ring(ring: KeyRing) -> HeldKeys:
+    return HeldKeys(ring.current, {key_id: _fingerprint(ring.key(key_id)) for key_id in ring.ids})
 
 
 def _fingerprint(key: bytes) -> str:

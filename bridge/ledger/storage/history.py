@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, select
 
-from bridge.ledger.model import RequesterFacts, State, UpstreamCall, Verdict
+from bridge.ledger.model import IntentVerdict, RecordedCall, RequesterFacts, State
 from bridge.ledger.storage.tables import attempts, calls, events, intents, requests
 
 
@@ -21,7 +21,7 @@ class Attempt:
     ended_at: datetime | None
     outcome: str | None
     code: str | None
-    calls: Sequence[UpstreamCall]
+    calls: Sequence[RecordedCall]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class KnownIntent:
     kind: str
     settle_key: str
     created_at: datetime
-    verdict: Verdict | None
+    verdict: IntentVerdict | None
     settled_at: datetime | None
 
 
@@ -99,10 +99,10 @@ def of_request(connection: Connection, key: str) -> RequestHistory | None:
 
 
 def _attempts(connection: Connection, request: Row[*tuple[Any, ...]]) -> list[Attempt]:
-    made: dict[int, list[UpstreamCall]] = {}
+    made: dict[int, list[RecordedCall]] = {}
     ordered = select(calls).where(calls.c.request_id == request.id).order_by(calls.c.start, calls.c.number)
     for row in connection.execute(ordered):
-        call = UpstreamCall(
+        call = RecordedCall(
             row.what, row.where, row.trace_id, row.status, row.started_at, row.duration_ms, row.code
         )
         made.setdefault(row.start, []).append(call)

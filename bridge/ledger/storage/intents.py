@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, exists, func, insert, null, select, update
 
 from bridge.ledger.errors import IntentOpen, LeaseLost
-from bridge.ledger.model import Intent, Lease, Verdict
+from bridge.ledger.model import Intent, IntentVerdict, Lease
 from bridge.ledger.storage.bodies import open_payload, open_result, seal_payload, seal_result
 from bridge.ledger.storage.tables import attempts, intents, requests
 from bridge.ledger.vault.sealing import Sealer
@@ -105,7 +105,7 @@ def settle(
     lease: Lease,
     intent: Intent,
     *,
-    verdict: Verdict,
+    verdict: IntentVerdict,
     result: bytes | None,
     now: datetime,
     sealer: Sealer,

@@ -19,10 +19,10 @@ from bridge.ledger.model import (
     Lease,
     Opening,
     OwedEvents,
+    RecordedCall,
     Running,
     Started,
     StoredEvent,
-    UpstreamCall,
 )
 from bridge.ledger.storage.bodies import SealedEvent, open_event
 from bridge.ledger.storage.group_commit import DIALECTS, add_rows, write_now
@@ -196,7 +196,7 @@ def finish(
     code: str | None,
     check_at: datetime | None,
     ended_by: Sequence[SealedEvent],
-    made: Sequence[UpstreamCall],
+    made: Sequence[RecordedCall],
 ) -> None:
     """End a request: its outcome, the events that tell of it, and what was called for it."""
     found = {"row": lease.row, "token": lease.token, "new_state": state, "new_code": code, "now": now}
@@ -223,7 +223,7 @@ def wait(
     until: datetime,
     reason: str,
     is_counted: bool,
-    made: Sequence[UpstreamCall],
+    made: Sequence[RecordedCall],
 ) -> None:
     """Put a request to wait for its retry."""
     found = {
@@ -389,7 +389,7 @@ def _event_row(row: int, start: int, number: int, event: StoredEvent) -> dict[st
     }
 
 
-def _add_calls(connection: Connection, lease: Lease, made: Sequence[UpstreamCall]) -> None:
+def _add_calls(connection: Connection, lease: Lease, made: Sequence[RecordedCall]) -> None:
     rows = [
         {
             "request_id": lease.row,

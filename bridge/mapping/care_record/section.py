@@ -14,7 +14,7 @@ from bridge.mapping.care_record.outline import outline
 from bridge.mapping.care_record.patient import check_patient, patient_details, unanswered_check
 from bridge.mapping.care_record.sanitise import Sanitised, html_hash, sanitise
 from bridge.mapping.care_record.subsections import parts_of
-from bridge.mapping.identity import Identity, Organisation, name_of, organisation
+from bridge.mapping.identity import Identity, SentOrganisation, name_of, organisation
 from bridge.record.care_record import (
     CARE_RECORD_ISSUES,
     CARE_RECORD_LABEL,
@@ -156,7 +156,7 @@ def _add_origin(section: CareRecordSection, answer: CareRecordAnswer, identity: 
     """Who keeps the record, what made the page, and the patient as the practice describes them."""
     document = answer.composition
     custodian, custodian_words = referred(answer, document, "custodian", "Organization")
-    keeper = organisation(custodian) if custodian else Organisation(None, custodian_words)
+    keeper = organisation(custodian) if custodian else SentOrganisation(None, custodian_words)
     holder_ods = section.get("holder_ods") or keeper.ods or identity.holder_ods
     if holder_ods is not None:
         section["holder_ods"] = holder_ods

@@ -10,9 +10,9 @@ from fhir.resources.STU3.appointment import Appointment as AppointmentModel
 from pydantic import ValidationError
 
 from bridge.sandbox.appointments.diary import VISIT
-from bridge.sandbox.appointments.entries import Appointment, Wish
+from bridge.sandbox.appointments.entries import DiaryAppointment, Wish
 from bridge.sandbox.appointments.premises import Premises
-from bridge.sandbox.appointments.rota import Slot
+from bridge.sandbox.appointments.rota import RotaSlot
 from bridge.sandbox.appointments.slots import (
     ODS,
     ORG_TYPE,
@@ -79,7 +79,7 @@ def read_wish(
     body: Json,
     *,
     resident: Callable[[str], Resident | None],
-    slot: Callable[[str], Slot | None],
+    slot: Callable[[str], RotaSlot | None],
     trace_id: str | None,
 ) -> Wish:
     """What a valid Appointment asks to be booked.
@@ -165,7 +165,7 @@ def _type(organisation: Json) -> str | None:
     return str(codings[0]["code"])
 
 
-def _participants(body: Json, slot: Slot, resident: Callable[[str], Resident | None]) -> Resident:
+def _participants(body: Json, slot: RotaSlot, resident: Callable[[str], Resident | None]) -> Resident:
     """The patient, when every participant is who the schedule says."""
     references: dict[str, list[str]] = {}
     for participant in body["participant"]:
@@ -188,7 +188,7 @@ def _participants(body: Json, slot: Slot, resident: Callable[[str], Resident | N
     return found
 
 
-def appointment_resource(appointment: Appointment, premises: Premises, *, drops_type: bool) -> Json:
+def appointment_resource(appointment: DiaryAppointment, premises: Premises, *, drops_type: bool) -> Json:
     """An appointment as it is now."""
     organisation = dict(appointment.organisation or {**premises.organisation, "id": "practice"})
     if drops_type:

@@ -4,9 +4,9 @@ from datetime import datetime, time, timedelta
 from itertools import islice
 
 from bridge.sandbox.appointments.diary import VISIT, Diary
-from bridge.sandbox.appointments.entries import Appointment, Wish
+from bridge.sandbox.appointments.entries import DiaryAppointment, Wish
 from bridge.sandbox.appointments.premises import logical_id
-from bridge.sandbox.appointments.rota import Schedule, Slot, uk
+from bridge.sandbox.appointments.rota import RotaSlot, Schedule, uk
 from bridge.sandbox.patients import Resident
 
 _OTHER_ODS = "RZZ02"
@@ -31,15 +31,15 @@ def home_visit(diary: Diary, patient: Resident) -> None:
     _book(diary, patient, (visit,), "Home visit")
 
 
-def _is_open_to_all(slot: Slot) -> bool:
+def _is_open_to_all(slot: RotaSlot) -> bool:
     return slot.taken_by is None and slot.is_bookable and slot.opens is None and slot.is_for(None, None)
 
 
-def _book(diary: Diary, patient: Resident, slots: tuple[Slot, ...], description: str) -> Appointment:
+def _book(diary: Diary, patient: Resident, slots: tuple[RotaSlot, ...], description: str) -> DiaryAppointment:
     return diary.staff_book(patient.id, patient.nhs_number, slots, description=description)
 
 
-def _extra(diary: Diary, patient: Resident, start: datetime, *, channel: str = "In-person") -> Slot:
+def _extra(diary: Diary, patient: Resident, start: datetime, *, channel: str = "In-person") -> RotaSlot:
     """A slot that the rota does not have."""
     premises = diary.premises
     clinician = premises.staff[0]
@@ -49,11 +49,11 @@ def _extra(diary: Diary, patient: Resident, start: datetime, *, channel: str = "
     )
     end = start + timedelta(minutes=10)
     return diary.staff_add(
-        Slot(logical_id(*key), schedule, start, end, "Extra appointment", channel, is_bookable=False)
+        RotaSlot(logical_id(*key), schedule, start, end, "Extra appointment", channel, is_bookable=False)
     )
 
 
-def _wish(patient: Resident, slot: Slot) -> Wish:
+def _wish(patient: Resident, slot: RotaSlot) -> Wish:
     organisation = {
         "resourceType": "Organization",
         "id": "1",

@@ -10,9 +10,9 @@ from itertools import pairwise
 from threading import RLock
 from typing import Any
 
-from bridge.sandbox.appointments.entries import Appointment, Change, Wish
+from bridge.sandbox.appointments.entries import Change, DiaryAppointment, Wish
 from bridge.sandbox.appointments.premises import Premises, logical_id
-from bridge.sandbox.appointments.rota import BY_PRACTICE, LONDON, Schedule, Slot, day_of
+from bridge.sandbox.appointments.rota import BY_PRACTICE, LONDON, RotaSlot, Schedule, day_of
 from bridge.sandbox.outcomes import Refusal
 from bridge.sandbox.world import Practice
 
@@ -48,15 +48,15 @@ class Diary:
         self._clock = clock
         self._lock = RLock()
         self._filled_to: date | None = None
-        self._days: dict[date, list[Slot]] = {}
-        self._slots: dict[str, Slot] = {}
-        self._appointments: dict[str, Appointment] = {}
+        self._days: dict[date, list[RotaSlot]] = {}
+        self._slots: dict[str, RotaSlot] = {}
+        self._appointments: dict[str, DiaryAppointment] = {}
 
     def now(self) -> datetime:
         """The time, in the United Kingdom."""
         return self._clock().astimezone(LONDON)
 
-    def slots(self, *, first: date | None = None, last: date | None = None) -> Iterator[Slot]:
+    def slots(self, *, first: date | None = None, last: date | None = None) -> Iterator[RotaSlot]:
         """Every slot of these days, taken or not, in the order of the rota."""
         with self._lock:
             self._fill()
@@ -68,13 +68,13 @@ class Diary:
         for slots in days:
             yield from slots
 
-    def slot(self, slot_id: str) -> Slot | None:
+    def slot(self, slot_id: str) -> RotaSlot | None:
         """One slot by its id."""
         with self._lock:
             self._fill()
             return self._slots.get(slot_id)
 
-    def free(self, start: datetime, end: datetime, org_type: str | None, ods: str | None) -> list[Slot]:
+    def free(self, start: datetime, end: datetime, org_type: str | None, ods: str | None) -> list[RotaSlot]:
         """What a search finds: free, wholly inside, in its booking window and for such an organisation."""
         if self._is_at_limit(ods):
             return []
@@ -90,11 +90,11 @@ class Diary:
             and slot.is_for(org_type, ods)
         ]
 
-    def appointments(self) -> list[Appointment]:
+    def appointments(self) -> list[DiaryAppointment]:
         """All of them, cancelled ones too, oldest first."""
         return list(self._appointments.values())
 
-    def appointment(self, appointment_id: str) -> Appointment:
+    def appointment(self, appointment_id: str) -> DiaryAppointment:
         """One appointment.
 
         Raises:
@@ -110,7 +110,7 @@ class Diary:
         found = self._appointments.get(appointment_id)
         return found.nhs_number if found else None
 
-    def book(self, wish: Wish) -> Appointment:
+    def book(self, wish: Wish) -> DiaryAppointment:
         """Book, if every rule of §4 holds; the slots are taken in the same breath.
 
         Raises:
@@ -125,7 +125,7 @@ class Diary:
             if self._is_at_limit(wish.organisation_ods):
                 raise Refusal("INVALID_RESOURCE", "the organisation has reached its limit of slots")
             description, comment = self._kept(wish.description, wish.comment)
-            appointment = Appointment(
+            appointment = DiaryAppointment(
                 id=self._next_id(),
                 patient_id=wish.patient_id,
                 nhs_number=wish.nhs_number,
@@ -146,7 +146,7 @@ class Diary:
         comment: str | None,
         organisation: str | None = None,
         trace_id: str | None = None,
-    ) -> Appointment:
+    ) -> DiaryAppointment:
         """Give an appointment other texts.
 
         Raises:
@@ -171,7 +171,7 @@ class Diary:
         *,
         organisation: str | None = None,
         trace_id: str | None = None,
-    ) -> Appointment:
+    ) -> DiaryAppointment:
         """Cancel an appointment: its slots are free at once.
 
         Raises:
@@ -194,12 +194,12 @@ class Diary:
             slot.taken_by = BY_PRACTICE
 
     def staff_book(
-        self, patient_id: str, nhs_number: str, slots: tuple[Slot, ...], *, description: str | None = None
-    ) -> Appointment:
+        self, patient_id: str, nhs_number: str, slots: tuple[RotaSlot, ...], *, description: str | None = None
+    ) -> DiaryAppointment:
         """Book outside GP Connect: whatever slots, whenever, and for no other organisation (AP-P07)."""
         with self._lock:
             created = self.now().replace(microsecond=0).isoformat()
-            appointment = Appointment(
+            appointment = DiaryAppointment(
                 id=self._next_id(),
                 patient_id=patient_id,
                 nhs_number=nhs_number,
@@ -212,7 +212,7 @@ class Diary:
             )
             return self._enter(appointment, None)
 
-    def staff_add(self, slot: Slot) -> Slot:
+    def staff_add(self, slot: RotaSlot) -> RotaSlot:
         """Put a slot into the book that the rota does not have."""
         with self._lock:
             self._fill()
@@ -220,7 +220,7 @@ class Diary:
             self._slots[slot.id] = slot
             return slot
 
-    def staff_touch(self, appointment_id: str) -> Appointment:
+    def staff_touch(self, appointment_id: str) -> DiaryAppointment:
         """Save an appointment unchanged: it has a new version, and what others hold is stale."""
         with self._lock:
             appointment = self.appointment(appointment_id)
@@ -250,11 +250,11 @@ class Diary:
             day += timedelta(days=1)
         self._filled_to = max(last, self._filled_to or last)
 
-    def _is_released(self, slot: Slot) -> bool:
+    def _is_released(self, slot: RotaSlot) -> bool:
         # A past slot was released once: a search over the past finds it, and nobody can book it.
         return slot.opens is None or slot.start - self.now() <= slot.opens
 
-    def _may_have(self, slot: Slot, wish: Wish) -> bool:
+    def _may_have(self, slot: RotaSlot, wish: Wish) -> bool:
         is_for = slot.is_for(wish.organisation_type, wish.organisation_ods)
         return slot.is_bookable and is_for and self._is_released(slot)
 
@@ -265,7 +265,7 @@ class Diary:
         held = [one for one in self._appointments.values() if one.organisation_ods == ods]
         return sum(one.status == "booked" for one in held) >= limit
 
-    def _wanted(self, wish: Wish) -> list[Slot]:
+    def _wanted(self, wish: Wish) -> list[RotaSlot]:
         """The slots of a wish, in order, as far as they need not be free."""
         self._fill()
         found = [self._slots.get(slot_id) for slot_id in wish.slot_ids]
@@ -288,7 +288,7 @@ class Diary:
         _check_lengths(wish.description, wish.comment)
         return slots
 
-    def _changeable(self, appointment_id: str) -> Appointment:
+    def _changeable(self, appointment_id: str) -> DiaryAppointment:
         appointment = self.appointment(appointment_id)
         if appointment.status == "cancelled":
             raise Refusal("INVALID_RESOURCE", "the appointment is cancelled")
@@ -307,15 +307,15 @@ class Diary:
     def _next_id(self) -> str:
         return logical_id(self.practice.ods, "appointment", self._seed, len(self._appointments) + 1)
 
-    def _enter(self, appointment: Appointment, trace_id: str | None) -> Appointment:
+    def _enter(self, appointment: DiaryAppointment, trace_id: str | None) -> DiaryAppointment:
         for slot in appointment.slots:
             slot.taken_by = appointment.id
         self._appointments[appointment.id] = appointment
         return self._note(appointment, "booked", appointment.organisation_ods, trace_id)
 
     def _note(
-        self, appointment: Appointment, action: str, organisation: str | None, trace_id: str | None
-    ) -> Appointment:
+        self, appointment: DiaryAppointment, action: str, organisation: str | None, trace_id: str | None
+    ) -> DiaryAppointment:
         change = Change(
             at=self.now(),
             action=action,

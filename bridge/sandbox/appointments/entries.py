@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from bridge.sandbox.appointments.rota import Schedule, Slot
+from bridge.sandbox.appointments.rota import RotaSlot, Schedule
 
 Json = dict[str, Any]
 
@@ -30,7 +30,7 @@ class Change:
 
 
 @dataclass(slots=True)
-class Appointment:
+class DiaryAppointment:
     """One appointment, with its history.
 
     Attributes:
@@ -42,7 +42,7 @@ class Appointment:
     id: str
     patient_id: str
     nhs_number: str
-    slots: tuple[Slot, ...]
+    slots: tuple[RotaSlot, ...]
     created: str
     description: str | None
     comment: str | None

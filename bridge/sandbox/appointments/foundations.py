@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from bridge.record.nhs_number import NHS_NUMBER_SYSTEM, is_valid_nhs_number
-from bridge.sandbox.appointments.operations import Asked
+from bridge.sandbox.appointments.operations import OperationCall
 from bridge.sandbox.appointments.premises import USER_ID
 from bridge.sandbox.appointments.slots import ODS
 from bridge.sandbox.outcomes import Refusal, resource_reply, searchset
@@ -17,7 +17,7 @@ _USER = re.compile(r"\d{4,16}|G\d{7}|[A-Za-z0-9-]{3,36}")
 _ODS_CODE = re.compile(r"[A-Z0-9]{3,12}")
 
 
-def find_patient(asked: Asked) -> Reply:
+def find_patient(asked: OperationCall) -> Reply:
     """An active patient by NHS number; nobody is an empty bundle, and no error."""
     number = _identifier(asked, NHS_NUMBER_SYSTEM)
     if not is_valid_nhs_number(number):
@@ -27,7 +27,7 @@ def find_patient(asked: Asked) -> Reply:
     return resource_reply(searchset([patient_resource(resident, surgery.premises)] if resident else []))
 
 
-def read_patient(asked: Asked) -> Reply:
+def read_patient(asked: OperationCall) -> Reply:
     """An active patient by logical id."""
     resident = asked.surgery.patients.read(asked.id)
     if resident is None:
@@ -35,7 +35,7 @@ def read_patient(asked: Asked) -> Reply:
     return resource_reply(patient_resource(resident, asked.surgery.premises))
 
 
-def find_practitioner(asked: Asked) -> Reply:
+def find_practitioner(asked: OperationCall) -> Reply:
     """A clinician by SDS user id."""
     user = _identifier(asked, USER_ID)
     if not _USER.fullmatch(user):
@@ -46,7 +46,7 @@ def find_practitioner(asked: Asked) -> Reply:
     )
 
 
-def read_practitioner(asked: Asked) -> Reply:
+def read_practitioner(asked: OperationCall) -> Reply:
     """A clinician by logical id."""
     premises = asked.surgery.premises
     clinician = premises.clinicians.get(asked.id)
@@ -55,7 +55,7 @@ def read_practitioner(asked: Asked) -> Reply:
     return resource_reply(premises.practitioner(clinician))
 
 
-def find_organisation(asked: Asked) -> Reply:
+def find_organisation(asked: OperationCall) -> Reply:
     """The practice itself, by its ODS code."""
     code = _identifier(asked, ODS)
     if not _ODS_CODE.fullmatch(code):
@@ -64,7 +64,7 @@ def find_organisation(asked: Asked) -> Reply:
     return resource_reply(searchset(found))
 
 
-def read_organisation(asked: Asked) -> Reply:
+def read_organisation(asked: OperationCall) -> Reply:
     """The practice itself, by logical id."""
     organisation = asked.surgery.premises.organisation
     if asked.id != organisation["id"]:
@@ -72,7 +72,7 @@ def read_organisation(asked: Asked) -> Reply:
     return resource_reply(organisation)
 
 
-def read_location(asked: Asked) -> Reply:
+def read_location(asked: OperationCall) -> Reply:
     """A place by logical id; there is no finding of places."""
     place = asked.surgery.premises.places.get(asked.id)
     if place is None:
@@ -80,7 +80,7 @@ def read_location(asked: Asked) -> Reply:
     return resource_reply(asked.surgery.premises.location(place))
 
 
-def _identifier(asked: Asked, system: str) -> str:
+def _identifier(asked: OperationCall, system: str) -> str:
     """The value of the one identifier that is searched for, which must be of `system`."""
     given = [value for name, value in asked.request.parameters if name == "identifier"]
     if len(given) != 1:

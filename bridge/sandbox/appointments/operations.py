@@ -13,7 +13,7 @@ from bridge.sandbox.appointments.booking import (
     read_cancellation,
     read_wish,
 )
-from bridge.sandbox.appointments.entries import Appointment
+from bridge.sandbox.appointments.entries import DiaryAppointment
 from bridge.sandbox.appointments.slots import read_search, search_bundle
 from bridge.sandbox.control.calls import Call
 from bridge.sandbox.outcomes import FHIR_JSON, Refusal, resource_reply, searchset
@@ -27,7 +27,7 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class OperationCall:
     """One request to a practice, once headers and token are in order.
 
     Attributes:
@@ -55,7 +55,7 @@ class Asked:
         return next((one.get("value") for one in claimed.get("identifier", [])), None)
 
 
-def search_slots(asked: Asked) -> Reply:
+def search_slots(asked: OperationCall) -> Reply:
     """Free slots of up to two weeks."""
     search = read_search(asked.request.parameters)
     asked.surgery.searched.setdefault(asked.sender, set()).add(search.org_type)
@@ -63,7 +63,7 @@ def search_slots(asked: Asked) -> Reply:
     return Reply(200, body, {"content-type": f"{FHIR_JSON};charset=utf-8"})
 
 
-def book(asked: Asked) -> Reply:
+def book(asked: OperationCall) -> Reply:
     """Take one slot, or several adjacent ones."""
     surgery = asked.surgery
     wish = read_wish(
@@ -81,7 +81,7 @@ def book(asked: Asked) -> Reply:
     return _reply(asked, appointment, status=201, location=location)
 
 
-def read_appointment(asked: Asked) -> Reply:
+def read_appointment(asked: OperationCall) -> Reply:
     """One appointment that lies ahead, cancelled or not."""
     appointment = _of_a_shown_patient(asked)
     if appointment.start < asked.surgery.diary.now():
@@ -89,7 +89,7 @@ def read_appointment(asked: Asked) -> Reply:
     return _reply(asked, appointment)
 
 
-def patient_appointments(asked: Asked) -> Reply:
+def patient_appointments(asked: OperationCall) -> Reply:
     """A patient's appointments from today on, in a range of days; cancelled ones too."""
     surgery = asked.surgery
     resident = surgery.patients.read(asked.id)
@@ -104,7 +104,7 @@ def patient_appointments(asked: Asked) -> Reply:
     return resource_reply(searchset(found))
 
 
-def amend(asked: Asked) -> Reply:
+def amend(asked: OperationCall) -> Reply:
     """Other texts for an appointment."""
     appointment, body = _to_change(asked)
     check_amended(body, _resource(asked, appointment))
@@ -118,7 +118,7 @@ def amend(asked: Asked) -> Reply:
     return _reply(asked, amended)
 
 
-def cancel(asked: Asked) -> Reply:
+def cancel(asked: OperationCall) -> Reply:
     """Cancel an appointment."""
     appointment, body = _to_change(asked)
     if appointment.status == "cancelled":
@@ -130,7 +130,7 @@ def cancel(asked: Asked) -> Reply:
     return _reply(asked, cancelled)
 
 
-def _to_change(asked: Asked) -> tuple[Appointment, Json]:
+def _to_change(asked: OperationCall) -> tuple[DiaryAppointment, Json]:
     """The appointment and what is sent in its place, when that is of its current version (SP-093)."""
     appointment = _of_a_shown_patient(asked)
     matched = _ETAG.fullmatch(asked.request.headers.get("if-match", ""))
@@ -141,14 +141,14 @@ def _to_change(asked: Asked) -> tuple[Appointment, Json]:
     return appointment, check_kind(asked.body)
 
 
-def _of_a_shown_patient(asked: Asked) -> Appointment:
+def _of_a_shown_patient(asked: OperationCall) -> DiaryAppointment:
     appointment = asked.surgery.diary.appointment(asked.id)
     if asked.surgery.patients.read(appointment.patient_id) is None:
         raise Refusal("PATIENT_NOT_FOUND", "no active patient")
     return appointment
 
 
-def _days(asked: Asked) -> tuple[date, date]:
+def _days(asked: OperationCall) -> tuple[date, date]:
     given = [value for name, value in asked.request.parameters if name == "start"]
     days = {value[:2]: value[2:] for value in given}
     if len(given) != 2 or set(days) != {"ge", "le"}:  # noqa: PLR2004 - one for each end
@@ -166,12 +166,12 @@ def _days(asked: Asked) -> tuple[date, date]:
     return first, last
 
 
-def _resource(asked: Asked, appointment: Appointment) -> Json:
+def _resource(asked: OperationCall, appointment: DiaryAppointment) -> Json:
     surgery = asked.surgery
     return appointment_resource(appointment, surgery.premises, drops_type=surgery.practice.drops_type)
 
 
 def _reply(
-    asked: Asked, appointment: Appointment, *, status: int = 200, location: str | None = None
+    asked: OperationCall, appointment: DiaryAppointment, *, status: int = 200, location: str | None = None
 ) -> Reply:
     return resource_reply(_resource(asked, appointment), status=status, location=location)

@@ -23,7 +23,7 @@ def logical_id(*parts: object) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PremisesLocation:
     """A Location: the main surgery or a branch."""
 
     id: str
@@ -35,7 +35,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Clinician:
+class StaffMember:
     """A Practitioner with the job role that schedules show; `text` is an unstructured name."""
 
     id: str
@@ -78,10 +78,10 @@ class Premises:
     def __init__(self, practice: Practice, clinicians: int) -> None:
         ods = practice.ods
         self.ods = ods
-        self.main = Place(
+        self.main = PremisesLocation(
             logical_id(ods, "main"), practice.name, "1 Harbour Road", "Leeds", "LS1 4AP", "01132960001"
         )
-        self.branch = Place(
+        self.branch = PremisesLocation(
             logical_id(ods, "branch"),
             f"{practice.name}, Hillside branch",
             "27 Hillside",
@@ -89,10 +89,12 @@ class Premises:
             "LS21 3AB",
             "01132960002",
         )
-        self.visit = Place(logical_id(ods, "visit"), VISIT_PLACE, "Unknown", "Unknown", "", None)
-        self.places: Mapping[str, Place] = {place.id: place for place in (self.main, self.branch, self.visit)}
+        self.visit = PremisesLocation(logical_id(ods, "visit"), VISIT_PLACE, "Unknown", "Unknown", "", None)
+        self.places: Mapping[str, PremisesLocation] = {
+            place.id: place for place in (self.main, self.branch, self.visit)
+        }
         self.staff = tuple(_clinician(ods, number) for number in range(clinicians))
-        self.clinicians: Mapping[str, Clinician] = {one.id: one for one in self.staff}
+        self.clinicians: Mapping[str, StaffMember] = {one.id: one for one in self.staff}
         self.organisation: Json = {
             **_resource("Organization", logical_id(ods, "organisation")),
             "identifier": ods_identifier(ods),
@@ -101,7 +103,7 @@ class Premises:
             "address": [_address(self.main)],
         }
 
-    def location(self, place: Place) -> Json:
+    def location(self, place: PremisesLocation) -> Json:
         """A place as a Location."""
         phone = [{"system": "phone", "value": place.phone, "use": "work"}]
         return {
@@ -112,7 +114,7 @@ class Premises:
             "managingOrganization": {"reference": f"Organization/{self.organisation['id']}"},
         }
 
-    def practitioner(self, clinician: Clinician) -> Json:
+    def practitioner(self, clinician: StaffMember) -> Json:
         """A clinician as a Practitioner; the role stands on schedules, not here."""
         structured = {
             "use": "usual",
@@ -128,11 +130,11 @@ class Premises:
         }
 
 
-def _clinician(ods: str, number: int) -> Clinician:
+def _clinician(ods: str, number: int) -> StaffMember:
     family, given, prefix, gender = _NAMES[number % len(_NAMES)]
     is_text = number % len(_NAMES) == _TEXT_ONLY
     again = number // len(_NAMES)
-    return Clinician(
+    return StaffMember(
         id=logical_id(ods, "clinician", number),
         user_id=f"5550{int(ods[-5:], 36) % 10_000:04d}{number:04d}",
         family=f"{family}-{_NAMES[again % len(_NAMES)][0]}" if again else family,
@@ -149,6 +151,6 @@ def _resource(kind: str, id_: str) -> Json:
     return {"resourceType": kind, "id": id_, "meta": {"versionId": "1", "profile": [profile]}}
 
 
-def _address(place: Place) -> Json:
+def _address(place: PremisesLocation) -> Json:
     postcode = {"postalCode": place.postcode} if place.postcode else {}
     return {"use": "work", "line": [place.line], "city": place.city, **postcode}

@@ -9,10 +9,10 @@ from fhir.resources.STU3.patient import Patient as PatientModel
 from pydantic import ValidationError
 
 from bridge.record.nhs_number import NHS_NUMBER_SYSTEM, is_valid_nhs_number
-from bridge.sandbox.appointments.operations import Asked
+from bridge.sandbox.appointments.operations import OperationCall
 from bridge.sandbox.outcomes import Refusal, resource_reply, searchset
 from bridge.sandbox.patients import agree, patient_resource
-from bridge.sandbox.people import Person, Registration, Standing, Trace
+from bridge.sandbox.people import PdsRegistration, Person, Standing, Trace
 from bridge.sandbox.structured.elements import PROFILE
 from bridge.sandbox.web import Reply
 
@@ -37,7 +37,7 @@ _PHONES = {"home", "work", "mobile", "temp"}
 _INVALID = {Trace.INVALIDATED, Trace.SUPERSEDED}
 
 
-def register_patient(asked: Asked, on_pds: Mapping[str, Registration]) -> Reply:
+def register_patient(asked: OperationCall, on_pds: Mapping[str, PdsRegistration]) -> Reply:
     """Make a temporary registration; never another one, and nothing on PDS."""
     sent = _patient(asked.body)
     number = sent["identifier"][0]["value"]
@@ -126,7 +126,7 @@ def _person(patient: Json) -> Person:
     )
 
 
-def _traced(known: Registration | None, person: Person) -> Registration:
+def _traced(known: PdsRegistration | None, person: Person) -> PdsRegistration:
     """Whom PDS knows by this number, when it is the same person, alive and not sensitive (§5.2)."""
     if known is None or known.trace is Trace.NOT_FOUND:
         raise Refusal("INVALID_PATIENT_DEMOGRAPHICS", "PDS does not know the number")

@@ -8,7 +8,13 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, timezone
 from zoneinfo import ZoneInfo
 
-from bridge.sandbox.appointments.premises import PHLEBOTOMIST, Clinician, Place, Premises, logical_id
+from bridge.sandbox.appointments.premises import (
+    PHLEBOTOMIST,
+    Premises,
+    PremisesLocation,
+    StaffMember,
+    logical_id,
+)
 
 LONDON = ZoneInfo("Europe/London")
 _SATURDAY = 5
@@ -29,13 +35,13 @@ class Schedule:
     id: str
     name: str
     day: date
-    place: Place
-    clinician: Clinician | None
+    place: PremisesLocation
+    clinician: StaffMember | None
     role: tuple[str, str]
 
 
 @dataclass(slots=True)
-class Slot:
+class RotaSlot:
     """One slot, and who may have it.
 
     Attributes:
@@ -73,7 +79,7 @@ BY_PRACTICE = "practice"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Session:
+class _RotaSession:
     """What a clinician does on each morning or afternoon.
 
     `odd` says what single slots are instead: their number to channel and service.
@@ -97,7 +103,7 @@ class _Session:
 
 _MORNING, _AFTERNOON = time(8, 30), time(14)
 _GP_SESSIONS = (
-    _Session(
+    _RotaSession(
         name="General Medical Morning",
         at=_MORNING,
         minutes=10,
@@ -106,7 +112,7 @@ _GP_SESSIONS = (
         odd=((7, "Telephone", "Routine appointment"), (9, "In-person", "Urgent appointment")),
         is_daily=True,
     ),
-    _Session(
+    _RotaSession(
         name="Telephone Surgery",
         at=_AFTERNOON,
         minutes=10,
@@ -119,17 +125,17 @@ _GP_SESSIONS = (
 _SESSIONS = (
     _GP_SESSIONS,
     (
-        _Session(
+        _RotaSession(
             name="Branch Surgery", at=_MORNING, minutes=10, service="Routine appointment", is_at_branch=True
         ),
-        _Session(
+        _RotaSession(
             name="Video Clinic", at=_AFTERNOON, minutes=15, service="Video consultation", channel="Video"
         ),
     ),
     (
-        _Session(name="Registrar Morning", at=_MORNING, minutes=20, service="Routine appointment"),
+        _RotaSession(name="Registrar Morning", at=_MORNING, minutes=20, service="Routine appointment"),
         # Released two days before, and for urgent care only.
-        _Session(
+        _RotaSession(
             name="Urgent Afternoon",
             at=_AFTERNOON,
             minutes=10,
@@ -139,8 +145,8 @@ _SESSIONS = (
         ),
     ),
     (
-        _Session(name="Nurse Clinic", at=_MORNING, minutes=15, service="Nurse appointment"),
-        _Session(
+        _RotaSession(name="Nurse Clinic", at=_MORNING, minutes=15, service="Nurse appointment"),
+        _RotaSession(
             name="Discharge Follow-up",
             at=_AFTERNOON,
             minutes=15,
@@ -149,14 +155,14 @@ _SESSIONS = (
         ),
     ),
     (
-        _Session(
+        _RotaSession(
             name="Pharmacist Morning",
             at=_MORNING,
             minutes=15,
             service="Medication review",
             channel="Telephone",
         ),
-        _Session(
+        _RotaSession(
             name="Shared Afternoon",
             at=_AFTERNOON,
             minutes=15,
@@ -168,7 +174,7 @@ _SESSIONS = (
 )
 # Held by whoever is there: schedules without a practitioner.
 _CLINICS = (
-    _Session(
+    _RotaSession(
         name="Phlebotomy Clinic",
         at=_MORNING,
         minutes=5,
@@ -176,15 +182,15 @@ _CLINICS = (
         service="Blood test",
         is_at_branch=True,
     ),
-    _Session(
+    _RotaSession(
         name="Staff Clinic", at=_AFTERNOON, minutes=10, slots=6, service="Staff only", is_bookable=False
     ),
 )
 
 
-def day_of(premises: Premises, day: date, seed: int) -> Iterator[Slot]:
+def day_of(premises: Premises, day: date, seed: int) -> Iterator[RotaSlot]:
     """The slots of one day, session by session; at weekends the daily sessions only."""
-    held: list[tuple[Clinician | None, _Session]] = [
+    held: list[tuple[StaffMember | None, _RotaSession]] = [
         (clinician, session)
         for number, clinician in enumerate(premises.staff)
         for session in _SESSIONS[number % len(_SESSIONS)]
@@ -196,8 +202,8 @@ def day_of(premises: Premises, day: date, seed: int) -> Iterator[Slot]:
 
 
 def _slots(
-    premises: Premises, day: date, clinician: Clinician | None, session: _Session, seed: int
-) -> Iterator[Slot]:
+    premises: Premises, day: date, clinician: StaffMember | None, session: _RotaSession, seed: int
+) -> Iterator[RotaSlot]:
     key = (seed, premises.ods, day, clinician.id if clinician else "", session.name)
     schedule = Schedule(
         id=logical_id(*key),
@@ -215,7 +221,7 @@ def _slots(
         start = first + length * (number + has_paused)
         channel, service = odd.get(number, (session.channel, session.service))
         id_ = logical_id(*key, number)
-        yield Slot(
+        yield RotaSlot(
             id=id_,
             schedule=schedule,
             start=start,

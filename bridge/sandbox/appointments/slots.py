@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from bridge.sandbox.appointments.diary import Diary
-from bridge.sandbox.appointments.rota import LONDON, Schedule, Slot, uk
+from bridge.sandbox.appointments.rota import LONDON, RotaSlot, Schedule, uk
 from bridge.sandbox.outcomes import Refusal
 from bridge.sandbox.structured.elements import CODES, PROFILE, coded
 
@@ -27,7 +27,7 @@ _LOCATION = "Schedule:actor:Location"
 
 
 @dataclass(frozen=True, slots=True)
-class SlotSearch:
+class SlotQuery:
     """What was asked, once it is known to be in order. `start` and `end` are instants."""
 
     start: datetime
@@ -38,7 +38,7 @@ class SlotSearch:
     with_locations: bool
 
 
-def read_search(parameters: Iterable[tuple[str, str]]) -> SlotSearch:
+def read_search(parameters: Iterable[tuple[str, str]]) -> SlotQuery:
     """The search that a query means; parameters that no rule knows are ignored.
 
     Raises:
@@ -60,7 +60,7 @@ def read_search(parameters: Iterable[tuple[str, str]]) -> SlotSearch:
         raise _wrong("the range must not be longer than two weeks")
     filters = dict(value.split("|", 1) for value in given.get("searchFilter", []) if "|" in value)
     recursed = given.get("_include:recurse", [])
-    return SlotSearch(
+    return SlotQuery(
         start, end, filters.get(ORG_TYPE), filters.get(ODS), _PRACTITIONER in recursed, _LOCATION in recursed
     )
 
@@ -93,7 +93,7 @@ def _wrong(rule: str) -> Refusal:
     return Refusal("INVALID_PARAMETER", rule)
 
 
-def search_bundle(diary: Diary, search: SlotSearch) -> bytes:
+def search_bundle(diary: Diary, search: SlotQuery) -> bytes:
     """The searchset as JSON; slots are written once and put together as bytes, for there may be thousands."""
     premises = diary.premises
     found = diary.free(search.start, search.end, search.org_type, search.ods)
@@ -112,7 +112,7 @@ def search_bundle(diary: Diary, search: SlotSearch) -> bytes:
     return b'{"resourceType":"Bundle","type":"searchset","entry":[' + b",".join(entries) + b"]}"
 
 
-def _encoded(slot: Slot) -> bytes:
+def _encoded(slot: RotaSlot) -> bytes:
     if slot.encoded is None:
         slot.encoded = b'{"resource":' + orjson.dumps(slot_resource(slot)) + b"}"
     return slot.encoded
@@ -131,7 +131,7 @@ def role_extension(role: tuple[str, str]) -> Json:
     }
 
 
-def slot_resource(slot: Slot) -> Json:
+def slot_resource(slot: RotaSlot) -> Json:
     """A free slot as a search shows it."""
     return {
         "resourceType": "Slot",

@@ -7,8 +7,8 @@ from datetime import date
 from typing import Any
 
 from bridge.sandbox.care_record.content import PAGES
-from bridge.sandbox.care_record.pages import NOTHING_RECORDED, Page, Row, Style, Table
-from bridge.sandbox.control.faults import Fault, FaultKind
+from bridge.sandbox.care_record.pages import NOTHING_RECORDED, Page, PageRow, PageTable, Style
+from bridge.sandbox.control.faults import FaultKind, InjectedFault
 
 Json = dict[str, Any]
 
@@ -39,7 +39,7 @@ class Case:
     change: Callable[[Page], Page] = _as_held
     style: Style = field(default_factory=Style)
     spoil: Callable[[Json], None] | None = None
-    faults: Mapping[str, Fault] = field(default_factory=dict)
+    faults: Mapping[str, InjectedFault] = field(default_factory=dict)
 
 
 def _each(**changes: Any) -> Callable[[Page], Page]:
@@ -72,7 +72,7 @@ def _emis_like(page: Page) -> Page:
         return _each(absence="not_stored")(page)
     if page.code == "ALL":
         current, historical = page.tables
-        rows = (*current.rows, *(Row((row.cells[0], row.cells[2])) for row in historical.rows))
+        rows = (*current.rows, *(PageRow((row.cells[0], row.cells[2])) for row in historical.rows))
         return replace(
             page,
             tables=(replace(current, rows=rows), replace(historical, absence="retrieval_not_supported")),
@@ -92,7 +92,7 @@ def _vision_like(page: Page) -> Page:
 
 
 def _without(page: Page, column: str) -> Page:
-    def drop(table: Table) -> Table:
+    def drop(table: PageTable) -> PageTable:
         at = table.columns.index(column)
         rows = tuple(replace(row, cells=row.cells[:at] + row.cells[at + 1 :]) for row in table.rows)
         return replace(table, columns=table.columns[:at] + table.columns[at + 1 :], rows=rows)
@@ -108,7 +108,7 @@ def _older(page: Page) -> Page:
 def _more_columns(page: Page) -> Page:
     """Columns that the specification does not name, two with the same heading, one with none; and no id."""
 
-    def widen(table: Table) -> Table:
+    def widen(table: PageTable) -> PageTable:
         columns = (*table.columns, "Recorded By", "Details", "")
         rows = tuple(replace(row, cells=(*row.cells, "Dr N Gilbert", "Seen by", "x")) for row in table.rows)
         return replace(table, columns=columns, rows=rows, id="")
@@ -121,7 +121,7 @@ def _large(page: Page) -> Page:
         return page
     (table,) = page.tables
     text = "Reviewed in surgery; nothing of note. " * 25
-    one = Row((date(2020, 1, 1), "Sandbox Medical Centre, surgery", text), date(2020, 1, 1))
+    one = PageRow((date(2020, 1, 1), "Sandbox Medical Centre, surgery", text), date(2020, 1, 1))
     return replace(page, tables=(replace(table, rows=(one,) * (_LARGE_BYTES // len(text))),))
 
 
@@ -175,8 +175,8 @@ def _other_section(bundle: Json) -> None:
             entry["resource"]["section"][0]["code"]["coding"][0]["code"] = "OBS"
 
 
-_REFUSED = Fault(FaultKind.STATUS, status=501, code="NOT_IMPLEMENTED")
-_FAILED_ONCE = Fault(FaultKind.STATUS, times=1)
+_REFUSED = InjectedFault(FaultKind.STATUS, status=501, code="NOT_IMPLEMENTED")
+_FAILED_ONCE = InjectedFault(FaultKind.STATUS, times=1)
 
 CASES = {
     case.name: case
@@ -259,7 +259,7 @@ CASES = {
 """By name of the scenario."""
 
 
-def section_faults() -> Iterator[tuple[str, Fault]]:
+def section_faults() -> Iterator[tuple[str, InjectedFault]]:
     """The faults that are on at the start, each with its key."""
     for case in CASES.values():
         yield from ((f"{case.nhs_number}/{section}", fault) for section, fault in case.faults.items())

@@ -2,7 +2,7 @@
 
 from datetime import date, timedelta
 
-from bridge.sandbox.care_record.pages import Page, Row, Table
+from bridge.sandbox.care_record.pages import Page, PageRow, PageTable
 
 _TODAY = date(2025, 11, 20)
 _ACUTE = (
@@ -20,12 +20,12 @@ def _day(days_ago: int) -> date:
     return _TODAY - timedelta(days=days_ago)
 
 
-def _dated(*rows: tuple[int, tuple[str, ...]]) -> tuple[Row, ...]:
+def _dated(*rows: tuple[int, tuple[str, ...]]) -> tuple[PageRow, ...]:
     """Rows that begin with their day, given as days ago."""
-    return tuple(Row((_day(ago), *cells), _day(ago)) for ago, cells in rows)
+    return tuple(PageRow((_day(ago), *cells), _day(ago)) for ago, cells in rows)
 
 
-ENCOUNTERS = Table(
+ENCOUNTERS = PageTable(
     "Encounters",
     "enc-tab",
     ("Date", "Title", "Details"),
@@ -45,7 +45,7 @@ ENCOUNTERS = Table(
         (1600, ("Sandbox Medical Centre, surgery", "New patient check")),
     ),
 )
-CLINICAL_ITEMS = Table(
+CLINICAL_ITEMS = PageTable(
     "Clinical Items",
     "cli-tab",
     ("Date", "Entry", "Details"),
@@ -54,45 +54,45 @@ CLINICAL_ITEMS = Table(
         (409, ("Fall", "At home; walking stick advised")),
     ),
 )
-EMERGENCY_CODES = Table(
+EMERGENCY_CODES = PageTable(
     "Emergency Codes",
     "cli-tab",
     ("Date", "Entry", "Details", "Location of further information"),
     _dated((409, ("Preferred place of care - home", "Discussed with daughter", "Community matron's notes"))),
     is_filtered=False,
 )
-ACTIVE_PROBLEMS = Table(
+ACTIVE_PROBLEMS = PageTable(
     "Active Problems and Issues",
     "prb-tab-act",
     ("Start Date", "Entry", "Significance", "Details"),
     _dated((3650, ("Essential hypertension", "Major", "")), (900, ("Type 2 diabetes mellitus", "Major", ""))),
     is_filtered=False,
 )
-MAJOR_INACTIVE = Table(
+MAJOR_INACTIVE = PageTable(
     "Major Inactive Problems and Issues",
     "prb-tab-majinact",
     ("Start Date", "End Date", "Entry", "Significance", "Details"),
-    (Row((_day(5000), _day(4800), "Pneumonia", "Major", "Hospital admission"), _day(4800)),),
+    (PageRow((_day(5000), _day(4800), "Pneumonia", "Major", "Hospital admission"), _day(4800)),),
 )
-OTHER_INACTIVE = Table(
+OTHER_INACTIVE = PageTable(
     "Other Inactive Problems and Issues",
     "prb-tab-othinact",
     ("Start Date", "End Date", "Entry", "Significance", "Details"),
-    (Row((_day(700), _day(650), "Sprained ankle", "Minor", ""), _day(650)),),
+    (PageRow((_day(700), _day(650), "Sprained ankle", "Minor", ""), _day(650)),),
 )
-CURRENT_ALLERGIES = Table(
+CURRENT_ALLERGIES = PageTable(
     "Current Allergies and Adverse Reactions",
     "all-tab-curr",
     ("Start Date", "Details"),
     _dated((4000, ("Adverse reaction to penicillin: rash",)), (1200, ("Peanut allergy: anaphylaxis",))),
 )
-HISTORICAL_ALLERGIES = Table(
+HISTORICAL_ALLERGIES = PageTable(
     "Historical Allergies and Adverse Reactions",
     "all-tab-hist",
     ("Start Date", "End Date", "Details"),
-    (Row((_day(6000), _day(2500), "Egg allergy, outgrown")),),
+    (PageRow((_day(6000), _day(2500), "Egg allergy, outgrown")),),
 )
-ACUTE = Table(
+ACUTE = PageTable(
     "Acute Medication (Last 12 Months)",
     "med-tab-acu-med",
     (
@@ -106,7 +106,7 @@ ACUTE = Table(
         "Additional Information",
     ),
     (
-        Row(
+        PageRow(
             (
                 "Acute",
                 _day(120),
@@ -119,7 +119,7 @@ ACUTE = Table(
             ),
             _day(120),
         ),
-        Row(
+        PageRow(
             (
                 "Acute - Dentist",
                 _day(200),
@@ -136,7 +136,7 @@ ACUTE = Table(
     is_filtered=False,
     notes=(_ACUTE,),
 )
-REPEAT = Table(
+REPEAT = PageTable(
     "Current Repeat Medication",
     "med-tab-curr-rep",
     (
@@ -152,7 +152,7 @@ REPEAT = Table(
         "Additional Information",
     ),
     (
-        Row(
+        PageRow(
             (
                 "Repeat",
                 _day(900),
@@ -166,7 +166,7 @@ REPEAT = Table(
                 "",
             )
         ),
-        Row(
+        PageRow(
             (
                 "Repeat",
                 _day(3650),
@@ -184,7 +184,7 @@ REPEAT = Table(
     is_filtered=False,
     notes=(_REPEAT,),
 )
-DISCONTINUED = Table(
+DISCONTINUED = PageTable(
     "Discontinued Repeat Medication",
     "med-tab-dis-rep",
     (
@@ -198,7 +198,7 @@ DISCONTINUED = Table(
         "Additional Information",
     ),
     (
-        Row(
+        PageRow(
             (
                 "Repeat",
                 _day(500),
@@ -214,7 +214,7 @@ DISCONTINUED = Table(
     is_filtered=False,
     notes=(_DISCONTINUED,),
 )
-ALL_MEDICATION = Table(
+ALL_MEDICATION = PageTable(
     "All Medication",
     "med-tab-all-sum",
     (
@@ -229,7 +229,7 @@ ALL_MEDICATION = Table(
         "Additional Information",
     ),
     (
-        Row(
+        PageRow(
             (
                 "Repeat",
                 _day(3650),
@@ -243,7 +243,7 @@ ALL_MEDICATION = Table(
             ),
             group="Amlodipine 10mg tablets",
         ),
-        Row(
+        PageRow(
             (
                 "Acute",
                 _day(120),
@@ -260,7 +260,7 @@ ALL_MEDICATION = Table(
         ),
     ),
 )
-ALL_ISSUES = Table(
+ALL_ISSUES = PageTable(
     "All Medication Issues",
     "med-tab-all-iss",
     (
@@ -273,7 +273,7 @@ ALL_ISSUES = Table(
         "Additional Information",
     ),
     tuple(
-        Row(
+        PageRow(
             (
                 "Repeat",
                 _day(ago),
@@ -288,7 +288,7 @@ ALL_ISSUES = Table(
         for ago in (20, 48, 76)
     ),
 )
-REFERRALS = Table(
+REFERRALS = PageTable(
     "Referrals",
     "ref-tab",
     ("Date", "From", "To", "Priority", "Details"),
@@ -304,7 +304,7 @@ REFERRALS = Table(
         )
     ),
 )
-OBSERVATIONS = Table(
+OBSERVATIONS = PageTable(
     "Observations",
     "obs-tab",
     ("Date", "Entry", "Value", "Range", "Details"),
@@ -314,13 +314,13 @@ OBSERVATIONS = Table(
         (400, ("Serum creatinine", "88 umol/L", "45 - 84", "")),
     ),
 )
-IMMUNISATIONS = Table(
+IMMUNISATIONS = PageTable(
     "Immunisations",
     "imm-tab",
     ("Date", "Vaccination", "Part", "Contents", "Details"),
     _dated((45, ("Seasonal influenza vaccination", "1", "Influenza", "Left arm"))),
 )
-ADMINISTRATIVE_ITEMS = Table(
+ADMINISTRATIVE_ITEMS = PageTable(
     "Administrative Items",
     "adm-tab",
     ("Date", "Entry", "Details"),
@@ -328,8 +328,8 @@ ADMINISTRATIVE_ITEMS = Table(
 )
 
 
-def _last(table: Table, title: str, count: int) -> Table:
-    return Table(title, table.id, table.columns, table.rows[:count], is_filtered=False)
+def _last(table: PageTable, title: str, count: int) -> PageTable:
+    return PageTable(title, table.id, table.columns, table.rows[:count], is_filtered=False)
 
 
 PAGES = {

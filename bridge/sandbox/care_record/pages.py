@@ -24,7 +24,7 @@ FRAGMENTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PageRow:
     """One row. Cells hold markup, or a date that is written as the practice's system writes dates.
 
     Attributes:
@@ -38,7 +38,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class PageTable:
     """One table, with what stands above it.
 
     Attributes:
@@ -52,7 +52,7 @@ class Table:
     title: str
     id: str
     columns: tuple[str, ...]
-    rows: tuple[Row, ...] = ()
+    rows: tuple[PageRow, ...] = ()
     is_filtered: bool = True
     notes: tuple[str, ...] = ()
     withheld: bool = False
@@ -70,12 +70,12 @@ class Page:
 
     code: str
     title: str
-    tables: tuple[Table, ...]
+    tables: tuple[PageTable, ...]
     takes_period: bool = True
     notes: tuple[str, ...] = ()
     transfer: date | None = None
 
-    def each(self, change: Callable[[Table], Table]) -> "Page":
+    def each(self, change: Callable[[PageTable], PageTable]) -> "Page":
         """The same with every table changed."""
         return replace(self, tables=tuple(change(table) for table in self.tables))
 
@@ -129,7 +129,7 @@ def _top(page: Page, style: Style) -> Iterator[str]:
     yield from (banner("content", note) for note in page.notes)
 
 
-def _part(page: Page, table: Table, query: SectionQuery, style: Style) -> Iterator[str]:
+def _part(page: Page, table: PageTable, query: SectionQuery, style: Style) -> Iterator[str]:
     yield from (banner("content", note) for note in table.notes)
     if page.takes_period:
         yield banner("date", _period(table, query, style))
@@ -144,7 +144,7 @@ def _part(page: Page, table: Table, query: SectionQuery, style: Style) -> Iterat
     yield _fragment(absence, table, style) if absence else _table(table, rows, style)
 
 
-def _period(table: Table, query: SectionQuery, style: Style) -> str:
+def _period(table: PageTable, query: SectionQuery, style: Style) -> str:
     if not table.is_filtered and (query.is_filtered or style.default_start):
         return "Date filter not applied"
     if style.default_start and not query.is_filtered:
@@ -159,7 +159,7 @@ def _period(table: Table, query: SectionQuery, style: Style) -> str:
     return "All Data Items" if style.older else "All relevant items"
 
 
-def _fragment(absence: str, table: Table, style: Style) -> str:
+def _fragment(absence: str, table: PageTable, style: Style) -> str:
     texts = [f"<p>{line.format(table.title)}</p>" for line in FRAGMENTS[absence]]
     if not style.in_cells:
         return f"<div>{''.join(texts)}</div>"
@@ -168,7 +168,7 @@ def _fragment(absence: str, table: Table, style: Style) -> str:
     return f'<table id="{table.id}"><thead><tr>{heads}</tr></thead><tbody>{cell}</tbody></table>'
 
 
-def _table(table: Table, rows: list[Row], style: Style) -> str:
+def _table(table: PageTable, rows: list[PageRow], style: Style) -> str:
     heads = "".join(f"<th>{column}</th>" for column in table.columns)
     return (
         f'<table id="{table.id}"><thead><tr>{heads}</tr></thead>'
@@ -176,7 +176,7 @@ def _table(table: Table, rows: list[Row], style: Style) -> str:
     )
 
 
-def _rows(table: Table, rows: list[Row], style: Style) -> Iterator[str]:
+def _rows(table: PageTable, rows: list[PageRow], style: Style) -> Iterator[str]:
     group = None
     for row in rows:
         if row.group and row.group != group:

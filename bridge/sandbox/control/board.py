@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bridge.sandbox.control.faults import Fault, Upstream
+from bridge.sandbox.control.faults import InjectedFault, Upstream
 from bridge.sandbox.control.storms import Drawing, Storm
 
 EVERYBODY = "*"
@@ -14,7 +14,7 @@ EVERYBODY = "*"
 class _Switched:
     """A fault that is on: how many requests it has seen, and when it was switched on."""
 
-    fault: Fault
+    fault: InjectedFault
     since: float
     seen: int = 0
 
@@ -39,7 +39,7 @@ class FaultBoard:
     _on: dict[tuple[str, Upstream], dict[tuple[str, ...], _Switched]] = field(default_factory=dict)
     _drawings: dict[str, Drawing] = field(default_factory=dict)
 
-    def set(self, key: str, fault: Fault) -> None:
+    def set(self, key: str, fault: InjectedFault) -> None:
         """Switch a fault on; it replaces an earlier one of the same key, upstream and operations."""
         self._on.setdefault((key, fault.at), {})[fault.on] = _Switched(fault, self.clock())
 
@@ -54,7 +54,7 @@ class FaultBoard:
         for name in [name for name in self._drawings if key in {None, name}]:
             del self._drawings[name]
 
-    def take(self, at: Upstream, *keys: str | None, operation: str | None = None) -> Fault | None:
+    def take(self, at: Upstream, *keys: str | None, operation: str | None = None) -> InjectedFault | None:
         """The fault that this request meets, if any; the first key that has one decides."""
         named = [key for key in (*keys, EVERYBODY) if key]
         for key in named:

@@ -41,7 +41,7 @@ class FaultKind(StrEnum):
     LOST = "lost"
     """The work is done, and an error status is answered in place of the answer."""
     LATE = "late"
-    """An error status at once; the work is done `Fault.delay` seconds later (practice only)."""
+    """An error status at once; the work is done `InjectedFault.delay` seconds later (practice only)."""
     TAKEN = "taken"
     """The practice gives the wanted slots away just before a booking (practice only)."""
     TOUCHED = "touched"
@@ -59,7 +59,7 @@ INSTEAD_OF_WORK = frozenset({FaultKind.STATUS, FaultKind.RESET, FaultKind.HANG})
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class InjectedFault:
     """One fault.
 
     Attributes:
@@ -100,7 +100,7 @@ class Fault:
         return operation in meant and (not self.on or operation in self.on)
 
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> "Fault":
+    def from_json(cls, value: dict[str, Any]) -> "InjectedFault":
         """Read what `to_json` wrote.
 
         Raises:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from bridge.sandbox.appointments.diary import Diary
-from bridge.sandbox.appointments.entries import Appointment, Change
+from bridge.sandbox.appointments.entries import Change, DiaryAppointment
 
 Json = dict[str, Any]
 
@@ -17,7 +17,7 @@ def diary_json(diary: Diary) -> Json:
     }
 
 
-def appointment_json(appointment: Appointment) -> Json:
+def appointment_json(appointment: DiaryAppointment) -> Json:
     """One appointment as it is now, and how it came to be so."""
     return {
         "id": appointment.id,

@@ -25,7 +25,7 @@ import orjson
 from bridge.sandbox.appointments.diary import Diary
 from bridge.sandbox.control.board import FaultBoard
 from bridge.sandbox.control.calls import Call, CallLog
-from bridge.sandbox.control.faults import Fault
+from bridge.sandbox.control.faults import InjectedFault
 from bridge.sandbox.control.inspection import diary_json
 from bridge.sandbox.control.storms import Storm
 from bridge.sandbox.outcomes import Refusal
@@ -65,7 +65,7 @@ class Control:
         match request.method, request.target:
             case "PUT", "/control/faults":
                 value = json.loads(request.body)
-                self._faults.set(str(value["key"]), Fault.from_json(value["fault"]))
+                self._faults.set(str(value["key"]), InjectedFault.from_json(value["fault"]))
             case "PUT", "/control/storm":
                 value = json.loads(request.body)
                 self._faults.set_storm(str(value["key"]), Storm.from_json(value["storm"]))

@@ -5,31 +5,31 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from bridge.sandbox.control.faults import Fault, FaultKind, Upstream
+from bridge.sandbox.control.faults import FaultKind, InjectedFault, Upstream
 
 WRITES = ("book", "amend", "cancel", "register_patient")
 _GATEWAY_TIMEOUT, _UNAVAILABLE = 504, 503
-APPOINTMENT_FAULTS: tuple[Fault, ...] = (
+APPOINTMENT_FAULTS: tuple[InjectedFault, ...] = (
     # The work is done, and whoever asked is left in doubt.
-    Fault(FaultKind.DROP, at="proxy", on=WRITES),
-    Fault(FaultKind.DROP, on=WRITES),
-    Fault(FaultKind.LOST, status=_GATEWAY_TIMEOUT, on=WRITES),
-    Fault(FaultKind.LOST, status=500, on=WRITES),
-    Fault(FaultKind.TRUNCATE, at="proxy", on=WRITES),
-    Fault(FaultKind.EMPTY_OBJECT, on=WRITES),
+    InjectedFault(FaultKind.DROP, at="proxy", on=WRITES),
+    InjectedFault(FaultKind.DROP, on=WRITES),
+    InjectedFault(FaultKind.LOST, status=_GATEWAY_TIMEOUT, on=WRITES),
+    InjectedFault(FaultKind.LOST, status=500, on=WRITES),
+    InjectedFault(FaultKind.TRUNCATE, at="proxy", on=WRITES),
+    InjectedFault(FaultKind.EMPTY_OBJECT, on=WRITES),
     # It is done after they gave up.
-    Fault(FaultKind.LATE, status=_GATEWAY_TIMEOUT, delay=0.2, on=WRITES),
-    Fault(FaultKind.DELAY, delay=0.1),
+    InjectedFault(FaultKind.LATE, status=_GATEWAY_TIMEOUT, delay=0.2, on=WRITES),
+    InjectedFault(FaultKind.DELAY, delay=0.1),
     # It is not done.
-    Fault(FaultKind.RESET),
-    Fault(FaultKind.RESET, at="proxy"),
-    Fault(FaultKind.STATUS, status=500),
-    Fault(FaultKind.STATUS, at="proxy", status=_UNAVAILABLE),
-    Fault(FaultKind.STATUS, at="pds", status=500),
-    Fault(FaultKind.STATUS, at="sds", status=500),
+    InjectedFault(FaultKind.RESET),
+    InjectedFault(FaultKind.RESET, at="proxy"),
+    InjectedFault(FaultKind.STATUS, status=500),
+    InjectedFault(FaultKind.STATUS, at="proxy", status=_UNAVAILABLE),
+    InjectedFault(FaultKind.STATUS, at="pds", status=500),
+    InjectedFault(FaultKind.STATUS, at="sds", status=500),
     # Somebody else was there first.
-    Fault(FaultKind.TAKEN, on=("book",)),
-    Fault(FaultKind.TOUCHED, on=("amend", "cancel")),
+    InjectedFault(FaultKind.TAKEN, on=("book",)),
+    InjectedFault(FaultKind.TOUCHED, on=("amend", "cancel")),
 )
 """Everything that can go wrong on the way to an appointment."""
 
@@ -39,8 +39,8 @@ class Storm:
     """Random faults.
 
     What one request meets depends on the seed, on whom it is about (the patient, or else the practice), on
-    the operation, and on how often that was asked before: not on what others ask meanwhile. `Fault.times`,
-    `after` and `lasts` mean nothing here.
+    the operation, and on how often that was asked before: not on what others ask meanwhile.
+    `InjectedFault.times`, `after` and `lasts` mean nothing here.
 
     Attributes:
         probability: that one request meets a fault at one upstream, 0 to 1.
@@ -49,7 +49,7 @@ class Storm:
 
     seed: int
     probability: float
-    faults: tuple[Fault, ...] = APPOINTMENT_FAULTS
+    faults: tuple[InjectedFault, ...] = APPOINTMENT_FAULTS
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Storm":
@@ -58,7 +58,7 @@ class Storm:
         Raises:
             KeyError, TypeError, ValueError: not a storm.
         """
-        faults = tuple(Fault.from_json(one) for one in value["faults"]) if "faults" in value else None
+        faults = tuple(InjectedFault.from_json(one) for one in value["faults"]) if "faults" in value else None
         seed, probability = int(value["seed"]), float(value["probability"])
         return cls(seed, probability) if faults is None else cls(seed, probability, faults)
 
@@ -70,7 +70,7 @@ class Drawing:
     storm: Storm
     _asked: Counter[str] = field(default_factory=Counter)
 
-    def draw(self, at: Upstream, subject: str, operation: str | None) -> Fault | None:
+    def draw(self, at: Upstream, subject: str, operation: str | None) -> InjectedFault | None:
         """The fault that a request meets, if any."""
         possible = [one for one in self.storm.faults if one.at == at and one.concerns(operation)]
         if not possible:

@@ -10,7 +10,7 @@ _CARE_RECORD = "DSTU2/0/gpconnect"
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class SpineOperation:
     """One operation.
 
     Attributes:
@@ -43,12 +43,12 @@ class Operation:
         return self.root == _CARE_RECORD
 
 
-def _operation(name: str, interaction: str, verb_and_path: str, scope: str) -> Operation:
+def _operation(name: str, interaction: str, verb_and_path: str, scope: str) -> SpineOperation:
     method, _, path = verb_and_path.partition(" ")
     version_1 = _STRUCTURED if "structured" in interaction else _FOUNDATIONS
     root = version_1 if interaction.endswith("-1") else _CARE_RECORD
     pattern = re.compile(re.escape(path).replace(re.escape("[id]"), "(?P<id>[^/]+)"))
-    return Operation(name, _PREFIX + interaction, root, method, pattern, scope)
+    return SpineOperation(name, _PREFIX + interaction, root, method, pattern, scope)
 
 
 _READ, _WRITE, _ORGANISATION = "patient/*.read", "patient/*.write", "organization/*.read"
@@ -92,7 +92,7 @@ BY_INTERACTION = {operation.interaction: operation for operation in OPERATIONS}
 NAMES = frozenset(operation.name for operation in OPERATIONS)
 
 
-def operation_at(root: str, path: str, method: str, interaction: str | None) -> Operation | None:
+def operation_at(root: str, path: str, method: str, interaction: str | None) -> SpineOperation | None:
     """What is served at an address; None when nothing is.
 
     The same verb and path serve amending and cancelling: the interaction id alone tells them apart. When it

@@ -13,7 +13,7 @@ from bridge.record.nhs_number import NHS_NUMBER_SYSTEM, is_valid_nhs_number
 from bridge.sandbox.control.board import FaultBoard
 from bridge.sandbox.control.calls import Call, CallLog
 from bridge.sandbox.outcomes import json_reply, pds_error, spoil
-from bridge.sandbox.people import Registration, Trace
+from bridge.sandbox.people import PdsRegistration, Trace
 from bridge.sandbox.web import Reply, Request
 
 Json = dict[str, Any]
@@ -110,7 +110,7 @@ class Tokens:
             raise ValueError("Non-unique jti claim in client_assertion JWT")
 
 
-class Pds:
+class SandboxPds:
     """Answers ``/Patient/{NHS number}`` under `path`.
 
     Args:
@@ -124,7 +124,7 @@ class Pds:
         path: str,
         token_path: str,
         tokens: Tokens,
-        registrations: Mapping[str, Registration],
+        registrations: Mapping[str, PdsRegistration],
         rate: float | None,
         faults: FaultBoard,
         clock: Callable[[], float] = time.monotonic,
@@ -212,7 +212,7 @@ def _header_problem(request: Request) -> tuple[str, str] | None:
     return None
 
 
-def _patient_reply(found: Registration | None) -> Reply:
+def _patient_reply(found: PdsRegistration | None) -> Reply:
     if found is None or found.trace is Trace.NOT_FOUND:
         return pds_error("RESOURCE_NOT_FOUND")
     if found.trace is Trace.INVALIDATED:
@@ -220,7 +220,7 @@ def _patient_reply(found: Registration | None) -> Reply:
     return json_reply(200, _patient(found), etag='W/"2"')
 
 
-def _patient(found: Registration) -> Json:
+def _patient(found: PdsRegistration) -> Json:
     """The R4 Patient. A superseded number is answered with the one that is in use."""
     number = found.now if found.trace is Trace.SUPERSEDED and found.now else found.nhs_number
     person = found.person

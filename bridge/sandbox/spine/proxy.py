@@ -11,7 +11,7 @@ from bridge.sandbox.control.calls import Call
 from bridge.sandbox.control.faults import INSTEAD_OF_WORK
 from bridge.sandbox.outcomes import proxy_error, spoil
 from bridge.sandbox.spine.interactions import BY_INTERACTION
-from bridge.sandbox.web import Handler, Reply, Request, whole
+from bridge.sandbox.web import Reply, Request, RequestHandler, whole
 from bridge.sandbox.world import CONSUMERS, Practice, practice_of_asid
 
 _METHODS = {"GET", "POST", "PUT"}
@@ -28,7 +28,7 @@ class Forward(Protocol):
         """The practice's answer, or the proxy's own error when there is none."""
 
 
-class Proxy:
+class SandboxProxy:
     """Answers ``/https://{practice}/{service root}``: two addresses in one, compared byte for byte (SP-P01).
 
     Args:
@@ -136,7 +136,7 @@ class DirectForward:
     What a practice's fault does to its connection, it then does to that of whoever asked the proxy.
     """
 
-    def __init__(self, practice: Handler, base: str) -> None:
+    def __init__(self, practice: RequestHandler, base: str) -> None:
         self._practice = practice
         self._base = base
 

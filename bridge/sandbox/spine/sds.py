@@ -27,7 +27,7 @@ _ALLOWED = {
 }
 
 
-class Sds:
+class SandboxSds:
     """Answers ``/Device`` and ``/Endpoint`` under `path`.
 
     Args:

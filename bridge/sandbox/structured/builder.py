@@ -12,7 +12,7 @@ from bridge.sandbox.structured.elements import (
     CODES,
     PROFILE,
     AllergyDetails,
-    Details,
+    CourseDetails,
     Prescription,
     allergy_end,
     at_home,
@@ -64,7 +64,7 @@ class Builder:
         self.patient = self._patient(nhs_number, person)
         self.record = Record(self.patient, [self.practice, self.gp, role])
 
-    def medication(self, product: Json, **details: Unpack[Details]) -> Course:
+    def medication(self, product: Json, **details: Unpack[CourseDetails]) -> Course:
         """Add a course: statement, plan, an order for each issue, and the product if it is new."""
         d = Prescription(**details)
         request = self._common(product, d) | {

@@ -28,7 +28,7 @@ from bridge.sandbox.structured.catalogue import (
     SALBUTAMOL,
     TEST_STRIPS,
 )
-from bridge.sandbox.structured.elements import Issue, Repeats, Stopped, coded, extension
+from bridge.sandbox.structured.elements import CourseIssue, Repeats, Stopped, coded, extension
 from bridge.sandbox.structured.parameters import ALLERGIES, MEDICATION
 
 Json = dict[str, Any]
@@ -48,7 +48,7 @@ def rich_record(b: Builder) -> None:
         dosage="Two puffs when required",
         instruction="Shake well before use",
         quantity={"value": 200, "unit": "dose"},
-        issues=(Issue("2025-10-01", "2025-10-28"),),
+        issues=(CourseIssue("2025-10-01", "2025-10-28"),),
         repeats=Repeats(12, 1),
     )
     b.medication(
@@ -60,7 +60,7 @@ def rich_record(b: Builder) -> None:
         dosage="One capsule three times a day for 7 days",
         quantity={"value": 21, "unit": "capsule"},
         supply_days=7,
-        issues=(Issue("2025-06-02", "2025-06-08"),),
+        issues=(CourseIssue("2025-06-02", "2025-06-08"),),
         note="Patient Notes: 1st Issue - finish the course",
     )
     b.allergy(PENICILLIN, criticality="high", onset="1987", reaction=ANAPHYLAXIS, note="Certainty: likely")
@@ -77,7 +77,10 @@ def repeat_dispensing(b: Builder) -> None:
         kind="repeat-dispensing",
         dosage="One tablet twice a day",
         quantity={"value": 56, "unit": "tablet"},
-        issues=[Issue("2025-11-01", "2025-11-28"), *(Issue(start, end, "active") for start, end in days)],
+        issues=[
+            CourseIssue("2025-11-01", "2025-11-28"),
+            *(CourseIssue(start, end, "active") for start, end in days),
+        ],
         repeats=Repeats(12, 7, "2026-10-31"),
     )
     both_lists_empty_of_allergies(b)
@@ -91,7 +94,7 @@ def dosage_changed(b: Builder) -> None:
         start="2025-05-01",
         end="2025-05-28",
         dosage="One tablet in the morning",
-        issues=(Issue("2025-05-01", "2025-05-28"),),
+        issues=(CourseIssue("2025-05-01", "2025-05-28"),),
         repeats=Repeats(6, 1),
     )
     b.medication(
@@ -245,7 +248,7 @@ def every_type(b: Builder) -> None:
         kind="acute",
         status="completed",
         end="2025-03-20",
-        issues=[Issue("2025-03-14", "2025-03-20")],
+        issues=[CourseIssue("2025-03-14", "2025-03-20")],
     )
     b.medication(PARACETAMOL, kind="delayed-prescribing", start="2025-11-10")
     b.medication(AMLODIPINE, kind="repeat", issues=MONTHLY, repeats=Repeats(6, 3))
@@ -403,7 +406,9 @@ def of_size(courses: int, issues: int) -> Any:
             b.medication(
                 PRODUCTS[number % len(PRODUCTS)],
                 dosage=f"One to be taken {('in the morning', 'at night', 'twice a day')[number % 3]}",
-                issues=[Issue(f"{year}-{month:02d}-01", f"{year}-{month:02d}-28") for year, month in months],
+                issues=[
+                    CourseIssue(f"{year}-{month:02d}-01", f"{year}-{month:02d}-28") for year, month in months
+                ],
                 repeats=Repeats(issues + 6, issues, "2026-03-14"),
             )
         for allergen in (PENICILLIN, PEANUT):

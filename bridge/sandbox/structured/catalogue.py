@@ -1,6 +1,6 @@
 """The products, allergens and issues that the scenario records are made of."""
 
-from bridge.sandbox.structured.elements import Issue, coded
+from bridge.sandbox.structured.elements import CourseIssue, coded
 
 AMLODIPINE = coded("319284000", "Amlodipine 10mg tablets")
 AMOXICILLIN = coded("323509004", "Amoxicillin 250mg capsules")
@@ -35,7 +35,7 @@ DEGRADED_MEDICATION = coded(
 RASH = {"manifestation": [coded("271807003", "Skin rash")], "severity": "mild"}
 ANAPHYLAXIS = {"manifestation": [coded("39579001", "Anaphylaxis")], "severity": "severe"}
 MONTHLY = (
-    Issue("2025-08-29", "2025-09-25"),
-    Issue("2025-09-26", "2025-10-23"),
-    Issue("2025-10-24", "2025-11-20", "active"),
+    CourseIssue("2025-08-29", "2025-09-25"),
+    CourseIssue("2025-09-26", "2025-10-23"),
+    CourseIssue("2025-10-24", "2025-11-20", "active"),
 )

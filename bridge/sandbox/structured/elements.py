@@ -45,7 +45,7 @@ def extension(name: str, **value: Any) -> Json:
 
 
 @dataclass(frozen=True, slots=True)
-class Issue:
+class CourseIssue:
     """One issue of a course: its first and last day, and its status."""
 
     start: str
@@ -70,7 +70,7 @@ class Stopped:
     reason: str
 
 
-class Details(TypedDict, total=False):
+class CourseDetails(TypedDict, total=False):
     """What may be said of a course; see `Prescription` for what is so unless said."""
 
     kind: str | None
@@ -79,7 +79,7 @@ class Details(TypedDict, total=False):
     end: str | None
     dosage: str
     instruction: str | None
-    issues: Sequence[Issue]
+    issues: Sequence[CourseIssue]
     quantity: Json
     supply_days: int | None
     repeats: Repeats | None
@@ -109,7 +109,7 @@ class Prescription:
     end: str | None = None
     dosage: str = "One to be taken each day"
     instruction: str | None = None
-    issues: Sequence[Issue] = ()
+    issues: Sequence[CourseIssue] = ()
     quantity: Json = field(default_factory=lambda: {"value": 28, "unit": "tablet"})
     supply_days: int | None = 28
     repeats: Repeats | None = None

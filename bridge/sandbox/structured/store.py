@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.record.nhs_number import NHS_NUMBER_SYSTEM, is_valid_nhs_number
-from bridge.sandbox.people import Held, Person, Registration, crowd
+from bridge.sandbox.people import Held, PdsRegistration, Person, crowd
 from bridge.sandbox.scenarios import BY_NUMBER, SCENARIOS
 from bridge.sandbox.structured.parameters import Query
 from bridge.sandbox.structured.record import Record, encode
@@ -31,7 +31,7 @@ class RecordFile:
     """
 
     name: str
-    registration: Registration
+    registration: PdsRegistration
     body: bytes
     had_id: bool
 
@@ -84,11 +84,11 @@ def read_file(path: Path) -> RecordFile:
         raise Unreadable("no Patient with an NHS number")
     patient, number = found
     had_id = bundle.pop("id", None) is not None
-    registration = Registration(number, _person(patient), MAIN.ods)
+    registration = PdsRegistration(number, _person(patient), MAIN.ods)
     return RecordFile(path.name, registration, encode(bundle) if had_id else raw, had_id)
 
 
-class Store:
+class RecordStore:
     """Records by NHS number, encoded once for each way of asking.
 
     Args:
@@ -104,7 +104,7 @@ class Store:
         self._bytes = 0
 
     @property
-    def registrations(self) -> Mapping[str, Registration]:
+    def registrations(self) -> Mapping[str, PdsRegistration]:
         """Everybody that PDS knows; a file goes before a scenario."""
         known = {scenario.nhs_number: scenario.registration for scenario in SCENARIOS}
         known |= {one.nhs_number: one for one in self.crowd}

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from bridge.sandbox import Fault, Tls
+from bridge.sandbox import InjectedFault, Tls
 from tests.faults.installation import until
 from tests.support.certificates import Authority
 
@@ -27,7 +27,7 @@ async def test_a_certificate_that_expires_in_flight_is_replaced_without_a_restar
         expires = authority.issue("client", lasts=SHORT).certificate.not_valid_after_utc
         await until(reloaded)
         left = (expires - datetime.now(UTC)).total_seconds()
-        site.fault("rich_record", Fault(delay=left + 1))  # its connection was made in time
+        site.fault("rich_record", InjectedFault(delay=left + 1))  # its connection was made in time
         ids = await site.epr.ask("rich_record")
         await until(lambda: usable(expected=False))
         ids += await site.epr.ask(*["no_known_allergies"] * 3)

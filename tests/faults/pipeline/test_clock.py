@@ -3,7 +3,7 @@
 import contextlib
 import sqlite3
 
-from bridge.sandbox import Fault, FaultKind
+from bridge.sandbox import FaultKind, InjectedFault
 from tests.faults.installation import PIPELINE, until
 from tests.support.processes import worker
 from tests.support.shifted_clock import ShiftedClock
@@ -23,7 +23,7 @@ async def test_a_clock_that_is_set_holds_nobody_up(broker, installed, outages, t
         log = tmp_path / "worker.log"
         with worker(environment, output=log, arguments=ONLY) as ahead:
             outages.reads(log)
-            site.fault(SLOW, Fault(delay=60, times=1))
+            site.fault(SLOW, InjectedFault(delay=60, times=1))
             ids = await site.epr.ask(SLOW)
             await until(lambda: site.asked_of_practices(SLOW))
             clock.set(HOUR)
@@ -34,7 +34,7 @@ async def test_a_clock_that_is_set_holds_nobody_up(broker, installed, outages, t
         clock.set(0)
         with worker(environment, output=log, arguments=ONLY):
             await site.epr.over(ids)  # nobody believes a lease of an hour
-            site.fault(RETRIED, Fault(FaultKind.STATUS, status=503, times=1))
+            site.fault(RETRIED, InjectedFault(FaultKind.STATUS, status=503, times=1))
             ids += await site.epr.ask(RETRIED)
             await until(lambda: site.holds(waiting=1))
             clock.set(BACK)

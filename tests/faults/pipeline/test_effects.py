@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from bridge.sandbox import MAIN, Fault, FaultKind
+from bridge.sandbox import MAIN, FaultKind, InjectedFault
 from tests.faults.installation import Installation, until
 from tests.support.hospital import hospital_on
 from tests.support.reception import Reception, example
@@ -66,7 +66,7 @@ def desk(installed):
 @pytest.mark.duty("AP-042", "AP-043")
 async def test_a_booking_whose_answer_is_lost_is_settled(broker, desk, outages):
     async with desk(broker) as at:
-        at.fault(Fault(FaultKind.DROP, times=1, on=("book",)))
+        at.fault(InjectedFault(FaultKind.DROP, times=1, on=("book",)))
         await at.reception.send(at.request)
         ends = await at.ends()
     outages.saw("booking_lost", on=broker.title, ends=ends)
@@ -74,9 +74,9 @@ async def test_a_booking_whose_answer_is_lost_is_settled(broker, desk, outages):
 
 async def test_a_booking_that_nobody_can_tell_of_is_in_doubt_until_the_practice_tells(broker, desk, outages):
     async with desk(broker) as at:
-        at.fault(Fault(FaultKind.DROP, on=("book",)))
+        at.fault(InjectedFault(FaultKind.DROP, on=("book",)))
         silent = ("patient_appointments", "read_appointment")
-        at.fault(Fault(FaultKind.STATUS, at="proxy", status=503, on=silent))
+        at.fault(InjectedFault(FaultKind.STATUS, at="proxy", status=503, on=silent))
         await at.reception.send(at.request)
         await until(lambda: at.reception.hospital.events(at.request["id"]))
         ((doubt, _),) = at.reception.hospital.events(at.request["id"])

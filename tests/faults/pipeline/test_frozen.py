@@ -8,7 +8,7 @@ import pytest
 
 from bridge.ledger import request_key
 from bridge.operations.site import open_stores
-from bridge.sandbox import MAIN, Fault
+from bridge.sandbox import MAIN, InjectedFault
 from tests.faults.installation import until
 from tests.support.hospital import hospital_on
 from tests.support.postgres import fresh_database
@@ -43,7 +43,7 @@ async def test_a_worker_that_wakes_up_books_nothing_any_more(broker, installed, 
             offer = (await reception.free_slots(patient))[0]["offer"]
             request = example("appointment.requested", patient={"nhs_number": patient}, choices=[[offer]])
             request["correlationid"] = "c-1"
-            site.sandbox.fault(MAIN.ods, Fault(at="sds", delay=LOOK_UP))
+            site.sandbox.fault(MAIN.ods, InjectedFault(at="sds", delay=LOOK_UP))
             await reception.send(request)
             async with open_stores(site.settings) as stores:
                 await until(lambda: is_written_down(stores.ledger, request))

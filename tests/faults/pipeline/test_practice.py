@@ -2,7 +2,7 @@
 
 import pytest
 
-from bridge.sandbox import Fault, FaultKind
+from bridge.sandbox import FaultKind, InjectedFault
 from tests.faults.installation import until
 
 ALWAYS, ONCE = None, 1
@@ -11,8 +11,8 @@ HASTY = {"BRIDGE_SPINE_READ_TIMEOUT": "0.5"}
 
 async def test_an_answer_after_the_time_out_is_not_waited_for(broker, installed, outages):
     async with installed(broker, settings=HASTY) as site, site.worker():
-        site.fault("no_known_allergies", Fault(FaultKind.DELAY, delay=1.0, times=ONCE))
-        site.fault("rich_record", Fault(FaultKind.DELAY, delay=1.0, times=ALWAYS))
+        site.fault("no_known_allergies", InjectedFault(FaultKind.DELAY, delay=1.0, times=ONCE))
+        site.fault("rich_record", InjectedFault(FaultKind.DELAY, delay=1.0, times=ALWAYS))
         ids = await site.epr.ask("no_known_allergies", "rich_record")
         await site.epr.over(ids)
         ends = await site.accounts(ids)
@@ -25,8 +25,8 @@ async def test_an_answer_after_the_time_out_is_not_waited_for(broker, installed,
 async def test_an_answer_that_was_dropped_is_asked_for_once_more(broker, installed, outages):
     async with installed(broker) as site, site.worker():
         # One practice closes the connection to the proxy, which says so; one answer is lost behind the proxy.
-        site.fault("no_known_allergies", Fault(FaultKind.DROP, at="practice", times=ONCE))
-        site.fault("rich_record", Fault(FaultKind.DROP, at="proxy", times=ONCE))
+        site.fault("no_known_allergies", InjectedFault(FaultKind.DROP, at="practice", times=ONCE))
+        site.fault("rich_record", InjectedFault(FaultKind.DROP, at="proxy", times=ONCE))
         ids = await site.epr.ask("no_known_allergies", "rich_record")
         await site.epr.over(ids)
         ends = await site.accounts(ids)
@@ -38,7 +38,7 @@ async def test_an_answer_that_was_dropped_is_asked_for_once_more(broker, install
 async def test_a_practice_that_is_away_fails_visibly_and_alone(broker, installed, outages):
     settings = {"BRIDGE_SPINE_CIRCUIT_PAUSE": "1"}
     async with installed(broker, settings=settings) as site, site.worker():
-        site.sandbox.fault("A99001", Fault(FaultKind.STATUS, status=503))
+        site.sandbox.fault("A99001", InjectedFault(FaultKind.STATUS, status=503))
         # Several requests: one that fails again and again closes nothing for the others.
         ids = await site.epr.ask(*["no_known_allergies"] * 6, "inherited_fields")
         await site.epr.over(ids)
@@ -58,7 +58,7 @@ async def until_it_is_called_again(site):
 
 async def test_a_national_service_that_is_away_holds_requests_back(broker, installed, outages):
     async with installed(broker) as site, site.worker():
-        site.sandbox.fault("*", Fault(FaultKind.STATUS, at="pds", status=503))
+        site.sandbox.fault("*", InjectedFault(FaultKind.STATUS, at="pds", status=503))
         ids = await site.epr.ask("no_known_allergies")
         await until(lambda: outages.logged("retry_due"))
         site.sandbox.clear_faults("*")

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bridge.ledger import RequestHistory
-from bridge.sandbox import Appointment, Diary
+from bridge.sandbox import Diary, DiaryAppointment
 from tests.faults.week.people import Asked
 from tests.support.reception import IN_DOUBT, Json
 
@@ -57,7 +57,7 @@ class Evidence:
                 faults.append(f"{asked.tag}: ended as {sorted(ids)}")
         return faults
 
-    def _ours(self) -> list[tuple[str, Appointment]]:
+    def _ours(self) -> list[tuple[str, DiaryAppointment]]:
         """What the practices hold that was booked for the hospital."""
         return [
             (ods, one)
@@ -153,7 +153,7 @@ class Evidence:
         return faults
 
 
-def _asked_for(asked: Asked, appointment: Appointment) -> bool:
+def _asked_for(asked: Asked, appointment: DiaryAppointment) -> bool:
     """Whether a request wanted these very slots for this patient.
 
     Two may: that is one appointment, and whoever settles the second finds the first, for the slots decide
@@ -179,7 +179,7 @@ def _told_as_cancelled(asked: Asked) -> Json | None:
     return found
 
 
-def _tag(appointment: Appointment) -> str:
+def _tag(appointment: DiaryAppointment) -> str:
     return _text_tag(appointment.history[0].description)
 
 

@@ -22,7 +22,7 @@ from bridge.ledger import open_ledger
 from bridge.ledger.keys import open_keys
 from bridge.ledger.vault.aes_gcm import AesGcmSealer
 from bridge.pipelines.installed import installed_pipelines
-from bridge.sandbox import Fault, FaultKind, RunningSandbox, SandboxOptions, Storm, running
+from bridge.sandbox import FaultKind, InjectedFault, RunningSandbox, SandboxOptions, Storm, running
 from bridge.settings import Settings
 from tests.faults.week.judge import Evidence
 from tests.faults.week.people import PRACTICES, Asked, Offers, Person, everybody
@@ -99,7 +99,7 @@ class Crew:
 async def practices_away_now_and_then(sandbox: RunningSandbox, chance: random.Random) -> None:
     while True:
         await asyncio.sleep(chance.uniform(3, 6))
-        away = Fault(chance.choice((FaultKind.RESET, FaultKind.DROP)), lasts=chance.uniform(0.5, 1.5))
+        away = InjectedFault(chance.choice((FaultKind.RESET, FaultKind.DROP)), lasts=chance.uniform(0.5, 1.5))
         sandbox.fault(chance.choice(PRACTICES), away)
 
 

@@ -6,23 +6,23 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bridge.sandbox import MAIN, OLDER, Fault, FaultKind
+from bridge.sandbox import MAIN, OLDER, FaultKind, InjectedFault
 from tests.support.reception import example, ref_of, sealed
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.rabbit]
 
 LOST = {
-    "cut by the proxy": Fault(FaultKind.DROP, at="proxy", times=1),
-    "cut by the practice": Fault(FaultKind.DROP, times=1),
-    "gateway time-out": Fault(FaultKind.LOST, status=504, times=1),
-    "internal error": Fault(FaultKind.LOST, status=500, times=1),
-    "half of the answer": Fault(FaultKind.TRUNCATE, at="proxy", times=1),
-    "an empty object": Fault(FaultKind.EMPTY_OBJECT, times=1),
-    "a web page": Fault(FaultKind.HTML, status=502, times=1),
-    "done after we gave up": Fault(FaultKind.LATE, status=504, delay=0.3, times=1),
-    "done after we asked": Fault(FaultKind.LATE, status=504, delay=1.5, times=1),
-    "never done": Fault(FaultKind.RESET, times=1),
-    "never done, twice": Fault(FaultKind.STATUS, status=503, times=2),
+    "cut by the proxy": InjectedFault(FaultKind.DROP, at="proxy", times=1),
+    "cut by the practice": InjectedFault(FaultKind.DROP, times=1),
+    "gateway time-out": InjectedFault(FaultKind.LOST, status=504, times=1),
+    "internal error": InjectedFault(FaultKind.LOST, status=500, times=1),
+    "half of the answer": InjectedFault(FaultKind.TRUNCATE, at="proxy", times=1),
+    "an empty object": InjectedFault(FaultKind.EMPTY_OBJECT, times=1),
+    "a web page": InjectedFault(FaultKind.HTML, status=502, times=1),
+    "done after we gave up": InjectedFault(FaultKind.LATE, status=504, delay=0.3, times=1),
+    "done after we asked": InjectedFault(FaultKind.LATE, status=504, delay=1.5, times=1),
+    "never done": InjectedFault(FaultKind.RESET, times=1),
+    "never done, twice": InjectedFault(FaultKind.STATUS, status=503, times=2),
 }
 
 
@@ -74,7 +74,7 @@ async def test_two_requests_for_the_same_slots_are_one_appointment(site, people)
     # our own for somebody else's would book a second one.
     [(nhs_number, offer)] = await each_with_a_slot(site, people, 1)
     first = await site.reception.booked(nhs_number, offer)
-    site.sandbox.fault(nhs_number, Fault(FaultKind.RESET, times=1, on=("book",)))
+    site.sandbox.fault(nhs_number, InjectedFault(FaultKind.RESET, times=1, on=("book",)))
     kind, data = await site.reception.book(nhs_number, offer)
     assert kind == "appointment.booked.v1"
     assert data["appointment"]["appointment_id"] == first["appointment_id"]
@@ -103,7 +103,7 @@ async def test_a_change_is_known_again_where_the_practice_joins_the_texts(site):
     booked = await site.reception.booked(
         nhs_number, (await site.reception.free_slots(nhs_number))[0]["offer"]
     )
-    site.sandbox.fault(nhs_number, Fault(FaultKind.DROP, times=1, on=("amend",)))
+    site.sandbox.fault(nhs_number, InjectedFault(FaultKind.DROP, times=1, on=("amend",)))
     kind, data = await site.reception.ask(
         "appointment.amend.requested",
         patient={"nhs_number": nhs_number},
@@ -120,7 +120,7 @@ async def test_a_change_is_known_again_where_the_practice_joins_the_texts(site):
 
 async def test_a_booking_says_the_same_at_every_try(site, people):
     ((nhs_number, offer),) = await each_with_a_slot(site, people, 1)
-    site.sandbox.fault(nhs_number, Fault(FaultKind.RESET, times=1, on=("book",)))
+    site.sandbox.fault(nhs_number, InjectedFault(FaultKind.RESET, times=1, on=("book",)))
     await site.reception.booked(nhs_number, offer)
     calls = site.sandbox.calls.of("practice", nhs_number=nhs_number)
     first, second = [call for call in calls if str(call.interaction).endswith("create:appointment-1")]
@@ -131,7 +131,7 @@ async def test_a_booking_says_the_same_at_every_try(site, people):
 async def test_a_registration_for_a_booking_is_told_of_when_its_answer_was_lost(site, people):
     stranger = next(one.nhs_number for one in reversed(site.sandbox.crowd) if one.practice_ods != MAIN.ods)
     ((_, offer),) = await each_with_a_slot(site, people, 1)
-    site.sandbox.fault(stranger, Fault(FaultKind.DROP, times=1, on=("register_patient",)))
+    site.sandbox.fault(stranger, InjectedFault(FaultKind.DROP, times=1, on=("register_patient",)))
     offer = sealed(site.settings, offer, stranger)
     kind, data = await site.reception.ask(
         "appointment.requested.temporary", patient={"nhs_number": stranger}, choices=[[offer]]
@@ -156,7 +156,7 @@ async def test_a_registration_is_made_once(site):
 
 async def test_the_same_message_three_times_books_once_and_tells_the_same(site, people):
     ((nhs_number, offer),) = await each_with_a_slot(site, people, 1)
-    site.sandbox.fault(nhs_number, Fault(FaultKind.DROP, times=1, on=("book",)))
+    site.sandbox.fault(nhs_number, InjectedFault(FaultKind.DROP, times=1, on=("book",)))
     message = example("appointment.requested", patient={"nhs_number": nhs_number}, choices=[[offer]])
     await asyncio.gather(*(site.reception.send(message) for _ in range(3)))
     kind, _ = await site.reception.outcome(message["id"])
@@ -174,11 +174,11 @@ async def doubted(site, message):
     return event["data"]
 
 
-DOUBTS: tuple[tuple[Fault, str, list[list[str]]], ...] = (
-    (Fault(FaultKind.DROP, on=("book",)), "appointment.booked.v1", [["booked"]]),
-    (Fault(FaultKind.RESET, on=("book",)), "appointment.refused.v1", []),
-    (Fault(FaultKind.DROP, on=("cancel",)), "appointment.cancelled.v1", [["booked", "cancelled"]]),
-    (Fault(FaultKind.RESET, on=("cancel",)), "appointment.refused.v1", [["booked"]]),
+DOUBTS: tuple[tuple[InjectedFault, str, list[list[str]]], ...] = (
+    (InjectedFault(FaultKind.DROP, on=("book",)), "appointment.booked.v1", [["booked"]]),
+    (InjectedFault(FaultKind.RESET, on=("book",)), "appointment.refused.v1", []),
+    (InjectedFault(FaultKind.DROP, on=("cancel",)), "appointment.cancelled.v1", [["booked", "cancelled"]]),
+    (InjectedFault(FaultKind.RESET, on=("cancel",)), "appointment.refused.v1", [["booked"]]),
 )
 
 
@@ -194,7 +194,7 @@ async def test_what_cannot_be_known_is_in_doubt_until_the_practice_tells(site, p
             message = example("appointment.cancel.requested", patient=patient, appointment=ref)
         witness = {"book": "patient_appointments", "cancel": "read_appointment"}[wish]
         site.sandbox.fault(nhs_number, fault)
-        site.sandbox.fault(nhs_number, Fault(FaultKind.STATUS, at="proxy", status=503, on=(witness,)))
+        site.sandbox.fault(nhs_number, InjectedFault(FaultKind.STATUS, at="proxy", status=503, on=(witness,)))
         await site.reception.send(message)
         data = await doubted(site, message)
         assert (data["wish"], data["step"], data["is_done"]) == (wish, wish, False)
@@ -218,8 +218,10 @@ async def test_a_rescheduling_in_doubt_tells_which_half_and_ends_by_itself(site,
         appointment=ref_of(old),
         choices=[[second]],
     )
-    site.sandbox.fault(nhs_number, Fault(FaultKind.DROP, on=("cancel",)))
-    site.sandbox.fault(nhs_number, Fault(FaultKind.STATUS, at="proxy", status=503, on=("read_appointment",)))
+    site.sandbox.fault(nhs_number, InjectedFault(FaultKind.DROP, on=("cancel",)))
+    site.sandbox.fault(
+        nhs_number, InjectedFault(FaultKind.STATUS, at="proxy", status=503, on=("read_appointment",))
+    )
     await site.reception.send(message)
     data = await doubted(site, message)
     assert (data["wish"], data["step"], data["standing"]) == ("reschedule", "cancel", "old_in_doubt")
@@ -231,7 +233,7 @@ async def test_a_rescheduling_in_doubt_tells_which_half_and_ends_by_itself(site,
 
 async def test_a_request_that_expires_while_its_booking_is_unsettled_still_tells_the_truth(site, people):
     ((nhs_number, offer),) = await each_with_a_slot(site, people, 1)
-    site.sandbox.fault(nhs_number, Fault(FaultKind.DROP, times=1, on=("book",)))
+    site.sandbox.fault(nhs_number, InjectedFault(FaultKind.DROP, times=1, on=("book",)))
     soon = (datetime.now(UTC) + timedelta(seconds=0.4)).isoformat()
     kind, data = await site.reception.book(nhs_number, offer, expires_at=soon)
     assert kind == "appointment.booked.v1", data
@@ -251,7 +253,7 @@ async def test_two_people_who_want_one_slot_get_one_appointment_between_them(sit
 async def test_requests_about_one_patient_are_worked_on_in_order(site, people):
     nhs_number = next(people)
     offer = (await site.reception.free_slots(nhs_number))[0]["offer"]
-    site.sandbox.fault(nhs_number, Fault(FaultKind.DELAY, delay=0.6, times=1, on=("book",)))
+    site.sandbox.fault(nhs_number, InjectedFault(FaultKind.DELAY, delay=0.6, times=1, on=("book",)))
     patient = {"nhs_number": nhs_number}
     booking = example("appointment.requested", patient=patient, choices=[[offer]])
     listing = example(

@@ -25,10 +25,10 @@ from hypothesis.stateful import (
 
 from bridge.contracts.appointments import Offer
 from bridge.errors import AppointmentRefused, Unavailable
-from bridge.gpconnect import Booking, PracticeClient, ResourceId, StoredAppointment, Window
+from bridge.gpconnect import PracticeBooking, PracticeClient, ResourceId, StoredAppointment, Window
 from bridge.gpconnect.windows import LONDON
 from bridge.mapping import SlotSearch, map_slots
-from bridge.sandbox import Fault, FaultKind, SandboxOptions, running
+from bridge.sandbox import FaultKind, InjectedFault, SandboxOptions, running
 from bridge.settings import Settings
 from bridge.spine import Spine
 from tests.fuzz.effort import fuzz
@@ -46,8 +46,8 @@ TOMORROW = (datetime.now(UTC) + timedelta(days=1)).astimezone(LONDON).date()
 WRITES = ("book", "amend", "cancel")
 LOST = {
     "kept": None,
-    "done": Fault(FaultKind.DROP, on=WRITES, times=1),
-    "not done": Fault(FaultKind.RESET, on=WRITES, times=1),
+    "done": InjectedFault(FaultKind.DROP, on=WRITES, times=1),
+    "not done": InjectedFault(FaultKind.RESET, on=WRITES, times=1),
 }
 lost = st.sampled_from(sorted(LOST))
 which = st.integers(min_value=0, max_value=50)
@@ -166,9 +166,9 @@ class AppointmentsMachine(RuleBasedStateMachine):
             self.free -= booking.slot_references
             self.known[stored.id] = Known(booking.slot_references, (description, comment), [stored])
 
-    def _booking(self, slots: tuple[Offer, ...], description: str, comment: str | None) -> Booking:
+    def _booking(self, slots: tuple[Offer, ...], description: str, comment: str | None) -> PracticeBooking:
         self.asked += 1
-        return Booking(
+        return PracticeBooking(
             patient=self.patient,
             slots=slots,
             organisation=requester().organisation,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bridge.pipelines.installed import installed_pipelines
-from bridge.sandbox import BY_NAME, MAIN, OLDER, Fault, FaultKind
+from bridge.sandbox import BY_NAME, MAIN, OLDER, FaultKind, InjectedFault
 from tests.support.processes import bridge
 from tests.support.published import check
 from tests.support.reception import EXAMPLES, adjacent, day, example, ref_of, routing_key
@@ -152,7 +152,7 @@ async def test_what_was_mended_to_read_an_answer_is_told(site, name, operation):
     patient = BY_NAME["has_appointments"].nhs_number
     asked = {"patient": {"nhs_number": patient}, "start": day(1), "end": day(20)}
     _, plain = await ask(site, name, **asked)
-    site.sandbox.fault(MAIN.ods, Fault(FaultKind.BYTE_ORDER_MARK, on=(operation,)))
+    site.sandbox.fault(MAIN.ods, InjectedFault(FaultKind.BYTE_ORDER_MARK, on=(operation,)))
     _, data = await ask(site, name, **asked)
     site.sandbox.clear_faults(MAIN.ods)
     codes = [[issue["code"] for issue in each["found"]["issues"]] for each in (plain, data)]

@@ -6,12 +6,12 @@ from typing import Any
 
 from bridge.contracts.appointments import Offer
 from bridge.contracts.requests import Organisation, Requester
-from bridge.gpconnect import Booking, GpConnect, PracticeClient, ResourceId, Window
+from bridge.gpconnect import GpConnect, PracticeBooking, PracticeClient, ResourceId, Window
 from bridge.mapping import SlotSearch, map_slots
 from bridge.record.appointments import FreeSlots
 from bridge.sandbox import BY_NAME, HOSPITAL, RunningSandbox
 from bridge.sandbox.appointments.diary import Diary
-from bridge.sandbox.appointments.entries import Appointment
+from bridge.sandbox.appointments.entries import DiaryAppointment
 from bridge.spine import Spine
 from bridge.spine.clock import timestamp
 from tests.support.requests import record_request
@@ -39,7 +39,7 @@ class Reception:
     def diary(self, ods: str = MAIN) -> Diary:
         return self.sandbox.diary(ods)
 
-    def booked(self, ods: str = MAIN, nhs_number: str = PATIENT) -> list[Appointment]:
+    def booked(self, ods: str = MAIN, nhs_number: str = PATIENT) -> list[DiaryAppointment]:
         found = self.diary(ods).appointments()
         return [each for each in found if each.nhs_number == nhs_number and each.status == "booked"]
 
@@ -65,7 +65,7 @@ class Reception:
         found = await self.free(ods, **more)
         return [Offer.model_validate(slot["offer"]) for slot in found["slots"]]
 
-    async def booking(self, ods: str = MAIN, nhs_number: str = PATIENT, **changes: Any) -> Booking:
+    async def booking(self, ods: str = MAIN, nhs_number: str = PATIENT, **changes: Any) -> PracticeBooking:
         slots = changes.pop("slots", None) or ((await self.offers(ods))[0],)
         fields: dict[str, Any] = {
             "patient": await self.patient(ods, nhs_number),
@@ -75,7 +75,7 @@ class Reception:
             "created": datetime(2026, 11, 22, 9, 30, 15, 250_000, tzinfo=UTC),
             "description": "Wound check",
         }
-        return Booking(**(fields | changes))
+        return PracticeBooking(**(fields | changes))
 
     def calls(self, operation: str) -> int:
         """How often the practice saw an operation."""

@@ -7,7 +7,7 @@ import pytest
 from bridge.contracts.appointments import Offer
 from bridge.errors import AppointmentRefused
 from bridge.gpconnect import Window
-from bridge.sandbox import BY_NAME, Fault, FaultKind
+from bridge.sandbox import BY_NAME, FaultKind, InjectedFault
 from tests.integration.gpconnect.reception import MAIN, PATIENT, Reception, adjacent
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -123,7 +123,7 @@ async def test_a_practice_says_why_it_does_not_book(reception: Reception):
     offer, *_ = await reception.offers()
     practice = reception.practice()
 
-    reception.sandbox.fault(MAIN, Fault(FaultKind.TAKEN, times=1, on=("book",)))
+    reception.sandbox.fault(MAIN, InjectedFault(FaultKind.TAKEN, times=1, on=("book",)))
     assert await refusal(practice.book(await reception.booking(slots=[offer]))) == "taken"
     unknown = offer.model_copy(update={"slot_id": "no-such-slot"})
     assert await refusal(practice.book(await reception.booking(slots=[unknown]))) == "unknown_slot"

@@ -8,9 +8,9 @@ import pytest
 
 from bridge.contracts.patients import RegistrationDetails
 from bridge.errors import FailureCode, Refused, RegistrationRefused, Unavailable
-from bridge.gpconnect import Registration
+from bridge.gpconnect import NewRegistration
 from bridge.mapping import Asked, map_patient
-from bridge.sandbox import BY_NAME, Fault, FaultKind
+from bridge.sandbox import BY_NAME, FaultKind, InjectedFault
 from tests.integration.gpconnect.reception import MAIN, PATIENT, Reception
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -27,7 +27,7 @@ DETAILS = RegistrationDetails.model_validate(
 )  # fmt: skip
 
 
-def registration(**changes) -> Registration:
+def registration(**changes) -> NewRegistration:
     person = NEW.person
     fields: dict[str, Any] = {
         "nhs_number": NEW.nhs_number,
@@ -37,7 +37,7 @@ def registration(**changes) -> Registration:
         "gender": person.gender,
         "details": DETAILS,
     }
-    return Registration(**(fields | changes))
+    return NewRegistration(**(fields | changes))
 
 
 @pytest.mark.duty("FN-001", "FN-012", "FN-013", "FN-014")
@@ -84,7 +84,7 @@ async def test_a_temporary_patient_is_registered_and_can_be_found(reception: Rec
 async def test_a_registration_is_refused_with_its_reason(reception: Reception):
     practice = reception.practice()
 
-    async def refusal(wanted: Registration) -> str:
+    async def refusal(wanted: NewRegistration) -> str:
         with pytest.raises(RegistrationRefused) as refused:
             await practice.register_patient(wanted)
         return refused.value.reason
@@ -97,7 +97,7 @@ async def test_a_registration_is_refused_with_its_reason(reception: Reception):
 
 @pytest.mark.parametrize("kind", [FaultKind.DROP, FaultKind.LOST, FaultKind.CUT_JSON, FaultKind.EMPTY_OBJECT])
 async def test_a_registration_whose_answer_was_lost_is_found(reception: Reception, kind: FaultKind):
-    reception.sandbox.fault(MAIN, Fault(kind, on=("register_patient",), times=1))
+    reception.sandbox.fault(MAIN, InjectedFault(kind, on=("register_patient",), times=1))
     with pytest.raises(Unavailable):
         await reception.practice().register_patient(registration())
 

@@ -7,20 +7,20 @@ import pytest
 
 from bridge.contracts.requests import Organisation
 from bridge.errors import AppointmentRefused, FailureCode, Unavailable
-from bridge.gpconnect import Booking, StoredAppointment
-from bridge.sandbox import BY_NAME, COMMUNITY, Fault, FaultKind
+from bridge.gpconnect import PracticeBooking, StoredAppointment
+from bridge.sandbox import BY_NAME, COMMUNITY, FaultKind, InjectedFault
 from tests.integration.gpconnect.reception import JOINS_TEXT, MAIN, OF_JOINS_TEXT, Reception
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 DONE_AND_LOST = [
-    Fault(FaultKind.DROP, on=("book", "amend", "cancel"), times=1),
-    Fault(FaultKind.LOST, on=("book", "amend", "cancel"), times=1),
-    Fault(FaultKind.CUT_JSON, on=("book", "amend", "cancel"), times=1),
-    Fault(FaultKind.EMPTY_OBJECT, on=("book", "amend", "cancel"), times=1),
-    Fault(FaultKind.HTML, status=200, on=("book", "amend", "cancel"), times=1),
+    InjectedFault(FaultKind.DROP, on=("book", "amend", "cancel"), times=1),
+    InjectedFault(FaultKind.LOST, on=("book", "amend", "cancel"), times=1),
+    InjectedFault(FaultKind.CUT_JSON, on=("book", "amend", "cancel"), times=1),
+    InjectedFault(FaultKind.EMPTY_OBJECT, on=("book", "amend", "cancel"), times=1),
+    InjectedFault(FaultKind.HTML, status=200, on=("book", "amend", "cancel"), times=1),
 ]
-NOT_DONE = Fault(FaultKind.RESET, on=("book", "amend", "cancel"), times=1)
+NOT_DONE = InjectedFault(FaultKind.RESET, on=("book", "amend", "cancel"), times=1)
 
 
 async def in_doubt(awaitable) -> Unavailable:
@@ -30,7 +30,7 @@ async def in_doubt(awaitable) -> Unavailable:
 
 
 @pytest.mark.parametrize("fault", DONE_AND_LOST, ids=lambda fault: fault.kind)
-async def test_a_booking_whose_answer_was_lost_is_found(reception: Reception, fault: Fault):
+async def test_a_booking_whose_answer_was_lost_is_found(reception: Reception, fault: InjectedFault):
     booking = await reception.booking()
     reception.sandbox.fault(MAIN, fault)
     await in_doubt(reception.practice().book(booking))
@@ -69,7 +69,7 @@ async def test_a_second_attempt_that_conflicts_may_conflict_with_the_first(recep
 
 async def test_a_slot_that_another_took_is_neither_ours_nor_free(reception: Reception):
     booking = await reception.booking()
-    reception.sandbox.fault(MAIN, Fault(FaultKind.TAKEN, on=("book",), times=1))
+    reception.sandbox.fault(MAIN, InjectedFault(FaultKind.TAKEN, on=("book",), times=1))
     with pytest.raises(AppointmentRefused):
         await reception.practice().book(booking)
 
@@ -101,14 +101,14 @@ async def test_a_booking_that_was_cancelled_since_is_known_by_when_it_was_create
 @pytest.mark.parametrize(
     "fault",
     [
-        Fault(FaultKind.STATUS, status=500, on=("patient_appointments",)),
-        Fault(FaultKind.STATUS, status=403, code="ACCESS_DENIED", on=("patient_appointments",)),
-        Fault(FaultKind.CUT_JSON, on=("patient_appointments",)),
-        Fault(FaultKind.EMPTY_OBJECT, on=("patient_appointments",)),
+        InjectedFault(FaultKind.STATUS, status=500, on=("patient_appointments",)),
+        InjectedFault(FaultKind.STATUS, status=403, code="ACCESS_DENIED", on=("patient_appointments",)),
+        InjectedFault(FaultKind.CUT_JSON, on=("patient_appointments",)),
+        InjectedFault(FaultKind.EMPTY_OBJECT, on=("patient_appointments",)),
     ],
     ids=lambda fault: f"{fault.kind}-{fault.status}",
 )
-async def test_a_practice_that_does_not_tell_leaves_it_unknown(reception: Reception, fault: Fault):
+async def test_a_practice_that_does_not_tell_leaves_it_unknown(reception: Reception, fault: InjectedFault):
     booking = await reception.booking()
     reception.sandbox.fault(MAIN, fault)
 
@@ -131,7 +131,7 @@ async def test_a_day_that_is_over_can_no_longer_be_asked_about(reception: Recept
     assert len(reception.sandbox.calls) == before
 
 
-async def booked(reception: Reception, ods: str = MAIN) -> tuple[Booking, StoredAppointment]:
+async def booked(reception: Reception, ods: str = MAIN) -> tuple[PracticeBooking, StoredAppointment]:
     number = {JOINS_TEXT: {"nhs_number": OF_JOINS_TEXT}}.get(ods, {})
     booking = await reception.booking(ods, comment="Bring a list", **number)
     return booking, await reception.practice(ods).book(booking)
@@ -142,7 +142,9 @@ WORDS = {"description": "Wound check, second", "comment": "Bring two lists"}
 
 @pytest.mark.parametrize("ods", [MAIN, JOINS_TEXT])
 @pytest.mark.parametrize("fault", DONE_AND_LOST[::3], ids=lambda fault: fault.kind)
-async def test_an_amendment_whose_answer_was_lost_is_found(reception: Reception, fault: Fault, ods: str):
+async def test_an_amendment_whose_answer_was_lost_is_found(
+    reception: Reception, fault: InjectedFault, ods: str
+):
     _, stored = await booked(reception, ods)
     reception.sandbox.fault(ods, fault)
     await in_doubt(reception.practice(ods).amend(stored, **WORDS))
@@ -180,7 +182,9 @@ async def test_somebody_elses_change_is_a_conflict(reception: Reception):
 
 @pytest.mark.parametrize("ods", [MAIN, JOINS_TEXT], ids=["new_version", "same_version"])
 @pytest.mark.parametrize("fault", DONE_AND_LOST[::3], ids=lambda fault: fault.kind)
-async def test_a_cancellation_whose_answer_was_lost_is_found(reception: Reception, fault: Fault, ods: str):
+async def test_a_cancellation_whose_answer_was_lost_is_found(
+    reception: Reception, fault: InjectedFault, ods: str
+):
     _, stored = await booked(reception, ods)
     reception.sandbox.fault(ods, fault)
     await in_doubt(reception.practice(ods).cancel(stored, reason="Better"))

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from bridge.ledger import Opening, RequesterFacts, Started, StoredEvent, UpstreamCall, request_key
+from bridge.ledger import Opening, RecordedCall, RequesterFacts, Started, StoredEvent, request_key
 from bridge.ledger.keys import KeyFile, create_ring
 from bridge.ledger.model import BeginResult
 from bridge.ledger.vault.aes_gcm import AesGcmSealer
@@ -60,7 +60,7 @@ def events(number: int = 1, count: int = 2) -> list[StoredEvent]:
     ]
 
 
-def call(**other: Any) -> UpstreamCall:
+def call(**other: Any) -> RecordedCall:
     facts: dict[str, Any] = {
         "what": "gpc.getstructuredrecord",
         "where": "A12345",
@@ -69,7 +69,7 @@ def call(**other: Any) -> UpstreamCall:
         "started_at": START,
         "duration_ms": 812.5,
     }
-    return UpstreamCall(**facts | other)
+    return RecordedCall(**facts | other)
 
 
 def started(claim: BeginResult) -> Started:

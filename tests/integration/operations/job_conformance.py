@@ -9,7 +9,7 @@ import pytest
 
 from bridge.bus.port import Bus, QueueDepth
 from bridge.operations import dead_letter_jobs
-from bridge.operations.dead_letter_jobs import Job, JobRefused, Kind
+from bridge.operations.dead_letter_jobs import Job, JobKind, JobRefused
 from bridge.operations.dead_letters import FoundDeadLetter
 from bridge.operations.site import Queues, Stores
 from bridge.operations.site import operator as actor_of
@@ -203,7 +203,7 @@ async def plan(
     bus: Bus,
     stores: Stores,
     site: Site,
-    kind: Kind = "replay",
+    kind: JobKind = "replay",
     *,
     reason: str | None = None,
     limit: int | None = None,
@@ -217,7 +217,7 @@ async def confirm(stores: Stores, job: Job) -> Job:
     return await dead_letter_jobs.confirm(stores, job.id, job.kind, actor=actor, reason="queue was bound")
 
 
-async def confirmed(bus: Bus, stores: Stores, site: Site, kind: Kind = "replay") -> Job:
+async def confirmed(bus: Bus, stores: Stores, site: Site, kind: JobKind = "replay") -> Job:
     job, _ = await plan(bus, stores, site, kind)
     return await confirm(stores, job)
 

@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from bridge.operations.asyncapi import message_schemas
 from bridge.pipelines.installed import installed_pipelines
 from bridge.record.sections import SECTIONS
-from bridge.sandbox import BY_NAME, Fault, FaultKind
+from bridge.sandbox import BY_NAME, FaultKind, InjectedFault
 from tests.integration.pipeline.conftest import running_engine
 from tests.support.requests import cloud_event, record_request
 from tests.support.without_bus import without_bus
@@ -225,7 +225,7 @@ async def test_what_came_is_not_asked_for_again_while_the_rest_is_retried(engine
 @pytest.mark.duty("SP-037")
 async def test_when_no_try_is_left_what_came_is_published(engine):
     engine.sandbox.reset()
-    engine.sandbox.fault(f"{RICH}/OBS", Fault(FaultKind.STATUS))
+    engine.sandbox.fault(f"{RICH}/OBS", InjectedFault(FaultKind.STATUS))
     events = await ask(engine, "rich_record", "ENC", "OBS")
     assert [kind for kind, _ in events] == [SECTION, COMPLETED]
     (failed,) = events[-1][1]["data"]["failed"]
@@ -237,7 +237,7 @@ async def test_when_no_try_is_left_what_came_is_published(engine):
 @WITHOUT_BUS
 async def test_what_was_mended_to_read_an_answer_is_told_with_the_section(engine):
     engine.sandbox.reset()
-    engine.sandbox.fault(f"{RICH}/OBS", Fault(FaultKind.BYTE_ORDER_MARK))
+    engine.sandbox.fault(f"{RICH}/OBS", InjectedFault(FaultKind.BYTE_ORDER_MARK))
     found = sections(await ask(engine, "rich_record", "ENC", "OBS"))
     codes = {name: {issue["code"] for issue in data["issues"]} for name, data in found.items()}
     assert "byte_order_mark" in codes["OBS"]

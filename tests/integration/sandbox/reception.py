@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-from bridge.sandbox.appointments.rota import LONDON, Slot
+from bridge.sandbox.appointments.rota import LONDON, RotaSlot
 from bridge.sandbox.world import PRACTICE_BY_ODS
 from tests.integration.sandbox.consumer import FHIR, ODS, Consumer, claims, unsigned
 
@@ -129,7 +129,7 @@ class Reception:
 
     def free_slots(self, count=1, *, first=1, service="Routine appointment"):
         """Free slots of one session that adjoin, open to everybody."""
-        run: list[Slot] = []
+        run: list[RotaSlot] = []
         for slot in self.diary.slots(first=self.today() + timedelta(days=first)):
             is_open = slot.taken_by is None and slot.service == service and slot.channel == "In-person"
             if not is_open or slot.schedule.clinician is None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from bridge.sandbox import APPOINTMENT_FAULTS, BY_NAME, Fault, FaultKind, Storm
+from bridge.sandbox import APPOINTMENT_FAULTS, BY_NAME, FaultKind, InjectedFault, Storm
 from tests.integration.sandbox.reception import booking, cancelled, found, refused
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -27,11 +27,11 @@ async def wanted(reception):
 @pytest.mark.parametrize(
     ("fault", "status"),
     [
-        (Fault(FaultKind.DROP, at="proxy", on=BOOK, times=1), None),
-        (Fault(FaultKind.DROP, on=BOOK, times=1), 502),
-        (Fault(FaultKind.LOST, status=504, on=BOOK, times=1), 504),
-        (Fault(FaultKind.LOST, at="proxy", status=504, on=BOOK, times=1), 504),
-        (Fault(FaultKind.EMPTY_OBJECT, on=BOOK, times=1), 200),
+        (InjectedFault(FaultKind.DROP, at="proxy", on=BOOK, times=1), None),
+        (InjectedFault(FaultKind.DROP, on=BOOK, times=1), 502),
+        (InjectedFault(FaultKind.LOST, status=504, on=BOOK, times=1), 504),
+        (InjectedFault(FaultKind.LOST, at="proxy", status=504, on=BOOK, times=1), 504),
+        (InjectedFault(FaultKind.EMPTY_OBJECT, on=BOOK, times=1), 200),
     ],
 )
 async def test_the_work_is_done_and_the_answer_lost(reception, fault, status):
@@ -51,9 +51,9 @@ async def test_the_work_is_done_and_the_answer_lost(reception, fault, status):
 @pytest.mark.parametrize(
     "fault",
     [
-        Fault(FaultKind.RESET, on=BOOK, times=1),
-        Fault(FaultKind.RESET, at="proxy", on=BOOK, times=1),
-        Fault(FaultKind.STATUS, status=500, on=BOOK, times=1),
+        InjectedFault(FaultKind.RESET, on=BOOK, times=1),
+        InjectedFault(FaultKind.RESET, at="proxy", on=BOOK, times=1),
+        InjectedFault(FaultKind.STATUS, status=500, on=BOOK, times=1),
     ],
 )
 async def test_a_crash_before_anything_is_done(reception, fault):
@@ -68,7 +68,7 @@ async def test_a_crash_before_anything_is_done(reception, fault):
 
 
 async def test_the_work_is_done_after_the_client_gave_up(reception):
-    reception.sandbox.fault(NUMBER, Fault(FaultKind.LATE, status=504, delay=0.05, on=BOOK, times=1))
+    reception.sandbox.fault(NUMBER, InjectedFault(FaultKind.LATE, status=504, delay=0.05, on=BOOK, times=1))
     body = await wanted(reception)
     answer = await reception.book(body)
     assert refused(answer) == (504, "504"), "in the words of the proxy"
@@ -81,7 +81,7 @@ async def test_the_work_is_done_after_the_client_gave_up(reception):
 
 
 async def test_late_work_and_another_try_come_to_one_appointment(reception):
-    reception.sandbox.fault(NUMBER, Fault(FaultKind.LATE, status=504, delay=0.05, on=BOOK, times=1))
+    reception.sandbox.fault(NUMBER, InjectedFault(FaultKind.LATE, status=504, delay=0.05, on=BOOK, times=1))
     body = await wanted(reception)
     await reception.book(body)
     second = await reception.book(body)
@@ -91,7 +91,7 @@ async def test_late_work_and_another_try_come_to_one_appointment(reception):
 
 
 async def test_a_reset_leaves_late_work_undone(reception):
-    reception.sandbox.fault(NUMBER, Fault(FaultKind.LATE, status=504, delay=0.05, on=BOOK))
+    reception.sandbox.fault(NUMBER, InjectedFault(FaultKind.LATE, status=504, delay=0.05, on=BOOK))
     await reception.book(await wanted(reception))
     reception.sandbox.reset()
     await asyncio.sleep(0.1)
@@ -99,14 +99,14 @@ async def test_a_reset_leaves_late_work_undone(reception):
 
 
 async def test_everyone_but_the_first_is_told_that_it_exists(reception):
-    refusal = Fault(FaultKind.STATUS, status=409, code="DUPLICATE_REJECTED", after=1, on=BOOK)
+    refusal = InjectedFault(FaultKind.STATUS, status=409, code="DUPLICATE_REJECTED", after=1, on=BOOK)
     reception.sandbox.fault("A99001", refusal)
     assert (await reception.book(await wanted(reception))).status_code == 201
     assert refused(await reception.book(await wanted(reception))) == TAKEN
 
 
 async def test_a_slot_goes_between_search_and_booking(reception):
-    reception.sandbox.fault(NUMBER, Fault(FaultKind.TAKEN, times=1))
+    reception.sandbox.fault(NUMBER, InjectedFault(FaultKind.TAKEN, times=1))
     body = await wanted(reception)
     assert refused(await reception.book(body)) == TAKEN
     slot = body["slot"][0]["reference"].removeprefix("Slot/")
@@ -117,7 +117,7 @@ async def test_a_slot_goes_between_search_and_booking(reception):
 @pytest.mark.parametrize("write", ["amend", "cancel"])
 async def test_somebody_saves_the_appointment_first(reception, write):
     stored = await reception.booked(NUMBER, *reception.free_slots())
-    reception.sandbox.fault(NUMBER, Fault(FaultKind.TOUCHED, on=(write,), times=1))
+    reception.sandbox.fault(NUMBER, InjectedFault(FaultKind.TOUCHED, on=(write,), times=1))
     body = cancelled(stored) if write == "cancel" else {**stored, "description": "Other"}
     put = getattr(reception, write)
     assert (await put(body)).status_code == 409
@@ -129,7 +129,7 @@ async def test_somebody_saves_the_appointment_first(reception, write):
 @pytest.mark.parametrize("write", ["amend", "cancel"])
 async def test_the_answer_of_a_change_is_lost(reception, write):
     stored = await reception.booked(NUMBER, *reception.free_slots())
-    reception.sandbox.fault(NUMBER, Fault(FaultKind.DROP, at="proxy", on=(write,), times=1))
+    reception.sandbox.fault(NUMBER, InjectedFault(FaultKind.DROP, at="proxy", on=(write,), times=1))
     body = cancelled(stored) if write == "cancel" else {**stored, "description": "Other"}
     with pytest.raises(httpx.RemoteProtocolError):
         await getattr(reception, write)(body)
@@ -139,7 +139,7 @@ async def test_the_answer_of_a_change_is_lost(reception, write):
 
 
 async def test_a_refusal_can_be_lost_too(reception):
-    reception.sandbox.fault(NUMBER, Fault(FaultKind.DROP, at="practice", on=BOOK, times=1))
+    reception.sandbox.fault(NUMBER, InjectedFault(FaultKind.DROP, at="practice", on=BOOK, times=1))
     body = await wanted(reception)
     assert (await reception.book({**body, "reason": [{"text": "x"}]})).status_code == 502
     assert not held(reception)
@@ -149,7 +149,7 @@ async def test_a_fault_at_the_proxy_finds_its_patient_in_every_operation(recepti
     number = BY_NAME["has_appointments"].nhs_number
     patient = reception.patient_id(number)
     stored = found(await reception.retrieve(patient))[1]
-    reception.sandbox.fault(number, Fault(FaultKind.STATUS, at="proxy", status=503))
+    reception.sandbox.fault(number, InjectedFault(FaultKind.STATUS, at="proxy", status=503))
     answers = [
         await reception.find(number),
         await reception.retrieve(patient),

@@ -7,7 +7,7 @@ import pytest
 from fhir.resources.STU3.appointment import Appointment
 
 from bridge.sandbox import BY_NAME
-from bridge.sandbox.appointments.rota import Slot
+from bridge.sandbox.appointments.rota import RotaSlot
 from tests.integration.sandbox.consumer import ODS
 from tests.integration.sandbox.reception import (
     BOOKED_BY,
@@ -169,7 +169,7 @@ async def test_slots_that_do_not_combine(reception):
     (elsewhere,) = reception.free_slots(first=days + 1)
 
     def next_to(slot, schedule, service, channel):
-        extra = Slot(
+        extra = RotaSlot(
             f"{service}-{channel}", schedule, slot.end, slot.end + timedelta(minutes=5), service, channel
         )
         return reception.diary.staff_add(extra)
@@ -190,7 +190,7 @@ async def test_slots_that_do_not_combine(reception):
 async def test_a_slot_in_the_past(reception):
     (slot,) = reception.free_slots()
     now = reception.diary.now().replace(microsecond=0)
-    past = Slot("past", slot.schedule, now - timedelta(minutes=10), now, slot.service)
+    past = RotaSlot("past", slot.schedule, now - timedelta(minutes=10), now, slot.service)
     reception.diary.staff_add(past)
     assert refused(await reception.book(booking(reception.patient_id(NUMBER), past))) == INVALID
 

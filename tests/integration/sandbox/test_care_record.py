@@ -6,7 +6,7 @@ import time
 import pytest
 import pytest_asyncio
 
-from bridge.sandbox import BY_NAME, HOSPITAL, Fault, FaultKind
+from bridge.sandbox import BY_NAME, HOSPITAL, FaultKind, InjectedFault
 from tests.integration.sandbox.consumer import Consumer, unsigned
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -200,7 +200,7 @@ async def test_it_is_switched_on_where_version_1_is_not(section):
 
 
 async def test_a_fault_may_be_one_section_s(section, consumer):
-    consumer.sandbox.fault(f"{RICH}/OBS", Fault(FaultKind.STATUS, times=1))
+    consumer.sandbox.fault(f"{RICH}/OBS", InjectedFault(FaultKind.STATUS, times=1))
     assert refusal(await section(code="OBS")) == (500, "INTERNAL_SERVER_ERROR")
     assert "Observations" in page(await section(code="OBS"))
     assert "Encounters" in page(await section(code="ENC"))

@@ -6,7 +6,7 @@ import json
 import httpx
 import pytest
 
-from bridge.sandbox import BY_NAME, Fault, FaultKind, SandboxOptions, running
+from bridge.sandbox import BY_NAME, FaultKind, InjectedFault, SandboxOptions, running
 from tests.integration.sandbox.consumer import Consumer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -78,7 +78,7 @@ async def test_lies_of_a_practice(consumer):
 
 @pytest.mark.parametrize("kind", [FaultKind.EMPTY_OBJECT, FaultKind.HTML, FaultKind.OUTCOME])
 async def test_the_proxy_can_lie_too_after_the_work_was_done(consumer, kind):
-    consumer.sandbox.fault(NUMBER, Fault(kind, at="proxy", status=200))
+    consumer.sandbox.fault(NUMBER, InjectedFault(kind, at="proxy", status=200))
     answer = await consumer.record(NUMBER)
     assert answer.status_code == 200
     assert b"Bundle" not in answer.content
@@ -125,7 +125,7 @@ async def test_an_older_practice_names_another_code_system(consumer):
 
 
 async def test_a_code_that_no_table_knows_can_be_answered_all_the_same(consumer):
-    consumer.sandbox.fault(NUMBER, Fault(STATUS, status=403, code="ACCESS_DENIED"))
+    consumer.sandbox.fault(NUMBER, InjectedFault(STATUS, status=403, code="ACCESS_DENIED"))
     answer = await consumer.record(NUMBER)
     assert answer.status_code == 403
     assert answer.json()["issue"][0]["details"]["coding"][0]["code"] == "ACCESS_DENIED"
@@ -148,7 +148,7 @@ async def test_nothing_ever_comes(consumer):
 
 async def test_a_sandbox_stops_while_it_hangs(state_dir):
     async with running(SandboxOptions(state_dir=state_dir)) as sandbox, httpx.AsyncClient() as http:
-        sandbox.fault("*", Fault(FaultKind.HANG, at="sds"))
+        sandbox.fault("*", InjectedFault(FaultKind.HANG, at="sds"))
         waiting = asyncio.create_task(Consumer(sandbox, http).route("A99001"))
         while not sandbox.calls.of("sds"):
             await asyncio.sleep(0.01)
@@ -160,32 +160,32 @@ async def test_faults_are_set_per_patient_practice_or_for_everybody(consumer):
     sandbox = consumer.sandbox
     route = dict(zip(("root", "asid"), await consumer.route("A99001"), strict=True))
     for key in (NUMBER, "A99001", "*"):
-        sandbox.fault(key, Fault(STATUS, status=503))
+        sandbox.fault(key, InjectedFault(STATUS, status=503))
         assert (await consumer.record(NUMBER, **route)).status_code == 503
         sandbox.clear_faults(key)
         assert (await consumer.record(NUMBER, **route)).status_code == 200
-    sandbox.fault("9990000026", Fault(STATUS, status=503))
+    sandbox.fault("9990000026", InjectedFault(STATUS, status=503))
     assert (await consumer.record(NUMBER, **route)).status_code == 200
 
 
 async def test_directories_fail_too(consumer):
-    consumer.sandbox.fault(NUMBER, Fault(STATUS, at="pds", status=408))
+    consumer.sandbox.fault(NUMBER, InjectedFault(STATUS, at="pds", status=408))
     answer = await consumer.pds(NUMBER)
     assert answer.json()["issue"][0]["details"]["coding"][0]["code"] == "UNABLE_TO_CALL_SERVICE"
-    consumer.sandbox.fault("A99001", Fault(STATUS, at="sds", status=504))
+    consumer.sandbox.fault("A99001", InjectedFault(STATUS, at="sds", status=504))
     with pytest.raises(KeyError):
         await consumer.route("A99001")
     assert consumer.sandbox.calls.of("sds")[-1].status == 504
 
 
 async def test_a_fault_never_hides_that_the_request_was_wrong(consumer):
-    consumer.sandbox.fault(NUMBER, Fault(FaultKind.EMPTY_OBJECT))
+    consumer.sandbox.fault(NUMBER, InjectedFault(FaultKind.EMPTY_OBJECT))
     assert (await consumer.record(NUMBER, claim={"aud": "wrong"})).status_code == 400
 
 
 async def test_a_sandbox_in_another_process_is_steered_over_http(consumer):
     control = consumer.sandbox.urls["control"]
-    fault = Fault(STATUS, status=503, times=1)
+    fault = InjectedFault(STATUS, status=503, times=1)
     put = await consumer.http.put(f"{control}/faults", json={"key": NUMBER, "fault": fault.to_json()})
     assert put.status_code == 204
     assert [(await consumer.record(NUMBER)).status_code for _ in range(2)] == [503, 200]

@@ -5,7 +5,7 @@ import ssl
 import httpx
 import pytest
 
-from bridge.sandbox import Fault, FaultKind, SandboxOptions, Tls, running
+from bridge.sandbox import FaultKind, InjectedFault, SandboxOptions, Tls, running
 from tests.integration.sandbox.certificates import Authority
 from tests.integration.sandbox.consumer import Consumer
 
@@ -49,7 +49,7 @@ async def test_a_record_comes_over_mutual_tls(options):
         consumer = Consumer(sandbox, http)
         assert (await consumer.pds(NUMBER)).status_code == 200
         assert (await consumer.record(NUMBER)).status_code == 200
-        sandbox.fault(NUMBER, Fault(FaultKind.RESET, at="proxy"))
+        sandbox.fault(NUMBER, InjectedFault(FaultKind.RESET, at="proxy"))
         with pytest.raises(httpx.TransportError):
             await consumer.record(NUMBER)
 

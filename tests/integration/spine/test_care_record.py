@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bridge.errors import FailureCode, Refused, RequestFailed, RequestRejected, ResponseInvalid, Unavailable
-from bridge.fhir.parameters import Period
+from bridge.fhir.parameters import DayPeriod
 from bridge.gpconnect import GpConnect
 from bridge.gpconnect.answer import PracticeAnswer
 from bridge.record.sections import SECTIONS
@@ -99,7 +99,7 @@ async def test_a_period_that_may_not_be_is_never_sent(
     gpconnect: GpConnect, services: World, traced: TracedPatient
 ):
     with pytest.raises(RequestRejected):
-        await ask(gpconnect, traced, "SUM", period=Period(date(2024, 1, 1)))
+        await ask(gpconnect, traced, "SUM", period=DayPeriod(date(2024, 1, 1)))
     assert services.seen == []
 
 

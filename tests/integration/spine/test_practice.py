@@ -18,7 +18,7 @@ from bridge.errors import (
     ResponseInvalid,
     Unavailable,
 )
-from bridge.gpconnect import Booking, GpConnect, PracticeClient, ResourceId, StoredAppointment, Window
+from bridge.gpconnect import GpConnect, PracticeBooking, PracticeClient, ResourceId, StoredAppointment, Window
 from bridge.gpconnect.windows import local, today
 from tests.integration.spine.world import NHS_NUMBER, PRACTICE, ROOT, World, claims, outcome, requester
 from tests.support.http_server import answer
@@ -57,7 +57,7 @@ def stored(**changes: Any) -> StoredAppointment:
     return StoredAppointment.of(PRACTICE, "Appointment", appointment(**changes))
 
 
-def booking() -> Booking:
+def booking() -> PracticeBooking:
     slot = Offer(
         practice_ods_code=PRACTICE,
         slot_id="12",
@@ -66,7 +66,7 @@ def booking() -> Booking:
         start=IN_A_WEEK,
         end=IN_A_WEEK + timedelta(minutes=10),
     )
-    return Booking(
+    return PracticeBooking(
         patient=PATIENT,
         slots=(slot,),
         organisation=Organisation(ods_code="RXX", name="Example Hospital"),

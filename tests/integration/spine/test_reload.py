@@ -19,12 +19,12 @@ from bridge.errors import Unavailable
 from bridge.settings import SdsSettings, Settings, SpineSettings, SspSettings
 from bridge.spine import Spine
 from bridge.spine.interactions import STRUCTURED_RECORD
-from bridge.spine.sds import Practice
+from bridge.spine.sds import PracticeEndpoint
 from tests.integration.spine import world as worlds
 from tests.support.certificates import Authority, Issued, rsa_key
 from tests.support.http_server import HttpServer, Request, answer
 
-PRACTICE = Practice("A82038", worlds.ROOT, worlds.PARTY_KEY, worlds.ASID, "2026-01-01T00:00:00Z")
+PRACTICE = PracticeEndpoint("A82038", worlds.ROOT, worlds.PARTY_KEY, worlds.ASID, "2026-01-01T00:00:00Z")
 
 
 @dataclass

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 from bridge.pipelines.events import APPOINTMENT_BOOKED, SLOTS_FOUND, AppointmentBooked, SlotsFound
 from bridge.pipelines.requests import AppointmentRequest, SlotsRequest
 from bridge.sandbox import MAIN
-from bridge.testing import Fault, FaultKind, Result, Site, site
+from bridge.testing import FaultKind, InjectedFault, Result, Site, site
 from pipelines.appointments.pipeline import appointments
 
 PATIENT = "rich_record"
-LOST = Fault(FaultKind.LOST, status=504, times=1, on=("book",))
+LOST = InjectedFault(FaultKind.LOST, status=504, times=1, on=("book",))
 
 
 async def book_first_slot(here: Site) -> Result:
@@ -42,6 +42,6 @@ async def test_a_booking_whose_answer_was_lost_is_settled_and_made_once():
 async def test_while_nobody_can_tell_the_request_is_in_doubt_and_says_so():
     async with site({"BRIDGE_RETRY_ATTEMPTS": "1"}) as here:
         first = await book_first_slot(here)
-        here.fault(PATIENT, Fault(FaultKind.STATUS, status=503))
+        here.fault(PATIENT, InjectedFault(FaultKind.STATUS, status=503))
         ended = await here.finish(first)
     assert (ended.outcome, ended.kinds) == ("in_doubt", ["appointment.in_doubt.v1"])

@@ -7,7 +7,7 @@ import pytest
 from bridge.pipelines import Context, Event, RecordRequest, Refused, pipeline
 from bridge.pipelines.errors import FailureCode
 from bridge.pipelines.events import AllergiesPublished
-from bridge.testing import Fault, FaultKind, Site, site
+from bridge.testing import FaultKind, InjectedFault, Site, site
 from pipelines.structured_record import structured_record
 
 AREAS: dict[str, dict[str, bool]] = {"medications": {}, "allergies": {}}
@@ -33,7 +33,7 @@ async def test_a_request_completes_and_its_events_are_typed(here: Site):
 
 
 async def test_a_fault_is_met_and_passes(here: Site):
-    here.fault("rich_record", Fault(FaultKind.STATUS, status=503, times=1, on=("structured_record",)))
+    here.fault("rich_record", InjectedFault(FaultKind.STATUS, status=503, times=1, on=("structured_record",)))
     first = await here.run(structured_record, wanted(here))
     assert (first.outcome, first.reason, first.kinds) == ("retrying", "provider_error", [])
     second = await here.run_again(first)

@@ -60,7 +60,7 @@ ABOUT_A_PATIENT: list[tuple[Event, str, Any, dict[str, Any]]] = [
     (
         p.registration_refused(HEADER, "not_verified"),
         "registration.refused.v1",
-        p.RegistrationRefused,
+        p.RegistrationRefusedData,
         {"reason": "not_verified", **words(FailureCode.REGISTRATION_REFUSED)},
     ),
     (
@@ -121,7 +121,7 @@ ABOUT_A_PATIENT: list[tuple[Event, str, Any, dict[str, Any]]] = [
             HEADER, "reschedule", "past", choices=CHOICES, standing="both_booked", booked=NEW
         ),
         "appointment.refused.v1",
-        a.AppointmentRefused,
+        a.AppointmentRefusedData,
         {
             "wish": "reschedule",
             "reason": "past",
@@ -134,7 +134,7 @@ ABOUT_A_PATIENT: list[tuple[Event, str, Any, dict[str, Any]]] = [
     (
         a.appointment_refused(HEADER, "cancel", "not_found"),
         "appointment.refused.v1",
-        a.AppointmentRefused,
+        a.AppointmentRefusedData,
         {
             "wish": "cancel",
             "reason": "not_found",

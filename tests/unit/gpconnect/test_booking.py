@@ -11,7 +11,7 @@ from fhir.resources.STU3.patient import Patient
 from bridge.contracts.appointments import Offer
 from bridge.contracts.patients import RegistrationDetails
 from bridge.contracts.requests import Organisation
-from bridge.gpconnect import Booking, Registration, ResourceId, StoredAppointment
+from bridge.gpconnect import NewRegistration, PracticeBooking, ResourceId, StoredAppointment
 from bridge.gpconnect.appointments import amended, cancelled
 from bridge.gpconnect.booking import check_booking
 from bridge.spine.interactions import FIND_PATIENT, READ_PATIENT, SEARCH_SLOTS
@@ -36,7 +36,7 @@ def offer(slot_id: str = "12", start: datetime = MONDAY, minutes: int = 10, **ch
     return Offer.model_validate(fields | changes)
 
 
-def booking(*slots: Offer, **changes: Any) -> Booking:
+def booking(*slots: Offer, **changes: Any) -> PracticeBooking:
     fields: dict[str, Any] = {
         "patient": ResourceId(PRACTICE, "Patient", "p-2"),
         "slots": slots or (offer(),),
@@ -45,7 +45,7 @@ def booking(*slots: Offer, **changes: Any) -> Booking:
         "created": datetime(2027, 3, 1, 10, 15, 0, 999, tzinfo=UTC),
         "description": "Wound check",
     }
-    return Booking(**(fields | changes))
+    return PracticeBooking(**(fields | changes))
 
 
 @pytest.mark.duty("AP-051", "AP-054")  # the engine adds nothing to the texts of the request
@@ -179,7 +179,7 @@ def test_a_version_that_cannot_stand_in_a_header_is_none(version: object):
 
 @pytest.mark.duty("FN-020", "FN-023", "FN-032", "FN-033")
 def test_a_registration_of_the_least_says_no_more_than_that():
-    least = Registration(NUMBER, "O'Brien", ("Siân",), date(1948, 3, 17))
+    least = NewRegistration(NUMBER, "O'Brien", ("Siân",), date(1948, 3, 17))
     (parameter,) = orjson.loads(least.body())["parameter"]
     patient = parameter["resource"]
     assert parameter["name"] == "registerPatient"
@@ -199,7 +199,7 @@ def test_each_use_of_an_address_or_number_is_said_once():
             "email": "a@b.example",
         }
     )
-    full = Registration(NUMBER, "O'Brien", ("Siân",), date(1948, 3, 17), "female", details)
+    full = NewRegistration(NUMBER, "O'Brien", ("Siân",), date(1948, 3, 17), "female", details)
     patient = orjson.loads(full.body())["parameter"][0]["resource"]
     assert [(each["system"], each["use"]) for each in patient["telecom"]] == [
         ("phone", "home"),

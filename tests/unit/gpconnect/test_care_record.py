@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from bridge.errors import Refused, RequestRejected
-from bridge.fhir.parameters import Period
+from bridge.fhir.parameters import DayPeriod
 from bridge.gpconnect.care_record import care_record_parameters, check_trace
 from bridge.record.sections import SECTIONS
 from bridge.spine.pds import TracedPatient
@@ -48,7 +48,7 @@ def test_it_names_the_patient_and_one_section(section):
 @pytest.mark.duty("HT-009")
 @pytest.mark.parametrize("section", SECTIONS)
 def test_a_period_goes_only_with_a_section_that_takes_one(section):
-    period = Period(date(2024, 1, 1), date(2024, 6, 30))
+    period = DayPeriod(date(2024, 1, 1), date(2024, 6, 30))
     if section in WITHOUT_PERIOD:
         with pytest.raises(RequestRejected, match=f"sections.{section}.period"):
             care_record_parameters(NUMBER, section, period)
@@ -58,11 +58,11 @@ def test_a_period_goes_only_with_a_section_that_takes_one(section):
 
 
 def test_an_open_bound_is_left_out():
-    sent = orjson.loads(care_record_parameters(NUMBER, "ENC", Period(start=date(2024, 1, 1))))
+    sent = orjson.loads(care_record_parameters(NUMBER, "ENC", DayPeriod(start=date(2024, 1, 1))))
     assert sent["parameter"][2]["valuePeriod"] == {"start": "2024-01-01"}
 
 
-@pytest.mark.parametrize("period", [Period(), Period(date(2024, 2, 1), date(2024, 1, 1))])
+@pytest.mark.parametrize("period", [DayPeriod(), DayPeriod(date(2024, 2, 1), date(2024, 1, 1))])
 def test_a_period_that_is_none_is_not_sent(period):
     with pytest.raises(RequestRejected):
         care_record_parameters(NUMBER, "ENC", period)

@@ -8,7 +8,7 @@ from fhir.resources.STU3.parameters import Parameters
 from bridge.areas.requests import Areas
 from bridge.errors import RequestRejected
 from bridge.fhir.build import patient_parameters
-from bridge.fhir.parameters import Period, Wanted
+from bridge.fhir.parameters import DayPeriod, Wanted
 from bridge.gpconnect import rules
 from bridge.gpconnect.structured import structured_parameters
 
@@ -91,7 +91,7 @@ def test_values_of_every_kind_are_valid_fhir():
         {
             "includeConsultations": {"includeNumberOfMostRecent": 3},
             "includeProblems": {"filterStatus": "active"},
-            "includeReferrals": {"referralSearchPeriod": Period(start=PAST)},
+            "includeReferrals": {"referralSearchPeriod": DayPeriod(start=PAST)},
             "includeImmunisations": {},
         },
     )
@@ -152,19 +152,19 @@ def rejected(wanted: Wanted) -> str:
             marks=pytest.mark.duty("CS-021"),
         ),
         pytest.param(
-            {"includeReferrals": {"referralSearchPeriod": Period(start=TODAY, end=PAST)}},
+            {"includeReferrals": {"referralSearchPeriod": DayPeriod(start=TODAY, end=PAST)}},
             "includeReferrals.referralSearchPeriod",
             id="ends before it starts",
             marks=pytest.mark.duty("CS-021"),
         ),
         pytest.param(
-            {"includeReferrals": {"referralSearchPeriod": Period(start=PAST, end=FUTURE)}},
+            {"includeReferrals": {"referralSearchPeriod": DayPeriod(start=PAST, end=FUTURE)}},
             "includeReferrals.referralSearchPeriod",
             id="ends in the future",
             marks=pytest.mark.duty("CS-021"),
         ),
         pytest.param(
-            {"includeReferrals": {"referralSearchPeriod": Period()}},
+            {"includeReferrals": {"referralSearchPeriod": DayPeriod()}},
             "includeReferrals.referralSearchPeriod",
             id="period without bounds",
         ),
@@ -188,7 +188,7 @@ def rejected(wanted: Wanted) -> str:
         pytest.param(
             {
                 "includeConsultations": {
-                    "consultationSearchPeriod": Period(start=PAST),
+                    "consultationSearchPeriod": DayPeriod(start=PAST),
                     "includeNumberOfMostRecent": 3,
                 }
             },
@@ -205,9 +205,9 @@ def test_what_a_practice_would_refuse_is_refused_before_it_is_sent(wanted: Wante
 FILTERED: dict[str, dict[str, Any]] = {
     "medicationSearchFromDate": {"includeMedication": {"medicationSearchFromDate": PAST}},
     "uncategorisedDataSearchPeriod": {
-        "includeUncategorisedData": {"uncategorisedDataSearchPeriod": Period(start=PAST)}
+        "includeUncategorisedData": {"uncategorisedDataSearchPeriod": DayPeriod(start=PAST)}
     },
-    "referralSearchPeriod": {"includeReferrals": {"referralSearchPeriod": Period(start=PAST)}},
+    "referralSearchPeriod": {"includeReferrals": {"referralSearchPeriod": DayPeriod(start=PAST)}},
     "diaryEntriesSearchDate": {"includeDiaryEntries": {"diaryEntriesSearchDate": FUTURE}},
     "includeNotGiven": {"includeImmunisations": {"includeNotGiven": True}},
     "includeStatus": {"includeImmunisations": {"includeStatus": True}},
@@ -237,7 +237,7 @@ def test_a_search_of_investigations_combines_with_everything():
         {
             "includeConsultations": {},
             "includeProblems": {},
-            "includeInvestigations": {"investigationSearchPeriod": Period(start=PAST)},
+            "includeInvestigations": {"investigationSearchPeriod": DayPeriod(start=PAST)},
         },
         today=TODAY,
     )

@@ -1,15 +1,15 @@
 import pytest
 
 from bridge.sandbox.control.board import FaultBoard
-from bridge.sandbox.control.faults import Fault, FaultKind
+from bridge.sandbox.control.faults import FaultKind, InjectedFault
 from bridge.sandbox.control.storms import APPOINTMENT_FAULTS, Storm
 
-HTML = Fault(FaultKind.HTML)
+HTML = InjectedFault(FaultKind.HTML)
 
 
 def test_the_most_particular_key_decides():
     board = FaultBoard()
-    everybody = Fault(FaultKind.HANG)
+    everybody = InjectedFault(FaultKind.HANG)
     board.set("*", everybody)
     board.set("A99001", HTML)
     assert board.take("practice", "9990000018", "A99001") is HTML
@@ -20,7 +20,7 @@ def test_the_most_particular_key_decides():
 
 def test_a_fault_that_is_used_up_lets_the_next_key_decide():
     board = FaultBoard()
-    once = Fault(FaultKind.RESET, times=1)
+    once = InjectedFault(FaultKind.RESET, times=1)
     board.set("A", once)
     board.set("*", HTML)
     assert board.take("practice", "A") is once
@@ -30,7 +30,7 @@ def test_a_fault_that_is_used_up_lets_the_next_key_decide():
 def test_setting_again_counts_anew_and_clearing_ends_it():
     board = FaultBoard()
     for _ in range(2):
-        board.set("A", Fault(FaultKind.RESET, times=1))
+        board.set("A", InjectedFault(FaultKind.RESET, times=1))
         assert board.take("practice", "A") is not None
         assert board.take("practice", "A") is None
     board.set("A", HTML)
@@ -43,8 +43,10 @@ def test_setting_again_counts_anew_and_clearing_ends_it():
 
 
 def test_json_there_and_back():
-    fault = Fault(FaultKind.STATUS, at="proxy", status=429, retry_after=3, delay=0.5, times=2, on=("book",))
-    assert Fault.from_json(fault.to_json()) == fault
+    fault = InjectedFault(
+        FaultKind.STATUS, at="proxy", status=429, retry_after=3, delay=0.5, times=2, on=("book",)
+    )
+    assert InjectedFault.from_json(fault.to_json()) == fault
     assert Storm.from_json({"seed": 3, "probability": 0.5, "faults": [fault.to_json()]}) == Storm(
         3, 0.5, (fault,)
     )
@@ -53,12 +55,12 @@ def test_json_there_and_back():
 def test_a_fault_begins_late_concerns_some_operations_and_ends_by_the_clock():
     now = 100.0
     board = FaultBoard(clock=lambda: now)
-    for_all_but_the_first = Fault(FaultKind.STATUS, status=409, after=1, on=("book",))
+    for_all_but_the_first = InjectedFault(FaultKind.STATUS, status=409, after=1, on=("book",))
     board.set("A", for_all_but_the_first)
     assert board.take("practice", "A", operation="find_patient") is None
     taken = [board.take("practice", "A", operation="book") for _ in range(3)]
     assert taken == [None, for_all_but_the_first, for_all_but_the_first]
-    down = Fault(FaultKind.RESET, lasts=180.0)
+    down = InjectedFault(FaultKind.RESET, lasts=180.0)
     board.set("A", down)
     assert board.take("practice", "A", operation="amend") is down
     now += 179.0
@@ -69,15 +71,15 @@ def test_a_fault_begins_late_concerns_some_operations_and_ends_by_the_clock():
 
 def test_a_fault_of_no_operation_is_none():
     with pytest.raises(ValueError, match="no such operation"):
-        Fault(on=("booking",))
+        InjectedFault(on=("booking",))
 
 
 def test_what_only_a_practice_can_do_and_what_it_does_it_to():
     for kind in (FaultKind.LATE, FaultKind.TAKEN, FaultKind.TOUCHED):
         with pytest.raises(ValueError, match="only a practice"):
-            Fault(kind, at="proxy")
+            InjectedFault(kind, at="proxy")
     board = FaultBoard()
-    taken = Fault(FaultKind.TAKEN, times=1)
+    taken = InjectedFault(FaultKind.TAKEN, times=1)
     board.set("A", taken)
     assert board.take("practice", "A", operation="find_patient") is None
     assert board.take("practice", "A", operation="book") is taken

@@ -1,4 +1,4 @@
-from bridge.areas.spec import AreaList, AreaSpec
+from bridge.areas.spec import AreaSpec, ListOfArea
 from tests.unit.areas.immunisations.events import (
     IMMUNISATIONS_PUBLISHED,
     ImmunisationsPublished,
@@ -11,7 +11,7 @@ from tests.unit.areas.immunisations.query import NOT_GIVEN, PARAMETER, query
 IMMUNISATIONS = AreaSpec(
     name="immunisations",
     parameter=PARAMETER,
-    lists=(AreaList(name="immunisations", code="1102181000000102", bare_ids="Immunization"),),
+    lists=(ListOfArea(name="immunisations", code="1102181000000102", bare_ids="Immunization"),),
     kinds={"Immunization": None},
     options=ImmunisationOptions,
     query=query,
