@@ -36,7 +36,7 @@ def tell_choices(
         return
     for ref in contested:
         reading.report("duplicate_id", ref)
-    doubts = _Doubts(reading, table, contested, contained)
+    doubts = _Contests(reading, table, contested, contained)
     doubtful: set[str] = set()
     for area in mapped:
         for item in area.items:
@@ -56,7 +56,7 @@ def _repeated(contained: list[ReceivedEntry]) -> set[str]:
     return {ref for ref, times in Counter(each.ref for each in contained).items() if times > 1}
 
 
-class _Doubts:
+class _Contests:
     """What depends on an id that several resources claim."""
 
     def __init__(

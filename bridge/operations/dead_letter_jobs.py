@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from bridge.bus.port import HeldDeadLetter
 from bridge.ledger.audit.trail import Actor, Entry
-from bridge.ledger.storage.dead_letter_jobs import Job, JobKind, JobLetter, JobRefused
+from bridge.ledger.storage.dead_letter_jobs import Job, JobDeadLetter, JobKind, JobRefused
 from bridge.observe import record
 from bridge.observe.vocabulary.process import DeadLetterJobLeft
 from bridge.operations.dead_letters import FoundDeadLetter, dead_letters
@@ -124,7 +124,7 @@ class _Run:
                     await asyncio.sleep(self._pause)
         return True
 
-    async def _move(self, job: Job, letter: JobLetter, held: HeldDeadLetter) -> None:
+    async def _move(self, job: Job, letter: JobDeadLetter, held: HeldDeadLetter) -> None:
         if letter.marked_at is None:
             if job.kind == "replay":
                 await held.send_again(job.id)
@@ -132,7 +132,7 @@ class _Run:
             await self._stores.jobs.mark(job.id, letter.letter_id, also=noted)
         await held.remove()
 
-    def _entry(self, job: Job, letter: JobLetter) -> Entry:
+    def _entry(self, job: Job, letter: JobDeadLetter) -> Entry:
         assert job.confirmed_by is not None  # else it would not have been started
         return Entry(
             event=f"dead.{job.kind}",
@@ -150,9 +150,9 @@ class _Run:
         )
 
 
-def _frozen(found: FoundDeadLetter) -> JobLetter:
+def _frozen(found: FoundDeadLetter) -> JobDeadLetter:
     """What a job remembers of a dead letter: no body."""
     letter = found.dead_letter
-    return JobLetter(
+    return JobDeadLetter(
         letter.id, found.pipeline, letter.reason, letter.message.id, letter.message.correlation_id
     )

@@ -86,7 +86,7 @@ class JobRefused(BridgeError):  # noqa: N818 - what is the case
 
 
 @dataclass(frozen=True, slots=True)
-class JobLetter:
+class JobDeadLetter:
     """One dead letter of a job; `cause` is the reason it is dead, `marked_at` when it was dealt with."""
 
     letter_id: str
@@ -130,7 +130,7 @@ class Jobs:
         self._lease = lease
         self._clock = clock
 
-    async def plan(self, kind: JobKind, found: Sequence[JobLetter], *, by: str) -> Job:
+    async def plan(self, kind: JobKind, found: Sequence[JobDeadLetter], *, by: str) -> Job:
         """Freeze a set of letters, without those that another confirmed job has.
 
         Raises:
@@ -261,12 +261,12 @@ class Jobs:
         ended = {"state": "stopped", "ended_at": self._clock()}
         return await self._change(job_id, kind, ("planned", *_OPEN), ended)
 
-    async def letters(self, job_id: str) -> Mapping[str, JobLetter]:
+    async def letters(self, job_id: str) -> Mapping[str, JobDeadLetter]:
         """The frozen set by letter id, in its order."""
         query = select(letters).where(letters.c.job_id == job_id).order_by(letters.c.number)
         rows = await self._store.read(lambda connection: connection.execute(query).all())
-        names = tuple(JobLetter.__dataclass_fields__)
-        return {row.letter_id: JobLetter(**{name: getattr(row, name) for name in names}) for row in rows}
+        names = tuple(JobDeadLetter.__dataclass_fields__)
+        return {row.letter_id: JobDeadLetter(**{name: getattr(row, name) for name in names}) for row in rows}
 
     async def job(self, job_id: str, kind: JobKind) -> Job:
         """One job.
@@ -344,7 +344,7 @@ def _job(row: Row[Any], total: int, marked: int) -> Job:
     return Job(**{name: getattr(row, name) for name in own}, total=total, marked=marked)
 
 
-def _letter_row(job_id: str, number: int, letter: JobLetter) -> dict[str, Any]:
+def _letter_row(job_id: str, number: int, letter: JobDeadLetter) -> dict[str, Any]:
     return {
         "job_id": job_id,
         "letter_id": letter.letter_id,

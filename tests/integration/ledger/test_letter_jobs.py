@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bridge.ledger.storage.dead_letter_jobs import Job, JobLetter, JobRefused, Jobs
+from bridge.ledger.storage.dead_letter_jobs import Job, JobDeadLetter, JobRefused, Jobs
 from bridge.ledger.storage.store import Store
 from tests.integration.ledger.site import Clock
 
@@ -17,8 +17,8 @@ def jobs(store: Store, clock: Clock) -> Jobs:
     return Jobs(store, lease=LEASE, clock=clock)
 
 
-def letter(number: int) -> JobLetter:
-    return JobLetter(f"l-{number}", "structured_record", "internal", f"r-{number}", None)
+def letter(number: int) -> JobDeadLetter:
+    return JobDeadLetter(f"l-{number}", "structured_record", "internal", f"r-{number}", None)
 
 
 def nothing(_connection: object) -> None:
