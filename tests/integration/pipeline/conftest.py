@@ -1,5 +1,6 @@
 """A sandbox per module, and per test a worker on a bus of its own names, both inside the test's process."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -68,7 +69,7 @@ async def running_engine(
         "BRIDGE_SPINE_CALL_TIMEOUT": "4",
         "BRIDGE_STOP_GRACE": "5",
     }
-    settings = Settings.load(environ=environment)
+    settings = Settings.load(environ=os.environ | environment)
     async with (
         open_bus(settings) as bus,
         hospital_on(bus) as hospital,
