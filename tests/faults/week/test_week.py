@@ -130,7 +130,7 @@ async def test_no_appointment_is_doubled_lost_or_made_up(rabbit_url, ledger_url,
             **sandbox.environment,
             **SETTINGS,
             "BRIDGE_BUS_URL": rabbit_url,
-            "BRIDGE_BUS_PREFIX": f"t{uuid4().hex[:12]}",
+            "BRIDGE_BUS_PREFIX": f"t{uuid4().hex[:8]}",
             "BRIDGE_LEDGER_URL": ledger_url,
             "BRIDGE_STATE_DIR": str(tmp_path),
         }

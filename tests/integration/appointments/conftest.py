@@ -50,7 +50,7 @@ async def site(rabbit_url, tmp_path_factory) -> AsyncIterator[Site]:
             | SETTINGS
             | {
                 "BRIDGE_BUS_URL": rabbit_url,
-                "BRIDGE_BUS_PREFIX": f"t{uuid4().hex[:12]}",
+                "BRIDGE_BUS_PREFIX": f"t{uuid4().hex[:8]}",
                 "BRIDGE_STATE_DIR": str(folder / "worker"),
             }
         )

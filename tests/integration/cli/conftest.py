@@ -27,7 +27,7 @@ def environment(sandbox_environment: dict[str, str], nats_url: str, tmp_path: Pa
     """For a worker and the commands around it, on a real bus, with names of this test alone."""
     return sandbox_environment | {
         "BRIDGE_BUS_URL": nats_url,
-        "BRIDGE_BUS_PREFIX": f"t{uuid4().hex[:12]}",
+        "BRIDGE_BUS_PREFIX": f"t{uuid4().hex[:8]}",
         "BRIDGE_STATE_DIR": str(tmp_path / "state"),
         "BRIDGE_RETRY_FIRST_DELAY": "0.1",
         "COLUMNS": "200",

@@ -132,7 +132,7 @@ _RIGHTS = {
 
 
 async def test_each_right_that_rabbitmq_does_not_give_is_named(rabbit):
-    prefix = f"t{uuid4().hex[:12]}"
+    prefix = f"t{uuid4().hex[:8]}"
     rabbit.node.control("add_user", prefix, _SECRET)
     url = f"amqp://{prefix}:{_SECRET}@127.0.0.1:{rabbit.node.port}/"
     for rights, told in _RIGHTS.items():

@@ -99,7 +99,7 @@ def test_send_prints_what_answers_and_exits_by_it(environment, tmp_path):
 def test_send_needs_a_worker_unless_it_is_told_otherwise(request, broker, sandbox_environment, tmp_path):
     environment = sandbox_environment | {
         "BRIDGE_BUS_URL": request.getfixturevalue(f"{broker}_url"),
-        "BRIDGE_BUS_PREFIX": f"t{uuid4().hex[:12]}",
+        "BRIDGE_BUS_PREFIX": f"t{uuid4().hex[:8]}",
         "BRIDGE_STATE_DIR": str(tmp_path / "state"),
         "BRIDGE_BUS_CONCURRENCY": "1",
     }

@@ -97,7 +97,7 @@ async def opened(
         environment = sandbox.environment | {
             "HOUSE_URL": house.server.url,
             "BRIDGE_BUS_URL": bus_url,
-            "BRIDGE_BUS_PREFIX": f"t{uuid4().hex[:12]}",
+            "BRIDGE_BUS_PREFIX": f"t{uuid4().hex[:8]}",
             "BRIDGE_STATE_DIR": str(folder / "state"),
             "BRIDGE_RETRY_FIRST_DELAY": "0.05",
             "BRIDGE_RETRY_MAX_DELAY": "0.1",

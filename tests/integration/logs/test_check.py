@@ -92,7 +92,7 @@ def test_a_bad_line_fails_a_run(tmp_path, processes):
     done = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "-q", "-p", "logs_a_patient", "-n", str(processes)),
-            *("--basetemp", str(tmp_path / "run"), "tests/unit/spine/test_recent.py"),
+            *("--basetemp", str(tmp_path / "run"), "tests/unit/spine/test_ttl_cache.py"),
         ],
         env=os.environ | {"PYTHONPATH": str(tmp_path)},
         cwd=ROOT,

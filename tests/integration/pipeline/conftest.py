@@ -60,7 +60,7 @@ async def running_engine(
     """A worker that runs one pipeline, and the hospital, on names of their own."""
     environment = sandbox.environment | {
         "BRIDGE_BUS_URL": bus_url,
-        "BRIDGE_BUS_PREFIX": f"t{uuid4().hex[:12]}",
+        "BRIDGE_BUS_PREFIX": f"t{uuid4().hex[:8]}",
         "BRIDGE_STATE_DIR": str(folder),
         "BRIDGE_PDS_RATE_PER_SECOND": "1000",
         "BRIDGE_RETRY_FIRST_DELAY": "0.2",

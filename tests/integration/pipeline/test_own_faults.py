@@ -126,7 +126,7 @@ class Site:
 def settings(sandbox, rabbit_url, tmp_path, monkeypatch):
     environment = sandbox.environment | {
         "BRIDGE_BUS_URL": rabbit_url,
-        "BRIDGE_BUS_PREFIX": f"t{uuid4().hex[:12]}",
+        "BRIDGE_BUS_PREFIX": f"t{uuid4().hex[:8]}",
         "BRIDGE_STATE_DIR": str(tmp_path),
         "BRIDGE_RETRY_ATTEMPTS": "0",
         "BRIDGE_RETRY_FIRST_DELAY": "0.05",

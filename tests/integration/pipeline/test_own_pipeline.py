@@ -47,7 +47,7 @@ def test_it_is_about_twenty_lines():
 async def test_it_runs_beside_the_engine_s_own(sandbox, rabbit_url, package, tmp_path, monkeypatch):
     environment = sandbox.environment | {
         "BRIDGE_BUS_URL": rabbit_url,
-        "BRIDGE_BUS_PREFIX": f"t{uuid4().hex[:12]}",
+        "BRIDGE_BUS_PREFIX": f"t{uuid4().hex[:8]}",
         "BRIDGE_STATE_DIR": str(tmp_path),
         "PYTHONPATH": str(package),
     }

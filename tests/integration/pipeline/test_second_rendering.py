@@ -71,7 +71,7 @@ async def reader_at(settings: Settings):
 def settings(sandbox, bus_url, tmp_path, monkeypatch) -> Settings:
     environment = sandbox.environment | {
         "BRIDGE_BUS_URL": bus_url,
-        "BRIDGE_BUS_PREFIX": f"t{uuid4().hex[:12]}",
+        "BRIDGE_BUS_PREFIX": f"t{uuid4().hex[:8]}",
         "BRIDGE_STATE_DIR": str(tmp_path),
     }
     for name, value in environment.items():

@@ -25,7 +25,7 @@ async def on_a_bus(
     """The same request to another worker of the same sandbox, which has the same keys."""
     own = {
         "BRIDGE_BUS_URL": url,
-        "BRIDGE_BUS_PREFIX": f"t{uuid4().hex[:12]}",
+        "BRIDGE_BUS_PREFIX": f"t{uuid4().hex[:8]}",
         "BRIDGE_STATE_DIR": str(folder),
     }
     settings = Settings.load(environ=here.sandbox.environment | own)
