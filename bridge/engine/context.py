@@ -206,7 +206,9 @@ class RequestContext:
         """Map a patient whom a practice found or registered."""
         # The practice called need not be the one where the patient is registered.
         asked = replace(Asked(**self.details(patient)), practice_ods=None)
-        return map_patient(found.resource, practice_ods_code=found.id.practice_ods, asked=asked)
+        return map_patient(
+            found.resource, practice_ods_code=found.id.practice_ods, asked=asked, issues=found.issues
+        )
 
     async def once(self, kind: str, *, key: str, payload: Json, send: Send, settle: Settle) -> Json:
         """Cause a side effect at most once."""

@@ -248,8 +248,13 @@ class PracticeDiary:
         return changed
 
     def _stored(self, answer: Answer) -> StoredAppointment:
+        sent = resource_of(answer)
         return StoredAppointment.of(
-            self._call.practice_ods, "Appointment", resource_of(answer), version=version_of(answer)
+            self._call.practice_ods,
+            "Appointment",
+            sent.resource,
+            version=version_of(answer),
+            issues=sent.issues,
         )
 
 

@@ -12,7 +12,7 @@ from bridge.fhir.read import Item, JsonObject, is_current
 from bridge.gpconnect.capability import Capability, read_capability
 from bridge.gpconnect.errors import provider_code
 from bridge.gpconnect.ids import ResourceId, ResourceKind
-from bridge.gpconnect.practice_call import PracticeCall, body_sha256, resource_of, searchset_of
+from bridge.gpconnect.practice_call import PracticeCall, SentResource, body_sha256, resource_of, searchset_of
 from bridge.gpconnect.registration import NewRegistration, refusal_of
 from bridge.gpconnect.resources import LocalPatient, StoredResource, version_of
 from bridge.gpconnect.writing import doubtful
@@ -143,20 +143,26 @@ class Foundations:
     async def _read(self, interaction: Interaction, kind: ResourceKind, known: ResourceId) -> StoredResource:
         target = interaction.target(self._call.here(known, kind))
         answer = (await self._call.ask(interaction, target=target, error=_not_found)).answer
-        return StoredResource.of(self.practice_ods, kind, resource_of(answer), version=version_of(answer))
+        sent = resource_of(answer)
+        return StoredResource.of(
+            self.practice_ods, kind, sent.resource, version=version_of(answer), issues=sent.issues
+        )
 
     def _one_patient(self, answer: Answer, nhs_number: str) -> LocalPatient | None:
-        found = searchset_of(answer, "Patient").found
+        found, issues = searchset_of(answer, "Patient")
         if len(found) > 1:
             raise ResponseInvalid(
                 stage="provider", detail=f"patients={len(found)}", body_sha256=body_sha256(answer)
             )
-        return self._patient(found[0], nhs_number, answer) if found else None
+        return self._patient(SentResource(found[0], issues), nhs_number, answer) if found else None
 
-    def _patient(self, resource: JsonObject, nhs_number: str, answer: Answer) -> LocalPatient:
+    def _patient(self, sent: SentResource, nhs_number: str, answer: Answer) -> LocalPatient:
+        resource, issues = sent
         if _nhs_numbers(resource) != {nhs_number}:
             raise ResponseInvalid(stage="provider", detail="another_patient", body_sha256=body_sha256(answer))
-        return LocalPatient.of(self.practice_ods, "Patient", resource, version=version_of(answer))
+        return LocalPatient.of(
+            self.practice_ods, "Patient", resource, version=version_of(answer), issues=issues
+        )
 
 
 def _nhs_numbers(resource: JsonObject) -> set[str]:

@@ -123,23 +123,31 @@ def _accepted(call: ProxyAnswer, success: frozenset[int], error: ErrorFor | None
     return call
 
 
-def resource_of(answer: Answer) -> JsonObject:
+class SentResource(NamedTuple):
+    """The resource in an answer of success.
+
+    Attributes:
+        resource: as it came.
+        issues: issue codes of what was mended to read the answer (`bridge.fhir.parsing`).
+    """
+
+    resource: JsonObject
+    issues: tuple[str, ...]
+
+
+def resource_of(answer: Answer) -> SentResource:
     """The resource in an answer of success.
 
     Raises:
         ResponseInvalid: there is none.
     """
-    return _read(answer)[0]
-
-
-def _read(answer: Answer) -> tuple[JsonObject, tuple[str, ...]]:
     try:
         resource, mended = loads(answer.body)
     except orjson.JSONDecodeError:
         resource, mended = None, ()
     if not isinstance(resource, dict):
         raise ResponseInvalid(stage="provider", detail="not_json", body_sha256=body_sha256(answer))
-    return resource, mended
+    return SentResource(resource, mended)
 
 
 class Searchset(NamedTuple):
@@ -160,7 +168,7 @@ def searchset_of(answer: Answer, kind: ResourceKind) -> Searchset:
     Raises:
         ResponseInvalid: it is no Bundle.
     """
-    bundle, mended = _read(answer)
+    bundle, mended = resource_of(answer)
     if bundle.get("resourceType") != "Bundle":
         raise ResponseInvalid(stage="provider", detail="not_a_bundle", body_sha256=body_sha256(answer))
     return Searchset(entries(bundle, kind), mended)

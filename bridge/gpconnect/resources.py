@@ -27,16 +27,24 @@ class StoredResource:
         version: `meta.versionId`, else that of the ETag; None when neither was sent.
         resource: the raw JSON object: the source of truth, never rebuilt from a model.
         retrieved_at: RFC 3339, UTC.
+        issues: issue codes of what was mended to read the answer (`bridge.fhir.parsing`).
     """
 
     id: ResourceId
     version: str | None
     resource: JsonObject = field(repr=False)
     retrieved_at: str
+    issues: tuple[str, ...] = ()
 
     @classmethod
     def of(
-        cls, practice_ods: str, kind: ResourceKind, resource: JsonObject, *, version: str | None = None
+        cls,
+        practice_ods: str,
+        kind: ResourceKind,
+        resource: JsonObject,
+        *,
+        version: str | None = None,
+        issues: tuple[str, ...] = (),
     ) -> Self:
         """Take a resource of an answer that has just come.
 
@@ -45,6 +53,7 @@ class StoredResource:
             kind: what it must be.
             resource: as it came.
             version: of the ETag, where the resource states none.
+            issues: codes of what was mended to read the answer.
 
         Raises:
             ResponseInvalid: it is of another type, or has no usable id.
@@ -58,7 +67,7 @@ class StoredResource:
             raise ResponseInvalid(stage="provider", detail="logical_id_malformed") from None
         stated = _text(_object(resource.get("meta")).get("versionId"))
         usable = stated is not None and _VERSION.fullmatch(stated)
-        return cls(known, stated if usable else version, resource, timestamp())
+        return cls(known, stated if usable else version, resource, timestamp(), issues)
 
     def as_json(self) -> JsonObject:
         """All of it, for the ledger, which keeps it sealed."""
@@ -67,6 +76,7 @@ class StoredResource:
             "version": self.version,
             "resource": self.resource,
             "retrieved_at": self.retrieved_at,
+            **({"issues": list(self.issues)} if self.issues else {}),
         }
 
     @classmethod
@@ -74,7 +84,7 @@ class StoredResource:
         """What `as_json` kept."""
         resource = kept["resource"]
         known = ResourceId(kept["practice_ods"], resource["resourceType"], resource["id"])
-        return cls(known, kept["version"], resource, kept["retrieved_at"])
+        return cls(known, kept["version"], resource, kept["retrieved_at"], tuple(kept.get("issues", ())))
 
 
 @dataclass(frozen=True, slots=True)

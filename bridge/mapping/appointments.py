@@ -23,6 +23,7 @@ from bridge.mapping.diary import (
     term_of,
     words_alone,
 )
+from bridge.mapping.modifiers import modifiers_in
 from bridge.mapping.values import business_ids
 from bridge.record.appointments import HOME_VISIT, Appointment, Appointments, AppointmentStatus, BookedBy
 from bridge.record.logical_id import is_logical_id
@@ -85,9 +86,12 @@ def map_appointment(
     practice_ods_code: str,
     retrieved_at: str,
     context: Iterable[JsonObject] = (),
+    issues: Iterable[str] = (),
 ) -> Appointment:
     """Map one appointment that has an id, such as one that was just booked; see `map_appointments`."""
     item = Item(resource, f"Appointment/{resource.get('id')}")
+    for code in issues:
+        item.note(code)
     return _appointment(item, _index(context), practice_ods_code, datetime.fromisoformat(retrieved_at))
 
 
@@ -125,8 +129,10 @@ def _appointment(item: Item, context: BundleIndex, practice_ods_code: str, now: 
     _add_extensions(item, appointment)
     _add_participants(item, appointment, context)
     _add_organisation(item, appointment)
+    item.notes += (modifiers := list(modifiers_in(resource)))
     appointment["can_be_changed"] = (
         appointment["status"] == "booked"
+        and not modifiers
         and appointment.get("delivery_channel") != HOME_VISIT
         and begins is not None
         and begins > now

@@ -3,6 +3,7 @@
 Source: CareConnect-GPC-Patient-1; Foundations, find a patient.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from bridge.fhir import systems
@@ -11,6 +12,7 @@ from bridge.fhir.read import Item, JsonObject, code_in, extension_value, first_c
 from bridge.mapping.asked import Asked
 from bridge.mapping.diary import addresses_of, contacts_of, spoken_name, term_of, words
 from bridge.mapping.identity import identify
+from bridge.mapping.modifiers import modifiers_in
 from bridge.mapping.values import period
 from bridge.record.patients import (
     NamedContact,
@@ -23,19 +25,28 @@ from bridge.record.patients import (
 _VERIFIED: Final = "01"
 
 
-def map_patient(resource: JsonObject, *, practice_ods_code: str, asked: Asked) -> PracticePatient:
+def map_patient(
+    resource: JsonObject, *, practice_ods_code: str, asked: Asked, issues: Iterable[str] = ()
+) -> PracticePatient:
     """Map a patient that a practice found or registered.
 
     Args:
         resource: as the practice sent it.
         practice_ods_code: the practice.
         asked: the details of the request, and of PDS where it has none, to compare with (FN-036).
+        issues: codes of what was mended to read the answer (`bridge.fhir.parsing`).
     """
     index = index_bundle({"entry": [{"resource": resource}]})
     item = Item(resource, f"Patient/{resource.get('id')}")
     identity = identify(index, asked)
+    for code in issues:
+        item.note(code)
     for path in identity.conflicts:
         item.note("patient_conflict", path)
+    modifiers = list(modifiers_in(resource))
+    if modifiers and identity.check["verdict"] == "accept":
+        identity.check["verdict"] = "review"
+    item.notes += modifiers
     patient: PracticePatient = {
         "practice_ods_code": practice_ods_code,
         "patient_id": item.code(resource.get("id"), "id") or "",

@@ -27,6 +27,7 @@ from bridge.mapping.diary import (
 )
 from bridge.mapping.identity import SentOrganisation, name_of, organisation
 from bridge.mapping.memory import collector_paused
+from bridge.mapping.modifiers import modifiers_in
 from bridge.record.appointments import HOME_VISIT, FreeSlots, Offer, OrganisationType, Slot, SlotSession
 from bridge.record.logical_id import is_logical_id
 from bridge.record.retrieval import UnmappedReason
@@ -161,8 +162,10 @@ class _Reading:
             self._set_aside(_ref(resource), "dangling_reference", WITHOUT_SCHEDULE)
             return
         channel = delivery_channel(item, item.extensions(resource)) or session.channel
+        item.notes += (modifiers := list(modifiers_in(resource)))
         if (
-            resource.get("status") != "free"
+            modifiers
+            or resource.get("status") != "free"
             or resource.get("overbooked") is True
             or not session.is_active
             or begins <= self._now  # AP-021

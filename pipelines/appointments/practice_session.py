@@ -154,6 +154,7 @@ class PracticeSession:
             practice_ods_code=self.practice.practice_ods,
             retrieved_at=stored.retrieved_at,
             context=context,
+            issues=stored.issues,
         )
 
     def as_known(self, patient: LocalPatient) -> PracticePatient:

@@ -162,6 +162,21 @@ async def test_what_was_mended_to_read_an_answer_is_told(site, name, operation):
     assert len(parts[0]) == len(parts[1]) > 0
 
 
+async def test_what_was_mended_to_read_one_appointment_or_a_patient_is_told_with_it(site):
+    patient = BY_NAME["has_appointments"].nhs_number
+    asked = {"patient": {"nhs_number": patient}}
+    slots = await site.reception.free_slots(patient, practice_ods_code=MAIN.ods)
+    site.sandbox.fault(MAIN.ods, InjectedFault(FaultKind.BYTE_ORDER_MARK))
+    found, data = await ask(site, "patient.find.requested", **asked, practice_ods_code=MAIN.ods)
+    assert (found, "byte_order_mark" in data["patient"]["issue_codes"]) == ("patient.found.v1", True)
+    booked, data = await ask(site, "appointment.requested", **asked, choices=[[slots[0]["offer"]]])
+    site.sandbox.clear_faults(MAIN.ods)
+    assert (booked, "byte_order_mark" in data["appointment"]["issue_codes"]) == (
+        "appointment.booked.v1",
+        True,
+    )
+
+
 @pytest.mark.duty("FN-034", "FN-020", "AP-100", "AP-105")
 async def test_somebody_from_elsewhere_is_registered_as_temporary_and_booked_in_one_request(site):
     patient = BY_NAME["registered_elsewhere"].nhs_number

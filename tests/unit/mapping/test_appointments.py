@@ -227,3 +227,18 @@ def test_what_was_mended_to_read_an_answer_is_told_though_there_is_no_appointmen
     assert [(issue["code"], "source_ref" in issue) for issue in found["issues"]] == [
         ("byte_order_mark", False)
     ]
+
+
+@pytest.mark.parametrize("element", [{"modifierExtension": [{"url": "urn:x"}]}, {"implicitRules": "urn:x"}])
+def test_what_may_change_its_meaning_is_told_and_keeps_it_from_being_changed(element: dict[str, Any]) -> None:
+    plain, odd = mapped(appointment()), mapped(appointment(**element))
+    assert (plain["can_be_changed"], odd["can_be_changed"]) == (True, False)
+    assert set(odd["issue_codes"]) - set(plain["issue_codes"]) < {"modifier_extension", "implicit_rules"}
+    assert odd["issue_codes"]
+
+
+def test_what_was_mended_to_read_the_answer_is_told_with_a_single_one() -> None:
+    shown = map_appointment(
+        appointment(), practice_ods_code=PRACTICE, retrieved_at=NOW, issues=["replaced_characters"]
+    )
+    assert "replaced_characters" in shown["issue_codes"]

@@ -159,3 +159,17 @@ def test_registrations_of_other_kinds_and_none():
     assert registered({"coding": [local, *official]})["registration"]["kind"] == "temporary"
     assert registered({"coding": [local]})["registration"]["kind"] == "other"
     assert "registration" not in mapped(patient(extension=[]))
+
+
+@pytest.mark.parametrize("element", [{"modifierExtension": [{"url": "urn:x"}]}, {"implicitRules": "urn:x"}])
+def test_what_may_change_its_meaning_is_told_and_looked_at_by_a_person(element: dict[str, Any]) -> None:
+    plain, odd = (
+        map_patient(patient(**each), practice_ods_code=PRACTICE, asked=ASKED) for each in ({}, element)
+    )
+    assert (plain["demographics"]["verdict"], odd["demographics"]["verdict"]) == ("accept", "review")
+    assert {"modifier_extension", "implicit_rules"} & set(odd["issue_codes"])
+
+
+def test_what_was_mended_to_read_the_answer_is_told() -> None:
+    shown = map_patient(patient(), practice_ods_code=PRACTICE, asked=ASKED, issues=["byte_order_mark"])
+    assert "byte_order_mark" in shown["issue_codes"]

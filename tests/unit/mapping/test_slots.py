@@ -272,3 +272,12 @@ def test_thousands_of_slots_are_all_there():
     assert [each["offer"]["start"] for each in found["slots"]] == sorted(
         each["offer"]["start"] for each in found["slots"]
     )
+
+
+def test_a_slot_with_what_may_change_its_meaning_is_told_and_not_offered() -> None:
+    odd = slot("13", MONDAY) | {"modifierExtension": [{"url": "urn:x"}]}
+    found = mapped(slot("12", MONDAY), odd, *SESSION)
+    assert [each["offer"]["slot_id"] for each in found["slots"]] == ["12"]
+    assert [(issue["code"], issue["source_ref"]) for issue in found["issues"]] == [
+        ("modifier_extension", "Slot/13")
+    ]
