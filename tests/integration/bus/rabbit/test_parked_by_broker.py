@@ -111,6 +111,7 @@ async def test_a_dead_letter_whose_request_is_worked_on_stays_until_that_has_end
         await reject(site)
         await until(lambda: holds(bus, site, 1))  # the broker moves it in its own time
         async with looking(site, handler):
+            await until(lambda: len(handed) == 2)  # in the hands of the watch it is not counted
             await until(lambda: holds(bus, site, 0))
     assert [delivery.given_up for delivery in handed] == ["rejected", "rejected"]
 
