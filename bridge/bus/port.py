@@ -206,7 +206,34 @@ Take = Callable[[Received], Awaitable[None]]
 """What is done with each message that is received: it is acknowledged or handed back when this returns."""
 
 
-class Transport(Publisher, Protocol):
+class Lifecycle(Publisher, Protocol):
+    """What is made, watched and ended, whoever takes from it."""
+
+    async def declare(self, queue: QueueSpec) -> None:
+        """Make the queue, its delay queues and its dead-letter queue exist, durably.
+
+        Raises:
+            Misconfigured: something of that name exists and is made otherwise.
+        """
+
+    async def ready(self) -> bool:
+        """Whether the connection is up and every consumer that should exist does."""
+
+    async def stop(self, *, grace: float) -> None:
+        """Take nothing new, finish what is in flight within `grace` seconds, disconnect."""
+
+
+class WorkerBus(Lifecycle, Protocol):
+    """What a running worker needs of a bus, with or without a broker (`bridge.testing`)."""
+
+    async def consume(self, queue: QueueSpec, handler: DeliveryHandler, *, concurrency: int) -> None:
+        """Start handing deliveries to `handler`, at most `concurrency` at a time. Returns at once.
+
+        A handler that raises is treated as ``RetryAfter`` with reason ``internal``.
+        """
+
+
+class Transport(Lifecycle, Protocol):
     """Messages out and in. One instance per process; start, declare, receive, stop."""
 
     async def try_connection(self, *, with_rights: bool) -> None:
@@ -222,13 +249,6 @@ class Transport(Publisher, Protocol):
 
     async def start(self) -> None:
         """Connect, waiting for a broker that is away. Declares the two exchanges (or streams)."""
-
-    async def declare(self, queue: QueueSpec) -> None:
-        """Make the queue, its delay queues and its dead-letter queue exist, durably.
-
-        Raises:
-            Misconfigured: something of that name exists and is made otherwise.
-        """
 
     async def receive(self, queue: QueueSpec, take: Take, *, concurrency: int) -> None:
         """Start giving messages of a declared queue to `take`, `concurrency` at a time. Returns at once."""
@@ -252,12 +272,6 @@ class Transport(Publisher, Protocol):
 
     def listen(self) -> AbstractAsyncContextManager[AsyncIterator[Delivery]]:
         """Every event from now on, for tools that watch: nothing is kept for a listener that is away."""
-
-    async def ready(self) -> bool:
-        """Whether the connection is up and every consumer that should exist does."""
-
-    async def stop(self, *, grace: float) -> None:
-        """Take nothing new, finish what is in flight within `grace` seconds, disconnect."""
 
 
 class DelayedRedelivery(Protocol):
@@ -302,14 +316,8 @@ class QueueInspection(Protocol):
         """Whether a worker of any process takes from this queue; False when there is no such queue."""
 
 
-class Bus(Transport, DelayedRedelivery, DeadLetterStore, QueueInspection, Protocol):
+class Bus(Transport, DelayedRedelivery, DeadLetterStore, QueueInspection, WorkerBus, Protocol):
     """A message bus: its parts, put together."""
-
-    async def consume(self, queue: QueueSpec, handler: DeliveryHandler, *, concurrency: int) -> None:
-        """Start handing deliveries to `handler`, at most `concurrency` at a time. Returns at once.
-
-        A handler that raises is treated as ``RetryAfter`` with reason ``internal``.
-        """
 
 
 class BusFactory(Protocol):

@@ -7,9 +7,9 @@ sits idle beside a full queue. The only sure cure is a new process.
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from bridge.bus.ending import end
 from bridge.observe import record
 from bridge.observe.vocabulary.bus import ConsumerLost, WatchdogUnanswered
+from bridge.tasks import end
 
 MISSED_CHECKS = 3
 _CHECK_TIMEOUT = 10.0

@@ -7,11 +7,9 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
 
 from bridge.bus import open_bus
-from bridge.bus.ending import end
-from bridge.bus.port import DeliveryHandler, Publisher, QueueSpec
+from bridge.bus.port import WorkerBus
 from bridge.engine.context import Services
 from bridge.engine.http.claims import claims_endpoint
 from bridge.engine.http.consumers import claims_faults
@@ -34,6 +32,7 @@ from bridge.renderings.rendering import Rendering
 from bridge.renderings.table import RENDERINGS
 from bridge.settings import Settings
 from bridge.spine import Spine
+from bridge.tasks import end
 
 _MOST_SKEW = 60.0
 _YOUNG = 10_000
@@ -42,22 +41,6 @@ _YOUNG = 10_000
 
 class ConsumerLostError(Exception):
     """A consumer is gone and does not come back; the process should be started anew."""
-
-
-class WorkerBus(Publisher, Protocol):
-    """What a worker needs of a bus (`bridge.bus.port`); `bridge.testing` has one without a broker."""
-
-    async def declare(self, queue: QueueSpec) -> None:
-        """Make the queue and what belongs to it exist."""
-
-    async def consume(self, queue: QueueSpec, handler: DeliveryHandler, *, concurrency: int) -> None:
-        """Start handing deliveries to `handler`. Returns at once."""
-
-    async def ready(self) -> bool:
-        """Whether the connection is up and every consumer that should exist does."""
-
-    async def stop(self, *, grace: float) -> None:
-        """Take nothing new, and finish what is in flight within `grace` seconds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from bridge.ledger.vault.sealing import Sealer
 from bridge.observe import record
 from bridge.observe.vocabulary.ledger import LeasesNotRenewed, LedgerOpened
 from bridge.settings import Settings
+from bridge.tasks import end
 
 _RENEWALS_PER_LEASE: Final = 3
 
@@ -83,9 +84,9 @@ async def open_ledger(
         try:
             yield ledger
         finally:
-            renewing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await renewing
+            await end(renewing)
+            if not renewing.cancelled():
+                renewing.result()  # it ended by itself: its error is told
 
 
 async def _keep_renewing(ledger: Ledger, every: float) -> None:

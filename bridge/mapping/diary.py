@@ -10,9 +10,9 @@ import orjson
 from bridge.fhir import systems
 from bridge.fhir.index import BundleIndex
 from bridge.fhir.read import Item, JsonObject, code_in, extension_value, first_code, is_old
+from bridge.mapping.issues import issue_of
 from bridge.record.appointments import Address, Clinician, ContactPoint, JobRole, Place, SlotSession
 from bridge.record.common import Issue
-from bridge.record.issue_codes import ISSUES
 from bridge.record.retrieval import Unmapped, UnmappedReason
 
 _LONGEST_NAME: Final = 200
@@ -48,13 +48,7 @@ class Findings:
         if key in self._known:
             return
         self._known.add(key)
-        severity, message = ISSUES[code]
-        issue: Issue = {"code": code, "severity": severity, "message": message}
-        if ref is not None:
-            issue["source_ref"] = ref
-        if path is not None:
-            issue["path"] = path
-        self.issues.append(issue)
+        self.issues.append(issue_of(code, ref, path))
 
     def set_aside(self, ref: str, reason: UnmappedReason, detail: str) -> None:
         """List something received that is not among the items."""

@@ -8,9 +8,9 @@ from bridge.fhir.read import Item, JsonObject, best_text, reference_target
 from bridge.mapping.asked import Asked, Source
 from bridge.mapping.bounds import Growth
 from bridge.mapping.identity import Identity
+from bridge.mapping.issues import issue_of
 from bridge.mapping.parties import Parties
 from bridge.record.common import Issue, PartialDate
-from bridge.record.issue_codes import ISSUES
 from bridge.record.retrieval import Unmapped, UnmappedReason
 
 T = TypeVar("T")
@@ -93,13 +93,7 @@ class Reading:
 
     def report(self, code: str, ref: str | None = None, path: str | None = None) -> None:
         """Add an issue, with the fixed text of its code."""
-        severity, message = ISSUES[code]
-        issue: Issue = {"code": code, "severity": severity, "message": message}
-        if ref is not None:
-            issue["source_ref"] = ref
-        if path is not None:
-            issue["path"] = path
-        self.issues.append(issue)
+        self.issues.append(issue_of(code, ref, path))
 
     def set_aside(
         self, received: ReceivedEntry, reason: UnmappedReason, detail: str, area: str | None

@@ -27,7 +27,7 @@ from bridge.mapping.diary import (
 )
 from bridge.mapping.identity import SentOrganisation, name_of, organisation
 from bridge.mapping.memory import collector_paused
-from bridge.mapping.modifiers import modifiers_in
+from bridge.mapping.modifiers import CHANGES_MEANING, modifiers_in
 from bridge.record.appointments import HOME_VISIT, FreeSlots, Offer, OrganisationType, Slot, SlotSession
 from bridge.record.logical_id import is_logical_id
 from bridge.record.retrieval import UnmappedReason
@@ -109,7 +109,7 @@ class _Reading:
         """All that these hold, in order of time."""
         for answer in answers:
             self._findings.report_answer(answer.issues)
-            self._read(answer.content)
+            self._read(answer.content, may_hold_modifiers=answer.may_hold_modifiers)
         in_order = sorted(self._slots.items(), key=lambda each: (each[1][0], each[0]))
         result: FreeSlots = {
             "practice_ods_code": self._search.practice_ods_code,
@@ -126,7 +126,7 @@ class _Reading:
             result["practice_name"] = practice_name
         return result
 
-    def _read(self, bundle: JsonObject) -> None:
+    def _read(self, bundle: JsonObject, *, may_hold_modifiers: bool) -> None:
         """Take in the answer to one search."""
         slots, index = _split(bundle)
         sessions: dict[str, _Session | None] = {}
@@ -138,6 +138,8 @@ class _Reading:
                 written = item.reference(schedule, "schedule") or ""
             if written not in sessions:
                 sessions[written] = self._session(index, index.resolve(reference_target(written), "Schedule"))
+            if may_hold_modifiers:
+                item.notes += modifiers_in(resource)
             self._add(item, sessions[written])
             if item.notes:
                 item.ref = _ref(resource)
@@ -162,9 +164,8 @@ class _Reading:
             self._set_aside(_ref(resource), "dangling_reference", WITHOUT_SCHEDULE)
             return
         channel = delivery_channel(item, item.extensions(resource)) or session.channel
-        item.notes += (modifiers := list(modifiers_in(resource)))
         if (
-            modifiers
+            not CHANGES_MEANING.isdisjoint(item.codes())
             or resource.get("status") != "free"
             or resource.get("overbooked") is True
             or not session.is_active

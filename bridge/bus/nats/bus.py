@@ -22,7 +22,6 @@ from nats.js.errors import BadRequestError, NoStreamResponseError, NotFoundError
 from bridge.bus import control_headers
 from bridge.bus.backoff import CONFIRM_TIMEOUT, Backoff
 from bridge.bus.base import BrokerBus, Outgoing
-from bridge.bus.ending import end
 from bridge.bus.nats.client import ReadingClient, answered, leave
 from bridge.bus.nats.dead_letters import dead_letters_in
 from bridge.bus.nats.messages import NatsReceived, heard, of_a_request, of_an_event, sent_again
@@ -42,6 +41,7 @@ from bridge.errors import Misconfigured
 from bridge.observe import record
 from bridge.observe.causes import cause_of
 from bridge.observe.vocabulary.bus import BusError, BusNotReady, BusReconnected, QueueDeclaredAgain
+from bridge.tasks import end
 
 _CONNECT_TIMEOUT = 5
 _LOOKS = 5

@@ -17,6 +17,7 @@ from typing import IO
 from bridge.errors import Misconfigured
 from bridge.observe import record
 from bridge.observe.vocabulary.bus import EmbeddedBusEnded, EmbeddedBusStarted
+from bridge.tasks import end
 
 _START_TIMEOUT = 15.0
 _STOP_TIMEOUT = 10.0
@@ -54,7 +55,7 @@ async def embedded_nats(state_dir: Path, *, on_lost: Callable[[], None] | None =
             yield url
         finally:
             (home / _ADDRESS).unlink(missing_ok=True)
-            watcher.cancel()
+            await end(watcher)
             await _stop(server)
 
 

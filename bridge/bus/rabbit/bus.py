@@ -27,7 +27,6 @@ from yarl import URL
 from bridge.bus import control_headers
 from bridge.bus.backoff import CALL_TIMEOUT, CONFIRM_TIMEOUT
 from bridge.bus.base import BrokerBus, Outgoing
-from bridge.bus.ending import end
 from bridge.bus.numbers import one_of_url, whole
 from bridge.bus.port import (
     Delivery,
@@ -49,6 +48,7 @@ from bridge.bus.rabbit.trial import try_once
 from bridge.errors import Misconfigured
 from bridge.observe import record
 from bridge.observe.vocabulary.bus import BusNotReady, QueueDeclaredAgain
+from bridge.tasks import end
 
 _TOLD_OF_DELETION = 1.0
 """Seconds between the deletion of a queue and its new declaration. A consumer that was not told of the one

@@ -21,6 +21,7 @@ from bridge.ledger.vault.vault import Vault
 from bridge.observe import record
 from bridge.observe.vocabulary.ledger import KeysDiffer, LedgerAway, LedgerDisabled
 from bridge.settings import Settings
+from bridge.tasks import end
 
 _NOTE_EVERY: Final = 15.0
 
@@ -48,8 +49,7 @@ async def open_journal(settings: Settings) -> AsyncIterator[Journal]:
         try:
             yield journal_on(ledger, trail, vault)
         finally:
-            noting.cancel()
-            await asyncio.gather(noting, return_exceptions=True)
+            await end(noting)
 
 
 def journal_on(ledger: Ledger, trail: AuditTrail, vault: Vault) -> Journal:

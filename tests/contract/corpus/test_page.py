@@ -4,11 +4,10 @@ import pytest
 
 from bridge.areas.record_page import Events, render
 from bridge.areas.record_page.words import COURSE_STATES
-from tests.contract.corpus.test_agreement import CORPUS, mapped
+from tests.contract.corpus.test_agreement import CORPUS, files, mapped
 from tests.support.record_pages import markup, of_class, section, seen
 
 pytestmark = pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus is not here")
-FILES = sorted(path.name for path in CORPUS.glob("structured/*.json"))
 
 
 def names(html: str, group: str, tag: str) -> list[str]:
@@ -21,12 +20,9 @@ def names(html: str, group: str, tag: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", files("bundle"))
 def test_every_item_stands_once_and_where_its_state_belongs(name: str) -> None:
-    try:
-        record = mapped(name)
-    except Exception as refused:  # noqa: BLE001 - which files are refused, and how, is what test_agreement looks at
-        pytest.skip(f"refused: {type(refused).__name__}")
+    record = mapped(name)
     events = Events()
     events.add_record(record)
     page = render(events)

@@ -47,7 +47,6 @@ RETIRED = {
 }
 STANDARD = re.compile(r"dead letter|in doubt|kill switch|side effect")
 OTHER_SUBJECTS = (
-    ("bridge/bus/ending.py", "ending"),  # the end of a connection
     ("bridge/sandbox/", "case"),  # the cases that the sandbox's practices hold
     ("bridge/mapping/care_record/", "marks"),  # marks in the text of a page: struck out, raised, lowered
     ("bridge/bus/rabbit/", "parked"),  # `parked_by_broker` is a reason code of dead letters

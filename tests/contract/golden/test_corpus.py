@@ -7,12 +7,11 @@ import pytest
 
 from bridge.areas import map_record
 from bridge.errors import ResponseInvalid
-from bridge.mapping import Asked, Source
+from bridge.mapping import Asked
+from tests.contract.corpus.test_agreement import CORPUS, SOURCE
 from tests.contract.golden.digests import compare, digest
 
-CORPUS = Path(__file__).parents[4] / "shared" / "corpus" / "structured"
 DIGESTS = Path(__file__).with_name("corpus.txt")
-SOURCE = Source(request_id="r1", retrieved_at="2026-11-22T09:00:00Z", body_sha256="0" * 64)
 
 
 def record(body: bytes) -> bytes:
@@ -24,5 +23,5 @@ def record(body: bytes) -> bytes:
 
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus is not here")
 def test_records_of_the_corpus_are_as_before():
-    files = sorted(CORPUS.rglob("*.json"))
+    files = sorted((CORPUS / "structured").rglob("*.json"))
     compare(DIGESTS, {file.name: digest(record(file.read_bytes())) for file in files})

@@ -30,7 +30,7 @@ SESSION = (organisation(), location("1"), practitioner("1"), schedule("1"))
 
 
 def parsed(bundle: object, *issues: str) -> Parsed:
-    return Parsed(bundle, issues, may_hold_modifiers=False)
+    return Parsed(bundle, issues, may_hold_modifiers=True)
 
 
 def mapped(*resources: Resource | str, search: SlotSearch = SEARCH) -> FreeSlots:

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from bridge.bus.ending import end
+from bridge.tasks import end
 
 
 async def test_a_task_that_kept_a_cancellation_to_itself_is_ended_all_the_same():
