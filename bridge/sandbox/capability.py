@@ -1,5 +1,6 @@
 """The capability statement of a practice, for each of its roots (foundations.md §2, FN-P07)."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from bridge.sandbox.spine.interactions import BY_INTERACTION
@@ -16,6 +17,9 @@ _SLOT_PARAMETERS = (
     ("status", "token"),
     ("searchFilter", "token"),
 )
+_SEARCH = "documents_search"
+_INCLUDES = ("subject:Patient", "custodian:Organization", "author:Organization", "author:Practitioner")
+_DOCUMENT_PARAMETERS = (("created", "date"), ("author", "token"), ("description", "string"))
 
 
 def capability_statement(practice: Practice, root: str) -> Json:
@@ -25,7 +29,7 @@ def capability_statement(practice: Practice, root: str) -> Json:
     return {
         "resourceType": "CapabilityStatement",
         "version": practice.version,
-        "name": "GP Connect",
+        "name": "GP Connect API - Access Document" if _SEARCH in names else "GP Connect",
         "status": "active",
         "date": "2025-11-20",
         "publisher": "Sandbox",
@@ -42,6 +46,8 @@ def capability_statement(practice: Practice, root: str) -> Json:
 def _rest(names: set[str]) -> Json:
     if "structured_record" in names:
         return {"mode": "server", "operation": [_operation("gpc.getstructuredrecord", _RECORD)]}
+    if _SEARCH in names:
+        return {"mode": "server", "resource": list(_documents())}
     resources = [
         _resource("Patient", "read", "search-type"),
         _resource("Organization", "read", "search-type"),
@@ -56,6 +62,17 @@ def _rest(names: set[str]) -> Json:
         resources += [{**appointment, "updateCreate": False}, slot]
     operations = [_operation("gpc.registerpatient", _REGISTER)]
     return {"mode": "server", "resource": resources, "operation": operations}
+
+
+def _documents() -> Iterator[Json]:
+    yield _resource("Patient", "search-type")
+    yield _resource("Binary", "read")
+    yield {
+        **_resource("DocumentReference", "search-type"),
+        "searchInclude": [f"DocumentReference:{one}" for one in _INCLUDES],
+        "searchRevInclude": ["PractitionerRole:practitioner"],
+        "searchParam": [{"name": name, "type": kind} for name, kind in _DOCUMENT_PARAMETERS],
+    }
 
 
 def _resource(kind: str, *interactions: str) -> Json:

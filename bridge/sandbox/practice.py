@@ -19,6 +19,7 @@ from bridge.sandbox.care_record.operation import CareRecords, conformance
 from bridge.sandbox.control.board import FaultBoard
 from bridge.sandbox.control.calls import Call, CallLog
 from bridge.sandbox.control.faults import INSTEAD_OF_WORK, FaultKind, InjectedFault
+from bridge.sandbox.documents import operations as documents
 from bridge.sandbox.outcomes import FHIR_JSON, FHIR_JSON_0, Refusal, practice_error, spoil
 from bridge.sandbox.practice_sites import PracticeSites
 from bridge.sandbox.spine import tokens_dstu2
@@ -41,7 +42,7 @@ _STALE_TRACE = "00000000-0000-4000-8000-000000000000"
 _YOUNG = 2.0  # seconds
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _ROOT = re.compile(
-    r"/(?P<ods>[A-Z0-9]+)/(?P<root>STU3/1/gpconnect(?:/structured)?|DSTU2/0/gpconnect)(?P<path>/.*)"
+    r"/(?P<ods>[A-Z0-9]+)/(?P<root>STU3/1/gpconnect(?:/structured|/documents)?|DSTU2/0/gpconnect)(?P<path>/.*)"
 )
 _ANY_JSON = {"application/json", "*/*", "application/*"}
 _WORK: Mapping[str, Callable[[OperationCall], Reply]] = {
@@ -58,6 +59,9 @@ _WORK: Mapping[str, Callable[[OperationCall], Reply]] = {
     "patient_appointments": operations.patient_appointments,
     "amend": operations.amend,
     "cancel": operations.cancel,
+    "documents_patient": documents.find_patient,
+    "documents_search": documents.search,
+    "document": documents.retrieve,
 }
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from bridge.sandbox.appointments.diary import Diary
 from bridge.sandbox.control.faults import InjectedFault
+from bridge.sandbox.documents.shelf import Shelf
 from bridge.sandbox.patients import Resident
 from bridge.sandbox.people import Held, PdsRegistration, Person, Standing, Trace, person_of
 from bridge.sandbox.structured import cases
@@ -29,6 +30,7 @@ class Scenario:
         standing: how the practice holds the patient, when it does at all.
         lapsed_at: another practice that holds an old record of the patient.
         diary: what stands in the appointment book of the practice from the start.
+        shelf: the documents of the patient at the practice; None is a patient without any.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Scenario:
     standing: Standing = Standing.ACTIVE
     lapsed_at: Practice | None = None
     diary: Bookings | None = None
+    shelf: Shelf | None = None
 
     @property
     def person(self) -> Person:

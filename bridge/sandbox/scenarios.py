@@ -7,6 +7,7 @@ from typing import Any
 from bridge.sandbox.appointments import bookings
 from bridge.sandbox.care_record.cases import CASES
 from bridge.sandbox.control.faults import FaultKind, InjectedFault
+from bridge.sandbox.documents import shelf
 from bridge.sandbox.people import Standing, Trace
 from bridge.sandbox.scenario import Case, Scenario
 from bridge.sandbox.structured import cases
@@ -46,6 +47,7 @@ def _rows() -> Iterator[Scenario]:
     yield from _sizes()
     yield from _care_records()
     yield from _appointments()
+    yield from _documents()
 
 
 def _of(name: str, number: str, reason: str, case: Case | None = cases.empty, **more: Any) -> Scenario:
@@ -368,6 +370,53 @@ def _care_records() -> Iterator[Scenario]:
     for case in CASES.values():
         if case.nhs_number:
             yield _of(case.name, case.nhs_number, case.reason, cases.rich_record)
+
+
+def _documents() -> Iterator[Scenario]:
+    for name, number, reason, held in (
+        (
+            "documents",
+            "9990007004",
+            "documents of every kind, from here and elsewhere",
+            shelf.of_every_kind(),
+        ),
+        (
+            "documents_not_for_patient",
+            "9990007012",
+            "NOPAT on document, on reference, on both",
+            shelf.labelled(),
+        ),
+        (
+            "documents_placeholders",
+            "9990007020",
+            "documents that exist and are not available",
+            shelf.placeholders(),
+        ),
+        ("documents_sizes", "9990007039", "documents of 1 KB, 4.9 MB and 5.1 MB", shelf.sizes()),
+        ("documents_untrue", "9990007047", "documents that are not what is said of them", shelf.untrue()),
+        ("documents_bare", "9990007055", "documents about which hardly anything is said", shelf.bare()),
+        (
+            "documents_infected",
+            "9990007063",
+            "a document that a malware scanner objects to",
+            shelf.infected(),
+        ),
+        (
+            "documents_died_recently",
+            "9990007071",
+            "died a week ago: documents still served",
+            shelf.of_dead(days=7),
+        ),
+        (
+            "documents_died_long_ago",
+            "9990007098",
+            "died 29 days ago: no documents any more",
+            shelf.of_dead(days=29),
+        ),
+        ("documents_dissent", "9990007101", "documents: 403 NO_PATIENT_CONSENT", shelf.of_dissenter()),
+        ("documents_not_gms", "9990007128", "not registered for GMS: no documents", shelf.of_visitor()),
+    ):
+        yield _of(name, number, reason, shelf=held)
 
 
 SCENARIOS: tuple[Scenario, ...] = tuple(_rows())

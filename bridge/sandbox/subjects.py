@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from bridge.sandbox.documents.shelves import owner_of, patient_behind
 from bridge.sandbox.practice_sites import PracticeSite
 from bridge.sandbox.spine.interactions import SpineOperation
 from bridge.sandbox.web import Request
@@ -37,6 +38,14 @@ def _by_id(_: Request, patient_id: str, surgery: PracticeSite) -> str | None:
     return surgery.patients.number_of(patient_id)
 
 
+def _by_documents_id(_: Request, patient_id: str, surgery: PracticeSite) -> str | None:
+    return surgery.patients.number_of(patient_behind(patient_id))
+
+
+def _of_binary(_: Request, binary_id: str, surgery: PracticeSite) -> str | None:
+    return owner_of(surgery.practice.ods, binary_id)
+
+
 def _of_appointment(_: Request, appointment_id: str, surgery: PracticeSite) -> str | None:
     return surgery.diary.number_of(appointment_id)
 
@@ -64,4 +73,7 @@ _TELL: Mapping[str, Callable[[Request, str, PracticeSite], str | None]] = {
     "amend": _of_appointment,
     "cancel": _of_appointment,
     "book": _taking_part,
+    "documents_patient": _in_query,
+    "documents_search": _by_documents_id,
+    "document": _of_binary,
 }

@@ -43,7 +43,12 @@ class Practice:
     @property
     def interactions(self) -> tuple[str, ...]:
         """What its system offers."""
-        return tuple(one.interaction for one in OPERATIONS if self.has_diary or not one.is_of_the_diary)
+        return tuple(
+            one.interaction
+            for one in OPERATIONS
+            if (self.has_diary or not one.is_of_the_diary)
+            and not (one.is_of_documents and self.version.startswith("1.2."))
+        )
 
     def party_key(self, number: int = 0) -> str:
         """Of the practice's MHS record `number`."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 _PREFIX = "urn:nhs:names:services:gpconnect:"
 _STRUCTURED = "STU3/1/gpconnect/structured"
 _FOUNDATIONS = "STU3/1/gpconnect"
+_DOCUMENTS = "STU3/1/gpconnect/documents"
 _CARE_RECORD = "DSTU2/0/gpconnect"
 
 
@@ -38,6 +39,11 @@ class SpineOperation:
         return "slot" in self.interaction or "appointment" in self.interaction
 
     @property
+    def is_of_documents(self) -> bool:
+        """Whether it belongs to Access Document, which came with version 1.6 (documents.md)."""
+        return self.root == _DOCUMENTS
+
+    @property
     def is_version_0(self) -> bool:
         """Whether it is spoken in DSTU2, with the token and the errors of version 0."""
         return self.root == _CARE_RECORD
@@ -46,6 +52,8 @@ class SpineOperation:
 def _operation(name: str, interaction: str, verb_and_path: str, scope: str) -> SpineOperation:
     method, _, path = verb_and_path.partition(" ")
     version_1 = _STRUCTURED if "structured" in interaction else _FOUNDATIONS
+    if interaction.startswith("documents:"):
+        version_1 = _DOCUMENTS
     root = version_1 if interaction.endswith("-1") else _CARE_RECORD
     pattern = re.compile(re.escape(path).replace(re.escape("[id]"), "(?P<id>[^/]+)"))
     return SpineOperation(name, _PREFIX + interaction, root, method, pattern, scope)
@@ -85,6 +93,15 @@ OPERATIONS = (
     ),
     _operation("amend", "fhir:rest:update:appointment-1", "PUT /Appointment/[id]", _WRITE),
     _operation("cancel", "fhir:rest:cancel:appointment-1", "PUT /Appointment/[id]", _WRITE),
+    _operation("documents_metadata", "documents:fhir:rest:read:metadata-1", "GET /metadata", _ORGANISATION),
+    _operation("documents_patient", "documents:fhir:rest:search:patient-1", "GET /Patient", _READ),
+    _operation(
+        "documents_search",
+        "documents:fhir:rest:search:documentreference-1",
+        "GET /Patient/[id]/DocumentReference",
+        _READ,
+    ),
+    _operation("document", "documents:fhir:rest:read:binary-1", "GET /Binary/[id]", _READ),
     _operation("care_record", "fhir:operation:gpc.getcarerecord", "POST /Patient/$gpc.getcarerecord", _READ),
     _operation("care_record_metadata", "fhir:rest:read:metadata", "GET /metadata", _ORGANISATION),
 )
