@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 
 from bridge.cli.exits import Exit
-from bridge.cli.terminal import load_settings, moment, operator, print_json, with_stores
+from bridge.cli.terminal import load_settings, moment, operator, print_json, reason_option, with_stores
 from bridge.operations import audit
 from bridge.operations.audit import Head, Investigation, Verification
 from bridge.operations.site import open_stores, open_trail
@@ -29,8 +29,6 @@ def verify(known: Path | None) -> None:
 def resume(reason: str, actor: str | None) -> None:
     """Note what is wrong with a broken trail, and go on with it."""
     settings = load_settings()
-    if not reason.strip():
-        raise typer.BadParameter("must say something", param_hint="--reason")
     who = operator(settings, actor)
     for finding in with_stores(settings, lambda stores: audit.resume(stores, actor=who, reason=reason)):
         typer.echo(str(finding))
@@ -41,13 +39,14 @@ def export(
 ) -> None:
     """Print entries of the trail as JSON lines."""
     settings = load_settings()
-    if opened and not (reason or "").strip():
-        raise typer.BadParameter("is required with --open", param_hint="--reason")
     first, last = moment(since, "--since"), moment(until, "--until")
     assert first is not None
     assert last is not None
     key = _patient_key(settings) if of_patient else None
-    opened_for = Investigation(actor=operator(settings, actor), reason=reason or "") if opened else None
+    opened_for = None
+    if opened:
+        with reason_option():
+            opened_for = audit.investigation(operator(settings, actor), reason)
     asyncio.run(_export(settings, first, last, key, opened_for))
 
 

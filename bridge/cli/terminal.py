@@ -3,7 +3,8 @@
 import asyncio
 import getpass
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ import typer
 
 from bridge.observe import configure_logging
 from bridge.operations import site
+from bridge.operations.reasons import ReasonMissing
 from bridge.operations.site import Actor, Queues, Stores, open_queues, open_stores
 from bridge.settings import Settings
 
@@ -35,6 +37,15 @@ def operator(settings: Settings, name: str | None) -> Actor:
     return site.operator(settings, os_user(), name)
 
 
+@contextmanager
+def reason_option() -> Iterator[None]:
+    """Tells of a reason that is missing by the option that takes it."""
+    try:
+        yield
+    except ReasonMissing as fault:
+        raise typer.BadParameter(str(fault), param_hint="--reason") from None
+
+
 def with_stores(settings: Settings, operation: Callable[[Stores], Awaitable[Result]]) -> Result:
     """What an operation on the stores of this installation comes to."""
 
@@ -42,7 +53,8 @@ def with_stores(settings: Settings, operation: Callable[[Stores], Awaitable[Resu
         async with open_stores(settings) as stores:
             return await operation(stores)
 
-    return asyncio.run(run())
+    with reason_option():
+        return asyncio.run(run())
 
 
 def with_queues(

@@ -11,11 +11,12 @@ from bridge.errors import Misconfigured
 from bridge.ledger.audit.chain import Head
 from bridge.ledger.audit.trail import Actor, AuditBroken, AuditTrail, Investigation
 from bridge.ledger.audit.verification import Finding, Unmatched
+from bridge.operations import reasons
 from bridge.operations.errors import OperationRefused
 from bridge.operations.site import Stores
 from bridge.settings import Settings
 
-__all__ = ["Head", "Investigation", "Verification", "patient_keys", "resume", "verify"]
+__all__ = ["Head", "Investigation", "Verification", "investigation", "patient_keys", "resume", "verify"]
 
 Findings = Sequence[Finding | Unmatched]
 
@@ -54,13 +55,24 @@ async def resume(stores: Stores, *, actor: Actor, reason: str) -> Findings:
     """Go on with a broken trail; what was wrong with it, as it is noted there now with the reason.
 
     Raises:
+        ReasonMissing: the reason is blank.
         OperationRefused: it takes entries as it is.
     """
+    why = reasons.given(reason)
     try:
         await stores.trail.look()
     except AuditBroken:
-        return await stores.trail.resume(actor, reason)
+        return await stores.trail.resume(actor, why)
     raise OperationRefused("the trail takes entries: there is nothing to resume")
+
+
+def investigation(actor: Actor, reason: str | None) -> Investigation:
+    """For whom and why `AuditTrail.export` opens what is sealed in its entries; it is noted there.
+
+    Raises:
+        ReasonMissing: nothing is opened without one.
+    """
+    return Investigation(actor=actor, reason=reasons.given(reason))
 
 
 def patient_keys(settings: Settings) -> PatientKeys:

@@ -15,6 +15,7 @@ from bridge.ledger.audit.trail import Actor, Entry
 from bridge.ledger.storage.dead_letter_jobs import Job, JobDeadLetter, JobKind, JobRefused
 from bridge.observe import record
 from bridge.observe.vocabulary.process import DeadLetterJobLeft
+from bridge.operations import reasons
 from bridge.operations.dead_letters import FoundDeadLetter, dead_letters
 from bridge.operations.site import Queues, Stores, open_queues, operator
 
@@ -52,16 +53,18 @@ async def confirm(stores: Stores, job_id: str, kind: JobKind, *, actor: Actor, r
     """Let a planned job run; who and why goes to the audit trail.
 
     Raises:
+        ReasonMissing: the reason is blank.
         JobRefused: it is not planned any more.
     """
+    why = reasons.given(reason)
     entry = Entry(
         event=f"dead.{kind}.confirmed",
         outcome="completed",
         actor=actor,
-        facts={"job": job_id, "reason": reason},
+        facts={"job": job_id, "reason": why},
     )
     return await stores.jobs.confirm(
-        job_id, kind, by=actor.user_id, actor=actor.name, reason=reason, also=stores.trail.step(entry)
+        job_id, kind, by=actor.user_id, actor=actor.name, reason=why, also=stores.trail.step(entry)
     )
 
 

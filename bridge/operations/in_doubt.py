@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from bridge.ledger import RequestHistory
 from bridge.ledger.audit.trail import Actor, Entry
+from bridge.operations import reasons
 from bridge.operations.errors import OperationRefused
 from bridge.operations.requests import history
 from bridge.operations.site import Stores
@@ -39,8 +40,10 @@ async def close(stores: Stores, request: str, *, actor: Actor, reason: str) -> N
         reason: what, and how: no patient data.
 
     Raises:
+        ReasonMissing: the reason is blank.
         OperationRefused: there is no such request, or it is not in doubt.
     """
+    why = reasons.given(reason)
     known = await history(stores, request)
     entry = Entry(
         event="doubt.closed",
@@ -49,7 +52,7 @@ async def close(stores: Stores, request: str, *, actor: Actor, reason: str) -> N
         patient_key=known.patient_key,
         request_key=known.request_key,
         correlation_id=known.correlation_id,
-        facts={"reason": reason},
+        facts={"reason": why},
     )
     if not await stores.ledger.close(known.request_key, also=stores.trail.step(entry)):
         raise OperationRefused(_NOT_IN_DOUBT)

@@ -2,6 +2,7 @@
 
 from bridge.ledger.audit.trail import Actor, Entry
 from bridge.ledger.storage.fingerprints import forgetting
+from bridge.operations import reasons
 from bridge.operations.site import Stores
 
 
@@ -10,6 +11,10 @@ async def adopt(stores: Stores, *, actor: Actor, reason: str) -> None:
 
     What the old keys sealed stays closed without them. Who adopts them, and why, is noted in the audit trail,
     in the same transaction.
+
+    Raises:
+        ReasonMissing: the reason is blank.
     """
-    entry = Entry(event="keys.adopted", outcome="completed", actor=actor, facts={"reason": reason})
+    facts = {"reason": reasons.given(reason)}
+    entry = Entry(event="keys.adopted", outcome="completed", actor=actor, facts=facts)
     await stores.ledger.store.write(forgetting(also=stores.trail.step(entry)))

@@ -66,5 +66,5 @@ def test_whoever_writes_to_the_project_is_told_to_leave_patients_out(name):
 @pytest.mark.parametrize(
     "pattern", re.findall(r"^(/\S+)", (ROOT / "CODEOWNERS").read_text(encoding="utf-8"), re.MULTILINE)
 )
-def test_what_has_owners_is_there(pattern):
+def test_what_is_reviewed_apart_is_there(pattern):
     assert (ROOT / pattern.lstrip("/")).exists()

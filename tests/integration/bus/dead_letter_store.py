@@ -12,10 +12,12 @@ from bridge.bus.port import (
     Outcome,
     QueueDepth,
     Received,
-    Unroutable,
 )
 from tests.integration.bus.conformance import Recorder, send, started
-from tests.integration.bus.transport import acknowledge, receiving
+from tests.integration.bus.transport import (
+    check_copy_without_a_queue_fails_loudly,
+    check_original_is_held_beside_its_copy,
+)
 from tests.support.bus_sites import KEY, Site, until
 
 REFUSED = Dead("rejected", "data.patient: is required")
@@ -162,29 +164,15 @@ class DeadLetterStoreConformance:
             await store.keep_dead(site.queue, received, REFUSED)
 
         async with started(site.bus(), site) as sender:
-            await send(sender)
-            async with receiving(bus, site, act) as taking:
-                await taking.took(1)
-            async with receiving(site.bus(), site, acknowledge) as taking:
-                [original] = await taking.took(1)
-            assert (original.attempt, original.deliveries) == (1, 2)
+            original = await check_original_is_held_beside_its_copy(site, bus, sender, act)
             [letter] = await looked_at(sender, site)
         assert (letter.reason, letter.detail, letter.message.id) == ("rejected", REFUSED.detail, original.id)
 
     async def test_without_a_place_for_it_it_fails_loudly(self, site: Site):
-        refused: list[Unroutable] = []
         bus = site.bus()
         store: DeadLetterStore = bus
 
         async def act(received: Received) -> None:
-            try:
-                await store.keep_dead(site.queue, received, REFUSED)
-            except Unroutable as fault:
-                refused.append(fault)
-            await received.acknowledge()
+            await store.keep_dead(site.queue, received, REFUSED)
 
-        async with started(site.bus(), site) as sender, receiving(bus, site, act) as taking:
-            await site.remove_delay_queues()
-            await send(sender)
-            await taking.took(1)
-        assert len(refused) == 1
+        await check_copy_without_a_queue_fails_loudly(site, bus, act)

@@ -3,9 +3,14 @@
 import time
 from typing import Any
 
-from bridge.bus.port import Bus, DelayedRedelivery, QueueDepth, Received, RetryAfter, Unroutable
+from bridge.bus.port import Bus, DelayedRedelivery, QueueDepth, Received, RetryAfter
 from tests.integration.bus.conformance import is_waiting, send, started
-from tests.integration.bus.transport import Taking, acknowledge, receiving
+from tests.integration.bus.transport import (
+    Taking,
+    check_copy_without_a_queue_fails_loudly,
+    check_original_is_held_beside_its_copy,
+    receiving,
+)
 from tests.support.bus_sites import KEY, Site, until
 
 
@@ -76,28 +81,14 @@ class DelayedRedeliveryConformance:
             await delays.redeliver(site.queue, received, RetryAfter(600, "provider_timeout"))
 
         async with started(site.bus(delays=(1, 600)), site) as sender:
-            await send(sender)
-            async with receiving(bus, site, act) as taking:
-                await taking.took(1)
-            async with receiving(site.bus(), site, acknowledge) as taking:
-                [original] = await taking.took(1)
-            assert (original.attempt, original.deliveries) == (1, 2)
+            await check_original_is_held_beside_its_copy(site, bus, sender, act)
             assert await sender.depth(site.queue) == QueueDepth(ready=0, waiting=1, dead=0)
 
     async def test_without_a_delay_queue_it_fails_loudly(self, site: Site) -> None:
-        refused: list[Unroutable] = []
         bus = site.bus()
         delays: DelayedRedelivery = bus
 
         async def act(received: Received) -> None:
-            try:
-                await delays.redeliver(site.queue, received, RetryAfter(1, "again"))
-            except Unroutable as fault:
-                refused.append(fault)
-            await received.acknowledge()
+            await delays.redeliver(site.queue, received, RetryAfter(1, "again"))
 
-        async with started(site.bus(), site) as sender, receiving(bus, site, act) as taking:
-            await site.remove_delay_queues()
-            await send(sender)
-            await taking.took(1)
-        assert len(refused) == 1
+        await check_copy_without_a_queue_fails_loudly(site, bus, act)

@@ -45,6 +45,35 @@ async def receiving(bus: Bus, site: Site, act: Act) -> AsyncIterator[Taking]:
         yield taking
 
 
+async def check_original_is_held_beside_its_copy(site: Site, bus: Bus, sender: Bus, copy: Act) -> Delivery:
+    """Send a message that `bus` copies and does not acknowledge; what the next process receives."""
+    await send(sender)
+    async with receiving(bus, site, copy) as taking:
+        await taking.took(1)
+    async with receiving(site.bus(), site, acknowledge) as taking:
+        [original] = await taking.took(1)
+    assert (original.attempt, original.deliveries) == (1, 2)
+    return original
+
+
+async def check_copy_without_a_queue_fails_loudly(site: Site, bus: Bus, copy: Act) -> None:
+    """Send a message while the delay queues and the dead-letter queue are gone."""
+    refused: list[Unroutable] = []
+
+    async def act(received: Received) -> None:
+        try:
+            await copy(received)
+        except Unroutable as fault:
+            refused.append(fault)
+        await received.acknowledge()
+
+    async with started(site.bus(), site) as sender, receiving(bus, site, act) as taking:
+        await site.remove_delay_queues()
+        await send(sender)
+        await taking.took(1)
+    assert len(refused) == 1
+
+
 class TransportConformance:
     """Inherited per adapter; the fixture `site` is its broker."""
 

@@ -145,3 +145,21 @@ async def test_a_ring_is_made_once_and_rotated(operator: Operator):
     assert ids == [second.text.strip(), first.text.strip(), third.text.strip()]
     assert stat.S_IMODE(ring.stat().st_mode) == 0o600
     assert (again.code, again.text) == (3, "")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("audit", "resume"),
+        ("audit", "export", "--since", "2026-01-01", "--until", "2026-01-02", "--open"),
+        ("dead", "replay", "confirm", "j-1"),
+        ("keys", "adopt"),
+        ("ledger", "doubts", "close", "r-1"),
+    ],
+    ids=" ".join,
+)
+async def test_a_blank_reason_is_wrong_usage(operator: Operator, command: tuple[str, ...]):
+    await fill(operator)
+    ended = await operator.run(*command, "--reason", " ")
+    assert ended.code == 2
+    assert "--reason: must say why" in ended.errors

@@ -19,6 +19,7 @@ from bridge.ledger.storage.fingerprints import compare, held_by
 from bridge.operations import audit, dead_letter_jobs, dead_letters, in_doubt, keys, requests, retention
 from bridge.operations.doctor import examine
 from bridge.operations.errors import OperationRefused
+from bridge.operations.reasons import ReasonMissing
 from bridge.operations.reconciliation import Missing, reconcile
 from bridge.operations.site import Stores, open_queues, open_stores, open_trail
 from bridge.operations.site import operator as actor_of
@@ -263,3 +264,23 @@ async def test_what_the_doctor_finds_is_data(site: NatsSite, tmp_path: Path, mon
     assert "none yet" in healthy["ledger and audit trail"].detail
     assert [one.what for one in sick.values() if not one.is_good] == ["bus (nats)"]
     assert "connection_refused" in sick["bus (nats)"].detail
+
+
+async def test_what_needs_a_reason_is_not_done_for_a_blank_one(stores: Stores):
+    actor = actor_of(stores.settings, "u-1", "Sam Ple")
+    await end(stores, opening("r-1"), "in_doubt")
+    before = await noted(stores)
+    for blank in ("", " \t"):
+        with pytest.raises(ReasonMissing, match="must say why"):
+            await audit.resume(stores, actor=actor, reason=blank)
+        with pytest.raises(ReasonMissing):
+            await keys.adopt(stores, actor=actor, reason=blank)
+        with pytest.raises(ReasonMissing):
+            await dead_letter_jobs.confirm(stores, "j-1", "discard", actor=actor, reason=blank)
+        with pytest.raises(ReasonMissing):
+            await in_doubt.close(stores, "r-1", actor=actor, reason=blank)
+    for none in (None, " "):
+        with pytest.raises(ReasonMissing):
+            audit.investigation(actor, none)
+    assert await noted(stores) == before
+    assert [one.request_key for one in await in_doubt.in_doubt(stores)] == [opening("r-1").request_key]
