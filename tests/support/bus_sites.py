@@ -5,7 +5,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, Self, cast
 from urllib.parse import urlsplit
 
 import aio_pika
@@ -95,7 +95,7 @@ class RabbitSite:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, url: str) -> AsyncIterator["RabbitSite"]:
+    async def open(cls, url: str) -> AsyncIterator[Self]:
         connection = await aio_pika.connect_robust(url, reconnect_interval=0.2)
         site = cls(url, connection, f"t{secrets.token_hex(4)}")
         try:

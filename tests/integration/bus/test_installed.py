@@ -10,10 +10,14 @@ from urllib.parse import quote, urlsplit
 import pytest
 
 from bridge.bus import open_bus, try_connection
+from bridge.bus.installed import bus_for
 from bridge.bus.port import Bus, Dead
 from bridge.errors import NoConnection
 from bridge.settings import BusSettings, Settings
-from tests.integration.bus.conformance import Recorder, send
+from tests.integration.bus.conformance import BusConformance, Recorder, send
+from tests.integration.bus.dead_letter_store import DeadLetterStoreConformance
+from tests.integration.bus.delayed_redelivery import DelayedRedeliveryConformance
+from tests.integration.bus.transport import TransportConformance
 from tests.support.bus_sites import RabbitSite, until
 
 GUIDE = Path(__file__).parents[3] / "bridge" / "bus" / "README.md"
@@ -40,22 +44,54 @@ def _package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)
 
 
+class InstalledSite(RabbitSite):
+    """RabbitMQ, whose bus is the one that is installed for the scheme of its URL."""
+
+    password_file: Path
+
+    @property
+    def installed_url(self) -> str:
+        where = urlsplit(self.url)
+        self.password_file.write_text(f"{where.password}\n")
+        place = f"{where.username}@{where.hostname}:{where.port}{where.path}"
+        return f"file+amqp://{place}?password_file={quote(str(self.password_file))}"
+
+    def bus(self, url: str | None = None, **options: Any) -> Bus:
+        url = url or self.installed_url
+        pauses: Any = {"on_lost": None, "delays": (1, 2)} | options
+        return bus_for(url)(url, prefix=self.prefix, **pauses)
+
+
 @pytest.fixture
-async def site(rabbit_url: str) -> AsyncIterator[RabbitSite]:
-    async with RabbitSite.open(rabbit_url) as site:
+async def site(rabbit_url: str, _package: None, tmp_path: Path) -> AsyncIterator[InstalledSite]:
+    async with InstalledSite.open(rabbit_url) as site:
+        site.password_file = tmp_path / "broker"
         yield site
 
 
 @pytest.fixture
-def settings(site: RabbitSite, _package: None, tmp_path: Path) -> Settings:
-    where = urlsplit(site.url)
-    (tmp_path / "broker").write_text(f"{where.password}\n")
-    place = f"{where.username}@{where.hostname}:{where.port}{where.path}"
-    url = f"file+amqp://{place}?password_file={quote(str(tmp_path / 'broker'))}"
+def settings(site: InstalledSite, tmp_path: Path) -> Settings:
+    url: Any = site.installed_url
     return Settings(state_dir=tmp_path / "state", bus=BusSettings(url=url, prefix=site.prefix))
 
 
-async def test_it_is_used_like_one_of_ours(settings: Settings, site: RabbitSite) -> None:
+class TestBus(BusConformance):
+    """What is asked of a whole bus. Its factory promises a `Bus`, which is every part of the port."""
+
+
+class TestTransport(TransportConformance):
+    """With nothing in between."""
+
+
+class TestDelayedRedelivery(DelayedRedeliveryConformance):
+    """By the broker's own means."""
+
+
+class TestDeadLetterStore(DeadLetterStoreConformance):
+    """In the broker's own queues."""
+
+
+async def test_it_is_used_like_one_of_ours(settings: Settings, site: InstalledSite) -> None:
     async with open_bus(settings) as bus:
         await bus.declare(site.queue)
         await bus.consume(site.queue, handler := Recorder(Dead("invalid")), concurrency=1)
@@ -67,14 +103,14 @@ async def test_it_is_used_like_one_of_ours(settings: Settings, site: RabbitSite)
     assert [letter.id for letter in await site.dead()] == ["request-1"]
 
 
-async def test_it_is_tried_like_one_of_ours(settings: Settings, site: RabbitSite, tmp_path: Path) -> None:
+async def test_it_is_tried_like_one_of_ours(settings: Settings, site: InstalledSite) -> None:
     url: Any = settings.bus.url
     await try_connection(url, prefix=site.prefix, with_rights=True)
-    (tmp_path / "broker").write_text("not-the-right-one")
+    site.password_file.write_text("not-the-right-one")
     with pytest.raises(NoConnection) as refused:
         await try_connection(url)
     assert refused.value.code == "login_refused"
 
 
-async def _is_dead(bus: Bus, site: RabbitSite) -> bool:
+async def _is_dead(bus: Bus, site: InstalledSite) -> bool:
     return (await bus.depth(site.queue)).dead == 1
