@@ -41,10 +41,9 @@ from bridge.ledger.model import (
     Started,
     StoredEvent,
 )
-from bridge.ledger.storage import history, in_doubt, intents, late, patient_order, requests, retention
-from bridge.ledger.storage.balance import Balance, BalancePeriod, draw_balance
+from bridge.ledger.oversight import Oversight
+from bridge.ledger.storage import in_doubt, intents, late, patient_order, requests
 from bridge.ledger.storage.bodies import SealedEvent, seal_events, seal_message, seal_result
-from bridge.ledger.storage.recovery import Recovery, survey
 from bridge.ledger.storage.store import Step, Store
 from bridge.ledger.vault.sealing import Sealer
 from bridge.settings import LedgerSettings
@@ -66,8 +65,9 @@ class Ledger:
     ) -> None:
         self.store = store
         """For steps of other parts of the ledger, such as the vault and the audit trail."""
+        self.oversight = Oversight(store, settings, clock)
+        """What an operator asks of it, or finds out; no worker's lease is needed for that."""
         self._sealer = sealer
-        self._settings = settings
         self._clock = clock
         self._leases = WorkerLeases(timedelta(seconds=settings.lease_seconds), clock, up)
 
@@ -326,61 +326,6 @@ class Ledger:
             return has_ended
 
         return await self.store.write(step)
-
-    async def keys_in_doubt(self) -> Sequence[str]:
-        """Keys of all requests in doubt of which no person has found out what was done."""
-        return await self.store.read(in_doubt.keys_in_doubt)
-
-    async def check_soon(self, request_key: str) -> bool:
-        """Have a request in doubt checked next, also one that was given up; False when it is not in doubt."""
-        now = self._clock()
-        return await self.store.write(
-            lambda connection: in_doubt.check_soon(connection, request_key, now=now)
-        )
-
-    async def close(self, request_key: str, *, also: Step[object]) -> bool:
-        """Note that a person has found out what was done; False when it is not in doubt, or being checked.
-
-        Args:
-            request_key: of the request.
-            also: runs in the same transaction if it is noted: the entry in the audit trail.
-        """
-        now = self._clock()
-
-        def step(connection: Connection) -> bool:
-            is_closed = in_doubt.close(connection, request_key, now=now)
-            if is_closed:
-                also(connection)
-            return is_closed
-
-        return await self.store.write(step)
-
-    async def balance(
-        self, *, pipeline: str | None = None, since: datetime | None = None, until: datetime | None = None
-    ) -> Balance:
-        """Where the requests received in a period are now, and what does not add up."""
-        period = BalancePeriod(pipeline, since, until)
-        late_since = self._late_since()
-        return await self.store.read(
-            lambda connection: draw_balance(connection, period, late_since=late_since)
-        )
-
-    async def request(self, request_key: str) -> history.RequestHistory | None:
-        """The whole history of one request; None when the ledger does not know it."""
-        return await self.store.read(lambda connection: history.of_request(connection, request_key))
-
-    async def recovery(self) -> Recovery:
-        """What workers that are gone have left unfinished."""
-        now, before = self._clock(), self._late_since()
-        return await self.store.read(lambda connection: survey(connection, now=now, ended_before=before))
-
-    async def prune(self, now: datetime) -> retention.PrunedRequests:
-        """Delete bodies and requests whose time is over (settings ``BRIDGE_LEDGER_KEEP_…``)."""
-        return await retention.prune(
-            self.store,
-            bodies_before=now - timedelta(days=self._settings.keep_bodies_days),
-            requests_before=now - timedelta(days=self._settings.keep_metadata_days),
-        )
 
     async def renew(self) -> None:
         """Renew every lease this worker holds; `open_ledger` does so in time."""

@@ -68,7 +68,7 @@ async def open_ledger(
     """
     async with open_store(settings) as store:
         ledger = Ledger(store, sealer, settings.ledger, clock, up)
-        left = await ledger.recovery()
+        left = await ledger.oversight.survey()
         record(
             LedgerOpened(
                 worker=ledger.worker_id,

@@ -14,7 +14,7 @@ _NOT_IN_DOUBT = "the request is not in doubt, or is being checked at this moment
 
 async def in_doubt(stores: Stores) -> Sequence[RequestHistory]:
     """Every request in doubt; one without `wait_until` is checked no more: a person must find out."""
-    return [await history(stores, key) for key in await stores.ledger.keys_in_doubt()]
+    return [await history(stores, key) for key in await stores.ledger.oversight.keys_in_doubt()]
 
 
 async def check(stores: Stores, request: str) -> None:
@@ -24,7 +24,7 @@ async def check(stores: Stores, request: str) -> None:
         OperationRefused: there is no such request, or it is not in doubt.
     """
     known = await history(stores, request)
-    if not await stores.ledger.check_soon(known.request_key):
+    if not await stores.ledger.oversight.check_soon(known.request_key):
         raise OperationRefused(_NOT_IN_DOUBT)
 
 
@@ -54,5 +54,5 @@ async def close(stores: Stores, request: str, *, actor: Actor, reason: str) -> N
         correlation_id=known.correlation_id,
         facts={"reason": why},
     )
-    if not await stores.ledger.close(known.request_key, also=stores.trail.step(entry)):
+    if not await stores.ledger.oversight.close(known.request_key, also=stores.trail.step(entry)):
         raise OperationRefused(_NOT_IN_DOUBT)

@@ -31,7 +31,7 @@ async def history(stores: Stores, request: str) -> RequestHistory:
     keys = await request_keys(stores.ledger.store, request)
     if len(keys) > 1:
         raise OperationRefused(f"several requests have this id; name one by its key: {'; '.join(keys)}")
-    known = await stores.ledger.request(keys[0]) if keys else None
+    known = await stores.ledger.oversight.request_history(keys[0]) if keys else None
     if known is None:
         raise OperationRefused("the ledger does not know this request")
     return known

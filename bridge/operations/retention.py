@@ -36,7 +36,7 @@ async def prune(stores: Stores, *, actor: Actor) -> Erased:
     facts_before = now - timedelta(days=stores.settings.ledger.keep_metadata_days)
     await stores.trail.note_forgotten(actor, facts_before)
     of_vault = await stores.vault.prune(now, facts_before=facts_before)
-    of_ledger = await stores.ledger.prune(now)
+    of_ledger = await stores.ledger.oversight.prune(now)
     return Erased(
         answers=of_vault.answers,
         claims=of_vault.claims,

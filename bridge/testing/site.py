@@ -19,7 +19,7 @@ from bridge.contracts.envelope import STRUCTURED
 from bridge.engine.worker import consuming
 from bridge.ledger import request_key
 from bridge.ledger.opening import open_store
-from bridge.ledger.storage.history import of_request
+from bridge.ledger.storage.history import request_history
 from bridge.pipelines import GpConnectRequest, Pipeline
 from bridge.sandbox import BY_NAME, HOSPITAL, InjectedFault, RunningSandbox, SandboxOptions, running
 from bridge.settings import Settings
@@ -166,7 +166,7 @@ class Site:
             return "rejected" if ended.reason == "rejected" else "dead"
         key = request_key(SOURCE, delivery.id)
         async with open_store(self.settings, read_only=True) as store:
-            known = await store.read(lambda connection: of_request(connection, key))
+            known = await store.read(lambda connection: request_history(connection, key))
         assert known is not None, "what is done is in the ledger"
         match known.state:
             case "in_flight" | "waiting":

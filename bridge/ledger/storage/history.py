@@ -70,7 +70,7 @@ class RequestHistory:
     events: Sequence[KnownEvent]
 
 
-def of_request(connection: Connection, key: str) -> RequestHistory | None:
+def request_history(connection: Connection, key: str) -> RequestHistory | None:
     """The history of a request, or None when the ledger has never seen it, or has forgotten it."""
     row = connection.execute(select(requests).where(requests.c.request_key == key)).one_or_none()
     if row is None:

@@ -8,7 +8,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from bridge.ledger.model import FOUND_OUT, Lease, Reopened
 from bridge.ledger.storage.bodies import open_message
-from bridge.ledger.storage.intents import of_request
+from bridge.ledger.storage.intents import intents_of
 from bridge.ledger.storage.requests import Holder, restart
 from bridge.ledger.storage.tables import IS_OPEN, messages, requests
 from bridge.ledger.vault.sealing import Sealer
@@ -56,7 +56,7 @@ def reopen(
     if row is None or row.state != "in_doubt" or holder.finds_alive(row):
         return None
     lease, _ = restart(connection, row, holder, 1, check_at=check_at)
-    return Reopened(lease, of_request(connection, row.id, sealer), open_message(sealer, key, row.sealed))
+    return Reopened(lease, intents_of(connection, row.id, sealer), open_message(sealer, key, row.sealed))
 
 
 def keys_in_doubt(connection: Connection) -> Sequence[str]:

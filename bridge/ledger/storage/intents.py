@@ -137,7 +137,7 @@ def correct(
     return connection.execute(_DONE_AFTER_ALL, known | {"said": said, "at": now}).rowcount == 1
 
 
-def of_request(connection: Connection, row: int, sealer: Sealer) -> list[Intent]:
+def intents_of(connection: Connection, row: int, sealer: Sealer) -> list[Intent]:
     """Every intent of a request, oldest first."""
     return [_intent(found, sealer) for found in connection.execute(_OF_REQUEST, {"row": row})]
 

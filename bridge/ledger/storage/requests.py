@@ -26,7 +26,7 @@ from bridge.ledger.model import (
 )
 from bridge.ledger.storage.bodies import SealedEvent, open_event
 from bridge.ledger.storage.group_commit import DIALECTS, add_rows, write_now
-from bridge.ledger.storage.intents import of_request
+from bridge.ledger.storage.intents import intents_of
 from bridge.ledger.storage.prepared import Prepared
 from bridge.ledger.storage.tables import attempts, calls, event_bodies, events, requests
 from bridge.ledger.vault.sealing import Sealer
@@ -184,7 +184,7 @@ def open_again(connection: Connection, opening: Opening, holder: Holder, sealer:
         return Running(busy_until)
     lease, is_lost = restart(connection, row, holder, opening.attempt)
     losses = connection.execute(_LOSSES, {"row": row.id}).scalar_one() if is_lost else 0
-    return Started(lease, of_request(connection, row.id, sealer), taken_over=is_lost, losses=losses)
+    return Started(lease, intents_of(connection, row.id, sealer), taken_over=is_lost, losses=losses)
 
 
 def finish(

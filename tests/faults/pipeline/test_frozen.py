@@ -70,5 +70,5 @@ async def test_a_worker_that_wakes_up_books_nothing_any_more(broker, installed, 
 
 async def is_written_down(ledger, request):
     """Whether the request has an intent that is open."""
-    history = await ledger.request(request_key(request["source"], request["id"]))
+    history = await ledger.oversight.request_history(request_key(request["source"], request["id"]))
     return history is not None and any(intent.verdict is None for intent in history.intents)

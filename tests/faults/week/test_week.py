@@ -192,9 +192,12 @@ async def live_through_it(
 async def known_of(settings: Settings, asked: list[Asked]):
     keys = open_keys(settings)
     async with open_ledger(settings, AesGcmSealer(keys.vault)) as ledger:
-        balance = await ledger.balance()
+        balance = await ledger.oversight.draw_balance()
         assert balance.holds, balance
         assert balance.in_doubt == balance.waiting == balance.in_flight == 0
-        known = {one.id: await ledger.request(f"{one.message['source']} {one.id}") for one in asked}
+        known = {
+            one.id: await ledger.oversight.request_history(f"{one.message['source']} {one.id}")
+            for one in asked
+        }
     assert None not in known.values()
     return known

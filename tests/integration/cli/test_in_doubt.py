@@ -51,8 +51,8 @@ async def test_a_doubt_is_listed_checked_again_and_closed(operator: Operator):
     assert closed.code == 0, closed.errors
     async with operator.stores() as stores:
         assert await stores.ledger.due_for_check(opening().pipeline) == []
-        assert (await stores.ledger.balance()).holds
-        pruned = await stores.ledger.prune(datetime.now(UTC) + timedelta(days=31))
+        assert (await stores.ledger.oversight.draw_balance()).holds
+        pruned = await stores.ledger.oversight.prune(datetime.now(UTC) + timedelta(days=31))
         assert pruned.bodies == 1
     [_, noted] = await operator.entries()
     assert (noted["event"], noted["request_key"], noted["user"]["name"], noted["facts"]["reason"]) == (

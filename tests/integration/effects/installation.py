@@ -56,7 +56,9 @@ class Installation:
 
     async def history(self, request: dict[str, Any]) -> RequestHistory:
         async with open_stores(self.settings) as stores:
-            found = await stores.ledger.request(request_key(request["source"], request["id"]))
+            found = await stores.ledger.oversight.request_history(
+                request_key(request["source"], request["id"])
+            )
         assert found is not None
         return found
 
@@ -64,7 +66,7 @@ class Installation:
         """The account, once nothing is under way any more; it must add up, here and at the broker."""
         async with open_stores(self.settings) as stores, open_bus(self.settings) as bus:
             async with asyncio.timeout(LONGEST):
-                while (balance := await stores.ledger.balance()).in_flight or balance.waiting:
+                while (balance := await stores.ledger.oversight.draw_balance()).in_flight or balance.waiting:
                     await asyncio.sleep(0.05)
             queues = Queues(bus, {rooms.name: rooms.queue(self.settings.bus.prefix)})
             (account,) = (await reconcile(stores, queues)).accounts

@@ -298,7 +298,7 @@ async def test_doubt_that_cannot_be_ended_in_time_is_given_up_and_named(
             await site.outcome(request)
             await until(lambda: any(line["event"] == "doubt_given_up" for line in lines))
         async with open_stores(site.settings) as stores:
-            balance = await stores.ledger.balance()
+            balance = await stores.ledger.oversight.draw_balance()
         assert [found.kind for found in balance.discrepancies] == ["unwatched"]
         history = await site.history(request)
         assert (history.state, history.wait_until) == ("in_doubt", None)

@@ -18,7 +18,7 @@ GATES = ("before", "send", "answer", "after")
 async def arrived(site: Installation, count: int) -> None:
     """Until the ledger knows of so many requests."""
     async with open_stores(site.settings) as stores, asyncio.timeout(30):
-        while (await stores.ledger.balance()).received < count:
+        while (await stores.ledger.oversight.draw_balance()).received < count:
             await asyncio.sleep(0.02)
 
 

@@ -32,7 +32,7 @@ async def test_a_trail_that_was_wiped_is_neither_begun_again_nor_whole(settings,
     assert any(each.startswith("head_missing") for each in found)
     with pytest.raises(AuditBroken):
         await ledger.begin(opening(2), first=site.trail.check)
-    assert await ledger.request(opening(2).request_key) is None, "nothing is taken up"
+    assert await ledger.oversight.request_history(opening(2).request_key) is None, "nothing is taken up"
     await site.trail.resume(OFFICER, "restored from a copy")
     assert isinstance(await ledger.begin(opening(2), first=site.trail.check), Started)
     assert f"unrecorded 1 requests: {claim.lease.request_key}" in map(str, await site.trail.verify())

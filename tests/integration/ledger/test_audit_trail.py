@@ -66,7 +66,7 @@ async def test_without_its_entry_there_is_no_outcome(site: Site, ledger: Ledger,
         await ledger.finish(lease, state="completed", code=None, events=events(), also=also)
     assert await site.whole(entries) == []
     assert await site.trail.verify() == []
-    balance = await ledger.balance()
+    balance = await ledger.oversight.draw_balance()
     assert (balance.completed, balance.in_flight) == (0, 1)
 
 

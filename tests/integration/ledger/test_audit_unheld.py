@@ -48,7 +48,7 @@ async def test_what_the_trail_says_was_erased_is_not_missed_however_long_others_
     site: Site, ledger: Ledger
 ):
     await site.trail.note_forgotten(OFFICER, datetime.now(UTC))
-    assert (await ledger.prune(ALL_GONE)).requests == 3
+    assert (await ledger.oversight.prune(ALL_GONE)).requests == 3
     assert await found(site) == []
 
 

@@ -23,7 +23,7 @@ async def end(ledger: Ledger, number: int, state: EndState, **other: Any) -> Non
 
 
 async def test_an_empty_ledger_balances(ledger: Ledger):
-    balance = await ledger.balance()
+    balance = await ledger.oversight.draw_balance()
     assert balance.holds
     assert balance.received == 0
 
@@ -39,7 +39,7 @@ async def test_every_request_is_in_exactly_one_state(ledger: Ledger, clock: Cloc
     await ledger.wait(waits.lease, until=clock() + timedelta(seconds=30), reason="provider_timeout")
     await ledger.begin(opening(8))
 
-    balance = await ledger.balance()
+    balance = await ledger.oversight.draw_balance()
     assert balance.holds
     assert (balance.completed, balance.failed, balance.rejected) == (3, 2, 1)
     assert (balance.in_doubt, balance.waiting, balance.in_flight) == (1, 1, 1)
@@ -51,26 +51,26 @@ async def test_a_repeat_and_a_retry_are_no_new_request(ledger: Ledger, clock: Cl
     await ledger.begin(opening())
     await ledger.wait(claim.lease, until=clock(), reason="provider_timeout")
     await ledger.begin(opening(attempt=2))
-    assert (await ledger.balance()).received == 1
+    assert (await ledger.oversight.draw_balance()).received == 1
 
 
 async def test_the_books_of_a_pipeline_and_a_period(ledger: Ledger):
     await end(ledger, 1, "completed", received_at=START - timedelta(hours=2))
     await end(ledger, 2, "completed", received_at=START - timedelta(hours=1))
     await end(ledger, 3, "failed", received_at=START, pipeline="appointments")
-    of_pipeline = await ledger.balance(pipeline="structured_record")
+    of_pipeline = await ledger.oversight.draw_balance(pipeline="structured_record")
     assert (of_pipeline.received, of_pipeline.completed) == (2, 2)
-    since = await ledger.balance(since=START - timedelta(hours=1))
+    since = await ledger.oversight.draw_balance(since=START - timedelta(hours=1))
     assert (since.received, since.completed, since.failed) == (2, 1, 1)
-    until = await ledger.balance(until=START - timedelta(hours=1))
+    until = await ledger.oversight.draw_balance(until=START - timedelta(hours=1))
     assert (until.received, until.completed) == (1, 1)
 
 
 async def test_a_request_whose_worker_is_gone_is_named(ledger: Ledger, clock: Clock):
     await ledger.begin(opening(1))
-    assert (await ledger.balance()).holds
+    assert (await ledger.oversight.draw_balance()).holds
     clock.turn(60 + LATE)
-    balance = await ledger.balance()
+    balance = await ledger.oversight.draw_balance()
     assert balance.discrepancies == [Discrepancy("abandoned", 1, [opening(1).request_key])]
     assert not balance.holds
 
@@ -79,29 +79,29 @@ async def test_a_retry_that_never_came_is_named(ledger: Ledger, clock: Clock):
     claim = started(await ledger.begin(opening(1)))
     await ledger.wait(claim.lease, until=clock() + timedelta(seconds=30), reason="provider_timeout")
     clock.turn(30 + LATE)
-    (found,) = (await ledger.balance()).discrepancies
+    (found,) = (await ledger.oversight.draw_balance()).discrepancies
     assert (found.kind, list(found.request_keys)) == ("retry_overdue", [opening(1).request_key])
 
 
 async def test_events_that_are_owed_are_named(ledger: Ledger, clock: Clock):
     claim = started(await ledger.begin(opening(1)))
     await ledger.finish(claim.lease, state="completed", code=None, events=events())
-    assert (await ledger.balance()).holds  # they are just being published
+    assert (await ledger.oversight.draw_balance()).holds  # they are just being published
     clock.turn(LATE)
-    (found,) = (await ledger.balance()).discrepancies
+    (found,) = (await ledger.oversight.draw_balance()).discrepancies
     assert (found.kind, found.count) == ("unpublished", 1)
 
 
 async def test_an_end_that_nobody_was_told_of_is_named(ledger: Ledger):
     claim = started(await ledger.begin(opening(1)))
     await ledger.finish(claim.lease, state="completed", code=None, events=[])
-    (found,) = (await ledger.balance()).discrepancies
+    (found,) = (await ledger.oversight.draw_balance()).discrepancies
     assert found.kind == "silent"
 
 
 async def test_doubt_that_nobody_checks_is_named(ledger: Ledger):
     await end(ledger, 1, "in_doubt")
-    (found,) = (await ledger.balance()).discrepancies
+    (found,) = (await ledger.oversight.draw_balance()).discrepancies
     assert found.kind == "unwatched"
 
 
@@ -116,7 +116,7 @@ async def test_a_state_that_does_not_exist_does_not_balance(ledger: Ledger):
         connection.execute(text("UPDATE requests SET state = 'done'"))
 
     await ledger.store.write(corrupt)
-    balance = await ledger.balance()
+    balance = await ledger.oversight.draw_balance()
     assert not balance.holds
     assert [found.kind for found in balance.discrepancies] == ["unknown_state"]
 
@@ -131,9 +131,9 @@ async def successor(settings: Settings, clock: Clock, ledger: Ledger):
 async def test_a_start_names_what_was_left_running(ledger: Ledger, successor: Ledger, clock: Clock):
     for number in range(30):
         await ledger.begin(opening(number))
-    assert (await successor.recovery()).running == 0  # their worker may well be alive
+    assert (await successor.oversight.survey()).running == 0  # their worker may well be alive
     clock.turn(LATE)
-    found = await successor.recovery()
+    found = await successor.oversight.survey()
     assert found.running == 30
     assert list(found.request_keys) == [opening(number).request_key for number in range(20)]
 
@@ -144,7 +144,7 @@ async def test_a_start_counts_what_is_open(ledger: Ledger, successor: Ledger, cl
     owing = started(await ledger.begin(opening(2)))
     await ledger.finish(owing.lease, state="completed", code=None, events=events(2))
     clock.turn(LATE)
-    found = await successor.recovery()
+    found = await successor.oversight.survey()
     assert (found.running, found.open_intents, found.unpublished) == (1, 1, 1)
 
 
@@ -181,4 +181,4 @@ async def test_what_cannot_be_opened_holds_nothing_else_up(
     for owed, number in ((lost1, 1), (lost2, 2)):
         assert owed == OwedEvents(opening(number).request_key, f"c-{number}", [], unreadable="KeyUnknown")
     assert readable == OwedEvents(opening(3).request_key, "c-3", events(3))
-    assert (await successor.recovery()).unpublished == 3, "all of it stays owed"
+    assert (await successor.oversight.survey()).unpublished == 3, "all of it stays owed"

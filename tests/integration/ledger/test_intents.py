@@ -98,7 +98,7 @@ def in_an_hour(clock: Clock) -> datetime:
 async def test_what_is_in_doubt_is_visible_and_due_to_be_checked(ledger: Ledger, clock: Clock):
     await in_doubt(ledger, clock)
     assert await ledger.begin(opening()) == Ended("in_doubt", "provider_timeout", events(1, 1))
-    assert (await ledger.balance()).in_doubt == 1
+    assert (await ledger.oversight.draw_balance()).in_doubt == 1
     assert await ledger.due_for_check(PIPELINE) == []
     clock.turn(300)
     assert await ledger.due_for_check("another") == []
@@ -135,14 +135,14 @@ async def test_a_check_that_finds_nothing_new_is_put_off(ledger: Ledger, clock: 
 
 async def test_doubt_that_is_given_up_is_checked_no_more_and_named(ledger: Ledger, clock: Clock):
     await in_doubt(ledger, clock)
-    assert (await ledger.balance()).discrepancies == []
+    assert (await ledger.oversight.draw_balance()).discrepancies == []
     reopened = await ledger.reopen(opening().request_key, check_again_at=in_an_hour(clock))
     assert reopened is not None
     await ledger.finish(reopened.lease, state="in_doubt", code=None, events=[], check_at=None)
     await ledger.published(opening().request_key, [event.id for event in events(1, 1)])
     clock.turn(1_000_000)
     assert await ledger.due_for_check(PIPELINE) == []
-    (found,) = (await ledger.balance()).discrepancies
+    (found,) = (await ledger.oversight.draw_balance()).discrepancies
     assert (found.kind, list(found.request_keys)) == ("unwatched", [opening().request_key])
 
 

@@ -45,14 +45,14 @@ async def test_a_server_that_is_killed_keeps_what_it_confirmed(on_node: Ledger, 
     with pytest.raises(LedgerUnavailable):
         await on_node.begin(opening(9))
     with pytest.raises(LedgerUnavailable):
-        await on_node.balance()
+        await on_node.oversight.draw_balance()
     node.start()
     assert await on_node.begin(opening(0)) == Ended("completed", None, events(0))
     assert isinstance(await on_node.begin(opening(1)), Running)
     for number, claim in enumerate(claims[1:], start=1):
         await on_node.finish(claim.lease, state="completed", code=None, events=events(number))
     started(await on_node.begin(opening(9)))
-    balance = await on_node.balance()
+    balance = await on_node.oversight.draw_balance()
     assert (balance.completed, balance.in_flight) == (5, 1)
 
 
@@ -81,7 +81,7 @@ async def test_a_server_that_is_killed_among_many_requests_loses_none(on_node: L
             await asyncio.to_thread(node.start)
 
     await asyncio.gather(kill(), *(work(number) for number in range(80)))
-    balance = await on_node.balance()
+    balance = await on_node.oversight.draw_balance()
     assert (balance.received, balance.completed) == (80, 80)
 
 
@@ -113,7 +113,7 @@ async def test_a_full_disk_loses_nothing(ledger: Ledger):
         await ledger.finish(claim.lease, state="completed", code=None, events=large)
     assert str(caught.value) == "the ledger is unavailable: SQLITE_FULL"
     assert isinstance(await ledger.begin(opening()), Running)
-    history = await ledger.request(opening().request_key)
+    history = await ledger.oversight.request_history(opening().request_key)
     assert history is not None
     assert (history.state, list(history.events)) == ("in_flight", [])
     await limit_pages(ledger, 1 << 30)
@@ -135,7 +135,7 @@ async def test_a_full_disk_fails_everybody_who_shares_the_commit(ledger: Ledger)
     assert {type(result) for result in results} == {LedgerUnavailable}
     await limit_pages(ledger, 1 << 30)
     await asyncio.gather(*(finish(number) for number in range(10)))
-    assert (await ledger.balance()).completed == 10
+    assert (await ledger.oversight.draw_balance()).completed == 10
 
 
 async def test_a_file_that_is_locked_for_long_is_unavailable(tmp_path: Path):

@@ -79,14 +79,14 @@ async def test_a_killed_worker_leaves_every_request_whole(settings: Settings, cl
     async with open_ledger(settings, sealer, clock=clock) as ledger:
         for number, step in said.items():
             await check_kept(ledger, number, step)
-        left = (await ledger.balance()).in_flight
-        assert (await ledger.recovery()).running == left
+        left = (await ledger.oversight.draw_balance()).in_flight
+        assert (await ledger.oversight.survey()).running == left
         for number in await in_flight(ledger):
             claim = started(await ledger.begin(opening(number)))
             assert claim.taken_over
             assert [intent.payload for intent in claim.intents] in ([], [b"{}"])
             await ledger.finish(claim.lease, state="failed", code="internal", events=events(number))
-        balance = await ledger.balance()
+        balance = await ledger.oversight.draw_balance()
         assert (balance.failed, balance.in_flight) == (left, 0)
         assert balance.received == balance.completed + balance.failed
         assert await is_sound(ledger)
@@ -94,7 +94,7 @@ async def test_a_killed_worker_leaves_every_request_whole(settings: Settings, cl
 
 async def check_kept(ledger: Ledger, number: int, step: str) -> None:
     """What was confirmed is there, whole."""
-    history = await ledger.request(opening(number).request_key)
+    history = await ledger.oversight.request_history(opening(number).request_key)
     assert history is not None
     assert [intent.kind for intent in history.intents] == ["appointment.book"]
     if step == "intended" and history.state == "in_flight":

@@ -112,7 +112,7 @@ async def test_whoever_was_taken_over_leaves_no_trace(ledger: Ledger, other: Led
     with pytest.raises(LeaseLost):
         await ledger.wait(first.lease, until=clock() + LEASE, reason="late", calls=[call()])
     await other.finish(second.lease, state="completed", code=None, events=events(1))
-    history = await other.request(opening().request_key)
+    history = await other.oversight.request_history(opening().request_key)
     assert history is not None
     assert history.state == "completed"
     assert [event.id for event in history.events] == ["e-1-0", "e-1-1"]
@@ -136,7 +136,7 @@ async def test_leases_are_renewed_without_being_asked(settings: Settings, clock:
         await ledger.begin(opening())
         clock.turn(1)
         while True:
-            history = await ledger.request(opening().request_key)
+            history = await ledger.oversight.request_history(opening().request_key)
             assert history is not None
             if history.lease_until == clock() + timedelta(seconds=0.05):
                 break
@@ -155,7 +155,7 @@ async def test_a_renewal_that_comes_late_does_not_revive_what_has_ended(ledger: 
     await asyncio.gather(
         ledger.finish(claim.lease, state="completed", code=None, events=events()), ledger.renew()
     )
-    history = await ledger.request(opening().request_key)
+    history = await ledger.oversight.request_history(opening().request_key)
     assert history is not None
     assert (history.state, history.lease_until) == ("completed", None)
 
@@ -256,7 +256,7 @@ async def test_one_request_at_fault_takes_no_other_with_it(ledger: Ledger):
 
     results = await end_together(ledger, claims, {7: {"also": refuse}})
     assert [number for number, result in enumerate(results) if result is not None] == [7]
-    balance = await ledger.balance()
+    balance = await ledger.oversight.draw_balance()
     assert (balance.completed, balance.in_flight) == (19, 1)
 
 
@@ -277,7 +277,7 @@ async def test_requests_that_end_together_have_their_own_events_and_calls(ledger
     assert results == [None] * 30
     for number in range(30):
         assert await ledger.stored_events(opening(number).request_key) == events(number)
-        history = await ledger.request(opening(number).request_key)
+        history = await ledger.oversight.request_history(opening(number).request_key)
         assert history is not None
         assert [list(attempt.calls) for attempt in history.attempts] == [made[number]]
 
@@ -314,7 +314,7 @@ async def test_an_operator_sees_the_whole_history(ledger: Ledger, clock: Clock):
     await ledger.finish(claim.lease, state="completed", code=None, events=events(), calls=[pds, call()])
     await ledger.published(asked.request_key, ["e-1-0"])
 
-    history = await ledger.request(asked.request_key)
+    history = await ledger.oversight.request_history(asked.request_key)
     assert history is not None
     assert (history.pipeline, history.correlation_id) == ("structured_record", "c-1")
     assert (history.requester, history.patient_key) == (asked.requester, asked.patient_key)
@@ -336,10 +336,10 @@ async def test_a_message_that_could_not_be_read_is_on_the_record(ledger: Ledger)
     unreadable = opening(requester=None, patient_key=None)
     claim = started(await ledger.begin(unreadable))
     await ledger.finish(claim.lease, state="rejected", code="body", events=events(count=1))
-    history = await ledger.request(unreadable.request_key)
+    history = await ledger.oversight.request_history(unreadable.request_key)
     assert history is not None
     assert (history.state, history.requester) == ("rejected", None)
 
 
 async def test_nothing_is_known_of_a_request_that_never_came(ledger: Ledger):
-    assert await ledger.request("/epr never") is None
+    assert await ledger.oversight.request_history("/epr never") is None

@@ -44,19 +44,19 @@ BODIES = (
 async def test_bodies_go_first_and_the_rest_later(ledger: Ledger):
     for number in range(3):
         await end(ledger, number)
-    assert (await ledger.prune(START + timedelta(days=29))).bodies == 0
-    pruned = await ledger.prune(BODIES_GONE)
+    assert (await ledger.oversight.prune(START + timedelta(days=29))).bodies == 0
+    pruned = await ledger.oversight.prune(BODIES_GONE)
     assert (pruned.bodies, pruned.requests) == (3, 0)
     assert await count(ledger, BODIES) == 0
-    history = await ledger.request(opening(1).request_key)
+    history = await ledger.oversight.request_history(opening(1).request_key)
     assert history is not None
     assert [event.id for event in history.events] == ["e-1-0", "e-1-1"]
     assert [intent.verdict for intent in history.intents] == ["done"]
     assert await ledger.begin(opening(1)) == Ended("completed", None, [])
 
-    assert (await ledger.prune(BODIES_GONE)).bodies == 0
-    assert (await ledger.prune(ALL_GONE)).requests == 3
-    assert await ledger.request(opening(1).request_key) is None
+    assert (await ledger.oversight.prune(BODIES_GONE)).bodies == 0
+    assert (await ledger.oversight.prune(ALL_GONE)).requests == 3
+    assert await ledger.oversight.request_history(opening(1).request_key) is None
     for table in ("attempts", "calls", "events", "event_bodies", "intents"):
         assert await count(ledger, f"SELECT count(*) FROM {table}") == 0
 
@@ -67,7 +67,7 @@ async def test_what_is_open_or_owed_is_never_deleted(ledger: Ledger, clock: Cloc
     await ledger.begin(opening(3))
     waits = started(await ledger.begin(opening(4)))
     await ledger.wait(waits.lease, until=clock(), reason="provider_timeout")
-    pruned = await ledger.prune(ALL_GONE)
+    pruned = await ledger.oversight.prune(ALL_GONE)
     assert (pruned.bodies, pruned.requests) == (0, 0)
     again = await ledger.begin(opening(2))
     assert isinstance(again, Ended)
@@ -78,9 +78,9 @@ async def test_what_is_open_or_owed_is_never_deleted(ledger: Ledger, clock: Cloc
 
 async def test_many_requests_are_pruned_page_by_page(ledger: Ledger):
     await asyncio.gather(*(end(ledger, number) for number in range(450)))
-    pruned = await ledger.prune(ALL_GONE)
+    pruned = await ledger.oversight.prune(ALL_GONE)
     assert (pruned.bodies, pruned.requests) == (450, 450)
-    assert (await ledger.balance()).received == 0
+    assert (await ledger.oversight.draw_balance()).received == 0
 
 
 @pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
@@ -93,10 +93,10 @@ async def test_the_file_becomes_smaller(ledger: Ledger, settings: Settings):
             claim.lease, state="completed", code=None, events=[StoredEvent(f"e-{number}", "t", body)]
         )
         await ledger.published(claim.lease.request_key, [f"e-{number}"])
-    await ledger.prune(START)
+    await ledger.oversight.prune(START)
     before = file.stat().st_size
     assert before > 5 << 19
-    await ledger.prune(BODIES_GONE)
+    await ledger.oversight.prune(BODIES_GONE)
     assert file.stat().st_size < before / 10
     assert file.with_name("ledger.db-wal").stat().st_size == 0
 

@@ -23,7 +23,7 @@ async def test_whoever_comes_later_waits_and_that_is_no_attempt(ledger: Ledger, 
     first = started(await ledger.begin(opening(1, turn_key=TURN)))
     behind = await other.begin(opening(2, turn_key=TURN))
     assert behind == Behind(clock() + timedelta(seconds=1))
-    assert (await ledger.balance()).waiting == 1
+    assert (await ledger.oversight.draw_balance()).waiting == 1
     # A copy of it is told to come back; the same one, later, less often each time.
     assert await other.begin(opening(2, turn_key=TURN)) == Running(clock() + timedelta(seconds=1))
     clock.turn(1)
@@ -93,7 +93,9 @@ async def test_a_dead_worker_s_request_keeps_its_turn_but_not_for_ever(
 
 
 async def test_of_many_that_come_at_once_one_is_next(ledger: Ledger, other: Ledger):
-    await asyncio.gather(*(worker.balance() for _ in range(8) for worker in (ledger, other)))  # all connect
+    await asyncio.gather(
+        *(worker.oversight.draw_balance() for _ in range(8) for worker in (ledger, other))
+    )  # all connect
     claims = await asyncio.gather(
         *(
             worker.begin(opening(number, turn_key=TURN, received_at=START))
@@ -102,4 +104,4 @@ async def test_of_many_that_come_at_once_one_is_next(ledger: Ledger, other: Ledg
         )
     )
     assert len([claim for claim in claims if isinstance(claim, Started)]) == 1
-    assert (await ledger.balance()).in_flight == 1
+    assert (await ledger.oversight.draw_balance()).in_flight == 1

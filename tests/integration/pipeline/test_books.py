@@ -42,7 +42,7 @@ class Books:
 
     async def balanced(self):
         async with asyncio.timeout(10):
-            while (balance := await self.ledger.balance()).in_flight:
+            while (balance := await self.ledger.oversight.draw_balance()).in_flight:
                 await asyncio.sleep(0.05)
         return balance
 
@@ -51,7 +51,7 @@ async def test_a_completed_request_its_calls_and_its_answer_are_on_record(engine
     request, events = await ask(engine, "rich_record")
     async with Books(engine.settings) as books:
         await books.balanced()
-        history = await books.ledger.request(request_key(request["source"], request["id"]))
+        history = await books.ledger.oversight.request_history(request_key(request["source"], request["id"]))
         assert history is not None
         assert history.state == "completed"
         answers = await books.vault.answers_to(request_key(request["source"], request["id"]))

@@ -176,7 +176,7 @@ async def test_a_request_that_nobody_can_read_ends_with_a_row_an_event_and_a_let
     assert (failed["error"], failed["at"][-1].endswith(" known")) == ("RuntimeError", True)
     assert patient not in json.dumps([lines, event], default=str)
     async with open_stores(settings) as stores:
-        history = await stores.ledger.request(f"unreadable {event['causationid']}")
+        history = await stores.ledger.oversight.request_history(f"unreadable {event['causationid']}")
     assert history is not None
     assert (history.state, history.code, len(history.events)) == ("failed", "internal", 1)
 
@@ -201,7 +201,7 @@ async def test_a_request_whose_start_was_lost_ten_times_is_ended_unrun(settings,
         assert await site.reason(deadly) == why
     assert len(ran) == runs
     async with open_stores(settings) as stores:
-        history = await stores.ledger.request(opening.request_key)
+        history = await stores.ledger.oversight.request_history(opening.request_key)
     assert history is not None
     assert history.state == "failed"
     assert [attempt.outcome for attempt in history.attempts].count("lost") == lost
@@ -218,14 +218,14 @@ async def test_a_pipeline_that_cannot_tell_of_its_doubt_is_in_doubt_all_the_same
             event = await site.failure(speechless, request, code="outcome_unknown")
             assert await site.reason(speechless) == "internal"
             async with open_stores(settings) as stores:
-                history = await stores.ledger.request(key)
+                history = await stores.ledger.oversight.request_history(key)
                 assert history is not None
                 assert (history.state, history.code, len(history.events)) == (
                     "in_doubt",
                     "provider_timeout",
                     1,
                 )
-                assert (await stores.ledger.balance()).in_doubt == 1
+                assert (await stores.ledger.oversight.draw_balance()).in_doubt == 1
             # It is checked as any other, and ends as it truly did.
             answers.append({"heard": True})
             async with asyncio.timeout(30):
@@ -268,5 +268,5 @@ async def test_a_request_that_the_ledger_cannot_take_up_ends_where_it_is_seen(
     assert len([line for line in lines if line["event"] == "handling_failed"]) == CRASH_LOOP + 1
     assert ran == []
     async with open_stores(settings) as stores:
-        balance = await stores.ledger.balance()
+        balance = await stores.ledger.oversight.draw_balance()
     assert (balance.received, balance.completed, balance.failed) == (2, 1, 1)

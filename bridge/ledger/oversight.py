@@ -1,0 +1,83 @@
+"""What an operator asks of the ledger, finds out, or has erased; it takes no lease."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from bridge.ledger.clocks import Clock
+from bridge.ledger.storage import balance, history, in_doubt, recovery, retention
+from bridge.ledger.storage.store import Step, Store
+from bridge.settings import LedgerSettings
+
+
+class Oversight:
+    """The ledger as a whole; see `Ledger.oversight`.
+
+    Every method may raise `LedgerUnavailable`.
+    """
+
+    def __init__(self, store: Store, settings: LedgerSettings, clock: Clock) -> None:
+        self._store = store
+        self._settings = settings
+        self._clock = clock
+
+    async def draw_balance(
+        self, *, pipeline: str | None = None, since: datetime | None = None, until: datetime | None = None
+    ) -> balance.Balance:
+        """Where the requests received in a period are now, and what does not add up."""
+        period = balance.BalancePeriod(pipeline, since, until)
+        late_since = self._late_since()
+        return await self._store.read(
+            lambda connection: balance.draw_balance(connection, period, late_since=late_since)
+        )
+
+    async def request_history(self, request_key: str) -> history.RequestHistory | None:
+        """The whole history of one request; None when the ledger does not know it."""
+        return await self._store.read(lambda connection: history.request_history(connection, request_key))
+
+    async def survey(self) -> recovery.Recovery:
+        """What workers that are gone have left unfinished."""
+        now, before = self._clock(), self._late_since()
+        return await self._store.read(
+            lambda connection: recovery.survey(connection, now=now, ended_before=before)
+        )
+
+    async def keys_in_doubt(self) -> Sequence[str]:
+        """Keys of all requests in doubt of which no person has found out what was done."""
+        return await self._store.read(in_doubt.keys_in_doubt)
+
+    async def check_soon(self, request_key: str) -> bool:
+        """Have a request in doubt checked next, also one that was given up; False when it is not in doubt."""
+        now = self._clock()
+        return await self._store.write(
+            lambda connection: in_doubt.check_soon(connection, request_key, now=now)
+        )
+
+    async def close(self, request_key: str, *, also: Step[object]) -> bool:
+        """Note that a person has found out what was done; False when it is not in doubt, or being checked.
+
+        Args:
+            request_key: of the request.
+            also: runs in the same transaction if it is noted: the entry in the audit trail.
+        """
+        now = self._clock()
+
+        def step(connection: Connection) -> bool:
+            is_closed = in_doubt.close(connection, request_key, now=now)
+            if is_closed:
+                also(connection)
+            return is_closed
+
+        return await self._store.write(step)
+
+    async def prune(self, now: datetime) -> retention.PrunedRequests:
+        """Delete bodies and requests whose time is over (settings ``BRIDGE_LEDGER_KEEP_…``)."""
+        return await retention.prune(
+            self._store,
+            bodies_before=now - timedelta(days=self._settings.keep_bodies_days),
+            requests_before=now - timedelta(days=self._settings.keep_metadata_days),
+        )
+
+    def _late_since(self) -> datetime:
+        return self._clock() - timedelta(seconds=self._settings.lease_seconds)
