@@ -72,14 +72,20 @@ def describe_areas(
     reading: Reading, table: AreaTable, refusals: Refusals, lists: Lists, mapped: Sequence[Mapped]
 ) -> dict[str, Area]:
     """The lists of the areas of this record, then every other area that the answer touches, by name."""
-    received = table.received(reading.index)
+    received = table.received(reading)
     for each in lists.contained:
         received[_area_of_contained(table, each)] += 1
     copied = table.copies | {COPY}
+    of_lists: dict[str, list[Any]] = {
+        name: [] for area in table.areas for name in [area.name, *(each.name for each in area.lists)]
+    }
+    for area in mapped:
+        for name, items in area.by_list().items():
+            of_lists.setdefault(name, []).extend(items)
+    wanted = {name for area in mapped for name in area.wanted}
     described = {
-        name: _area(reading, copied, refusals, lists, name, items, wanted=name in area.wanted)
-        for area in mapped
-        for name, items in area.by_list().items()
+        name: _area(reading, copied, refusals, lists, name, items, wanted=name in wanted)
+        for name, items in of_lists.items()
     }
     for name in sorted((set(lists.areas) | set(received) | set(refusals.areas)) - set(described)):
         described[name] = _area(reading, copied, refusals, lists, name, [], wanted=False)
@@ -120,6 +126,10 @@ def _area(
     *,
     wanted: bool,
 ) -> Area:
+    # What came along says nothing about what the area was searched for.
+    came_along = sum("linked_only" in item for item in items)
+    if came_along:
+        items = [item for item in items if "linked_only" not in item]
     sent, unsupported = lists.areas.get(name), refusals.areas.get(name)
     found = sent or AreaList()
     # A copy that was set aside stands in the record as what it is a copy of.
@@ -150,6 +160,8 @@ def _area(
         "warnings": [found.warnings[code] for code in sorted(found.warnings)],
         "placeholders": sorted(found.placeholders),
     }
+    if came_along:
+        area["linked"] = came_along
     if found.empty_reason is not None:
         area["empty_reason"] = found.empty_reason
     note = " ".join(filter(None, [unsupported, *sorted(found.notes)]))

@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 
 from bridge.contracts.envelope import event_id
 from bridge.contracts.events import Event
-from bridge.record import Area, DemographicsCheck, Issue, Retrieved, Unmapped
+from bridge.record import Area, DemographicsCheck, Issue, LinkedProblem, Retrieved, Unmapped
 from bridge.record.common import STRICT
 
 RECORD_COMPLETED: Final = "record.completed.v1"
@@ -43,6 +43,19 @@ class RecordHeader(TypedDict):
     """SHA-256 of the practice's answer as received."""
     demographics: DemographicsCheck
     """Verdict ``review``: a person must look at the differences before the data is used (CS-048, CS-049)."""
+
+
+@with_config(STRICT)
+class AreaPublished(RecordHeader):
+    """What every event of one area holds besides its `items`."""
+
+    area: Area
+    """How it was answered. ``not_requested``: all items came along with something else."""
+    content_hash: str
+    linked_problems: list[LinkedProblem]
+    """Why: the problems that the items' ``problem_refs`` name."""
+    unmapped: list[Unmapped]
+    issues: list[Issue]
 
 
 @with_config(STRICT)
@@ -86,6 +99,28 @@ def record_completed(record: Retrieved, parts: Sequence[Event], *, request_id: s
         "issues": record["issues"],
     }
     return record_event(RECORD_COMPLETED, record, data)
+
+
+def area_published(kind: str, record: Retrieved, name: str) -> Event:
+    """The event of one area, with all its items.
+
+    Args:
+        kind: of the event; its data is an `AreaPublished` with `items`.
+        record: that has the area.
+        name: of the area.
+    """
+    fields: Mapping[str, Any] = record
+    items = fields[name]
+    data = {
+        **header(record),
+        "area": answered(record, name),
+        "content_hash": content_hash(items),
+        "items": items,
+        "linked_problems": record["linked_problems"],
+        "unmapped": [entry for entry in record["unmapped"] if entry.get("area", name) == name],
+        "issues": record["issues"],
+    }
+    return record_event(kind, record, data)
 
 
 def content_hash(items: Sequence[Any]) -> str:

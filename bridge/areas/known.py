@@ -3,16 +3,17 @@
 from typing import Final
 
 from bridge.areas.spec import AreaFacts, ListOfArea
-from bridge.fhir.read import JsonObject
+from bridge.fhir.index import ReceivedEntry
+from bridge.mapping.reading import Reading
 
 
-def _is_plan(resource: JsonObject) -> bool:
+def _is_plan(_: Reading, received: ReceivedEntry) -> bool:
     """A plan is a diary entry, an order the request behind an investigation (digest §5.7)."""
-    return resource.get("intent") == "plan"
+    return received.resource.get("intent") == "plan"
 
 
-def _is_no_plan(resource: JsonObject) -> bool:
-    return not _is_plan(resource)
+def _is_no_plan(reading: Reading, received: ReceivedEntry) -> bool:
+    return not _is_plan(reading, received)
 
 
 KNOWN: Final = (

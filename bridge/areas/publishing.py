@@ -1,5 +1,6 @@
 """What is published of the areas that were asked for."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from bridge.areas.events import RECORD_COMPLETED, RecordCompleted
@@ -16,10 +17,19 @@ def record_events(table: AreaTable = AREAS) -> dict[str, Any]:
 
 
 def areas_published(record: Retrieved, wanted: WantedAreas) -> list[Event]:
-    """The event of each area that was asked for, in the order of the record.
+    """The event of each area that was asked for, and of those of which anything came along.
+
+    They are in the order of the record.
 
     Args:
         record: mapped with the areas of `wanted`.
         wanted: of the request.
     """
-    return [area.publish(record, options) for area, options in wanted.wanted()]
+    options = wanted.options()
+    brought = wanted.table.brought(options)
+    items: Mapping[str, Any] = record
+    return [
+        area.publish(record, options.get(area.name))
+        for area in wanted.table.areas
+        if area.name in options or (area.name in brought and items[area.name])
+    ]

@@ -11,12 +11,13 @@ import orjson
 from bridge.areas.choices import tell_choices
 from bridge.areas.description import describe_areas, read_refusals
 from bridge.areas.gp_record import GpRecord
+from bridge.areas.linked import tell_links
 from bridge.areas.modified import tell_modified
 from bridge.areas.problems.linked import Problems
 from bridge.areas.spec import AreaAnswer, AreaTable, Conclusion, Mapped
 from bridge.areas.table import AREAS
 from bridge.errors import ResponseInvalid
-from bridge.fhir.index import ReceivedEntry, index_bundle
+from bridge.fhir.index import ReceivedEntry, comparable_hash, index_bundle
 from bridge.fhir.read import best_text
 from bridge.mapping.asked import Asked, Source
 from bridge.mapping.bounds import check_entries, check_size
@@ -75,13 +76,17 @@ def map_record(bundle: object, *, asked: Asked, source: Source, table: AreaTable
     refusals = read_refusals(reading, table)
     lists = read_lists(reading, table.lists)
     problems = Problems(reading)
+    wanted = table.wanted(reading, lists)
+    read = table.brought(wanted).union(wanted)
     mapped: list[Mapped] = []
     for spec in table.areas:
-        options = spec.options() if asked.areas is None else asked.areas.get(spec.name)
-        answer = AreaAnswer(reading, lists, options, refusals.parts.get(spec.name, {}))
-        mapped.append(Mapped(spec, answer, spec.read(answer)))
+        if spec.always_read or spec.name in read:
+            answer = AreaAnswer(reading, lists, wanted.get(spec.name), refusals.parts.get(spec.name, {}))
+            reading.links.area = spec.name
+            mapped.append(Mapped(spec, answer, spec.read(answer)))
+    tell_links(reading, table, lists, mapped, wanted)
     linked = problems.linked()
-    accounting = _account(reading, table)
+    accounting = _account(reading, table, mapped)
     areas = describe_areas(reading, table, refusals, lists, mapped)
     tell_modified(reading, bundle, lists, areas, mapped)
     tell_choices(reading, table, areas, mapped, [each.received for each in lists.contained])
@@ -95,6 +100,7 @@ def map_record(bundle: object, *, asked: Asked, source: Source, table: AreaTable
         "demographics": reading.identity.check,
         **conclusion.always,
         "areas": list(areas.values()),
+        **{spec.name: [] for spec in table.areas},
         **{area.spec.name: area.items for area in mapped},
         "linked_problems": linked,
         "unmapped": sorted(reading.unmapped, key=_unmapped_order),
@@ -107,7 +113,7 @@ def map_record(bundle: object, *, asked: Asked, source: Source, table: AreaTable
     _add_identity(of_record, reading)
     # By name, whatever the order of the table: a snapshot id must not depend on that.
     by_name = sorted(mapped, key=lambda area: area.spec.name)
-    origins = list(_origins(by_name))
+    origins = [*_origins(by_name), *_shown(reading)]
     if len(set(origins)) != len(reading.mapped):
         _mark_incomplete(of_record, reading)
     record["issues"] = sorted(reading.issues, key=_issue_order)
@@ -145,7 +151,7 @@ def _add_identity(record: Retrieved, reading: Reading) -> None:
         record["source_version"] = source.version
 
 
-def _account(reading: Reading, table: AreaTable) -> Accounting:
+def _account(reading: Reading, table: AreaTable, mapped: Sequence[Mapped]) -> Accounting:
     """Say of every entry what became of it; what nothing else claimed is listed as unmapped."""
     index = reading.index
     for entry in index.malformed:
@@ -154,10 +160,10 @@ def _account(reading: Reading, table: AreaTable) -> Accounting:
     fates |= dict.fromkeys(reading.aside, "unmapped") | dict.fromkeys(reading.mapped, "mapped")
     became: Counter[str] = Counter()
     for kind, found in index.by_kind.items():
-        usual = _usual_fate(kind, table)
+        usual = _usual_fate(kind, table, mapped)
         became.update(
             [
-                fates.get(id(received.resource)) or usual or _left_over(reading, table, received)
+                fates.get(id(received.resource)) or usual or _left_over(reading, table, mapped, received)
                 for received in found
             ]
         )
@@ -170,21 +176,21 @@ def _account(reading: Reading, table: AreaTable) -> Accounting:
     }
 
 
-def _usual_fate(kind: str, table: AreaTable) -> str | None:
+def _usual_fate(kind: str, table: AreaTable, mapped: Sequence[Mapped]) -> str | None:
     """What becomes of resources of this type that nothing claimed; None when each is to be looked at."""
-    if kind in table.mapped_kinds or kind == "Patient":
+    if kind == "Patient" or any(kind in area.spec.kinds for area in mapped):
         return None
-    if kind in _CONTEXT or kind in table.used_kinds:
+    if kind in _CONTEXT or any(kind in area.spec.uses for area in mapped):
         return "context"
     return "not_requested" if kind in table.kinds else None
 
 
-def _left_over(reading: Reading, table: AreaTable, received: ReceivedEntry) -> str:
+def _left_over(reading: Reading, table: AreaTable, mapped: Sequence[Mapped], received: ReceivedEntry) -> str:
     if received.kind == "Patient":
         if received.ref in reading.identity.own_refs:
             return "context"
         reading.set_aside(received, "wrong_patient", WRONG_PATIENT, None)
-    elif table.maps(received.kind, received.resource):
+    elif any(area.maps(reading, received) for area in mapped):
         reading.set_aside(received, "malformed", MALFORMED, None)
     elif received.kind in table.kinds:
         return "not_requested"
@@ -222,6 +228,13 @@ def _origins(mapped: Sequence[Mapped]) -> Iterator[tuple[str, str]]:
             for part in parts_of(item):
                 origin = part["provenance"]
                 yield origin["source_ref"], origin["content_hash"]
+
+
+def _shown(reading: Reading) -> list[tuple[str, str]]:
+    """Reference and hash of every resource that stands inside of an item."""
+    return sorted(
+        (received.ref, comparable_hash(received.resource)) for received, _ in reading.shown.values()
+    )
 
 
 def _pieces(record: Mapping[str, Any], mapped: Sequence[Mapped]) -> Iterator[object]:

@@ -34,7 +34,7 @@ class WantedAreas(Model):
     def wanted(self) -> Iterator[tuple[AreaSpec[Any, Any], Model]]:
         """Each area that is wanted, with its options, in the order of a record."""
         for area in self.table.areas:
-            if (options := getattr(self, area.name)) is not None:
+            if (options := getattr(self, area.name, None)) is not None:
                 yield area, options
 
     def options(self) -> dict[str, Model]:
@@ -47,13 +47,15 @@ class WantedAreas(Model):
         return {
             area.parameter: dict(area.query(options[area.name]))
             for area in self.table.by_name
-            if area.name in options
+            if area.query is not None and area.name in options
         }
 
 
 def areas_model(table: AreaTable = AREAS) -> type[WantedAreas]:
     """The model of what may be asked for of these areas."""
-    fields: dict[str, Any] = {area.name: (area.options | None, None) for area in table.areas}
+    fields: dict[str, Any] = {
+        area.name: (area.options | None, None) for area in table.areas if area.options is not None
+    }
     words = "The clinical areas wanted; at least one."
     model = create_model("Areas", __base__=WantedAreas, __doc__=words, **fields)
     model.table = table

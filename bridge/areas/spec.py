@@ -7,13 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from bridge.contracts.events import Event
 from bridge.contracts.requests import Model
-from bridge.fhir.index import BundleIndex
+from bridge.fhir.index import ReceivedEntry
 from bridge.fhir.parameters import Value
-from bridge.fhir.read import JsonObject
 from bridge.mapping.lists import ListRules, Lists, NameByContent
 from bridge.mapping.reading import Reading
 from bridge.record import Area, Identified
@@ -21,7 +20,7 @@ from bridge.record import Area, Identified
 OptionsT = TypeVar("OptionsT", bound=Model)
 ItemT = TypeVar("ItemT", bound=Mapping[str, Any])
 
-IsOfArea = Callable[[JsonObject], bool]
+IsOfArea = Callable[[Reading, ReceivedEntry], bool]
 """Whether a resource is of an area, where the same type of resource is of several."""
 UNKNOWN_PARAMETER = "unknown"
 
@@ -102,12 +101,16 @@ class AreaSpec(AreaFacts, Generic[OptionsT, ItemT]):
     """A clinical area that is asked for, mapped and published.
 
     Attributes:
-        options: what may be asked; its defaults ask for everything there is.
+        options: what may be asked; its defaults ask for everything there is. None: it cannot be asked for by
+            itself, and comes with others only (documents).
         query: the parts of the parameter for these options; each is stated, so that no default decides.
         parts: the parts that a practice may say it does not support, those of `lists` left out.
         wanted: names of the lists that come for these options; all of them unless given.
         read: the items; a resource that becomes one is kept (`Reading.keep`), any other set aside.
-        list_of: the name of the list that an item belongs to; the first unless given.
+        list_of: the name of the list that an item belongs to; the first unless given. It may be one of
+            another area, in whose list such items stand.
+        marks_unlisted: items that no list of the area names are marked for it, and those that one names as
+            deleted. False where it does that itself.
         parts_of: an item, and everything inside it that came as a resource of its own.
         pieces_of: an item in pieces that repeat nothing inside, to be measured.
         named_elsewhere: what an item says that stands in another resource than its own.
@@ -118,17 +121,21 @@ class AreaSpec(AreaFacts, Generic[OptionsT, ItemT]):
         refers_to: elements by which items refer to what they are read from, and the type of that.
         remark: adds what is to be said of how the main list was answered.
         conclude: what the record says of the area besides its items, once every item has its marks.
+        always_read: its resources are mapped whatever was asked for.
+        brings_linked: asked for, it brings whatever its items name, of any area (digest §2.2).
+        brings: the names of the areas that come with it when it is asked for.
         kind: of its event, ``<subject>.<verb>.v1``.
         data: TypedDict of that event's data.
-        publish: the event, of a record that has the fields of this area.
+        publish: the event, of a record that has the fields of this area; without options where the area was
+            not asked for, and is published for what came along.
     """
 
-    options: type[OptionsT]
-    query: Callable[[OptionsT], Mapping[str, Value]]
     read: Callable[[AreaAnswer[OptionsT]], list[ItemT]]
     kind: str
     data: Any
-    publish: Callable[[Any, OptionsT], Event]
+    publish: Callable[[Any, OptionsT | None], Event]
+    options: type[OptionsT] | None = None
+    query: Callable[[OptionsT], Mapping[str, Value]] | None = None
     parts: tuple[str, ...] = ()
     wanted: Callable[[OptionsT], Collection[str]] | None = None
     list_of: Callable[[ItemT], str] | None = None
@@ -142,6 +149,10 @@ class AreaSpec(AreaFacts, Generic[OptionsT, ItemT]):
     refers_to: Mapping[str, str] = field(default_factory=dict)
     remark: Callable[[AreaAnswer[OptionsT], Area], None] = _no_remark
     conclude: Callable[[Reading, list[ItemT], Mapping[str, Area]], Conclusion] = _no_conclusion
+    marks_unlisted: bool = True
+    always_read: bool = False
+    brings_linked: bool = False
+    brings: frozenset[str] = frozenset()
 
     def list_name(self, item: ItemT) -> str:
         """The name of the list that an item belongs to."""
@@ -168,7 +179,8 @@ class AreaTable:
 
     Attributes:
         areas: those that are asked for, mapped and published, in the order of a record.
-        others: those that a practice may speak of all the same; one that is among `areas` is left out.
+        others: those that a practice may speak of all the same; one whose parameter is that of one of `areas`
+            is left out.
     """
 
     areas: tuple[AreaSpec[Any, Any], ...]
@@ -180,52 +192,69 @@ class AreaTable:
     """What a practice means that names a parameter, or a part of one as `parameter.part`."""
     kinds: Mapping[str, tuple[tuple[str, IsOfArea | None], ...]] = field(init=False)
     """The areas of a type of resource."""
-    mapped_kinds: Mapping[str, tuple[IsOfArea | None, ...]] = field(init=False)
+    mapped_kinds: frozenset[str] = field(init=False)
     """The types of resources that items are made of."""
-    used_kinds: frozenset[str] = field(init=False)
-    """The types of resources that items are read from besides their own."""
     refers_to: Mapping[str, str] = field(init=False)
     copies: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
         """Work out once what is looked up for every resource."""
-        names = {area.name for area in self.areas}
-        known = (*self.areas, *(other for other in self.others if other.name not in names))
+        parameters = {area.parameter for area in self.areas}
+        known = (*self.areas, *(other for other in self.others if other.parameter not in parameters))
         values: dict[str, object] = {
             "by_name": tuple(sorted(self.areas, key=lambda area: area.name)),
             "lists": _list_rules(self.areas, known),
             "parameters": MappingProxyType(dict(_parameters(self.areas, known))),
             "kinds": MappingProxyType(_kinds(known)),
-            "mapped_kinds": MappingProxyType(
-                {kind: tuple(claim for _, claim in of) for kind, of in _kinds(self.areas).items()}
-            ),
-            "used_kinds": frozenset().union(*(area.uses for area in self.areas)),
+            "mapped_kinds": frozenset(_kinds(self.areas)),
             "refers_to": MappingProxyType({k: v for area in self.areas for k, v in area.refers_to.items()}),
             "copies": frozenset().union(*(area.copies for area in self.areas)),
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
-    def received(self, index: BundleIndex) -> Counter[str]:
+    def received(self, reading: Reading) -> Counter[str]:
         """How many resources of each area were received, by its name."""
         received: Counter[str] = Counter()
-        for kind, found in index.by_kind.items():
+        for kind, found in reading.index.by_kind.items():
             for name, is_of_area in self.kinds.get(kind, ()):
                 received[name] += (
-                    len(found) if is_of_area is None else sum(is_of_area(each.resource) for each in found)
+                    len(found) if is_of_area is None else sum(is_of_area(reading, each) for each in found)
                 )
         return +received
 
-    def maps(self, kind: str, resource: JsonObject) -> bool:
-        """Whether a resource should have become an item, or part of one."""
-        return any(
-            is_of_area is None or is_of_area(resource) for is_of_area in self.mapped_kinds.get(kind, ())
-        )
+    def wanted(self, reading: Reading, lists: Lists) -> dict[str, Model | None]:
+        """What was asked for, by the names of the areas, with its options.
+
+        Where nobody said, it is what the answer holds the main list of, what is always read, and what has no
+        list and was sent.
+        """
+        if reading.asked.areas is not None:
+            return {
+                area.name: cast("Model", reading.asked.areas[area.name])
+                for area in self.areas
+                if area.name in reading.asked.areas
+            }
+        return {
+            area.name: area.options() if area.options is not None else None
+            for area in self.areas
+            if area.always_read
+            or (area.lists and area.lists[0].name in lists.areas)
+            or (not area.lists and any(kind in reading.index.by_kind for kind in area.kinds))
+        }
+
+    def brought(self, wanted: Collection[str]) -> set[str]:
+        """The names of the areas whose items come along with these; some of these may be among them."""
+        found: set[str] = set()
+        for area in self.areas:
+            if area.name in wanted:
+                found |= {each.name for each in self.areas} if area.brings_linked else area.brings
+        return found
 
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """An area, and the items that were made of an answer."""
+    """An area that was read, and the items that were made of an answer."""
 
     spec: AreaSpec[Any, Any]
     answer: AreaAnswer[Any]
@@ -238,10 +267,19 @@ class Mapped:
 
     def by_list(self) -> dict[str, list[Any]]:
         """The items of each of its lists, by name."""
-        found: dict[str, list[Any]] = {each.name: [] for each in self.spec.lists}
+        names = [each.name for each in self.spec.lists] or [self.spec.name]
+        found: dict[str, list[Any]] = {name: [] for name in names}
         for item in self.items:
-            found[self.spec.list_name(item)].append(item)
+            found.setdefault(self.spec.list_name(item), []).append(item)
         return found
+
+    def maps(self, reading: Reading, received: ReceivedEntry) -> bool:
+        """Whether a resource should have become an item of the area, or part of one."""
+        kinds = self.spec.kinds
+        if received.kind not in kinds:
+            return False
+        is_of_area = kinds[received.kind]
+        return is_of_area is None or is_of_area(reading, received)
 
 
 def _list_rules(areas: Sequence[AreaSpec[Any, Any]], known: Sequence[AreaFacts]) -> ListRules:

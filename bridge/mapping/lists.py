@@ -166,7 +166,7 @@ def read_lists(reading: Reading, rules: ListRules) -> Lists:
     lists.contained = _without_copies(lists.contained)
     for area in lists.areas.values():
         _warn(area)
-    reading.codes_of = {target: sorted(codes) for target, codes in codes_of.items()}
+    reading.codes_of.update({target: sorted(codes) for target, codes in codes_of.items()})
     return lists
 
 

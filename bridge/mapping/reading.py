@@ -9,8 +9,10 @@ from bridge.mapping.asked import Asked, Source
 from bridge.mapping.bounds import Growth
 from bridge.mapping.identity import Identity
 from bridge.mapping.issues import issue_of
+from bridge.mapping.links import Links
+from bridge.mapping.observation_uses import ObservationUses
 from bridge.mapping.parties import Parties
-from bridge.record.common import Issue, PartialDate
+from bridge.record.common import Identified, Issue, PartialDate
 from bridge.record.retrieval import Unmapped, UnmappedReason
 
 T = TypeVar("T")
@@ -30,11 +32,14 @@ class Reading:
         problems_of: problems that name a reference.
         mapped: `id()` of the raw resources that stand in the record.
         mapped_refs: their references.
+        shown: those of them that have no id of their own, and the item that each stands in.
         context: `id()` of resources that were used for what they say about items.
         aside: `id()` of resources that are listed in `unmapped`.
         issues, unmapped: what was noticed, what was set aside.
         growth: how much the record may grow by what its parts share.
         dates: every date text read so far, so that each is read once.
+        uses: what each Observation is used for.
+        links: what items name of each other.
     """
 
     def __init__(self, index: BundleIndex, asked: Asked, source: Source, identity: Identity) -> None:
@@ -47,6 +52,7 @@ class Reading:
         self.problems_of: dict[str, list[str]] = {}
         self.mapped: set[int] = set()
         self.mapped_refs: set[str] = set()
+        self.shown: dict[int, tuple[ReceivedEntry, Identified]] = {}
         self.context: set[int] = set()
         self.aside: set[int] = set()
         self.issues: list[Issue] = []
@@ -54,6 +60,8 @@ class Reading:
         self.dates: dict[str, PartialDate] = {}
         self.growth = Growth()
         self.parties = Parties(index, self.growth)
+        self.uses = ObservationUses(index, self.codes_of)
+        self.links = Links(index, self.uses)
 
     def read(
         self,
@@ -91,6 +99,15 @@ class Reading:
         self.mapped.add(id(received.resource))
         self.mapped_refs.add(received.ref)
 
+    def show(self, received: ReceivedEntry, item: Identified) -> None:
+        """Count a resource as standing in the record inside of an item, without an id of its own.
+
+        What it says must be in the item. A link to it leads to the item.
+        """
+        if id(received.resource) not in self.mapped:
+            self.keep(received)
+            self.shown[id(received.resource)] = (received, item)
+
     def report(self, code: str, ref: str | None = None, path: str | None = None) -> None:
         """Add an issue, with the fixed text of its code."""
         self.issues.append(issue_of(code, ref, path))
@@ -98,7 +115,9 @@ class Reading:
     def set_aside(
         self, received: ReceivedEntry, reason: UnmappedReason, detail: str, area: str | None
     ) -> None:
-        """List a resource as received and not mapped."""
+        """List a resource as received and not mapped; for the first reason given, if there are several."""
+        if id(received.resource) in self.aside:
+            return
         self.aside.add(id(received.resource))
         entry: Unmapped = {"source_ref": received.ref, "reason": reason, "detail": detail}
         if area is not None:

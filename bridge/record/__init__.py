@@ -1,11 +1,13 @@
 """The local data models that every clinical area shares. Types only, no I/O."""
 
 from bridge.record.common import (
+    AreaItem,
     BusinessId,
     CodedText,
     Coding,
     Identified,
     Issue,
+    Link,
     Note,
     PartialDate,
     Party,
@@ -32,6 +34,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "Accounting",
     "Area",
+    "AreaItem",
     "AreaOutcome",
     "AreaWarning",
     "BusinessId",
@@ -41,6 +44,7 @@ __all__ = [
     "Difference",
     "Identified",
     "Issue",
+    "Link",
     "LinkedProblem",
     "Match",
     "Note",

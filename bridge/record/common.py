@@ -162,9 +162,55 @@ class Stop(TypedDict):
     reason: NotRequired[CodedText]
 
 
+LinkKind = Literal[
+    "problem",
+    "consultation",
+    "medication",
+    "allergy",
+    "immunisation",
+    "observation",
+    "investigation",
+    "referral",
+    "diary_entry",
+    "document",
+    "other",
+    "unknown",
+]
+
+
+@with_config(STRICT)
+class Link(TypedDict):
+    """What one item names of another, to be followed without FHIR."""
+
+    kind: LinkKind
+    """Among which items of a record it leads to one: `investigation` also for a result, a specimen or a
+    request of one, `medication` also for a plan or an issue, `consultation` also for words inside of one.
+    `other`: a resource that is of no clinical area. `unknown`: what it leads to cannot be told."""
+    in_record: bool
+    """True when it leads to an item of this record, or to part of one."""
+    source_ref: NotRequired[Text]
+    """`Type/id` of what it leads to inside the answer; `List[code]#id` for what is contained in a list.
+    Absent when it leads to nothing that was sent, or to one of several and which cannot be told."""
+    item_id: NotRequired[Text]
+    """Of the item, or of the part of one, that it leads to. Absent when several could be meant."""
+    display: NotRequired[Text]
+    """The words sent with it; of a placeholder they are all there is."""
+    reference: NotRequired[Text]
+    """As sent, where it leads to nothing inside the answer."""
+
+
 class Identified(TypedDict):
     """What every item has, and every part of one that came as a resource of its own."""
 
     item_id: str
     provenance: Provenance
     issue_codes: list[str]
+
+
+@with_config(STRICT)
+class AreaItem(Identified):
+    """What every item of a clinical area has."""
+
+    linked_only: NotRequired[bool]
+    """Present, and true, when the item is here because something else was asked for: a consultation or a
+    problem that names it, for example. Then it says nothing about how complete its area is."""

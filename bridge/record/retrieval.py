@@ -54,7 +54,7 @@ class Area(TypedDict):
     """How one clinical area was answered."""
 
     area: Text
-    """`medications`, `allergies`, `ended_allergies`, or an area that was not asked for."""
+    """The area, or a further list of one: `ended_allergies`."""
     outcome: AreaOutcome
     """`nothing_recorded` means that nothing matched the question, never "none" (CS-092).
 
@@ -68,12 +68,14 @@ class Area(TypedDict):
     listed: int
     """Entries in the practice's list."""
     mapped: int
-    """Items of the area in this record."""
+    """Items of the area in this record, without those that only came along."""
     received: int
     """Resources of the area in the answer, listed or not."""
     warnings: list[AreaWarning]
     placeholders: list[str]
     """Entries the practice could only name: items exist that could not be sent."""
+    linked: NotRequired[int]
+    """Items that came along with what was asked for (`linked_only`); they count for nothing else here."""
     empty_reason: NotRequired[Text]
     """As the practice sent it."""
     note: NotRequired[Text]

@@ -89,6 +89,7 @@ def map_allergies(answer: AreaAnswer[AllergyOptions]) -> list[Allergy]:
             ended = copied["clinical_status"] == "resolved"
             area, detail = ("ended_allergies", _ENDED_COPY) if ended else ("allergies", _CONTAINED_COPY)
             reading.set_aside(received, "duplicate_id", detail, area)
+            reading.links.copies[received.ref] = copied["provenance"]["source_ref"]
         elif (allergy := _read(reading, lists, received, None)) is not None:
             allergies.append(allergy)
     keep_apart(reading, allergies)

@@ -60,6 +60,8 @@ class Allergy(TypedDict):
     provenance: Provenance
     no_known_kinds: NotRequired[list[AllergyKind]]
     """To what no allergy is known; absent from a statement that there is no known allergy at all."""
+    linked_only: NotRequired[bool]
+    """Present, and true, when it came along with something else that was asked for: see `AreaItem`."""
     source_status: NotRequired[Text]
     """The status as sent, when it is not the one shown."""
     reaction_type: NotRequired[Literal["allergy", "intolerance"]]

@@ -39,5 +39,7 @@ ALLERGIES: Final = AreaSpec(
     conclude=conclude,
     kind=ALLERGIES_PUBLISHED,
     data=AllergiesPublished,
+    marks_unlisted=False,
+    always_read=True,
     publish=lambda record, _: allergies_published(record),
 )

@@ -52,7 +52,12 @@ def _statement(allergies: list[Allergy], area: Area) -> tuple[AllergyStatement, 
 
 
 def _is_doubtful(none: Allergy) -> bool:
-    return none["clinical_status"] != "active" or not _DOUBTS.isdisjoint(none["issue_codes"])
+    # What only came along is in no list of what was searched for.
+    return (
+        none["clinical_status"] != "active"
+        or "linked_only" in none
+        or not _DOUBTS.isdisjoint(none["issue_codes"])
+    )
 
 
 def _contradict(none: Allergy, allergy: Allergy) -> bool:

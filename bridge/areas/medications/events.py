@@ -21,7 +21,7 @@ class MedicationsPublished(RecordHeader):
     area: Area
     """How complete this is. ``items: []`` means "none" only when the outcome is ``nothing_recorded``."""
     issues_included: bool
-    """False: issues were not asked for; their absence says nothing."""
+    """False: issues, or medications at all, were not asked for; their absence says nothing."""
     content_hash: str
     items: list[MedicationCourse]
     linked_problems: list[LinkedProblem]
@@ -34,13 +34,13 @@ class MedicationRecord(Retrieved, MedicationFields):
     """A record that has this area."""
 
 
-def medications_published(record: MedicationRecord, options: MedicationOptions) -> Event:
+def medications_published(record: MedicationRecord, options: MedicationOptions | None) -> Event:
     """The medications part of a record."""
     items = record["medications"]
     data: MedicationsPublished = {
         **header(record),
         "area": answered(record, "medications"),
-        "issues_included": options.include_issues,
+        "issues_included": options is not None and options.include_issues,
         "content_hash": content_hash(items),
         "items": items,
         "linked_problems": record["linked_problems"],

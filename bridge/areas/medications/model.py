@@ -174,6 +174,8 @@ class MedicationCourse(TypedDict):
     issue_without_plan: NotRequired[MedicationIssue]
     """An issue whose plan was not sent, so that it is seen: with the statement that is based on it, else as a
     course of its own."""
+    linked_only: NotRequired[bool]
+    """Present, and true, when it came along with something else that was asked for: see `AreaItem`."""
 
 
 @with_config(STRICT)

@@ -64,5 +64,7 @@ MEDICATIONS: Final = AreaSpec(
     remark=_remark,
     kind=MEDICATIONS_PUBLISHED,
     data=MedicationsPublished,
+    marks_unlisted=False,
+    always_read=True,
     publish=medications_published,
 )

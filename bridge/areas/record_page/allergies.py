@@ -6,7 +6,7 @@ from bridge.areas.allergies.events import AllergiesPublished
 from bridge.areas.allergies.model import Allergy, Reaction
 from bridge.areas.record_page.areas import completeness, group
 from bridge.areas.record_page.provenance import Problems, labels, notes, origin, reasons
-from bridge.areas.record_page.words import KINDS, amount, concept, quality, statement, stop, told
+from bridge.areas.record_page.words import CAME_ALONG, KINDS, amount, concept, quality, statement, stop, told
 from bridge.mapping.page import Html, element, joined, lines, notice, table, text, when
 
 _BLOCK = (
@@ -121,5 +121,7 @@ def _warnings(item: Allergy) -> Iterator[str]:
     yield from quality(item["substance"])
     if item["statement"] == "propensity" and not item["usable_for_decision_support"]:
         yield "Not to be used for automatic checks."
+    if "linked_only" in item:
+        yield CAME_ALONG
     yield from told(item["issue_codes"])
     yield from labels(item["provenance"])

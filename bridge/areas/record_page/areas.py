@@ -28,6 +28,8 @@ def completeness(area: Area) -> Html:
         only = f"{name(area)}: only what was active on or after {searched} was asked for."
         parts.append(notice(only, alert=True))
     counted = f"listed by the practice {area['listed']}, shown {area['mapped']}, received {area['received']}"
+    if linked := area.get("linked"):
+        counted += f", came along with something else {linked}"
     parts.append(
         facts(
             [

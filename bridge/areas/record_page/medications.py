@@ -15,6 +15,7 @@ from bridge.areas.medications.model import (
 from bridge.areas.record_page.areas import completeness, group
 from bridge.areas.record_page.provenance import Problems, labels, notes, origin, reasons
 from bridge.areas.record_page.words import (
+    CAME_ALONG,
     COURSE_REASONS,
     COURSE_STATES,
     PRESCRIBERS,
@@ -90,6 +91,8 @@ def _warnings(item: MedicationCourse) -> Iterator[str]:
     yield from quality(item["medication"])
     if not item["usable_for_decision_support"]:
         yield "Not to be used for automatic checks."
+    if "linked_only" in item:
+        yield CAME_ALONG
     yield from told(item["issue_codes"])
     yield from labels(item["provenance"])
 

@@ -61,6 +61,10 @@ AREAS: Final[Mapping[str, str]] = {
     "allergies": "Allergies",
     "ended_allergies": "Ended allergies",
 }
+CAME_ALONG: Final = (
+    "It came along with something else that was asked for: what stands beside it need not be all there is."
+)
+"""Of an item with `linked_only`."""
 COURSE_STATES: Final[Mapping[CourseStateName, str]] = {
     "current": "current",
     "unknown": "not known whether current",

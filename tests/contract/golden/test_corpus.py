@@ -1,4 +1,4 @@
-"""The record of each corpus bundle, byte for byte."""
+"""The record of each corpus bundle, byte for byte: its medications and allergies."""
 
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from bridge.areas import map_record
 from bridge.errors import ResponseInvalid
 from bridge.mapping import Asked
 from tests.contract.corpus.test_agreement import CORPUS, SOURCE
+from tests.contract.golden.areas import TWO_AREAS
 from tests.contract.golden.digests import compare, digest
 
 DIGESTS = Path(__file__).with_name("corpus.txt")
@@ -16,7 +17,7 @@ DIGESTS = Path(__file__).with_name("corpus.txt")
 
 def record(body: bytes) -> bytes:
     try:
-        return orjson.dumps(map_record(orjson.loads(body), asked=Asked(), source=SOURCE))
+        return orjson.dumps(map_record(orjson.loads(body), asked=Asked(), source=SOURCE, table=TWO_AREAS))
     except (orjson.JSONDecodeError, ResponseInvalid) as refused:
         return str(refused).encode()
 

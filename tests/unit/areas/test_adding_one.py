@@ -7,7 +7,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
-from bridge.areas import AREAS, map_record
+from bridge.areas import map_record
 from bridge.areas.events import record_completed
 from bridge.areas.publishing import areas_published, record_events
 from bridge.areas.requests import areas_model, record_request
@@ -18,13 +18,14 @@ from bridge.operations.asyncapi import asyncapi_document, message_schemas
 from bridge.pipelines import Pipeline, pipeline
 from bridge.sandbox.structured.parameters import read_query
 from pipelines.structured_record import structured_record
+from tests.contract.golden.areas import TWO_AREAS
 from tests.support import bundles as b
 from tests.support.mapped import SOURCE, area
 from tests.unit.areas.immunisations.events import IMMUNISATIONS_PUBLISHED
 from tests.unit.areas.immunisations.spec import IMMUNISATIONS
 
 LIST = "1102181000000102"
-TABLE = AreaTable(areas=(*AREAS.areas, IMMUNISATIONS), others=AREAS.others)
+TABLE = AreaTable(areas=(*TWO_AREAS.areas, IMMUNISATIONS), others=TWO_AREAS.others)
 Areas = areas_model(TABLE)
 EVERYTHING = Areas.model_validate({"medications": {}, "allergies": {}, "immunisations": {}})
 
@@ -67,7 +68,7 @@ def test_it_is_mapped_and_every_resource_is_accounted_for():
     found = area(record, "immunisations")
     assert (found["outcome"], found["complete"]) == ("items", True)
     assert (found["listed"], found["mapped"], found["received"]) == (2, 2, 2)
-    without = record_of(b.record_list(LIST), table=AREAS)
+    without = record_of(b.record_list(LIST), table=TWO_AREAS)
     assert record["accounting"]["mapped"] == without["accounting"]["mapped"] + 2
     assert record["accounting"]["not_requested"] == without["accounting"]["not_requested"]
 
@@ -103,7 +104,7 @@ def test_its_items_count_for_the_snapshot():
 
 
 def test_where_nobody_asked_for_it_the_record_says_so():
-    areas = areas_model().model_validate({"medications": {}, "allergies": {}})
+    areas = areas_model(TWO_AREAS).model_validate({"medications": {}, "allergies": {}})
     record = record_of(areas=areas)
     assert area(record, "immunisations")["outcome"] == "not_requested"
 

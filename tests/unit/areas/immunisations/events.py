@@ -25,7 +25,7 @@ class _Record(Retrieved, ImmunisationFields):
     pass
 
 
-def immunisations_published(record: _Record, _: ImmunisationOptions) -> Event:
+def immunisations_published(record: _Record, _: ImmunisationOptions | None) -> Event:
     items = record["immunisations"]
     data: ImmunisationsPublished = {
         **header(record),

@@ -1,0 +1,114 @@
+"""What came along because something else was asked for: told apart from what an area was searched for.
+
+An answer about consultations or problems holds whatever those name, of any area (digest §2.2). It is shown,
+and says nothing about how complete its area is; nor is it missing from the list of that area (§2.4).
+"""
+
+from collections.abc import Collection
+from typing import Any, Final
+
+from bridge.areas.spec import AreaTable, Mapped
+from bridge.mapping.lists import AreaList, Lists
+from bridge.mapping.reading import Reading
+from bridge.record import Identified
+
+_SECONDARY: Final = ("consultations-", "problems-")
+"""How the codes of secondary lists begin (§2.4)."""
+
+
+def tell_links(
+    reading: Reading, table: AreaTable, lists: Lists, mapped: Collection[Mapped], wanted: Collection[str]
+) -> None:
+    """Say of every link where it leads, and of every item whether it only came along, or is in no list.
+
+    Args:
+        reading: with the links that were made.
+        table: of the record.
+        lists: the primary lists.
+        mapped: the areas that were read.
+        wanted: the names of the areas that were asked for.
+    """
+    reading.links.fill_in(_ids(reading, mapped))
+    marks = _Marks(reading, table, lists, wanted)
+    for area in mapped:
+        for item in area.items:
+            marks.mark(area, item)
+    marks.forget_unlisted()
+
+
+def _ids(reading: Reading, mapped: Collection[Mapped]) -> dict[str, set[str]]:
+    """The `item_id` of all that came as a resource, by its reference."""
+    ids: dict[str, set[str]] = {}
+    for area in mapped:
+        for item in area.items:
+            for part in area.spec.parts_of(item):
+                ids.setdefault(part["provenance"]["source_ref"], set()).add(part["item_id"])
+    for received, item in reading.shown.values():
+        ids.setdefault(received.ref, set()).add(item["item_id"])
+    return ids
+
+
+class _Marks:
+    """What decides how an item came to be in the record."""
+
+    def __init__(self, reading: Reading, table: AreaTable, lists: Lists, wanted: Collection[str]) -> None:
+        self._reading = reading
+        self._wanted = wanted
+        self._brought = table.brought(wanted)
+        self._reached = reading.links.reached_from(wanted)
+        self._owners = {each.name: area.name for area in table.areas for each in area.lists}
+        self._lists: dict[str, list[AreaList]] = {
+            area.name: [lists.areas[each.name] for each in area.lists if each.name in lists.areas]
+            for area in table.areas
+        }
+        self._listed_after_all: set[str] = set()
+
+    def mark(self, area: Mapped, item: Any) -> None:
+        spec = area.spec
+        owner = self._owners.get(spec.list_name(item))
+        if owner is None or owner not in self._wanted:
+            if owner is None or owner in self._brought:
+                item["linked_only"] = True
+            return
+        ref = item["provenance"]["source_ref"]
+        named = [*self._lists[owner], *(self._lists[spec.name] if spec.name != owner else ())]
+        is_named = any(ref in each.targets for each in named)
+        if not is_named and self._came_along(area, item):
+            item["linked_only"] = True
+            self._take_back(item, ref)
+        elif spec.marks_unlisted:
+            self._mark_unlisted(item, ref, named)
+
+    def forget_unlisted(self) -> None:
+        """Take back what was reported of items that turned out to have come along."""
+        if self._listed_after_all:
+            self._reading.issues = [
+                issue
+                for issue in self._reading.issues
+                if issue["code"] != "not_in_list" or issue.get("source_ref") not in self._listed_after_all
+            ]
+
+    def _came_along(self, area: Mapped, item: Any) -> bool:
+        """Whether a secondary list names part of an item, or a link of what was asked for leads there."""
+        return area.spec.name in self._brought and any(map(self._is_brought, area.spec.parts_of(item)))
+
+    def _is_brought(self, part: Identified) -> bool:
+        origin = part["provenance"]
+        return origin["source_ref"] in self._reached or any(
+            code.startswith(_SECONDARY) for code in origin["list_codes"]
+        )
+
+    def _take_back(self, item: Any, ref: str) -> None:
+        if "not_in_list" in item["issue_codes"]:
+            item["issue_codes"].remove("not_in_list")
+            self._listed_after_all.add(ref)
+
+    def _mark_unlisted(self, item: Any, ref: str, named: list[AreaList]) -> None:
+        if any(ref in each.deleted for each in named):
+            code = "list_entry_deleted"
+        elif all(ref not in each.firm for each in named):
+            code = "not_in_list"
+        else:
+            return
+        item["issue_codes"].append(code)
+        self._reading.report(code, ref)

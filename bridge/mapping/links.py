@@ -1,0 +1,177 @@
+"""What items name of each other: a link is made while an item is read, and leads to an item once all are.
+
+An item may name one that is read later, or one of another area; so `item_id` and `in_record` are filled in
+when every area is mapped, in one pass over the links made.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+from bridge.fhir.index import LONGEST_ID, BundleIndex, ReceivedEntry
+from bridge.fhir.read import Item, reference_target
+from bridge.mapping.observation_uses import ObservationUses
+from bridge.record.common import Link, LinkKind
+
+_KINDS: Final[Mapping[str, LinkKind]] = MappingProxyType(
+    {
+        "Condition": "problem",
+        "Encounter": "consultation",
+        "List": "consultation",
+        "MedicationStatement": "medication",
+        "MedicationRequest": "medication",
+        "AllergyIntolerance": "allergy",
+        "Immunization": "immunisation",
+        "Observation": "observation",
+        "QuestionnaireResponse": "observation",
+        "DiagnosticReport": "investigation",
+        "Specimen": "investigation",
+        "ProcedureRequest": "investigation",
+        "ReferralRequest": "referral",
+        "DocumentReference": "document",
+    }
+)
+_KINDS_OF_USES: Final[Mapping[str, LinkKind]] = MappingProxyType(
+    {"result": "investigation", "filing_comment": "investigation", "narrative": "consultation"}
+)
+
+
+@dataclass(slots=True)
+class _Made:
+    """A link of an area, what it leads to, and whether different resources carry that id."""
+
+    link: Link
+    area: str
+    targets: tuple[str, ...]
+    contested: bool
+
+
+@dataclass(slots=True)
+class Links:
+    """The links of one record.
+
+    Attributes:
+        area: the area that is being read, to which the links now made belong.
+        copies: what a resource that was set aside as a copy is a copy of, by reference.
+    """
+
+    index: BundleIndex
+    uses: ObservationUses
+    area: str = ""
+    copies: dict[str, str] = field(default_factory=dict)
+    _made: list[_Made] = field(default_factory=list)
+    _refs_of_ids: dict[str, list[str]] | None = None
+
+    def many(self, item: Item, sent: object, path: str) -> list[Link]:
+        """The link of each of some References; one alone is a list of one."""
+        found = (self.one(item, each, path) for each in item.many(sent, path))
+        return [link for link in found if link is not None]
+
+    def one(self, item: Item, sent: object, path: str) -> Link | None:
+        """The link that a Reference is; None when it holds neither a reference nor words.
+
+        Args:
+            item: the resource that is being read.
+            sent: the Reference as it was sent.
+            path: to name where it cannot be read.
+        """
+        reference = item.one(sent, path)
+        written = item.code(reference.get("reference"), path)
+        display = item.text(reference.get("display"), path)
+        if written is None and display is None:
+            return None
+        link: Link = {"kind": "unknown", "in_record": False}
+        found = self._found(item, written) if written is not None else []
+        if found:
+            self._lead_to(item, link, found, path)
+        elif written is not None:
+            link["kind"] = _kind_of_words(written)
+            # Words stand at times where the reference belongs; nobody's text decides how long a record gets.
+            link["reference"] = written[:LONGEST_ID]
+        if display is not None:
+            link["display"] = display
+        return link
+
+    def fill_in(self, ids: Mapping[str, Iterable[str]]) -> None:
+        """Say of every link which item it leads to.
+
+        Args:
+            ids: `item_id` of all items and parts of items that came of a resource, by its reference.
+        """
+        for made in self._made:
+            found = {each for target in made.targets for each in self._ids_of(ids, target)}
+            made.link["in_record"] = bool(found)
+            if len(found) == 1 and not made.contested:
+                [made.link["item_id"]] = found
+
+    def reached_from(self, areas: Iterable[str]) -> set[str]:
+        """The references of everything that links of these areas lead to."""
+        wanted = set(areas)
+        return {
+            self.copies.get(target, target)
+            for made in self._made
+            if made.area in wanted
+            for target in made.targets
+        }
+
+    def _ids_of(self, ids: Mapping[str, Iterable[str]], target: str) -> Iterable[str]:
+        return ids.get(target) or ids.get(self.copies.get(target, ""), ())
+
+    def _lead_to(self, item: Item, link: Link, found: list[ReceivedEntry], path: str) -> None:
+        if len(found) > 1:
+            item.note("duplicate_id", path)
+        first = found[0]
+        link["source_ref"] = first.ref
+        link["kind"] = self._kind(first)
+        targets = [first.ref]
+        if first.kind == "List":
+            # A part of a consultation leads to the consultation that it belongs to (digest §5.2).
+            lists = [
+                self._resolved(_reference(each.resource.get("encounter")), "Encounter") for each in found
+            ]
+            targets = [encounter.ref for each in lists for encounter in each]
+        self._made.append(_Made(link, self.area, tuple(targets), contested=len(found) > 1))
+
+    def _found(self, item: Item, written: str) -> list[ReceivedEntry]:
+        """What a reference points at: several only where different resources carry one id."""
+        if not written.startswith("#"):
+            return self._resolved(written)
+        for resource in item.many(item.resource.get("contained"), "contained"):
+            local_id = item.code(resource.get("id"), "contained.id")
+            if local_id is not None and local_id.removeprefix("#") == written[1:]:
+                kind = item.code(resource.get("resourceType"), "contained.resourceType") or ""
+                return [ReceivedEntry(kind, f"{item.ref}{written}", resource)]
+        return []
+
+    def _resolved(self, written: str | None, kind: str | None = None) -> list[ReceivedEntry]:
+        """A bare id points at the one resource of that id, whatever its type."""
+        target = reference_target(written) if written is not None else None
+        found = self.index.variants(target, kind)
+        if found or target is None or "/" in target:
+            return found
+        if self._refs_of_ids is None:
+            self._refs_of_ids = {}
+            for ref in dict.fromkeys(each.ref for each in self.index.received):
+                self._refs_of_ids.setdefault(ref.partition("/")[2], []).append(ref)
+        refs = self._refs_of_ids.get(target, [])
+        return self.index.variants(refs[0]) if len(refs) == 1 else []
+
+    def _kind(self, found: ReceivedEntry) -> LinkKind:
+        if found.kind == "Observation":
+            return _KINDS_OF_USES.get(self.uses.of(found.ref, found.resource), "observation")
+        if found.kind == "ProcedureRequest" and found.resource.get("intent") == "plan":
+            return "diary_entry"
+        return _KINDS.get(found.kind, "other")
+
+
+def _reference(sent: object) -> str | None:
+    written = sent.get("reference") if type(sent) is dict else None
+    return written if type(written) is str else None
+
+
+def _kind_of_words(written: str) -> LinkKind:
+    """What a reference to nothing that was sent would be, by the type that it names."""
+    kind = (reference_target(written) or "").partition("/")[0]
+    # A ProcedureRequest is a diary entry or the request behind an investigation: its content would tell.
+    return "unknown" if kind == "ProcedureRequest" else _KINDS.get(kind, "unknown")

@@ -1,0 +1,67 @@
+"""Medications and allergies alone: a table that stays as it is while areas are added."""
+
+from typing import Final
+
+from bridge.areas.allergies.spec import ALLERGIES
+from bridge.areas.medications.spec import MEDICATIONS
+from bridge.areas.spec import AreaFacts, AreaTable, ListOfArea
+from bridge.fhir.index import ReceivedEntry
+from bridge.mapping.reading import Reading
+
+
+def _is_plan(_: Reading, received: ReceivedEntry) -> bool:
+    """A plan is a diary entry, an order the request behind an investigation (digest §5.7)."""
+    return received.resource.get("intent") == "plan"
+
+
+def _is_no_plan(reading: Reading, received: ReceivedEntry) -> bool:
+    return not _is_plan(reading, received)
+
+
+_OTHERS: Final = (
+    AreaFacts(
+        name="consultations",
+        parameter="includeConsultations",
+        lists=(ListOfArea(name="consultations", code="1149501000000101"),),
+        kinds={"Encounter": None},
+    ),
+    AreaFacts(
+        name="problems",
+        parameter="includeProblems",
+        lists=(ListOfArea(name="problems", code="717711000000103"),),
+        kinds={"Condition": None},
+    ),
+    AreaFacts(
+        name="immunisations",
+        parameter="includeImmunisations",
+        lists=(ListOfArea(name="immunisations", code="1102181000000102"),),
+        kinds={"Immunization": None},
+    ),
+    AreaFacts(
+        name="uncategorised",
+        parameter="includeUncategorisedData",
+        lists=(ListOfArea(name="uncategorised", code="826501000000100"),),
+        kinds={"Observation": None, "QuestionnaireResponse": None},
+    ),
+    AreaFacts(
+        name="investigations",
+        parameter="includeInvestigations",
+        lists=(ListOfArea(name="investigations", code="887191000000108"),),
+        kinds={"DiagnosticReport": None, "Specimen": None, "ProcedureRequest": _is_no_plan},
+    ),
+    AreaFacts(
+        name="referrals",
+        parameter="includeReferrals",
+        lists=(ListOfArea(name="referrals", code="792931000000107"),),
+        kinds={"ReferralRequest": None},
+    ),
+    AreaFacts(
+        name="diary",
+        parameter="includeDiaryEntries",
+        lists=(ListOfArea(name="diary", code="714311000000108"),),
+        kinds={"ProcedureRequest": _is_plan},
+    ),
+    AreaFacts(name="documents", parameter="DocumentReferences", kinds={"DocumentReference": None}),
+)
+
+TWO_AREAS: Final = AreaTable(areas=(MEDICATIONS, ALLERGIES), others=_OTHERS)

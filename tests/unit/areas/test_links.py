@@ -1,0 +1,267 @@
+"""What items name of each other, and what is in a record only because something else was asked for."""
+
+import json
+from typing import Any
+
+import orjson
+import pytest
+from jsonschema import Draft202012Validator
+
+from bridge.areas import map_record
+from bridge.areas.events import record_completed
+from bridge.areas.publishing import areas_published
+from bridge.areas.requests import areas_model
+from bridge.areas.spec import AreaTable
+from bridge.contracts.schemas import schema_of
+from bridge.mapping import Asked
+from tests.contract.golden.areas import TWO_AREAS
+from tests.support import bundles as b
+from tests.support.mapped import SOURCE, area
+from tests.unit.areas.immunisations.spec import IMMUNISATIONS
+from tests.unit.areas.visits import VISITS, VisitsPublished
+
+IMMUNISATION_LIST = "1102181000000102"
+VISIT_LIST = "1149501000000101"
+TABLE = AreaTable(areas=(*TWO_AREAS.areas, IMMUNISATIONS, VISITS), others=TWO_AREAS.others)
+Areas = areas_model(TABLE)
+
+
+def visit(local_id="e1", **fields):
+    return {
+        "resourceType": "Encounter",
+        "id": local_id,
+        "identifier": b.identifier(local_id),
+        "subject": {"reference": "Patient/p1"},
+        **fields,
+    }
+
+
+def content(*items, of="e1"):
+    return b.record_list(
+        "24781000000107",
+        id="l1",
+        encounter={"reference": f"Encounter/{of}"},
+        entry=[{"item": i} for i in items],
+    )
+
+
+def immunisation(local_id="i1", **fields):
+    return {
+        "resourceType": "Immunization",
+        "id": local_id,
+        "identifier": b.identifier(local_id),
+        "patient": {"reference": "Patient/p1"},
+        "vaccineCode": {"text": "Influenza vaccination"},
+        **fields,
+    }
+
+
+def record_of(*resources, areas=("visits",), bundle=None):
+    bundle = b.record() if bundle is None else bundle
+    bundle["entry"] += [
+        {"resource": each} for each in (b.record_list(VISIT_LIST, "Encounter/e1"), *resources)
+    ]
+    wanted = Areas.model_validate({name: {} for name in areas})
+    return map_record(
+        bundle, asked=Asked(nhs_number=b.NHS_NUMBER, areas=wanted.options()), source=SOURCE, table=TABLE
+    )
+
+
+def link_to(reference, *resources, **fields):
+    record = record_of(visit(), content({"reference": reference, **fields}), *resources)
+    [[link]] = [each["items"] for each in record["visits"]]
+    return link
+
+
+def test_a_link_leads_to_the_item_by_its_id():
+    link = link_to("Immunization/i1", immunisation(), display="Flu")
+    assert link == {
+        "kind": "immunisation",
+        "in_record": True,
+        "source_ref": "Immunization/i1",
+        "item_id": f"{b.DATA}|i1",
+        "display": "Flu",
+    }
+
+
+@pytest.mark.parametrize(
+    "reference",
+    ["i1", " Immunization/i1 ", "Immunization/Immunization/i1", "https://gp.example/x/Immunization/i1"],
+)
+def test_a_reference_is_read_in_whatever_form_it_comes(reference):
+    assert link_to(reference, immunisation())["item_id"] == f"{b.DATA}|i1"
+
+
+def test_a_bare_id_of_several_resources_leads_nowhere():
+    link = link_to("i1", immunisation(), b.practitioner("i1"))
+    assert link == {"kind": "unknown", "in_record": False, "reference": "i1"}
+
+
+def test_what_was_not_sent_is_told_by_its_reference():
+    link = link_to("Immunization/gone")
+    assert link == {"kind": "immunisation", "in_record": False, "reference": "Immunization/gone"}
+
+
+def test_a_placeholder_keeps_its_words():
+    record = record_of(visit(), content({"display": "Referral items have been disabled."}))
+    [[link]] = [each["items"] for each in record["visits"]]
+    words = "Referral items have been disabled."
+    assert link == {"kind": "unknown", "in_record": False, "display": words}
+
+
+def test_what_is_of_no_area_is_no_item():
+    link = link_to("Practitioner/dr1")
+    assert link == {"kind": "other", "in_record": False, "source_ref": "Practitioner/dr1"}
+
+
+def test_of_several_resources_with_one_id_which_is_meant_cannot_be_told():
+    record = record_of(
+        visit(),
+        content({"reference": "Immunization/i1"}),
+        immunisation(),
+        immunisation(vaccineCode={"text": "Another"}),
+    )
+    [[link]] = [each["items"] for each in record["visits"]]
+    assert link == {"kind": "immunisation", "in_record": True, "source_ref": "Immunization/i1"}
+    assert "duplicate_id" in record["visits"][0]["issue_codes"]
+
+
+def test_a_list_of_a_visit_leads_to_that_visit():
+    link = link_to("List/l1")
+    assert (link["kind"], link["item_id"]) == ("consultation", f"{b.DATA}|e1")
+    assert link["source_ref"] == "List/l1"
+
+
+def test_parts_of_an_item_are_led_to_by_their_own_ids():
+    bundle = b.typical_record()
+    record = record_of(
+        visit(),
+        content({"reference": "MedicationRequest/order1"}),
+        bundle=bundle,
+        areas=("visits", "medications"),
+    )
+    [[link]] = [each["items"] for each in record["visits"]]
+    issues = record["medications"][0]["plan"]["issues"]
+    ids = {each["provenance"]["source_ref"]: each["item_id"] for each in issues}
+    assert (link["kind"], link["item_id"]) == ("medication", ids["MedicationRequest/order1"])
+
+
+def test_what_is_contained_is_led_to():
+    contained = {"resourceType": "Practitioner", "id": "x"}
+    named = content({"reference": "#x"}, {"reference": "#y"})
+    record = record_of(visit(contained=[contained]), named)
+    [links] = [each["items"] for each in record["visits"]]
+    assert links == [
+        {"kind": "other", "in_record": False, "source_ref": "Encounter/e1#x"},
+        {"kind": "unknown", "in_record": False, "reference": "#y"},
+    ]
+
+
+def test_what_came_along_counts_for_nothing_of_its_area():
+    record = record_of(visit(), content({"reference": "Immunization/i1"}), immunisation())
+    [item] = record["immunisations"]
+    assert item["linked_only"]
+    assert "not_in_list" not in item["issue_codes"]
+    found = area(record, "immunisations")
+    assert (found["outcome"], found["complete"], found["mapped"], found["linked"]) == (
+        "not_requested",
+        False,
+        0,
+        1,
+    )
+    assert "linked_only" not in record["visits"][0]
+
+
+def test_beside_what_was_asked_for_it_does_not_make_its_area_incomplete():
+    record = record_of(
+        visit(),
+        content({"reference": "Immunization/i2"}),
+        b.record_list(IMMUNISATION_LIST, "Immunization/i1"),
+        immunisation(),
+        immunisation("i2"),
+        areas=("visits", "immunisations"),
+    )
+    by_ref = {each["provenance"]["source_ref"]: each for each in record["immunisations"]}
+    assert by_ref["Immunization/i2"]["linked_only"]
+    assert "linked_only" not in by_ref["Immunization/i1"]
+    found = area(record, "immunisations")
+    assert (found["complete"], found["listed"], found["mapped"], found["linked"]) == (True, 1, 1, 1)
+    assert area(record, "visits")["complete"]
+
+
+def test_a_secondary_list_tells_it_too():
+    secondary = b.record_list("consultations-immunisations-contained-in-consultations", "Immunization/i1")
+    secondary["code"]["coding"][0]["system"] = f"{b.SYSTEMS}/GPConnect-SecondaryListValues-1"
+    record = record_of(
+        visit(),
+        secondary,
+        b.record_list(IMMUNISATION_LIST),
+        immunisation(),
+        areas=("visits", "immunisations"),
+    )
+    assert record["immunisations"][0]["linked_only"]
+    assert area(record, "immunisations")["outcome"] == "nothing_recorded"
+
+
+def test_what_nothing_names_is_not_in_its_list():
+    record = record_of(
+        visit(), b.record_list(IMMUNISATION_LIST), immunisation(), areas=("visits", "immunisations")
+    )
+    [item] = record["immunisations"]
+    assert "not_in_list" in item["issue_codes"]
+    assert "linked_only" not in item
+    assert not area(record, "immunisations")["complete"]
+
+
+def test_a_medication_that_came_along_is_not_missing_from_its_list():
+    bundle = b.typical_record()
+    [listed] = (each for each in bundle["entry"] if "933361000000108" in orjson.dumps(each).decode())
+    listed["resource"] |= {"entry": [], **b.record_list(b.MEDICATIONS_LIST)}
+    record = record_of(
+        visit(),
+        content({"reference": "MedicationRequest/plan1"}),
+        bundle=bundle,
+        areas=("visits", "medications", "allergies"),
+    )
+    [course] = record["medications"]
+    assert course["linked_only"]
+    assert "not_in_list" not in course["issue_codes"]
+    assert all(issue["code"] != "not_in_list" for issue in record["issues"])
+
+
+def test_where_nothing_that_was_asked_for_brings_others_they_are_not_read():
+    record = record_of(visit(), immunisation(), areas=("medications",))
+    assert record["immunisations"] == record["visits"] == []
+    assert record["accounting"]["not_requested"] == 2
+    assert area(record, "visits")["outcome"] == "not_requested"
+
+
+def test_where_nobody_said_what_was_asked_the_lists_that_came_tell():
+    bundle = b.record(b.record_list(IMMUNISATION_LIST, "Immunization/i1"), immunisation(), visit())
+    record: Any = map_record(bundle, asked=Asked(), source=SOURCE, table=TABLE)
+    assert len(record["immunisations"]) == 1
+    assert record["visits"] == []
+    assert area(record, "immunisations")["outcome"] == "items"
+    assert area(record, "medications")["outcome"] == "list_absent"
+
+
+def test_what_came_along_is_published_and_named_in_the_manifest():
+    wanted = Areas.model_validate({"visits": {}})
+    record = record_of(visit(), content({"reference": "Immunization/i1"}), immunisation())
+    parts = areas_published(record, wanted)
+    assert [each.kind for each in parts] == ["immunisations.published.v1", "visits.published.v1"]
+    manifest = record_completed(record, parts, request_id="r1")
+    assert [each["kind"] for each in manifest.data["parts"]] == [each.kind for each in parts]
+    schema = schema_of(VisitsPublished, "visits")
+    Draft202012Validator(schema).validate(json.loads(orjson.dumps(parts[1].data)))
+
+
+def test_everything_is_the_same_in_another_order():
+    resources = (
+        visit(),
+        content({"reference": "Immunization/i1"}, {"reference": "i2"}),
+        immunisation(),
+        immunisation("i2"),
+    )
+    one, other = record_of(*resources), record_of(*reversed(resources))
+    assert one == other
