@@ -163,10 +163,10 @@ class Handling:
         return messages
 
     def _rejected(self, incoming: IncomingRequest, rejection: RequestRejected) -> RequestOutcome:
-        messages = self._renderer.stored(incoming, [request_rejected(rejection)])
-        return RequestOutcome(
-            "rejected", messages, Dead("rejected", str(rejection)), facts={"faults": str(rejection)}
+        messages, disposition = self._renderer.closing(
+            incoming, request_rejected(rejection), Dead("rejected", str(rejection))
         )
+        return RequestOutcome("rejected", messages, disposition, facts={"faults": str(rejection)})
 
     def _failed(
         self, incoming: IncomingRequest, attempt: Try, failure: RequestFailed
@@ -177,8 +177,9 @@ class Handling:
             if pause is not None:
                 record(RetryDue(**facts))
                 return RetryAfter(pause, failure.code.value, is_bounded=True)
-        messages = self._renderer.stored(incoming, [request_failed(failure, attempts=attempt.lease.attempt)])
-        return RequestOutcome("failed", messages, disposition_of(failure), failure.code.value, facts)
+        event = request_failed(failure, attempts=attempt.lease.attempt)
+        messages, disposition = self._renderer.closing(incoming, event, disposition_of(failure))
+        return RequestOutcome("failed", messages, disposition, failure.code.value, facts)
 
     async def _partly(
         self, incoming: IncomingRequest, attempt: Try, partial: Partial
@@ -208,10 +209,9 @@ class Handling:
                 return RetryAfter(pause, reason, is_bounded=True)
         doubt = attempt.side_effects.doubt(failure.code)
         messages, disposition = events_in_doubt(
-            incoming, doubt, self._renderer, attempts=attempt.lease.attempt
+            incoming, doubt, self._renderer, disposition_of(failure), attempts=attempt.lease.attempt
         )
         record(RequestInDoubt(kind=doubt.kind, is_done=doubt.is_done, **facts))
-        disposition = disposition or disposition_of(failure)
         return RequestOutcome("in_doubt", messages, disposition, failure.code.value, facts)
 
     def _pause(self, failure: RequestFailed, attempt: Try, expires_at: datetime | None) -> float | None:

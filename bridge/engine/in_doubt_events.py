@@ -3,7 +3,7 @@
 from bridge.bus.port import Outcome
 from bridge.contracts.events import request_failed
 from bridge.engine.incoming import IncomingRequest
-from bridge.engine.outcomes import EngineFault, disposition_of, places
+from bridge.engine.outcomes import INTERNAL, EngineFault, disposition_of, places
 from bridge.engine.rendering import Renderer
 from bridge.errors import FailureCode, RequestFailed
 from bridge.ledger import StoredEvent
@@ -13,8 +13,13 @@ from bridge.pipelines.side_effects import InDoubt
 
 
 def events_in_doubt(
-    incoming: IncomingRequest, doubt: InDoubt, renderer: Renderer, *, attempts: int
-) -> tuple[list[StoredEvent], Outcome | None]:
+    incoming: IncomingRequest,
+    doubt: InDoubt,
+    renderer: Renderer,
+    disposition: Outcome,
+    *,
+    attempts: int,
+) -> tuple[list[StoredEvent], Outcome]:
     """The event of doubt of a request, rendered.
 
     The operation's `in_doubt` is a site's own, as its handler is, and may raise anything; or the request
@@ -25,18 +30,21 @@ def events_in_doubt(
         incoming: the request.
         doubt: what nobody knows.
         renderer: makes the messages.
+        disposition: what is done with the request's message when the event of doubt is told.
         attempts: how often it was tried.
 
     Returns:
-        Its messages; and what is to be done with the request's own when that is not as its failure says.
+        Its messages; and what is done with the request's own.
     """
     try:
         operation, request = incoming.readable()
         if operation.in_doubt is None:
             raise RuntimeError("an operation with side effects must declare in_doubt")  # noqa: TRY301 - as the rest
-        return renderer.stored(incoming, [operation.in_doubt(request, doubt)]), None
+        told = renderer.render(incoming, [operation.in_doubt(request, doubt)])
+        return [message.stored for message in told], disposition
     except Exception as error:  # noqa: BLE001 - see above
         record(InDoubtFailed(type(error).__name__, places(error)))
         unknown = RequestFailed(FailureCode.OUTCOME_UNKNOWN, stage="engine", detail="in_doubt_failed")
-        messages = renderer.stored(incoming, [request_failed(unknown, attempts=attempts)])
-        return messages, disposition_of(EngineFault("internal", detail=f"in_doubt: {type(error).__name__}"))
+        event = request_failed(unknown, attempts=attempts)
+        fault = EngineFault(INTERNAL, detail=f"in_doubt: {type(error).__name__}")
+        return renderer.closing(incoming, event, disposition_of(fault))

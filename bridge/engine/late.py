@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from bridge.bus.port import Done
 from bridge.engine.in_doubt_events import events_in_doubt
 from bridge.engine.incoming import IncomingRequest
 from bridge.engine.journal import Journal
@@ -52,7 +53,7 @@ async def open_again(
     # Each lease of a request has a number of its own, so what is told now is told under ids of its own.
     again = replace(incoming, edition=lease.token)
     doubt = doubt_about(late.intent, is_done=is_done, code=_CODE)
-    events, _disposition = events_in_doubt(again, doubt, renderer, attempts=lease.attempt)
+    events, _disposition = events_in_doubt(again, doubt, renderer, Done(), attempts=lease.attempt)
     reopening = Reopening(
         code=_CODE,
         events=events,

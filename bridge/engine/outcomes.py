@@ -16,6 +16,8 @@ from bridge.ledger import EndState, Lease, StoredEvent
 from bridge.observe.causes import is_lack_of_files
 from bridge.observe.vocabulary.base import Outcome as ToldOutcome
 
+INTERNAL: Final = "internal"
+"""The reason of a dead letter that is there because of a fault of ours."""
 _PLACES: Final = 5
 
 
@@ -74,7 +76,7 @@ def unforeseen(error: Exception) -> RequestFailed:
     """What an error of a handler means that nobody thought of; of a lack of files, that it passes."""
     if is_lack_of_files(error):
         return HeldBack.for_lack_of_files()
-    return EngineFault("internal", detail=type(error).__name__)
+    return EngineFault(INTERNAL, detail=type(error).__name__)
 
 
 def disposition_of(failure: RequestFailed) -> Outcome:

@@ -22,6 +22,7 @@ any of these, and something was, or    the operation's own event of doubt,      
 may have been, done                    later what a check comes to
 the operation cannot tell of its doubt ``request.failed`` (outcome_unknown),       dead (internal)
                                        later what a check comes to
+a rendering cannot tell how it ended   what the other renderings make of it       dead (internal)
 another of the same patient is first   none                                       delay queue
 it ended before, the id comes again    the stored ones, with the same ids         as the first time
 its id was used by another request     ``request.rejected``                       dead (rejected)

@@ -23,6 +23,7 @@ FIELDS: Final[dict[str, str]] = {
     "deliveries": "how often the broker handed over this try",
     "error": "the type of the error; its text may hold anything and is not told",
     "at": "where in the code, innermost last",
+    "event_kind": "which event, such as `request.failed.v1`",
     # side effects
     "kind": "which side effect, such as `book_appointment`",
     "is_done": "whether it was done; false: it may have been",

@@ -147,6 +147,18 @@ class InDoubtFailed(TelemetryEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class RenderingFailed(TelemetryEvent):
+    """A rendering raised an error: its message is not published, and the request is a dead letter."""
+
+    name: ClassVar[str] = "rendering_failed"
+    level: ClassVar[Level] = "error"
+
+    event_kind: Code
+    error: Code
+    at: tuple[Words, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SideEffectSettled(TelemetryEvent):
     """The practice was asked what became of a booking, or another change, whose answer was lost."""
 

@@ -2,20 +2,23 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from uuid import uuid4
 
 import httpx
 import orjson
 import pytest
+from structlog.testing import capture_logs
 
 from bridge.bus import open_bus
-from bridge.bus.port import Delivery
+from bridge.bus.port import DeadLetter, Delivery
 from bridge.engine.http.consumers import add_consumer
 from bridge.engine.worker import consuming
 from bridge.ledger import request_key
+from bridge.operations.dead_letters import dead_letters
+from bridge.operations.site import open_queues
 from bridge.pipelines.installed import installed_pipelines
-from bridge.renderings.rendering import OutgoingEvent, Rendered
+from bridge.renderings.rendering import OutgoingEvent, Rendered, Rendering
 from bridge.renderings.table import RENDERINGS
 from bridge.sandbox import BY_NAME
 from bridge.settings import Settings
@@ -52,13 +55,12 @@ class Reader(Hospital):
 
 
 @asynccontextmanager
-async def reader_at(settings: Settings):
+async def reader_at(settings: Settings, *, forms: Sequence[Rendering] = (*RENDERINGS.values(), as_list)):
     """A worker with the second form in its table, and who reads."""
     async with open_bus(settings) as bus, bus.listen() as events:
         reader = Reader(bus)
         reading = asyncio.create_task(reader.read(events))
         pipelines = installed_pipelines(["structured_record"])
-        forms = [*RENDERINGS.values(), as_list]
         try:
             async with consuming(settings, pipelines, bus, renderings=forms):
                 yield reader
@@ -109,6 +111,84 @@ async def test_a_request_that_comes_again_gets_it_again_under_the_same_id(settin
         messages = await reader.messages(await reader.ask(request))
         again = await reader.messages(await reader.ask(request, message_id=f"{request['id']}-again"))
     assert [each.id for each in again] == [each.id for each in messages]
+
+
+def wordless(event: OutgoingEvent) -> Sequence[Rendered]:
+    """Cannot tell of a request that ends without an answer."""
+    if event.kind.startswith("request."):
+        raise KeyError(event.data)
+    return []
+
+
+def broken(event: OutgoingEvent) -> Sequence[Rendered]:
+    """Cannot tell of anything."""
+    raise KeyError(event.data)
+
+
+async def dead_letter(settings: Settings) -> DeadLetter:
+    """The only one."""
+    async with asyncio.timeout(20), open_queues(settings, ["structured_record"]) as queues:
+        while True:
+            async with aclosing(dead_letters(queues)) as found:
+                letters = [one.dead_letter async for one in found]
+            if letters:
+                (letter,) = letters
+                return letter
+            await asyncio.sleep(0.05)
+
+
+def failures(lines) -> list[str]:
+    return [line["event_kind"] for line in lines if line["event"] == "rendering_failed"]
+
+
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize(
+    ("scenario", "kind", "state", "why"),
+    [
+        ("restricted", "request.failed.v1", "failed", ("internal", "rendering: KeyError")),
+        (None, "request.rejected.v1", "rejected", ("rejected", "data.patient.nhs_number: ")),
+    ],
+)
+async def test_one_that_cannot_tell_how_a_request_ended_costs_its_own_message_alone(
+    settings, scenario, kind, state, why, first
+):
+    request = cloud_event(record_request(BY_NAME[scenario].nhs_number if scenario else "9990000019"))
+    forms = [wordless, *RENDERINGS.values()] if first else [*RENDERINGS.values(), wordless]
+    with capture_logs() as lines:
+        async with reader_at(settings, forms=forms) as reader:
+            await reader.ask(request)
+            async with asyncio.timeout(40), reader.changed:
+                await reader.changed.wait_for(lambda: reader.deliveries[request["id"]])
+            letter = await dead_letter(settings)
+        (told,) = reader.deliveries[request["id"]]
+    assert told.key == kind
+    assert (letter.reason, letter.detail.startswith(why[1])) == (why[0], True)
+    # Once: it was not tried again, and nothing waits.
+    assert failures(lines) == [kind]
+    assert [line["event"] for line in lines].count("request_handled") == 1
+    assert request["data"]["patient"]["nhs_number"] not in str(lines)
+    async with Books(settings) as books:
+        history = await books.ledger.request(history_key := request_key(request["source"], request["id"]))
+        assert history is not None
+        assert history.state == state
+        assert [each.id for each in await books.ledger.stored_events(history_key)] == [told.id]
+
+
+async def test_a_request_of_which_nothing_can_be_told_ends_among_the_dead_letters(settings):
+    request = cloud_event(record_request(BY_NAME["rich_record"].nhs_number))
+    with capture_logs() as lines:
+        async with reader_at(settings, forms=[broken]) as reader:
+            await reader.ask(request)
+            letter = await dead_letter(settings)
+    assert (letter.reason, letter.message.id) == ("internal", request["id"])
+    assert failures(lines) == ["medications.published.v1", "request.failed.v1"]
+    async with Books(settings) as books:
+        history = await books.ledger.request(request_key(request["source"], request["id"]))
+        assert history is not None
+        assert (history.state, history.code, history.events) == ("failed", "internal", [])
+        # Nobody was told, so an operator is.
+        (silent,) = (await books.balanced()).discrepancies
+        assert (silent.kind, silent.request_keys) == ("silent", [history.request_key])
 
 
 async def test_a_large_one_is_left_in_the_vault_as_the_bytes_it_is(settings, tmp_path, monkeypatch):

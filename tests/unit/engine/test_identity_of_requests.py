@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bridge.bus.port import Delivery
+from bridge.bus.port import Delivery, Done
 from bridge.contracts.envelope import EventStyle
 from bridge.contracts.events import request_rejected
 from bridge.engine.incoming import IncomingRequest, read_incoming
@@ -29,7 +29,7 @@ def structured(**attributes: str) -> Delivery:
 
 
 def event_id_of(incoming: IncomingRequest) -> str:
-    (message,) = RENDERER.stored(incoming, [request_rejected(RequestRejected("x", "y"))])
+    (message,), _ = RENDERER.closing(incoming, request_rejected(RequestRejected("x", "y")), Done())
     return message.id
 
 

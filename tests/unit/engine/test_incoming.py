@@ -3,7 +3,7 @@ import pytest
 
 from bridge.areas.requests import RecordRequest
 from bridge.bus import control_headers
-from bridge.bus.port import Delivery
+from bridge.bus.port import Delivery, Done
 from bridge.contracts.envelope import EventStyle
 from bridge.contracts.events import request_rejected
 from bridge.engine.incoming import read_incoming
@@ -39,7 +39,7 @@ def test_a_number_outside_the_body_is_refused_and_goes_nowhere(attribute, text):
     incoming = read(**{attribute: text})
 
     assert incoming.rejection is not None
-    event = RENDERER.stored(incoming, [request_rejected(incoming.rejection)])
+    event = RENDERER.closing(incoming, request_rejected(incoming.rejection), Done())
     kept = f"{incoming.opening}{incoming.request_id}{incoming.correlation_id}{event}".replace("-", "")
     assert PATIENT not in kept
 

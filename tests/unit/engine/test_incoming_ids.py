@@ -5,7 +5,7 @@ import json
 import pytest
 
 from bridge.areas.requests import RecordRequest
-from bridge.bus.port import Delivery
+from bridge.bus.port import Delivery, Done
 from bridge.contracts.envelope import EventStyle
 from bridge.contracts.events import request_failed, request_rejected
 from bridge.engine.incoming import read_incoming
@@ -36,7 +36,7 @@ def incoming_of(**asked):
 
 
 def message(incoming, event):
-    (found,) = RENDERER.stored(incoming, [event])
+    (found,), _ = RENDERER.closing(incoming, event, Done())
     return found
 
 

@@ -3,11 +3,13 @@
 import json
 
 import pytest
+from structlog.testing import capture_logs
 
-from bridge.bus.port import Delivery
+from bridge.bus.port import Dead, Delivery, Done
 from bridge.contracts.envelope import EventStyle
 from bridge.contracts.events import request_failed, request_rejected
 from bridge.engine.incoming import read_incoming
+from bridge.engine.outcomes import EngineFault
 from bridge.engine.patient_keys import PatientKeys
 from bridge.engine.rendering import Renderer
 from bridge.errors import FailureCode, Refused, RequestRejected
@@ -40,7 +42,7 @@ def incoming():
 
 def test_the_forms_of_an_event_come_before_the_next_event(incoming):
     renderer = Renderer(STYLE, [cloudevents_json.render, in_words])
-    stored = renderer.stored(incoming, [FAILED, REJECTED])
+    stored = [message.stored for message in renderer.render(incoming, [FAILED, REJECTED])]
     assert [(message.topic, message.content_type) for message in stored] == [
         ("request.failed.v1", "application/cloudevents+json"),
         (WORDS, "text/plain"),
@@ -56,5 +58,27 @@ def test_the_forms_of_an_event_come_before_the_next_event(incoming):
 
 def test_a_second_form_under_the_id_of_the_first_is_refused_and_not_lost(incoming):
     renderer = Renderer(STYLE, [cloudevents_json.render, cloudevents_json.render])
-    with pytest.raises(RuntimeError, match=r"two messages of request\.failed\.v1 have one id"):
-        renderer.stored(incoming, [FAILED])
+    with pytest.raises(EngineFault, match="internal RuntimeError"), capture_logs() as lines:
+        renderer.render(incoming, [FAILED])
+    told, disposition = renderer.closing(incoming, FAILED, Done())
+    assert [message.topic for message in told] == ["request.failed.v1"]
+    assert disposition == Dead("internal", "rendering: RuntimeError")
+    (line,) = lines
+    assert (line["event"], line["event_kind"], line["error"]) == (
+        "rendering_failed",
+        "request.failed.v1",
+        "RuntimeError",
+    )
+
+
+def test_what_ends_a_request_is_told_in_every_form_that_can_tell_it(incoming):
+    def raises(event):
+        raise KeyError(event.data)
+
+    renderer = Renderer(STYLE, [raises, cloudevents_json.render, raises, in_words])
+    told, disposition = renderer.closing(incoming, FAILED, Done())
+    assert [message.topic for message in told] == ["request.failed.v1", WORDS]
+    assert disposition == Dead("internal", "rendering: KeyError")
+    # A dead letter says why it is one already.
+    assert renderer.closing(incoming, REJECTED, Dead("rejected", "x"))[1] == Dead("rejected", "x")
+    assert Renderer(STYLE, [raises]).closing(incoming, FAILED, Done())[0] == []
