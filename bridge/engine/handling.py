@@ -33,7 +33,7 @@ from bridge.observe.vocabulary.requests import HandlerFailed, RequestInDoubt, Re
 from bridge.pipelines.declaration import Pipeline
 from bridge.pipelines.errors import Partial
 from bridge.settings import Settings
-from bridge.spine.bulkhead import asking_request
+from bridge.spine.bulkhead import current_request_key
 
 # A request that was begun this often without an end takes its worker down each time. How often the broker
 # handed it over says nothing: that counts each connection lost under a worker that does well.
@@ -79,7 +79,7 @@ class Handling:
             LedgerUnavailable, LeaseLost: nothing can be written down: nobody is told anything yet.
         """
         side_effects = attempt.side_effects
-        asking_request.set(incoming.opening.request_key)
+        current_request_key.set(incoming.opening.request_key)
         try:
             operation, request = incoming.readable()
             self._check_deliverable(incoming, attempt)

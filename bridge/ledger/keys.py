@@ -43,7 +43,7 @@ class VaultError(BridgeError):
     """What was put away cannot be had."""
 
 
-class KeyUnknown(VaultError):  # noqa: N818 - what is the case
+class KeyUnknown(VaultError):  # noqa: N818 - says what is so
     """The key with this id is not in the ring: it was removed, or has not reached this machine yet."""
 
     def __init__(self, key_id: str) -> None:

@@ -8,7 +8,7 @@ from typing import Final, Literal, Self
 EndState = Literal["completed", "failed", "rejected", "in_doubt"]
 """How a request ends. `in_doubt`: something was sent that may or may not have been done."""
 State = Literal["in_flight", "waiting", "completed", "failed", "rejected", "in_doubt"]
-"""`waiting`: for its retry, or its turn. Every request is in exactly one state (flow rule 2)."""
+"""`waiting`: for its retry, or behind another. Every request is in exactly one state (flow rule 2)."""
 FOUND_OUT: Final = "found_out"
 """Code of a request in doubt of which a person has found out what was done."""
 IntentVerdict = Literal["done", "not_done", "refused", "not_sent"]
@@ -205,7 +205,7 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """Another request with the same turn comes first; this one waits, and that is no attempt."""
+    """Another request about the same patient comes first; this one waits, and that is no attempt."""
 
     until: datetime
 

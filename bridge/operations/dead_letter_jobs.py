@@ -45,7 +45,7 @@ async def plan(
             if len(chosen) == limit:
                 break
     job = await stores.jobs.plan(kind, [_frozen(one) for one in chosen], by=by)
-    frozen = await stores.jobs.letters(job.id)
+    frozen = await stores.jobs.dead_letters(job.id)
     return job, [one for one in chosen if one.dead_letter.id in frozen]
 
 
@@ -83,7 +83,7 @@ async def run(stores: Stores, job: Job, *, rate: float, progress: Callable[[int]
     Raises:
         JobRefused: it is not confirmed, has ended, or another process runs it.
     """
-    pipelines = sorted({letter.pipeline for letter in (await stores.jobs.letters(job.id)).values()})
+    pipelines = sorted({letter.pipeline for letter in (await stores.jobs.dead_letters(job.id)).values()})
     async with open_queues(stores.settings, pipelines) as queues:
         return await _Run(stores, queues, rate=rate, progress=progress)(job.id, job.kind)
 
@@ -113,7 +113,7 @@ class _Run:
 
     async def _deal_with(self, job: Job) -> bool:
         jobs = self._stores.jobs
-        wanted = dict(await jobs.letters(job.id))
+        wanted = dict(await jobs.dead_letters(job.id))
         for pipeline in dict.fromkeys(letter.pipeline for letter in wanted.values()):
             async with self._queues.bus.dead_letters(self._queues.by_pipeline[pipeline]) as held:
                 async for one in held:

@@ -32,7 +32,7 @@ _FAILED_SHARE: Final = 0.5
 """The circuit opens as well when half of the last twenty calls failed, each for another request."""
 _SUCCEEDED: Final = None
 """Among the last calls: one that did not fail."""
-asking_request: ContextVar[str | None] = ContextVar("asking_request", default=None)
+current_request_key: ContextVar[str | None] = ContextVar("current_request_key", default=None)
 """The request for which calls are made. However often it fails, it counts once against the other side:
 the fault may lie in the request."""
 _SOON: Final = 1.0
@@ -232,7 +232,7 @@ class Bulkhead:
                 self._last_calls.append(_SUCCEEDED)
                 self._in_row.clear()
                 return
-            witness = asking_request.get() or object()
+            witness = current_request_key.get() or object()
             self._last_calls.append(witness)
             self._in_row.add(witness)
             if len(self._in_row) >= self._policy.failures or self._mostly_failing():

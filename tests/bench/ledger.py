@@ -55,10 +55,10 @@ def _request_ms(directory: Path) -> float:
 
 def _ledger_ms(settings: Settings) -> float:
     """CPU of begin, finish and published, per request, with many requests in flight."""
-    return asyncio.run(_keep_books(settings))
+    return asyncio.run(_keep_ledger(settings))
 
 
-async def _keep_books(settings: Settings) -> float:
+async def _keep_ledger(settings: Settings) -> float:
     ring = settings.state_dir / "vault.keys"
     if not ring.exists():
         settings.state_dir.mkdir(exist_ok=True)
@@ -74,11 +74,11 @@ async def _keep_books(settings: Settings) -> float:
 async def _round(ledger: Ledger, name: str, body: bytes) -> None:
     numbers = iter(range(_REQUESTS))
 
-    async def lane() -> None:
+    async def sender() -> None:
         for number in numbers:
             await _one(ledger, f"/bench {name}-{number}", body)
 
-    await asyncio.gather(*(lane() for _ in range(_IN_FLIGHT)))
+    await asyncio.gather(*(sender() for _ in range(_IN_FLIGHT)))
 
 
 async def _one(ledger: Ledger, key: str, body: bytes) -> None:

@@ -31,14 +31,18 @@ _MAPPING = ("tests/unit/mapping", "tests/contract/golden/test_corpus.py")
 TARGETS: Sequence[Target] = (
     Target("bridge/engine/retry.py", ("tests/unit/engine",)),
     Target("bridge/engine/outcomes.py", _ENGINE),
-    Target("bridge/engine/runner.py", (*_ENGINE, "tests/integration/pipeline", "tests/integration/effects")),
     Target(
-        "bridge/engine/handling.py", (*_ENGINE, "tests/integration/pipeline", "tests/integration/effects")
+        "bridge/engine/runner.py", (*_ENGINE, "tests/integration/pipeline", "tests/integration/side_effects")
+    ),
+    Target(
+        "bridge/engine/handling.py",
+        (*_ENGINE, "tests/integration/pipeline", "tests/integration/side_effects"),
     ),
     Target("bridge/engine/rendering.py", (*_ENGINE, "tests/unit/renderings")),
     Target("bridge/renderings/**/*.py", ("tests/unit/renderings", "tests/unit/engine")),
     Target(
-        "bridge/engine/journal/*.py", (*_ENGINE, "tests/integration/pipeline", "tests/integration/effects")
+        "bridge/engine/journal/*.py",
+        (*_ENGINE, "tests/integration/pipeline", "tests/integration/side_effects"),
     ),
     Target("bridge/contracts/*events.py", ("tests/unit/contracts", "tests/contract/schemas")),
     Target(

@@ -1,11 +1,12 @@
 """The chain of the audit trail: what is in an entry, its canonical form, and the codes that seal it.
 
-Entries stand in lanes, each a chain of its own: sequence 1, 2, 3, and every entry names the code of the
-one before. PostgreSQL has sixteen lanes, so that workers that commit at the same time do not wait for one
-another: each takes a lane that is free. SQLite has one writer at a time and one lane.
+Entries stand in chains: sequence 1, 2, 3, and every entry names the code of the one before. PostgreSQL has
+sixteen chains, so that workers that commit at the same time do not wait for one another: each takes one that
+is free. SQLite has one writer at a time and one chain. The column is called ``lane``, in exports and findings
+too.
 
 An entry's code is an HMAC-SHA256, with a key of the audit ring, over every other column of its row. The
-head of a lane (sequence and code of the last entry) is sealed the same way. Whoever has the database but
+head of a chain (sequence and code of the last entry) is sealed the same way. Whoever has the database but
 not the key can therefore neither change an entry, nor insert one, nor move one, nor remove one from the
 start, the middle or the end without `bridge.ledger.audit.verification` naming the place. What no chain shows
 by itself is a database put back whole to an earlier state, heads included: heads that were noted elsewhere
@@ -35,11 +36,11 @@ from bridge.ledger.keys import KeyRing
 from bridge.ledger.storage.metadata import Instant, metadata
 from bridge.ledger.storage.store import Step
 
-LANES: Final = {"sqlite": 1, "postgresql": 16}
+CHAINS: Final = {"sqlite": 1, "postgresql": 16}
 MAX_TEXT: Final = 512
 """Characters of a text in an entry; what is longer is cut. Audit never fails over what it is told."""
 FIRST_PREVIOUS: Final = bytes(32)
-"""What the first entry of a lane names as the one before."""
+"""What the first entry of a chain names as the one before."""
 
 _ENTRY: Final = b"gpconnect-bridge audit entry 1\n"
 _HEAD: Final = b"gpconnect-bridge audit head 1\n"
@@ -80,26 +81,26 @@ heads = Table(
     Column("key_id", Text, nullable=False),
     Column("seal", LargeBinary, nullable=False),
 )
-"""The end of each lane; made once, then only ever moved forward."""
+"""The end of each chain; made once, then only ever moved forward."""
 
 
 class Position(NamedTuple):
-    """Where an entry stands: the sequence number counts from 1 in each lane."""
+    """Where an entry stands: the sequence number counts from 1 in each chain."""
 
-    lane: int
+    chain: int
     sequence: int
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The end of a lane as it was at some time; noted elsewhere, it proves that much was there."""
+    """The end of a chain as it was at some time; noted elsewhere, it proves that much was there."""
 
-    lane: int
+    chain: int
     sequence: int
     mac: bytes
 
     def __str__(self) -> str:
-        return f"{self.lane}:{self.sequence}:{self.mac.hex()}"
+        return f"{self.chain}:{self.sequence}:{self.mac.hex()}"
 
     @classmethod
     def parse(cls, text: str) -> "Head":
@@ -108,8 +109,8 @@ class Head:
         Raises:
             ValueError: it is not one.
         """
-        lane, sequence, mac = text.split(":")
-        return cls(int(lane), int(sequence), bytes.fromhex(mac))
+        chain, sequence, mac = text.split(":")
+        return cls(int(chain), int(sequence), bytes.fromhex(mac))
 
 
 def fetch(query: Select[Any]) -> Step[Sequence[dict[str, Any]]]:
@@ -150,7 +151,7 @@ def entry_mac(ring: KeyRing, row: Mapping[str, Any]) -> bytes:
 
 
 def head_seal(ring: KeyRing, row: Mapping[str, Any]) -> bytes:
-    """The seal of a lane's head, under the key that its row names.
+    """The seal of a chain's head, under the key that its row names.
 
     Raises:
         KeyUnknown: that key is not in the ring.
@@ -159,9 +160,9 @@ def head_seal(ring: KeyRing, row: Mapping[str, Any]) -> bytes:
     return hmac.digest(ring.key(row["key_id"]), _HEAD + content, "sha256")
 
 
-def sealed_head(ring: KeyRing, lane: int, sequence: int, mac: bytes) -> dict[str, Any]:
+def sealed_head(ring: KeyRing, chain: int, sequence: int, mac: bytes) -> dict[str, Any]:
     """The row of a head, sealed with the current key."""
-    row: dict[str, Any] = {"lane": lane, "sequence": sequence, "mac": mac, "key_id": ring.current}
+    row: dict[str, Any] = {"lane": chain, "sequence": sequence, "mac": mac, "key_id": ring.current}
     return row | {"seal": head_seal(ring, row)}
 
 

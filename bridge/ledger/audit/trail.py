@@ -22,8 +22,8 @@ from sqlalchemy.exc import IntegrityError
 
 from bridge.errors import BridgeError
 from bridge.ledger.audit.chain import (
+    CHAINS,
     FIRST_PREVIOUS,
-    LANES,
     MAX_TEXT,
     Head,
     Position,
@@ -36,7 +36,7 @@ from bridge.ledger.audit.chain import (
 )
 from bridge.ledger.audit.verification import ENDED_BEFORE, FORGOTTEN, Finding, Unmatched, verify
 from bridge.ledger.keys import KeyFile, KeyUnknown
-from bridge.ledger.storage.group_commit import together
+from bridge.ledger.storage.group_commit import commit_under_way
 from bridge.ledger.storage.prepared import Prepared
 from bridge.ledger.storage.store import Step, Store
 from bridge.ledger.storage.tables import requests
@@ -60,11 +60,11 @@ _INSERT_AND_ADVANCE: Final = Prepared(_ADD.add_cte(_MOVE.cte("advanced")))
 _EVIDENCE: Final = (heads, entries, requests)
 """What a ledger whose trail has not begun has none of."""
 _HEADS: Final = Prepared(select(heads))
-_ANY_FREE_LANE: Final = Prepared(select(heads).limit(1).with_for_update(skip_locked=True))
-_ONE_LANE: Final = select(heads).with_for_update()
+_ANY_FREE_CHAIN: Final = Prepared(select(heads).limit(1).with_for_update(skip_locked=True))
+_ONE_CHAIN: Final = select(heads).with_for_update()
 
 
-class AuditBroken(BridgeError):  # noqa: N818 - what is the case
+class AuditBroken(BridgeError):  # noqa: N818 - says what is so
     """The end of the trail is not as it was left: somebody changed the database. Nothing is built on it."""
 
 
@@ -123,15 +123,15 @@ class Investigation:
 
 @dataclass(slots=True)
 class _Tail:
-    """The end of a lane in a transaction under way; called when that ends, to move the head there."""
+    """The end of a chain in a transaction under way; called when that ends, to move the head there."""
 
     keys: KeyFile
-    lane: int
+    chain: int
     sequence: int
     mac: bytes
 
     def head(self) -> dict[str, Any]:
-        head = sealed_head(self.keys.ring, self.lane, self.sequence, self.mac)
+        head = sealed_head(self.keys.ring, self.chain, self.sequence, self.mac)
         return {"of_lane": head.pop("lane")} | {f"head_{name}": value for name, value in head.items()}
 
     def __call__(self, connection: Connection) -> None:
@@ -182,52 +182,52 @@ class AuditTrail:
         if any(connection.execute(select(1).select_from(table).limit(1)).first() for table in _EVIDENCE):
             return False
         ring = self._keys.ring
-        lanes = range(LANES[connection.dialect.name])
-        connection.execute(insert(heads), [sealed_head(ring, lane, 0, FIRST_PREVIOUS) for lane in lanes])
+        chains = range(CHAINS[connection.dialect.name])
+        connection.execute(insert(heads), [sealed_head(ring, chain, 0, FIRST_PREVIOUS) for chain in chains])
         return True
 
     def check(self, connection: Connection) -> None:
-        """A step: whether an entry could be added to any lane, before something is done that needs one.
+        """A step: whether an entry could be added to any chain, before something is done that needs one.
 
         It reads the heads, sixteen at most, whatever the trail's length.
 
         Raises:
             AuditBroken: the trail was tampered with, or a key was taken out of the ring.
         """
-        left = together(connection)
-        if left is not None and heads in left.at_end:
+        commit = commit_under_way(connection)
+        if commit is not None and heads in commit.at_end:
             return  # looked at in this transaction, and moved
         found = [dict(row) for row in _HEADS.run(connection).mappings()]
-        if len(found) != LANES[connection.dialect.name]:
+        if len(found) != CHAINS[connection.dialect.name]:
             raise AuditBroken("the audit trail has lost its heads")
         for head in found:
             if not self._is_as_left(head):
-                raise AuditBroken(f"the head of audit lane {head['lane']} is not as it was left")
+                raise AuditBroken(f"the head of audit chain {head['lane']} is not as it was left")
 
     def append(self, connection: Connection, entry: Entry) -> Position:
-        """Add an entry within the caller's transaction: last in it, because its lane is held until the end.
+        """Add an entry within the caller's transaction: last in it, because its chain is held until the end.
 
         Raises:
             AuditBroken: the trail was tampered with.
             KeyUnknown: the key that sealed the head was taken out of the ring.
         """
-        left = together(connection)
-        known = left.at_end.get(heads) if left else None
+        commit = commit_under_way(connection)
+        known = commit.at_end.get(heads) if commit else None
         if isinstance(known, _Tail):  # an entry was added in this transaction already
             return self._add(connection, known, entry)
-        head = self._take_lane(connection)
+        head = self._take_chain(connection)
         if not is_sealed(self._keys.ring, head):
             # Going on would seal what an intruder left, and hide that anything was cut off.
-            raise AuditBroken(f"the head of audit lane {head['lane']} is not as it was left")
+            raise AuditBroken(f"the head of audit chain {head['lane']} is not as it was left")
         return self._add(connection, _Tail(self._keys, head["lane"], head["sequence"], head["mac"]), entry)
 
-    def _take_lane(self, connection: Connection) -> Mapping[str, Any]:
-        """The head of a lane, held until the transaction ends."""
-        free = _ANY_FREE_LANE.run(connection).mappings().first()
+    def _take_chain(self, connection: Connection) -> Mapping[str, Any]:
+        """The head of a chain, held until the transaction ends."""
+        free = _ANY_FREE_CHAIN.run(connection).mappings().first()
         if free is not None:
             return dict(free)
-        lane = secrets.randbelow(LANES[connection.dialect.name])
-        found = fetch(_ONE_LANE.where(heads.c.lane == lane))(connection)
+        chain = secrets.randbelow(CHAINS[connection.dialect.name])
+        found = fetch(_ONE_CHAIN.where(heads.c.lane == chain))(connection)
         if not found:
             raise AuditBroken("the audit trail has lost its heads")
         return found[0]
@@ -235,21 +235,21 @@ class AuditTrail:
     def _add(self, connection: Connection, tail: _Tail, entry: Entry) -> Position:
         ring = self._keys.ring
         row = self._columns(entry) | {
-            "lane": tail.lane,
+            "lane": tail.chain,
             "sequence": tail.sequence + 1,
             "key_id": ring.current,
             "previous": tail.mac,
         }
         row["mac"] = entry_mac(ring, row)
         tail.sequence, tail.mac = row["sequence"], row["mac"]
-        left = together(connection)
-        if left is None:
+        commit = commit_under_way(connection)
+        if commit is None:
             added = {f"entry_{name}": value for name, value in row.items()}
             _INSERT_AND_ADVANCE.run(connection, added | tail.head())
         else:
-            left.add(entries, [row], skip_known=False)
-            left.at_end[heads] = tail
-        return Position(tail.lane, tail.sequence)
+            commit.add(entries, [row], skip_known=False)
+            commit.at_end[heads] = tail
+        return Position(tail.chain, tail.sequence)
 
     def _columns(self, entry: Entry) -> dict[str, Any]:
         identity = secrets.token_hex(16)
@@ -292,7 +292,7 @@ class AuditTrail:
         return await self._store.write(self.step(entry))
 
     async def heads(self) -> list[Head]:
-        """The end of every lane now: noted elsewhere, proof against a database that is put back."""
+        """The end of every chain now: noted elsewhere, proof against a database that is put back."""
         rows = await self._store.read(fetch(select(heads).order_by(heads.c.lane)))
         return [Head(row["lane"], row["sequence"], row["mac"]) for row in rows]
 
@@ -312,7 +312,7 @@ class AuditTrail:
     async def resume(self, actor: Actor, reason: str) -> list[Finding | Unmatched]:
         """Go on after tampering was found and investigated: what is found now, once more, and stays found.
 
-        Lanes whose head is not as it was left get an ``audit.resumed`` entry after the last that is known,
+        Chains whose head is not as it was left get an ``audit.resumed`` entry after the last that is known,
         which `verify` names from then on. Gaps stay gaps.
         """
         findings = await self.verify()
@@ -323,18 +323,18 @@ class AuditTrail:
 
     def _resume(self, connection: Connection, entry: Entry) -> None:
         ring = self._keys.ring
-        for lane in range(LANES[connection.dialect.name]):
-            head = next(iter(fetch(_ONE_LANE.where(heads.c.lane == lane))(connection)), None)
+        for chain in range(CHAINS[connection.dialect.name]):
+            head = next(iter(fetch(_ONE_CHAIN.where(heads.c.lane == chain))(connection)), None)
             if head is not None and self._is_as_left(head):
                 continue
-            last = select(entries).where(entries.c.lane == lane).order_by(entries.c.sequence.desc()).limit(1)
+            last = select(entries).where(entries.c.lane == chain).order_by(entries.c.sequence.desc()).limit(1)
             nothing: dict[str, Any] = {"sequence": 0, "mac": FIRST_PREVIOUS}
             tail = next(iter(fetch(last)(connection)), nothing)
             if head is None:
-                connection.execute(insert(heads), sealed_head(ring, lane, tail["sequence"], tail["mac"]))
+                connection.execute(insert(heads), sealed_head(ring, chain, tail["sequence"], tail["mac"]))
             elif head["sequence"] > tail["sequence"]:
                 tail = head
-            self._add(connection, _Tail(self._keys, lane, tail["sequence"], tail["mac"]), entry)
+            self._add(connection, _Tail(self._keys, chain, tail["sequence"], tail["mac"]), entry)
 
     def _is_as_left(self, head: Mapping[str, Any]) -> bool:
         try:

@@ -10,8 +10,8 @@ import orjson
 from sqlalchemy import Connection, exists, func, select
 
 from bridge.ledger.audit.chain import (
+    CHAINS,
     FIRST_PREVIOUS,
-    LANES,
     MAX_TEXT,
     Head,
     entries,
@@ -40,10 +40,10 @@ FindingKind = Literal[
     "missing",  # entries are gone from the middle
     "cut_head",  # entries are gone from the start
     "cut_tail",  # entries are gone from the end
-    "forged",  # an entry where none can be: after the head, or in a lane that does not exist
-    "head_changed",  # the head of the lane is not as it was left
-    "head_missing",  # the lane has lost its head
-    "put_back",  # a head noted earlier is not on the chain: the lane was put back to an earlier state
+    "forged",  # an entry where none can be: after the head, or in a chain that does not exist
+    "head_changed",  # the head of the chain is not as it was left
+    "head_missing",  # the chain has lost its head
+    "put_back",  # a head noted earlier is not on it: the chain was put back to an earlier state
     "key_unknown",  # the key is not in the ring, so it cannot be told
     "resumed",  # genuine: here the trail was resumed after tampering was found
 ]
@@ -51,16 +51,16 @@ FindingKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is not as it should be, from sequence number `first` to `last` of a lane."""
+    """Something that is not as it should be, from sequence number `first` to `last` of a chain."""
 
     kind: FindingKind
-    lane: int
+    chain: int
     first: int
     last: int
 
     def __str__(self) -> str:
         where = f"{self.first}" if self.first == self.last else f"{self.first}-{self.last}"
-        return f"{self.kind} lane {self.lane} sequence {where}"
+        return f"{self.kind} lane {self.chain} sequence {where}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Unmatched:
     kind: Literal["unrecorded", "unheld"]
     count: int
     request_keys: Sequence[str]
-    lane: None = None
+    chain: None = None
 
     def __str__(self) -> str:
         more = ", ..." if self.count > len(self.request_keys) else ""
@@ -100,11 +100,11 @@ async def verify(
     findings: list[Finding | Unmatched] = []
     for end in await store.read(_ends):
         if not end.exists:
-            findings.append(Finding("forged", end.lane, 1, end.last))
+            findings.append(Finding("forged", end.chain, 1, end.last))
             continue
-        walk = _Walk(end.lane, ring, [noted for noted in known if noted.lane == end.lane])
+        walk = _Walk(end.chain, ring, [noted for noted in known if noted.chain == end.chain])
         # What is appended while this runs lies after both, and is left for the next time.
-        async for row in _rows(store, end.lane, max(end.last, end.head["sequence"] if end.head else 0)):
+        async for row in _rows(store, end.chain, max(end.last, end.head["sequence"] if end.head else 0)):
             walk.step(row)
         findings += walk.end(end.head)
     for compare in (_unrecorded, lambda connection: _unheld(connection, kept_for)):
@@ -150,9 +150,9 @@ def _erased_before(connection: Connection, kept_for: timedelta | None) -> dateti
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """A lane's head and last sequence number, as they were at one moment."""
+    """A chain's head and last sequence number, as they were at one moment."""
 
-    lane: int
+    chain: int
     head: Mapping[str, Any] | None
     last: int
     exists: bool
@@ -165,16 +165,16 @@ def _ends(connection: Connection) -> list[_End]:
         row["lane"]: (row, row["last"] or 0) for row in fetch(select(heads, tail.label("last")))(connection)
     }
     tails = select(entries.c.lane, func.max(entries.c.sequence)).group_by(entries.c.lane)
-    headless = {lane: (None, last) for lane, last in connection.execute(tails)}
-    lanes = range(LANES[connection.dialect.name])
-    every = dict.fromkeys(lanes, (None, 0)) | headless | found
-    return [_End(lane, head, last, lane in lanes) for lane, (head, last) in sorted(every.items())]
+    headless = {chain: (None, last) for chain, last in connection.execute(tails)}
+    chains = range(CHAINS[connection.dialect.name])
+    every = dict.fromkeys(chains, (None, 0)) | headless | found
+    return [_End(chain, head, last, chain in chains) for chain, (head, last) in sorted(every.items())]
 
 
-async def _rows(store: Store, lane: int, last: int) -> AsyncIterator[Mapping[str, Any]]:
+async def _rows(store: Store, chain: int, last: int) -> AsyncIterator[Mapping[str, Any]]:
     after: int | None = None
     while True:
-        page = select(entries).where(entries.c.lane == lane, entries.c.sequence <= last)
+        page = select(entries).where(entries.c.lane == chain, entries.c.sequence <= last)
         if after is not None:
             page = page.where(entries.c.sequence > after)
         page = page.order_by(entries.c.sequence).limit(_PAGE)
@@ -187,10 +187,10 @@ async def _rows(store: Store, lane: int, last: int) -> AsyncIterator[Mapping[str
 
 
 class _Walk:
-    """Goes along one lane."""
+    """Goes along one chain."""
 
-    def __init__(self, lane: int, ring: KeyRing, known: Sequence[Head]) -> None:
-        self._lane = lane
+    def __init__(self, chain: int, ring: KeyRing, known: Sequence[Head]) -> None:
+        self._chain = chain
         self._ring = ring
         self._known = {noted.sequence: noted for noted in known if noted.sequence}
         self._expected = 1
@@ -256,4 +256,4 @@ class _Walk:
             self._find("unlinked", sequence)
 
     def _find(self, kind: FindingKind, first: int, last: int | None = None) -> None:
-        self._findings.append(Finding(kind, self._lane, first, first if last is None else last))
+        self._findings.append(Finding(kind, self._chain, first, first if last is None else last))

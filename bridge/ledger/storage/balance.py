@@ -1,4 +1,4 @@
-"""Whether the books balance: every request that came in is in exactly one state, and somebody minds it."""
+"""Whether the ledger balances: every request that came in is in exactly one state, and none is unattended."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Oddity = Literal["abandoned", "retry_overdue", "unpublished", "silent", "unwatch
 
 @dataclass(frozen=True, slots=True)
 class Discrepancy:
-    """Requests that nobody minds, or that contradict themselves.
+    """Requests that are unattended, or that contradict themselves.
 
     Attributes:
         kind: ``abandoned``: in flight, but the lease ran out and no redelivery came;

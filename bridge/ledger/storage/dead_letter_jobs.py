@@ -1,4 +1,4 @@
-"""Jobs that send dead letters again, or discard them: a frozen set, a reason, and what became of each letter.
+"""Jobs that send dead letters again, or discard them: a frozen set, a reason, and what became of each.
 
 ::
 
@@ -8,8 +8,8 @@
        │            │        paused ┤
        └────────────┴───────────────┴───▶ stopped
 
-A letter is marked after its copy is safe (or, to be discarded, when that is decided) and before it is taken
-away. A job that was killed in between goes on where it was: what is marked is only taken away.
+A dead letter is marked after its copy is safe (or, to be discarded, when that is decided) and before it
+is taken away. A job that was killed in between goes on where it was: what is marked is only taken away.
 """
 
 import secrets
@@ -63,7 +63,7 @@ jobs = Table(
     ),
 )
 
-letters = Table(
+dead_letters = Table(
     "letter_job_letters",
     metadata,
     Column("job_id", Text, ForeignKey("letter_jobs.id", ondelete="CASCADE"), primary_key=True),
@@ -78,10 +78,10 @@ letters = Table(
 )
 
 _OPEN: Final = ("confirmed", "running", "paused")
-"""A letter of such a job is in no other plan."""
+"""A dead letter of such a job is in no other plan."""
 
 
-class JobRefused(BridgeError):  # noqa: N818 - what is the case
+class JobRefused(BridgeError):  # noqa: N818 - says what is so
     """The job does not exist, or is in a state that does not allow this; the text says which."""
 
 
@@ -131,7 +131,7 @@ class Jobs:
         self._clock = clock
 
     async def plan(self, kind: JobKind, found: Sequence[JobDeadLetter], *, by: str) -> Job:
-        """Freeze a set of letters, without those that another confirmed job has.
+        """Freeze a set of dead letters, without those that another confirmed job has.
 
         Raises:
             JobRefused: nothing is left.
@@ -140,7 +140,7 @@ class Jobs:
 
         def step(connection: Connection) -> Job:
             taken = set(
-                connection.scalars(select(letters.c.letter_id).join(jobs).where(jobs.c.state.in_(_OPEN)))
+                connection.scalars(select(dead_letters.c.letter_id).join(jobs).where(jobs.c.state.in_(_OPEN)))
             )
             frozen = {one.letter_id: one for one in found if one.letter_id not in taken}
             if not frozen:
@@ -148,8 +148,11 @@ class Jobs:
             planned = {"id": job_id, "kind": kind, "state": "planned", "planned_at": now, "planned_by": by}
             connection.execute(insert(jobs), planned)
             connection.execute(
-                insert(letters),
-                [_letter_row(job_id, number, one) for number, one in enumerate(frozen.values(), start=1)],
+                insert(dead_letters),
+                [
+                    _dead_letter_row(job_id, number, one)
+                    for number, one in enumerate(frozen.values(), start=1)
+                ],
             )
             return _find(connection, job_id)
 
@@ -161,7 +164,7 @@ class Jobs:
         """Let a planned job run; `also` runs in the same transaction (the audit trail's entry).
 
         Raises:
-            JobRefused: it is not planned any more, or another job has taken one of its letters meanwhile.
+            JobRefused: it is not planned any more, or another job has taken dead letters of it.
         """
         now = self._clock()
 
@@ -169,7 +172,7 @@ class Jobs:
             of_sharers = set(connection.scalars(_states_of_sharers(job_id)))
             _demand(connection, job_id, kind, "planned")
             if of_sharers & set(_OPEN):
-                raise JobRefused("another job has taken letters of this plan: plan again")
+                raise JobRefused("another job has taken dead letters of this plan: plan again")
             told = {"confirmed_at": now, "confirmed_by": by, "actor": actor, "reason": reason}
             connection.execute(update(jobs).where(jobs.c.id == job_id).values(state="confirmed", **told))
             also(connection)
@@ -207,12 +210,14 @@ class Jobs:
         return await self._store.write(lambda connection: connection.execute(held).rowcount == 1)
 
     async def mark(self, job_id: str, letter_id: str, *, also: Step[object]) -> None:
-        """Note that a letter is dealt with; `also` runs in the same transaction."""
+        """Note that a dead letter is dealt with; `also` runs in the same transaction."""
         now = self._clock()
         marked = (
-            update(letters)
+            update(dead_letters)
             .where(
-                letters.c.job_id == job_id, letters.c.letter_id == letter_id, letters.c.marked_at.is_(None)
+                dead_letters.c.job_id == job_id,
+                dead_letters.c.letter_id == letter_id,
+                dead_letters.c.marked_at.is_(None),
             )
             .values(marked_at=now)
         )
@@ -245,7 +250,7 @@ class Jobs:
         return await self._store.write(step)
 
     async def pause(self, job_id: str, kind: JobKind) -> Job:
-        """Let the process that runs it end after the letter at hand.
+        """Let the process that runs it end after the dead letter at hand.
 
         Raises:
             JobRefused: it is not confirmed, or has ended.
@@ -261,9 +266,9 @@ class Jobs:
         ended = {"state": "stopped", "ended_at": self._clock()}
         return await self._change(job_id, kind, ("planned", *_OPEN), ended)
 
-    async def letters(self, job_id: str) -> Mapping[str, JobDeadLetter]:
-        """The frozen set by letter id, in its order."""
-        query = select(letters).where(letters.c.job_id == job_id).order_by(letters.c.number)
+    async def dead_letters(self, job_id: str) -> Mapping[str, JobDeadLetter]:
+        """The frozen set by `letter_id`, in its order."""
+        query = select(dead_letters).where(dead_letters.c.job_id == job_id).order_by(dead_letters.c.number)
         rows = await self._store.read(lambda connection: connection.execute(query).all())
         names = tuple(JobDeadLetter.__dataclass_fields__)
         return {row.letter_id: JobDeadLetter(**{name: getattr(row, name) for name in names}) for row in rows}
@@ -284,15 +289,15 @@ class Jobs:
         )
 
     async def discarded(self, pipeline: str, cause: str) -> int:
-        """How many letters of a pipeline that died for this cause were ever discarded."""
+        """How many dead letters of a pipeline that died for this cause were ever discarded."""
         query = (
             select(func.count())
-            .select_from(letters.join(jobs))
+            .select_from(dead_letters.join(jobs))
             .where(
                 jobs.c.kind == "discard",
-                letters.c.pipeline == pipeline,
-                letters.c.cause == cause,
-                letters.c.marked_at.is_not(None),
+                dead_letters.c.pipeline == pipeline,
+                dead_letters.c.cause == cause,
+                dead_letters.c.marked_at.is_not(None),
             )
         )
         return await self._store.read(lambda connection: connection.execute(query).scalar_one())
@@ -309,9 +314,9 @@ class Jobs:
 
 
 def _states_of_sharers(job_id: str) -> Select[tuple[str]]:
-    """The states of this job and of all that share a letter with it, locked: one at a time is confirmed."""
-    own = select(letters.c.letter_id).where(letters.c.job_id == job_id)
-    sharing = select(letters.c.job_id).where(letters.c.letter_id.in_(own))
+    """The states of this job and of all that share dead letters, locked: one at a time is confirmed."""
+    own = select(dead_letters.c.letter_id).where(dead_letters.c.job_id == job_id)
+    sharing = select(dead_letters.c.job_id).where(dead_letters.c.letter_id.in_(own))
     return select(jobs.c.state).where(jobs.c.id.in_(sharing)).order_by(jobs.c.id).with_for_update()
 
 
@@ -334,7 +339,9 @@ def _find(connection: Connection, job_id: str) -> Job:
     row = connection.execute(select(jobs).where(jobs.c.id == job_id)).one_or_none()
     if row is None:
         raise JobRefused("there is no such job")
-    counted = select(func.count(), func.count(letters.c.marked_at)).where(letters.c.job_id == job_id)
+    counted = select(func.count(), func.count(dead_letters.c.marked_at)).where(
+        dead_letters.c.job_id == job_id
+    )
     total, marked = connection.execute(counted).one()
     return _job(row, total, marked)
 
@@ -344,13 +351,13 @@ def _job(row: Row[Any], total: int, marked: int) -> Job:
     return Job(**{name: getattr(row, name) for name in own}, total=total, marked=marked)
 
 
-def _letter_row(job_id: str, number: int, letter: JobDeadLetter) -> dict[str, Any]:
+def _dead_letter_row(job_id: str, number: int, dead_letter: JobDeadLetter) -> dict[str, Any]:
     return {
         "job_id": job_id,
-        "letter_id": letter.letter_id,
+        "letter_id": dead_letter.letter_id,
         "number": number,
-        "pipeline": letter.pipeline,
-        "cause": letter.cause,
-        "message_id": letter.message_id,
-        "correlation_id": letter.correlation_id,
+        "pipeline": dead_letter.pipeline,
+        "cause": dead_letter.cause,
+        "message_id": dead_letter.message_id,
+        "correlation_id": dead_letter.correlation_id,
     }

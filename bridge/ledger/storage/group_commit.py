@@ -1,6 +1,6 @@
 """Rows that a transaction adds, and on SQLite: those of all its steps, written together at its end.
 
-There a transaction is shared by many requests, and each statement costs it a hand-over of the interpreter
+Many requests commit in one transaction there, and each statement costs it a hand-over of the interpreter
 to the event loop and back, which is more than a row costs.
 """
 
@@ -17,7 +17,7 @@ from bridge.ledger.storage.prepared import Prepared, Values
 DIALECTS: Final[Mapping[str, Any]] = {"sqlite": sqlite, "postgresql": postgresql}
 _AT_ONCE: Final = 32
 """Rows per statement: bounds how many statements there are, each of which is compiled once and kept."""
-_KEY: Final = "bridge.together"
+_KEY: Final = "bridge.group_commit"
 
 
 class GroupCommit:
@@ -45,7 +45,7 @@ class GroupCommit:
             step(connection)
 
 
-def together(connection: Connection) -> GroupCommit | None:
+def commit_under_way(connection: Connection) -> GroupCommit | None:
     """What this transaction leaves to its end; None when it does everything at once."""
     found: GroupCommit | None = connection.info.get(_KEY)
     return found
@@ -55,19 +55,19 @@ def together(connection: Connection) -> GroupCommit | None:
 def group_commit(connection: Connection) -> Iterator[None]:
     """Leave rows to the end of the block; nothing of them is left when it raises."""
     info = connection.info
-    info[_KEY] = left = GroupCommit()
+    info[_KEY] = commit = GroupCommit()
     try:
         yield
-        left.write(connection)
+        commit.write(connection)
     finally:
         info.pop(_KEY, None)  # a connection that broke has forgotten it already
 
 
 def write_now(connection: Connection) -> None:
     """Write what was left so far: for a step that reads what others of its transaction may have added."""
-    left = together(connection)
-    if left is not None:
-        left.write(connection)
+    commit = commit_under_way(connection)
+    if commit is not None:
+        commit.write(connection)
 
 
 def add_rows(connection: Connection, table: Table, rows: Sequence[Values], *, skip_known: bool) -> None:
@@ -79,9 +79,9 @@ def add_rows(connection: Connection, table: Table, rows: Sequence[Values], *, sk
         rows: by column name.
         skip_known: one that is there already is left as it is; otherwise it fails the transaction.
     """
-    left = together(connection)
-    if left is not None:
-        left.add(table, rows, skip_known=skip_known)
+    commit = commit_under_way(connection)
+    if commit is not None:
+        commit.add(table, rows, skip_known=skip_known)
     else:
         _write(connection, table, rows, skip_known=skip_known)
 

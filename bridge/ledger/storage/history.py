@@ -49,7 +49,7 @@ class KnownEvent:
 class RequestHistory:
     """One request from its arrival to its end.
 
-    `wait_until`: its retry or its turn; of one in doubt its next check, None when a person must find out.
+    `wait_until`: its retry, or behind another; of one in doubt its next check, None: a person must find out.
     """
 
     request_key: str

@@ -1,7 +1,7 @@
-"""Taking turns: requests with the same turn key are worked on one after another, in order of arrival.
+"""Per-patient ordering: requests with one `turn_key` are worked on one after another, in order of arrival.
 
 Whoever is not next waits, in the same transaction in which it was taken up: so a request in flight is one
-whose turn it is, on however many workers.
+that is next, on however many workers.
 """
 
 from collections.abc import Sequence
@@ -15,22 +15,22 @@ from bridge.ledger.storage.requests import Holder, open_again, open_new
 from bridge.ledger.storage.tables import requests
 from bridge.ledger.vault.sealing import Sealer
 
-PATIENCE: Final = timedelta(hours=1)
-"""A request that is this late for its retry, or whose worker is gone for this long, keeps its turn no longer:
+GIVEN_UP_AFTER: Final = timedelta(hours=1)
+"""A request that is this late for its retry, or whose worker is gone for so long, holds up nobody any more:
 its message was taken out of the queue by hand. The balance names it."""
 _FIRST_LOOK: Final = 1.0
 _DOUBLINGS: Final = 4
 BEHIND: Final = "behind_another"
 
-_LOCK = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("turn"), 0)))
-_others = (requests.c.turn_key == bindparam("turn")) & (requests.c.id != bindparam("row"))
-_is_minded = or_(
-    and_(requests.c.state == "in_flight", requests.c.lease_until > bindparam("patience")),
-    and_(requests.c.state == "waiting", requests.c.wait_until > bindparam("patience")),
+_LOCK = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("patient"), 0)))
+_others = (requests.c.turn_key == bindparam("patient")) & (requests.c.id != bindparam("row"))
+_is_attended = or_(
+    and_(requests.c.state == "in_flight", requests.c.lease_until > bindparam("lost_before")),
+    and_(requests.c.state == "waiting", requests.c.wait_until > bindparam("lost_before")),
 )
 _is_at_work = and_(requests.c.state == "in_flight", requests.c.lease_until > bindparam("now"))
 _AHEAD = select(requests.c.wait_until).where(
-    _others, or_(and_(requests.c.id < bindparam("row"), _is_minded), _is_at_work)
+    _others, or_(and_(requests.c.id < bindparam("row"), _is_attended), _is_at_work)
 )
 _STAND_BEHIND = (
     update(requests)
@@ -48,30 +48,30 @@ _STAND_BEHIND = (
 def open_in_order(connection: Connection, opening: Opening, holder: Holder, sealer: Sealer) -> BeginResult:
     """Take a request up if it is next; see `bridge.ledger.storage.requests.open_new` and `open_again`."""
     if connection.dialect.name == "postgresql":  # SQLite has one writer at a time anyway
-        connection.execute(_LOCK, {"turn": opening.turn_key})
-    claim = open_new(connection, opening, holder) or open_again(connection, opening, holder, sealer)
-    if not isinstance(claim, Started) or _has_expired(opening, holder):
-        return claim
-    ahead = _ahead(connection, opening, claim.lease, holder)
+        connection.execute(_LOCK, {"patient": opening.turn_key})
+    begun = open_new(connection, opening, holder) or open_again(connection, opening, holder, sealer)
+    if not isinstance(begun, Started) or _has_expired(opening, holder):
+        return begun
+    ahead = _ahead(connection, opening, begun.lease, holder)
     if not ahead:
-        return claim
+        return begun
     until = _look_again(opening, holder, ahead)
-    said = {"row": claim.lease.row, "until": until, "delivery": opening.attempt}
+    said = {"row": begun.lease.row, "until": until, "delivery": opening.attempt}
     connection.execute(_STAND_BEHIND, said)
     return Behind(until)
 
 
 def _has_expired(opening: Opening, holder: Holder) -> bool:
-    # It sends nothing any more, so it need not wait to say so.
+    # It sends nothing any more, so it need not wait to tell that.
     return opening.expires_at is not None and opening.expires_at <= holder.now
 
 
 def _ahead(connection: Connection, opening: Opening, lease: Lease, holder: Holder) -> Sequence[Row[Any]]:
     asked = {
-        "turn": opening.turn_key,
+        "patient": opening.turn_key,
         "row": lease.row,
         "now": holder.now,
-        "patience": holder.now - PATIENCE,
+        "lost_before": holder.now - GIVEN_UP_AFTER,
     }
     return connection.execute(_AHEAD, asked).all()
 

@@ -71,7 +71,7 @@ class PostgresStore:
                 return step(connection)
 
         try:
-            # One switch into SQLAlchemy for all of it: a quarter cheaper than one for each call.
+            # One change into SQLAlchemy for all of it: a quarter cheaper than one for each call.
             return await greenlet_spawn(run)
         except Exception as error:
             fault = _unavailable(error)

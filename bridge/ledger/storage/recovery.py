@@ -9,6 +9,7 @@ from sqlalchemy import Connection, and_, func, select
 from bridge.ledger.storage.tables import IS_OPEN, events, intents, requests
 
 NAMED = 20
+"""At most this many requests are named; all are counted."""
 
 
 @dataclass(frozen=True, slots=True)

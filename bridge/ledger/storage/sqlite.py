@@ -107,7 +107,7 @@ class SqliteStore:
         return answer
 
     async def give_back_space(self) -> None:
-        """Shrink the file by the pages that are free, a few at a time so that writers get their turn."""
+        """Shrink the file by the pages that are free, a few at a time so that writers are not held up."""
         loop = asyncio.get_running_loop()
         while await loop.run_in_executor(self._writing, self._vacuum):
             pass
@@ -181,7 +181,7 @@ class SqliteStore:
         if self._read_only:
             connection.execute("PRAGMA query_only = ON")
             return
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # has an effect on a new file only
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # heeded in a new file only
         _use_write_ahead_log(connection, self._busy_seconds)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")

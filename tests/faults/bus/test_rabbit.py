@@ -85,11 +85,11 @@ class TestRabbitFaults(BusFaults):
                 for number in range(4):
                     await send(sender, number)
                 await send(sender, 4, body=b"unspeakable")
-                await until(lambda: _holds_one_letter(sender, site))
+                await until(lambda: _holds_one_dead_letter(sender, site))
                 await until(bus.ready)
                 await send(sender, 5)
                 await until(lambda: runs["request-5"])
-                await until(lambda: _holds_one_letter(sender, site))
+                await until(lambda: _holds_one_dead_letter(sender, site))
                 seen = proxy.links
                 await asyncio.sleep(5)  # it is looked at ever more seldom, on connections of their own
                 assert proxy.links - seen <= 3
@@ -131,7 +131,7 @@ class TestRabbitFaults(BusFaults):
         await connection.close()
 
 
-async def _holds_one_letter(bus: Bus, site: RabbitSite) -> bool:
+async def _holds_one_dead_letter(bus: Bus, site: RabbitSite) -> bool:
     return await bus.depth(site.queue) == QueueDepth(ready=0, waiting=0, dead=1)
 
 

@@ -7,7 +7,7 @@ from tests.faults.installation import until
 
 
 def tamper(site):
-    """What somebody with the file in hand does: past the triggers, the head of the lane is another."""
+    """What somebody with the file in hand does: past the triggers, the head of the chain is another."""
     file = site.settings.state_dir / "ledger.db"
     with contextlib.closing(sqlite3.connect(file, timeout=30)) as ledger, ledger:
         for (name,) in ledger.execute(

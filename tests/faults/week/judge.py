@@ -32,7 +32,7 @@ class Evidence:
     def faults(self) -> list[str]:
         """Everything that is not as it must be; nothing when all three agree."""
         return [
-            *self._endings(),
+            *self._outcomes(),
             *self._appointments(),
             *self._slots(),
             *self._changes(),
@@ -46,7 +46,7 @@ class Evidence:
             for asked in self.asked
         )
 
-    def _endings(self) -> list[str]:
+    def _outcomes(self) -> list[str]:
         """Exactly one outcome, and every repeat of an event with the id it had before."""
         faults = []
         for asked in self.asked:

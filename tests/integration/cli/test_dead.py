@@ -95,7 +95,9 @@ async def test_the_story_of_a_discard(nats: NatsSite, tmp_path: Path):
 
 
 @pytest.mark.nats
-async def test_a_letter_is_shown_without_its_body_unless_that_is_asked_for(nats: NatsSite, tmp_path: Path):
+async def test_a_dead_letter_is_shown_without_its_body_unless_that_is_asked_for(
+    nats: NatsSite, tmp_path: Path
+):
     operator = operator_of(nats, tmp_path)
     async with bus_with(nats, MendableHandler()) as bus:
         await make_dead_letters(bus, nats, "r-1")
@@ -114,7 +116,7 @@ async def test_a_letter_is_shown_without_its_body_unless_that_is_asked_for(nats:
 
 
 @pytest.mark.rabbit
-async def test_letters_are_copied_to_files_of_their_owner(rabbit: RabbitSite, tmp_path: Path):
+async def test_dead_letters_are_copied_to_files_of_their_owner(rabbit: RabbitSite, tmp_path: Path):
     operator, handler, folder = operator_of(rabbit, tmp_path), MendableHandler(), tmp_path / "copies"
     async with bus_with(rabbit, handler) as bus:
         await make_dead_letters(bus, rabbit, "r-1")

@@ -34,7 +34,7 @@ async def operator(tmp_path: Path) -> Operator:
     return operator
 
 
-async def test_a_doubt_is_listed_checked_again_and_closed(operator: Operator):
+async def test_a_request_in_doubt_is_listed_checked_again_and_closed(operator: Operator):
     (listed,) = await operator.json("ledger", "doubts", "list", "--json")
     assert (listed["request_key"], listed["code"], listed["wait_until"]) == (KEY, "provider_timeout", None)
     told = await operator.run("ledger", "doubts", "list")

@@ -30,7 +30,7 @@ async def race(ledger: Ledger, count: int) -> None:
 async def work(ledger: Ledger, first: int) -> None:
     """Do requests, eight at a time, for ever."""
 
-    async def lane(number: int) -> None:
+    async def sender(number: int) -> None:
         while True:
             claim = await ledger.begin(opening(number))
             assert isinstance(claim, Started)
@@ -44,7 +44,7 @@ async def work(ledger: Ledger, first: int) -> None:
             say("published", number)
             number += 8
 
-    await asyncio.gather(*(lane(first + offset) for offset in range(8)))
+    await asyncio.gather(*(sender(first + offset) for offset in range(8)))
 
 
 async def main() -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from structlog.testing import capture_logs
 
 from bridge.ledger import Ledger
-from bridge.ledger.audit.chain import LANES, MAX_TEXT, Head, Position, entries
+from bridge.ledger.audit.chain import CHAINS, MAX_TEXT, Head, Position, entries
 from bridge.ledger.audit.trail import Entry
 from bridge.settings import Settings
 from tests.integration.ledger.site import Clock, call, events, opening, started
@@ -80,9 +80,9 @@ async def test_what_is_known_of_a_message_that_could_not_be_read_is_recorded(sit
 
 async def test_the_sequence_counts_without_a_gap(site: Site):
     positions = [await site.trail.record(entry(number)) for number in range(1, 40)]
-    lanes = {position.lane for position in positions}
-    for lane in lanes:
-        numbers = [position.sequence for position in positions if position.lane == lane]
+    chains = {position.chain for position in positions}
+    for chain in chains:
+        numbers = [position.sequence for position in positions if position.chain == chain]
         assert numbers == list(range(1, len(numbers) + 1))
 
 
@@ -159,7 +159,7 @@ async def test_a_transaction_that_is_slow_to_commit_holds_up_no_other(site: Site
     held = await appended.get()
     others = [await site.trail.record(entry(number)) for number in range(40)]
     assert not holding.done()
-    assert held.lane not in {position.lane for position in others}
+    assert held.chain not in {position.chain for position in others}
     await gate.close()
     assert await holding == held
     assert await site.trail.verify() == []
@@ -180,7 +180,7 @@ async def test_a_new_trail_is_begun_once_and_its_heads_are_noted_in_the_log(site
 async def test_workers_that_start_together_begin_one_trail(site: Site):
     await site.intrude("DELETE FROM audit_heads")  # as before the first start
     await asyncio.gather(*(site.another_trail().prepare() for _ in range(8)))
-    assert len(await site.trail.heads()) in LANES.values()
+    assert len(await site.trail.heads()) in CHAINS.values()
     assert await site.trail.verify() == []
 
 

@@ -54,7 +54,7 @@ async def test_a_repeat_and_a_retry_are_no_new_request(ledger: Ledger, clock: Cl
     assert (await ledger.oversight.draw_balance()).received == 1
 
 
-async def test_the_books_of_a_pipeline_and_a_period(ledger: Ledger):
+async def test_the_balance_of_a_pipeline_and_a_period(ledger: Ledger):
     await end(ledger, 1, "completed", received_at=START - timedelta(hours=2))
     await end(ledger, 2, "completed", received_at=START - timedelta(hours=1))
     await end(ledger, 3, "failed", received_at=START, pipeline="appointments")
@@ -99,7 +99,7 @@ async def test_an_end_that_nobody_was_told_of_is_named(ledger: Ledger):
     assert found.kind == "silent"
 
 
-async def test_doubt_that_nobody_checks_is_named(ledger: Ledger):
+async def test_what_is_in_doubt_and_checked_by_nobody_is_named(ledger: Ledger):
     await end(ledger, 1, "in_doubt")
     (found,) = (await ledger.oversight.draw_balance()).discrepancies
     assert found.kind == "unwatched"

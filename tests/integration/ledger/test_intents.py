@@ -133,7 +133,7 @@ async def test_a_check_that_finds_nothing_new_is_put_off(ledger: Ledger, clock: 
     assert again.message == MESSAGE
 
 
-async def test_doubt_that_is_given_up_is_checked_no_more_and_named(ledger: Ledger, clock: Clock):
+async def test_what_is_in_doubt_and_given_up_is_checked_no_more_and_named(ledger: Ledger, clock: Clock):
     await in_doubt(ledger, clock)
     assert (await ledger.oversight.draw_balance()).discrepancies == []
     reopened = await ledger.reopen(opening().request_key, check_again_at=in_an_hour(clock))
@@ -146,7 +146,7 @@ async def test_doubt_that_is_given_up_is_checked_no_more_and_named(ledger: Ledge
     assert (found.kind, list(found.request_keys)) == ("unwatched", [opening().request_key])
 
 
-async def test_a_check_by_one_worker_ends_the_doubt(ledger: Ledger, other: Ledger, clock: Clock):
+async def test_a_check_by_one_worker_ends_what_is_in_doubt(ledger: Ledger, other: Ledger, clock: Clock):
     await in_doubt(ledger, clock)
     clock.turn(300)
     reopened = await other.reopen(opening().request_key, check_again_at=in_an_hour(clock))

@@ -62,7 +62,7 @@ async def test_readiness_reads_the_heads_of_the_trail_and_nothing_that_grows(led
     assert count == (1 if site.is_sqlite else 16)
 
 
-async def test_the_search_for_doubts_that_are_due_reads_open_requests_only(ledger, tmp_path):
+async def test_the_search_for_requests_in_doubt_that_are_due_reads_open_requests_only(ledger, tmp_path):
     site = Site(ledger.store, tmp_path / "keys")
     await ledger.store.write(_many_that_ended)
     plan = await plan_of(ledger.store, site.is_sqlite, lambda: ledger.due_for_check("structured_record"))

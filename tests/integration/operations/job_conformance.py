@@ -37,7 +37,7 @@ class JobConformance:
     def operator(self, site: Any, tmp_path: Path) -> Operator:
         return Operator(tmp_path, site.url, site.prefix)
 
-    async def test_each_letter_of_the_job_is_worked_on_once_and_nothing_else(
+    async def test_each_dead_letter_of_the_job_is_worked_on_once_and_nothing_else(
         self, site: Site, operator: Operator
     ):
         handler = MendableHandler()
@@ -72,7 +72,9 @@ class JobConformance:
         assert letter["facts"]["reason"] == "queue was bound"
         assert letter["facts"]["message_id"] == "r-1"
 
-    async def test_a_discarded_letter_is_gone_and_worked_on_by_nobody(self, site: Site, operator: Operator):
+    async def test_a_discarded_dead_letter_is_gone_and_worked_on_by_nobody(
+        self, site: Site, operator: Operator
+    ):
         handler = MendableHandler()
         async with bus_with(site, handler) as bus, operator.stores() as stores:
             await make_dead_letters(bus, site, "r-1", "r-2")
@@ -109,12 +111,12 @@ class JobConformance:
             job, found = await plan(bus, stores, site, reason="internal", limit=2)
             with pytest.raises(JobRefused, match="no such dead letter"):
                 await plan(bus, stores, site, reason="unheard_of")
-            letters = await stores.jobs.letters(job.id)
+            letters = await stores.jobs.dead_letters(job.id)
         assert job.total == len(letters) == len(found) == 2
         assert {letter.cause for letter in letters.values()} == {"internal"}
         assert all(one.dead_letter.message.body == b"" for one in found)
 
-    async def test_a_letter_is_in_one_confirmed_job_only(self, site: Site, operator: Operator):
+    async def test_a_dead_letter_is_in_one_confirmed_job_only(self, site: Site, operator: Operator):
         async with bus_with(site, MendableHandler()) as bus, operator.stores() as stores:
             await make_dead_letters(bus, site, "r-1")
             first, _ = await plan(bus, stores, site)
@@ -127,7 +129,7 @@ class JobConformance:
             await stores.jobs.stop(first.id, "replay")
             assert (await plan(bus, stores, site))[0].total == 1
 
-    async def test_a_pause_is_heard_after_the_letter_at_hand_and_a_later_run_goes_on(
+    async def test_a_pause_is_heard_after_the_message_at_hand_and_a_later_run_goes_on(
         self, site: Site, operator: Operator
     ):
         handler = MendableHandler()
@@ -165,13 +167,13 @@ class JobConformance:
         async with bus_with(site, None) as bus, operator.stores() as stores:
             job = await confirmed(bus, stores, site)
             # As a run leaves it that was killed after the copy, and before the letter was taken away.
-            [first, _] = await stores.jobs.letters(job.id)
+            [first, _] = await stores.jobs.dead_letters(job.id)
             await stores.jobs.mark(job.id, first, also=lambda _connection: None)
             ended = await run(stores, job)
             await until(lambda: _holds(bus, site, QueueDepth(ready=1, waiting=0, dead=0)))
         assert (ended.state, ended.marked) == ("done", 2)
 
-    async def test_a_job_with_letters_that_somebody_took_away_is_not_done(
+    async def test_a_job_with_dead_letters_that_somebody_took_away_is_not_done(
         self, site: Site, operator: Operator
     ):
         handler = MendableHandler()

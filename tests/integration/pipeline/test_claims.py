@@ -15,7 +15,7 @@ import pytest
 from bridge.engine.http.consumers import add_consumer, claims_faults
 from bridge.sandbox import BY_NAME
 from bridge.settings import Settings
-from tests.integration.pipeline.test_books import FAR_AHEAD, LONG_AGO, Books
+from tests.integration.pipeline.test_journal import FAR_AHEAD, LONG_AGO, JournalReader
 from tests.support.certificates import Authority
 from tests.support.ports import free_port
 from tests.support.processes import bridge
@@ -87,12 +87,12 @@ async def test_a_large_event_names_where_its_data_is_and_the_data_is_what_was_pu
     assert request["data"]["patient"]["nhs_number"] not in json.dumps(event)
     assert answer.headers["cache-control"] == "no-store"
 
-    async with Books(engine.settings) as books:
-        entries = [entry async for entry in books.trail.export(LONG_AGO, FAR_AHEAD)]
+    async with JournalReader(engine.settings) as journal:
+        entries = [entry async for entry in journal.trail.export(LONG_AGO, FAR_AHEAD)]
         (opening,) = [entry for entry in entries if entry["event"] == "claim.opened"]
         assert opening["facts"]["consumer"] == "epr-1"
         assert opening["request_key"].endswith(request["id"])
-        assert await books.trail.verify() == []
+        assert await journal.trail.verify() == []
 
 
 async def test_nobody_without_a_token_of_its_own_gets_anything(consumers, engine):
@@ -105,15 +105,15 @@ async def test_nobody_without_a_token_of_its_own_gets_anything(consumers, engine
     consumers.file.write_text(f"somebody-else {hashed('another token of theirs')}\n")
     await asyncio.sleep(1.1)  # the endpoint looks at the file once a second
     assert (await consumers.fetch(event["dataref"], token)).status_code == 401
-    async with Books(engine.settings) as books:
-        entries = [entry async for entry in books.trail.export(LONG_AGO, FAR_AHEAD)]
+    async with JournalReader(engine.settings) as journal:
+        entries = [entry async for entry in journal.trail.export(LONG_AGO, FAR_AHEAD)]
         assert [entry for entry in entries if entry["event"] == "claim.opened"] == []
 
 
 async def test_data_goes_when_its_time_is_over(consumers, engine):
     _, event = await large_event(engine)
-    async with Books(engine.settings) as books:
-        pruned = await books.vault.prune(FAR_AHEAD, facts_before=LONG_AGO)
+    async with JournalReader(engine.settings) as journal:
+        pruned = await journal.vault.prune(FAR_AHEAD, facts_before=LONG_AGO)
         assert pruned.claims >= 1
     assert (await consumers.fetch(event["dataref"], consumers.token)).status_code == 404
 

@@ -152,7 +152,7 @@ async def site_with(settings, pipeline):
         yield Site(settings, bus, hospital)
 
 
-async def test_it_fails_visibly_is_parked_and_says_nothing_of_the_patient(settings):
+async def test_it_fails_visibly_is_a_dead_letter_and_says_nothing_of_the_patient(settings):
     patient = BY_NAME["rich_record"]
     with capture_logs() as lines:
         async with site_with(settings, careless) as site:
@@ -166,7 +166,7 @@ async def test_it_fails_visibly_is_parked_and_says_nothing_of_the_patient(settin
 
 
 @pytest.mark.duty("JO-033")
-async def test_a_request_that_nobody_can_read_ends_with_a_row_an_event_and_a_letter(settings):
+async def test_a_request_that_nobody_can_read_ends_with_a_row_an_event_and_a_dead_letter(settings):
     patient = BY_NAME["rich_record"].nhs_number
     with capture_logs() as lines:
         async with site_with(settings, strict) as site:
@@ -207,7 +207,7 @@ async def test_a_request_whose_start_was_lost_ten_times_is_ended_unrun(settings,
     assert [attempt.outcome for attempt in history.attempts].count("lost") == lost
 
 
-async def test_a_pipeline_that_cannot_tell_of_its_doubt_is_in_doubt_all_the_same_and_somebody_is_told(
+async def test_a_pipeline_that_cannot_tell_that_it_is_in_doubt_is_in_doubt_all_the_same_and_somebody_is_told(
     settings,
 ):
     answers.clear()

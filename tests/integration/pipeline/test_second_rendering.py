@@ -22,7 +22,7 @@ from bridge.renderings.rendering import OutgoingEvent, Rendered, Rendering
 from bridge.renderings.table import RENDERINGS
 from bridge.sandbox import BY_NAME
 from bridge.settings import Settings
-from tests.integration.pipeline.test_books import Books
+from tests.integration.pipeline.test_journal import JournalReader
 from tests.support.hospital import Hospital
 from tests.support.ports import free_port
 from tests.support.requests import cloud_event, record_request
@@ -96,9 +96,9 @@ async def test_it_is_owed_in_the_transaction_that_ends_the_request_and_goes_out(
     terms = [item["medication"]["term"] for item in orjson.loads(first.body)["data"]["items"]]
     assert listed.body.decode().splitlines() == terms
     assert terms
-    async with Books(settings) as books:
+    async with JournalReader(settings) as journal:
         key = request_key(request["source"], request["id"])
-        stored = await books.ledger.stored_events(key)
+        stored = await journal.ledger.stored_events(key)
         assert [(each.id, each.content_type) for each in stored] == [
             (each.id, each.content_type) for each in messages
         ]
@@ -167,11 +167,13 @@ async def test_one_that_cannot_tell_how_a_request_ended_costs_its_own_message_al
     assert failures(lines) == [kind]
     assert [line["event"] for line in lines].count("request_handled") == 1
     assert request["data"]["patient"]["nhs_number"] not in str(lines)
-    async with Books(settings) as books:
-        history = await books.ledger.request(history_key := request_key(request["source"], request["id"]))
+    async with JournalReader(settings) as journal:
+        history = await journal.ledger.oversight.request_history(
+            history_key := request_key(request["source"], request["id"])
+        )
         assert history is not None
         assert history.state == state
-        assert [each.id for each in await books.ledger.stored_events(history_key)] == [told.id]
+        assert [each.id for each in await journal.ledger.stored_events(history_key)] == [told.id]
 
 
 async def test_a_request_of_which_nothing_can_be_told_ends_among_the_dead_letters(settings):
@@ -182,12 +184,14 @@ async def test_a_request_of_which_nothing_can_be_told_ends_among_the_dead_letter
             letter = await dead_letter(settings)
     assert (letter.reason, letter.message.id) == ("internal", request["id"])
     assert failures(lines) == ["medications.published.v1", "request.failed.v1"]
-    async with Books(settings) as books:
-        history = await books.ledger.request(request_key(request["source"], request["id"]))
+    async with JournalReader(settings) as journal:
+        history = await journal.ledger.oversight.request_history(
+            request_key(request["source"], request["id"])
+        )
         assert history is not None
         assert (history.state, history.code, history.events) == ("failed", "internal", [])
         # Nobody was told, so an operator is.
-        (silent,) = (await books.balanced()).discrepancies
+        (silent,) = (await journal.balanced()).discrepancies
         assert (silent.kind, silent.request_keys) == ("silent", [history.request_key])
 
 

@@ -232,7 +232,7 @@ async def rejected(engine, correlation_id):
         (b"{}", "data.patient"),
     ],
 )
-async def test_a_body_that_is_no_request_is_rejected_and_parked(engine, body, field):
+async def test_a_body_that_is_no_request_is_rejected_and_a_dead_letter(engine, body, field):
     calls = len(engine.sandbox.calls)
     correlation_id = await engine.hospital.ask(body, content_type="application/json")
     assert field in await rejected(engine, correlation_id)
@@ -316,7 +316,7 @@ async def test_an_nhs_number_stands_in_event_data_only(engine):
             )
 
 
-async def test_the_switch_stops_retries_at_once(engine):
+async def test_the_kill_switch_stops_retries_at_once(engine):
     switch = engine.settings.state_dir / "stop-retries"
     number = BY_NAME["always_fails"].nhs_number
     before = len(engine.sandbox.calls.of("proxy"))

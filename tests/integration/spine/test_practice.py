@@ -215,7 +215,9 @@ SPOILT_SUCCESS = [
 ]
 
 
-async def test_success_that_cannot_be_used_leaves_doubt(practice: PracticeClient, world: World):
+async def test_success_that_cannot_be_used_leaves_what_was_sent_in_doubt(
+    practice: PracticeClient, world: World
+):
     for reply in SPOILT_SUCCESS:
         world.practice = reply
         failed = await failure(practice.book(booking()))

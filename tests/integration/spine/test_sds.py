@@ -165,7 +165,7 @@ async def test_another_capability_is_looked_up_for_itself(spine: Spine, world: W
     assert asked == [STRUCTURED_RECORD.id, FOUNDATIONS_METADATA.id]
 
 
-async def test_a_fresh_answer_replaces_the_shared_one(spine: Spine, world: World):
+async def test_a_fresh_answer_replaces_the_kept_one(spine: Spine, world: World):
     await spine.sds.practice(PRACTICE, STRUCTURED_RECORD, encounter=ENCOUNTER)
     world.endpoints = searchset(endpoint(ROOT + "/moved"))
     await spine.sds.practice(PRACTICE, STRUCTURED_RECORD, encounter=ENCOUNTER, fresh=True)

@@ -88,7 +88,7 @@ async def test_a_practice_without_room_is_left_alone():
         Refused(FailureCode.CONFIGURATION, stage="spine"),
     ],
 )
-async def test_a_no_that_holds_for_all_ends_the_asking(refusal):
+async def test_a_no_that_holds_for_all_ends_the_calls(refusal):
     practice = Practice({"SUM": refusal})
     with pytest.raises(Refused) as raised:
         await ask_side_by_side(ALL, practice)

@@ -13,61 +13,61 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def switch(file: Path) -> KillSwitch:
+def kill_switch(file: Path) -> KillSwitch:
     return KillSwitch(file)
 
 
-def test_without_the_file_nothing_is_stopped(switch: KillSwitch):
-    assert not switch.retries_stopped("structured_record")
+def test_without_the_file_nothing_is_stopped(kill_switch: KillSwitch):
+    assert not kill_switch.retries_stopped("structured_record")
 
 
 @pytest.mark.parametrize("text", ["", "\n \n"])
 def test_an_empty_file_stops_every_retry_at_once_until_it_is_removed(
-    switch: KillSwitch, file: Path, text: str
+    kill_switch: KillSwitch, file: Path, text: str
 ):
-    assert not switch.retries_stopped("structured_record")
+    assert not kill_switch.retries_stopped("structured_record")
     file.write_text(text)
-    assert switch.retries_stopped("structured_record")
-    assert switch.retries_stopped("booking")
+    assert kill_switch.retries_stopped("structured_record")
+    assert kill_switch.retries_stopped("booking")
     file.unlink()
-    assert not switch.retries_stopped("structured_record")
+    assert not kill_switch.retries_stopped("structured_record")
 
 
-def test_names_stop_the_retries_of_those_pipelines_alone(switch: KillSwitch, file: Path):
+def test_names_stop_the_retries_of_those_pipelines_alone(kill_switch: KillSwitch, file: Path):
     file.write_text("  structured_record \r\n\nbooking\n")
-    assert switch.retries_stopped("structured_record")
-    assert switch.retries_stopped("booking")
-    assert not switch.retries_stopped("structured")
+    assert kill_switch.retries_stopped("structured_record")
+    assert kill_switch.retries_stopped("booking")
+    assert not kill_switch.retries_stopped("structured")
 
     file.write_text("booking\n")
-    assert not switch.retries_stopped("structured_record")
+    assert not kill_switch.retries_stopped("structured_record")
     file.write_text("")
-    assert switch.retries_stopped("structured_record")
+    assert kill_switch.retries_stopped("structured_record")
 
 
-def test_what_cannot_be_read_stops_everything(switch: KillSwitch, file: Path):
+def test_what_cannot_be_read_stops_everything(kill_switch: KillSwitch, file: Path):
     file.mkdir()  # a mount that went wrong; unlike permissions it stops root as well
-    assert switch.retries_stopped("structured_record")
-    assert switch.retries_stopped("structured_record")
+    assert kill_switch.retries_stopped("structured_record")
+    assert kill_switch.retries_stopped("structured_record")
     file.rmdir()
-    assert not switch.retries_stopped("structured_record")
+    assert not kill_switch.retries_stopped("structured_record")
 
 
-def test_bytes_that_are_no_text_stop_nobody_else(switch: KillSwitch, file: Path):
+def test_bytes_that_are_no_text_stop_nobody_else(kill_switch: KillSwitch, file: Path):
     file.write_bytes(b"\xff\xfe\nbooking\n")
-    assert switch.retries_stopped("booking")
-    assert not switch.retries_stopped("structured_record")
+    assert kill_switch.retries_stopped("booking")
+    assert not kill_switch.retries_stopped("structured_record")
 
 
-def test_each_change_is_said_once(switch: KillSwitch, file: Path):
+def test_each_change_is_said_once(kill_switch: KillSwitch, file: Path):
     with structlog.testing.capture_logs() as lines:
-        switch.retries_stopped("a")
+        kill_switch.retries_stopped("a")
         file.write_text("a\n")
         for _ in range(3):
-            switch.retries_stopped("a")
+            kill_switch.retries_stopped("a")
         file.unlink()
         for _ in range(3):
-            switch.retries_stopped("a")
+            kill_switch.retries_stopped("a")
 
     assert [line["event"] for line in lines] == ["retries_stopped", "retries_allowed"]
 

@@ -210,7 +210,7 @@ def test_neither_success_nor_error_cannot_be_used(status: int):
     ],
 )
 @pytest.mark.parametrize("status", [429, 503])
-def test_the_patience_that_is_asked_for_is_passed_on(
+def test_the_pause_that_is_asked_for_is_passed_on(
     status: int, headers: dict[str, str], seconds: float | None
 ):
     error = decoded(status, headers=headers)

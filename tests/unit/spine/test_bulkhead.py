@@ -7,7 +7,7 @@ import structlog
 
 from bridge.errors import FailureCode, HeldBack, Refused, ResponseInvalid, Unavailable
 from bridge.spine.answer import Answer
-from bridge.spine.bulkhead import Blame, Bulkhead, Circuit, Policy, PracticeBulkheads, asking_request
+from bridge.spine.bulkhead import Blame, Bulkhead, Circuit, Policy, PracticeBulkheads, current_request_key
 
 CIRCUIT = Policy(failures=3, pause=30.0)
 PATIENT = Policy(failures=3, pause=30, concurrency=200, silent_concurrency=2, silent_after=3.0)
@@ -354,7 +354,7 @@ async def test_a_request_that_fails_again_and_again_is_one_witness(time: Virtual
         raise Unavailable(FailureCode.PROVIDER_ERROR, stage="provider")
 
     async def ask(request: str) -> None:
-        asking_request.set(request)
+        current_request_key.set(request)
         with pytest.raises(Unavailable):
             await bulkhead.run(call)
 

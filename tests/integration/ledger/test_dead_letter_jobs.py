@@ -17,7 +17,7 @@ def jobs(store: Store, clock: Clock) -> Jobs:
     return Jobs(store, lease=LEASE, clock=clock)
 
 
-def letter(number: int) -> JobDeadLetter:
+def dead_letter(number: int) -> JobDeadLetter:
     return JobDeadLetter(f"l-{number}", "structured_record", "internal", f"r-{number}", None)
 
 
@@ -26,7 +26,7 @@ def nothing(_connection: object) -> None:
 
 
 async def planned(jobs: Jobs, *numbers: int) -> Job:
-    return await jobs.plan("replay", [letter(number) for number in numbers], by="os-user")
+    return await jobs.plan("replay", [dead_letter(number) for number in numbers], by="os-user")
 
 
 async def confirm(jobs: Jobs, job: Job) -> Job:
@@ -43,7 +43,7 @@ async def test_a_job_from_its_plan_to_its_end(jobs: Jobs):
     ended = await jobs.release(job.id, runner="a", complete=True)
     assert (ended.state, ended.marked, ended.lease_until) == ("done", 2, None)
     assert ended.ended_at is not None
-    assert list(await jobs.letters(job.id)) == ["l-1", "l-2"]
+    assert list(await jobs.dead_letters(job.id)) == ["l-1", "l-2"]
 
 
 async def test_a_run_that_did_not_look_everywhere_is_not_done(jobs: Jobs):
@@ -65,7 +65,7 @@ async def test_the_lease_of_a_dead_process_runs_out(jobs: Jobs, clock: Clock):
     assert await jobs.hold(job.id, runner="b")
 
 
-async def test_the_entry_of_a_letter_is_made_once(jobs: Jobs):
+async def test_the_entry_of_a_dead_letter_is_made_once(jobs: Jobs):
     job = await confirm(jobs, await planned(jobs, 1))
     made: list[object] = []
     for _ in range(2):
@@ -73,7 +73,7 @@ async def test_the_entry_of_a_letter_is_made_once(jobs: Jobs):
     assert len(made) == 1
 
 
-async def test_of_plans_that_share_a_letter_one_is_confirmed(jobs: Jobs):
+async def test_of_plans_that_share_a_dead_letter_one_is_confirmed(jobs: Jobs):
     plans = [await planned(jobs, number, 7) for number in range(5)]
     results = await asyncio.gather(*(confirm(jobs, plan) for plan in plans), return_exceptions=True)
     assert sorted(type(result).__name__ for result in results) == ["Job"] + ["JobRefused"] * 4

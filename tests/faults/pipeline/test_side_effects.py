@@ -21,7 +21,7 @@ SETTINGS = {
 
 
 @dataclass(frozen=True)
-class DischargeDesk:
+class WantedBooking:
     """A reception with a patient who wants an appointment, and the request for it."""
 
     site: Installation
@@ -45,7 +45,7 @@ class DischargeDesk:
 
 
 @pytest.fixture
-def desk(installed):
+def wanted(installed):
     @asynccontextmanager
     async def opening(broker):
         async with (
@@ -58,22 +58,24 @@ def desk(installed):
             reception = Reception(hospital)
             offer = (await reception.free_slots(patient))[0]["offer"]
             request = example("appointment.requested", patient={"nhs_number": patient}, choices=[[offer]])
-            yield DischargeDesk(site, reception, patient, request)
+            yield WantedBooking(site, reception, patient, request)
 
     return opening
 
 
 @pytest.mark.duty("AP-042", "AP-043")
-async def test_a_booking_whose_answer_is_lost_is_settled(broker, desk, outages):
-    async with desk(broker) as at:
+async def test_a_booking_whose_answer_is_lost_is_settled(broker, wanted, outages):
+    async with wanted(broker) as at:
         at.fault(InjectedFault(FaultKind.DROP, times=1, on=("book",)))
         await at.reception.send(at.request)
         ends = await at.ends()
     outages.saw("booking_lost", on=broker.title, ends=ends)
 
 
-async def test_a_booking_that_nobody_can_tell_of_is_in_doubt_until_the_practice_tells(broker, desk, outages):
-    async with desk(broker) as at:
+async def test_a_booking_that_nobody_can_tell_of_is_in_doubt_until_the_practice_tells(
+    broker, wanted, outages
+):
+    async with wanted(broker) as at:
         at.fault(InjectedFault(FaultKind.DROP, on=("book",)))
         silent = ("patient_appointments", "read_appointment")
         at.fault(InjectedFault(FaultKind.STATUS, at="proxy", status=503, on=silent))

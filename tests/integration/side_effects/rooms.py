@@ -18,9 +18,9 @@ from bridge.pipelines import Context, InDoubt, Json, Pipeline
 TAKE = "room.requested.v1"
 LOOK = "room.look.requested.v1"
 TAKEN, REFUSED, IN_DOUBT, SEEN = "room.taken.v1", "room.refused.v1", "room.in_doubt.v1", "room.seen.v1"
-PATIENCE = 0.4
+TIMEOUT = 0.4
 """Seconds until the client gives up."""
-GATE_PATIENCE = 60.0
+GATE_TIMEOUT = 60.0
 CAREFUL = "careful"
 """First letters of the rooms for which the client looks at the clock at the last moment."""
 
@@ -125,7 +125,7 @@ class House:
 
     async def _call(self, method: str, path: str) -> httpx.Response:
         # The test decides when a gate opens.
-        patience = GATE_PATIENCE if "/gate/" in path else PATIENCE
+        patience = GATE_TIMEOUT if "/gate/" in path else TIMEOUT
         try:
             async with httpx.AsyncClient(trust_env=False, timeout=patience) as client:
                 answer = await client.request(method, self._url + path, headers={"x-who": self._who})

@@ -11,8 +11,8 @@ from structlog.testing import capture_logs
 from bridge.contracts.events import Event
 from bridge.operations.site import open_stores
 from bridge.pipelines import Context, pipeline
-from tests.integration.effects.installation import Installation, opened, request_for, until
-from tests.integration.effects.rooms import (
+from tests.integration.side_effects.installation import Installation, opened, request_for, until
+from tests.integration.side_effects.rooms import (
     IN_DOUBT,
     LOOK,
     REFUSED,
@@ -128,7 +128,7 @@ async def test_it_is_sent_four_times_at_most(site: Installation):
 
 
 @pytest.mark.parametrize("is_done", [True, False])
-async def test_doubt_is_said_aloud_and_ends_by_itself(site: Installation, is_done: bool):
+async def test_what_is_in_doubt_is_told_and_ends_by_itself(site: Installation, is_done: bool):
     room = site.house.rooms["r1"]
     room.is_silent = True
     site.house.will("r1", "do+drop" if is_done else "drop")
@@ -171,7 +171,7 @@ async def test_a_request_that_did_something_does_not_end_as_failed(site: Install
     await site.account()
 
 
-async def test_an_ending_that_leaves_out_what_was_done_is_not_published(site: Installation):
+async def test_an_outcome_that_leaves_out_what_was_done_is_not_published(site: Installation):
     site.house.statuses["before/r1"].extend([200, 403, 200])
     site.house.statuses["after/r1"].append(503)
     request = await site.ask("r1")
@@ -181,7 +181,7 @@ async def test_an_ending_that_leaves_out_what_was_done_is_not_published(site: In
     await site.account()
 
 
-async def test_a_doubt_that_cannot_be_opened_keeps_no_other_from_ending(site: Installation):
+async def test_a_request_in_doubt_that_cannot_be_opened_keeps_no_other_from_ending(site: Installation):
     requests = []
     for name, patient in (("r1", PATIENT), ("r2", OTHER)):
         site.house.rooms[name].is_silent = True
@@ -265,7 +265,7 @@ async def test_a_queue_of_several_operations_tells_them_apart_by_routing_key(sit
     assert {fault["field"] for fault in told["faults"]} == {"data.room", "data.rooms"}
 
 
-async def test_an_operation_that_cannot_tell_of_doubt_may_have_no_side_effects(
+async def test_an_operation_that_cannot_tell_that_it_is_in_doubt_may_have_no_side_effects(
     sandbox, nats_url, tmp_path, monkeypatch
 ):
     @pipeline(name="rooms", accepts=TAKE, request=RoomRequest, publishes={})
@@ -286,7 +286,7 @@ async def test_an_operation_that_cannot_tell_of_doubt_may_have_no_side_effects(
         assert site.house.rooms["r1"].posts == 0
 
 
-async def test_doubt_that_cannot_be_ended_in_time_is_given_up_and_named(
+async def test_what_stays_in_doubt_for_too_long_is_given_up_and_named(
     sandbox, nats_url, tmp_path, monkeypatch
 ):
     late = {"BRIDGE_RETRY_GIVE_UP_AFTER": "1"}

@@ -1,4 +1,4 @@
-"""Requests about one patient take turns, over workers that share a ledger; those about others do not wait."""
+"""Requests about one patient are worked on one at a time, over workers that share a ledger; those about others do not wait."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bridge.operations.site import open_stores
-from tests.integration.effects.installation import Installation, opened, until
-from tests.integration.effects.rooms import IN_DOUBT, LOOK, SEEN, TAKEN
+from tests.integration.side_effects.installation import Installation, opened, until
+from tests.integration.side_effects.rooms import IN_DOUBT, LOOK, SEEN, TAKEN
 from tests.support.requests import cloud_event, record_request
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -46,13 +46,13 @@ async def test_two_workers_keep_the_order_of_arrival(sandbox, rabbit_url, tmp_pa
             assert (await site.outcome(request))[0][0] == TAKEN
         passed = [gate for gate in site.house.passed if gate.split("/")[1] in names]
         assert passed == [f"{gate}/{name}" for name in names for gate in GATES]
-        # Waiting for a turn is no attempt, and leaves none behind.
+        # Waiting for its turn is no attempt, and leaves none behind.
         assert len((await site.history(requests[-1])).attempts) == 1
         await site.account()
 
 
 @pytest.mark.nats
-async def test_a_retry_keeps_its_turn_and_doubt_ends_it(site: Installation):
+async def test_a_retry_keeps_its_place_until_it_is_in_doubt(site: Installation):
     room = site.house.rooms["r1"]
     room.is_silent = True
     site.house.will("r1", "drop")

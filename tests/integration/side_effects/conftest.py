@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from bridge.sandbox import RunningSandbox, SandboxOptions, running
-from tests.integration.effects.installation import Installation, opened
+from tests.integration.side_effects.installation import Installation, opened
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -33,6 +33,6 @@ def package(tmp_path: Path) -> Path:
     metadata.mkdir(parents=True)
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: rooms\nVersion: 1.0\n")
     (metadata / "entry_points.txt").write_text(
-        "[gpconnect_bridge.pipelines]\nrooms = tests.integration.effects.rooms:rooms\n"
+        "[gpconnect_bridge.pipelines]\nrooms = tests.integration.side_effects.rooms:rooms\n"
     )
     return metadata.parent

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.integration.effects.installation import ROOT, opened, until
-from tests.integration.effects.rooms import TAKEN
+from tests.integration.side_effects.installation import ROOT, opened, until
+from tests.integration.side_effects.rooms import TAKEN
 from tests.support.processes import worker
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -66,7 +66,7 @@ async def test_what_a_worker_left_is_not_asked_about_while_it_may_be_under_way(
 
 
 @pytest.mark.nats
-async def test_a_doubt_outlives_its_worker(sandbox, nats_url, package, tmp_path, monkeypatch):
+async def test_what_is_in_doubt_outlives_its_worker(sandbox, nats_url, package, tmp_path, monkeypatch):
     async with opened(sandbox, nats_url, tmp_path, monkeypatch) as site:
         room = site.house.rooms["r1"]
         room.is_silent = True

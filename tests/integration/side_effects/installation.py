@@ -18,8 +18,8 @@ from bridge.operations.site import Queues, open_stores
 from bridge.pipelines import Pipeline
 from bridge.sandbox import RunningSandbox
 from bridge.settings import Settings
-from tests.integration.effects.house import House
-from tests.integration.effects.rooms import TAKE, rooms
+from tests.integration.side_effects.house import House
+from tests.integration.side_effects.rooms import TAKE, rooms
 from tests.support.hospital import Hospital, hospital_on
 from tests.support.requests import PATIENT, cloud_event, record_request
 

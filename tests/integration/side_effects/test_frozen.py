@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.integration.effects.installation import ROOT, opened, until
-from tests.integration.effects.rooms import IN_DOUBT, REFUSED, TAKE, TAKEN
+from tests.integration.side_effects.installation import ROOT, opened, until
+from tests.integration.side_effects.rooms import IN_DOUBT, REFUSED, TAKE, TAKEN
 from tests.support.processes import worker
 from tests.support.requests import PATIENT
 

@@ -1,4 +1,4 @@
-"""Requests with the same turn key: one at a time, in order of arrival, whoever asks."""
+"""Requests about one patient: one at a time, in order of arrival, whoever asks."""
 
 import asyncio
 from datetime import timedelta
@@ -9,7 +9,7 @@ from bridge.ledger import Behind, Ledger, Running, Started, open_ledger
 from bridge.settings import Settings
 from tests.integration.ledger.site import START, Clock, events, opening, sealer_in, started
 
-TURN = "0123456789abcdef0123456789abcdef"
+PATIENT = "0123456789abcdef0123456789abcdef"
 
 
 @pytest.fixture
@@ -20,88 +20,90 @@ async def other(settings: Settings, clock: Clock, ledger: Ledger):
 
 
 async def test_whoever_comes_later_waits_and_that_is_no_attempt(ledger: Ledger, other: Ledger, clock: Clock):
-    first = started(await ledger.begin(opening(1, turn_key=TURN)))
-    behind = await other.begin(opening(2, turn_key=TURN))
+    first = started(await ledger.begin(opening(1, turn_key=PATIENT)))
+    behind = await other.begin(opening(2, turn_key=PATIENT))
     assert behind == Behind(clock() + timedelta(seconds=1))
     assert (await ledger.oversight.draw_balance()).waiting == 1
     # A copy of it is told to come back; the same one, later, less often each time.
-    assert await other.begin(opening(2, turn_key=TURN)) == Running(clock() + timedelta(seconds=1))
+    assert await other.begin(opening(2, turn_key=PATIENT)) == Running(clock() + timedelta(seconds=1))
     clock.turn(1)
-    assert await other.begin(opening(2, turn_key=TURN, attempt=2)) == Behind(clock() + timedelta(seconds=2))
+    assert await other.begin(opening(2, turn_key=PATIENT, attempt=2)) == Behind(
+        clock() + timedelta(seconds=2)
+    )
     await ledger.finish(first.lease, state="completed", code=None, events=events(1))
     clock.turn(2)
-    assert started(await other.begin(opening(2, turn_key=TURN, attempt=3))).lease.attempt == 1
+    assert started(await other.begin(opening(2, turn_key=PATIENT, attempt=3))).lease.attempt == 1
 
 
-async def test_a_retry_keeps_its_turn(ledger: Ledger, other: Ledger, clock: Clock):
-    first = started(await ledger.begin(opening(1, turn_key=TURN)))
+async def test_a_retry_keeps_its_place(ledger: Ledger, other: Ledger, clock: Clock):
+    first = started(await ledger.begin(opening(1, turn_key=PATIENT)))
     until = clock() + timedelta(seconds=45)
     await ledger.wait(first.lease, until=until, reason="provider_timeout")
-    assert await other.begin(opening(2, turn_key=TURN)) == Behind(until)
+    assert await other.begin(opening(2, turn_key=PATIENT)) == Behind(until)
     clock.turn(45)
-    again = started(await other.begin(opening(1, turn_key=TURN, attempt=2)))
+    again = started(await other.begin(opening(1, turn_key=PATIENT, attempt=2)))
     assert again.lease.attempt == 2
 
 
 async def test_the_third_waits_for_the_second(ledger: Ledger, clock: Clock):
-    first = started(await ledger.begin(opening(1, turn_key=TURN)))
+    first = started(await ledger.begin(opening(1, turn_key=PATIENT)))
     for number in (2, 3):
-        assert isinstance(await ledger.begin(opening(number, turn_key=TURN)), Behind)
+        assert isinstance(await ledger.begin(opening(number, turn_key=PATIENT)), Behind)
     await ledger.finish(first.lease, state="failed", code="internal", events=events(1))
     clock.turn(5)
-    assert isinstance(await ledger.begin(opening(3, turn_key=TURN, attempt=2)), Behind)
-    assert isinstance(await ledger.begin(opening(2, turn_key=TURN, attempt=2)), Started)
+    assert isinstance(await ledger.begin(opening(3, turn_key=PATIENT, attempt=2)), Behind)
+    assert isinstance(await ledger.begin(opening(2, turn_key=PATIENT, attempt=2)), Started)
 
 
-async def test_doubt_gives_the_turn_on(ledger: Ledger, clock: Clock):
-    first = started(await ledger.begin(opening(1, turn_key=TURN)))
+async def test_a_request_in_doubt_lets_the_next_one_go(ledger: Ledger, clock: Clock):
+    first = started(await ledger.begin(opening(1, turn_key=PATIENT)))
     await ledger.finish(
         first.lease, state="in_doubt", code=None, events=events(1), check_at=clock(), message=b"m"
     )
-    assert isinstance(await ledger.begin(opening(2, turn_key=TURN)), Started)
+    assert isinstance(await ledger.begin(opening(2, turn_key=PATIENT)), Started)
     assert await ledger.reopen(opening(1).request_key, check_again_at=clock()) is not None
 
 
 async def test_others_do_not_wait(ledger: Ledger):
-    await ledger.begin(opening(1, turn_key=TURN))
+    await ledger.begin(opening(1, turn_key=PATIENT))
     assert isinstance(await ledger.begin(opening(2, turn_key="another")), Started)
     assert isinstance(await ledger.begin(opening(3)), Started)
 
 
 async def test_what_has_expired_does_not_wait_and_what_will_waits_no_longer(ledger: Ledger, clock: Clock):
-    await ledger.begin(opening(1, turn_key=TURN))
+    await ledger.begin(opening(1, turn_key=PATIENT))
     soon = clock() + timedelta(seconds=0.5)
-    assert await ledger.begin(opening(2, turn_key=TURN, expires_at=soon)) == Behind(soon)
+    assert await ledger.begin(opening(2, turn_key=PATIENT, expires_at=soon)) == Behind(soon)
     clock.turn(1)
-    again = await ledger.begin(opening(2, turn_key=TURN, expires_at=soon, attempt=2))
+    again = await ledger.begin(opening(2, turn_key=PATIENT, expires_at=soon, attempt=2))
     assert isinstance(again, Started)
 
 
-async def test_a_dead_worker_s_request_keeps_its_turn_but_not_for_ever(
+async def test_a_dead_worker_s_request_keeps_its_place_but_not_for_ever(
     ledger: Ledger, other: Ledger, clock: Clock
 ):
-    await ledger.begin(opening(1, turn_key=TURN))
+    await ledger.begin(opening(1, turn_key=PATIENT))
     clock.turn(61)
-    assert isinstance(await other.begin(opening(2, turn_key=TURN)), Behind)
+    assert isinstance(await other.begin(opening(2, turn_key=PATIENT)), Behind)
     clock.turn(3600)
-    second = started(await other.begin(opening(2, turn_key=TURN, attempt=2)))
+    second = started(await other.begin(opening(2, turn_key=PATIENT, attempt=2)))
     # It comes after all: now it is the one that waits.
-    assert isinstance(await ledger.begin(opening(1, turn_key=TURN)), Behind)
+    assert isinstance(await ledger.begin(opening(1, turn_key=PATIENT)), Behind)
     await other.finish(second.lease, state="completed", code=None, events=events(2))
     clock.turn(5)
-    assert isinstance(await ledger.begin(opening(1, turn_key=TURN, attempt=2)), Started)
+    assert isinstance(await ledger.begin(opening(1, turn_key=PATIENT, attempt=2)), Started)
 
 
 async def test_of_many_that_come_at_once_one_is_next(ledger: Ledger, other: Ledger):
     await asyncio.gather(
         *(worker.oversight.draw_balance() for _ in range(8) for worker in (ledger, other))
     )  # all connect
-    claims = await asyncio.gather(
+    begun = await asyncio.gather(
         *(
-            worker.begin(opening(number, turn_key=TURN, received_at=START))
+            worker.begin(opening(number, turn_key=PATIENT, received_at=START))
             for number in range(1, 11)
             for worker in (ledger, other)
         )
     )
-    assert len([claim for claim in claims if isinstance(claim, Started)]) == 1
+    assert len([result for result in begun if isinstance(result, Started)]) == 1
     assert (await ledger.oversight.draw_balance()).in_flight == 1

@@ -24,7 +24,7 @@ async def ask(engine, scenario, **attributes):
     return request, await engine.hospital.outcome(request["id"])
 
 
-class Books:
+class JournalReader:
     def __init__(self, settings):
         self.settings = settings
 
@@ -49,15 +49,17 @@ class Books:
 
 async def test_a_completed_request_its_calls_and_its_answer_are_on_record(engine):
     request, events = await ask(engine, "rich_record")
-    async with Books(engine.settings) as books:
-        await books.balanced()
-        history = await books.ledger.oversight.request_history(request_key(request["source"], request["id"]))
+    async with JournalReader(engine.settings) as journal:
+        await journal.balanced()
+        history = await journal.ledger.oversight.request_history(
+            request_key(request["source"], request["id"])
+        )
         assert history is not None
         assert history.state == "completed"
-        answers = await books.vault.answers_to(request_key(request["source"], request["id"]))
+        answers = await journal.vault.answers_to(request_key(request["source"], request["id"]))
         (kept,) = answers
         assert f"sha256:{kept.sha256}" == events[0][1]["data"]["source_hash"]
-        answer = await books.vault.open_answer(kept.sha256)
+        answer = await journal.vault.open_answer(kept.sha256)
         assert json.loads(answer.body)["resourceType"] == "Bundle"
 
 
@@ -72,22 +74,22 @@ async def test_a_completed_request_its_calls_and_its_answer_are_on_record(engine
 )
 async def test_every_access_is_in_the_audit_trail_failures_too(engine, scenario, outcome, code):
     request, _ = await ask(engine, scenario)
-    async with Books(engine.settings) as books:
-        await books.balanced()
-        entries = [entry async for entry in books.trail.export(LONG_AGO, FAR_AHEAD)]
+    async with JournalReader(engine.settings) as journal:
+        await journal.balanced()
+        entries = [entry async for entry in journal.trail.export(LONG_AGO, FAR_AHEAD)]
         (entry,) = [entry for entry in entries if entry["correlation_id"] == request["id"]]
         assert (entry["outcome"], entry.get("code")) == (outcome, code)
         assert entry["user_id"] == "u-481"
         assert entry["organisation"] == "RZZ01"
         assert BY_NAME[scenario].nhs_number not in json.dumps(entries, default=str)
-        assert await books.trail.verify() == []
+        assert await journal.trail.verify() == []
 
 
 async def test_a_rejected_message_is_on_record_as_well(engine):
     correlation_id = await engine.hospital.ask(b"not json", content_type="application/json")
     await engine.hospital.outcome(correlation_id)
-    async with Books(engine.settings) as books:
-        balance = await books.balanced()
+    async with JournalReader(engine.settings) as journal:
+        balance = await journal.balanced()
         assert (balance.received, balance.rejected) == (1, 1)
 
 
@@ -95,8 +97,8 @@ async def test_in_equals_what_became_of_it(engine):
     for scenario in ("rich_record", "restricted", "empty_record", "fails_twice"):
         await ask(engine, scenario)
     await engine.hospital.outcome(await engine.hospital.ask(cloud_event(record_request("9990000019"))))
-    async with Books(engine.settings) as books:
-        balance = await books.balanced()
+    async with JournalReader(engine.settings) as journal:
+        balance = await journal.balanced()
         assert (balance.received, balance.completed, balance.failed, balance.rejected) == (5, 3, 1, 1)
         assert not balance.discrepancies
 
