@@ -15,6 +15,7 @@ import asyncio
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, final
@@ -153,7 +154,9 @@ class BrokerBus(Bus, ABC):
         try:
             await work
         except Exception as error:  # noqa: BLE001 - no outcome could be made durable: the broker keeps it
-            record(MessageReturned(queue.name, type(error).__name__))
+            consumer = self._consumers.get(queue.name)
+            with consumer.runner.about(received.delivery) if consumer else nullcontext():
+                record(MessageReturned(queue.name, type(error).__name__))
             await received.hand_back()
         else:
             await received.acknowledge()

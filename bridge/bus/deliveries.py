@@ -8,11 +8,12 @@ the one that ended a moment ago, and nothing is called twice.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from hashlib import blake2b
 
 from bridge import observe
 from bridge.bus import control_headers
-from bridge.bus.port import Dead, Delivery, DeliveryHandler, Done, Outcome, RetryAfter
+from bridge.bus.port import Dead, Delivery, DeliveryHandler, Done, Outcome, RetryAfter, about
 from bridge.observe import record
 from bridge.observe.vocabulary.bus import HandlerRaised, MessageDead, OutcomeNotSettled
 
@@ -45,6 +46,10 @@ class DeliveryRunner:
         self._slots = asyncio.Semaphore(concurrency)
         self._running: dict[_Key, asyncio.Task[Outcome]] = {}
         self._ended: dict[_Key, float] = {}  # in order of time
+
+    def about(self, delivery: Delivery) -> AbstractContextManager[None]:
+        """Around what is logged of a delivery, as the handler names it."""
+        return about(self._handler, delivery)
 
     @property
     def busy(self) -> int:
@@ -91,16 +96,18 @@ class DeliveryRunner:
         del self._running[key]
         if ended.cancelled():
             return
-        error = ended.exception()
-        if error is None:
+        if ended.exception() is None:
             self._ended.pop(key, None)
             self._ended[key] = time.monotonic()
-        else:  # nothing became of it, so the next copy does the work
-            record(OutcomeNotSettled(self.queue, type(error).__name__))
+        # Else nothing became of it, so the next copy does the work.
 
     async def _work(self, delivery: Delivery, settle: MakeDurable) -> Outcome:
         with observe.delivery():
-            return await self._to_outcome(delivery, settle)
+            try:
+                return await self._to_outcome(delivery, settle)
+            except Exception as error:
+                record(OutcomeNotSettled(self.queue, type(error).__name__))
+                raise
 
     async def _to_outcome(self, delivery: Delivery, settle: MakeDurable) -> Outcome:
         async with self._slots:

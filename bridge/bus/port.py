@@ -18,10 +18,10 @@ A delay queue (`DelayedRedelivery`) is ``<queue>.wait…`` in the names that bro
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 EXPIRED: Final = "expired"
 """Why a broker gives up a message whose sender let it live for some time only (`Delivery.given_up`)."""
@@ -88,6 +88,22 @@ class Dead:
 
 Outcome = Done | RetryAfter | Dead
 DeliveryHandler = Callable[[Delivery], Awaitable[Outcome]]
+
+
+@runtime_checkable
+class NamesRequests(Protocol):
+    """A handler that can say which request a delivery is about, also one that is not handed to it.
+
+    A bus reads no bodies: what it logs of a message names the request only where its handler does.
+    """
+
+    def about(self, delivery: Delivery) -> AbstractContextManager[None]:
+        """Around what is logged of a delivery. Never raises."""
+
+
+def about(handler: DeliveryHandler, delivery: Delivery) -> AbstractContextManager[None]:
+    """Around what is logged of a delivery: its lines name the request, if its handler knows it."""
+    return handler.about(delivery) if isinstance(handler, NamesRequests) else nullcontext()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ operator took out of its queue.
 """
 
 import asyncio
-import contextlib
 
 from bridge.bus.port import Publisher, Unpublishable
 from bridge.engine.journal.requests import OutboxJournal
@@ -29,7 +28,8 @@ async def pay_owed(outbox: OutboxJournal, bus: Publisher) -> None:
     while True:
         try:
             for owed in await outbox.unpublished():
-                await _pay(owed, outbox, bus)
+                with about_request(owed.request_key, correlation_id=owed.correlation_id):
+                    await _pay(owed, outbox, bus)
         except LedgerUnavailable as fault:
             record(LedgerAway(fault.reason, "owed_events"))
         except Exception as error:  # noqa: BLE001 - a chore of the worker, which must not end unnoticed
@@ -64,10 +64,14 @@ async def publish(owed: OwedEvents, outbox: OutboxJournal, bus: Publisher) -> No
 
 
 async def _pay(owed: OwedEvents, outbox: OutboxJournal, bus: Publisher) -> None:
-    about = about_request(owed.request_key, correlation_id=owed.correlation_id)
-    with about, contextlib.suppress(Unpublishable):
-        if owed.unreadable:
-            record(OwedUnreadable(owed.unreadable))
-        if owed.events:
+    if owed.unreadable:
+        record(OwedUnreadable(owed.unreadable))
+    if owed.events:
+        try:
             await publish(owed, outbox, bus)
-            record(OwedEventsPublished(len(owed.events)))
+        except Unpublishable:
+            return
+        except Exception as error:  # noqa: BLE001 - one request must not keep the others from being told of
+            record(OwedNotPublished(type(error).__name__, places(error)))
+            return
+        record(OwedEventsPublished(len(owed.events)))

@@ -175,9 +175,21 @@ class Runner:
             elif next_check is None:
                 record(InDoubtGivenUp(**outcome.facts))
 
+    def about(self, delivery: Delivery) -> AbstractContextManager[None]:
+        """Around what a bus logs of a delivery, whether it is handed over or not."""
+        incoming, _error = self._read_or_not(delivery)
+        return self._about(incoming)
+
     def _read(self, delivery: Delivery) -> IncomingRequest:
+        incoming, error = self._read_or_not(delivery)
+        if error is not None:
+            with self._about(incoming):
+                record(ReadingFailed(type(error).__name__, places(error)))
+        return incoming
+
+    def _read_or_not(self, delivery: Delivery) -> tuple[IncomingRequest, Exception | None]:
         try:
-            return read_incoming(
+            incoming = read_incoming(
                 delivery,
                 pipeline=self._pipeline,
                 keys=self._services.patient_keys,
@@ -185,10 +197,8 @@ class Runner:
             )
         except Exception as error:  # noqa: BLE001 - a site's own request model may raise anything
             # Out of here it would be tried again and again, and parked in the end with nobody told.
-            incoming = unread_request(delivery, error, pipeline=self._pipeline)
-            with self._about(incoming):
-                record(ReadingFailed(type(error).__name__, places(error)))
-            return incoming
+            return unread_request(delivery, error, pipeline=self._pipeline), error
+        return incoming, None
 
     def _about(self, incoming: IncomingRequest) -> AbstractContextManager[None]:
         return about_request(

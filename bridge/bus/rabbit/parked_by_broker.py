@@ -22,7 +22,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from bridge.bus import control_headers
-from bridge.bus.port import Dead, DeliveryHandler, Done, QueueSpec, RetryAfter
+from bridge.bus.port import Dead, DeliveryHandler, Done, QueueSpec, RetryAfter, about
 from bridge.bus.rabbit.dead_letters import RabbitHeldDeadLetter
 from bridge.observe import delivery, record
 from bridge.observe.vocabulary.bus import (
@@ -106,7 +106,8 @@ class ParkedByBroker:
             put_off = control_headers.for_retry(letter.message, RetryAfter(pause, TOO_OFTEN), now=now)
             await held.copy_to(self.delay_queue(pause), put_off | {control_headers.RETURNED: str(lives + 1)})
             await held.remove()
-            record(DeadLetterTakenUpAgain(self.queue.name, letter.reason, times=lives + 1))
+            with about(self.handler, letter.message):
+                record(DeadLetterTakenUpAgain(self.queue.name, letter.reason, times=lives + 1))
             return True
         outcome = await self.handler(replace(letter.message, given_up=letter.reason, deliveries=2))
         match outcome:

@@ -41,6 +41,14 @@ class TelemetryEvent:
         return self.level
 
 
+@dataclass(frozen=True, slots=True)
+class RequestEvent(TelemetryEvent):
+    """Something that happened to one request: recorded where that is bound, so its line has `request_key`.
+
+    On a bus that is so wherever the handler of the queue names requests (`bridge.bus.port.NamesRequests`).
+    """
+
+
 class Layout(NamedTuple):
     """The fields of an event in order, and which of them hold text, or several texts, of which kind."""
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from bridge.observe.vocabulary.base import Code, Level, Outcome, TelemetryEvent, Words
+from bridge.observe.vocabulary.base import Code, Level, Outcome, RequestEvent, TelemetryEvent, Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,7 @@ class QueueDeclaredAgain(TelemetryEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class MessageDead(TelemetryEvent):
+class MessageDead(RequestEvent):
     """A message was put among the dead letters, with the reason."""
 
     name: ClassVar[str] = "message_dead"
@@ -195,7 +195,7 @@ class MessageDead(TelemetryEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class MessageReturned(TelemetryEvent):
+class MessageReturned(RequestEvent):
     """What was to become of a message could not be made durable, so the broker has it back."""
 
     name: ClassVar[str] = "message_returned"
@@ -206,7 +206,7 @@ class MessageReturned(TelemetryEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class OutcomeNotSettled(TelemetryEvent):
+class OutcomeNotSettled(RequestEvent):
     """The copy for the delay queue, or for the dead letters, could not be made: the next delivery does it."""
 
     name: ClassVar[str] = "outcome_not_settled"
@@ -217,7 +217,7 @@ class OutcomeNotSettled(TelemetryEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class HandlerRaised(TelemetryEvent):
+class HandlerRaised(RequestEvent):
     """Whoever takes the deliveries of a queue raised an error; the message is tried again later."""
 
     name: ClassVar[str] = "handler_raised"
@@ -241,7 +241,7 @@ class MoveFailed(TelemetryEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class DeadLetterTakenUpAgain(TelemetryEvent):
+class DeadLetterTakenUpAgain(RequestEvent):
     """The broker had put a message among the dead letters by itself, and it goes back to work (RabbitMQ)."""
 
     name: ClassVar[str] = "letter_taken_up_again"
@@ -253,7 +253,7 @@ class DeadLetterTakenUpAgain(TelemetryEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class DeadLetterEnded(TelemetryEvent):
+class DeadLetterEnded(RequestEvent):
     """The request of a message that the broker had put among the dead letters has ended (RabbitMQ)."""
 
     name: ClassVar[str] = "letter_ended"

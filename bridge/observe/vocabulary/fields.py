@@ -43,7 +43,7 @@ FIELDS: Final[dict[str, str]] = {
     "secret": "which secret or certificate",
     "problems": "what is wrong with it: names of settings and rules",
     # bus
-    "broker": "`rabbitmq` or `nats`",
+    "broker": "`rabbitmq`, `nats`, or as a bus of another package calls its own",
     "queue": "name of the work queue",
     "stream": "name of the stream (NATS)",
     "topic": "routing key or subject of a message",

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from bridge.observe.vocabulary.base import Code, Level, Outcome, TelemetryEvent, Words
+from bridge.observe.vocabulary.base import Code, Level, Outcome, RequestEvent, TelemetryEvent, Words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Tried(TelemetryEvent):
+class _Tried(RequestEvent):
     """What is told of a try; most of it of some only."""
 
     code: Code | None = None
@@ -21,7 +21,7 @@ class _Tried(TelemetryEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class RequestReceived(TelemetryEvent):
+class RequestReceived(RequestEvent):
     """A delivery was read, and its request is taken up."""
 
     name: ClassVar[str] = "request_received"
@@ -82,7 +82,7 @@ class InDoubtGivenUp(_Tried):
 
 
 @dataclass(frozen=True, slots=True)
-class CheckNotRecorded(TelemetryEvent):
+class CheckNotRecorded(RequestEvent):
     """A check of a request in doubt could not be written down: it stays in doubt, and is checked again."""
 
     name: ClassVar[str] = "check_not_recorded"
@@ -92,7 +92,7 @@ class CheckNotRecorded(TelemetryEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class CheckFailed(TelemetryEvent):
+class CheckFailed(RequestEvent):
     """A request in doubt could not be checked: `KeyUnknown` says that a vault key was removed."""
 
     name: ClassVar[str] = "check_failed"
@@ -103,7 +103,7 @@ class CheckFailed(TelemetryEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class ReadingFailed(TelemetryEvent):
+class ReadingFailed(RequestEvent):
     """A message could not be read, by an error that nobody foresaw: it ends among the dead letters."""
 
     name: ClassVar[str] = "reading_failed"
@@ -114,7 +114,7 @@ class ReadingFailed(TelemetryEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class HandlerFailed(TelemetryEvent):
+class HandlerFailed(RequestEvent):
     """A pipeline's handler ended with an error that nobody foresaw."""
 
     name: ClassVar[str] = "handler_failed"
@@ -125,7 +125,7 @@ class HandlerFailed(TelemetryEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class HandlingFailed(TelemetryEvent):
+class HandlingFailed(RequestEvent):
     """The engine itself met an error that nobody foresaw: the request is tried again, ten times at most."""
 
     name: ClassVar[str] = "handling_failed"
@@ -136,7 +136,7 @@ class HandlingFailed(TelemetryEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class InDoubtFailed(TelemetryEvent):
+class InDoubtFailed(RequestEvent):
     """A pipeline could not tell of a request in doubt: `request.failed` with `outcome_unknown` does."""
 
     name: ClassVar[str] = "in_doubt_failed"
@@ -147,7 +147,7 @@ class InDoubtFailed(TelemetryEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class RenderingFailed(TelemetryEvent):
+class RenderingFailed(RequestEvent):
     """A rendering raised an error: its message is not published, and the request is a dead letter."""
 
     name: ClassVar[str] = "rendering_failed"
@@ -159,7 +159,7 @@ class RenderingFailed(TelemetryEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class SideEffectSettled(TelemetryEvent):
+class SideEffectSettled(RequestEvent):
     """The practice was asked what became of a booking, or another change, whose answer was lost."""
 
     name: ClassVar[str] = "effect_settled"
@@ -169,7 +169,7 @@ class SideEffectSettled(TelemetryEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class RefusalExplained(TelemetryEvent):
+class RefusalExplained(RequestEvent):
     """A second try was refused because the first one had been done: it counts as done."""
 
     name: ClassVar[str] = "refusal_was_our_own_success"
@@ -179,7 +179,7 @@ class RefusalExplained(TelemetryEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class SideEffectLate(TelemetryEvent):
+class SideEffectLate(RequestEvent):
     """A worker stood still, and a booking, or another change, was done after others had taken over.
 
     The request is in doubt again, and ends as it truly did.
@@ -193,7 +193,7 @@ class SideEffectLate(TelemetryEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class LateSideEffectNotRecorded(TelemetryEvent):
+class LateSideEffectNotRecorded(RequestEvent):
     """What was done late cannot be written down now; the worker tries until it can."""
 
     name: ClassVar[str] = "effect_late_not_recorded"
@@ -203,7 +203,7 @@ class LateSideEffectNotRecorded(TelemetryEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class EventUnpublishable(TelemetryEvent):
+class EventUnpublishable(RequestEvent):
     """No queue is bound for an event, or it is larger than the broker takes: it stays owed."""
 
     name: ClassVar[str] = "event_unpublishable"
@@ -214,7 +214,7 @@ class EventUnpublishable(TelemetryEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class OwedEventsPublished(TelemetryEvent):
+class OwedEventsPublished(RequestEvent):
     """Events of a request that had ended were published, which its worker no longer could."""
 
     name: ClassVar[str] = "owed_events_published"
@@ -223,7 +223,7 @@ class OwedEventsPublished(TelemetryEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class OwedUnreadable(TelemetryEvent):
+class OwedUnreadable(RequestEvent):
     """Events of a request cannot be read, as when a vault key was removed; they stay owed, others go out."""
 
     name: ClassVar[str] = "owed_unreadable"
@@ -234,7 +234,7 @@ class OwedUnreadable(TelemetryEvent):
 
 @dataclass(frozen=True, slots=True)
 class OwedNotPublished(TelemetryEvent):
-    """Looking for events that are owed failed in a way that nobody foresaw."""
+    """Publishing events that are owed, or looking for them, failed in a way that nobody foresaw."""
 
     name: ClassVar[str] = "owed_not_published"
     level: ClassVar[Level] = "error"

@@ -14,7 +14,7 @@ from typing import Annotated, Literal, get_args, get_origin, get_type_hints
 import pytest
 
 from bridge.observe.vocabulary import base, bus, ledger, process, requests, upstreams
-from bridge.observe.vocabulary.base import Outcome, TelemetryEvent, layout
+from bridge.observe.vocabulary.base import Outcome, RequestEvent, TelemetryEvent, layout
 from bridge.observe.vocabulary.fields import BOUND, FIELDS
 
 ROOT = Path(__file__).parents[3]
@@ -42,7 +42,8 @@ EVENTS = {event.name: event for module in SUBJECTS.values() for event in events_
 def row(event: type[TelemetryEvent]) -> str:
     says = " ".join((inspect.getdoc(event) or "").split())
     level = event.level if event.severity is TelemetryEvent.severity else "by case"
-    fields = ", ".join(f"`{name}`" for name in layout(event).names)
+    bound = ("request_key",) if issubclass(event, RequestEvent) else ()
+    fields = ", ".join(f"`{name}`" for name in (*bound, *layout(event).names))
     return f"| `{event.name}` | {level} | {says} | {fields} |"
 
 

@@ -1,10 +1,13 @@
 """What a worker logs at its most talkative, for every patient of the sandbox, tells nothing of any of them."""
 
+import json
 import re
 
 import pytest
 
 from bridge.bus import open_bus
+from bridge.observe.vocabulary import bus, requests
+from bridge.observe.vocabulary.base import RequestEvent
 from bridge.sandbox import SCENARIOS
 from bridge.settings import Settings
 from tests.support import run_logs
@@ -12,6 +15,12 @@ from tests.support.hospital import hospital_on
 from tests.support.processes import worker
 from tests.support.requests import cloud_event, record_request
 
+OF_REQUESTS = {
+    event.name
+    for module in (bus, requests)
+    for event in vars(module).values()
+    if isinstance(event, type) and issubclass(event, RequestEvent) and "name" in vars(event)
+}
 WRONG_CHECK_DIGIT = "9990000019"
 
 
@@ -38,7 +47,7 @@ async def test_the_log_of_a_worker_holds_no_patient_and_no_secret(environment, t
         monkeypatch.setenv(name, value)
     logs = tmp_path / "logs"
     logs.mkdir()
-    async with open_bus(Settings.load()) as bus, hospital_on(bus) as hospital:
+    async with open_bus(Settings.load()) as opened, hospital_on(opened) as hospital:
         with worker(environment, output=logs / "worker.log") as started:
             asked = []
             # Those that something goes wrong for come last, so that the circuit holds nobody else back.
@@ -53,6 +62,12 @@ async def test_the_log_of_a_worker_holds_no_patient_and_no_secret(environment, t
     log = started.output.read_text()
     assert all(correlation_id in log for correlation_id in asked)
     assert '"level":"debug"' in log
+    lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    about_requests = [line for line in lines if line["event"] in OF_REQUESTS]
+    assert {"request_received", "request_handled", "message_dead"} <= {
+        line["event"] for line in about_requests
+    }
+    assert [line for line in about_requests if "request_key" not in line] == []
     assert run_logs.leaks(logs) == []
     assert WRONG_CHECK_DIGIT not in log
     assert sorted({name for name in names() if re.search(rf"\b{name}\b", log)}) == []

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 from pydantic import field_validator
+from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from bridge.areas.requests import RecordRequest
@@ -28,8 +29,12 @@ from bridge.ledger.keys import create_ring, open_keys
 from bridge.ledger.vault.aes_gcm import AesGcmSealer
 from bridge.operations.site import open_stores
 from bridge.pipelines import Context, InDoubt, Json, Pipeline, pipeline
+from bridge.pipelines.installed import installed_pipelines
 from bridge.sandbox import BY_NAME
 from bridge.settings import Settings, VaultSettings
+from tests.integration.bus.conformance import started
+from tests.integration.bus.rabbit.test_parked_by_broker import hand_back
+from tests.support.bus_sites import RabbitSite
 from tests.support.hospital import Hospital, hospital_on
 from tests.support.requests import cloud_event, record_request
 
@@ -270,3 +275,22 @@ async def test_a_request_that_the_ledger_cannot_take_up_ends_where_it_is_seen(
     async with open_stores(settings) as stores:
         balance = await stores.ledger.oversight.draw_balance()
     assert (balance.received, balance.completed, balance.failed) == (2, 1, 1)
+
+
+async def test_what_the_bus_says_of_a_message_that_it_takes_up_again_names_the_request(
+    settings, rabbit_url, monkeypatch
+):
+    request = cloud_event(record_request(BY_NAME["rich_record"].nhs_number))
+    async with RabbitSite.open(rabbit_url) as site:
+        monkeypatch.setenv("BRIDGE_BUS_PREFIX", site.prefix)
+        settings = Settings.load()
+        (records,) = installed_pipelines(["structured_record"])
+        with capture_logs(processors=[merge_contextvars]) as lines:
+            async with started(site.bus(watch_interval=0.2), site) as bus, hospital_on(bus) as hospital:
+                asked = await hospital.ask(request)
+                await hand_back(bus, site)
+                async with consuming(settings, [records], bus):
+                    await hospital.outcome(asked)
+    (line,) = [line for line in lines if line["event"] == "letter_taken_up_again"]
+    assert line["request_key"] == request_key(request["source"], request["id"])
+    assert line["pipeline"] == "structured_record"

@@ -1,6 +1,7 @@
 """The delivery runner: one run per message and attempt, whatever the connection does."""
 
 import asyncio
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,7 @@ from structlog.testing import capture_logs
 from bridge.bus.deliveries import MOST_ATTEMPTS, DeliveryRunner
 from bridge.bus.port import Dead, Delivery, Done, Outcome, RetryAfter
 from bridge.observe import about_request, record
-from bridge.observe.vocabulary.bus import QueueDeclaredAgain
+from bridge.observe.vocabulary.bus import MessageReturned, QueueDeclaredAgain
 from tests.support.bus_sites import until
 
 DELIVERY = Delivery(b"{}", id="request-1", key="record.requested.v1")
@@ -112,6 +113,36 @@ async def test_an_outcome_that_could_not_be_settled_does_not_count() -> None:
     await runner.run(replace(DELIVERY, deliveries=2), settled)
     assert handler.runs == 2
     assert settled.outcomes == [Dead("invalid")]
+
+
+class Naming(Counting):
+    """Knows which request a delivery is about."""
+
+    def about(self, delivery: Delivery) -> AbstractContextManager[None]:
+        return about_request(f"/epr {delivery.id}")
+
+
+@pytest.mark.parametrize("outcome", [Done(), Dead("invalid"), RetryAfter(1, "again"), RuntimeError()])
+async def test_every_line_of_a_delivery_that_the_bus_writes_names_the_request(
+    outcome: Outcome | Exception,
+) -> None:
+    class Handler(Naming):
+        async def __call__(self, delivery: Delivery) -> Outcome:
+            with self.about(delivery):
+                return await super().__call__(delivery)
+
+    runner = DeliveryRunner("q", Handler(outcome), concurrency=1)
+    with capture_logs(processors=[merge_contextvars]) as logs:
+        for settled in (Settled(failures=1), Settled()):
+            with suppress(ConnectionError):
+                await runner.run(DELIVERY, settled)
+        with runner.about(DELIVERY):
+            record(MessageReturned("q", "ConnectionError"))
+        record(QueueDeclaredAgain("q"))
+    *told, last = logs
+    assert {line["request_key"] for line in told} == {"/epr request-1"}
+    assert "request_key" not in last
+    assert ("outcome_not_settled" in {line["event"] for line in told}) == (outcome != Done())
 
 
 async def test_no_message_is_tried_for_ever() -> None:
