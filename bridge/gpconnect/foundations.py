@@ -68,7 +68,7 @@ class Foundations:
         """
         query = [("identifier", f"{systems.NHS_NUMBER}|{nhs_number}")]
         answer = (await self._call.ask(FIND_PATIENT, target=FIND_PATIENT.target(query=query))).answer
-        return self._one_patient(answer, nhs_number)
+        return one_patient(answer, nhs_number, self.practice_ods)
 
     async def read_patient(self, patient: ResourceId, *, nhs_number: str) -> LocalPatient:
         """A patient by the id that `find_patient` gave (FN-005).
@@ -78,7 +78,7 @@ class Foundations:
         """
         target = READ_PATIENT.target(self._call.here(patient, "Patient"))
         answer = (await self._call.ask(READ_PATIENT, target=target)).answer
-        return self._patient(resource_of(answer), nhs_number, answer)
+        return _patient(resource_of(answer), nhs_number, answer, self.practice_ods)
 
     async def register_patient(self, registration: NewRegistration) -> LocalPatient:
         """Register a temporary patient, in order to book (FN-034).
@@ -91,7 +91,7 @@ class Foundations:
             answer = (
                 await self._call.ask(REGISTER_PATIENT, body=registration.body(), error=refusal_of)
             ).answer
-            found = self._one_patient(answer, registration.nhs_number)
+            found = one_patient(answer, registration.nhs_number, self.practice_ods)
             if found is None:
                 raise ResponseInvalid(stage="provider", detail="no_patient", body_sha256=body_sha256(answer))
         return found
@@ -148,21 +148,26 @@ class Foundations:
             self.practice_ods, kind, sent.resource, version=version_of(answer), issues=sent.issues
         )
 
-    def _one_patient(self, answer: Answer, nhs_number: str) -> LocalPatient | None:
-        found, issues = searchset_of(answer, "Patient")
-        if len(found) > 1:
-            raise ResponseInvalid(
-                stage="provider", detail=f"patients={len(found)}", body_sha256=body_sha256(answer)
-            )
-        return self._patient(SentResource(found[0], issues), nhs_number, answer) if found else None
 
-    def _patient(self, sent: SentResource, nhs_number: str, answer: Answer) -> LocalPatient:
-        resource, issues = sent
-        if _nhs_numbers(resource) != {nhs_number}:
-            raise ResponseInvalid(stage="provider", detail="another_patient", body_sha256=body_sha256(answer))
-        return LocalPatient.of(
-            self.practice_ods, "Patient", resource, version=version_of(answer), issues=issues
+def one_patient(answer: Answer, nhs_number: str, practice_ods: str) -> LocalPatient | None:
+    """The patient in the answer to a search by NHS number; None when nobody was found.
+
+    Raises:
+        ResponseInvalid: the answer is about another patient, or about several.
+    """
+    found, issues = searchset_of(answer, "Patient")
+    if len(found) > 1:
+        raise ResponseInvalid(
+            stage="provider", detail=f"patients={len(found)}", body_sha256=body_sha256(answer)
         )
+    return _patient(SentResource(found[0], issues), nhs_number, answer, practice_ods) if found else None
+
+
+def _patient(sent: SentResource, nhs_number: str, answer: Answer, practice_ods: str) -> LocalPatient:
+    resource, issues = sent
+    if _nhs_numbers(resource) != {nhs_number}:
+        raise ResponseInvalid(stage="provider", detail="another_patient", body_sha256=body_sha256(answer))
+    return LocalPatient.of(practice_ods, "Patient", resource, version=version_of(answer), issues=issues)
 
 
 def _nhs_numbers(resource: JsonObject) -> set[str]:

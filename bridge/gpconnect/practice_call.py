@@ -18,9 +18,9 @@ from bridge.gpconnect.ids import ResourceId, ResourceKind
 from bridge.observe import record
 from bridge.observe.vocabulary.upstreams import PracticeMoved
 from bridge.spine import Spine
-from bridge.spine.http import Answer
+from bridge.spine.http import Answer, Receiver
 from bridge.spine.interactions import Interaction
-from bridge.spine.proxy import ProxyAnswer
+from bridge.spine.proxy import ProxyAnswer, Sender
 from bridge.spine.sds import PracticeEndpoint
 
 OK: Final = frozenset({200})
@@ -55,6 +55,7 @@ class PracticeCall:
         body: bytes = b"",
         success: frozenset[int] = OK,
         error: ErrorFor | None = None,
+        receiver: Receiver | None = None,
     ) -> ProxyAnswer:
         """Make one call, and once more where the directory turned out to be out of date.
 
@@ -66,6 +67,7 @@ class PracticeCall:
             body: FHIR JSON.
             success: the statuses that mean it.
             error: what this operation makes of an error answer.
+            receiver: takes the body of an answer of success as it comes.
 
         Returns:
             An answer of success, in FHIR JSON by its header.
@@ -75,25 +77,30 @@ class PracticeCall:
             ResponseInvalid: neither success nor error.
             Unavailable: no answer now.
         """
-        sender = await self.spine.sds.own_asid(self.requested_by.organisation.ods_code, interaction)
+        asid = await self.spine.sds.own_asid(self.requested_by.organisation.ods_code, interaction)
         ask = partial(
             self.spine.proxy.call,
             interaction=interaction,
-            sender=sender,
-            requested_by=self.requested_by,
+            sender=Sender(asid, self.requested_by),
             target=target,
             nhs_number=nhs_number,
             version=version,
             body=body,
+            receiver=receiver,
         )
         try:
-            return _accepted(await ask(await self._practice(interaction)), success, error)
+            return _accepted(await ask(await self.endpoint(interaction)), success, error)
         except DirectoryStale as stale:  # the proxy refused it, so nothing reached the practice
             record(PracticeMoved(self.practice_ods, stale.detail))
-        return _accepted(await ask(await self._practice(interaction, fresh=True)), success, error)
+        return _accepted(await ask(await self.endpoint(interaction, fresh=True)), success, error)
 
-    async def _practice(self, interaction: Interaction, *, fresh: bool = False) -> PracticeEndpoint:
-        """Looked up once for each interaction of a request (AP-001, FN-001), which is one encounter."""
+    async def endpoint(self, interaction: Interaction, *, fresh: bool = False) -> PracticeEndpoint:
+        """Where the practice is: looked up once for each interaction of a request (AP-001, FN-001).
+
+        Raises:
+            Refused: the directory has none, or no single one.
+            Unavailable: the directory cannot answer now.
+        """
         if fresh or interaction.id not in self._directory:
             self._directory[interaction.id] = await self.spine.sds.practice(
                 self.practice_ods, interaction, encounter=self.encounter, fresh=fresh

@@ -77,9 +77,9 @@ async def remapped(stores: Stores, request: str, *, actor: Actor, reason: str) -
 
 
 async def claimed(stores: Stores, claim_id: str, *, actor: Actor, reason: str) -> bytes:
-    """The data of a large event, by the last part of its ``dataref``; noted in the audit trail first."""
+    """What a claim check stands for, by the last part of its address; noted in the audit trail first."""
     _, data = await take_claim(stores.vault, stores.trail, claim_id, actor=actor, facts={"reason": reason})
-    return data
+    return b"".join([part async for part in data])
 
 
 def _parsed(answer: KeptAnswer) -> Parsed:

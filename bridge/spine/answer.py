@@ -3,11 +3,11 @@
 import hashlib
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import Final, Protocol
 
 from bridge.errors import ResponseInvalid, Stage
 
@@ -28,12 +28,18 @@ class Answer:
     Attributes:
         status: HTTP status, whatever it is.
         headers: names in lower case.
-        body: after decompression.
+        body: after decompression; empty when a receiver took it.
+        received: bytes after decompression, wherever they went.
     """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    received: int = -1
+
+    def __post_init__(self) -> None:
+        if self.received < 0:
+            object.__setattr__(self, "received", len(self.body))
 
     @property
     def may_pass(self) -> bool:
@@ -60,22 +66,87 @@ def _until(http_date: str) -> float | None:
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
-class BodyReader:
-    """Collects a body up to a limit, decoding it on the way, so that no bomb expands in memory."""
+class Receiver(Protocol):
+    """Takes the body of an answer of success as it comes, in place of keeping it whole."""
 
-    def __init__(self, encoding: str, limit: int, stage: Stage) -> None:
-        self._limit = limit
-        self._stage: Stage = stage
-        # One growing block: a hundred answers in small pieces would fragment the heap.
-        self._body = bytearray()
+    async def take(self, piece: bytes) -> None:
+        """The next bytes, after decompression. What it raises ends the call and reaches the caller."""
+
+
+class BrokenEncoding(Exception):  # noqa: N818 - what it is
+    """The content encoding of a body is unknown, broken or ends in the middle; `detail` says which."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class BodyDecoder:
+    """Undoes the content encoding of a body on its way, so that no bomb expands in memory.
+
+    Args:
+        encoding: as the header says.
+
+    Raises:
+        BrokenEncoding: it is none of those that were asked for.
+    """
+
+    def __init__(self, encoding: str) -> None:
         self._inflate = None
+        self._begun = False
         match encoding.strip().casefold():
             case "" | "identity":
                 pass
             case "gzip" | "x-gzip":
                 self._inflate = zlib.decompressobj(_GZIP)
             case _:
-                raise ResponseInvalid(stage=stage, detail="content_encoding_unknown")
+                raise BrokenEncoding("content_encoding_unknown")
+
+    def pieces(self, chunk: bytes) -> Iterator[bytes]:
+        """What the next piece says, a bounded step at a time.
+
+        Raises:
+            BrokenEncoding: it cannot be decoded.
+        """
+        if self._inflate is None:
+            yield chunk
+            return
+        try:
+            while chunk:
+                self._begun = True
+                if self._inflate.eof:  # RFC 1952: one member may follow another
+                    self._inflate = zlib.decompressobj(_GZIP)
+                yield self._inflate.decompress(chunk, _STEP)
+                chunk = self._inflate.unconsumed_tail or self._inflate.unused_data
+        except zlib.error:
+            raise BrokenEncoding("gzip_broken") from None
+
+    def finish(self) -> bytes:
+        """What is left when all of the body has come.
+
+        Raises:
+            BrokenEncoding: it ends in the middle.
+        """
+        if self._inflate is None or not self._begun:
+            return b""
+        rest = self._inflate.flush()
+        if not self._inflate.eof:
+            raise BrokenEncoding("gzip_truncated")
+        return rest
+
+
+class BodyReader:
+    """Collects a body up to a limit, decoding it on the way."""
+
+    def __init__(self, encoding: str, limit: int, stage: Stage) -> None:
+        self._limit = limit
+        self._stage: Stage = stage
+        # One growing block: a hundred answers in small pieces would fragment the heap.
+        self._body = bytearray()
+        try:
+            self._decoder = BodyDecoder(encoding)
+        except BrokenEncoding as broken:
+            raise ResponseInvalid(stage=stage, detail=broken.detail) from None
 
     def feed(self, chunk: bytes) -> None:
         """Take the next piece as it came.
@@ -83,17 +154,11 @@ class BodyReader:
         Raises:
             ResponseInvalid: too large, or the encoding is broken.
         """
-        if self._inflate is None:
-            self._add(chunk)
-            return
         try:
-            while chunk:
-                if self._inflate.eof:  # RFC 1952: one member may follow another
-                    self._inflate = zlib.decompressobj(_GZIP)
-                self._add(self._inflate.decompress(chunk, _STEP))
-                chunk = self._inflate.unconsumed_tail or self._inflate.unused_data
-        except zlib.error:
-            raise self._invalid("gzip_broken") from None
+            for piece in self._decoder.pieces(chunk):
+                self._add(piece)
+        except BrokenEncoding as broken:
+            raise self._invalid(broken.detail) from None
 
     def finish(self) -> bytes:
         """The whole body.
@@ -101,10 +166,10 @@ class BodyReader:
         Raises:
             ResponseInvalid: too large, or the encoding ends in the middle.
         """
-        if self._inflate is not None and self._body:
-            self._add(self._inflate.flush())
-        if self._inflate is not None and self._body and not self._inflate.eof:
-            raise self._invalid("gzip_truncated")
+        try:
+            self._add(self._decoder.finish())
+        except BrokenEncoding as broken:
+            raise self._invalid(broken.detail) from None
         return bytes(self._body)
 
     def _add(self, part: bytes) -> None:

@@ -20,12 +20,14 @@ from bridge.observe.causes import causes, is_lack_of_files, tls_code
 from bridge.observe.vocabulary.upstreams import UpstreamCall
 from bridge.settings import Settings
 from bridge.spine import sending
-from bridge.spine.answer import Answer, BodyReader
+from bridge.spine.answer import Answer, BodyDecoder, BodyReader, BrokenEncoding, Receiver
 from bridge.spine.bulkhead import Bulkhead
 from bridge.spine.clock import ClockSkew
 from bridge.spine.connections import Connections
 
-__all__ = ["Answer", "Limits", "Upstream"]
+__all__ = ["Answer", "Limits", "Receiver", "Upstream"]
+
+_SUCCESS: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,7 @@ class Upstream:
         headers: Mapping[str, str],
         content: bytes = b"",
         practice_ods: str | None = None,
+        receiver: Receiver | None = None,
     ) -> Answer:
         """Make one call and read its whole answer.
 
@@ -123,6 +126,7 @@ class Upstream:
             headers: all headers but `Host`, `Content-Length` and `Accept-Encoding`.
             content: the body.
             practice_ods: whose system is asked, when it is a practice's: for the log and the ledger.
+            receiver: takes the body when the status is 200, however large it is.
 
         Raises:
             HeldBack: the circuit of this upstream is open, or no file is left for a connection. Nothing was
@@ -140,19 +144,30 @@ class Upstream:
             extensions={"timeout": self._timeouts, "target": target, **sending.extensions(method)},
         )
         send = partial(
-            self._send, request, interaction=interaction, trace_id=trace_id, practice_ods=practice_ods
+            self._send,
+            request,
+            interaction=interaction,
+            trace_id=trace_id,
+            practice_ods=practice_ods,
+            receiver=receiver,
         )
         return await (send() if self.bulkhead is None else self.bulkhead.run(send))
 
     async def _send(
-        self, request: httpx.Request, *, interaction: str, trace_id: str, practice_ods: str | None
+        self,
+        request: httpx.Request,
+        *,
+        interaction: str,
+        trace_id: str,
+        practice_ods: str | None,
+        receiver: Receiver | None,
     ) -> Answer:
         started = time.perf_counter()
         answer: Answer | None = None
         result = "cancelled"
         try:
             async with asyncio.timeout(self._limits.call):
-                answer = await self._exchange(request)
+                answer = await self._exchange(request, receiver)
             result = "answered"
             if self._skew is not None:
                 self._skew.hear(answer.headers.get("date"))
@@ -186,15 +201,17 @@ class Upstream:
                     trace_id,
                     practice_ods=practice_ods,
                     status=status,
-                    bytes=len(answer.body) if answer else None,
+                    bytes=answer.received if answer else None,
                 )
             )
         return answer
 
-    async def _exchange(self, request: httpx.Request) -> Answer:
+    async def _exchange(self, request: httpx.Request, receiver: Receiver | None) -> Answer:
         async with self._connections.connection() as transport:
             response = await transport.handle_async_request(request)
             try:
+                if receiver is not None and response.status_code == _SUCCESS:
+                    return await self._hand_over(response, receiver)
                 encoding = response.headers.get("content-encoding", "")
                 body = BodyReader(encoding, self._limits.response_bytes, self._stage)
                 stream = response.stream
@@ -204,6 +221,22 @@ class Upstream:
                 return Answer(response.status_code, dict(response.headers.items()), body.finish())
             finally:
                 await response.aclose()
+
+    async def _hand_over(self, response: httpx.Response, receiver: Receiver) -> Answer:
+        stream, received = response.stream, 0
+        assert isinstance(stream, httpx.AsyncByteStream)
+        try:
+            decoder = BodyDecoder(response.headers.get("content-encoding", ""))
+            async for chunk in stream:
+                for piece in decoder.pieces(chunk):
+                    received += len(piece)
+                    await receiver.take(piece)
+            if rest := decoder.finish():
+                received += len(rest)
+                await receiver.take(rest)
+        except BrokenEncoding as broken:
+            raise ResponseInvalid(stage=self._stage, detail=broken.detail) from None
+        return Answer(response.status_code, dict(response.headers.items()), b"", received)
 
     async def aclose(self) -> None:
         """Close every connection."""

@@ -2,7 +2,7 @@
 
 The id alone picks the semantics of a call, is checked with its case, and ends in the API major version, but
 for those of version 0.
-Source: Spine digest §6. `migratestructuredrecord` is not here on purpose: a hospital never calls it (CS-032).
+Source: Spine digest §6. Migrating a record or documents is not here on purpose: no hospital does (CS-032).
 """
 
 from collections.abc import Iterable
@@ -135,6 +135,24 @@ STRUCTURED_METADATA: Final = Interaction(
     method="GET",
     path="metadata",
     scope="organization/*.read",
+)
+DOCUMENTS_METADATA: Final = Interaction(
+    id=PREFIX + "documents:fhir:rest:read:metadata-1",
+    method="GET",
+    path="metadata",
+    scope="organization/*.read",
+)
+FIND_DOCUMENTS_PATIENT: Final = Interaction(
+    id=PREFIX + "documents:fhir:rest:search:patient-1", method="GET", path="Patient", scope="patient/*.read"
+)
+SEARCH_DOCUMENTS: Final = Interaction(
+    id=PREFIX + "documents:fhir:rest:search:documentreference-1",
+    method="GET",
+    path="Patient/{id}/DocumentReference",
+    scope="patient/*.read",
+)
+RETRIEVE_DOCUMENT: Final = Interaction(
+    id=PREFIX + "documents:fhir:rest:read:binary-1", method="GET", path="Binary/{id}", scope="patient/*.read"
 )
 CARE_RECORD: Final = Interaction(
     id=PREFIX + "fhir:operation:gpc.getcarerecord",

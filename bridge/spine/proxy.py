@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from bridge.contracts.requests import Requester
 from bridge.errors import FailureCode, Refused
 from bridge.spine.bulkhead import PracticeBulkheads
-from bridge.spine.http import Answer, Upstream
+from bridge.spine.http import Answer, Receiver, Upstream
 from bridge.spine.interactions import FhirVersion, Interaction
 from bridge.spine.limiter import RateLimiter
 from bridge.spine.sds import PracticeEndpoint
@@ -31,6 +31,19 @@ _SERVICE_ROOT = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._~!$
 _LONGEST_ROOT: Final = 1000
 _LONGEST_TOKEN: Final = 8000
 """Characters. Servers take 8 KiB as one header line; a usual token has about 1,500."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who asks.
+
+    Attributes:
+        asid: from `Sds.own_asid`, of the organisation of `requested_by`.
+        requested_by: the real user and organisation.
+    """
+
+    asid: str
+    requested_by: Requester
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,24 +99,24 @@ class Proxy:
         practice: PracticeEndpoint,
         interaction: Interaction,
         *,
-        sender: str,
-        requested_by: Requester,
+        sender: Sender,
         target: str | None = None,
         nhs_number: str | None = None,
         version: str | None = None,
         body: bytes = b"",
+        receiver: Receiver | None = None,
     ) -> ProxyAnswer:
         """Make one attempt. Each has its own trace id and its own token (SP-032, SP-061).
 
         Args:
             practice: from the directory.
             interaction: what is asked of it.
-            sender: from `Sds.own_asid` for the organisation of `requested_by`.
-            requested_by: the real user and organisation.
+            sender: who asks.
             target: from `Interaction.target`, for one whose path has an id or a query. Never logged.
             nhs_number: whose record it is about; tokens of version 0 name it.
             version: `meta.versionId` of the resource that an update starts from, for `If-Match` (SP-093).
             body: FHIR JSON, or nothing.
+            receiver: takes the body of an answer of success as it comes.
 
         Raises:
             Refused: the practice's address is not acceptable.
@@ -119,9 +132,9 @@ class Proxy:
         trace_id = str(uuid.uuid4())
         headers = {
             "Accept": MEDIA_TYPES[interaction.fhir],
-            "Authorization": f"Bearer {self._token(practice, interaction, requested_by, nhs_number)}",
+            "Authorization": f"Bearer {self._token(practice, interaction, sender.requested_by, nhs_number)}",
             "Ssp-TraceID": trace_id,
-            "Ssp-From": sender,
+            "Ssp-From": sender.asid,
             "Ssp-To": practice.asid,
             "Ssp-InteractionID": interaction.id,
         }
@@ -138,6 +151,7 @@ class Proxy:
             headers=headers,
             content=body,
             practice_ods=practice.ods,
+            receiver=receiver,
         )
         return ProxyAnswer(await self._bulkheads.of(practice.ods).run(send), trace_id)
 

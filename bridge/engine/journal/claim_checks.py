@@ -1,11 +1,11 @@
-"""The data of large events: left in the vault, and handed out once it is in the audit trail who takes it."""
+"""Data of large events, and documents: left in the vault, given out once the trail says who takes it."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from typing import Protocol
 
 from bridge.ledger.audit.trail import Actor, AuditTrail, Entry
-from bridge.ledger.vault.vault import ClaimCheck, Vault
+from bridge.ledger.vault.vault import ClaimCheck, Deposit, Vault
 
 
 class ClaimCheckJournal(Protocol):
@@ -16,7 +16,10 @@ class ClaimCheckJournal(Protocol):
     ) -> ClaimCheck:
         """Keep the data of a large event for its consumers."""
 
-    async def check_out(self, claim_id: str, consumer: str) -> tuple[ClaimCheck, bytes]:
+    def deposit(self, request_key: str, expires_at: datetime) -> Deposit:
+        """Begin to keep what comes in pieces, for the consumers of an event that will name it."""
+
+    async def check_out(self, claim_id: str, consumer: str) -> tuple[ClaimCheck, AsyncIterator[bytes]]:
         """The data that was left, once it is noted in the audit trail who takes it.
 
         Raises:
@@ -39,15 +42,19 @@ class AuditedClaimChecks:
         """See `ClaimCheckJournal.check_in`."""
         return await self._vault.check_in(data, media_type, expires_at, request_key=request_key)
 
-    async def check_out(self, claim_id: str, consumer: str) -> tuple[ClaimCheck, bytes]:
+    def deposit(self, request_key: str, expires_at: datetime) -> Deposit:
+        """See `ClaimCheckJournal.deposit`."""
+        return self._vault.deposit(expires_at, request_key=request_key)
+
+    async def check_out(self, claim_id: str, consumer: str) -> tuple[ClaimCheck, AsyncIterator[bytes]]:
         """See `ClaimCheckJournal.check_out`."""
         return await take_claim(self._vault, self._trail, claim_id, facts={"consumer": consumer})
 
 
 async def take_claim(
     vault: Vault, trail: AuditTrail, claim_id: str, *, actor: Actor | None = None, facts: Mapping[str, str]
-) -> tuple[ClaimCheck, bytes]:
-    """The data of a large event, once it is in the audit trail who takes it.
+) -> tuple[ClaimCheck, AsyncIterator[bytes]]:
+    """The data of a large event, or a document, once it is in the audit trail who takes it.
 
     Raises:
         NotKept, KeyUnknown, SealBroken, AuditBroken: see `ClaimCheckJournal.check_out`.

@@ -1,14 +1,14 @@
 """Nothing is written down: for measuring what the ledger costs."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 from bridge.engine.journal import Journal
 from bridge.gpconnect.answer import PracticeAnswer
 from bridge.ledger import BeginResult, Intent, Lease, Opening, OwedEvents, Started, StoredEvent
 from bridge.ledger.keys import NotKept
-from bridge.ledger.vault.vault import ClaimCheck
+from bridge.ledger.vault.vault import ClaimCheck, Deposit
 
 
 def unrecorded() -> Journal:
@@ -82,6 +82,10 @@ class Unrecorded:
         """Not possible: the settings are refused."""
         raise NotKept("nothing is kept")
 
-    async def check_out(self, *_: object) -> tuple[ClaimCheck, bytes]:
+    def deposit(self, *_: object) -> Deposit:
+        """Not possible: the settings are refused."""
+        raise NotKept("nothing is kept")
+
+    async def check_out(self, *_: object) -> tuple[ClaimCheck, AsyncIterator[bytes]]:
         """Nothing is kept."""
         raise NotKept("nothing is kept")

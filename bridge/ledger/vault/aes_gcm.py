@@ -42,10 +42,10 @@ class AesGcmSealer:
         self._keys = keys
         self._ciphers: tuple[KeyRing, dict[str, AESGCM]] = keys.ring, {}
 
-    def seal(self, content: bytes, aad: bytes) -> bytes:
+    def seal(self, content: bytes | bytearray, aad: bytes, *, compress: bool = True) -> bytes:
         """`content`, sealed for the row that `aad` names."""
         flags = 0
-        if len(content) >= _WORTH_COMPRESSING:
+        if compress and len(content) >= _WORTH_COMPRESSING:
             compressed = isal_zlib.compress(content, _LEVEL)
             if len(compressed) < len(content):
                 content, flags = compressed, _COMPRESSED

@@ -2,16 +2,17 @@
 
 The raw answer is the source of truth (flow rule 7): from it a record can be mapped again, and its hash tells
 which answer a record came from. A body too large for the bus waits here for whoever presents its claim
-check. Bodies go when their time is over; what is known about them (hash, size, when, where from, trace id)
-stays longer.
+check. A document comes in parts, each sealed as it arrives, so that it never stands whole in memory. Bodies
+go when their time is over; what is known about them (hash, size, when, where from, trace id) stays longer.
 """
 
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -20,6 +21,7 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
+    Select,
     Table,
     Text,
     delete,
@@ -39,6 +41,8 @@ _KEPT = "sealed IS NOT NULL"
 _AWAY_FROM_THE_LOOP: Final = 64 * 1024
 """Bytes from which compressing and sealing goes to a thread, so that no other request waits for it."""
 _PRUNED_AT_ONCE: Final = 200
+PART_BYTES: Final = 256 * 1024
+"""Of a body that comes in parts: as much of it as is in memory at a time."""
 
 answers = Table(
     "answers",
@@ -68,9 +72,24 @@ claims = Table(
     Column("expires_at", Instant, nullable=False),
     Column("sealed", LargeBinary),
     Column("request_key", Text),
+    Column("parts", Integer),
     Index("ix_claims_kept", "expires_at", sqlite_where=text(_KEPT), postgresql_where=text(_KEPT)),
 )
-"""Bodies that an event refers to instead of carrying them."""
+"""Bodies that an event refers to instead of carrying them. `sealed` is the body; of one that came in `parts`
+it seals how many there are, so that none can be taken away unseen."""
+
+claim_parts = Table(
+    "claim_parts",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("claim_id", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("expires_at", Instant, nullable=False, index=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Index("ix_claim_parts_claim", "claim_id", "number", unique=True),
+)
+"""Bodies in parts. Until its claim is there nobody can open them, and one that never comes costs them nothing
+but the time that they are kept for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +130,66 @@ class PrunedBodies:
     answers: int
     claims: int
     metadata: int
+
+
+class Deposit:
+    """A body on its way into the vault. Nobody can open it before `complete`."""
+
+    def __init__(self, store: Store, sealer: Sealer, expires_at: datetime, request_key: str | None) -> None:
+        self._store = store
+        self._sealer = sealer
+        self._expires_at = expires_at
+        self._request_key = request_key
+        self._id = secrets.token_hex(16)
+        self._hash = hashlib.sha256()
+        self._size = 0
+        self._parts = 0
+        self._pending = bytearray()
+
+    @property
+    def size(self) -> int:
+        """Bytes so far."""
+        return self._size
+
+    async def add(self, piece: bytes) -> None:
+        """Take the next bytes.
+
+        Raises:
+            LedgerUnavailable: they cannot be kept now.
+        """
+        self._hash.update(piece)
+        self._size += len(piece)
+        self._pending += piece
+        if len(self._pending) >= PART_BYTES:
+            await self._store_part()
+
+    async def complete(self, media_type: str) -> ClaimCheck:
+        """Make the body available to whoever presents its claim check; returns when it is durable."""
+        if self._pending:
+            await self._store_part()
+        check = ClaimCheck(self._id, self._hash.hexdigest(), self._size, media_type, self._request_key)
+        manifest = str(self._parts).encode()
+        row = _claim_row(check, self._expires_at, self._sealer.seal(manifest, _claim_aad(self._id)))
+        row["parts"] = self._parts
+        await self._store.write(lambda connection: connection.execute(insert(claims), row))
+        return check
+
+    async def discard(self) -> None:
+        """Delete what was added."""
+        gone = delete(claim_parts).where(claim_parts.c.claim_id == self._id)
+        await self._store.write(lambda connection: connection.execute(gone))
+
+    async def _store_part(self) -> None:
+        part = self._sealer.seal(self._pending, _part_aad(self._id, self._parts), compress=False)
+        row = {
+            "claim_id": self._id,
+            "number": self._parts,
+            "expires_at": self._expires_at,
+            "sealed": part,
+        }
+        self._pending = bytearray()
+        self._parts += 1
+        await self._store.write(lambda connection: connection.execute(insert(claim_parts), row))
 
 
 class Vault:
@@ -178,21 +257,19 @@ class Vault:
         check = ClaimCheck(
             secrets.token_hex(16), hashlib.sha256(body).hexdigest(), len(body), media_type, request_key
         )
-        row = {
-            "id": check.id,
-            "sha256": check.sha256,
-            "size": check.size,
-            "media_type": media_type,
-            "created_at": datetime.now(UTC),
-            "expires_at": expires_at,
-            "request_key": request_key,
-            "sealed": await self._seal(body, _claim_aad(check.id)),
-        }
+        row = _claim_row(check, expires_at, await self._seal(body, _claim_aad(check.id)))
         await self._store.write(lambda connection: connection.execute(insert(claims), row))
         return check
 
-    async def open_claim(self, claim_id: str) -> tuple[ClaimCheck, bytes]:
-        """The body that was left under this id, and what it is.
+    def deposit(self, expires_at: datetime, *, request_key: str | None = None) -> Deposit:
+        """Begin to keep a body that comes in pieces, for whoever presents its claim check."""
+        return Deposit(self._store, self._sealer, expires_at, request_key)
+
+    async def open_claim(self, claim_id: str) -> tuple[ClaimCheck, AsyncIterator[bytes]]:
+        """What was left under this id: what it is, and its bytes, which are opened as they are asked for.
+
+        The iterator raises `SealBroken`, `KeyUnknown` and `LedgerUnavailable` where it comes to a part that
+        cannot be opened.
 
         Raises:
             NotKept: there is none (any more).
@@ -205,14 +282,32 @@ class Vault:
         row = await self._store.read(lambda connection: connection.execute(query).one_or_none())
         if row is None:
             raise NotKept(f"no claim {claim_id}")
+        check = ClaimCheck(row.id, row.sha256, row.size, row.media_type, row.request_key)
         body = await self._open(row.sealed, _claim_aad(claim_id))
-        return ClaimCheck(row.id, row.sha256, row.size, row.media_type, row.request_key), body
+        if row.parts is None:
+            return check, _at_once(body)
+        if body != str(row.parts).encode():
+            raise SealBroken("not as many parts as were sealed")
+        return check, self._parts_of(claim_id, row.parts)
+
+    async def _parts_of(self, claim_id: str, parts: int) -> AsyncIterator[bytes]:
+        for number in range(parts):
+            query = select(claim_parts.c.sealed).where(
+                claim_parts.c.claim_id == claim_id, claim_parts.c.number == number
+            )
+            # Bound now: the step runs in another thread.
+            sealed = await self._store.read(partial(_one_value, query))
+            if sealed is None:
+                raise SealBroken("a part is missing")
+            yield self._sealer.open(sealed, _part_aad(claim_id, number))
 
     async def prune(self, now: datetime, *, facts_before: datetime) -> PrunedBodies:
         """Delete the bodies whose time is over, and what is known about bodies from before `facts_before`.
 
         A few at a time, so that requests are not held up. `Ledger.prune`, run next, gives the space back.
         """
+        over = select(claim_parts.c.id).where(claim_parts.c.expires_at <= now).limit(_PRUNED_AT_ONCE)
+        await self._in_portions(delete(claim_parts).where(claim_parts.c.id.in_(over)))
         return PrunedBodies(
             answers=await self._drop_bodies(answers, now),
             claims=await self._drop_bodies(claims, now),
@@ -253,9 +348,35 @@ def _facts(row: Any) -> dict[str, Any]:
     return {name: getattr(row, name) for name in AnswerFacts.__dataclass_fields__}
 
 
+def _claim_row(check: ClaimCheck, expires_at: datetime, sealed: bytes) -> dict[str, Any]:
+    return {
+        "id": check.id,
+        "sha256": check.sha256,
+        "size": check.size,
+        "media_type": check.media_type,
+        "created_at": datetime.now(UTC),
+        "expires_at": expires_at,
+        "request_key": check.request_key,
+        "sealed": sealed,
+    }
+
+
+async def _at_once(body: bytes) -> AsyncIterator[bytes]:
+    yield body
+
+
+def _one_value(query: Select[bytes], connection: Connection) -> bytes | None:
+    found: bytes | None = connection.scalar(query)
+    return found
+
+
 def _answer_aad(sha256: str) -> bytes:
     return f"answer:{sha256}".encode()
 
 
 def _claim_aad(claim_id: str) -> bytes:
     return f"claim:{claim_id}".encode()
+
+
+def _part_aad(claim_id: str, number: int) -> bytes:
+    return f"claim:{claim_id}:{number}".encode()

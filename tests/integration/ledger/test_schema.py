@@ -105,9 +105,11 @@ async def test_a_server_that_forgets_commits_is_refused(postgres_url: str):
             pass
 
 
-async def test_a_ledger_without_fingerprints_gets_them_and_keeps_what_it_has(empty: Settings):
+async def test_an_older_ledger_gets_what_it_lacks_and_keeps_what_it_has(empty: Settings):
     def make_old(connection: Connection) -> None:
         connection.execute(text("DROP TABLE key_fingerprints"))
+        connection.execute(text("DROP TABLE claim_parts"))
+        connection.execute(text("ALTER TABLE claims DROP COLUMN parts"))
         connection.execute(text(f"UPDATE {schema.VERSION_TABLE} SET version_num = '0005'"))
         connection.execute(
             text(

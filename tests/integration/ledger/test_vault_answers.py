@@ -13,7 +13,7 @@ from bridge.ledger.audit.chain import fetch
 from bridge.ledger.keys import KeyUnknown, NotKept, SealBroken, add_key
 from bridge.ledger.storage.store import Store
 from bridge.ledger.vault.vault import AnswerFacts, KeptAnswer, PrunedBodies, Vault, answers, claims
-from tests.integration.ledger.trail import NHS_NUMBER, Site
+from tests.integration.ledger.trail import NHS_NUMBER, Site, opened
 
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)
@@ -55,7 +55,7 @@ async def test_a_claim_comes_back_whole_by_its_check(vault: Vault, size: int):
     body = b"x" * size
     check = await vault.check_in(body, JSON, NOW + DAY)
     assert (check.sha256, check.size, check.media_type) == (hashlib.sha256(body).hexdigest(), size, JSON)
-    assert await vault.open_claim(check.id) == (check, body)
+    assert await opened(vault, check.id) == (check, body)
 
 
 async def test_equal_bodies_have_claim_checks_of_their_own(vault: Vault):
@@ -136,7 +136,7 @@ async def test_pruning_drops_bodies_and_keeps_what_is_known_about_them(site: Sit
         True: False,
     }
     assert await vault.open_answer(new.sha256) == new
-    assert (await vault.open_claim(check.id))[1] == b"new"
+    assert (await opened(vault, check.id))[1] == b"new"
     assert await vault.answers_to(old.request_key) == [facts_of(old)]
     assert await vault.prune(NOW, facts_before=NOW - 100 * DAY) == PrunedBodies(0, 0, 0)
 

@@ -13,6 +13,7 @@ from bridge.ledger.audit.trail import Actor, AuditTrail, Entry
 from bridge.ledger.keys import KeyFile, create_ring
 from bridge.ledger.storage.store import Store
 from bridge.ledger.vault.aes_gcm import AesGcmSealer
+from bridge.ledger.vault.vault import ClaimCheck, Vault
 
 NHS_NUMBER = "9990000018"
 PATIENT_KEY = "0123456789abcdef0123456789abcdef"
@@ -122,3 +123,9 @@ def _lift_triggers(connection: Connection) -> None:
     triggers = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'audit_%'"
     for name in connection.scalars(text(triggers)).all():
         connection.execute(text(f"DROP TRIGGER {name}"))
+
+
+async def opened(vault: Vault, claim_id: str) -> tuple[ClaimCheck, bytes]:
+    """What was left under a claim check, whole."""
+    check, data = await vault.open_claim(claim_id)
+    return check, b"".join([part async for part in data])

@@ -18,7 +18,7 @@ from bridge.spine import Spine
 from bridge.spine.bulkhead import Circuit, Policy, PracticeBulkheads
 from bridge.spine.interactions import FOUNDATIONS_METADATA, STRUCTURED_METADATA, STRUCTURED_RECORD
 from bridge.spine.pds import TracedPatient
-from bridge.spine.proxy import Proxy
+from bridge.spine.proxy import Proxy, Sender
 from tests.integration.spine import world as worlds
 from tests.integration.spine.world import (
     ASID,
@@ -169,7 +169,7 @@ async def test_every_attempt_has_its_own_trace_id_and_its_own_token(spine: Spine
             clock=lambda: next(ticks),
         )
         first, second = [
-            await proxy.call(practice, STRUCTURED_RECORD, sender=OWN_ASID, requested_by=requester())
+            await proxy.call(practice, STRUCTURED_RECORD, sender=Sender(OWN_ASID, requester()))
             for _ in range(2)
         ]
 

@@ -19,6 +19,7 @@ from bridge.errors import Unavailable
 from bridge.settings import SdsSettings, Settings, SpineSettings, SspSettings
 from bridge.spine import Spine
 from bridge.spine.interactions import STRUCTURED_RECORD
+from bridge.spine.proxy import Sender
 from bridge.spine.sds import PracticeEndpoint
 from tests.integration.spine import world as worlds
 from tests.support.certificates import Authority, Issued, rsa_key
@@ -83,7 +84,7 @@ class Proxy:
 
 async def call(spine: Spine) -> str:
     answered = await spine.proxy.call(
-        PRACTICE, STRUCTURED_RECORD, sender=worlds.OWN_ASID, requested_by=worlds.requester()
+        PRACTICE, STRUCTURED_RECORD, sender=Sender(worlds.OWN_ASID, worlds.requester())
     )
     return answered.answer.body.decode()
 
