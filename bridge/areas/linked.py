@@ -29,11 +29,11 @@ def tell_links(
         wanted: the names of the areas that were asked for.
     """
     reading.links.fill_in(_ids(reading, mapped))
-    marks = _Marks(reading, table, lists, wanted)
+    origins = _Origins(reading, table, lists, wanted)
     for area in mapped:
         for item in area.items:
-            marks.mark(area, item)
-    marks.forget_unlisted()
+            origins.judge(area, item)
+    origins.forget_unlisted()
 
 
 def _ids(reading: Reading, mapped: Collection[Mapped]) -> dict[str, set[str]]:
@@ -48,7 +48,7 @@ def _ids(reading: Reading, mapped: Collection[Mapped]) -> dict[str, set[str]]:
     return ids
 
 
-class _Marks:
+class _Origins:
     """What decides how an item came to be in the record."""
 
     def __init__(self, reading: Reading, table: AreaTable, lists: Lists, wanted: Collection[str]) -> None:
@@ -63,7 +63,7 @@ class _Marks:
         }
         self._listed_after_all: set[str] = set()
 
-    def mark(self, area: Mapped, item: Any) -> None:
+    def judge(self, area: Mapped, item: Any) -> None:
         spec = area.spec
         owner = self._owners.get(spec.list_name(item))
         if owner is None or owner not in self._wanted:

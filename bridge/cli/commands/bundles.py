@@ -11,16 +11,23 @@ Files = Annotated[
 ]
 
 
-def map_(files: Files) -> None:
+def map_(
+    files: Files,
+    areas: Annotated[
+        str | None,
+        typer.Option(help="Take these alone to have been asked for: names with commas between."),
+    ] = None,
+) -> None:
     """Map bundles to GpRecord JSON on standard output.
 
     One file gives readable JSON, several give one line each. Medications and allergies, ended ones included,
-    are taken to have been asked for. A file that is not a Bundle gives one line on standard error and exit
-    code 2.
+    are taken to have been asked for, and every area whose main list is in the bundle. What came along with
+    those is marked `linked_only`. A file that is not a Bundle gives one line on standard error and exit code
+    2.
     """
     from bridge.cli import map as mapping
 
-    mapping.map_(files)
+    mapping.map_(files, areas=areas)
 
 
 def check(

@@ -108,6 +108,18 @@ def test_several_files_become_a_line_each_in_their_order(files):
     assert second["medications"] == second["allergies"] == []
 
 
+def test_areas_are_taken_to_be_all_that_was_asked_for(files):
+    record = json.loads(bridge("map", "rich_record.json", "--areas", "medications", directory=files).printed)
+    outcomes = {each["area"]: each["outcome"] for each in record["areas"]}
+    assert (outcomes["medications"], outcomes["allergies"]) == ("items", "not_requested")
+
+
+def test_an_area_that_there_is_not_is_refused(files):
+    done = bridge("map", "rich_record.json", "--areas", "medications,moods", directory=files)
+    assert (done.code, done.text) == (2, "")
+    assert "--areas: 'moods' is none of medications, allergies" in done.errors
+
+
 def test_a_dash_is_standard_input(files):
     body = (files / "rich_record.json").read_bytes()
     piped, named = (
