@@ -9,9 +9,11 @@ import re
 # Ten digits, written together or 3-3-4 with blanks or hyphens, also percent-encoded; not part of a longer
 # number or of a hash. The check digit is not consulted: a number typed wrongly is still somebody's.
 _NHS_NUMBER = re.compile(
-    r"(?:(?<![0-9A-Fa-f])|(?<=%[0-9A-Fa-f]{2}))\d{3}(?:[ -]|%20)?\d{3}(?:[ -]|%20)?\d{4}(?![0-9A-Fa-f])"
+    # What stands before is looked at from behind the first digit: every line is searched, and the search then
+    # stops at digits alone.
+    r"\d(?:(?<![0-9A-Fa-f]\d)|(?<=%[0-9A-Fa-f]{2}\d))\d{2}(?:[ -]|%20)?\d{3}(?:[ -]|%20)?\d{4}(?![0-9A-Fa-f])"
 )
-_JSON_NUMBER = re.compile(r"(?<=[:,\[])\d{10}(?=[],}])")
+_JSON_NUMBER = re.compile(r"\d(?<=[:,\[]\d)\d{9}(?=[],}])")
 _BEARER = re.compile(r"[Bb]earer\s+[\w.~+/-]+=*")
 _URL_PASSWORD = re.compile(r"(?<=://)([^/:@\s]+):([^/@\s]+)@")
 REDACTED = "[redacted]"

@@ -9,6 +9,7 @@ A pipeline is declared with `pipeline` or `Pipeline`, and its handler gets a val
 `records`     what a record is made of
 `practice`    what a practice is asked, and what it gives
 `errors`      what a handler may raise or catch
+`telemetry`   what the log is told, beside what the engine tells
 ============  ==========================================================
 
 How to write one, step by step: ``pipelines/README.md``. How to test one: `bridge.testing`.

@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Self, cast
 
-import structlog
-
 from bridge.pipelines import Context, FailureCode, Refused
 from bridge.pipelines.errors import AppointmentRefused, RequestFailed
 from bridge.pipelines.events import AtPractice, RefusalReason, RefusedChoice
@@ -22,8 +20,8 @@ from bridge.pipelines.practice import (
 )
 from bridge.pipelines.records import Appointment, PracticePatient
 from bridge.pipelines.requests import AppointmentRef, Offer
-
-log = structlog.get_logger()
+from bridge.pipelines.telemetry import record
+from pipelines.appointments.telemetry import NamesNotAvailable, ParticipantNotReadable
 
 
 def reason_of(refusal: Refused) -> RefusalReason:
@@ -138,7 +136,7 @@ class PracticeSession:
             try:
                 self._named[actor] = (await read(actor)).resource
             except Refused as refusal:
-                log.warning("participant_not_readable", kind=actor.kind, code=refusal.code)
+                record(ParticipantNotReadable(actor.kind, refusal.code.value))
                 self._named[actor] = None
         return [found for actor in wanted if (found := self._named[actor]) is not None]
 
@@ -147,7 +145,7 @@ class PracticeSession:
         try:
             context = await self.people_and_places([stored])
         except RequestFailed as failure:
-            log.warning("names_not_available", code=failure.code)
+            record(NamesNotAvailable(failure.code.value))
             context = []
         return map_appointment(
             stored.resource,

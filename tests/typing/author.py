@@ -6,8 +6,9 @@ and an ignore that nothing needs is an error itself. Nothing in here is ever run
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, assert_type
+from typing import Any, ClassVar, assert_type
 from zoneinfo import ZoneInfo
 
 from pydantic import ConfigDict, with_config
@@ -37,6 +38,7 @@ from bridge.pipelines import (
     practice,
     records,
     requests,
+    telemetry,
 )
 
 # --- requests -----------------------------------------------------------------------------------------------
@@ -437,6 +439,23 @@ def of_practice_events(
         events.registration_in_doubt(header, sent_at=sent_at, code=code),
         events.slots_found(header, listed),  # type: ignore[arg-type]
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelPrinted(telemetry.RequestEvent):
+    """What the site's own log is told."""
+
+    name: ClassVar[str] = "label_printed"
+    level: ClassVar[telemetry.Level] = "info"
+
+    printer: telemetry.Code
+    states: telemetry.Words
+    labels: int
+
+
+def of_the_log(printer: str) -> None:
+    telemetry.record(LabelPrinted(printer, "paper low", 2))
+    telemetry.record("label_printed")  # type: ignore[arg-type]
 
 
 def of_a_choice_that_is_wrong() -> events.RefusedChoice:

@@ -10,12 +10,12 @@ import pytest
 import bridge.pipelines
 import bridge.testing
 from bridge.engine.context import RequestContext
-from bridge.pipelines import Context, errors, events, practice, records, requests
+from bridge.pipelines import Context, errors, events, practice, records, requests, telemetry
 from tests.contract.door.signatures import exported, public
 
 ROOT = Path(__file__).parents[3]
 NOTED = Path(__file__).with_name("exports.txt")
-DOOR = (bridge.pipelines, requests, events, records, practice, errors, bridge.testing)
+DOOR = (bridge.pipelines, requests, events, records, practice, errors, telemetry, bridge.testing)
 CONTEXT = {
     "request",
     "request_key",
