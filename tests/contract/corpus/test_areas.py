@@ -72,6 +72,8 @@ def test_every_entry_is_accounted_for_whatever_was_asked(name: str) -> None:
     accounting = record["accounting"]
     became = sum(accounting[key] for key in ("mapped", "context", "not_requested", "unmapped"))
     assert became == accounting["received"] == len(bundle["entry"])
+    entries_aside = [each for each in record["unmapped"] if "#" not in each["source_ref"]]
+    assert len(entries_aside) == accounting["unmapped"]
     assert "count_mismatch" not in {issue["code"] for issue in record["issues"]}
 
 

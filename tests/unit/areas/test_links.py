@@ -1,11 +1,13 @@
 """What items name of each other, and what is in a record only because something else was asked for."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
 from jsonschema import Draft202012Validator
+from pydantic import ValidationError
 
 from bridge.areas import map_record
 from bridge.areas.events import record_completed
@@ -18,11 +20,12 @@ from tests.contract.golden.areas import TWO_AREAS
 from tests.support import bundles as b
 from tests.support.mapped import SOURCE, area
 from tests.unit.areas.immunisations.spec import IMMUNISATIONS
+from tests.unit.areas.letters import LETTERS, LETTERS_PUBLISHED
 from tests.unit.areas.visits import VISITS, VisitsPublished
 
 IMMUNISATION_LIST = "1102181000000102"
 VISIT_LIST = "1149501000000101"
-TABLE = AreaTable(areas=(*TWO_AREAS.areas, IMMUNISATIONS, VISITS), others=TWO_AREAS.others)
+TABLE = AreaTable(areas=(*TWO_AREAS.areas, IMMUNISATIONS, VISITS, LETTERS), others=TWO_AREAS.others)
 Areas = areas_model(TABLE)
 
 
@@ -265,3 +268,88 @@ def test_everything_is_the_same_in_another_order():
     )
     one, other = record_of(*resources), record_of(*reversed(resources))
     assert one == other
+
+
+def letter(local_id="d1", **fields):
+    return {
+        "resourceType": "DocumentReference",
+        "id": local_id,
+        "identifier": b.identifier(local_id),
+        "subject": {"reference": "Patient/p1"},
+        **fields,
+    }
+
+
+def narrative(local_id="n1", **fields):
+    return {
+        "resourceType": "Observation",
+        "id": local_id,
+        "subject": {"reference": "Patient/p1"},
+        "code": b.concept("37331000000100", "Comment note"),
+        "comment": "Feels better",
+        **fields,
+    }
+
+
+def test_an_area_that_cannot_be_asked_for_comes_with_another():
+    with pytest.raises(ValidationError):
+        Areas.model_validate({"visits": {}, "letters": {}})
+    record = record_of(visit(), letter(related=[{"reference": "Encounter/e1"}]))
+    [item] = record["letters"]
+    assert item["linked_only"]
+    assert item["about"][0]["item_id"] == f"{b.DATA}|e1"
+    found = area(record, "letters")
+    assert (found["outcome"], found["linked"], found["complete"]) == ("not_requested", 1, False)
+    assert LETTERS_PUBLISHED in {
+        each.kind for each in areas_published(record, Areas.model_validate({"visits": {}}))
+    }
+
+
+def test_where_it_holds_nothing_it_is_not_published():
+    kinds = [each.kind for each in areas_published(record_of(visit()), Areas.model_validate({"visits": {}}))]
+    assert kinds == ["visits.published.v1"]
+
+
+def test_that_it_is_switched_off_is_told_in_the_words_of_the_practice():
+    record = record_of(visit(), b.outcome(("DocumentReferences", "DocumentReferences has been disabled")))
+    found = area(record, "letters")
+    assert (found["outcome"], found["note"]) == ("not_supported", "DocumentReferences has been disabled")
+
+
+def test_an_area_may_bring_another_alone():
+    immunisations = replace(IMMUNISATIONS, brings=frozenset({"letters"}))
+    table = AreaTable(areas=(*TWO_AREAS.areas, immunisations, VISITS, LETTERS), others=TWO_AREAS.others)
+    bundle = b.record(b.record_list(IMMUNISATION_LIST), letter(), visit())
+    options = areas_model(table).model_validate({"immunisations": {}}).options()
+    asked = Asked(nhs_number=b.NHS_NUMBER, areas=options)
+    record: Any = map_record(bundle, asked=asked, source=SOURCE, table=table)
+    assert len(record["letters"]) == 1
+    assert record["visits"] == []
+
+
+def test_words_inside_of_an_item_are_accounted_for_and_led_to():
+    record = record_of(
+        visit(),
+        content({"reference": "Observation/n1"}),
+        narrative(),
+        letter(related=[{"reference": "Observation/n1"}]),
+    )
+    [item] = record["visits"]
+    assert item["words"] == ["Feels better"]
+    assert record["letters"][0]["about"] == [
+        {
+            "kind": "consultation",
+            "in_record": True,
+            "source_ref": "Observation/n1",
+            "item_id": item["item_id"],
+        }
+    ]
+    assert record["unmapped"] == []
+    assert "count_mismatch" not in {issue["code"] for issue in record["issues"]}
+    other = record_of(visit(), content({"reference": "Observation/n1"}), narrative(comment="Feels worse"))
+    assert other["snapshot_id"] != record["snapshot_id"]
+
+
+def test_words_that_no_item_shows_are_listed():
+    record = record_of(visit(), narrative())
+    assert [each["source_ref"] for each in record["unmapped"]] == ["Observation/n1"]

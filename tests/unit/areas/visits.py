@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 from bridge.areas.events import AreaPublished, area_published
 from bridge.areas.spec import AreaAnswer, AreaSpec, ListOfArea
 from bridge.contracts.requests import Model
+from bridge.fhir.index import ReceivedEntry
 from bridge.fhir.read import Item
 from bridge.mapping.provenance import item_id, keep_apart, provenance
 from bridge.mapping.reading import Reading
@@ -26,6 +27,7 @@ class Visit(AreaItem):
     """One Encounter, and what its list names."""
 
     items: list[Link]
+    words: list[str]
 
 
 @with_config(STRICT)
@@ -49,19 +51,35 @@ def map_visits(answer: AreaAnswer[VisitOptions]) -> list[Visit]:
     found = []
     for received in reading.distinct("Encounter", "visits"):
         named = entries.get(received.ref, [])
-        read = reading.read(received, "visits", partial(_read, reading, named))
+        words = [each for each in map(partial(_narrative, reading), named) if each is not None]
+        read = reading.read(received, "visits", partial(_read, reading, named, words))
         if read is not None:
             reading.keep(received)
             found.append(read)
+            for each in words:
+                reading.show(each, read)
     keep_apart(reading, found)
     return sorted(found, key=lambda each: each["item_id"])
 
 
-def _read(reading: Reading, named: list[Any], item: Item) -> Visit:
+def _narrative(reading: Reading, named: Any) -> ReceivedEntry | None:
+    found = reading.index.resolve(named.get("reference"))
+    return found if found is not None and _is_narrative(reading, found) else None
+
+
+def _is_narrative(reading: Reading, received: ReceivedEntry) -> bool:
+    return received.kind == "Observation" and reading.uses.of(received.ref, received.resource) == "narrative"
+
+
+def _read(reading: Reading, named: list[Any], words: list[ReceivedEntry], item: Item) -> Visit:
     origin = provenance(reading, item)
+    shown = {each.ref for each in words}
     return {
         "item_id": item_id(item, origin["business_ids"]),
-        "items": reading.links.many(item, named, "entry.item"),
+        "items": reading.links.many(
+            item, [each for each in named if each.get("reference") not in shown], "entry.item"
+        ),
+        "words": [each.resource["comment"] for each in words],
         "provenance": origin,
         "issue_codes": item.codes(),
     }
@@ -71,7 +89,7 @@ VISITS: AreaSpec[VisitOptions, Visit] = AreaSpec(
     name="visits",
     parameter="includeConsultations",
     lists=(ListOfArea(name="visits", code="1149501000000101", bare_ids="Encounter"),),
-    kinds={"Encounter": None},
+    kinds={"Encounter": None, "Observation": _is_narrative},
     options=VisitOptions,
     query=lambda _: {},
     read=map_visits,
