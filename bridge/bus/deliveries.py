@@ -13,7 +13,7 @@ from hashlib import blake2b
 
 from bridge import observe
 from bridge.bus import control_headers
-from bridge.bus.port import Dead, Delivery, DeliveryHandler, Done, Outcome, RetryAfter, about
+from bridge.bus.port import Dead, Delivery, DeliveryHandler, Disposition, Done, RetryAfter, about
 from bridge.observe import record
 from bridge.observe.vocabulary.bus import HandlerRaised, MessageDead, OutcomeNotSettled
 
@@ -22,7 +22,7 @@ REMEMBERED = 120.0
 MOST_ATTEMPTS = 20
 """Fuse: what is still tried after so many attempts becomes a dead letter, unless its handler keeps count."""
 
-_Key = tuple[str, str, bytes, int]
+_DeliveryKey = tuple[str, str, bytes, int]
 """Message id, routing key, digest of what the sender wrote, attempt: senders reuse each other's ids."""
 MakeDurable = Callable[[RetryAfter | Dead], Awaitable[None]]
 """Makes an outcome durable: a copy in a delay queue, or among the dead letters."""
@@ -44,8 +44,8 @@ class DeliveryRunner:
         """How many deliveries came so far; the watchdog looks whether it moves."""
         self._handler = handler
         self._slots = asyncio.Semaphore(concurrency)
-        self._running: dict[_Key, asyncio.Task[Outcome]] = {}
-        self._ended: dict[_Key, float] = {}  # in order of time
+        self._running: dict[_DeliveryKey, asyncio.Task[Disposition]] = {}
+        self._ended: dict[_DeliveryKey, float] = {}  # in order of time
 
     def about(self, delivery: Delivery) -> AbstractContextManager[None]:
         """Around what is logged of a delivery, as the handler names it."""
@@ -81,7 +81,7 @@ class DeliveryRunner:
         await asyncio.gather(*late, return_exceptions=True)
         return len(late)
 
-    def _has_ended(self, key: _Key, delivery: Delivery) -> bool:
+    def _has_ended(self, key: _DeliveryKey, delivery: Delivery) -> bool:
         while self._ended:
             oldest = next(iter(self._ended))
             if self._ended[oldest] > time.monotonic() - REMEMBERED:
@@ -92,7 +92,7 @@ class DeliveryRunner:
         is_sent_anew = delivery.deliveries == 1 and delivery.attempt == 1
         return key in self._ended and not is_sent_anew
 
-    def _remember(self, key: _Key, ended: asyncio.Task[Outcome]) -> None:
+    def _remember(self, key: _DeliveryKey, ended: asyncio.Task[Disposition]) -> None:
         del self._running[key]
         if ended.cancelled():
             return
@@ -101,7 +101,7 @@ class DeliveryRunner:
             self._ended[key] = time.monotonic()
         # Else nothing became of it, so the next copy does the work.
 
-    async def _work(self, delivery: Delivery, settle: MakeDurable) -> Outcome:
+    async def _work(self, delivery: Delivery, settle: MakeDurable) -> Disposition:
         with observe.delivery():
             try:
                 return await self._to_outcome(delivery, settle)
@@ -109,7 +109,7 @@ class DeliveryRunner:
                 record(OutcomeNotSettled(self.queue, type(error).__name__))
                 raise
 
-    async def _to_outcome(self, delivery: Delivery, settle: MakeDurable) -> Outcome:
+    async def _to_outcome(self, delivery: Delivery, settle: MakeDurable) -> Disposition:
         async with self._slots:
             outcome = await self._handle(delivery)
         if isinstance(outcome, RetryAfter) and not outcome.is_bounded and delivery.attempt >= MOST_ATTEMPTS:
@@ -120,7 +120,7 @@ class DeliveryRunner:
             record(MessageDead(self.queue, outcome.reason, outcome.detail, delivery.attempt))
         return outcome
 
-    async def _handle(self, delivery: Delivery) -> Outcome:
+    async def _handle(self, delivery: Delivery) -> Disposition:
         try:
             return await self._handler(delivery)
         except Exception as error:  # noqa: BLE001 - whatever a handler raises, the message must not vanish

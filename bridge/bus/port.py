@@ -1,6 +1,6 @@
 """The port: what the engine needs of a bus, and nothing that only one broker has.
 
-Handlers never see broker types. A handler gets a `Delivery` and returns an `Outcome`; the adapter
+Handlers never see broker types. A handler gets a `Delivery` and returns a `Disposition`; the adapter
 makes it so, durably, before it forgets the delivery.
 
 A bus has parts, and whoever needs one of them asks for that one alone:
@@ -86,8 +86,8 @@ class Dead:
     detail: str = ""
 
 
-Outcome = Done | RetryAfter | Dead
-DeliveryHandler = Callable[[Delivery], Awaitable[Outcome]]
+Disposition = Done | RetryAfter | Dead
+DeliveryHandler = Callable[[Delivery], Awaitable[Disposition]]
 
 
 @runtime_checkable

@@ -17,7 +17,7 @@ from bridge.operations.reasons import ReasonMissing
 from bridge.operations.site import Actor, Queues, Stores, open_queues, open_stores
 from bridge.settings import Settings
 
-Result = TypeVar("Result")
+T = TypeVar("T")
 
 
 def load_settings() -> Settings:
@@ -46,10 +46,10 @@ def reason_option() -> Iterator[None]:
         raise typer.BadParameter(str(fault), param_hint="--reason") from None
 
 
-def with_stores(settings: Settings, operation: Callable[[Stores], Awaitable[Result]]) -> Result:
+def with_stores(settings: Settings, operation: Callable[[Stores], Awaitable[T]]) -> T:
     """What an operation on the stores of this installation comes to."""
 
-    async def run() -> Result:
+    async def run() -> T:
         async with open_stores(settings) as stores:
             return await operation(stores)
 
@@ -58,11 +58,11 @@ def with_stores(settings: Settings, operation: Callable[[Stores], Awaitable[Resu
 
 
 def with_queues(
-    settings: Settings, pipelines: Sequence[str], operation: Callable[[Queues], Awaitable[Result]]
-) -> Result:
+    settings: Settings, pipelines: Sequence[str], operation: Callable[[Queues], Awaitable[T]]
+) -> T:
     """The same of one on the queues of these pipelines, or of all."""
 
-    async def run() -> Result:
+    async def run() -> T:
         async with open_queues(settings, pipelines) as queues:
             return await operation(queues)
 
@@ -70,11 +70,11 @@ def with_queues(
 
 
 def with_stores_and_queues(
-    settings: Settings, pipelines: Sequence[str], operation: Callable[[Stores, Queues], Awaitable[Result]]
-) -> Result:
+    settings: Settings, pipelines: Sequence[str], operation: Callable[[Stores, Queues], Awaitable[T]]
+) -> T:
     """The same of one on both."""
 
-    async def run() -> Result:
+    async def run() -> T:
         async with open_stores(settings) as stores, open_queues(settings, pipelines) as queues:
             return await operation(stores, queues)
 

@@ -1,6 +1,6 @@
 """The event that says of a request that nobody knows what was done: the operation's own, or one for all."""
 
-from bridge.bus.port import Outcome
+from bridge.bus.port import Disposition
 from bridge.contracts.events import request_failed
 from bridge.engine.incoming import IncomingRequest
 from bridge.engine.outcomes import INTERNAL, EngineFault, disposition_of, places
@@ -16,10 +16,10 @@ def events_in_doubt(
     incoming: IncomingRequest,
     doubt: InDoubt,
     renderer: Renderer,
-    disposition: Outcome,
+    disposition: Disposition,
     *,
     attempts: int,
-) -> tuple[list[StoredEvent], Outcome]:
+) -> tuple[list[StoredEvent], Disposition]:
     """The event of doubt of a request, rendered.
 
     The operation's `in_doubt` is a site's own, as its handler is, and may raise anything; or the request

@@ -8,13 +8,13 @@ from typing import Final
 from typing_extensions import TypedDict
 
 from bridge.bus.control_headers import RETRY_REASON
-from bridge.bus.port import Dead, Delivery, Done, Outcome, RetryAfter
+from bridge.bus.port import Dead, Delivery, Disposition, Done, RetryAfter
 from bridge.engine.memory_budget import Reservation
 from bridge.engine.side_effects import SideEffects
 from bridge.errors import FailureCode, HeldBack, RequestFailed, ResponseInvalid
 from bridge.ledger import EndState, Lease, StoredEvent
 from bridge.observe.causes import is_lack_of_files
-from bridge.observe.vocabulary.base import Outcome as ToldOutcome
+from bridge.observe.vocabulary.base import Outcome
 
 INTERNAL: Final = "internal"
 """The reason of a dead letter that is there because of a fault of ours."""
@@ -59,7 +59,7 @@ class RequestOutcome:
 
     state: EndState
     events: list[StoredEvent]
-    disposition: Outcome = field(default_factory=Done)
+    disposition: Disposition = field(default_factory=Done)
     code: str | None = None
     facts: TryFacts = field(default_factory=TryFacts)
 
@@ -79,12 +79,12 @@ def unforeseen(error: Exception) -> RequestFailed:
     return EngineFault(INTERNAL, detail=type(error).__name__)
 
 
-def disposition_of(failure: RequestFailed) -> Outcome:
+def disposition_of(failure: RequestFailed) -> Disposition:
     """What is done with the message of a request that failed."""
     return Dead(failure.reason, failure.detail) if isinstance(failure, EngineFault) else Done()
 
 
-def told_as(disposition: Outcome, state: EndState | None) -> ToldOutcome:
+def told_as(disposition: Disposition, state: EndState | None) -> Outcome:
     """In one word how a request stands (`outcome` in the log), where it is known in which state it ended."""
     if isinstance(disposition, RetryAfter) or state is None:
         return "retrying"

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from bridge.bus.port import Dead, Outcome
+from bridge.bus.port import Dead, Disposition
 from bridge.contracts.envelope import EventStyle
 from bridge.contracts.events import Event
 from bridge.engine.incoming import IncomingRequest
@@ -57,8 +57,8 @@ class Renderer:
         return messages
 
     def closing(
-        self, incoming: IncomingRequest, event: Event, disposition: Outcome
-    ) -> tuple[list[StoredEvent], Outcome]:
+        self, incoming: IncomingRequest, event: Event, disposition: Disposition
+    ) -> tuple[list[StoredEvent], Disposition]:
         """The one event by which the engine itself ends a request, and what is then done with its message.
 
         Never raises, or the request would be tried for ever to be ended. A rendering that does costs its own

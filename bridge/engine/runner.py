@@ -47,7 +47,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from bridge.bus import control_headers
-from bridge.bus.port import Dead, Delivery, Done, Outcome, Publisher, RetryAfter, Unpublishable
+from bridge.bus.port import Dead, Delivery, Disposition, Done, Publisher, RetryAfter, Unpublishable
 from bridge.contracts.envelope import EventStyle
 from bridge.engine.claims import ClaimChecks
 from bridge.engine.context import Services
@@ -102,7 +102,7 @@ _NOT_TAKEN_UP: Final = ("failed", FailureCode.OUTCOME_UNKNOWN)
 class _Handled:
     """What is done with a message, in which state its request ended, if it did, and what is told of that."""
 
-    disposition: Outcome
+    disposition: Disposition
     state: EndState | None = None
     facts: TryFacts = field(default_factory=TryFacts)
 
@@ -133,7 +133,7 @@ class Runner:
         """The pipeline's name."""
         return self._pipeline.name
 
-    async def __call__(self, delivery: Delivery) -> Outcome:
+    async def __call__(self, delivery: Delivery) -> Disposition:
         """Handle one delivery, to its outcome; logs the one line about it."""
         started = time.perf_counter()
         incoming = self._read(delivery)
@@ -322,7 +322,7 @@ class Runner:
         )
 
     async def _pay_what_is_owed(self, incoming: IncomingRequest, ended: Ended) -> _Handled:
-        outcome: Outcome = Done()
+        outcome: Disposition = Done()
         if ended.state == "rejected":
             outcome = Dead("rejected", "as the first time")
         elif ended.code == FailureCode.INTERNAL or (ended.state, ended.code) == _NOT_TAKEN_UP:
@@ -335,8 +335,8 @@ class Runner:
         return _Handled(disposition, ended.state, {"reason": "ended_before", "events": len(events)})
 
     async def _publish(
-        self, incoming: IncomingRequest, events: Sequence[StoredEvent], outcome: Outcome
-    ) -> Outcome:
+        self, incoming: IncomingRequest, events: Sequence[StoredEvent], outcome: Disposition
+    ) -> Disposition:
         try:
             owed = OwedEvents(incoming.opening.request_key, incoming.correlation_id, events)
             await publish(owed, self._journal.outbox, self._bus)

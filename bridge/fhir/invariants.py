@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from bridge.fhir.read import references_in
 
-Json = Mapping[str, Any]
-Keeps = Callable[[Json], bool]
+FhirElement = Mapping[str, Any]
+Keeps = Callable[[FhirElement], bool]
 
 
-def broken_invariants(kind: str, value: Json) -> Iterator[str]:
+def broken_invariants(kind: str, value: FhirElement) -> Iterator[str]:
     """Each rule of a type that an object breaks: ``ait-1: …``."""
     for rule, keeps in _RULES.get(kind, ()):
         try:
@@ -25,7 +25,7 @@ def broken_invariants(kind: str, value: Json) -> Iterator[str]:
             yield rule
 
 
-def broken_domain_rules(resource: Json) -> Iterator[str]:
+def broken_domain_rules(resource: FhirElement) -> Iterator[str]:
     """Each rule of contained resources that a resource breaks."""
     contained = [each for each in _list(resource, "contained") if isinstance(each, dict)]
     held = {each["id"] for each in contained if isinstance(each.get("id"), str)}
@@ -42,17 +42,17 @@ def broken_domain_rules(resource: Json) -> Iterator[str]:
         yield "ref-1: a reference that begins with # points at a contained resource"
 
 
-def _list(value: Json, name: str) -> list[Any]:
+def _list(value: FhirElement, name: str) -> list[Any]:
     found = value.get(name)
     return found if isinstance(found, list) else []
 
 
-def _dict(value: Json, name: str) -> Json:
+def _dict(value: FhirElement, name: str) -> FhirElement:
     found = value.get(name)
     return found if isinstance(found, dict) else {}
 
 
-def _choice(value: Json, stem: str) -> list[str]:
+def _choice(value: FhirElement, stem: str) -> list[str]:
     """Which of ``value[x]`` are there: names with an upper-case letter behind the stem."""
     return [name for name in value if name.startswith(stem) and name[len(stem) : len(stem) + 1].isupper()]
 
@@ -65,11 +65,11 @@ def _any_of(*names: str) -> Keeps:
     return lambda value: any(name in value for name in names)
 
 
-def _one_way(value: Json) -> bool:
+def _one_way(value: FhirElement) -> bool:
     return bool(_choice(value, "value")) != ("extension" in value)
 
 
-def _in_order(value: Json) -> bool:
+def _in_order(value: FhirElement) -> bool:
     start, end = value.get("start"), value.get("end")
     if not isinstance(start, str) or not isinstance(end, str):
         return True
@@ -77,57 +77,57 @@ def _in_order(value: Json) -> bool:
     return start[:shorter] <= end[:shorter]
 
 
-def _ratio(value: Json) -> bool:
+def _ratio(value: FhirElement) -> bool:
     return ("numerator" in value) == ("denominator" in value) and (
         "numerator" in value or "extension" in value
     )
 
 
-def _status_unless_error(value: Json) -> bool:
+def _status_unless_error(value: FhirElement) -> bool:
     return value.get("verificationStatus") == "entered-in-error" or "clinicalStatus" in value
 
 
-def _no_status_in_error(value: Json) -> bool:
+def _no_status_in_error(value: FhirElement) -> bool:
     return value.get("verificationStatus") != "entered-in-error" or "clinicalStatus" not in value
 
 
-def _abated(value: Json) -> bool:
+def _abated(value: FhirElement) -> bool:
     is_over = any(value[name] is not False for name in _choice(value, "abatement"))
     return not is_over or value.get("clinicalStatus") in ("inactive", "resolved", "remission")
 
 
-def _codes(value: Json) -> set[tuple[Any, Any]]:
+def _codes(value: FhirElement) -> set[tuple[Any, Any]]:
     codings = (each for each in _list(_dict(value, "code"), "coding") if isinstance(each, dict))
     return {(each.get("system"), each.get("code")) for each in codings if "code" in each}
 
 
-def _value_in_component(value: Json) -> bool:
+def _value_in_component(value: FhirElement) -> bool:
     parts = [each for each in _list(value, "component") if isinstance(each, dict)]
     return not _choice(value, "value") or all(_codes(value).isdisjoint(_codes(each)) for each in parts)
 
 
-def _timed(value: Json) -> bool:
+def _timed(value: FhirElement) -> bool:
     has_times = "start" in value and "end" in value
     return has_times or value.get("status") in ("proposed", "cancelled")
 
 
-def _full_urls(value: Json) -> bool:
+def _full_urls(value: FhirElement) -> bool:
     entries = [each for each in _list(value, "entry") if isinstance(each, dict) and "fullUrl" in each]
     seen = [(each["fullUrl"], _dict(_dict(each, "resource"), "meta").get("versionId")) for each in entries]
     return value.get("type") == "history" or len(set(seen)) == len(seen)
 
 
-def _entries(value: Json, name: str, *types: str) -> bool:
+def _entries(value: FhirElement, name: str, *types: str) -> bool:
     return value.get("type") in types or all(
         name not in each for each in _list(value, "entry") if isinstance(each, dict)
     )
 
 
-def _one_content(value: Json) -> bool:
+def _one_content(value: FhirElement) -> bool:
     return len(_choice(value, "value")) + ("resource" in value) + ("part" in value) == 1
 
 
-def _at_home(value: Json, name: str) -> bool:
+def _at_home(value: FhirElement, name: str) -> bool:
     return any(each.get("use") == "home" for each in _list(value, name) if isinstance(each, dict))
 
 

@@ -44,7 +44,7 @@ from bridge.ledger.model import (
 from bridge.ledger.oversight import Oversight
 from bridge.ledger.storage import in_doubt, intents, late, patient_order, requests
 from bridge.ledger.storage.bodies import SealedEvent, seal_events, seal_message, seal_result
-from bridge.ledger.storage.store import Step, Store
+from bridge.ledger.storage.store import LedgerStep, Store
 from bridge.ledger.vault.sealing import Sealer
 from bridge.settings import LedgerSettings
 
@@ -76,7 +76,7 @@ class Ledger:
         """Names this worker, as long as its ledger is open."""
         return self._leases.worker_id
 
-    async def begin(self, opening: Opening, *, first: Step[None] | None = None) -> BeginResult:
+    async def begin(self, opening: Opening, *, first: LedgerStep[None] | None = None) -> BeginResult:
         """Take a request up, or join what is known of it.
 
         Of any number of workers that begin the same request at once, exactly one gets `Started`.
@@ -106,7 +106,7 @@ class Ledger:
         )
 
     async def reopen(
-        self, request_key: str, *, check_again_at: datetime, first: Step[None] | None = None
+        self, request_key: str, *, check_again_at: datetime, first: LedgerStep[None] | None = None
     ) -> Reopened | None:
         """Take up a request that ended in doubt, to check its intents once more.
 
@@ -135,7 +135,7 @@ class Ledger:
         calls: Sequence[RecordedCall] = (),
         check_at: datetime | None = None,
         message: bytes | None = None,
-        also: Step[object] | None = None,
+        also: LedgerStep[object] | None = None,
     ) -> None:
         """End a request: its outcome, the events still to be published, and the calls that were made.
 
@@ -183,7 +183,7 @@ class Ledger:
         reason: str,
         is_counted: bool = True,
         calls: Sequence[RecordedCall] = (),
-        also: Step[object] | None = None,
+        also: LedgerStep[object] | None = None,
     ) -> None:
         """Put a request to wait for its retry, which is one attempt more if `is_counted`.
 
@@ -296,7 +296,7 @@ class Ledger:
         *,
         result: bytes | None,
         reopening: Reopening,
-        also: Step[object],
+        also: LedgerStep[object],
     ) -> bool:
         """Write down what became of an intent of a lease that was lost, whatever others made of it meanwhile.
 
@@ -338,7 +338,9 @@ class Ledger:
         )
         self._leases.renewed(held, renewed, until)
 
-    async def _open(self, opening: Opening, holder: requests.Holder, first: Step[None] | None) -> BeginResult:
+    async def _open(
+        self, opening: Opening, holder: requests.Holder, first: LedgerStep[None] | None
+    ) -> BeginResult:
         if opening.turn_key is not None:
             return await self._take(
                 holder,
@@ -355,7 +357,12 @@ class Ledger:
         )
 
     async def _take(
-        self, holder: requests.Holder, step: Step[T], first: Step[None] | None = None, *, single: bool = False
+        self,
+        holder: requests.Holder,
+        step: LedgerStep[T],
+        first: LedgerStep[None] | None = None,
+        *,
+        single: bool = False,
     ) -> T:
         def both(connection: Connection) -> T:
             if first is not None:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from bridge.ledger.clocks import Clock
 from bridge.ledger.storage import balance, history, in_doubt, recovery, retention
-from bridge.ledger.storage.store import Step, Store
+from bridge.ledger.storage.store import LedgerStep, Store
 from bridge.settings import LedgerSettings
 
 
@@ -54,7 +54,7 @@ class Oversight:
             lambda connection: in_doubt.check_soon(connection, request_key, now=now)
         )
 
-    async def close(self, request_key: str, *, also: Step[object]) -> bool:
+    async def close(self, request_key: str, *, also: LedgerStep[object]) -> bool:
         """Note that a person has found out what was done; False when it is not in doubt, or being checked.
 
         Args:

@@ -18,7 +18,7 @@ from bridge.settings import Settings
 
 __all__ = ["Head", "Investigation", "Verification", "investigation", "patient_keys", "resume", "verify"]
 
-Findings = Sequence[Finding | Unmatched]
+AuditFindings = Sequence[Finding | Unmatched]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Verification:
             back.
     """
 
-    findings: Findings
+    findings: AuditFindings
     heads: Sequence[Head]
 
     @property
@@ -51,7 +51,7 @@ async def verify(trail: AuditTrail, known: Sequence[Head] = ()) -> Verification:
     return Verification(findings, [head for head in await trail.heads() if head.sequence])
 
 
-async def resume(stores: Stores, *, actor: Actor, reason: str) -> Findings:
+async def resume(stores: Stores, *, actor: Actor, reason: str) -> AuditFindings:
     """Go on with a broken trail; what was wrong with it, as it is noted there now with the reason.
 
     Raises:

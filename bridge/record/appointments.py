@@ -9,7 +9,7 @@ from typing import Final, Literal, NotRequired
 from pydantic import with_config
 from typing_extensions import TypedDict
 
-from bridge.record.common import STRICT, BusinessId, Issue, Text
+from bridge.record.common import STRICT, BusinessId, Issue, NonEmptyText
 from bridge.record.retrieval import Unmapped
 
 OrganisationType = Literal["gp-practice", "urgent-care"]
@@ -23,29 +23,29 @@ class Address(TypedDict):
     """A postal address."""
 
     lines: list[str]
-    use: NotRequired[Text]
+    use: NotRequired[NonEmptyText]
     """`home`, `temp`… of a patient's."""
-    city: NotRequired[Text]
-    district: NotRequired[Text]
-    postcode: NotRequired[Text]
-    country: NotRequired[Text]
+    city: NotRequired[NonEmptyText]
+    district: NotRequired[NonEmptyText]
+    postcode: NotRequired[NonEmptyText]
+    country: NotRequired[NonEmptyText]
 
 
 @with_config(STRICT)
 class ContactPoint(TypedDict):
     """A telephone number, or another way to reach somebody."""
 
-    value: Text
-    system: NotRequired[Text]
-    use: NotRequired[Text]
+    value: NonEmptyText
+    system: NotRequired[NonEmptyText]
+    use: NotRequired[NonEmptyText]
 
 
 @with_config(STRICT)
 class Place(TypedDict):
     """Where an appointment takes place: a surgery, a branch or a room (AP-016)."""
 
-    location_id: Text
-    name: NotRequired[Text]
+    location_id: NonEmptyText
+    name: NotRequired[NonEmptyText]
     """The words of the reference where the practice sends no more."""
     address: NotRequired[Address]
     contacts: NotRequired[list[ContactPoint]]
@@ -55,19 +55,19 @@ class Place(TypedDict):
 class Clinician(TypedDict):
     """Whom an appointment is with (AP-018)."""
 
-    practitioner_id: Text
-    name: NotRequired[Text]
+    practitioner_id: NonEmptyText
+    name: NotRequired[NonEmptyText]
     """In the order in which it is spoken; as sent where the practice has it as one text or in words alone."""
-    gender: NotRequired[Text]
-    sds_user_id: NotRequired[Text]
+    gender: NotRequired[NonEmptyText]
+    sds_user_id: NotRequired[NonEmptyText]
 
 
 @with_config(STRICT)
 class JobRole(TypedDict):
     """What whoever gives the appointment does there (AP-017)."""
 
-    term: Text
-    code: NotRequired[Text]
+    term: NonEmptyText
+    code: NotRequired[NonEmptyText]
     """Of code system CareConnect-SDSJobRoleName-1."""
 
 
@@ -75,8 +75,8 @@ class JobRole(TypedDict):
 class BookedBy(TypedDict):
     """The organisation that booked an appointment."""
 
-    ods_code: NotRequired[Text]
-    name: NotRequired[Text]
+    ods_code: NotRequired[NonEmptyText]
+    name: NotRequired[NonEmptyText]
     contacts: NotRequired[list[ContactPoint]]
 
 
@@ -84,22 +84,22 @@ class BookedBy(TypedDict):
 class Offer(TypedDict):
     """What a booking gives back, unchanged."""
 
-    practice_ods_code: Text
-    slot_id: Text
-    schedule_id: Text
-    location_id: Text
-    start: Text
-    end: Text
-    practitioner_id: NotRequired[Text]
-    delivery_channel: NotRequired[Text]
+    practice_ods_code: NonEmptyText
+    slot_id: NonEmptyText
+    schedule_id: NonEmptyText
+    location_id: NonEmptyText
+    start: NonEmptyText
+    end: NonEmptyText
+    practitioner_id: NotRequired[NonEmptyText]
+    delivery_channel: NotRequired[NonEmptyText]
     """`In-person`, `Telephone` or `Video` (AP-014)."""
-    service_type: NotRequired[Text]
+    service_type: NotRequired[NonEmptyText]
     """The practice's own type of slot (AP-015)."""
     organisation_type: NotRequired[OrganisationType]
     """With which the slot was searched for."""
-    expires_at: NotRequired[Text]
+    expires_at: NotRequired[NonEmptyText]
     """RFC 3339, UTC: from then on the offer is refused as `offer_expired`."""
-    signature: NotRequired[Text]
+    signature: NotRequired[NonEmptyText]
     """Over all of the offer and the patient it was found for: altered, or for another, it is refused."""
 
 
@@ -108,7 +108,7 @@ class SlotSession(TypedDict):
     """Where and with whom: the same for all slots of one schedule."""
 
     location: Place
-    session: NotRequired[Text]
+    session: NotRequired[NonEmptyText]
     """Name of the schedule (AP-015)."""
     practitioner: NotRequired[Clinician]
     practitioner_role: NotRequired[JobRole]
@@ -128,10 +128,10 @@ class Slot(SlotSession):
 class FreeSlots(TypedDict):
     """What a practice offers in a window of time: a snapshot, out of date at once."""
 
-    practice_ods_code: Text
-    window_start: Text
-    window_end: Text
-    retrieved_at: Text
+    practice_ods_code: NonEmptyText
+    window_start: NonEmptyText
+    window_end: NonEmptyText
+    retrieved_at: NonEmptyText
     """Of the oldest answer that is part of it."""
     slots: list[Slot]
     """By start, then by id."""
@@ -140,37 +140,37 @@ class FreeSlots(TypedDict):
     a schedule that is not in use, or a home visit (AP-021, AP-057)."""
     unmapped: list[Unmapped]
     issues: list[Issue]
-    practice_name: NotRequired[Text]
+    practice_name: NotRequired[NonEmptyText]
 
 
 @with_config(STRICT)
 class Appointment(TypedDict):
     """An appointment as the practice has it."""
 
-    practice_ods_code: Text
-    appointment_id: Text
+    practice_ods_code: NonEmptyText
+    appointment_id: NonEmptyText
     status: AppointmentStatus
     can_be_changed: bool
     """Booked, still to come and no home visit: what GP Connect lets anybody amend or cancel."""
     slot_ids: list[str]
     business_ids: list[BusinessId]
     issue_codes: list[str]
-    version_id: NotRequired[Text]
-    start: NotRequired[Text]
+    version_id: NotRequired[NonEmptyText]
+    start: NotRequired[NonEmptyText]
     """Absent only where the practice's cannot be read."""
-    end: NotRequired[Text]
+    end: NotRequired[NonEmptyText]
     minutes: NotRequired[int]
-    source_status: NotRequired[Text]
+    source_status: NotRequired[NonEmptyText]
     """The status as sent, when it is neither `booked` nor `cancelled`."""
-    delivery_channel: NotRequired[Text]
+    delivery_channel: NotRequired[NonEmptyText]
     """`In-person`, `Telephone`, `Video`; `Visit` is a visit to the patient's home."""
-    service_type: NotRequired[Text]
-    session: NotRequired[Text]
-    description: NotRequired[Text]
+    service_type: NotRequired[NonEmptyText]
+    session: NotRequired[NonEmptyText]
+    description: NotRequired[NonEmptyText]
     """As the practice keeps it: it may hold the comment as well."""
-    comment: NotRequired[Text]
-    created: NotRequired[Text]
-    cancellation_reason: NotRequired[Text]
+    comment: NotRequired[NonEmptyText]
+    created: NotRequired[NonEmptyText]
+    cancellation_reason: NotRequired[NonEmptyText]
     booked_by: NotRequired[BookedBy]
     location: NotRequired[Place]
     practitioner: NotRequired[Clinician]
@@ -184,11 +184,11 @@ class Appointment(TypedDict):
 class Appointments(TypedDict):
     """A patient's appointments at one practice from today on: earlier ones cannot be had (AP-096)."""
 
-    practice_ods_code: Text
-    first_day: Text
+    practice_ods_code: NonEmptyText
+    first_day: NonEmptyText
     """The first day that was asked about: today at the earliest."""
-    last_day: Text
-    retrieved_at: Text
+    last_day: NonEmptyText
+    retrieved_at: NonEmptyText
     appointments: list[Appointment]
     """By start; cancelled ones as well, and those of today that have begun."""
     unmapped: list[Unmapped]

@@ -9,7 +9,7 @@ from typing import Final, Literal, NotRequired
 from pydantic import with_config
 from typing_extensions import TypedDict
 
-from bridge.record.common import STRICT, Issue, Severity, Text
+from bridge.record.common import STRICT, Issue, NonEmptyText, Severity
 from bridge.record.issue_codes import ISSUES
 from bridge.record.retrieval import Match, Verdict
 from bridge.record.sections import SectionCode
@@ -76,7 +76,7 @@ class Banner(TypedDict):
 
     kind: BannerKind
     """`transfer`: the record is incomplete (HT-034). `exclusion`: items were held back."""
-    text: Text
+    text: NonEmptyText
 
 
 @with_config(STRICT)
@@ -92,7 +92,7 @@ class Row(TypedDict):
     figures are written as such, 10⁹; other raised and lowered words as `^(…)` and `_(…)`."""
     struck_out: NotRequired[list[str]]
     """The columns whose cell holds struck-out words, in order."""
-    group: NotRequired[Text]
+    group: NotRequired[NonEmptyText]
     """The group heading that the row stands under: the medication, where a table is grouped by it."""
 
 
@@ -100,7 +100,7 @@ class Row(TypedDict):
 class Table(TypedDict):
     """One table, in the words of the page."""
 
-    table_id: NotRequired[Text]
+    table_id: NotRequired[NonEmptyText]
     """As in the specification, for example `med-tab-acu-med`; some practices send none."""
     columns: list[str]
     groups: list[str]
@@ -115,7 +115,7 @@ class Table(TypedDict):
 class Subsection(TypedDict):
     """A part of a section under a heading of its own; a section with one table has one part."""
 
-    title: Text
+    title: NonEmptyText
     state: ViewState
     may_say_none: bool
     """True only where a screen may say "nothing recorded"."""
@@ -132,8 +132,8 @@ class Subsection(TypedDict):
 class Period(TypedDict):
     """The days that were asked for, both included; an end that is absent is open."""
 
-    start: NotRequired[Text]
-    end: NotRequired[Text]
+    start: NotRequired[NonEmptyText]
+    end: NotRequired[NonEmptyText]
 
 
 @with_config(STRICT)
@@ -141,8 +141,8 @@ class PatientDifference(TypedDict):
     """A detail that differs, both values (HT-017)."""
 
     field: PatientField
-    asked: Text
-    returned: NotRequired[Text]
+    asked: NonEmptyText
+    returned: NotRequired[NonEmptyText]
 
 
 @with_config(STRICT)
@@ -165,24 +165,24 @@ class PatientCheck(TypedDict):
 class PatientDetails(TypedDict):
     """The patient as the practice describes them: for the eyes, not for comparing (HT-018)."""
 
-    name: NotRequired[Text]
-    birth_date: NotRequired[Text]
-    gender: NotRequired[Text]
-    deceased: NotRequired[Text]
+    name: NotRequired[NonEmptyText]
+    birth_date: NotRequired[NonEmptyText]
+    gender: NotRequired[NonEmptyText]
+    deceased: NotRequired[NonEmptyText]
     address: NotRequired[list[str]]
     phones: NotRequired[list[str]]
-    gp_name: NotRequired[Text]
-    practice_name: NotRequired[Text]
+    gp_name: NotRequired[NonEmptyText]
+    practice_name: NotRequired[NonEmptyText]
 
 
 @with_config(STRICT)
 class Generator(TypedDict):
     """What made the page, and when, as the practice says."""
 
-    at: NotRequired[Text]
-    system: NotRequired[Text]
-    version: NotRequired[Text]
-    organisation: NotRequired[Text]
+    at: NotRequired[NonEmptyText]
+    system: NotRequired[NonEmptyText]
+    version: NotRequired[NonEmptyText]
+    organisation: NotRequired[NonEmptyText]
 
 
 @with_config(STRICT)
@@ -190,23 +190,23 @@ class CareRecordSection(TypedDict):
     """One section of one retrieval. A failed one tells why, and carries nothing of the page."""
 
     schema_version: Literal["1.0"]
-    snapshot_id: Text
+    snapshot_id: NonEmptyText
     """The same for the same content of the same request."""
-    source_label: Text
+    source_label: NonEmptyText
     """To be shown with the section."""
-    retrieved_at: Text
+    retrieved_at: NonEmptyText
     """RFC 3339, UTC; to be shown with the section."""
-    source_hash: Text
+    source_hash: NonEmptyText
     """`sha256:` of the bytes received."""
-    nhs_number: Text
+    nhs_number: NonEmptyText
     """The patient's current NHS number, which was asked for."""
-    superseded_nhs_number: NotRequired[Text]
-    patient_key: NotRequired[Text]
-    holder_ods: NotRequired[Text]
+    superseded_nhs_number: NotRequired[NonEmptyText]
+    patient_key: NotRequired[NonEmptyText]
+    holder_ods: NotRequired[NonEmptyText]
     """The practice that answered."""
-    holder_name: NotRequired[Text]
+    holder_name: NotRequired[NonEmptyText]
     section: SectionCode
-    title: Text
+    title: NonEmptyText
     period: NotRequired[Period]
     """What was asked for; absent when no period was sent."""
     demographics: PatientCheck
@@ -224,10 +224,10 @@ class CareRecordSection(TypedDict):
     """The page made safe: an allow-list of elements, no script, nothing fetched, links inert."""
     received_html: NotRequired[str]
     """The page as received, as evidence. Never put it on a screen."""
-    received_hash: NotRequired[Text]
+    received_hash: NotRequired[NonEmptyText]
     """`sha256:` of `received_html` as UTF-8; present whenever a page was received."""
     subsections: list[Subsection]
-    rows_are: Text
+    rows_are: NonEmptyText
     """What the rows and texts of the subsections are, and are not."""
     issues: list[Issue]
 

@@ -14,7 +14,7 @@ STRICT = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 SctId = Annotated[str, Field(pattern=r"^[1-9]\d{5,17}$")]
 """SNOMED CT identifier, as text: it goes past 2^53."""
-Text = Annotated[str, Field(min_length=1)]
+NonEmptyText = Annotated[str, Field(min_length=1)]
 Precision = Literal["year", "month", "day", "instant", "unparsed", "placeholder"]
 TermFrom = Literal["text", "description", "display", "note", "code", "reference", "placeholder"]
 CodingQuality = Literal["coded", "degraded", "local_code_only", "text_only", "null_flavour", "empty"]
@@ -27,7 +27,7 @@ Audience = Literal["patient", "prescriber", "pharmacy", "additional", "unspecifi
 class PartialDate(TypedDict):
     """A date as precise as it was sent; never padded."""
 
-    value: Text
+    value: NonEmptyText
     """The source text, for example `2004-05`."""
     precision: Precision
     """`unparsed` keeps a text that is no date; `placeholder` a day that systems write where none is known
@@ -38,11 +38,11 @@ class PartialDate(TypedDict):
 class Coding(TypedDict):
     """One code of one code system."""
 
-    system: NotRequired[Text]
-    code: NotRequired[Text]
-    display: NotRequired[Text]
+    system: NotRequired[NonEmptyText]
+    code: NotRequired[NonEmptyText]
+    display: NotRequired[NonEmptyText]
     description_id: NotRequired[SctId]
-    description_term: NotRequired[Text]
+    description_term: NotRequired[NonEmptyText]
     user_selected: NotRequired[bool]
     """Present only when sent as true; absent means false (CS-070)."""
 
@@ -51,7 +51,7 @@ class Coding(TypedDict):
 class CodedText(TypedDict):
     """A coded concept with the words the GP saw."""
 
-    term: Text
+    term: NonEmptyText
     """What to show: the original text, else the description chosen, else the display (CS-061 to CS-063)."""
     term_from: TermFrom
     """`note`: of a degraded allergy whose name the practice wrote into its note. `reference`: only the
@@ -63,8 +63,8 @@ class CodedText(TypedDict):
     concept_id: NotRequired[SctId]
     """SNOMED CT or dm+d concept; a degrade code too, so look at `coding_quality` first."""
     description_id: NotRequired[SctId]
-    preferred_term: NotRequired[Text]
-    original_text: NotRequired[Text]
+    preferred_term: NotRequired[NonEmptyText]
+    original_text: NotRequired[NonEmptyText]
     degrade_code: NotRequired[SctId]
     """The transfer-degraded code to store, with the term, where no SNOMED code was sent (CS-068, CS-069)."""
 
@@ -74,15 +74,15 @@ class Quantity(TypedDict):
     """An amount as it was sent: number and unit, words, or both. No arithmetic is done on it."""
 
     value: NotRequired[float]
-    value_as_sent: NotRequired[Text]
+    value_as_sent: NotRequired[NonEmptyText]
     """The number with the digits it was sent with, where `value` cannot hold them: `1.50`."""
-    comparator: NotRequired[Text]
+    comparator: NotRequired[NonEmptyText]
     """`<`, `<=`, `>=` or `>`: the amount is not `value` but on that side of it. Never show one without it."""
-    unit: NotRequired[Text]
-    unit_code: NotRequired[Text]
-    unit_system: NotRequired[Text]
+    unit: NotRequired[NonEmptyText]
+    unit_code: NotRequired[NonEmptyText]
+    unit_system: NotRequired[NonEmptyText]
     """The code system of `unit_code`, as it was sent."""
-    text: NotRequired[Text]
+    text: NotRequired[NonEmptyText]
 
 
 @with_config(STRICT)
@@ -90,22 +90,22 @@ class Party(TypedDict):
     """A person or organisation who took part."""
 
     kind: PartyKind
-    ref: NotRequired[Text]
-    name: NotRequired[Text]
-    role: NotRequired[Text]
+    ref: NotRequired[NonEmptyText]
+    name: NotRequired[NonEmptyText]
+    role: NotRequired[NonEmptyText]
     professional_ids: NotRequired[dict[str, str]]
     """`sds_user_id`, `sds_role_profile_id`, `gmc_number`, `gmp_number`."""
-    organisation_ods: NotRequired[Text]
-    organisation_name: NotRequired[Text]
+    organisation_ods: NotRequired[NonEmptyText]
+    organisation_name: NotRequired[NonEmptyText]
 
 
 @with_config(STRICT)
 class BusinessId(TypedDict):
     """An identifier that stays the same from one retrieval to the next (CS-046)."""
 
-    value: Text
-    system: NotRequired[Text]
-    use: NotRequired[Text]
+    value: NonEmptyText
+    system: NotRequired[NonEmptyText]
+    use: NotRequired[NonEmptyText]
     """As sent. `old`: it is no longer in use, and never becomes an `item_id`."""
 
 
@@ -113,9 +113,9 @@ class BusinessId(TypedDict):
 class Provenance(TypedDict):
     """Where an item came from and how to find it again."""
 
-    source_ref: Text
+    source_ref: NonEmptyText
     """`Type/id` as the practice sent it (CS-047); `List[code]#id` for one that is contained in a list."""
-    content_hash: Text
+    content_hash: NonEmptyText
     """`sha256:` over the resource received, without its version and time of update."""
     business_ids: list[BusinessId]
     problem_refs: list[str]
@@ -124,33 +124,33 @@ class Provenance(TypedDict):
     """Codes of the lists that hold it, so that primary and secondary can be told apart (CS-077)."""
     security_labels: list[str]
     """`NOPAT`: not to be disclosed to the patient. Its absence says nothing (CS-059)."""
-    holder_ods: NotRequired[Text]
+    holder_ods: NotRequired[NonEmptyText]
     """The practice that answered."""
     recorder: NotRequired[Party]
     """Who entered it."""
     author: NotRequired[Party]
     """Who is responsible: prescriber, asserter or source of the information."""
     recorded_at: NotRequired[PartialDate]
-    encounter_ref: NotRequired[Text]
+    encounter_ref: NotRequired[NonEmptyText]
 
 
 @with_config(STRICT)
 class Issue(TypedDict):
     """Something about the answer that a reader or an integrator should know. Never patient data."""
 
-    code: Text
+    code: NonEmptyText
     severity: Severity
-    message: Text
+    message: NonEmptyText
     """A fixed text by code."""
-    source_ref: NotRequired[Text]
-    path: NotRequired[Text]
+    source_ref: NotRequired[NonEmptyText]
+    path: NotRequired[NonEmptyText]
 
 
 @with_config(STRICT)
 class Note(TypedDict):
     """Free text, layout kept."""
 
-    text: Text
+    text: NonEmptyText
     audience: Audience
 
 
@@ -188,14 +188,14 @@ class Link(TypedDict):
     `other`: a resource that is of no clinical area. `unknown`: what it leads to cannot be told."""
     in_record: bool
     """True when it leads to an item of this record, or to part of one."""
-    source_ref: NotRequired[Text]
+    source_ref: NotRequired[NonEmptyText]
     """`Type/id` of what it leads to inside the answer; `List[code]#id` for what is contained in a list.
     Absent when it leads to nothing that was sent, or to one of several and which cannot be told."""
-    item_id: NotRequired[Text]
+    item_id: NotRequired[NonEmptyText]
     """Of the item, or of the part of one, that it leads to. Absent when several could be meant."""
-    display: NotRequired[Text]
+    display: NotRequired[NonEmptyText]
     """The words sent with it; of a placeholder they are all there is."""
-    reference: NotRequired[Text]
+    reference: NotRequired[NonEmptyText]
     """As sent, where it leads to nothing inside the answer."""
 
 

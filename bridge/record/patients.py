@@ -6,7 +6,7 @@ from pydantic import with_config
 from typing_extensions import TypedDict
 
 from bridge.record.appointments import Address, ContactPoint
-from bridge.record.common import STRICT, PartialDate, Text
+from bridge.record.common import STRICT, NonEmptyText, PartialDate
 from bridge.record.retrieval import DemographicsCheck
 
 
@@ -14,9 +14,9 @@ from bridge.record.retrieval import DemographicsCheck
 class PatientName(TypedDict):
     """The official name."""
 
-    text: Text
+    text: NonEmptyText
     """In the order in which it is spoken."""
-    family: NotRequired[Text]
+    family: NotRequired[NonEmptyText]
     given: NotRequired[list[str]]
     prefix: NotRequired[list[str]]
 
@@ -26,9 +26,9 @@ class Registration(TypedDict):
     """How the patient is registered at this practice, which may not be their own."""
 
     kind: Literal["regular", "temporary", "other"]
-    kind_code: NotRequired[Text]
+    kind_code: NotRequired[NonEmptyText]
     """Of code system CareConnect-RegistrationType-1, as sent: `R`, `T`, `E`, `IN`, `P`, `S`, `O`."""
-    kind_text: NotRequired[Text]
+    kind_text: NotRequired[NonEmptyText]
     starts: NotRequired[PartialDate]
     ends: NotRequired[PartialDate]
 
@@ -37,8 +37,8 @@ class Registration(TypedDict):
 class SpokenLanguage(TypedDict):
     """How to speak with the patient."""
 
-    language: NotRequired[Text]
-    language_code: NotRequired[Text]
+    language: NotRequired[NonEmptyText]
+    language_code: NotRequired[NonEmptyText]
     interpreter_required: NotRequired[bool]
 
 
@@ -46,8 +46,8 @@ class SpokenLanguage(TypedDict):
 class NamedContact(TypedDict):
     """Somebody to be reached about an appointment."""
 
-    name: NotRequired[Text]
-    relationship: NotRequired[Text]
+    name: NotRequired[NonEmptyText]
+    relationship: NotRequired[NonEmptyText]
     contacts: list[ContactPoint]
 
 
@@ -55,8 +55,8 @@ class NamedContact(TypedDict):
 class PracticePatient(TypedDict):
     """An active patient of a practice. Addresses and telephone numbers are to be shown, never compared."""
 
-    practice_ods_code: Text
-    patient_id: Text
+    practice_ods_code: NonEmptyText
+    patient_id: NonEmptyText
     """Logical id, valid at this practice only."""
     demographics: DemographicsCheck
     """The practice's details against those of the request and of PDS."""
@@ -65,13 +65,13 @@ class PracticePatient(TypedDict):
     contact_persons: list[NamedContact]
     languages: list[SpokenLanguage]
     issue_codes: list[str]
-    version_id: NotRequired[Text]
-    nhs_number: NotRequired[Text]
+    version_id: NotRequired[NonEmptyText]
+    nhs_number: NotRequired[NonEmptyText]
     nhs_number_verified: NotRequired[bool]
     """As the practice states it; absent where it does not."""
     name: NotRequired[PatientName]
     birth_date: NotRequired[PartialDate]
-    gender: NotRequired[Text]
+    gender: NotRequired[NonEmptyText]
     registration: NotRequired[Registration]
-    preferred_branch_location_id: NotRequired[Text]
+    preferred_branch_location_id: NotRequired[NonEmptyText]
     """Favour slots at this place: where it is, `read_location` tells."""

@@ -5,7 +5,7 @@ from typing import Literal, NotRequired
 from pydantic import with_config
 from typing_extensions import TypedDict
 
-from bridge.record.common import STRICT, CodedText, Issue, PartialDate, Text
+from bridge.record.common import STRICT, CodedText, Issue, NonEmptyText, PartialDate
 
 SCHEMA_VERSION: Literal["1.0"] = "1.0"
 SOURCE_LABEL = "GP practice record, retrieved through GP Connect"
@@ -43,7 +43,7 @@ class AreaWarning(TypedDict):
     """
 
     code: WarningCode
-    text: Text
+    text: NonEmptyText
     """The practice's own words, else the standard words of the code."""
     missing_before: NotRequired[PartialDate]
     """What was recorded before this day may be missing."""
@@ -53,7 +53,7 @@ class AreaWarning(TypedDict):
 class Area(TypedDict):
     """How one clinical area was answered."""
 
-    area: Text
+    area: NonEmptyText
     """The area, or a further list of one: `ended_allergies`."""
     outcome: AreaOutcome
     """`nothing_recorded` means that nothing matched the question, never "none" (CS-092).
@@ -76,11 +76,11 @@ class Area(TypedDict):
     """Entries the practice could only name: items exist that could not be sent."""
     linked: NotRequired[int]
     """Items that came along with what was asked for (`linked_only`); they count for nothing else here."""
-    empty_reason: NotRequired[Text]
+    empty_reason: NotRequired[NonEmptyText]
     """As the practice sent it."""
-    note: NotRequired[Text]
+    note: NotRequired[NonEmptyText]
     """What the practice said about the area as a whole."""
-    search_from: NotRequired[Text]
+    search_from: NotRequired[NonEmptyText]
     """Only items active on or after this day were asked for (CS-079)."""
 
 
@@ -88,12 +88,12 @@ class Area(TypedDict):
 class Unmapped(TypedDict):
     """Something received that is not among the items, and why."""
 
-    source_ref: Text
+    source_ref: NonEmptyText
     reason: UnmappedReason
-    detail: Text
+    detail: NonEmptyText
     """A fixed text."""
-    area: NotRequired[Text]
-    display: NotRequired[Text]
+    area: NotRequired[NonEmptyText]
+    display: NotRequired[NonEmptyText]
     """The best words the resource offers, so that a reader can still see it. Not for another patient's."""
 
 
@@ -102,8 +102,8 @@ class Difference(TypedDict):
     """Local and practice details that differ, both values (CS-049)."""
 
     field: Literal["nhs_number", "birth_date", "family_name", "given_name", "gender", "practice_ods"]
-    asked: Text
-    returned: NotRequired[Text]
+    asked: NonEmptyText
+    returned: NotRequired[NonEmptyText]
 
 
 @with_config(STRICT)
@@ -126,7 +126,7 @@ class DemographicsCheck(TypedDict):
 class LinkedProblem(TypedDict):
     """The header of a problem that names an item of this record; its id is among their `problem_refs`."""
 
-    source_ref: Text
+    source_ref: NonEmptyText
     code: CodedText
     clinical_status: Literal["active", "inactive", "unknown"]
     significance: NotRequired[Literal["major", "minor"]]
@@ -152,13 +152,13 @@ class Retrieved(TypedDict):
     """
 
     schema_version: Literal["1.0"]
-    snapshot_id: Text
+    snapshot_id: NonEmptyText
     """The same for the same content of the same request."""
-    source_label: Text
+    source_label: NonEmptyText
     """To be shown with the data (CS-052)."""
-    retrieved_at: Text
+    retrieved_at: NonEmptyText
     """RFC 3339, UTC; to be shown with the data (CS-053)."""
-    source_hash: Text
+    source_hash: NonEmptyText
     """`sha256:` of the bytes received."""
     demographics: DemographicsCheck
     areas: list[Area]
@@ -168,13 +168,13 @@ class Retrieved(TypedDict):
     counts: dict[str, int]
     """Resources received, per type."""
     accounting: Accounting
-    patient_key: NotRequired[Text]
-    nhs_number: NotRequired[Text]
+    patient_key: NotRequired[NonEmptyText]
+    nhs_number: NotRequired[NonEmptyText]
     """As the practice sent it, without the blanks and hyphens that may stand between its digits."""
-    superseded_nhs_number: NotRequired[Text]
+    superseded_nhs_number: NotRequired[NonEmptyText]
     """The number in the request, where PDS named a newer one."""
-    holder_ods: NotRequired[Text]
+    holder_ods: NotRequired[NonEmptyText]
     """The practice that answered."""
-    holder_name: NotRequired[Text]
-    source_version: NotRequired[Text]
+    holder_name: NotRequired[NonEmptyText]
+    source_version: NotRequired[NonEmptyText]
     """Version the practice's system declares, where the pipeline asked for it."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from bridge.record.nhs_number import NHS_NUMBER_SYSTEM
 from bridge.sandbox.appointments.premises import Premises, PremisesLocation, logical_id
-from bridge.sandbox.people import Held, PdsRegistration, Person, Standing, Trace
+from bridge.sandbox.people import Held, PdsRegistration, Person, RegistrationState, Trace
 from bridge.sandbox.structured.elements import CODES, PROFILE, at_home, coded, extension, verified
 
 Json = dict[str, Any]
@@ -31,7 +31,7 @@ class Resident:
     id: str
     nhs_number: str
     person: Person
-    standing: Standing
+    standing: RegistrationState
     is_sensitive: bool
     preferred: PremisesLocation
     needs_interpreter: bool
@@ -98,16 +98,16 @@ class PatientIndex:
         """Make a temporary patient, or bring a lapsed record back as one."""
         resident = self._by_number.get(registration.nhs_number)
         if resident is None:
-            resident = self._add(registration, person, Standing.ACTIVE)
+            resident = self._add(registration, person, RegistrationState.ACTIVE)
         else:
             resident.version += 1
-        resident.standing = Standing.ACTIVE
+        resident.standing = RegistrationState.ACTIVE
         resident.kind = "T"
         resident.since = now.replace(microsecond=0).isoformat()
         resident.contacts = contacts
         return resident
 
-    def _add(self, registration: PdsRegistration, person: Person, standing: Standing) -> Resident:
+    def _add(self, registration: PdsRegistration, person: Person, standing: RegistrationState) -> Resident:
         number = registration.nhs_number
         place = int(number[-3:-1])
         resident = Resident(
@@ -123,9 +123,9 @@ class PatientIndex:
         return resident
 
     def _is_shown(self, resident: Resident) -> bool:
-        if resident.is_sensitive or resident.standing is Standing.LAPSED:
+        if resident.is_sensitive or resident.standing is RegistrationState.LAPSED:
             return False
-        if resident.standing is Standing.UNTRACED:
+        if resident.standing is RegistrationState.UNTRACED:
             # The practice traces before it answers, and leaves out whom PDS does not confirm (§3).
             known = self._on_pds.get(resident.nhs_number)
             return known is not None and known.trace is Trace.CURRENT and agree(resident.person, known.person)

@@ -48,7 +48,7 @@ class PdsRegistration:
     now: str | None = None
 
 
-class Standing(StrEnum):
+class RegistrationState(StrEnum):
     """How a practice's own index holds a patient."""
 
     ACTIVE = "active"
@@ -64,7 +64,7 @@ class Held:
 
     registration: PdsRegistration
     person: Person
-    standing: Standing = Standing.ACTIVE
+    standing: RegistrationState = RegistrationState.ACTIVE
 
 
 _FAMILIES = ("Ashby", "Brook", "Carver", "Dunmore", "Eastwood", "Fairley", "Garland", "Holroyd", "Ibbotson")

@@ -27,7 +27,7 @@ from bridge.sandbox.spine.pds import SandboxPds, Tokens
 from bridge.sandbox.spine.proxy import DirectForward, Forward, HttpForward, SandboxProxy
 from bridge.sandbox.spine.sds import SandboxSds
 from bridge.sandbox.structured.store import RecordFile, RecordStore, read_folder
-from bridge.sandbox.web import App, Receive, Scope, Send, server
+from bridge.sandbox.web import App, AsgiReceive, AsgiScope, AsgiSend, server
 from bridge.sandbox.world import CONSUMERS, SUPPLIER_ODS
 
 _PDS_PATH = "/personal-demographics/FHIR/R4"
@@ -288,7 +288,7 @@ def _environment(options: SandboxOptions, keys: SandboxKeys, urls: Mapping[str, 
 
 
 def _with_control(practice: App, control: App) -> App:
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    async def app(scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
         chosen = control if scope["raw_path"].startswith(PREFIX.encode()) else practice
         await chosen(scope, receive, send)
 

@@ -8,13 +8,13 @@ from bridge.sandbox.appointments.diary import Diary
 from bridge.sandbox.control.faults import InjectedFault
 from bridge.sandbox.documents.shelf import Shelf
 from bridge.sandbox.patients import Resident
-from bridge.sandbox.people import Held, PdsRegistration, Person, Standing, Trace, person_of
+from bridge.sandbox.people import Held, PdsRegistration, Person, RegistrationState, Trace, person_of
 from bridge.sandbox.structured import cases
 from bridge.sandbox.structured.builder import Builder
 from bridge.sandbox.structured.record import Record
 from bridge.sandbox.world import MAIN, Practice
 
-Case = Callable[[Builder], None]
+BuildRecord = Callable[[Builder], None]
 Bookings = Callable[[Diary, Resident], None]
 
 
@@ -36,14 +36,14 @@ class Scenario:
     name: str
     nhs_number: str
     reason: str
-    case: Case | None = cases.empty
+    case: BuildRecord | None = cases.empty
     practice: Practice = MAIN
     trace: Trace = Trace.CURRENT
     now: str | None = None
     fault: InjectedFault | None = None
     at_practice: Mapping[str, Any] | None = None
     conforms: bool = True
-    standing: Standing = Standing.ACTIVE
+    standing: RegistrationState = RegistrationState.ACTIVE
     lapsed_at: Practice | None = None
     diary: Bookings | None = None
     shelf: Shelf | None = None
@@ -64,7 +64,7 @@ class Scenario:
             person = replace(self.person, **dict(self.at_practice or {}))
             return Held(self.registration, person, self.standing)
         if self.lapsed_at and self.lapsed_at.ods == ods:
-            return Held(self.registration, self.person, Standing.LAPSED)
+            return Held(self.registration, self.person, RegistrationState.LAPSED)
         return None
 
     def record(self) -> Record | None:

@@ -8,8 +8,8 @@ from bridge.sandbox.appointments import bookings
 from bridge.sandbox.care_record.cases import CASES
 from bridge.sandbox.control.faults import FaultKind, InjectedFault
 from bridge.sandbox.documents import shelf
-from bridge.sandbox.people import Standing, Trace
-from bridge.sandbox.scenario import Case, Scenario
+from bridge.sandbox.people import RegistrationState, Trace
+from bridge.sandbox.scenario import BuildRecord, Scenario
 from bridge.sandbox.structured import cases
 from bridge.sandbox.world import (
     DISABLED,
@@ -50,7 +50,7 @@ def _rows() -> Iterator[Scenario]:
     yield from _documents()
 
 
-def _of(name: str, number: str, reason: str, case: Case | None = cases.empty, **more: Any) -> Scenario:
+def _of(name: str, number: str, reason: str, case: BuildRecord | None = cases.empty, **more: Any) -> Scenario:
     return replace(Scenario(name=name, nhs_number=number, reason=reason, case=case), **more)
 
 
@@ -354,13 +354,16 @@ def _appointments() -> Iterator[Scenario]:
         lapsed_at=MAIN,
     )
     yield _of(
-        "untraced", "9990000948", "never checked against PDS, and agrees with it", standing=Standing.UNTRACED
+        "untraced",
+        "9990000948",
+        "never checked against PDS, and agrees with it",
+        standing=RegistrationState.UNTRACED,
     )
     yield _of(
         "untraced_other",
         "9990000956",
         "never checked against PDS, and differs from it",
-        standing=Standing.UNTRACED,
+        standing=RegistrationState.UNTRACED,
         at_practice={"family": "Mirfield", "birth_date": "1901-02-03"},
     )
     yield _of("no_diary", "9990000964", "SDS: the practice offers no appointments", practice=NO_DIARY)

@@ -14,11 +14,11 @@ from urllib.parse import parse_qsl
 from bridge.sandbox.control.calls import Call, CallLog
 from bridge.sandbox.control.faults import FaultKind, InjectedFault
 
-Message = MutableMapping[str, Any]
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+AsgiMessage = MutableMapping[str, Any]
+AsgiScope = MutableMapping[str, Any]
+AsgiReceive = Callable[[], Awaitable[AsgiMessage]]
+AsgiSend = Callable[[AsgiMessage], Awaitable[None]]
+App = Callable[[AsgiScope, AsgiReceive, AsgiSend], Awaitable[None]]
 
 _DRIP_BYTES, _DRIP_SECONDS = 16, 0.05
 _LINGER_ZERO = struct.pack("ii", 1, 0)
@@ -57,7 +57,7 @@ RequestHandler = Callable[[Request, Call], Awaitable[Reply]]
 def server(upstream: str, handler: RequestHandler, calls: CallLog, closing: asyncio.Event) -> App:
     """An ASGI application around one handler. `closing` ends whatever hangs."""
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    async def app(scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
         call = calls.begin(upstream, scope["method"])
         request = Request(
             scope["method"],
@@ -78,7 +78,7 @@ def server(upstream: str, handler: RequestHandler, calls: CallLog, closing: asyn
     return app
 
 
-async def _body(receive: Receive) -> bytes:
+async def _body(receive: AsgiReceive) -> bytes:
     chunks = []
     while True:
         message = await receive()
@@ -87,7 +87,9 @@ async def _body(receive: Receive) -> bytes:
             return b"".join(chunks)
 
 
-async def _fail(reply: Reply, scope: Scope, receive: Receive, send: Send, closing: asyncio.Event) -> bool:
+async def _fail(
+    reply: Reply, scope: AsgiScope, receive: AsgiReceive, send: AsgiSend, closing: asyncio.Event
+) -> bool:
     """Send the reply, or do to the connection what the fault says. True when an answer was complete."""
     fault = reply.fault
     delay = reply.delay + (fault.delay if fault and fault.kind is not FaultKind.LATE else 0.0)
@@ -120,7 +122,7 @@ async def _fail(reply: Reply, scope: Scope, receive: Receive, send: Send, closin
     return False
 
 
-async def _plainly(reply: Reply, scope: Scope, send: Send) -> bool:
+async def _plainly(reply: Reply, scope: AsgiScope, send: AsgiSend) -> bool:
     if isinstance(reply.body, bytes):
         await _start(reply, send, length=len(reply.body))
         await send({"type": "http.response.body", "body": reply.body})
@@ -137,7 +139,7 @@ async def _plainly(reply: Reply, scope: Scope, send: Send) -> bool:
     return True
 
 
-async def _start(reply: Reply, send: Send, *, length: int | None = None) -> None:
+async def _start(reply: Reply, send: AsgiSend, *, length: int | None = None) -> None:
     # Without a length the server sends chunks, which a consumer must be able to read (SP-092).
     headers = {**reply.headers, **({} if length is None else {"content-length": str(length)})}
     await send(
@@ -154,7 +156,7 @@ async def whole(body: bytes | AsyncIterator[bytes]) -> bytes:
     return body if isinstance(body, bytes) else b"".join([chunk async for chunk in body])
 
 
-async def _drip(body: bytes, send: Send, closing: asyncio.Event) -> None:
+async def _drip(body: bytes, send: AsgiSend, closing: asyncio.Event) -> None:
     for start in range(0, len(body), _DRIP_BYTES):
         await send(
             {"type": "http.response.body", "body": body[start : start + _DRIP_BYTES], "more_body": True}
@@ -170,7 +172,7 @@ async def _pause(seconds: float, closing: asyncio.Event) -> None:
         return
 
 
-async def _until_gone(receive: Receive, closing: asyncio.Event) -> None:
+async def _until_gone(receive: AsgiReceive, closing: asyncio.Event) -> None:
     gone = asyncio.ensure_future(receive())
     stop = asyncio.ensure_future(closing.wait())
     _, pending = await asyncio.wait({gone, stop}, return_when=asyncio.FIRST_COMPLETED)
@@ -179,11 +181,11 @@ async def _until_gone(receive: Receive, closing: asyncio.Event) -> None:
     await asyncio.gather(*pending, return_exceptions=True)
 
 
-def _transport(scope: Scope) -> asyncio.Transport:
+def _transport(scope: AsgiScope) -> asyncio.Transport:
     return cast("asyncio.Transport", scope["state"]["transport"])
 
 
-def _close(scope: Scope, *, flush: bool = False) -> None:
+def _close(scope: AsgiScope, *, flush: bool = False) -> None:
     """End the connection; with `flush` what was written still goes out."""
     if flush:
         _transport(scope).close()
@@ -191,7 +193,7 @@ def _close(scope: Scope, *, flush: bool = False) -> None:
         _transport(scope).abort()
 
 
-def _reset(scope: Scope) -> None:
+def _reset(scope: AsgiScope) -> None:
     """End the connection with RST: the kernel is told to forget what is unsent."""
     sock = _transport(scope).get_extra_info("socket")
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)

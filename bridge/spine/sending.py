@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Final, Protocol
 
-Trace = Callable[[str, Mapping[str, Any]], Awaitable[None]]
+TraceHook = Callable[[str, Mapping[str, Any]], Awaitable[None]]
 
 
 class LastWord(Protocol):
@@ -28,7 +28,7 @@ class LastWord(Protocol):
 
 
 _last_word: ContextVar[LastWord | None] = ContextVar("last_word", default=None)
-_NOTHING: Final[Mapping[str, Trace]] = {}
+_NOTHING: Final[Mapping[str, TraceHook]] = {}
 
 
 @contextmanager
@@ -41,7 +41,7 @@ def last_word(held_by: LastWord) -> Iterator[None]:
         _last_word.reset(token)
 
 
-def extensions(method: str) -> Mapping[str, Trace]:
+def extensions(method: str) -> Mapping[str, TraceHook]:
     """What an httpcore request of this method carries, for the last word to be heard where bytes leave."""
     held_by = _last_word.get()
     if held_by is None or method == "GET":

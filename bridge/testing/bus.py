@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from bridge.bus.port import Delivery, DeliveryHandler, Outcome, QueueSpec
+from bridge.bus.port import Delivery, DeliveryHandler, Disposition, QueueSpec
 from bridge.testing.result import Published
 
 
@@ -40,7 +40,7 @@ class InProcessBus:
         del headers  # the engine sets none
         self._published.append((correlation_id, Published(topic, id, content_type, body)))
 
-    async def deliver(self, delivery: Delivery) -> Outcome:
+    async def deliver(self, delivery: Delivery) -> Disposition:
         """Hand one delivery over, to its outcome."""
         return await self._handlers[delivery.key](delivery)
 

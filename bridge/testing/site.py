@@ -13,8 +13,7 @@ from uuid import uuid4
 
 import orjson
 
-from bridge.bus.port import Dead, Delivery, RetryAfter
-from bridge.bus.port import Outcome as BusOutcome
+from bridge.bus.port import Dead, Delivery, Disposition, RetryAfter
 from bridge.contracts.envelope import STRUCTURED
 from bridge.engine.worker import consuming
 from bridge.ledger import request_key
@@ -159,7 +158,7 @@ class Site:
             pipeline=pipeline,
         )
 
-    async def _outcome(self, delivery: Delivery, ended: BusOutcome) -> Outcome:
+    async def _outcome(self, delivery: Delivery, ended: Disposition) -> Outcome:
         if isinstance(ended, RetryAfter):
             return "retrying"
         if isinstance(ended, Dead):

@@ -7,11 +7,11 @@ import asyncio
 import sys
 
 from bridge.bus.nats.bus import NatsBus
-from bridge.bus.port import Bus, Delivery, Outcome, QueueSpec
+from bridge.bus.port import Bus, Delivery, Disposition, QueueSpec
 from bridge.bus.rabbit.bus import RabbitBus
 
 
-async def _hold(delivery: Delivery) -> Outcome:
+async def _hold(delivery: Delivery) -> Disposition:
     sys.stdout.write(f"took {delivery.id} {delivery.deliveries}\n")
     sys.stdout.flush()
     await asyncio.Event().wait()

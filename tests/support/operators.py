@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from bridge.bus.port import Bus, Dead, Delivery, Done, Outcome
+from bridge.bus.port import Bus, Dead, Delivery, Disposition, Done
 from bridge.operations.site import Stores, open_stores
 from bridge.settings import BusSettings, LedgerSettings, Settings
 from tests.support.bus_sites import KEY, Site, until
@@ -83,7 +83,7 @@ class MendableHandler:
         self.is_mended = False
         self.worked_on: list[Delivery] = []
 
-    async def __call__(self, delivery: Delivery) -> Outcome:
+    async def __call__(self, delivery: Delivery) -> Disposition:
         if not self.is_mended:
             return Dead(self.reason, "as told")
         self.worked_on.append(delivery)

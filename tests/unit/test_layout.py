@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -123,16 +124,49 @@ SHARED_NAMES = {
 }
 
 
-def test_no_two_modules_call_different_things_by_one_class_name():
-    defined: dict[str, list[str]] = {}
+def meanings(module: ast.Module, where: str) -> Iterator[tuple[str, str]]:
+    """Names of classes and type aliases with what each means: a class itself, an alias what it stands for."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.ClassDef):
+            yield node.name, f"class at {where}:{node.lineno}"
+    for node in module.body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if re.match(r"_?[A-Z]+[a-z]", name):
+                if not ast.unparse(value).startswith("TypeVar("):
+                    yield name, ast.unparse(value)
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value) if (
+                "TypeAlias" in ast.unparse(node.annotation)
+            ):
+                yield name, ast.unparse(value)
+
+
+def test_no_two_modules_call_different_things_by_one_name_of_a_class_or_an_alias():
+    defined: dict[str, set[str]] = {}
     for package in ("bridge", "pipelines"):
         for path in sorted((ROOT / package).rglob("*.py")):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.ClassDef):
-                    defined.setdefault(node.name, []).append(f"{path.relative_to(ROOT)}:{node.lineno}")
+            module = ast.parse(path.read_text(encoding="utf-8"))
+            for name, meaning in meanings(module, path.relative_to(ROOT).as_posix()):
+                defined.setdefault(name, set()).add(meaning)
     shared = {name: places for name, places in defined.items() if len(places) > 1}
     assert {name: places for name, places in shared.items() if name not in SHARED_NAMES} == {}
     assert shared.keys() == SHARED_NAMES.keys(), "a name that is not shared any more"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "are_two"),
+    [
+        ("Put = Callable[[str], None]", "Put = Callable[[int], None]", True),
+        ("Put = Callable[[str], None]", "class Put: ...", True),
+        ("Put: TypeAlias = str", "Put = int", True),
+        ("class Put: ...", "class Put: ...", True),
+        ("Put = dict[str, Any]", "Put = dict[str, Any]", False),
+        ("Key = TypeVar('Key')", "class Key: ...", False),
+        ("PUT = 1", "PUT = 2", False),
+    ],
+)
+def test_an_alias_counts_by_what_it_stands_for(one: str, other: str, are_two: bool):
+    found = {*meanings(ast.parse(one), "one.py"), *meanings(ast.parse(other), "other.py")}
+    assert (len(found) > 1) is are_two
 
 
 ARROWS = "Arrows point one way"

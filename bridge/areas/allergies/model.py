@@ -5,7 +5,16 @@ from typing import Literal, NotRequired
 from pydantic import with_config
 from typing_extensions import TypedDict
 
-from bridge.record.common import STRICT, CodedText, Note, PartialDate, Provenance, Quantity, Stop, Text
+from bridge.record.common import (
+    STRICT,
+    CodedText,
+    NonEmptyText,
+    Note,
+    PartialDate,
+    Provenance,
+    Quantity,
+    Stop,
+)
 
 AllergyKind = Literal["drug", "food", "environmental", "latex", "insect", "animal", "other"]
 AllergyStatement = Literal[
@@ -24,7 +33,7 @@ class Reaction(TypedDict):
 
     manifestations: list[CodedText]
     """One whose `coding_quality` is `null_flavour` is no reaction: nothing was recorded."""
-    description: NotRequired[Text]
+    description: NotRequired[NonEmptyText]
     severity: NotRequired[Literal["mild", "moderate", "severe"]]
     exposure_route: NotRequired[CodedText]
 
@@ -33,7 +42,7 @@ class Reaction(TypedDict):
 class Allergy(TypedDict):
     """One AllergyIntolerance, without its verificationStatus, which has no meaning (CS-089)."""
 
-    item_id: Text
+    item_id: NonEmptyText
     statement: Literal["propensity", "no_known_allergy"]
     """`no_known_allergy` is not an allergy to anything and must not be imported as one.
 
@@ -62,13 +71,13 @@ class Allergy(TypedDict):
     """To what no allergy is known; absent from a statement that there is no known allergy at all."""
     linked_only: NotRequired[bool]
     """Present, and true, when it came along with something else that was asked for: see `AreaItem`."""
-    source_status: NotRequired[Text]
+    source_status: NotRequired[NonEmptyText]
     """The status as sent, when it is not the one shown."""
     reaction_type: NotRequired[Literal["allergy", "intolerance"]]
     criticality: NotRequired[Literal["low", "high", "unable_to_assess"]]
     onset: NotRequired[PartialDate]
     """When it first showed; never taken from `asserted_at`."""
-    onset_text: NotRequired[Text]
+    onset_text: NotRequired[NonEmptyText]
     """The onset in words, where no date was sent."""
     onset_age: NotRequired[Quantity]
     """The age of the patient at the onset, where no date was sent."""

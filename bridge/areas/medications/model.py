@@ -8,13 +8,13 @@ from typing_extensions import TypedDict
 from bridge.record.common import (
     STRICT,
     CodedText,
+    NonEmptyText,
     Note,
     PartialDate,
     Party,
     Provenance,
     Quantity,
     Stop,
-    Text,
 )
 
 MedicationStatus = Literal["active", "completed", "stopped", "unknown"]
@@ -42,12 +42,12 @@ class Dosage(TypedDict):
     recorded: bool
     """False when no words were sent: a filler such as `No information available`, withheld, or nothing. What
     `structured` holds is there all the same."""
-    text: NotRequired[Text]
-    absent_reason: NotRequired[Text]
+    text: NotRequired[NonEmptyText]
+    absent_reason: NotRequired[NonEmptyText]
     """Why there are no words, as sent: `masked`, `unknown`."""
     sequence: NotRequired[int]
     """The place among the dosages; the same number twice means at the same time."""
-    patient_instruction: NotRequired[Text]
+    patient_instruction: NotRequired[NonEmptyText]
     structured: NotRequired[dict[str, Any]]
     """The FHIR Dosage whole, when it says more than text."""
 
@@ -66,14 +66,14 @@ class Repeat(TypedDict):
 class MedicationIssue(TypedDict):
     """One issue of a prescription (intent `order`)."""
 
-    item_id: Text
+    item_id: NonEmptyText
     status: MedicationStatus
     provenance: Provenance
     notes: list[Note]
     issue_codes: list[str]
     inherited: list[str]
     """Fields the issue left out and that were taken over from its plan, as providers up to 1.5 mean it."""
-    source_status: NotRequired[Text]
+    source_status: NotRequired[NonEmptyText]
     """The status as sent, when it is not one that GP Connect uses."""
     issue_date: NotRequired[PartialDate]
     """Start of the validity period; `authored_at` is the authorisation, not the issue."""
@@ -84,8 +84,8 @@ class MedicationIssue(TypedDict):
     quantity: NotRequired[Quantity]
     supply_duration: NotRequired[Quantity]
     dosage: NotRequired[Dosage]
-    eps_prescription_id: NotRequired[Text]
-    eps_item_id: NotRequired[Text]
+    eps_prescription_id: NotRequired[NonEmptyText]
+    eps_item_id: NotRequired[NonEmptyText]
     dispenser: NotRequired[Party]
 
 
@@ -93,7 +93,7 @@ class MedicationIssue(TypedDict):
 class MedicationPlan(TypedDict):
     """The authorisation (intent `plan`)."""
 
-    item_id: Text
+    item_id: NonEmptyText
     status: MedicationStatus
     provenance: Provenance
     prescription_type: PrescriptionType
@@ -105,9 +105,9 @@ class MedicationPlan(TypedDict):
     issue_codes: list[str]
     inherited: list[str]
     """Fields the plan left out and that were taken over from the course."""
-    prescription_type_text: NotRequired[Text]
+    prescription_type_text: NotRequired[NonEmptyText]
     """What to show where the type is unknown: as sent, else `No information available` (CS-076)."""
-    source_status: NotRequired[Text]
+    source_status: NotRequired[NonEmptyText]
     medication: NotRequired[CodedText]
     """Only when it differs from the course's."""
     valid_from: NotRequired[PartialDate]
@@ -115,7 +115,7 @@ class MedicationPlan(TypedDict):
     authored_at: NotRequired[PartialDate]
     repeat: NotRequired[Repeat]
     stopped: NotRequired[Stop]
-    prior_plan_id: NotRequired[Text]
+    prior_plan_id: NotRequired[NonEmptyText]
     """`item_id` of the plan this one follows, or its reference when that plan was not sent."""
     quantity: NotRequired[Quantity]
     supply_duration: NotRequired[Quantity]
@@ -144,7 +144,7 @@ class CourseState(TypedDict):
 class MedicationCourse(TypedDict):
     """One medication or device of the record."""
 
-    item_id: Text
+    item_id: NonEmptyText
     medication: CodedText
     status: MedicationStatus
     """As the practice stated it. Not a filter for current medication: that is `course_state`."""
@@ -158,8 +158,8 @@ class MedicationCourse(TypedDict):
     dosage: list[Dosage]
     notes: list[Note]
     issue_codes: list[str]
-    source_status: NotRequired[Text]
-    prescribed_by_text: NotRequired[Text]
+    source_status: NotRequired[NonEmptyText]
+    prescribed_by_text: NotRequired[NonEmptyText]
     effective_from: NotRequired[PartialDate]
     effective_to: NotRequired[PartialDate]
     asserted_at: NotRequired[PartialDate]

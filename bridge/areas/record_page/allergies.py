@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from bridge.areas.allergies.events import AllergiesPublished
 from bridge.areas.allergies.model import Allergy, Reaction
 from bridge.areas.record_page.areas import completeness, group
-from bridge.areas.record_page.provenance import Problems, labels, notes, origin, reasons
+from bridge.areas.record_page.provenance import LinkedProblems, labels, notes, origin, reasons
 from bridge.areas.record_page.words import CAME_ALONG, KINDS, amount, concept, quality, statement, stop, told
 from bridge.mapping.page import Html, element, joined, lines, notice, table, text, when
 
@@ -57,7 +57,7 @@ def _group(item: Allergy) -> str:
     return item["clinical_status"]
 
 
-def _row(item: Allergy, state: str, problems: Problems) -> list[Html]:
+def _row(item: Allergy, state: str, problems: LinkedProblems) -> list[Html]:
     # The state stands beside each name: nobody has to remember under which heading they are.
     name = element("p", element("bdi", text(concept(item["substance"]))), text(f" ({state})"), class_="term")
     return [

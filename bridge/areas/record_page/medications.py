@@ -13,7 +13,7 @@ from bridge.areas.medications.model import (
     Repeat,
 )
 from bridge.areas.record_page.areas import completeness, group
-from bridge.areas.record_page.provenance import Problems, labels, notes, origin, reasons
+from bridge.areas.record_page.provenance import LinkedProblems, labels, notes, origin, reasons
 from bridge.areas.record_page.words import (
     CAME_ALONG,
     COURSE_REASONS,
@@ -53,7 +53,7 @@ def medications(data: MedicationsPublished) -> Html:
     return joined(parts)
 
 
-def _course(item: MedicationCourse, problems: Problems) -> Html:
+def _course(item: MedicationCourse, problems: LinkedProblems) -> Html:
     state = item["course_state"]
     # The state stands beside each name: nobody has to remember under which heading they are.
     heading = element(
@@ -97,7 +97,7 @@ def _warnings(item: MedicationCourse) -> Iterator[str]:
     yield from labels(item["provenance"])
 
 
-def _plan(plan: MedicationPlan, problems: Problems) -> Html:
+def _plan(plan: MedicationPlan, problems: LinkedProblems) -> Html:
     about = facts(
         [
             ("Prescription", plan.get("prescription_type_text") or PRESCRIPTIONS[plan["prescription_type"]]),
@@ -125,11 +125,11 @@ def _plan(plan: MedicationPlan, problems: Problems) -> Html:
     return joined([about, element("p", text(said))])
 
 
-def _issues(caption: str, issues: list[MedicationIssue], problems: Problems) -> Html:
+def _issues(caption: str, issues: list[MedicationIssue], problems: LinkedProblems) -> Html:
     return table(caption, _ISSUES, (_issue(issue, problems) for issue in issues), row="issue")
 
 
-def _issue(issue: MedicationIssue, problems: Problems) -> list[Html]:
+def _issue(issue: MedicationIssue, problems: LinkedProblems) -> list[Html]:
     said = [f"Names another drug: {other}" for other in [_concept(issue)] if other]
     if "dosage" in issue:
         said += [f"Dosage: {line}" for line in _dosage(issue["dosage"])]

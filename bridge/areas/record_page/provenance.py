@@ -6,7 +6,7 @@ from bridge.areas.record_page.words import AUDIENCES, NO_PATIENT, concept, party
 from bridge.mapping.page import when
 from bridge.record import LinkedProblem, Note, Provenance
 
-Problems = Mapping[str, LinkedProblem]
+LinkedProblems = Mapping[str, LinkedProblem]
 
 
 def notes(written: Sequence[Note]) -> list[str]:
@@ -14,7 +14,7 @@ def notes(written: Sequence[Note]) -> list[str]:
     return [f"{AUDIENCES[note['audience']]}{note['text']}" for note in written]
 
 
-def reasons(item: Provenance, problems: Problems) -> list[str]:
+def reasons(item: Provenance, problems: LinkedProblems) -> list[str]:
     """The problems that name the item (CS-045)."""
     return [
         _problem(problems[ref]) if ref in problems else f"a problem that was not sent ({ref})"

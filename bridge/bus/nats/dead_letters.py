@@ -8,7 +8,7 @@ from nats.js.errors import NotFoundError
 
 from bridge.bus import control_headers
 from bridge.bus.dead_letters import dead_letter_of, without_try
-from bridge.bus.nats.messages import Put, copied_from, stored
+from bridge.bus.nats.messages import PutBytes, copied_from, stored
 from bridge.bus.nats.streams import again, stream_of
 from bridge.bus.port import DeadLetter, QueueSpec
 
@@ -16,7 +16,7 @@ from bridge.bus.port import DeadLetter, QueueSpec
 class _HeldDeadLetter:
     """A dead letter, by its number in the stream."""
 
-    def __init__(self, js: JetStreamContext, queue: QueueSpec, found: RawStreamMsg, put: Put) -> None:
+    def __init__(self, js: JetStreamContext, queue: QueueSpec, found: RawStreamMsg, put: PutBytes) -> None:
         self._js, self._put = js, put
         self._again, self._stream = again(queue), stream_of(queue.dead_letters)
         self._number, self._at = found.seq or 0, found.time
@@ -39,7 +39,7 @@ class _HeldDeadLetter:
 
 
 async def dead_letters_in(
-    js: JetStreamContext, queue: QueueSpec, put: Put
+    js: JetStreamContext, queue: QueueSpec, put: PutBytes
 ) -> AsyncGenerator[_HeldDeadLetter, None]:
     """Each dead letter of the queue that was there at the start, oldest first."""
     stream = stream_of(queue.dead_letters)

@@ -21,7 +21,7 @@ _NO_HEADERS: frozenset[str] = frozenset()
 _OURS = frozenset({MESSAGE_ID, CONTENT_TYPE, CORRELATION_ID, _MSG_ID, "nats-expected-stream"})
 
 
-Put = Callable[[str, bytes, Mapping[str, str]], Awaitable[None]]
+PutBytes = Callable[[str, bytes, Mapping[str, str]], Awaitable[None]]
 """Publishes a copy, its body and headers, to a subject, confirmed."""
 
 
@@ -35,7 +35,7 @@ class NatsReceived:
         put: for its copies.
     """
 
-    def __init__(self, message: Msg, requests: str, trusted: frozenset[str], put: Put) -> None:
+    def __init__(self, message: Msg, requests: str, trusted: frozenset[str], put: PutBytes) -> None:
         self._message, self._put = message, put
         self.delivery: Delivery = delivery(message, requests=requests, trusted=trusted)
 

@@ -9,7 +9,7 @@ from nats.js import JetStreamContext
 
 from bridge.bus import control_headers
 from bridge.bus.backoff import Backoff
-from bridge.bus.nats.messages import Put, copied
+from bridge.bus.nats.messages import PutBytes, copied
 from bridge.bus.nats.streams import again
 from bridge.bus.port import QueueSpec, Unpublishable
 from bridge.observe import record
@@ -36,7 +36,7 @@ async def next_message(source: JetStreamContext.PullSubscription) -> Msg:
             return message
 
 
-async def move_due(queue: QueueSpec, source: JetStreamContext.PullSubscription, put: Put) -> None:
+async def move_due(queue: QueueSpec, source: JetStreamContext.PullSubscription, put: PutBytes) -> None:
     """Send each copy that waits back to work when its time has come; runs until it is cancelled.
 
     Args:

@@ -10,7 +10,7 @@ from bridge.bus import control_headers
 from bridge.bus.backoff import CALL_TIMEOUT
 from bridge.bus.dead_letters import UNKNOWN, dead_letter_of
 from bridge.bus.port import DeadLetter, QueueSpec
-from bridge.bus.rabbit.messages import Put, copied, delivery, trail, trusted_headers
+from bridge.bus.rabbit.messages import PutMessage, copied, delivery, trail, trusted_headers
 
 RENEWED_AT = 10
 """Hand-backs after which a dead letter is replaced by a fresh copy: by default RabbitMQ 4 drops a message
@@ -25,7 +25,7 @@ class RabbitHeldDeadLetter:
         by_broker: whether the broker moved it here itself, so that nobody was told of it.
     """
 
-    def __init__(self, message: IncomingMessage, queue: QueueSpec, put: Put) -> None:
+    def __init__(self, message: IncomingMessage, queue: QueueSpec, put: PutMessage) -> None:
         self._message, self._queue, self._put = message, queue, put
         moves = trail(message)
         # What the bus put there has no trail: its copies start one anew.
@@ -77,7 +77,7 @@ class RabbitHeldDeadLetter:
 
 
 async def dead_letters_in(
-    channel: AbstractChannel, queue: QueueSpec, put: Put
+    channel: AbstractChannel, queue: QueueSpec, put: PutMessage
 ) -> AsyncGenerator[RabbitHeldDeadLetter, None]:
     """Each dead letter of the queue, oldest first; all that were not removed are handed back at the end."""
     source = await channel.get_queue(queue.dead_letters, ensure=False)

@@ -16,7 +16,7 @@ from bridge.bus.rabbit.headers import as_text, sendable, short
 
 _NONE: frozenset[str] = frozenset()
 
-Put = Callable[[str, Message], Awaitable[None]]
+PutMessage = Callable[[str, Message], Awaitable[None]]
 """Publishes a message to the queue of that name, confirmed."""
 
 
@@ -29,7 +29,7 @@ class RabbitReceived:
         put: for its copies.
     """
 
-    def __init__(self, message: IncomingMessage, queue: str, put: Put) -> None:
+    def __init__(self, message: IncomingMessage, queue: str, put: PutMessage) -> None:
         self._message, self._put = message, put
         trusted = trusted_headers(message.exchange, trail(message), queue)
         self.delivery: Delivery = delivery(message, trusted=trusted)

@@ -34,7 +34,7 @@ from sqlalchemy import (
 
 from bridge.ledger.keys import KeyRing
 from bridge.ledger.storage.metadata import Instant, metadata
-from bridge.ledger.storage.store import Step
+from bridge.ledger.storage.store import LedgerStep
 
 CHAINS: Final = {"sqlite": 1, "postgresql": 16}
 MAX_TEXT: Final = 512
@@ -113,7 +113,7 @@ class Head:
         return cls(int(chain), int(sequence), bytes.fromhex(mac))
 
 
-def fetch(query: Select[Any]) -> Step[Sequence[dict[str, Any]]]:
+def fetch(query: Select[Any]) -> LedgerStep[Sequence[dict[str, Any]]]:
     """The step that gives the rows of a query, by column name."""
 
     def step(connection: Connection) -> list[dict[str, Any]]:

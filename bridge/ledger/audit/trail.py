@@ -38,7 +38,7 @@ from bridge.ledger.audit.verification import ENDED_BEFORE, FORGOTTEN, Finding, U
 from bridge.ledger.keys import KeyFile, KeyUnknown
 from bridge.ledger.storage.group_commit import commit_under_way
 from bridge.ledger.storage.prepared import Prepared
-from bridge.ledger.storage.store import Step, Store
+from bridge.ledger.storage.store import LedgerStep, Store
 from bridge.ledger.storage.tables import requests
 from bridge.ledger.vault.sealing import Sealer
 from bridge.observe import record
@@ -283,7 +283,7 @@ class AuditTrail:
             "details": orjson.dumps({name: value for name, value in details.items() if value}).decode(),
         }
 
-    def step(self, entry: Entry) -> Step[Position]:
+    def step(self, entry: Entry) -> LedgerStep[Position]:
         """The step that appends an entry: ``await ledger.finish(…, also=trail.step(entry))``."""
         return lambda connection: self.append(connection, entry)
 

@@ -37,7 +37,7 @@ from sqlalchemy import (
 from bridge.errors import BridgeError
 from bridge.ledger.clocks import utc_now
 from bridge.ledger.storage.metadata import Instant, metadata
-from bridge.ledger.storage.store import Step, Store
+from bridge.ledger.storage.store import LedgerStep, Store
 
 JobKind = Literal["replay", "discard"]
 JobState = Literal["planned", "confirmed", "running", "paused", "stopped", "done"]
@@ -159,7 +159,7 @@ class Jobs:
         return await self._store.write(step)
 
     async def confirm(
-        self, job_id: str, kind: JobKind, *, by: str, actor: str, reason: str, also: Step[object]
+        self, job_id: str, kind: JobKind, *, by: str, actor: str, reason: str, also: LedgerStep[object]
     ) -> Job:
         """Let a planned job run; `also` runs in the same transaction (the audit trail's entry).
 
@@ -209,7 +209,7 @@ class Jobs:
         )
         return await self._store.write(lambda connection: connection.execute(held).rowcount == 1)
 
-    async def mark(self, job_id: str, letter_id: str, *, also: Step[object]) -> None:
+    async def mark(self, job_id: str, letter_id: str, *, also: LedgerStep[object]) -> None:
         """Note that a dead letter is dealt with; `also` runs in the same transaction."""
         now = self._clock()
         marked = (

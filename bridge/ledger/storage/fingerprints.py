@@ -14,7 +14,7 @@ from sqlalchemy import Boolean, Column, Connection, Table, Text, delete, insert,
 
 from bridge.ledger.keys import KeyRing, Keys
 from bridge.ledger.storage.metadata import metadata
-from bridge.ledger.storage.store import Step
+from bridge.ledger.storage.store import LedgerStep
 
 _LABEL: Final = b"gpconnect-bridge key fingerprint 1\n"
 _LOCK: Final = 0x6770_6C65_6467_6B65
@@ -72,7 +72,7 @@ def compare(connection: Connection, held: Mapping[str, HeldKeys]) -> Sequence[st
     return problems
 
 
-def forgetting(*, also: Step[object]) -> Step[None]:
+def forgetting(*, also: LedgerStep[object]) -> LedgerStep[None]:
     """The step after which the ledger takes the keys of the next worker that starts, whatever they are.
 
     Args:

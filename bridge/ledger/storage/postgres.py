@@ -13,7 +13,7 @@ from sqlalchemy.util import greenlet_spawn
 
 from bridge.errors import Misconfigured
 from bridge.ledger.errors import LedgerUnavailable
-from bridge.ledger.storage.store import Step, unavailable
+from bridge.ledger.storage.store import LedgerStep, unavailable
 
 T = TypeVar("T")
 
@@ -57,15 +57,15 @@ class PostgresStore:
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
 
-    async def write(self, step: Step[T], *, single: bool = False) -> T:
+    async def write(self, step: LedgerStep[T], *, single: bool = False) -> T:
         """Run `step` in a transaction; see `Store`."""
         return await self._run(self._each_statement if single else self._engine, step)
 
-    async def read(self, step: Step[T]) -> T:
+    async def read(self, step: LedgerStep[T]) -> T:
         """Run `step` on a snapshot; see `Store`."""
         return await self._run(self._snapshot, step)
 
-    async def _run(self, engine: AsyncEngine, step: Step[T]) -> T:
+    async def _run(self, engine: AsyncEngine, step: LedgerStep[T]) -> T:
         def run() -> T:
             with engine.sync_engine.begin() as connection:
                 return step(connection)

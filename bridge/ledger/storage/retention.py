@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, not_, or_, select, update
 
 from bridge.ledger.model import FOUND_OUT
-from bridge.ledger.storage.store import Step, Store
+from bridge.ledger.storage.store import LedgerStep, Store
 from bridge.ledger.storage.tables import event_bodies, events, intents, messages, requests
 
 _PAGE: Final = 200
@@ -53,7 +53,7 @@ async def _page_by_page(
     return total
 
 
-def _find(condition: ColumnElement[bool], after: int) -> Step[Sequence[int]]:
+def _find(condition: ColumnElement[bool], after: int) -> LedgerStep[Sequence[int]]:
     page = select(requests.c.id).where(requests.c.id > after, condition).order_by(requests.c.id).limit(_PAGE)
     return lambda connection: connection.scalars(page).all()
 

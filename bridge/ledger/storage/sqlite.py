@@ -19,7 +19,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from bridge.errors import Misconfigured
 from bridge.ledger.errors import LedgerUnavailable, NoLedger
 from bridge.ledger.storage.group_commit import group_commit
-from bridge.ledger.storage.store import Step, unavailable
+from bridge.ledger.storage.store import LedgerStep, unavailable
 
 T = TypeVar("T")
 
@@ -66,7 +66,7 @@ class SqliteStore:
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="ledger-read")
         self._writer: Connection | None = None
         self._reader: Connection | None = None
-        self._pending: list[tuple[Step[Any], asyncio.Future[Any]]] = []
+        self._pending: list[tuple[LedgerStep[Any], asyncio.Future[Any]]] = []
         self._drained: asyncio.Task[None] | None = None
 
     async def check(self) -> None:
@@ -90,7 +90,7 @@ class SqliteStore:
                 f"the ledger's file {self._path} cannot be written: {error.strerror}"
             ) from None
 
-    async def write(self, step: Step[T], *, single: bool = False) -> T:  # noqa: ARG002 - they share one anyway
+    async def write(self, step: LedgerStep[T], *, single: bool = False) -> T:  # noqa: ARG002 - they share one anyway
         """Run `step` in a transaction; see `Store`."""
         ended: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._pending.append((step, ended))
@@ -98,7 +98,7 @@ class SqliteStore:
             self._drained = asyncio.create_task(self._drain())
         return await ended
 
-    async def read(self, step: Step[T]) -> T:
+    async def read(self, step: LedgerStep[T]) -> T:
         """Run `step` on a snapshot; see `Store`."""
         value, error = await asyncio.get_running_loop().run_in_executor(self._reading, self._look, step)
         if error:
@@ -138,7 +138,7 @@ class SqliteStore:
 
     # What follows runs in the threads.
 
-    def _commit(self, steps: Sequence[Step[Any]]) -> list[_Result]:
+    def _commit(self, steps: Sequence[LedgerStep[Any]]) -> list[_Result]:
         try:
             if self._writer is None:
                 self._writer = self._engine.connect()
@@ -151,7 +151,7 @@ class SqliteStore:
         # One of them is at fault, and all were rolled back: each for itself, then.
         return [result for step in steps for result in self._commit([step])]
 
-    def _look(self, step: Step[Any]) -> _Result:
+    def _look(self, step: LedgerStep[Any]) -> _Result:
         try:
             if self._reader is None:
                 self._reader = self._engine.connect()

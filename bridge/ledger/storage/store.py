@@ -21,7 +21,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from bridge.ledger.errors import LedgerUnavailable
 
 T = TypeVar("T")
-Step = Callable[[Connection], T]
+LedgerStep = Callable[[Connection], T]
 
 _DATA_EXCEPTION = "22"  # SQLSTATE class: the value itself cannot be stored
 
@@ -37,7 +37,7 @@ class Store(Protocol):
             LedgerUnavailable: it cannot be reached now.
         """
 
-    async def write(self, step: Step[T], *, single: bool = False) -> T:
+    async def write(self, step: LedgerStep[T], *, single: bool = False) -> T:
         """Run `step` in a transaction; returns when that is durable.
 
         Args:
@@ -48,7 +48,7 @@ class Store(Protocol):
             LedgerUnavailable: the database cannot do it now; unless it was asked to commit, nothing is kept.
         """
 
-    async def read(self, step: Step[T]) -> T:
+    async def read(self, step: LedgerStep[T]) -> T:
         """Run `step`, which only reads, beside the writers.
 
         Raises:

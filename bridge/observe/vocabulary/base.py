@@ -9,7 +9,7 @@ Outcome: TypeAlias = Literal["completed", "failed", "rejected", "in_doubt", "ret
 """How a request stands after a try. `dead`: its message lies among the dead letters; where its sender was at
 fault that is `rejected`."""
 
-Upstream: TypeAlias = Literal["pds", "sds", "ssp", "practice"]
+UpstreamName: TypeAlias = Literal["pds", "sds", "ssp", "practice"]
 
 Code: TypeAlias = Annotated[str, "code"]
 """A word or a name without blanks: a failure code, a queue, an ODS code, the type of an error, an id."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from bridge.observe.vocabulary.base import Code, Level, TelemetryEvent, Upstream, Words
+from bridge.observe.vocabulary.base import Code, Level, TelemetryEvent, UpstreamName, Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +12,7 @@ class UpstreamCall(TelemetryEvent):
 
     name: ClassVar[str] = "upstream_call"
 
-    upstream: Upstream
+    upstream: UpstreamName
     interaction: Code
     result: Code
     duration_ms: float
@@ -28,7 +28,7 @@ class CircuitChanged(TelemetryEvent):
 
     name: ClassVar[str] = "circuit_changed"
 
-    upstream: Upstream
+    upstream: UpstreamName
     circuit: Literal["closed", "open", "half_open"]
     failures: int
     in_flight: int

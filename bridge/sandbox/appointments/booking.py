@@ -10,7 +10,7 @@ from fhir.resources.STU3.appointment import Appointment as AppointmentModel
 from pydantic import ValidationError
 
 from bridge.sandbox.appointments.diary import VISIT
-from bridge.sandbox.appointments.entries import DiaryAppointment, Wish
+from bridge.sandbox.appointments.entries import BookingWish, DiaryAppointment
 from bridge.sandbox.appointments.premises import Premises
 from bridge.sandbox.appointments.rota import RotaSlot
 from bridge.sandbox.appointments.slots import (
@@ -81,7 +81,7 @@ def read_wish(
     resident: Callable[[str], Resident | None],
     slot: Callable[[str], RotaSlot | None],
     trace_id: str | None,
-) -> Wish:
+) -> BookingWish:
     """What a valid Appointment asks to be booked.
 
     Args:
@@ -112,7 +112,7 @@ def read_wish(
     if first is None or not all(one.startswith("Slot/") for one in references):
         raise Refusal("REFERENCE_NOT_FOUND", "a slot is not known here")
     patient = _participants(body, first, resident)
-    return Wish(
+    return BookingWish(
         patient_id=patient.id,
         nhs_number=patient.nhs_number,
         slot_ids=tuple(one.removeprefix("Slot/") for one in references),

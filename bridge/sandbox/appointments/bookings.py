@@ -4,7 +4,7 @@ from datetime import datetime, time, timedelta
 from itertools import islice
 
 from bridge.sandbox.appointments.diary import VISIT, Diary
-from bridge.sandbox.appointments.entries import DiaryAppointment, Wish
+from bridge.sandbox.appointments.entries import BookingWish, DiaryAppointment
 from bridge.sandbox.appointments.premises import logical_id
 from bridge.sandbox.appointments.rota import RotaSlot, Schedule, uk
 from bridge.sandbox.patients import Resident
@@ -53,7 +53,7 @@ def _extra(diary: Diary, patient: Resident, start: datetime, *, channel: str = "
     )
 
 
-def _wish(patient: Resident, slot: RotaSlot) -> Wish:
+def _wish(patient: Resident, slot: RotaSlot) -> BookingWish:
     organisation = {
         "resourceType": "Organization",
         "id": "1",
@@ -62,7 +62,7 @@ def _wish(patient: Resident, slot: RotaSlot) -> Wish:
         "name": "Sandbox Community Services",
         "telecom": [{"system": "phone", "value": "01132960020"}],
     }
-    return Wish(
+    return BookingWish(
         patient_id=patient.id,
         nhs_number=patient.nhs_number,
         slot_ids=(slot.id,),

@@ -10,7 +10,7 @@ from itertools import pairwise
 from threading import RLock
 from typing import Any
 
-from bridge.sandbox.appointments.entries import Change, DiaryAppointment, Wish
+from bridge.sandbox.appointments.entries import BookingWish, Change, DiaryAppointment
 from bridge.sandbox.appointments.premises import Premises, logical_id
 from bridge.sandbox.appointments.rota import BY_PRACTICE, LONDON, RotaSlot, Schedule, day_of
 from bridge.sandbox.outcomes import Refusal
@@ -110,7 +110,7 @@ class Diary:
         found = self._appointments.get(appointment_id)
         return found.nhs_number if found else None
 
-    def book(self, wish: Wish) -> DiaryAppointment:
+    def book(self, wish: BookingWish) -> DiaryAppointment:
         """Book, if every rule of §4 holds; the slots are taken in the same breath.
 
         Raises:
@@ -254,7 +254,7 @@ class Diary:
         # A past slot was released once: a search over the past finds it, and nobody can book it.
         return slot.opens is None or slot.start - self.now() <= slot.opens
 
-    def _may_have(self, slot: RotaSlot, wish: Wish) -> bool:
+    def _may_have(self, slot: RotaSlot, wish: BookingWish) -> bool:
         is_for = slot.is_for(wish.organisation_type, wish.organisation_ods)
         return slot.is_bookable and is_for and self._is_released(slot)
 
@@ -265,7 +265,7 @@ class Diary:
         held = [one for one in self._appointments.values() if one.organisation_ods == ods]
         return sum(one.status == "booked" for one in held) >= limit
 
-    def _wanted(self, wish: Wish) -> list[RotaSlot]:
+    def _wanted(self, wish: BookingWish) -> list[RotaSlot]:
         """The slots of a wish, in order, as far as they need not be free."""
         self._fill()
         found = [self._slots.get(slot_id) for slot_id in wish.slot_ids]

@@ -70,7 +70,7 @@ class DiaryAppointment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class BookingWish:
     """What somebody wants to book. `start` and `end` must be those of the slots."""
 
     patient_id: str

@@ -12,7 +12,7 @@ from bridge.record.nhs_number import NHS_NUMBER_SYSTEM, is_valid_nhs_number
 from bridge.sandbox.appointments.operations import OperationCall
 from bridge.sandbox.outcomes import Refusal, resource_reply, searchset
 from bridge.sandbox.patients import agree, patient_resource
-from bridge.sandbox.people import PdsRegistration, Person, Standing, Trace
+from bridge.sandbox.people import PdsRegistration, Person, RegistrationState, Trace
 from bridge.sandbox.structured.elements import PROFILE
 from bridge.sandbox.web import Reply
 
@@ -46,9 +46,9 @@ def register_patient(asked: OperationCall, on_pds: Mapping[str, PdsRegistration]
     person = _person(sent)
     traced = _traced(on_pds.get(number), person)
     held = surgery.patients.held(number)
-    if held and held.standing is Standing.UNTRACED and not agree(held.person, traced.person):
+    if held and held.standing is RegistrationState.UNTRACED and not agree(held.person, traced.person):
         raise Refusal("INVALID_PATIENT_DEMOGRAPHICS", "the record held here is not the person PDS knows")
-    if held and held.standing is not Standing.LAPSED:
+    if held and held.standing is not RegistrationState.LAPSED:
         raise Refusal("DUPLICATE_REJECTED", "the patient is active here already")
     # What was left out comes from PDS, which is never written to.
     known = replace(traced.person, gender=person.gender if "gender" in sent else traced.person.gender)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bridge.sandbox.control.faults import InjectedFault, Upstream
+from bridge.sandbox.control.faults import FaultPlace, InjectedFault
 from bridge.sandbox.control.storms import Drawing, Storm
 
 EVERYBODY = "*"
@@ -36,7 +36,7 @@ class FaultBoard:
     """
 
     clock: Callable[[], float] = time.monotonic
-    _on: dict[tuple[str, Upstream], dict[tuple[str, ...], _Switched]] = field(default_factory=dict)
+    _on: dict[tuple[str, FaultPlace], dict[tuple[str, ...], _Switched]] = field(default_factory=dict)
     _drawings: dict[str, Drawing] = field(default_factory=dict)
 
     def set(self, key: str, fault: InjectedFault) -> None:
@@ -54,7 +54,7 @@ class FaultBoard:
         for name in [name for name in self._drawings if key in {None, name}]:
             del self._drawings[name]
 
-    def take(self, at: Upstream, *keys: str | None, operation: str | None = None) -> InjectedFault | None:
+    def take(self, at: FaultPlace, *keys: str | None, operation: str | None = None) -> InjectedFault | None:
         """The fault that this request meets, if any; the first key that has one decides."""
         named = [key for key in (*keys, EVERYBODY) if key]
         for key in named:

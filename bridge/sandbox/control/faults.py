@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from bridge.sandbox.spine.interactions import NAMES
 
-Upstream = Literal["pds", "sds", "proxy", "practice"]
+FaultPlace = Literal["pds", "sds", "proxy", "practice"]
 
 
 class FaultKind(StrEnum):
@@ -77,7 +77,7 @@ class InjectedFault:
     """
 
     kind: FaultKind = FaultKind.DELAY
-    at: Upstream = "practice"
+    at: FaultPlace = "practice"
     status: int = 500
     code: str | None = None
     has_body: bool = True

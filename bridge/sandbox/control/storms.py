@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from bridge.sandbox.control.faults import FaultKind, InjectedFault, Upstream
+from bridge.sandbox.control.faults import FaultKind, FaultPlace, InjectedFault
 
 WRITES = ("book", "amend", "cancel", "register_patient")
 _GATEWAY_TIMEOUT, _UNAVAILABLE = 504, 503
@@ -70,7 +70,7 @@ class Drawing:
     storm: Storm
     _asked: Counter[str] = field(default_factory=Counter)
 
-    def draw(self, at: Upstream, subject: str, operation: str | None) -> InjectedFault | None:
+    def draw(self, at: FaultPlace, subject: str, operation: str | None) -> InjectedFault | None:
         """The fault that a request meets, if any."""
         possible = [one for one in self.storm.faults if one.at == at and one.concerns(operation)]
         if not possible:

@@ -58,7 +58,7 @@ class Query:
     remarks: tuple[str, ...] = field(default=(), compare=False)
 
 
-Check = Callable[[str, Json, date], Any]
+CheckValue = Callable[[str, Json, date], Any]
 
 
 def _value(name: str, part: Json, key: str, kind: type) -> Any:
@@ -121,7 +121,7 @@ def _past_period(name: str, part: Json, today: date) -> tuple[date, ...]:
     return bounds
 
 
-AREAS: Mapping[str, Mapping[str, Check]] = {
+AREAS: Mapping[str, Mapping[str, CheckValue]] = {
     ALLERGIES: {"includeResolvedAllergies": _boolean},
     MEDICATION: {"includePrescriptionIssues": _boolean, "medicationSearchFromDate": _past_date},
     CONSULTATIONS: {"consultationSearchPeriod": _past_period, "includeNumberOfMostRecent": _positive},

@@ -51,19 +51,29 @@ OTHER_SUBJECTS = (
     ("bridge/mapping/care_record/", "marks"),  # marks in the text of a page: struck out, raised, lowered
     ("bridge/bus/rabbit/", "parked"),  # `parked_by_broker` is a reason code of dead letters
     ("bridge/cli/commands/", "doubts"),  # commands are named as they are typed
+    ("tests/contract/cases/", "cases"),  # a folder of examples, named as they are
+    ("tests/integration/bus/rabbit/", "parked"),
+    ("tests/integration/side_effects/", "room"),  # rooms of a house: what the tests' own pipeline takes
+    ("tests/unit/mapping/care_record/", "marks"),
     ("bridge/ledger/migrations/", ""),  # versions of the schema are called what they were called
 )
 
 
 def identifiers() -> Iterator[tuple[str, str]]:
-    """Names of modules and classes, with the file that they stand in."""
-    for folder in ("bridge", "pipelines"):
+    """Names of folders, modules, classes and type aliases, with the file that they stand in."""
+    for folder in ("bridge", "pipelines", "tests"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             file = path.relative_to(ROOT).as_posix()
             yield file, path.stem
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            yield file, path.parent.name
+            module = ast.parse(path.read_text(encoding="utf-8"))
+            for node in ast.walk(module):
                 if isinstance(node, ast.ClassDef):
                     yield file, node.name
+            for node in module.body:
+                match node:
+                    case ast.Assign(targets=[ast.Name(id=name)]) if re.match(r"_?[A-Z]+[a-z]", name):
+                        yield file, name
 
 
 def retired_words(name: str) -> list[str]:
@@ -92,7 +102,7 @@ def test_each_word_has_one_meaning():
     assert len(set(words)) == len(words)
 
 
-def test_retired_words_name_neither_modules_nor_classes():
+def test_retired_words_name_neither_modules_nor_classes_nor_aliases():
     found = [
         f"{file}: {name}"
         for file, name in identifiers()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bridge.bus.port import Bus, Dead, Delivery, Done, Outcome, RetryAfter, Unroutable
+from bridge.bus.port import Bus, Dead, Delivery, Disposition, Done, RetryAfter, Unroutable
 from tests.integration.bus.conformance import Recorder, send, started
 from tests.support.brokers import Node
 from tests.support.bus_sites import TOPIC, Site, until
@@ -38,7 +38,7 @@ class BusFaults:
         async with TcpProxy(node.url) as proxy, started(site.bus(), site) as sender:
             bus = site.bus(proxy.url)
 
-            async def handler(delivery: Delivery) -> Outcome:
+            async def handler(delivery: Delivery) -> Disposition:
                 runs[f"{delivery.id}:{delivery.attempt}"] += 1
                 await asyncio.sleep(0.02)
                 await bus.publish(TOPIC, b"{}", id=f"event-{delivery.id}", content_type="application/json")

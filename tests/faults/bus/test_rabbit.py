@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import aio_pika
 import pytest
 
-from bridge.bus.port import Bus, Delivery, Done, Outcome, QueueDepth, QueueSpec
+from bridge.bus.port import Bus, Delivery, Disposition, Done, QueueDepth, QueueSpec
 from bridge.errors import Misconfigured
 from tests.faults.bus.conformance import BusFaults
 from tests.integration.bus.conformance import Recorder, send, started
@@ -74,7 +74,7 @@ class TestRabbitFaults(BusFaults):
         """As one that the broker cannot write for this protocol: here the proxy hangs up in its place."""
         runs: Counter[str] = Counter()
 
-        async def handler(delivery: Delivery) -> Outcome:
+        async def handler(delivery: Delivery) -> Disposition:
             runs[delivery.id] += 1
             await asyncio.sleep(0.1)
             return Done()
@@ -103,7 +103,7 @@ class TestRabbitFaults(BusFaults):
         runs: list[Delivery] = []
         finish = asyncio.Event()
 
-        async def handler(delivery: Delivery) -> Outcome:
+        async def handler(delivery: Delivery) -> Disposition:
             runs.append(delivery)
             await finish.wait()
             return Done()

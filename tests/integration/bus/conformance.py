@@ -9,19 +9,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from bridge.bus.port import Bus, Dead, Delivery, Done, Outcome, QueueDepth, RetryAfter
+from bridge.bus.port import Bus, Dead, Delivery, Disposition, Done, QueueDepth, RetryAfter
 from tests.support.bus_sites import KEY, TOPIC, Site, until
 
 
 class Recorder:
     """A handler that gives the outcomes it is told, by attempt, and remembers what it was handed."""
 
-    def __init__(self, *outcomes: Outcome | Exception) -> None:
+    def __init__(self, *outcomes: Disposition | Exception) -> None:
         self.deliveries: list[Delivery] = []
         self.ended = 0
         self._outcomes = outcomes
 
-    async def __call__(self, delivery: Delivery) -> Outcome:
+    async def __call__(self, delivery: Delivery) -> Disposition:
         self.deliveries.append(delivery)
         number = min(delivery.attempt, len(self._outcomes))
         outcome = self._outcomes[number - 1] if number else Done()
@@ -130,7 +130,7 @@ class BusConformance:
     async def test_never_more_at_once_than_allowed(self, site: Site) -> None:
         running = most = ended = 0
 
-        async def handler(delivery: Delivery) -> Outcome:
+        async def handler(delivery: Delivery) -> Disposition:
             nonlocal running, most, ended
             running += 1
             most = max(most, running)
@@ -150,7 +150,7 @@ class BusConformance:
         ended = asyncio.Event()
         handed: list[Delivery] = []
 
-        async def handler(delivery: Delivery) -> Outcome:
+        async def handler(delivery: Delivery) -> Disposition:
             handed.append(delivery)
             await asyncio.sleep(4)  # more than twice what the server waits for a sign of life
             ended.set()
@@ -170,7 +170,7 @@ class BusConformance:
         begun, finish = asyncio.Event(), asyncio.Event()
         handed: list[str] = []
 
-        async def handler(delivery: Delivery) -> Outcome:
+        async def handler(delivery: Delivery) -> Disposition:
             handed.append(delivery.id)
             begun.set()
             await finish.wait()
@@ -194,7 +194,7 @@ class BusConformance:
     async def test_stopping_gives_back_what_does_not_finish(self, site: Site) -> None:
         begun = asyncio.Event()
 
-        async def handler(delivery: Delivery) -> Outcome:
+        async def handler(delivery: Delivery) -> Disposition:
             begun.set()
             await asyncio.Event().wait()
             raise AssertionError
@@ -245,7 +245,7 @@ class BusConformance:
         both = asyncio.Event()
         handed: list[Delivery] = []
 
-        async def handler(delivery: Delivery) -> Outcome:
+        async def handler(delivery: Delivery) -> Disposition:
             handed.append(delivery)
             if len(handed) == len(senders):
                 both.set()

@@ -8,8 +8,8 @@ from bridge.bus.port import (
     DeadLetter,
     DeadLetterStore,
     Delivery,
+    Disposition,
     Done,
-    Outcome,
     QueueDepth,
     Received,
 )
@@ -90,7 +90,7 @@ class DeadLetterStoreConformance:
     async def test_one_that_is_sent_again_starts_anew_and_stays_until_it_is_removed(self, site: Site):
         handed: list[Delivery] = []
 
-        async def handler(delivery: Delivery) -> Outcome:
+        async def handler(delivery: Delivery) -> Disposition:
             handed.append(delivery)
             return REFUSED if len(handed) == 1 else Done()
 
@@ -134,7 +134,7 @@ class DeadLetterStoreConformance:
     async def test_one_without_an_id_is_still_without_when_it_is_sent_again(self, site: Site):
         handed: list[Delivery] = []
 
-        async def handler(delivery: Delivery) -> Outcome:
+        async def handler(delivery: Delivery) -> Disposition:
             handed.append(delivery)
             return REFUSED if len(handed) == 1 else Done()
 

@@ -10,7 +10,7 @@ import aio_pika
 import pytest
 from aio_pika.exceptions import AMQPError
 
-from bridge.bus.port import Delivery, Done, Outcome, QueueSpec
+from bridge.bus.port import Delivery, Disposition, Done, QueueSpec
 from bridge.bus.rabbit.bus import RabbitBus
 from tests.support.brokers import RabbitNode
 
@@ -65,7 +65,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 async def test_a_request_of_the_epr_is_worked_on_and_its_event_reaches_the_epr(broker: Broker):
     bus = RabbitBus(broker.url_of("bridge"))
 
-    async def answer(delivery: Delivery) -> Outcome:
+    async def answer(delivery: Delivery) -> Disposition:
         await bus.publish("record.completed.v1", delivery.body, id="event-1", content_type="text/plain")
         return Done()
 

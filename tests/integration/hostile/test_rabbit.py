@@ -10,7 +10,7 @@ from typing import Any
 import aio_pika
 import pytest
 
-from bridge.bus.port import Dead, Delivery, Outcome
+from bridge.bus.port import Dead, Delivery, Disposition
 from tests.support.bus_sites import KEY, RabbitSite
 
 ODD: list[Any] = [
@@ -30,7 +30,7 @@ async def site(rabbit_url: str) -> AsyncIterator[RabbitSite]:
 async def test_headers_of_any_type_survive_to_the_dead_letters(site: RabbitSite) -> None:
     found: asyncio.Queue[Delivery] = asyncio.Queue()
 
-    async def handler(delivery: Delivery) -> Outcome:
+    async def handler(delivery: Delivery) -> Disposition:
         await found.put(delivery)
         return Dead("hostile")
 

@@ -9,7 +9,7 @@ from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from bridge.bus.deliveries import MOST_ATTEMPTS, DeliveryRunner
-from bridge.bus.port import Dead, Delivery, Done, Outcome, RetryAfter
+from bridge.bus.port import Dead, Delivery, Disposition, Done, RetryAfter
 from bridge.observe import about_request, record
 from bridge.observe.vocabulary.bus import MessageReturned, QueueDeclaredAgain
 from tests.support.bus_sites import until
@@ -21,7 +21,7 @@ class Settled:
     """Takes outcomes, and fails when told to."""
 
     def __init__(self, *, failures: int = 0) -> None:
-        self.outcomes: list[Outcome] = []
+        self.outcomes: list[Disposition] = []
         self._failures = failures
 
     async def __call__(self, outcome: RetryAfter | Dead) -> None:
@@ -32,13 +32,13 @@ class Settled:
 
 
 class Counting:
-    def __init__(self, outcome: Outcome | Exception) -> None:
+    def __init__(self, outcome: Disposition | Exception) -> None:
         self.runs = 0
         self.go = asyncio.Event()
         self.go.set()
         self._outcome = outcome
 
-    async def __call__(self, delivery: Delivery) -> Outcome:
+    async def __call__(self, delivery: Delivery) -> Disposition:
         self.runs += 1
         await self.go.wait()
         if isinstance(self._outcome, Exception):
@@ -81,7 +81,7 @@ async def test_what_a_cut_connection_left_running_counts_against_the_bound() -> 
 
 
 @pytest.mark.parametrize("outcome", [Done(), RetryAfter(1, "again"), Dead("invalid")])
-async def test_a_copy_that_comes_late_takes_the_outcome_there_was(outcome: Outcome) -> None:
+async def test_a_copy_that_comes_late_takes_the_outcome_there_was(outcome: Disposition) -> None:
     handler, settled = Counting(outcome), Settled()
     runner = DeliveryRunner("q", handler, concurrency=1)
     await runner.run(DELIVERY, settled)
@@ -124,10 +124,10 @@ class Naming(Counting):
 
 @pytest.mark.parametrize("outcome", [Done(), Dead("invalid"), RetryAfter(1, "again"), RuntimeError()])
 async def test_every_line_of_a_delivery_that_the_bus_writes_names_the_request(
-    outcome: Outcome | Exception,
+    outcome: Disposition | Exception,
 ) -> None:
     class Handler(Naming):
-        async def __call__(self, delivery: Delivery) -> Outcome:
+        async def __call__(self, delivery: Delivery) -> Disposition:
             with self.about(delivery):
                 return await super().__call__(delivery)
 
@@ -181,7 +181,7 @@ async def test_dead_letters_are_logged_with_their_reason() -> None:
 
 
 async def test_what_the_bus_says_last_of_a_request_names_it_too_and_nothing_after_it_does() -> None:
-    async def handler(_delivery: Delivery) -> Outcome:
+    async def handler(_delivery: Delivery) -> Disposition:
         with about_request("urn:epr 1", pipeline="p"):
             return Dead("rejected")
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from bridge.sandbox.appointments.diary import Diary
-from bridge.sandbox.appointments.entries import Wish
+from bridge.sandbox.appointments.entries import BookingWish
 from bridge.sandbox.appointments.premises import Premises
 from bridge.sandbox.appointments.rota import day_of, uk
 from bridge.sandbox.appointments.slots import read_search, search_bundle, slot_resource
@@ -25,7 +25,7 @@ def diary(now="2026-03-23T09:05:00+00:00", *, practice=MAIN, seed=1, weeks=2, cl
 
 
 def wish(*slots, patient="p"):
-    return Wish(
+    return BookingWish(
         patient_id=patient,
         nhs_number="9990000018",
         slot_ids=tuple(slot.id for slot in slots),

@@ -3,7 +3,7 @@
 import pytest
 from pamqp import decode
 
-from bridge.bus.port import Delivery, Outcome
+from bridge.bus.port import Delivery, Disposition
 from tests.integration.bus.conformance import BusConformance, Recorder, started
 from tests.support.bus_sites import RabbitSite
 from tests.support.tcp_proxy import TcpProxy
@@ -17,7 +17,7 @@ class TestBus(BusConformance):
         seen: list[str] = []
         handler = Recorder()
 
-        async def handle(delivery: Delivery) -> Outcome:
+        async def handle(delivery: Delivery) -> Disposition:
             # A site's own code that uses the driver, here where a handler runs.
             try:
                 decode.METHODS["shortstr"](b"\x01\xff")

@@ -5,7 +5,7 @@ from typing import Any
 import aio_pika
 import pytest
 
-from bridge.bus.port import Bus, Dead, DeadLetter, Delivery, Done, Outcome, QueueDepth, RetryAfter
+from bridge.bus.port import Bus, Dead, DeadLetter, Delivery, Disposition, Done, QueueDepth, RetryAfter
 from tests.integration.bus.conformance import Recorder, send, started
 from tests.integration.bus.dead_letter_store import looked_at
 from tests.support.bus_sites import KEY, RabbitSite, until
@@ -102,7 +102,7 @@ async def test_what_expired_is_told_of_and_never_worked_on(site: RabbitSite) -> 
 async def test_a_dead_letter_whose_request_is_worked_on_stays_until_that_has_ended(site: RabbitSite) -> None:
     handed: list[Delivery] = []
 
-    async def handler(delivery: Delivery) -> Outcome:
+    async def handler(delivery: Delivery) -> Disposition:
         handed.append(delivery)
         return RetryAfter(1, "running_elsewhere") if len(handed) == 1 else Done()
 
