@@ -1,4 +1,7 @@
-"""``bridge demo``: the whole story on one machine in a few seconds."""
+"""``bridge demo``: the whole story on one machine in a few seconds.
+
+It is a show and no operation: it starts a sandbox, of which operations know nothing, to be watched.
+"""
 
 import asyncio
 import os
