@@ -3,7 +3,7 @@
 Options stand inside the area they belong to, so an option of an area that is not wanted cannot be sent.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import create_model, model_validator
@@ -38,16 +38,40 @@ class WantedAreas(Model):
                 yield area, options
 
     def options(self) -> dict[str, Model]:
-        """The options of each area that is wanted, by its name."""
-        return {area.name: options for area, options in self.wanted()}
+        """The options of each area that is wanted, by its name, as the practice is to take them."""
+        return {
+            area.name: options.model_copy(update=self._unsaid(area, options))
+            for area, options in self.wanted()
+        }
 
     def parameters(self) -> dict[str, dict[str, Value]]:
         """The parameters of ``$gpc.getstructuredrecord``, each with its parts, in a fixed order."""
-        options = self.options()
+        wanted = {area.name: options for area, options in self.wanted()}
         return {
-            area.parameter: dict(area.query(options[area.name]))
+            area.parameter: {
+                part: value
+                for part, value in area.query(wanted[area.name]).items()
+                if area.fields.get(part) not in self._unsaid(area, wanted[area.name])
+            }
             for area in self.table.by_name
-            if area.query is not None and area.name in options
+            if area.query is not None and area.name in wanted
+        }
+
+    def name_of(self, parameter: str, part: str | None = None) -> str:
+        """Which field of a request a parameter, or a part of one, comes from."""
+        area = next((area for area in self.table.areas if area.parameter == parameter), None)
+        if area is None:
+            return parameter if part is None else f"{parameter}.{part}"
+        return ".".join(["areas", area.name, *([] if part is None else [area.fields.get(part, part)])])
+
+    def _unsaid(self, area: AreaSpec[Any, Any], options: Model) -> Mapping[str, object]:
+        """Options that are not sent, with what the practice takes then (see `AreaSpec.practice_defaults`)."""
+        if not any(each.brings_linked for each, _ in self.wanted()):
+            return {}
+        return {
+            name: value
+            for name, value in area.practice_defaults.items()
+            if name not in options.model_fields_set
         }
 
 

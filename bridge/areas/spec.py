@@ -105,6 +105,9 @@ class AreaSpec(AreaFacts, Generic[OptionsT, ItemT]):
             itself, and comes with others only (documents).
         query: the parts of the parameter for these options; each is stated, so that no default decides.
         parts: the parts that a practice may say it does not support, those of `lists` left out.
+        fields: the option that each part of the parameter comes from, to be named where it cannot be asked.
+        practice_defaults: what a practice takes where one of these options is not said. Beside an area that
+            brings linked content such an option goes unsaid unless the request has it: it may be forbidden.
         wanted: names of the lists that come for these options; all of them unless given.
         read: the items; a resource that becomes one is kept (`Reading.keep`), any other set aside.
         list_of: the name of the list that an item belongs to; the first unless given. It may be one of
@@ -137,6 +140,8 @@ class AreaSpec(AreaFacts, Generic[OptionsT, ItemT]):
     options: type[OptionsT] | None = None
     query: Callable[[OptionsT], Mapping[str, Value]] | None = None
     parts: tuple[str, ...] = ()
+    fields: Mapping[str, str] = field(default_factory=dict)
+    practice_defaults: Mapping[str, object] = field(default_factory=dict)
     wanted: Callable[[OptionsT], Collection[str]] | None = None
     list_of: Callable[[ItemT], str] | None = None
     parts_of: Callable[[ItemT], Iterator[Identified]] = _only_itself

@@ -4,7 +4,7 @@ Source: Access Record Structured, retrieve_patient_record and search, 1.6.2. The
 area, so that an area added later is held to it from its first day.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, timedelta
 from typing import Final
 
@@ -12,12 +12,14 @@ from bridge.errors import RequestRejected
 from bridge.fhir.parameters import DayPeriod, Value, Wanted
 
 _DIARY: Final = "diaryEntriesSearchDate"
+_PERIOD: Final = "consultationSearchPeriod"
+_MOST_RECENT: Final = "includeNumberOfMostRecent"
 _STATUSES: Final = frozenset({"active", "inactive"})
 
 PARAMETERS: Final[Mapping[str, Mapping[str, type]]] = {
     "includeAllergies": {"includeResolvedAllergies": bool},
     "includeMedication": {"includePrescriptionIssues": bool, "medicationSearchFromDate": date},
-    "includeConsultations": {"consultationSearchPeriod": DayPeriod, "includeNumberOfMostRecent": int},
+    "includeConsultations": {_PERIOD: DayPeriod, _MOST_RECENT: int},
     "includeProblems": {"filterStatus": str},
     "includeImmunisations": {"includeNotGiven": bool, "includeStatus": bool},
     "includeUncategorisedData": {"uncategorisedDataSearchPeriod": DayPeriod},
@@ -48,34 +50,49 @@ FORBIDDEN: Final[Mapping[str, frozenset[str]]] = {
 }
 
 
-def check(wanted: Wanted, *, today: date) -> None:
+Name = Callable[[str, str | None], str]
+"""How the sender of a request calls a parameter, or a part of one."""
+
+
+def as_sent(parameter: str, part: str | None) -> str:
+    """The name that a parameter, or a part of one, has in FHIR."""
+    return parameter if part is None else f"{parameter}.{part}"
+
+
+def check(wanted: Wanted, *, today: date, name: Name = as_sent) -> None:
     """Hold a request to the rules.
 
+    Args:
+        wanted: what is to be sent.
+        today: by the clocks of practices.
+        name: for what is told of it.
+
     Raises:
-        RequestRejected: naming the first parameter or part that breaks one, and the rule.
+        RequestRejected: naming the first parameter or part that breaks a rule, and the rule.
     """
     if not wanted:
         raise RequestRejected("parameter", "at least one clinical area must be asked for")
-    for name, parts in wanted.items():
-        _check_parts(name, parts, today)
+    for parameter, parts in wanted.items():
+        _check_parts(parameter, parts, today, name)
     if wanted not in _predefined(today):
-        _check_combinations(wanted)
+        _check_combinations(wanted, name)
 
 
-def _check_parts(name: str, parts: Mapping[str, Value], today: date) -> None:
-    known = PARAMETERS.get(name)
+def _check_parts(parameter: str, parts: Mapping[str, Value], today: date, name: Name) -> None:
+    known = PARAMETERS.get(parameter)
     if known is None:
-        raise RequestRejected(name, "is no parameter of a structured record request")
-    mandatory = MANDATORY.get(name)
+        raise RequestRejected(name(parameter, None), "is no parameter of a structured record request")
+    mandatory = MANDATORY.get(parameter)
     if mandatory is not None and mandatory not in parts:
-        raise RequestRejected(f"{name}.{mandatory}", "must be stated")
-    if {"consultationSearchPeriod", "includeNumberOfMostRecent"} <= parts.keys():  # CS-023
-        raise RequestRejected(f"{name}.includeNumberOfMostRecent", "excludes consultationSearchPeriod")
+        raise RequestRejected(name(parameter, mandatory), "must be stated")
+    if {_PERIOD, _MOST_RECENT} <= parts.keys():  # CS-023
+        excluded = name(parameter, _PERIOD)
+        raise RequestRejected(name(parameter, _MOST_RECENT), f"cannot be combined with {excluded}")
     for part, value in parts.items():
         if type(value) is not known.get(part):
-            raise RequestRejected(f"{name}.{part}", "is no such part, or is of another type")
+            raise RequestRejected(name(parameter, part), "is no such part, or is of another type")
         for problem in _problems(part, value, today):
-            raise RequestRejected(f"{name}.{part}", problem)
+            raise RequestRejected(name(parameter, part), problem)
 
 
 def _problems(part: str, value: Value, today: date) -> Iterator[str]:
@@ -102,20 +119,22 @@ def _days(value: Value) -> Iterator[date]:
         yield value
 
 
-def _check_combinations(wanted: Wanted) -> None:
+def _check_combinations(wanted: Wanted, name: Name) -> None:
     for area, forbidden in FORBIDDEN.items():
         if area not in wanted:
             continue
-        for name, parts in wanted.items():
+        for parameter, parts in wanted.items():
             for part in parts:
                 if part in forbidden:
-                    raise RequestRejected(f"{name}.{part}", f"cannot be combined with {area}")
+                    raise RequestRejected(
+                        name(parameter, part), f"cannot be combined with {name(area, None)}"
+                    )
 
 
 def _predefined(today: date) -> tuple[Wanted, Wanted]:
     """The two searches that may mix what is otherwise forbidden, in exactly these shapes."""
     first: dict[str, dict[str, Value]] = {
-        "includeConsultations": {"includeNumberOfMostRecent": 3},
+        "includeConsultations": {_MOST_RECENT: 3},
         "includeProblems": {},
         "includeAllergies": {"includeResolvedAllergies": True},
         "includeMedication": {"medicationSearchFromDate": today - timedelta(days=365)},

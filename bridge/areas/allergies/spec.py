@@ -30,6 +30,7 @@ ALLERGIES: Final = AreaSpec(
     kinds={"AllergyIntolerance": None},
     options=AllergyOptions,
     query=query,
+    fields={ENDED: "include_ended"},
     wanted=_wanted,
     read=map_allergies,
     list_of=_list_of,
