@@ -8,9 +8,10 @@ from textwrap import fill
 import orjson
 import typer
 
-from bridge.cli.bundle_files import NotABundleError, parse_bundle, read
+from bridge.cli.bundle_files import read
 from bridge.cli.exits import Exit
-from bridge.fhir.check import Deviation, check_bundle, grouped
+from bridge.fhir.check import Deviation, grouped
+from bridge.operations.bundles import NotABundle, deviations
 
 _EXAMPLES = 3
 
@@ -20,22 +21,22 @@ def check(files: Sequence[Path], *, as_lines: bool, as_json: bool) -> None:
     exit_code = Exit.OK
     for file in files:
         try:
-            deviations = check_bundle(parse_bundle(read(file)).content)
-        except NotABundleError as error:
+            found = deviations(read(file))
+        except NotABundle as error:
             typer.echo(f"{file}: {error}", err=True)
             exit_code = Exit.UNREADABLE
             continue
         if as_json:
-            for each in deviations:
+            for each in found:
                 line = {"file": str(file), **each._asdict()}
                 sys.stdout.buffer.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
             sys.stdout.flush()
         elif as_lines:
-            for each in deviations:
+            for each in found:
                 typer.echo(f"{file}\t{each.resource}\t{each.path}\t{each.rule}")
         else:
-            _tell(str(file), deviations)
-        if deviations and exit_code is Exit.OK:
+            _tell(str(file), found)
+        if found and exit_code is Exit.OK:
             exit_code = Exit.NO
     raise typer.Exit(exit_code)
 

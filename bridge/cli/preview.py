@@ -7,24 +7,30 @@ from pathlib import Path
 
 import typer
 
-from bridge.areas.record_page import render
 from bridge.cli.exits import Exit
-from bridge.cli.preview_files import UnreadableError, read_events
+from bridge.operations.preview import Unreadable, page
 
 
 def preview(files: Sequence[Path], output: Path | None) -> None:
     """Write the page, to standard output when no file is named."""
     try:
-        page = render(read_events(files))
-    except UnreadableError as error:
+        shown = page((str(file), _read(file)) for file in files)
+    except Unreadable as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(Exit.UNREADABLE) from None
-    _write(page, output)
+    _write(shown, output)
 
 
-def _write(page: str, output: Path | None) -> None:
+def _read(file: Path) -> bytes | None:
+    try:
+        return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    except OSError:
+        return None
+
+
+def _write(html: str, output: Path | None) -> None:
     # The page says that it is UTF-8, whatever the terminal's encoding; half a character shows as "?".
-    body = page.encode("utf-8", "replace")
+    body = html.encode("utf-8", "replace")
     if output is None:
         sys.stdout.buffer.write(body)
         sys.stdout.flush()

@@ -16,7 +16,17 @@ from bridge.ledger import Started
 from bridge.ledger.errors import NoLedger
 from bridge.ledger.keys import open_keys
 from bridge.ledger.storage.fingerprints import compare, held_by
-from bridge.operations import audit, dead_letter_jobs, dead_letters, in_doubt, keys, requests, retention
+from bridge.operations import (
+    audit,
+    bundles,
+    dead_letter_jobs,
+    dead_letters,
+    in_doubt,
+    keys,
+    preview,
+    requests,
+    retention,
+)
 from bridge.operations.doctor import examine
 from bridge.operations.errors import OperationRefused
 from bridge.operations.reasons import ReasonMissing
@@ -284,3 +294,28 @@ async def test_what_needs_a_reason_is_not_done_for_a_blank_one(stores: Stores):
             audit.investigation(actor, none)
     assert await noted(stores) == before
     assert [one.request_key for one in await in_doubt.in_doubt(stores)] == [opening("r-1").request_key]
+
+
+def test_a_bundle_at_hand_is_mapped_and_checked():
+    body = orjson.dumps(typical_record())
+    record = bundles.mapped(body, asked=bundles.asked_for(None))
+    assert record["source_hash"] == f"sha256:{hashlib.sha256(body).hexdigest()}"
+    assert bundles.mapped(body, asked=bundles.asked_for(["allergies"]))["areas"] != record["areas"]
+    assert bundles.deviations(b'{"resourceType": "Bundle"}') != []
+    with pytest.raises(bundles.UnknownArea, match="'x' is none of medications, allergies"):
+        bundles.asked_for(["allergies", "x"])
+    for wrong in (bundles.deviations, lambda body: bundles.mapped(body, asked=bundles.asked_for(None))):
+        with pytest.raises(bundles.NotABundle, match=r"is not a FHIR Bundle \(Patient\)"):
+            wrong(b'{"resourceType": "Patient"}')
+        with pytest.raises(bundles.NotABundle, match="is not JSON: line 1 column 1"):
+            wrong(b"x")
+
+
+def test_a_page_is_made_of_what_was_read_and_names_no_patient():
+    record = bundles.mapped(orjson.dumps(typical_record()), asked=bundles.asked_for(None))
+    assert preview.page([("a.json", orjson.dumps(record))]).startswith("<!DOCTYPE html>")
+    for body in (None, b"\xff"):
+        with pytest.raises(preview.Unreadable, match=r"^b\.json: cannot be read as text$"):
+            preview.page([("b.json", body)])
+    with pytest.raises(preview.Unreadable, match=r"^file 1: is not JSON"):
+        preview.page([("9990000018.json", b"{")])

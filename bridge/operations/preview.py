@@ -1,10 +1,8 @@
-"""Files of events, read for `bridge preview`: what is in them, or which field breaks which rule."""
+"""Events that are at hand, read for a page to look at: what is in them, or which field breaks which rule."""
 
 import json
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
@@ -14,10 +12,11 @@ from bridge.areas.allergies.events import ALLERGIES_PUBLISHED
 from bridge.areas.events import RECORD_COMPLETED
 from bridge.areas.medications.events import MEDICATIONS_PUBLISHED
 from bridge.areas.publishing import record_events
-from bridge.areas.record_page import Events
+from bridge.areas.record_page import Events, render
 from bridge.contracts.care_record_events import CARE_RECORD_SECTION
 from bridge.contracts.envelope import faults_of
 from bridge.contracts.events import EVENT_TYPES, REQUEST_FAILED, REQUEST_REJECTED
+from bridge.operations.errors import OperationRefused
 from bridge.record.care_record import CareRecordSection
 from bridge.record.nhs_number import holds_nhs_number
 
@@ -30,37 +29,42 @@ _RECORD: Final = "record"
 _AREAS: Final = tuple(each.name for area in AREAS.areas for each in area.lists)
 
 
-class UnreadableError(Exception):
-    """A file that cannot be shown; the text says why in one line, and nothing of a patient."""
+class Unreadable(OperationRefused):
+    """What cannot be shown; the text says why in one line, and nothing of a patient."""
 
 
-def read_events(files: Sequence[Path]) -> Events:
-    """What stands in files of events: one, several, one a line, a list of them, or what `bridge map` prints.
+def page(files: Iterable[tuple[str, bytes | None]]) -> str:
+    """One self-contained HTML page of the record in these events.
+
+    Args:
+        files: by name. In each may stand one event, several, one a line, a list of them, or what `bridge map`
+            prints; None stands for one that cannot be read.
 
     Raises:
-        UnreadableError: a file cannot be read, an event is malformed or of a kind that nothing publishes, or
-            there is nothing to show.
+        Unreadable: a file cannot be read, an event is malformed or of a kind that nothing publishes, or there
+            is nothing to show.
     """
     events = Events()
-    for place, file in enumerate(files, 1):
-        # A name may hold what no error text may.
-        name = f"file {place}" if holds_nhs_number(str(file)) else str(file)
+    for place, (name, body) in enumerate(files, 1):
         try:
-            for number, document in enumerate(_documents(_text(file)), 1):
+            for number, document in enumerate(_documents(_text(body)), 1):
                 _take(document, events, f"event {number}")
-        except UnreadableError as error:
-            raise UnreadableError(f"{name}: {error}") from None
+        except Unreadable as error:
+            # A name may hold what no error text may.
+            told = f"file {place}" if holds_nhs_number(name) else name
+            raise Unreadable(f"{told}: {error}") from None
     if not (events.sections or events.is_of_a_record()):
-        raise UnreadableError("no structured record and no section of a care record is in there")
-    return events
+        raise Unreadable("no structured record and no section of a care record is in there")
+    return render(events)
 
 
-def _text(file: Path) -> str:
+def _text(body: bytes | None) -> str:
     try:
-        body = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-        return body.decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError):
-        raise UnreadableError("cannot be read as text") from None
+        if body is not None:
+            return body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        pass
+    raise Unreadable("cannot be read as text")
 
 
 def _documents(text: str) -> Iterator[Any]:
@@ -71,7 +75,7 @@ def _documents(text: str) -> Iterator[Any]:
         try:
             document, position = decoder.raw_decode(text, position)
         except (json.JSONDecodeError, RecursionError):
-            raise UnreadableError("is not JSON, or is cut off") from None
+            raise Unreadable("is not JSON, or is cut off") from None
         position = _next(text, position)
         yield from document if isinstance(document, list) else [document]
 
@@ -85,18 +89,18 @@ def _next(text: str, position: int) -> int:
 
 def _take(event: Any, events: Events, place: str) -> None:
     if not isinstance(event, dict):
-        raise UnreadableError(f"{place}: must be a JSON object")
+        raise Unreadable(f"{place}: must be a JSON object")
     if "type" not in event and "snapshot_id" in event and "medications" in event:
         record = _valid(_RECORD, event, events, place, "")
         if missing := [name for name in _AREAS if name not in {each["area"] for each in record["areas"]}]:
-            raise UnreadableError(f"{place}: areas: must have {missing[0]}")
+            raise Unreadable(f"{place}: areas: must have {missing[0]}")
         events.add_record(record)
         return
     kind = _kind(event.get("type"), place)
     if kind not in _MODELS:
         return
     if "data" not in event and "dataref" in event:
-        raise UnreadableError(f"{place}: data: is held apart (dataref); fetch it first")
+        raise Unreadable(f"{place}: data: is held apart (dataref); fetch it first")
     data = _valid(kind, event.get("data"), events, place, "data")
     takers: Mapping[str, Callable[[Any], None]] = {
         CARE_RECORD_SECTION: events.sections.append,
@@ -112,11 +116,11 @@ def _take(event: Any, events: Events, place: str) -> None:
 def _kind(sent: Any, place: str) -> str:
     """The kind that a type names, whatever prefix this installation gives it."""
     if not isinstance(sent, str):
-        raise UnreadableError(f"{place}: type: is required, as text")
+        raise Unreadable(f"{place}: type: is required, as text")
     # Pipelines are loaded only for what no page shows.
     found = _named(sent, _MODELS) or _named(sent, _published())
     if found is None:
-        raise UnreadableError(f"{place}: type: is none that an installed pipeline publishes")
+        raise Unreadable(f"{place}: type: is none that an installed pipeline publishes")
     return found
 
 
@@ -149,4 +153,4 @@ def _valid(kind: str, data: Any, events: Events, place: str, root: str) -> Any:
             return _model(kind).validate_python(data, extra="ignore")
         (field, rule), *more = faults_of(error, *filter(None, [root]))
         others = f" (and {len(more)} more faults)" if more else ""
-        raise UnreadableError(f"{place}: {field}: {rule}{others}") from None
+        raise Unreadable(f"{place}: {field}: {rule}{others}") from None
