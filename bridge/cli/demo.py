@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
 import orjson
@@ -62,6 +62,13 @@ _NEXT = (
 )
 
 
+class _Published(NamedTuple):
+    """An event as it came: its routing key, and the envelope with its data."""
+
+    key: str
+    event: dict[str, Any]
+
+
 @dataclass(slots=True)
 class _Sent:
     """One request of the demo and what came of it."""
@@ -70,7 +77,7 @@ class _Sent:
     reason: str
     expected_failure: bool
     sent_at: float
-    events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    events: list[_Published] = field(default_factory=list)
     took: float = 0.0
 
     @property
@@ -79,18 +86,24 @@ class _Sent:
 
     def add(self, delivery: Delivery) -> None:
         event = orjson.loads(delivery.body)
-        self.events.append((delivery.key, event))
+        self.events.append(_Published(delivery.key, event))
         number, _, total = event["sequence"].partition("/")
         if number == total:
             self.took = time.perf_counter() - self.sent_at
 
     @property
+    def last(self) -> _Published:
+        """What came last, of a request of which something came."""
+        *_, last = self.events
+        return last
+
+    @property
     def outcome(self) -> str:
-        key, event = self.events[-1]
+        key, event = self.last
         if key == REQUEST_FAILED:
             return f"[yellow]failed[/yellow]: {event['data']['code']}"
         if key == REQUEST_REJECTED:
-            fault = event["data"]["faults"][0]
+            fault, *_ = event["data"]["faults"]
             return f"[yellow]rejected[/yellow]: {fault['field']}"
         return f"[green]completed[/green]: {self._answer()}"
 
@@ -124,7 +137,7 @@ def demo() -> None:
 
 
 def _failed(request: _Sent) -> bool:
-    return request.events[-1][0] in {REQUEST_FAILED, REQUEST_REJECTED}
+    return request.last.key in {REQUEST_FAILED, REQUEST_REJECTED}
 
 
 async def _story(console: Console, folder: Path) -> tuple[list[_Sent], bool]:
@@ -289,7 +302,7 @@ def _section(data: Mapping[str, Any]) -> Table:
     """The first table of a section, by its rows; `bridge preview` shows the practice's own page."""
     (part, *_) = data["subsections"]
     banners = "; ".join(banner["text"] for banner in (*data["banners"], *part["banners"]))
-    rows = part["tables"][0]
+    (rows, *_) = part["tables"]
     table = titled(
         f"rich_record: {data['title']} as the practice shows it, {banners}", rows["columns"], whole={"Date"}
     )

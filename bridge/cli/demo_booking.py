@@ -39,7 +39,7 @@ async def show_booking(
     kind, slots = await _ask(bus, events, "slots.requested.v1", patient, window)
     if kind != SLOTS_FOUND:
         return False
-    slot = slots["found"]["slots"][0]
+    slot, *_ = slots["found"]["slots"]
     sandbox.fault(patient, InjectedFault(FaultKind.DROP, on=("book",), times=1))
     before = len(sandbox.calls)
     kind, outcome = await _ask(

@@ -26,7 +26,7 @@ def list_(*, as_json: bool) -> None:
             history.pipeline,
             history.code or "",
             ", ".join(f"{intent.kind} {intent.settle_key}" for intent in sent),
-            _short(sent[-1].created_at if sent else None),
+            _short(max((intent.created_at for intent in sent), default=None)),
             _short(history.wait_until) or "none: find out",
         )
     Console().print(table if found else "No request is in doubt.")

@@ -15,5 +15,5 @@ def sandbox(records: Path | None, env_file: Path, first_port: int) -> None:
     try:
         asyncio.run(serve(SandboxOptions(records=records, ports=ports), env_file=env_file))
     except OSError as error:
-        what = error.filename or f"ports {ports[0]} to {ports[-1]}"
+        what = error.filename or f"ports {min(ports)} to {max(ports)}"
         raise Misconfigured(f"{what}: cannot be used ({error.strerror})") from None

@@ -104,7 +104,9 @@ async def ask_side_by_side(
     except TimeoutError:
         held.append(Unavailable(FailureCode.PROVIDER_TIMEOUT, stage="engine", detail="request timeout"))
     missing = [code for code, _ in wanted if code not in answers.came | answers.failed]
-    answers.failed.update((code, held[-1]) for code in missing)
+    if missing:
+        *_, last_held = held
+        answers.failed.update(dict.fromkeys(missing, last_held))
     return answers
 
 
@@ -201,7 +203,8 @@ class Retrieval:
                 sections.append(outcome)
         record = CareRecord(sections, not_shown)
         if not sections:
-            raise record.missing or not_shown[0].error
+            first, *_ = not_shown
+            raise record.missing or first.error
         return record
 
     def _show(

@@ -225,7 +225,8 @@ class RequestContext:
 
 def _search(answers: Sequence[SearchAnswer]) -> SlotSearch:
     """The searches of one window, as one."""
-    first, last = answers[0], answers[-1]
+    first, *_ = answers
+    *_, last = answers
     return SlotSearch(
         practice_ods_code=first.practice_ods,
         window_start=local(first.window.start),

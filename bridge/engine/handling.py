@@ -207,7 +207,7 @@ class Handling:
                 reason = UNDER_WAY if isinstance(failure, TooEarly) else failure.code.value
                 pause = max(pause, attempt.side_effects.settled_in(datetime.now(UTC)))
                 return RetryAfter(pause, reason, is_bounded=True)
-        doubt = attempt.side_effects.doubt(failure.code)
+        doubt = attempt.side_effects.in_doubt(failure.code)
         messages, disposition = events_in_doubt(
             incoming, doubt, self._renderer, disposition_of(failure), attempts=attempt.lease.attempt
         )

@@ -16,7 +16,7 @@ from bridge.engine.incoming import IncomingRequest
 from bridge.engine.journal import Journal
 from bridge.engine.messages import stored
 from bridge.engine.rendering import Renderer
-from bridge.engine.side_effects import Late, doubt_about
+from bridge.engine.side_effects import Late, in_doubt_about
 from bridge.errors import FailureCode
 from bridge.ledger import Lease, LedgerUnavailable, OwedEvents, Reopening
 from bridge.ledger.audit.trail import AuditBroken
@@ -46,14 +46,14 @@ async def open_again(
         settle_after: seconds until something that left late must have ended.
 
     Returns:
-        The events of doubt that are owed; None where nothing was told that would have to be taken back.
+        The events in doubt that are owed; None where nothing was told that would have to be taken back.
     """
     is_done = late.result is not None
     record(SideEffectLate(late.intent.kind, is_done))
     # Each lease of a request has a number of its own, so what is told now is told under ids of its own.
     again = replace(incoming, edition=lease.token)
-    doubt = doubt_about(late.intent, is_done=is_done, code=_CODE)
-    events, _disposition = events_in_doubt(again, doubt, renderer, Done(), attempts=lease.attempt)
+    told = in_doubt_about(late.intent, is_done=is_done, code=_CODE)
+    events, _disposition = events_in_doubt(again, told, renderer, Done(), attempts=lease.attempt)
     reopening = Reopening(
         code=_CODE,
         events=events,

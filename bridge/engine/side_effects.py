@@ -23,6 +23,7 @@ believed only when settling finds nothing.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Final
 
 import orjson
@@ -48,7 +49,7 @@ from bridge.spine.sending import last_word
 _EXPIRED: Final = "expired"
 
 
-def doubt_about(intent: Intent, *, is_done: bool, code: FailureCode) -> InDoubt:
+def in_doubt_about(intent: Intent, *, is_done: bool, code: FailureCode) -> InDoubt:
     """What is told of an intent: nobody knows whether it was done, or the rest of the request is not."""
     return InDoubt(
         intent.kind, intent.settle_key, orjson.loads(intent.payload), intent.created_at, is_done, code
@@ -177,11 +178,11 @@ class SideEffects:
             default=0.0,
         )
 
-    def doubt(self, code: FailureCode) -> InDoubt:
-        """What the request's own event of doubt tells: of what is open, else of what was done last."""
-        latest = self._unfinished[::-1]
-        told = next((intent for intent in latest if intent.is_open), latest[0])
-        return doubt_about(told, is_done=not told.is_open, code=code)
+    def in_doubt(self, code: FailureCode) -> InDoubt:
+        """What the request's own event in doubt tells: of what is open, else of what was done last."""
+        *_, last = self._unfinished
+        told = next((intent for intent in reversed(self._unfinished) if intent.is_open), last)
+        return in_doubt_about(told, is_done=not told.is_open, code=code)
 
     def sent(self, kind: str, key: str) -> Json | None:
         """See `bridge.pipelines.Context.sent`."""
@@ -196,7 +197,7 @@ class SideEffects:
         tries = [intent for intent in self._intents if (intent.kind, intent.settle_key) == (kind, key)]
         # What was done counts, even where it was found out after the next try.
         was_done = (intent for intent in tries if intent.verdict == "done")
-        last = next(was_done, tries[-1] if tries else None)
+        last = next(chain(was_done, reversed(tries)), None)
         if last is not None and last.is_open:
             last = await self._settle_later(last, settle)
         if last is not None and last.verdict == "done":

@@ -49,9 +49,14 @@ class PracticeBooking:
     comment: str | None = None
 
     @property
+    def first_slot(self) -> Offer:
+        """The earliest slot: it gives the place, the clinician and the kind of organisation that searched."""
+        return min(self.slots, key=lambda slot: slot.start)
+
+    @property
     def start(self) -> datetime:
         """Of the earliest slot (AP-041)."""
-        return min(slot.start for slot in self.slots)
+        return self.first_slot.start
 
     @property
     def end(self) -> datetime:
@@ -73,7 +78,7 @@ class PracticeBooking:
         return checked(self._resource())
 
     def _resource(self) -> JsonObject:
-        first = min(self.slots, key=lambda slot: slot.start)
+        first = self.first_slot
         actors = [self.patient.reference, f"Location/{first.location_id}"]
         if first.practitioner_id is not None:
             actors.append(f"Practitioner/{first.practitioner_id}")
@@ -130,7 +135,7 @@ def check_booking(booking: PracticeBooking, *, now: datetime) -> None:
 
 def _objection(booking: PracticeBooking, now: datetime) -> AppointmentRefusal | None:
     slots = sorted(booking.slots, key=lambda slot: slot.start)
-    if slots[0].start <= now:  # AP-033
+    if booking.start <= now:  # AP-033
         return "past"
     if any(slot.delivery_channel == HOME_VISIT for slot in slots):  # AP-057
         return "not_permitted"

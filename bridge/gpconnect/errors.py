@@ -8,6 +8,7 @@ Source: Spine digest §11, which gives the codes and their retry advice.
 """
 
 from collections.abc import Mapping
+from itertools import chain
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
@@ -166,7 +167,7 @@ def _coding(answer: Answer) -> Mapping[str, Any]:
     """The first coding of a system that is known, wherever it stands; else the first of all."""
     codings = list(outcome_codings(answer.body))
     known = (coding for coding in codings if _text(coding, "system") in _ORIGINS)
-    return next(known, codings[0] if codings else {})
+    return next(chain(known, codings), {})
 
 
 def _provider_code(coding: Mapping[str, Any]) -> str | None:

@@ -55,7 +55,8 @@ class Foundations:
         if not self._capability:
             answer = await self._call.ask(FOUNDATIONS_METADATA)
             self._capability.append(read_capability(answer.answer.body, "CapabilityStatement"))
-        return self._capability[0]
+        (known,) = self._capability
+        return known
 
     async def find_patient(self, nhs_number: str) -> LocalPatient | None:
         """The active patient with this number; None when the practice has none (FN-016).

@@ -51,7 +51,7 @@ class Settling(PracticeDiary):
         if booking.start <= utc_now():
             return False
         with _knowable():
-            searched_as = booking.slots[0].organisation_type
+            searched_as = booking.first_slot.organisation_type
             answers = await self.search_slots(booking.window, organisation_type=searched_as)
             bundles = [answer.bundle() for answer in answers]
         free = {f"Slot/{slot.get('id')}" for bundle in bundles for slot in entries(bundle, "Slot")}
@@ -120,7 +120,7 @@ def _is_of(stored: StoredAppointment, booking: PracticeBooking) -> bool:
         return stored.slots == booking.slot_references
     places = {place.id for place in stored.participants("Location")}
     same_time = stored.start == booking.start and stored.end == booking.end
-    return same_time and (not places or booking.slots[0].location_id in places)
+    return same_time and (not places or booking.first_slot.location_id in places)
 
 
 def _holds(stored: StoredAppointment, texts: tuple[str | None, str | None]) -> bool:

@@ -310,7 +310,7 @@ class Ledger:
             also: runs in the same transaction if it had ended: the entry in the audit trail.
 
         Returns:
-            Whether it had ended, and its events of doubt are owed.
+            Whether it had ended, and its events in doubt are owed.
         """
         sealed = await self._seal(lease.request_key, reopening.events)
         message = seal_message(self._sealer, lease.request_key, reopening.message)

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from bridge.bus.port import DeadLetter
 from bridge.ledger.audit.trail import Actor, Entry
@@ -79,6 +79,14 @@ class FoundDeadLetter:
         )
 
 
+class _Cause(NamedTuple):
+    """What dead letters are counted by."""
+
+    pipeline: str
+    reason: str
+    detail: str
+
+
 @dataclass(frozen=True, slots=True)
 class DeadLetterCause:
     """The dead letters of one cause: how many, and since when."""
@@ -123,9 +131,9 @@ async def dead_letters(
 async def by_cause(queues: Queues) -> Causes:
     """Count the dead letters of these pipelines by pipeline, reason and detail."""
     depths = [(await queues.bus.depth(queue)).dead for queue in queues.by_pipeline.values()]
-    dead_at: dict[tuple[str, str, str], list[datetime | None]] = {}
+    dead_at: dict[_Cause, list[datetime | None]] = {}
     async for one in dead_letters(queues):
-        cause = (one.pipeline, one.dead_letter.reason, one.dead_letter.detail)
+        cause = _Cause(one.pipeline, one.dead_letter.reason, one.dead_letter.detail)
         dead_at.setdefault(cause, []).append(one.dead_letter.dead_at)
     groups = [_group(cause, times) for cause, times in dead_at.items()]
     groups.sort(key=lambda group: (-group.count, group.pipeline, group.reason, group.detail))
@@ -169,6 +177,13 @@ async def _note(stores: Stores, event: str, actor: Actor, facts: Mapping[str, st
     await stores.trail.record(Entry(event=event, outcome="completed", actor=actor, facts=facts))
 
 
-def _group(cause: tuple[str, str, str], times: Sequence[datetime | None]) -> DeadLetterCause:
+def _group(cause: _Cause, times: Sequence[datetime | None]) -> DeadLetterCause:
     known = [moment for moment in times if moment is not None]
-    return DeadLetterCause(*cause, len(times), min(known, default=None), max(known, default=None))
+    return DeadLetterCause(
+        pipeline=cause.pipeline,
+        reason=cause.reason,
+        detail=cause.detail,
+        count=len(times),
+        oldest=min(known, default=None),
+        newest=max(known, default=None),
+    )

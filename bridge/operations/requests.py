@@ -31,7 +31,8 @@ async def history(stores: Stores, request: str) -> RequestHistory:
     keys = await request_keys(stores.ledger.store, request)
     if len(keys) > 1:
         raise OperationRefused(f"several requests have this id; name one by its key: {'; '.join(keys)}")
-    known = await stores.ledger.oversight.request_history(keys[0]) if keys else None
+    key = next(iter(keys), None)
+    known = await stores.ledger.oversight.request_history(key) if key else None
     if known is None:
         raise OperationRefused("the ledger does not know this request")
     return known
@@ -56,9 +57,10 @@ async def remapped(stores: Stores, request: str, *, actor: Actor, reason: str) -
     answers = await stores.vault.answers_to(known.request_key)
     if not answers:
         raise OperationRefused("no answer came to this request")
-    if answers[-1].interaction != STRUCTURED_RECORD.id:
+    *_, last = answers
+    if last.interaction != STRUCTURED_RECORD.id:
         raise OperationRefused("its answer is no structured record")
-    answer = await stores.vault.open_answer(answers[-1].sha256)
+    answer = await stores.vault.open_answer(last.sha256)
     await stores.trail.record(
         Entry(
             event="answer.remapped",

@@ -9,6 +9,7 @@ import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
+from itertools import chain
 from typing import Any, Final
 
 from bridge.contracts.requests import Patient
@@ -146,7 +147,8 @@ def _error(answer: Answer) -> RequestFailed:
 
 def _read(body: bytes, *, asked: str) -> TracedPatient:
     try:
-        return _traced(loads(body)[0], asked=asked)
+        resource, _ = loads(body)
+        return _traced(resource, asked=asked)
     except (ValueError, TypeError, KeyError, AttributeError):
         raise Unavailable(FailureCode.SPINE_ERROR, stage="pds", detail="not_a_patient") from None
 
@@ -184,7 +186,7 @@ def _text(value: object) -> str:
 
 def _usual_name(names: list[dict[str, Any]]) -> dict[str, Any]:
     usual = [name for name in names if name.get("use") == "usual"]
-    return (usual or names or [{}])[0]
+    return next(chain(usual, names), {})
 
 
 def _current_practice(practitioners: list[dict[str, Any]]) -> str | None:

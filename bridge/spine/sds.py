@@ -163,7 +163,8 @@ class Sds:
             self._own.put(key, asids, _FOUND_SECONDS if len(asids) == 1 else _NOT_FOUND_SECONDS)
         if len(asids) != 1:
             raise Refused(FailureCode.CONFIGURATION, stage="sds", detail=f"own_asids={len(asids)}")
-        return asids[0]
+        (asid,) = asids
+        return asid
 
     async def _own_asids(self, ods: str, interaction: Interaction) -> tuple[str, ...]:
         devices = await self._search("Device", ods, interaction, manufacturer=self._supplier_ods)
@@ -204,7 +205,8 @@ class Sds:
         if answer.status != _OK:
             raise directory_error(answer, stage="sds")
         try:
-            return _resources(loads(answer.body)[0], resource)
+            bundle, _ = loads(answer.body)
+            return _resources(bundle, resource)
         except (ValueError, TypeError, KeyError, AttributeError):
             raise Unavailable(FailureCode.SPINE_ERROR, stage="sds", detail="not_a_searchset") from None
 

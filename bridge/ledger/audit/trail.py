@@ -227,10 +227,10 @@ class AuditTrail:
         if free is not None:
             return dict(free)
         chain = secrets.randbelow(CHAINS[connection.dialect.name])
-        found = fetch(_ONE_CHAIN.where(heads.c.lane == chain))(connection)
-        if not found:
+        head = next(iter(fetch(_ONE_CHAIN.where(heads.c.lane == chain))(connection)), None)
+        if head is None:
             raise AuditBroken("the audit trail has lost its heads")
-        return found[0]
+        return head
 
     def _add(self, connection: Connection, tail: _Tail, entry: Entry) -> Position:
         ring = self._keys.ring
@@ -386,7 +386,7 @@ class AuditTrail:
                 yield row
             if len(rows) < _PAGE:
                 return
-            last = rows[-1]
+            *_, last = rows
             page = wanted.where(order > tuple_(last["recorded_at"], last["lane"], last["sequence"]))
 
     def _opened(self, row: Mapping[str, Any]) -> dict[str, Any]:

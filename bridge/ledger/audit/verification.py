@@ -160,15 +160,15 @@ class _End:
 
 def _ends(connection: Connection) -> list[_End]:
     tail = select(func.max(entries.c.sequence)).where(entries.c.lane == heads.c.lane).scalar_subquery()
-    found: dict[int, tuple[Mapping[str, Any] | None, int]]
-    found = {
-        row["lane"]: (row, row["last"] or 0) for row in fetch(select(heads, tail.label("last")))(connection)
-    }
+    found = {row["lane"]: row for row in fetch(select(heads, tail.label("last")))(connection)}
     tails = select(entries.c.lane, func.max(entries.c.sequence)).group_by(entries.c.lane)
-    headless = {chain: (None, last) for chain, last in connection.execute(tails)}
+    last = {chain: sequence for chain, sequence in connection.execute(tails)}  # noqa: C416 - typed so
+    last |= {chain: head["last"] or 0 for chain, head in found.items()}  # of the same moment as the head
     chains = range(CHAINS[connection.dialect.name])
-    every = dict.fromkeys(chains, (None, 0)) | headless | found
-    return [_End(chain, head, last, chain in chains) for chain, (head, last) in sorted(every.items())]
+    return [
+        _End(chain, found.get(chain), last.get(chain, 0), chain in chains)
+        for chain in sorted({*chains, *last})
+    ]
 
 
 async def _rows(store: Store, chain: int, last: int) -> AsyncIterator[Mapping[str, Any]]:
@@ -183,7 +183,8 @@ async def _rows(store: Store, chain: int, last: int) -> AsyncIterator[Mapping[st
             yield row
         if len(rows) < _PAGE:
             return
-        after = rows[-1]["sequence"]
+        *_, last_row = rows
+        after = last_row["sequence"]
 
 
 class _Walk:
@@ -195,7 +196,8 @@ class _Walk:
         self._known = {noted.sequence: noted for noted in known if noted.sequence}
         self._expected = 1
         self._previous: bytes | None = FIRST_PREVIOUS  # None: the entry before cannot be relied upon
-        self._last = (0, FIRST_PREVIOUS)
+        self._last_sequence = 0
+        self._last_mac = FIRST_PREVIOUS
         self._findings: list[Finding] = []
 
     def step(self, row: Mapping[str, Any]) -> None:
@@ -213,7 +215,7 @@ class _Walk:
         if noted is not None and not hmac.compare_digest(noted.mac, row["mac"]):
             self._find("put_back", sequence)
         self._previous = row["mac"] if kind in (None, "unlinked", "resumed") else None
-        self._last = (sequence, row["mac"])
+        self._last_sequence, self._last_mac = sequence, row["mac"]
         self._expected = sequence + 1
 
     def _judge(self, row: Mapping[str, Any]) -> FindingKind | None:
@@ -232,7 +234,7 @@ class _Walk:
     def end(self, head: Mapping[str, Any] | None) -> list[Finding]:
         """What was found on the way, and at the end."""
         if head is None:
-            self._find("head_missing", self._last[0])
+            self._find("head_missing", self._last_sequence)
         else:
             self._end_at(head)
         for sequence in self._known:
@@ -240,7 +242,7 @@ class _Walk:
         return self._findings
 
     def _end_at(self, head: Mapping[str, Any]) -> None:
-        sequence, mac = self._last
+        sequence = self._last_sequence
         try:
             sealed = is_sealed(self._ring, head)
         except KeyUnknown:
@@ -252,7 +254,7 @@ class _Walk:
             self._find("forged", head["sequence"] + 1, sequence)
         elif sequence < head["sequence"]:
             self._find("cut_tail", sequence + 1, head["sequence"])
-        elif self._previous is not None and head["mac"] != mac:
+        elif self._previous is not None and head["mac"] != self._last_mac:
             self._find("unlinked", sequence)
 
     def _find(self, kind: FindingKind, first: int, last: int | None = None) -> None:

@@ -271,7 +271,8 @@ def unpublished(
     after, readable = 0, 0
     while readable < limit and (rows := connection.execute(owing.where(requests.c.id > after)).all()):
         found += [_owed(connection, row, sealer) for row in rows]
-        after, readable = rows[-1].id, sum(owed.unreadable is None for owed in found)
+        *_, last = rows
+        after, readable = last.id, sum(owed.unreadable is None for owed in found)
     return found
 
 

@@ -49,7 +49,8 @@ async def _page_by_page(
     total = after = 0
     while found := await store.read(_find(condition, after)):
         await store.write(partial(drop, found))
-        total, after = total + len(found), found[-1]
+        total += len(found)
+        *_, after = found
     return total
 
 

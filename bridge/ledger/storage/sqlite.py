@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import URL, Connection, NullPool, create_engine, event
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -35,7 +35,19 @@ whole pages and hands the interpreter over several times, however few rows it ha
 _STATEMENTS = 512
 """Kept by the driver; `bridge.ledger.storage.group_commit` has one for every number of rows."""
 
-_Result = tuple[Any, Exception | None]
+
+class _Result(NamedTuple):
+    """What became of a step."""
+
+    value: Any = None
+    error: Exception | None = None
+
+
+class _Pending(NamedTuple):
+    """A step that waits for the next commit, and who is told when it is done."""
+
+    step: LedgerStep[Any]
+    ended: asyncio.Future[Any]
 
 
 class SqliteStore:
@@ -66,7 +78,7 @@ class SqliteStore:
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="ledger-read")
         self._writer: Connection | None = None
         self._reader: Connection | None = None
-        self._pending: list[tuple[LedgerStep[Any], asyncio.Future[Any]]] = []
+        self._pending: list[_Pending] = []
         self._drained: asyncio.Task[None] | None = None
 
     async def check(self) -> None:
@@ -93,17 +105,17 @@ class SqliteStore:
     async def write(self, step: LedgerStep[T], *, single: bool = False) -> T:  # noqa: ARG002 - they share one anyway
         """Run `step` in a transaction; see `Store`."""
         ended: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._pending.append((step, ended))
+        self._pending.append(_Pending(step, ended))
         if self._drained is None or self._drained.done():
             self._drained = asyncio.create_task(self._drain())
         return await ended
 
     async def read(self, step: LedgerStep[T]) -> T:
         """Run `step` on a snapshot; see `Store`."""
-        value, error = await asyncio.get_running_loop().run_in_executor(self._reading, self._look, step)
-        if error:
-            raise error
-        answer: T = value
+        result = await asyncio.get_running_loop().run_in_executor(self._reading, self._look, step)
+        if result.error:
+            raise result.error
+        answer: T = result.value
         return answer
 
     async def give_back_space(self) -> None:
@@ -125,14 +137,14 @@ class SqliteStore:
         while self._pending:
             group = self._pending[:MOST_PER_COMMIT]
             del self._pending[:MOST_PER_COMMIT]
-            results = await loop.run_in_executor(self._writing, self._commit, [step for step, _ in group])
-            for (_, ended), (value, error) in zip(group, results, strict=True):
-                if ended.done():  # its caller was cancelled; the step is kept all the same
+            results = await loop.run_in_executor(self._writing, self._commit, [one.step for one in group])
+            for one, result in zip(group, results, strict=True):
+                if one.ended.done():  # its caller was cancelled; the step is kept all the same
                     continue
-                if error:
-                    ended.set_exception(error)
+                if result.error:
+                    one.ended.set_exception(result.error)
                 else:
-                    ended.set_result(value)
+                    one.ended.set_result(result.value)
             if len(group) >= _CROWD and len(self._pending) < MOST_PER_COMMIT:
                 await asyncio.sleep(_GATHERING_SECONDS)
 
@@ -143,11 +155,11 @@ class SqliteStore:
             if self._writer is None:
                 self._writer = self._engine.connect()
             with _transaction(self._writer, "BEGIN IMMEDIATE"), group_commit(self._writer):
-                return [(step(self._writer), None) for step in steps]
+                return [_Result(step(self._writer)) for step in steps]
         except Exception as error:  # noqa: BLE001 - handed to whoever asked for the step
             fault = unavailable(error)
             if fault is not None or len(steps) == 1:
-                return [(None, fault or error)] * len(steps)
+                return [_Result(error=fault or error)] * len(steps)
         # One of them is at fault, and all were rolled back: each for itself, then.
         return [result for step in steps for result in self._commit([step])]
 
@@ -156,9 +168,9 @@ class SqliteStore:
             if self._reader is None:
                 self._reader = self._engine.connect()
             with _transaction(self._reader, "BEGIN"):
-                return step(self._reader), None
+                return _Result(step(self._reader))
         except Exception as error:  # noqa: BLE001 - as above
-            return None, unavailable(error) or error
+            return _Result(error=unavailable(error) or error)
 
     def _vacuum(self) -> bool:
         """Free some pages; whether more are left."""
@@ -194,7 +206,8 @@ class SqliteStore:
 
 
 def _free_pages(connection: sqlite3.Connection) -> int:
-    count: int = connection.execute("PRAGMA freelist_count").fetchone()[0]
+    count: int
+    (count,) = connection.execute("PRAGMA freelist_count").fetchone()
     return count
 
 

@@ -62,9 +62,12 @@ class AesGcmSealer:
             KeyUnknown: its key is not in the ring.
             SealBroken: changed, cut, of another row, or not a sealed value at all.
         """
-        if len(sealed) < _FIXED_BYTES or sealed[0] != VERSION or sealed[1] & ~_COMPRESSED:
+        if len(sealed) < _FIXED_BYTES:
             raise SealBroken("not a sealed value of a version that is known")
-        start = _FIXED_BYTES + sealed[2]
+        version, flags, key_id_length = sealed[:_FIXED_BYTES]
+        if version != VERSION or flags & ~_COMPRESSED:
+            raise SealBroken("not a sealed value of a version that is known")
+        start = _FIXED_BYTES + key_id_length
         header, nonce = sealed[:start], sealed[start : start + _NONCE_BYTES]
         if len(sealed) < start + _NONCE_BYTES + _TAG_BYTES or not header[_FIXED_BYTES:].isascii():
             raise SealBroken("cut")
@@ -74,7 +77,7 @@ class AesGcmSealer:
         except InvalidTag:
             raise SealBroken("changed, or sealed for another row") from None
         try:
-            return isal_zlib.decompress(content) if header[1] & _COMPRESSED else content
+            return isal_zlib.decompress(content) if flags & _COMPRESSED else content
         except _NOT_UNPACKED:
             raise SealBroken("sealed as it is, and cannot be unpacked") from None
 
