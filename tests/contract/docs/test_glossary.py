@@ -54,7 +54,7 @@ OTHER_SUBJECTS = (
     ("tests/contract/cases/", "cases"),  # a folder of examples, named as they are
     ("tests/integration/bus/rabbit/", "parked"),
     ("tests/integration/side_effects/", "room"),  # rooms of a house: what the tests' own pipeline takes
-    ("tests/unit/areas/", "letters"),  # an area of a practice's letters, made up
+    ("tests/unit/areas/", "letter"),  # an area of a practice's letters, made up
     ("tests/unit/mapping/care_record/", "marks"),
     ("bridge/ledger/migrations/", ""),  # versions of the schema are called what they were called
 )
