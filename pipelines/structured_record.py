@@ -16,6 +16,7 @@ async def structured_record(request: RecordRequest, gp: Context) -> list[Event]:
     Whoever reads one topic alone still learns how complete it is; whoever needs all parts waits for
     ``record.completed``, which is published last.
     """
+    gp.check_areas(request.areas)  # what cannot be asked is refused before anything is sent
     patient = await gp.trace(practice_ods_code=request.practice_ods_code)
     answer = await gp.structured_record(patient, request.areas)
     record = gp.map(answer, patient, request.areas)

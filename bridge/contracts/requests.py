@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
+from bridge.record.dates import uk_day
 from bridge.record.nhs_number import is_valid_nhs_number
 
 
@@ -24,7 +25,7 @@ def _single_line(value: str) -> str:
 
 
 def _not_in_future(value: date) -> date:
-    if value > datetime.now(UTC).date():
+    if value > uk_day(datetime.now(UTC)):
         raise ValueError("must not be in the future")  # CS-021
     return value
 

@@ -15,7 +15,15 @@ from bridge.engine.memory_budget import MemoryBudget, Reservation
 from bridge.engine.patient_keys import PatientKeys
 from bridge.engine.side_effects import SideEffects
 from bridge.errors import AppointmentRefusal, ResponseInvalid
-from bridge.gpconnect import GpConnect, LocalPatient, PracticeClient, SearchAnswer, StructuredAnswer, Window
+from bridge.gpconnect import (
+    GpConnect,
+    LocalPatient,
+    PracticeClient,
+    SearchAnswer,
+    StructuredAnswer,
+    Window,
+    rules,
+)
 from bridge.gpconnect.offers import Offers
 from bridge.gpconnect.windows import local
 from bridge.mapping import Asked, SlotSearch, Source, collector_paused, map_patient, map_slots
@@ -23,6 +31,7 @@ from bridge.pipelines.care_record import CareRecord
 from bridge.pipelines.details import Details, details_of
 from bridge.pipelines.side_effects import Json, Send, Settle
 from bridge.record.appointments import FreeSlots
+from bridge.record.dates import uk_day
 from bridge.record.patients import PracticePatient
 from bridge.spine.interactions import STRUCTURED_RECORD
 from bridge.spine.pds import TracedPatient
@@ -112,6 +121,10 @@ class RequestContext:
     def details(self, patient: TracedPatient) -> Details:
         """What the request says of the patient, and PDS where it says nothing."""
         return details_of(self._request.patient, patient)
+
+    def check_areas(self, areas: Areas) -> None:
+        """Hold what is wanted to the rules, by the names that the sender knows."""
+        rules.check(areas.parameters(), today=uk_day(datetime.now(UTC)), name=areas.name_of)
 
     async def structured_record(self, patient: TracedPatient, areas: Areas) -> StructuredAnswer:
         """Ask for the structured record, and keep the answer."""

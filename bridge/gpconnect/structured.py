@@ -9,6 +9,7 @@ from bridge.gpconnect import rules
 from bridge.gpconnect.answer import PracticeAnswer
 from bridge.observe import record
 from bridge.observe.vocabulary.upstreams import BundleIdDiffers
+from bridge.record.dates import uk_day
 
 
 def structured_parameters(nhs_number: str, wanted: Wanted) -> bytes:
@@ -17,7 +18,7 @@ def structured_parameters(nhs_number: str, wanted: Wanted) -> bytes:
     Raises:
         RequestRejected: the areas cannot be asked for together, or an option is out of its range.
     """
-    rules.check(wanted, today=datetime.now(UTC).date())
+    rules.check(wanted, today=uk_day(datetime.now(UTC)))
     return patient_parameters(nhs_number, wanted)
 
 

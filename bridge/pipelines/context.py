@@ -59,6 +59,13 @@ class Context(Protocol):
     def details(self, patient: TracedPatient) -> Details:
         """Who the patient is: what the request says, and PDS where it says nothing (CS-048, HT-016)."""
 
+    def check_areas(self, areas: Areas) -> None:
+        """Hold what is wanted to what GP Connect allows today, before anything is sent (CS-021 to CS-024).
+
+        Raises:
+            RequestRejected: naming the field, or both fields, and the rule.
+        """
+
     async def structured_record(self, patient: TracedPatient, areas: Areas) -> StructuredAnswer:
         """Ask the patient's practice for the structured record.
 

@@ -23,6 +23,7 @@ CONTEXT = {
     "trace",
     "patient_key",
     "details",
+    "check_areas",
     "structured_record",
     "map",
     "care_record",

@@ -7,19 +7,29 @@ from pydantic import with_config
 from typing_extensions import TypedDict
 
 from bridge.areas.events import AreaPublished, area_published
+from bridge.areas.period import PeriodOptions
 from bridge.areas.spec import AreaAnswer, AreaSpec, ListOfArea
-from bridge.contracts.requests import Model
 from bridge.fhir.index import ReceivedEntry
+from bridge.fhir.parameters import Value
 from bridge.fhir.read import Item
 from bridge.mapping.provenance import item_id, keep_apart, provenance
 from bridge.mapping.reading import Reading
 from bridge.record.common import STRICT, AreaItem, Link
 
+PERIOD = "consultationSearchPeriod"
+MOST_RECENT = "includeNumberOfMostRecent"
 VISITS_PUBLISHED = "visits.published.v1"
 
 
-class VisitOptions(Model):
-    pass
+class VisitOptions(PeriodOptions):
+    """Of a period, or the newest ones."""
+
+    most_recent: int | None = None
+
+
+def query(options: VisitOptions) -> dict[str, Value]:
+    recent = {} if options.most_recent is None else {MOST_RECENT: options.most_recent}
+    return {**options.period(PERIOD), **recent}
 
 
 @with_config(STRICT)
@@ -91,7 +101,8 @@ VISITS: AreaSpec[VisitOptions, Visit] = AreaSpec(
     lists=(ListOfArea(name="visits", code="1149501000000101", bare_ids="Encounter"),),
     kinds={"Encounter": None, "Observation": _is_narrative},
     options=VisitOptions,
-    query=lambda _: {},
+    query=query,
+    fields={PERIOD: "from, to", MOST_RECENT: "most_recent"},
     read=map_visits,
     brings_linked=True,
     kind=VISITS_PUBLISHED,
