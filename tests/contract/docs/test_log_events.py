@@ -16,6 +16,7 @@ import pytest
 from bridge.observe.vocabulary import base, bus, ledger, process, requests, upstreams
 from bridge.observe.vocabulary.base import Outcome, RequestEvent, TelemetryEvent, layout
 from bridge.observe.vocabulary.fields import BOUND, FIELDS
+from pipelines.appointments import telemetry
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "bridge/observe/README.md"
@@ -37,6 +38,14 @@ def events_of(module) -> list[type[TelemetryEvent]]:
 
 
 EVENTS = {event.name: event for module in SUBJECTS.values() for event in events_of(module)}
+
+OF_PIPELINES = events_of(telemetry)
+
+
+def test_what_a_pipeline_records_names_its_request_and_is_no_event_of_the_engine():
+    assert OF_PIPELINES
+    assert all(issubclass(event, RequestEvent) for event in OF_PIPELINES)
+    assert {event.name for event in OF_PIPELINES} & EVENTS.keys() == set()
 
 
 def row(event: type[TelemetryEvent]) -> str:
@@ -109,7 +118,7 @@ def test_every_field_has_one_meaning_and_every_meaning_a_field():
 
 
 @pytest.mark.duty("JO-033")
-@pytest.mark.parametrize("event", EVENTS.values(), ids=EVENTS)
+@pytest.mark.parametrize("event", [*EVENTS.values(), *OF_PIPELINES], ids=lambda event: event.name)
 def test_no_field_takes_free_text(event):
     """Numbers, fixed words, codes and words of our own: no plain text, no object."""
 
