@@ -8,14 +8,14 @@ from pathlib import Path
 import typer
 
 from bridge.cli.exits import Exit
-from bridge.operations.preview import Unreadable, page
+from bridge.operations.preview import NotShowable, page
 
 
 def preview(files: Sequence[Path], output: Path | None) -> None:
     """Write the page, to standard output when no file is named."""
     try:
         shown = page((str(file), _read(file)) for file in files)
-    except Unreadable as error:
+    except NotShowable as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(Exit.UNREADABLE) from None
     _write(shown, output)

@@ -10,7 +10,7 @@ import typer
 
 from bridge.cli.exits import Exit
 from bridge.cli.terminal import load_settings, print_json
-from bridge.operations.sending import NotTaken, OutgoingRequest, Sender, Unattended, open_sender
+from bridge.operations.sending import NotTaken, OutgoingRequest, RequestSender, Unattended, open_sender
 from bridge.settings import Settings
 
 
@@ -50,7 +50,7 @@ async def _send(
             return Exit.UNAVAILABLE
 
 
-async def _print_answers(sender: Sender, request: OutgoingRequest) -> Exit:
+async def _print_answers(sender: RequestSender, request: OutgoingRequest) -> Exit:
     async with aclosing(sender.answers(request.correlation_id)) as answers:
         async for answer in answers:
             print_json(answer.event)

@@ -29,7 +29,7 @@ _RECORD: Final = "record"
 _AREAS: Final = tuple(each.name for area in AREAS.areas for each in area.lists)
 
 
-class Unreadable(OperationRefused):
+class NotShowable(OperationRefused):
     """What cannot be shown; the text says why in one line, and nothing of a patient."""
 
 
@@ -41,20 +41,20 @@ def page(files: Iterable[tuple[str, bytes | None]]) -> str:
             prints; None stands for one that cannot be read.
 
     Raises:
-        Unreadable: a file cannot be read, an event is malformed or of a kind that nothing publishes, or there
-            is nothing to show.
+        NotShowable: a file cannot be read, an event is malformed or of a kind that nothing publishes, or
+            there is nothing to show.
     """
     events = Events()
     for place, (name, body) in enumerate(files, 1):
         try:
             for number, document in enumerate(_documents(_text(body)), 1):
                 _take(document, events, f"event {number}")
-        except Unreadable as error:
+        except NotShowable as error:
             # A name may hold what no error text may.
             told = f"file {place}" if holds_nhs_number(name) else name
-            raise Unreadable(f"{told}: {error}") from None
+            raise NotShowable(f"{told}: {error}") from None
     if not (events.sections or events.is_of_a_record()):
-        raise Unreadable("no structured record and no section of a care record is in there")
+        raise NotShowable("no structured record and no section of a care record is in there")
     return render(events)
 
 
@@ -64,7 +64,7 @@ def _text(body: bytes | None) -> str:
             return body.decode("utf-8-sig")
     except UnicodeDecodeError:
         pass
-    raise Unreadable("cannot be read as text")
+    raise NotShowable("cannot be read as text")
 
 
 def _documents(text: str) -> Iterator[Any]:
@@ -75,7 +75,7 @@ def _documents(text: str) -> Iterator[Any]:
         try:
             document, position = decoder.raw_decode(text, position)
         except (json.JSONDecodeError, RecursionError):
-            raise Unreadable("is not JSON, or is cut off") from None
+            raise NotShowable("is not JSON, or is cut off") from None
         position = _next(text, position)
         yield from document if isinstance(document, list) else [document]
 
@@ -89,18 +89,18 @@ def _next(text: str, position: int) -> int:
 
 def _take(event: Any, events: Events, place: str) -> None:
     if not isinstance(event, dict):
-        raise Unreadable(f"{place}: must be a JSON object")
+        raise NotShowable(f"{place}: must be a JSON object")
     if "type" not in event and "snapshot_id" in event and "medications" in event:
         record = _valid(_RECORD, event, events, place, "")
         if missing := [name for name in _AREAS if name not in {each["area"] for each in record["areas"]}]:
-            raise Unreadable(f"{place}: areas: must have {missing[0]}")
+            raise NotShowable(f"{place}: areas: must have {missing[0]}")
         events.add_record(record)
         return
     kind = _kind(event.get("type"), place)
     if kind not in _MODELS:
         return
     if "data" not in event and "dataref" in event:
-        raise Unreadable(f"{place}: data: is held apart (dataref); fetch it first")
+        raise NotShowable(f"{place}: data: is held apart (dataref); fetch it first")
     data = _valid(kind, event.get("data"), events, place, "data")
     takers: Mapping[str, Callable[[Any], None]] = {
         CARE_RECORD_SECTION: events.sections.append,
@@ -116,11 +116,11 @@ def _take(event: Any, events: Events, place: str) -> None:
 def _kind(sent: Any, place: str) -> str:
     """The kind that a type names, whatever prefix this installation gives it."""
     if not isinstance(sent, str):
-        raise Unreadable(f"{place}: type: is required, as text")
+        raise NotShowable(f"{place}: type: is required, as text")
     # Pipelines are loaded only for what no page shows.
     found = _named(sent, _MODELS) or _named(sent, _published())
     if found is None:
-        raise Unreadable(f"{place}: type: is none that an installed pipeline publishes")
+        raise NotShowable(f"{place}: type: is none that an installed pipeline publishes")
     return found
 
 
@@ -153,4 +153,4 @@ def _valid(kind: str, data: Any, events: Events, place: str, root: str) -> Any:
             return _model(kind).validate_python(data, extra="ignore")
         (field, rule), *more = faults_of(error, *filter(None, [root]))
         others = f" (and {len(more)} more faults)" if more else ""
-        raise Unreadable(f"{place}: {field}: {rule}{others}") from None
+        raise NotShowable(f"{place}: {field}: {rule}{others}") from None

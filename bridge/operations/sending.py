@@ -82,7 +82,7 @@ class OutgoingRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HeardEvent:
     """One event about a request.
 
     Attributes:
@@ -99,7 +99,7 @@ class AskedBus(Transport, QueueInspection, Protocol):
     """A bus as somebody needs it who sends requests."""
 
 
-class Sender:
+class RequestSender:
     """Sends requests, and hears every event since it was opened (`open_sender`)."""
 
     def __init__(self, bus: AskedBus, events: AsyncIterator[Delivery], *, prefix: str) -> None:
@@ -131,7 +131,7 @@ class Sender:
         except Unpublishable as fault:
             raise NotTaken(fault.reason) from None
 
-    async def answers(self, correlation_id: str) -> AsyncGenerator[Answer, None]:
+    async def answers(self, correlation_id: str) -> AsyncGenerator[HeardEvent, None]:
         """The events about a request as they come, to the last one; for as long as it takes."""
         async for delivery in self._events:
             if delivery.correlation_id == correlation_id:
@@ -147,23 +147,23 @@ class Sender:
 
 
 @asynccontextmanager
-async def open_sender(settings: Settings) -> AsyncIterator[Sender]:
+async def open_sender(settings: Settings) -> AsyncIterator[RequestSender]:
     """The bus of this installation, for whoever sends requests.
 
     Raises:
         Misconfigured: the bus cannot be used.
     """
     async with open_bus(settings, join=True) as bus, bus.listen() as events:
-        yield Sender(bus, events, prefix=settings.bus.prefix)
+        yield RequestSender(bus, events, prefix=settings.bus.prefix)
 
 
-def _answer(delivery: Delivery) -> Answer:
+def _answer(delivery: Delivery) -> HeardEvent:
     event = orjson.loads(delivery.body)
     if delivery.key in _NO:
-        return Answer(event, "no")
+        return HeardEvent(event, "no")
     number, _, total = event["sequence"].partition("/")
     is_last = number == total and delivery.key not in _NOT_YET
-    return Answer(event, "done" if is_last else "open")
+    return HeardEvent(event, "done" if is_last else "open")
 
 
 def _key_of(event_type: str, prefix: str) -> str:

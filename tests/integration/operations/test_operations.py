@@ -315,7 +315,7 @@ def test_a_page_is_made_of_what_was_read_and_names_no_patient():
     record = bundles.mapped(orjson.dumps(typical_record()), asked=bundles.asked_for(None))
     assert preview.page([("a.json", orjson.dumps(record))]).startswith("<!DOCTYPE html>")
     for body in (None, b"\xff"):
-        with pytest.raises(preview.Unreadable, match=r"^b\.json: cannot be read as text$"):
+        with pytest.raises(preview.NotShowable, match=r"^b\.json: cannot be read as text$"):
             preview.page([("b.json", body)])
-    with pytest.raises(preview.Unreadable, match=r"^file 1: is not JSON"):
+    with pytest.raises(preview.NotShowable, match=r"^file 1: is not JSON"):
         preview.page([("9990000018.json", b"{")])

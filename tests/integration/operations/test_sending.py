@@ -9,7 +9,14 @@ import orjson
 import pytest
 
 from bridge.bus.port import Bus
-from bridge.operations.sending import Answer, NotTaken, OutgoingRequest, Sender, Unattended, open_sender
+from bridge.operations.sending import (
+    HeardEvent,
+    NotTaken,
+    OutgoingRequest,
+    RequestSender,
+    Unattended,
+    open_sender,
+)
 from tests.support.bus_sites import KEY, NatsSite
 from tests.support.operators import MendableHandler, Operator, bus_with
 
@@ -37,8 +44,8 @@ async def tell(bus: Bus, kind: str, sequence: str, about: str = "r-1") -> None:
     await bus.publish(kind, body, id=f"{kind} {sequence}", content_type="x", correlation_id=about)
 
 
-async def heard(sender: Sender) -> list[tuple[str, str]]:
-    answers: list[Answer] = [answer async for answer in sender.answers("r-1")]
+async def heard(sender: RequestSender) -> list[tuple[str, str]]:
+    answers: list[HeardEvent] = [answer async for answer in sender.answers("r-1")]
     return [(answer.event["type"].removeprefix(f"{PREFIX}."), answer.so_far) for answer in answers]
 
 
