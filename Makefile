@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 UV_VERSION := 0.13.9
 
-# Most tests wait for a broker or a server: one more than there are cores.
-PROCESSES ?= 3
+# Half of the time of the tests is waiting, for brokers and servers: two for each of two cores.
+PROCESSES ?= 4
 N ?= 1
 
 # Where somebody has it set, each of the processes that the tests start would compile everything anew.
@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help install demo test faults outages fuzz week mutants lint check bench duties clean
+.PHONY: help install demo ready test faults outages fuzz week mutants lint style types outside check bench duties clean
 
 help:
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -31,6 +31,11 @@ install: $(VENV)/.installed ## the project and its tools, in .venv
 
 demo: install ## sandbox, embedded bus and a worker, a few requests, and what came out
 	$(BIN)/bridge demo
+
+# Collecting compiles the tests once: in a fresh checkout each of the processes would do it. What cannot be collected, `test` tells.
+ready: install ## what the tests need and pip does not bring, and the tests compiled
+	$(BIN)/python -m tests.support.programs
+	$(BIN)/python -m pytest --collect-only -q | tail -n 1
 
 test: install ## every test, with a real RabbitMQ and a real NATS
 	$(BIN)/python -m tests.support.programs
@@ -51,12 +56,18 @@ week: install ## a week of appointments in which everything goes wrong; SEED=…
 mutants: install ## changes what is published and the engine, and tells what no test notices (ARGS=MODULE)
 	$(BIN)/python -m tests.mutants $(ARGS)
 
-lint: install ## style, types, import directions, layout
+lint: style types outside ## style, types, import directions, layout
+
+style: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	cd tests/typing && ../../$(BIN)/mypy --strict --config-file= --cache-dir ../../.mypy_cache/author author.py
 	$(BIN)/lint-imports
+
+types: install
+	$(BIN)/mypy
+
+outside: install
+	cd tests/typing && ../../$(BIN)/mypy --strict --config-file= --cache-dir ../../.mypy_cache/author author.py
 
 check: lint test ## what the gate runs
 

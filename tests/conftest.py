@@ -14,8 +14,9 @@ from tests.support.postgres import PostgresNode
 from tests.support.whole_run import LogCheck, log_root
 
 TESTS = Path(__file__).parent
-# Where most of the waiting is: what begins early ends before the rest is done.
-LONGEST_FIRST = ("faults", "integration", "contract", "fuzz")
+# These wait for most of their time, the longest first; all others compute.
+WAIT = ("faults", "integration")
+COMPUTE = ("contract", "fuzz")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -37,9 +38,17 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Several processes take files in this order."""
-    ranks = {TESTS / name: rank for rank, name in enumerate(LONGEST_FIRST)}
-    items.sort(key=lambda item: next((ranks[up] for up in item.path.parents if up in ranks), len(ranks)))
+    """Several processes take files in this order: from the first to the last, some wait while others compute."""
+    ranks = {TESTS / name: rank for rank, name in enumerate((*WAIT, *COMPUTE))}
+    files = {
+        path: next((ranks[up] for up in path.parents if up in ranks), len(ranks))
+        for path in dict.fromkeys(item.path for item in items)
+    }
+    in_order = sorted(files, key=lambda path: files[path])
+    waiting = [path for path in in_order if files[path] < len(WAIT)]
+    computing = in_order[len(waiting) :]
+    places = {path: place / len(kind) for kind in (waiting, computing) for place, path in enumerate(kind)}
+    items.sort(key=lambda item: places[item.path])
 
 
 @pytest.fixture(scope="session", autouse=True)
