@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help install demo ready test faults outages fuzz week mutants lint style types outside check bench duties clean
+.PHONY: help install demo programs test faults outages fuzz week mutants lint style types outside check bench duties clean
 
 help:
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -32,13 +32,10 @@ install: $(VENV)/.installed ## the project and its tools, in .venv
 demo: install ## sandbox, embedded bus and a worker, a few requests, and what came out
 	$(BIN)/bridge demo
 
-# Collecting compiles the tests once: in a fresh checkout each of the processes would do it. What cannot be collected, `test` tells.
-ready: install ## what the tests need and pip does not bring, and the tests compiled
+programs: install
 	$(BIN)/python -m tests.support.programs
-	$(BIN)/python -m pytest --collect-only -q | tail -n 1
 
-test: install ## every test, with a real RabbitMQ and a real NATS
-	$(BIN)/python -m tests.support.programs
+test: programs ## every test, with a real RabbitMQ and a real NATS
 	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --branches $(ARGS)
 
 faults: install ## everything that may break, N times (N=10); the gate does it once
