@@ -1,6 +1,7 @@
 """A second opinion on HTML: html5lib parses as browsers do, and shares nothing with the sanitiser."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from xml.etree.ElementTree import Element
 
 import html5lib
@@ -85,7 +86,9 @@ APART = frozenset(
 NEVER_SEEN = frozenset({"script", "style", "title", "template"})
 
 
+@lru_cache(maxsize=8)
 def parsed(html: str) -> Element:
+    """The document, to be looked at only: whoever reads the same page again gets the same one."""
     document: Element = html5lib.parse(html, treebuilder="etree", namespaceHTMLElements=False)
     return document
 

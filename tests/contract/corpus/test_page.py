@@ -31,14 +31,14 @@ def test_every_item_stands_once_and_where_its_state_belongs(name: str) -> None:
         assert "nothing may be used, and nothing is shown" in seen(page)
         return
     medications, allergies = section(page, "medications"), section(page, "allergies")
-    for state, words in COURSE_STATES.items():
+    for state, shown in COURSE_STATES.items():
         terms = sorted(
             " ".join(each["medication"]["term"].split())
             for each in record["medications"]
             if each["course_state"]["state"] == state
         )
         found = sorted(names(medications, state, "h5"))
-        assert all(each.endswith(f"({words})") for each in found)
+        assert all(each.endswith(f"({shown})") for each in found)
         assert len(found) == len(terms)
         assert all(each.startswith(term) for each, term in zip(found, terms, strict=True))
     resolved = [each for each in record["allergies"] if each["clinical_status"] == "resolved"]
@@ -54,6 +54,7 @@ def test_every_item_stands_once_and_where_its_state_belongs(name: str) -> None:
     assert {issue["message"] for issue in record["issues"]} <= {
         next(each.itertext()) for row in of_class(completeness, "warning") for each in row.iter("th")
     }
+    words = seen(page)
     for part in (*record["allergies"], *record["medications"]):
         for note in part["notes"]:
-            assert " ".join(note["text"].split()) in seen(page)
+            assert " ".join(note["text"].split()) in words
