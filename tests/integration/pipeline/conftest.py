@@ -13,6 +13,7 @@ import pytest_asyncio
 from bridge.bus import open_bus
 from bridge.bus.port import Bus, QueueDepth
 from bridge.engine.worker import consuming
+from bridge.pipelines import Pipeline
 from bridge.pipelines.installed import installed_pipelines
 from bridge.sandbox import RunningSandbox, SandboxOptions, running
 from bridge.settings import Settings
@@ -55,9 +56,10 @@ async def engine(sandbox, bus_url, tmp_path) -> AsyncIterator[Engine]:
 
 @asynccontextmanager
 async def running_engine(
-    sandbox: RunningSandbox, bus_url: str, folder: Path, pipeline: str
+    sandbox: RunningSandbox, bus_url: str, folder: Path, pipeline: str | Pipeline
 ) -> AsyncIterator[Engine]:
-    """A worker that runs one pipeline, and the hospital, on names of their own."""
+    """A worker that runs one pipeline, an installed one by its name, and the hospital, on names of their own."""
+    pipelines = installed_pipelines([pipeline]) if isinstance(pipeline, str) else [pipeline]
     environment = sandbox.environment | {
         "BRIDGE_BUS_URL": bus_url,
         "BRIDGE_BUS_PREFIX": f"t{uuid4().hex[:8]}",
@@ -73,6 +75,6 @@ async def running_engine(
     async with (
         open_bus(settings) as bus,
         hospital_on(bus) as hospital,
-        consuming(settings, installed_pipelines([pipeline]), bus),
+        consuming(settings, pipelines, bus),
     ):
         yield Engine(sandbox, settings, bus, hospital)

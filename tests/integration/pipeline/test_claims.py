@@ -11,10 +11,13 @@ from typing import Any
 
 import httpx
 import pytest
+from typing_extensions import TypedDict
 
 from bridge.engine.http.consumers import add_consumer, claims_faults
+from bridge.pipelines import Context, Event, RecordRequest, pipeline
 from bridge.sandbox import BY_NAME
 from bridge.settings import Settings
+from tests.integration.pipeline.conftest import running_engine
 from tests.integration.pipeline.test_journal import FAR_AHEAD, LONG_AGO, JournalReader
 from tests.support.certificates import Authority
 from tests.support.ports import free_port
@@ -144,6 +147,36 @@ async def test_an_operator_opens_a_claim_with_a_reason(consumers, engine, nats_u
     )
     assert ended.code == 0, ended
     assert f"sha256:{hashed(ended.printed.decode())}" == event["datahash"]
+
+
+class Letters(TypedDict):
+    """More than any bus should carry."""
+
+    items: list[str]
+
+
+@pipeline(
+    name="letters",
+    accepts="letters.requested.v1",
+    request=RecordRequest,
+    publishes={"letters.published.v1": Letters},
+)
+async def letters(_: RecordRequest, __: Context) -> list[Event]:
+    """Five megabytes, as the consultations of a long life may be."""
+    data: Letters = {"items": [f"{n:05} {'x' * 990}" for n in range(5_000)]}
+    return [Event("letters.published.v1", data)]
+
+
+async def test_five_megabytes_are_handed_out_whole(consumers, sandbox, bus_url, tmp_path):
+    async with running_engine(sandbox, bus_url, tmp_path / "worker", letters) as engine:
+        request = cloud_event(record_request(BY_NAME["rich_record"].nhs_number))
+        await engine.hospital.ask(request, key="letters.requested.v1")
+        ((_, event),) = await engine.hospital.outcome(request["id"])
+        assert "data" not in event
+        answer = await consumers.fetch(event["dataref"], consumers.token)
+    assert event["datasize"] == len(answer.content) > 4.9e6
+    assert event["datahash"] == f"sha256:{hashlib.sha256(answer.content).hexdigest()}"
+    assert [line[:5] for line in answer.json()["items"]] == [f"{n:05}" for n in range(5_000)]
 
 
 @pytest.mark.parametrize("line", ["epr-1", "epr-1 notahash", "EPR " + "0" * 64, "", "# nobody"])
