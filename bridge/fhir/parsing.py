@@ -18,8 +18,11 @@ _ESCAPE: Final = re.compile(
     re.DOTALL,
 )
 """Every escape of a text, so that an escaped backslash begins none; a half that stands alone is the group."""
-_MODIFIERS: Final = (b"modifierExtension", b"implicitRules", rb"\u00")
-"""The last one: the names themselves may be written with escapes."""
+_MODIFIERS: Final = (b"modifierExtension", b"implicitRules")
+_ESCAPED: Final = rb"\u00"
+"""The names themselves may be written with escapes."""
+_FEW: Final = 10_000
+"""Backslashes that are looked at one by one, which takes a third of the time while there are few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,18 @@ def parse(body: bytes) -> Parsed:
     except orjson.JSONDecodeError:
         # A fault has its place in what was sent, not in what was made of it.
         content, issues = loads(body)
-    return Parsed(content, issues, any(name in body for name in _MODIFIERS))
+    # From the end is the quicker way to look for a name that hardly ever is there.
+    may_hold = any(body.rfind(name) >= 0 for name in _MODIFIERS) or _holds_escaped_letters(body)
+    return Parsed(content, issues, may_hold)
+
+
+def _holds_escaped_letters(body: bytes) -> bool:
+    place = -1
+    for _ in range(_FEW):
+        place = body.find(b"\\", place + 1)
+        if place < 0 or body.startswith(_ESCAPED, place):
+            return place >= 0
+    return _ESCAPED in body
 
 
 def loads(body: bytes) -> tuple[Any, tuple[str, ...]]:

@@ -7,7 +7,17 @@ from pathlib import Path
 
 from tests.bench.result import Result
 
-MODULES = ("mapping", "care_record", "slots", "worker_cpu", "in_flight", "memory", "ledger", "bulkhead")
+MODULES = (
+    "mapping",
+    "whole_record",
+    "care_record",
+    "slots",
+    "worker_cpu",
+    "in_flight",
+    "memory",
+    "ledger",
+    "bulkhead",
+)
 
 
 def main(names: list[str]) -> int:

@@ -78,13 +78,13 @@ async def declare_consumer_side(url: str, *, queue: str = EVENTS, key: str = "#"
         await declared.bind(exchange, key)
 
 
-async def send_requests(url: str, nhs_number: str, count: int) -> None:
+async def send_requests(url: str, nhs_number: str, count: int, **changes: object) -> None:
     connection = await aio_pika.connect(url)
     async with connection:
         channel = await connection.channel(on_return_raises=True)
         exchange = await channel.get_exchange("gpconnect.requests")
         for _ in range(count):
-            event = cloud_event(record_request(nhs_number))
+            event = cloud_event(record_request(nhs_number, **changes))
             await exchange.publish(
                 aio_pika.Message(
                     json.dumps(event).encode(),

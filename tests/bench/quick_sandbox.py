@@ -12,6 +12,8 @@ _OPERATION = "/A99001/STU3/1/gpconnect/structured/Patient/$gpc.getstructuredreco
 
 
 async def main(state_dir: Path, options: dict[str, Any], ready: Path) -> None:
+    if "records" in options:
+        options["records"] = Path(options["records"])
     async with running(SandboxOptions(state_dir=state_dir, **options)) as sandbox:
         environment = dict(sandbox.environment)
         environment["BENCH_RECORD_URL"] = f"{sandbox.urls['practice']}{_OPERATION}"
