@@ -8,6 +8,7 @@
     ├── NoConnection         the message broker was tried once and gave no connection
     └── RequestFailed        the request was understood and could not be fulfilled
         ├── Refused          the answer is no: asking again gives the same answer
+    │   ├── DocumentUnavailable  with the practice's words why, which stand in its event alone
         │   ├── ResponseInvalid      an answer came and cannot be used; kept by hash for inspection
         │   ├── AppointmentRefused   with the reason, when it is known
         │   ├── RegistrationRefused  likewise
@@ -227,6 +228,8 @@ class RequestFailed(BridgeError):  # noqa: N818
     """
 
     retryable = False
+    practice_words: str | None = None
+    """Why, as the practice says it: for the event alone, since nobody knows what stands in it."""
 
     def __init__(self, code: FailureCode, *, stage: Stage, detail: str = "") -> None:
         super().__init__(f"{code} at {stage}: {detail}" if detail else f"{code} at {stage}")
@@ -278,6 +281,20 @@ class ResponseInvalid(Refused):
     def __init__(self, *, stage: Stage, detail: str, body_sha256: str | None = None) -> None:
         super().__init__(FailureCode.RESPONSE_INVALID, stage=stage, detail=detail)
         self.body_sha256 = body_sha256
+
+
+class DocumentUnavailable(Refused):
+    """A document exists, and the practice does not give it out this way (DO-025).
+
+    Args:
+        words: why, as the practice says it; None where it does not.
+    """
+
+    tag = "document_unavailable"
+
+    def __init__(self, words: str | None) -> None:
+        super().__init__(FailureCode.RESOURCE_NOT_FOUND, stage="request", detail="document_unavailable")
+        self.practice_words = words
 
 
 class AppointmentRefused(Refused):

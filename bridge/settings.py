@@ -156,6 +156,24 @@ class ClaimsSettings(_Group):
     key_file: Path | None = None
 
 
+class DocumentsSettings(_Group):
+    """Documents of practices (`bridge.engine.documents`)."""
+
+    max_bytes: Annotated[int, Field(ge=1024)] = 5 * 1024 * 1024
+    """Of one document; a practice gives out none over 5 MB (documents §4)."""
+
+
+class ScanSettings(_Group):
+    """The malware scanner through which every document goes (`bridge.engine.scanning`)."""
+
+    url: Annotated[str, Field(pattern=r"^(unix:///|tcp://).+")] | None = None
+    """Of clamd: ``unix:///run/clamav/clamd.ctl`` or ``tcp://host:3310``; unset scans nothing, and says so."""
+    timeout: Annotated[float, Field(gt=0)] = 30.0
+    """Seconds to connect, for each piece, and for the verdict."""
+    when_unavailable: Literal["fail", "publish"] = "fail"
+    """Without a verdict: try again and then fail, or publish the document as ``not_scanned``."""
+
+
 class PatientSettings(_Group):
     """The site key that turns an NHS number into ``patientkey``."""
 
@@ -268,6 +286,8 @@ class Settings(BaseSettings):
     consumer: ConsumerSettings = ConsumerSettings()
     events: EventsSettings = EventsSettings()
     claims: ClaimsSettings = ClaimsSettings()
+    documents: DocumentsSettings = DocumentsSettings()
+    scan: ScanSettings = ScanSettings()
     patient: PatientSettings = PatientSettings()
     vault: VaultSettings = VaultSettings()
     audit: AuditSettings = AuditSettings()

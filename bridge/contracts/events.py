@@ -31,6 +31,8 @@ class RequestFailedData(TypedDict):
     advice: str
     detail: NotRequired[str]
     """For the integration team: codes and names only."""
+    practice_words: NotRequired[str]
+    """Why a document is not available, in the practice's words; for the person who asked."""
 
 
 @with_config(STRICT)
@@ -87,6 +89,8 @@ def request_failed(failure: RequestFailed, *, attempts: int) -> Event:
     }
     if failure.detail:
         data["detail"] = failure.detail
+    if failure.practice_words:
+        data["practice_words"] = failure.practice_words
     return Event(REQUEST_FAILED, data)
 
 

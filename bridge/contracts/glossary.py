@@ -237,6 +237,13 @@ GLOSSARY: Final[dict[str, str]] = {
     "OBS": "Observations.",
     "IMM": "Immunisations.",
     "ADM": "Administrative items.",
+    "linked_only": "Present, and true, when it is here only because something else was asked for.",
+    # documents
+    "retrievable": "Whether it may be asked for with `location`. False: it exists, and is not available.",
+    "unavailable_reason": "Why it is not available, in the practice's words.",
+    "Document.location": "The address as sent: for `document.requested`, never to be opened as it is.",
+    "Document.content_type": "Media type, as the practice says; the document itself may be of another.",
+    "Document.size_bytes": "As the practice says; to be shown before it is asked for (DO-024). 0: not known.",
     # requests and their envelope
     "requested_by": "The real person who asks; sent to the practice as they are here.",
     "given_names": "Given names, in order.",

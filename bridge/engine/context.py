@@ -8,8 +8,11 @@ from bridge.areas import GpRecord, map_record
 from bridge.areas.requests import Areas
 from bridge.contracts.appointments import Offer, OrganisationType
 from bridge.contracts.care_record import CareRecordRequest
+from bridge.contracts.document_events import RetrievedDocument
+from bridge.contracts.documents import DocumentRequest, DocumentsRequest
 from bridge.contracts.requests import GpConnectRequest
 from bridge.engine.care_record import Retrieval
+from bridge.engine.documents import DocumentServices, DocumentsOfPatient
 from bridge.engine.journal import Journal
 from bridge.engine.memory_budget import MemoryBudget, Reservation
 from bridge.engine.patient_keys import PatientKeys
@@ -32,6 +35,7 @@ from bridge.pipelines.details import Details, details_of
 from bridge.pipelines.side_effects import Json, Send, Settle
 from bridge.record.appointments import FreeSlots
 from bridge.record.dates import uk_day
+from bridge.record.documents import FoundDocuments
 from bridge.record.patients import PracticePatient
 from bridge.spine.interactions import STRUCTURED_RECORD
 from bridge.spine.pds import TracedPatient
@@ -46,6 +50,7 @@ class Services:
     offers: Offers
     journal: Journal
     memory_budget: MemoryBudget
+    documents: DocumentServices
 
 
 class RequestContext:
@@ -178,6 +183,25 @@ class RequestContext:
             largest_event=self._largest_event,
         )
         return await retrieval.run()
+
+    async def documents(self, patient: TracedPatient, request: DocumentsRequest) -> FoundDocuments:
+        """Search for documents, keep the answer, and map it."""
+        return await self._documents_of(patient).search(request)
+
+    async def document(self, patient: TracedPatient, request: DocumentRequest) -> RetrievedDocument:
+        """Fetch a document into the vault."""
+        return await self._documents_of(patient).retrieve(request)
+
+    def _documents_of(self, patient: TracedPatient) -> DocumentsOfPatient:
+        return DocumentsOfPatient(
+            gpconnect=self._services.gpconnect,
+            journal=self._services.journal,
+            services=self._services.documents,
+            reservation=self._reservation,
+            request_key=self._request_key,
+            patient=patient,
+            patient_key=self.patient_key(patient),
+        )
 
     def practice(self, practice_ods_code: str) -> PracticeClient:
         """A practice, as the person who asked."""

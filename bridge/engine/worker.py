@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from bridge.bus import open_bus
 from bridge.bus.port import WorkerBus
 from bridge.engine.context import Services
+from bridge.engine.documents import DocumentServices
 from bridge.engine.http.claims import claims_endpoint
 from bridge.engine.http.consumers import claims_faults
 from bridge.engine.http.health import health_endpoints
@@ -22,6 +23,7 @@ from bridge.engine.memory_budget import MemoryBudget
 from bridge.engine.outbox import pay_owed
 from bridge.engine.patient_keys import PatientKeys
 from bridge.engine.runner import Runner
+from bridge.engine.scanning import Scanner
 from bridge.gpconnect.client import GpConnect
 from bridge.gpconnect.offers import Offers
 from bridge.ledger.keys import key_faults
@@ -94,7 +96,10 @@ async def consuming(
             valid_for=timedelta(seconds=settings.offers.valid_for),
             unsigned_until=settings.offers.unsigned_until,
         )
-        services = Services(GpConnect(spine), PatientKeys(site_key), offers, journal, MemoryBudget())
+        documents = DocumentServices(Scanner(settings.scan), settings.documents, settings.claims)
+        services = Services(
+            GpConnect(spine), PatientKeys(site_key), offers, journal, MemoryBudget(), documents
+        )
         runners = []
         for pipeline in pipelines:
             queue = pipeline.queue(settings.bus.prefix)

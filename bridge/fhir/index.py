@@ -1,7 +1,7 @@
 """An index of a bundle: what was received, and what a reference points at.
 
-Neither the order of entries (CS-033) nor `fullUrl` (CS-034) is ever looked at: everything here is the
-same for a shuffled bundle.
+The order of entries is never looked at (CS-033), `fullUrl` only where a specification says so (CS-034):
+everything here is the same for a shuffled bundle.
 """
 
 from dataclasses import dataclass, field
@@ -10,13 +10,14 @@ from typing import Any, Final
 
 import orjson
 
-from bridge.fhir.read import JsonObject, list_code
+from bridge.fhir.read import JsonObject, list_code, reference_target
 from bridge.record.nesting import is_nested_deeper
 
 _VOLATILE = ("versionId", "lastUpdated")
 _MAX_DEPTH: Final = 200
 """Levels that count of a resource too deep for orjson, which writes 254. Real ones have under twenty."""
 _LONGEST_KIND: Final = 64
+_LONGEST_URL: Final = 2000
 LONGEST_ID: Final = 255
 """FHIR has 64. Ids are repeated with everything that concerns a resource, so one cannot be of any length."""
 
@@ -94,13 +95,20 @@ class BundleIndex:
         return self._distinct[ref]
 
 
-def index_bundle(bundle: JsonObject) -> BundleIndex:
-    """Index every entry of `bundle`, whatever is in it."""
+def index_bundle(bundle: JsonObject, *, by_full_url: bool = False) -> BundleIndex:
+    """Index every entry of `bundle`, whatever is in it.
+
+    Args:
+        bundle: a Bundle.
+        by_full_url: whether a reference may be the `fullUrl` of an entry, as it may in Access Document alone
+            (SP-097); a `Type/id` goes before it.
+    """
     received: list[ReceivedEntry] = []
     malformed: list[object] = []
     by_kind: dict[str, list[ReceivedEntry]] = {}
     by_ref: dict[str, ReceivedEntry] = {}
     clashes: dict[str, list[ReceivedEntry]] = {}
+    full_urls: dict[str, ReceivedEntry] = {}
     entries = bundle.get("entry")
     for entry in entries if isinstance(entries, list) else []:
         resource = entry.get("resource") if type(entry) is dict else None
@@ -117,7 +125,15 @@ def index_bundle(bundle: JsonObject) -> BundleIndex:
             by_kind[kind] = [found]
         if by_ref.setdefault(ref, found) is not found:
             clashes.setdefault(ref, [by_ref[ref]]).append(found)
+        if by_full_url and (target := _full_url(entry)) is not None:
+            full_urls.setdefault(target, found)
+    by_ref = full_urls | by_ref
     return BundleIndex(received, malformed, by_kind, by_ref, clashes)
+
+
+def _full_url(entry: JsonObject) -> str | None:
+    written = entry.get("fullUrl")
+    return reference_target(written) if type(written) is str and len(written) <= _LONGEST_URL else None
 
 
 def _ref(kind: str, resource: JsonObject) -> str:

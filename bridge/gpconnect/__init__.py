@@ -4,6 +4,7 @@ from bridge.gpconnect.appointments import SearchAnswer
 from bridge.gpconnect.booking import PracticeBooking
 from bridge.gpconnect.capability import Capability
 from bridge.gpconnect.client import GpConnect
+from bridge.gpconnect.documents import Documents, DocumentSearch
 from bridge.gpconnect.ids import ResourceId
 from bridge.gpconnect.practice import PracticeClient
 from bridge.gpconnect.registration import NewRegistration
@@ -13,6 +14,8 @@ from bridge.gpconnect.windows import Window
 
 __all__ = [
     "Capability",
+    "DocumentSearch",
+    "Documents",
     "GpConnect",
     "LocalPatient",
     "NewRegistration",

@@ -4,10 +4,12 @@ from collections.abc import Hashable
 from typing import Final
 
 from bridge.contracts.requests import Patient, Requester
+from bridge.errors import FailureCode, Refused, ResponseInvalid
 from bridge.fhir.parameters import DayPeriod, Wanted
 from bridge.gpconnect.answer import PracticeAnswer
 from bridge.gpconnect.capability import Capability, read_capability
 from bridge.gpconnect.care_record import care_record_parameters, check_trace
+from bridge.gpconnect.documents import Documents
 from bridge.gpconnect.practice import PracticeClient
 from bridge.gpconnect.practice_call import PracticeCall
 from bridge.gpconnect.structured import StructuredAnswer, structured_parameters
@@ -28,6 +30,7 @@ from bridge.spine.ttl_cache import TtlCache
 
 _SESSION_SECONDS: Final = 900.0
 _REMEMBERED: Final = 1024
+_DOCUMENTS_MAJOR: Final = "1"
 
 
 class GpConnect:
@@ -39,6 +42,7 @@ class GpConnect:
 
     def __init__(self, spine: Spine) -> None:
         self._spine = spine
+        self._documents_versions = TtlCache[str, str](_REMEMBERED)
         self._conformances = TtlCache[tuple[Hashable, str], Capability](_REMEMBERED)
 
     async def trace(
@@ -197,6 +201,39 @@ class GpConnect:
         """
         encounter = _encounter(requested_by, nhs_number, encounter_id)
         return PracticeClient(PracticeCall(self._spine, practice_ods, requested_by, encounter))
+
+    def documents(
+        self,
+        practice_ods: str,
+        *,
+        requested_by: Requester,
+        nhs_number: str | None = None,
+        encounter_id: str | None = None,
+    ) -> Documents:
+        """The documents server of one practice, for one request; arguments are those of `at`."""
+        encounter = _encounter(requested_by, nhs_number, encounter_id)
+        return Documents(PracticeCall(self._spine, practice_ods, requested_by, encounter))
+
+    async def documents_version(self, documents: Documents) -> str | None:
+        """The version of Access Document that a practice declares, asked for once in a while (DO-018).
+
+        Returns:
+            None where it does not say: nothing is refused for that alone.
+
+        Raises:
+            Refused: it is of another major version, of which nothing is known here (DO-017).
+            Unavailable: no answer now.
+        """
+        known = self._documents_versions.get(documents.practice_ods)
+        if known is None:
+            try:
+                known = (await documents.capability()).version or ""
+            except ResponseInvalid:
+                known = ""
+            self._documents_versions.put(documents.practice_ods, known, _SESSION_SECONDS)
+        if known and known.partition(".")[0] != _DOCUMENTS_MAJOR:
+            raise Refused(FailureCode.PRACTICE_NOT_ENABLED, stage="provider", detail="documents_version")
+        return known or None
 
     async def _ask(
         self,

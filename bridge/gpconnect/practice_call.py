@@ -126,7 +126,9 @@ def _accepted(call: ProxyAnswer, success: frozenset[int], error: ErrorFor | None
         raise (error and error(answer)) or error_for(answer, body_sha256=body_sha256(answer))
     # "application/fhir+json;charset=UTF-8" and every other spelling of the parameters.
     if answer.headers.get("content-type", "").partition(";")[0].strip().casefold() not in MEDIA_TYPES:
-        raise ResponseInvalid(stage="provider", detail="content_type", body_sha256=body_sha256(answer))
+        kept = answer.body or not answer.received  # of what a receiver took, nothing is known here
+        named = body_sha256(answer) if kept else None
+        raise ResponseInvalid(stage="provider", detail="content_type", body_sha256=named)
     return call
 
 

@@ -6,6 +6,8 @@ from bridge.areas import GpRecord
 from bridge.areas.requests import Areas
 from bridge.contracts.appointments import Offer, OrganisationType
 from bridge.contracts.care_record import CareRecordRequest
+from bridge.contracts.document_events import RetrievedDocument
+from bridge.contracts.documents import DocumentRequest, DocumentsRequest
 from bridge.contracts.requests import GpConnectRequest
 from bridge.errors import AppointmentRefusal
 from bridge.gpconnect import LocalPatient, PracticeClient, StructuredAnswer, Window
@@ -13,6 +15,7 @@ from bridge.pipelines.care_record import CareRecord
 from bridge.pipelines.details import Details
 from bridge.pipelines.side_effects import Json, Send, Settle
 from bridge.record.appointments import FreeSlots
+from bridge.record.documents import FoundDocuments
 from bridge.record.patients import PracticePatient
 from bridge.spine.pds import TracedPatient
 
@@ -91,6 +94,27 @@ class Context(Protocol):
 
         Raises:
             Refused, Unavailable, ResponseInvalid: no section can be shown.
+        """
+
+    async def documents(self, patient: TracedPatient, request: DocumentsRequest) -> FoundDocuments:
+        """Ask the patient's practice which documents it holds.
+
+        The answer is kept, encrypted, before anything is made of it.
+
+        Raises:
+            Refused: the practice has nobody of whom it would give documents out, or says no.
+            ResponseInvalid: the answer cannot be used, or is about another patient.
+            Unavailable: no answer now.
+        """
+
+    async def document(self, patient: TracedPatient, request: DocumentRequest) -> RetrievedDocument:
+        """Fetch one document from the patient's practice into the vault, scanned on its way.
+
+        Raises:
+            Refused: it has no address, or one that is not the practice's; it is not to be had; or this
+                installation does not take documents, or none of that size.
+            ResponseInvalid: what came is no document, or not all of one.
+            Unavailable: no answer now, or no verdict of the scanner.
         """
 
     def practice(self, practice_ods_code: str) -> PracticeClient:

@@ -46,6 +46,13 @@ from bridge.contracts.care_record_events import (
     care_record_completed,
     section_published,
 )
+from bridge.contracts.document_events import (
+    DOCUMENT_RETRIEVED,
+    DOCUMENTS_FOUND,
+    DocumentRetrieved,
+    document_retrieved,
+    documents_found,
+)
 from bridge.contracts.events import (
     REQUEST_FAILED,
     REQUEST_REJECTED,
@@ -84,6 +91,8 @@ __all__ = [
     "APPOINTMENT_RESCHEDULED",
     "CARE_RECORD_COMPLETED",
     "CARE_RECORD_SECTION",
+    "DOCUMENTS_FOUND",
+    "DOCUMENT_RETRIEVED",
     "MEDICATIONS_PUBLISHED",
     "PATIENT_FOUND",
     "PATIENT_NOT_FOUND",
@@ -105,6 +114,7 @@ __all__ = [
     "AppointmentsFound",
     "AtPractice",
     "CareRecordCompleted",
+    "DocumentRetrieved",
     "Event",
     "MedicationsPublished",
     "NotShown",
@@ -133,6 +143,8 @@ __all__ = [
     "appointments_found",
     "areas_published",
     "care_record_completed",
+    "document_retrieved",
+    "documents_found",
     "medications_published",
     "patient_found",
     "patient_not_found",

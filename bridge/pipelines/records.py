@@ -29,6 +29,7 @@ from bridge.record import (
 )
 from bridge.record.appointments import Appointment, Appointments, FreeSlots, Slot
 from bridge.record.care_record import CareRecordSection
+from bridge.record.documents import Document, FoundDocuments
 from bridge.record.patients import PracticePatient
 
 __all__ = [
@@ -44,7 +45,9 @@ __all__ = [
     "CodedText",
     "Coding",
     "DemographicsCheck",
+    "Document",
     "Dosage",
+    "FoundDocuments",
     "FreeSlots",
     "GpRecord",
     "Issue",

@@ -19,6 +19,7 @@ from bridge.contracts.appointments import (
     SlotsRequest,
 )
 from bridge.contracts.care_record import CareRecordRequest, DayRange, Sections
+from bridge.contracts.documents import DocumentRequest, DocumentsRequest
 from bridge.contracts.patients import PatientFindRequest, PatientRegisterRequest, RegistrationDetails
 from bridge.contracts.requests import (
     Gender,
@@ -46,6 +47,8 @@ __all__ = [
     "CareRecordRequest",
     "Choice",
     "DayRange",
+    "DocumentRequest",
+    "DocumentsRequest",
     "Gender",
     "GpConnectRequest",
     "MedicationOptions",

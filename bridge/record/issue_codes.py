@@ -61,6 +61,10 @@ ISSUES: dict[str, tuple[Severity, str]] = {
         "information",
         "An allergy has more than the one reaction expected.",
     ),
+    "extra_attachment": (
+        "information",
+        "A document has more than the one attachment expected.",
+    ),
     "contradictory_nka": ("warning", "No known allergies is stated beside an allergy."),
     "no_known_conflict": (
         "warning",

@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 import httpx
 
-from bridge.errors import FailureCode, HeldBack, Refused, ResponseInvalid, Stage, Unavailable
+from bridge.errors import BridgeError, FailureCode, HeldBack, Refused, ResponseInvalid, Stage, Unavailable
 from bridge.observe import record
 from bridge.observe.causes import causes, is_lack_of_files, tls_code
 from bridge.observe.vocabulary.upstreams import UpstreamCall
@@ -188,6 +188,9 @@ class Upstream:
             raise
         except HeldBack:
             result = "withheld"  # at the last moment, by whoever asked for the call
+            raise
+        except BridgeError:
+            result = "not_taken"  # by the receiver, which is none of the other side's doing
             raise
         finally:
             duration_ms = round((time.perf_counter() - started) * 1000, 1)

@@ -107,6 +107,11 @@ def of_other_requests(
         assert_type(period, requests.DayRange | None)
 
 
+def of_requests_for_documents(which: requests.DocumentsRequest, one: requests.DocumentRequest) -> None:
+    assert_type(which.period, requests.DayRange | None)
+    assert_type(one.location, str | None)
+
+
 # --- declaring ----------------------------------------------------------------------------------------------
 
 
@@ -218,6 +223,21 @@ async def beyond_the_door(gp: Context, patient: practice.TracedPatient) -> None:
 
 
 # --- care record, patients, appointments ----------------------------------------------------------------------
+
+
+async def of_documents(
+    gp: Context, which: requests.DocumentsRequest, one: requests.DocumentRequest
+) -> list[Event]:
+    patient = await gp.trace()
+    found = await gp.documents(patient, which)
+    assert_type(found, records.FoundDocuments)
+    for each in found["documents"]:
+        assert_type(each, records.Document)
+    document = await gp.document(patient, one)
+    assert_type(document.sha256, str)
+    whose = {"nhs_number": patient.nhs_number, "patient_key": gp.patient_key(patient)}
+    told = events.document_retrieved(document, one, whose, request_id=gp.request_key)
+    return [events.documents_found(found), told]
 
 
 async def of_a_care_record(gp: Context, request: requests.CareRecordRequest) -> list[Event]:
@@ -369,6 +389,8 @@ RECORD_EVENTS: Mapping[str, Any] = {
     events.RECORD_COMPLETED: events.RecordCompleted,
     events.CARE_RECORD_SECTION: records.CareRecordSection,
     events.CARE_RECORD_COMPLETED: events.CareRecordCompleted,
+    events.DOCUMENTS_FOUND: records.FoundDocuments,
+    events.DOCUMENT_RETRIEVED: events.DocumentRetrieved,
     events.REQUEST_FAILED: events.RequestFailedData,
     events.REQUEST_REJECTED: events.RequestRejectedData,
 }

@@ -133,7 +133,7 @@ class PrunedBodies:
 
 
 class Deposit:
-    """A body on its way into the vault. Nobody can open it before `complete`."""
+    """A body on its way into the vault. Nobody can open it before it `is_complete`."""
 
     def __init__(self, store: Store, sealer: Sealer, expires_at: datetime, request_key: str | None) -> None:
         self._store = store
@@ -145,11 +145,17 @@ class Deposit:
         self._size = 0
         self._parts = 0
         self._pending = bytearray()
+        self.is_complete = False
 
     @property
     def size(self) -> int:
         """Bytes so far."""
         return self._size
+
+    @property
+    def sha256(self) -> str:
+        """Of the bytes so far, hexadecimal."""
+        return self._hash.hexdigest()
 
     async def add(self, piece: bytes) -> None:
         """Take the next bytes.
@@ -167,11 +173,12 @@ class Deposit:
         """Make the body available to whoever presents its claim check; returns when it is durable."""
         if self._pending:
             await self._store_part()
-        check = ClaimCheck(self._id, self._hash.hexdigest(), self._size, media_type, self._request_key)
+        check = ClaimCheck(self._id, self.sha256, self._size, media_type, self._request_key)
         manifest = str(self._parts).encode()
         row = _claim_row(check, self._expires_at, self._sealer.seal(manifest, _claim_aad(self._id)))
         row["parts"] = self._parts
         await self._store.write(lambda connection: connection.execute(insert(claims), row))
+        self.is_complete = True
         return check
 
     async def discard(self) -> None:

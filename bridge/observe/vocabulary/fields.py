@@ -40,6 +40,7 @@ FIELDS: Final[dict[str, str]] = {
     "failures": "failed calls in a row, each for another request",
     "in_flight": "calls that wait for an answer",
     "held_back": "calls that were not made since the start",
+    "signature": "what the malware scanner found, as it names it",
     "secret": "which secret or certificate",
     "problems": "what is wrong with it: names of settings and rules",
     # bus

@@ -124,6 +124,27 @@ class ClaimNotOpened(TelemetryEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class ScannerAway(TelemetryEvent):
+    """The malware scanner gave no verdict on a document: away, too slow, or the document over its limit."""
+
+    name: ClassVar[str] = "scanner_away"
+    level: ClassVar[Level] = "error"
+
+    reason: Code
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentInfected(TelemetryEvent):
+    """The malware scanner objected to a document: it was deleted, and nobody was given it."""
+
+    name: ClassVar[str] = "document_infected"
+    level: ClassVar[Level] = "warning"
+
+    practice_ods: Code
+    signature: Code
+
+
+@dataclass(frozen=True, slots=True)
 class DeadLetterJobLeft(TelemetryEvent):
     """A run of a dead-letter job ended: the job is done, paused or stopped."""
 

@@ -11,7 +11,7 @@ from bridge.sandbox.documents.shelf import LIMIT, FiledDocument, Shelf
 from bridge.sandbox.documents.shelves import binary_url, patient_id
 from bridge.sandbox.patients import Resident, patient_resource
 from bridge.sandbox.practice_sites import PracticeSite
-from bridge.sandbox.structured.elements import PROFILE, ods_identifier
+from bridge.sandbox.structured.elements import CODES, PROFILE, coded, ods_identifier
 
 Json = dict[str, Any]
 
@@ -110,6 +110,7 @@ def bundle(
         "meta": {"versionId": "1", "profile": [f"{PROFILE}CareConnect-GPC-PractitionerRole-1"]},
         "practitioner": {"reference": f"Practitioner/{gp.id}"},
         "organization": _of_practice(site),
+        "code": [coded(*gp.role, system=CODES + "CareConnect-SDSJobRoleName-1")],
     }
     resources = [
         whose,

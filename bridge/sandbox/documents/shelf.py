@@ -56,12 +56,14 @@ class FiledDocument:
     labels: frozenset[str] = frozenset()
     encode: Encode | None = None
 
+    def bytes(self) -> bytes:
+        """What it is; nothing when it is not available."""
+        return self.content() if self.content else b""
+
     @property
     def size(self) -> int:
         """As its DocumentReference says."""
-        if self.told_size is not None:
-            return self.told_size
-        return len(self.content()) if self.content else 0
+        return len(self.bytes()) if self.told_size is None else self.told_size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

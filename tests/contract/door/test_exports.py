@@ -27,6 +27,8 @@ CONTEXT = {
     "structured_record",
     "map",
     "care_record",
+    "documents",
+    "document",
     "practice",
     "free_slots",
     "check_offer",

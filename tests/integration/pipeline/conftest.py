@@ -1,10 +1,11 @@
 """A sandbox per module, and per test a worker on a bus of its own names, both inside the test's process."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from uuid import uuid4
 
 import pytest
@@ -56,9 +57,16 @@ async def engine(sandbox, bus_url, tmp_path) -> AsyncIterator[Engine]:
 
 @asynccontextmanager
 async def running_engine(
-    sandbox: RunningSandbox, bus_url: str, folder: Path, pipeline: str | Pipeline
+    sandbox: RunningSandbox,
+    bus_url: str,
+    folder: Path,
+    pipeline: str | Pipeline,
+    settings: Mapping[str, str] = MappingProxyType({}),
 ) -> AsyncIterator[Engine]:
-    """A worker that runs one pipeline, an installed one by its name, and the hospital, on names of their own."""
+    """A worker that runs one pipeline, an installed one by its name, and the hospital, on names of their own.
+
+    `settings` are added to those of the sandbox.
+    """
     pipelines = installed_pipelines([pipeline]) if isinstance(pipeline, str) else [pipeline]
     environment = sandbox.environment | {
         "BRIDGE_BUS_URL": bus_url,
@@ -70,11 +78,12 @@ async def running_engine(
         "BRIDGE_SPINE_READ_TIMEOUT": "3",
         "BRIDGE_SPINE_CALL_TIMEOUT": "4",
         "BRIDGE_STOP_GRACE": "5",
+        **settings,
     }
-    settings = Settings.load(environ=os.environ | environment)
+    loaded = Settings.load(environ=os.environ | environment)
     async with (
-        open_bus(settings) as bus,
+        open_bus(loaded) as bus,
         hospital_on(bus) as hospital,
-        consuming(settings, pipelines, bus),
+        consuming(loaded, pipelines, bus),
     ):
-        yield Engine(sandbox, settings, bus, hospital)
+        yield Engine(sandbox, loaded, bus, hospital)

@@ -10,14 +10,17 @@ from bridge.areas.requests import RecordRequest
 from bridge.contracts.care_record import CareRecordRequest
 from bridge.contracts.requests import GpConnectRequest
 from bridge.engine.context import RequestContext, Services
+from bridge.engine.documents import DocumentServices
 from bridge.engine.journal.unrecorded import unrecorded
 from bridge.engine.memory_budget import MemoryBudget, Reservation
 from bridge.engine.patient_keys import PatientKeys
+from bridge.engine.scanning import Scanner
 from bridge.engine.side_effects import SideEffectLimits, SideEffects
 from bridge.gpconnect import GpConnect, Window
 from bridge.gpconnect.offers import Offers
 from bridge.gpconnect.windows import today
 from bridge.ledger import Lease
+from bridge.settings import ClaimsSettings, DocumentsSettings, ScanSettings
 from tests.integration.spine.world import AREAS, NHS_NUMBER, World, endpoint, patient, requester, searchset
 from tests.support import care_records as pages
 from tests.support.http_server import answer
@@ -51,10 +54,11 @@ def context(
 ) -> RequestContext:
     journal, site_key = unrecorded(), "k" * 32
     offers = Offers(site_key, valid_for=timedelta(days=1))
+    documents = DocumentServices(Scanner(ScanSettings()), DocumentsSettings(), ClaimsSettings())
     return RequestContext(
         "/epr r-1",
         request,
-        Services(gpconnect, PatientKeys(site_key), offers, journal, budget),
+        Services(gpconnect, PatientKeys(site_key), offers, journal, budget, documents),
         reservation=reservation,
         side_effects=SideEffects(
             journal.side_effects, LEASE, [], SideEffectLimits(settle_after=1.0, retries=1, is_allowed=False)
