@@ -92,8 +92,21 @@ def describe_areas(
     for name, found in described.items():
         found["received"] = received[name]
     for area in mapped:
+        if area.spec.brings_linked:
+            _add_warnings_of_linked(table, lists, described[area.spec.name])
         _remark(area, described[area.spec.name])
     return described
+
+
+def _add_warnings_of_linked(table: AreaTable, lists: Lists, described: Area) -> None:
+    """What is withheld of a consultation or a problem, only a secondary list tells (§2.6)."""
+    for code in sorted(lists.secondary):
+        found = lists.secondary[code]
+        if found.warnings and table.lists.owner_of(code) == described["area"]:
+            described["complete"] = False
+            described["warnings"] += [
+                {**found.warnings[each], "secondary_list": code} for each in sorted(found.warnings)
+            ]
 
 
 def _area_of_contained(table: AreaTable, contained: Contained) -> str:

@@ -5,15 +5,12 @@ and says nothing about how complete its area is; nor is it missing from the list
 """
 
 from collections.abc import Collection
-from typing import Any, Final
+from typing import Any
 
 from bridge.areas.spec import AreaTable, Mapped
 from bridge.mapping.lists import AreaList, Lists
 from bridge.mapping.reading import Reading
 from bridge.record import Identified
-
-_SECONDARY: Final = ("consultations-", "problems-")
-"""How the codes of secondary lists begin (§2.4)."""
 
 
 def tell_links(
@@ -54,6 +51,7 @@ class _Origins:
     def __init__(self, reading: Reading, table: AreaTable, lists: Lists, wanted: Collection[str]) -> None:
         self._reading = reading
         self._wanted = wanted
+        self._owner_of = table.lists.owner_of
         self._brought = table.brought(wanted)
         self._reached = reading.links.reached_from(wanted)
         self._owners = {each.name: area.name for area in table.areas for each in area.lists}
@@ -95,7 +93,7 @@ class _Origins:
     def _is_brought(self, part: Identified) -> bool:
         origin = part["provenance"]
         return origin["source_ref"] in self._reached or any(
-            code.startswith(_SECONDARY) for code in origin["list_codes"]
+            self._owner_of(code) is not None for code in origin["list_codes"]
         )
 
     def _take_back(self, item: Any, ref: str) -> None:

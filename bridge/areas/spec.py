@@ -125,7 +125,8 @@ class AreaSpec(AreaFacts, Generic[OptionsT, ItemT]):
         remark: adds what is to be said of how the main list was answered.
         conclude: what the record says of the area besides its items, once every item has its marks.
         always_read: its resources are mapped whatever was asked for.
-        brings_linked: asked for, it brings whatever its items name, of any area (digest §2.2).
+        brings_linked: asked for, it brings whatever its items name, of any area (digest §2.2); secondary
+            lists whose codes begin with its name tell what.
         brings: the names of the areas that come with it when it is asked for.
         kind: of its event, ``<subject>.<verb>.v1``.
         data: TypedDict of that event's data.
@@ -294,6 +295,7 @@ def _list_rules(areas: Sequence[AreaSpec[Any, Any]], known: Sequence[AreaFacts])
         bare_ids=MappingProxyType({each.name: each.bare_ids for each in lists if each.bare_ids is not None}),
         contained=frozenset(area.contains for area in areas if area.contains is not None),
         name_by_content=tuple(area.name_by_content for area in areas if area.name_by_content is not None),
+        owners=tuple(area.name for area in areas if area.brings_linked),
     )
 
 

@@ -125,12 +125,19 @@ class ListRules:
         bare_ids: the type that an entry means which names an id alone, by the name of the list.
         contained: the types of resources that may be contained in a list.
         name_by_content: what names a list without a code; the first answer counts.
+        owners: the areas that have secondary lists, of what comes along with them (§2.4).
     """
 
     area_of: Mapping[str, str]
     bare_ids: Mapping[str, str]
     contained: frozenset[str]
     name_by_content: Sequence[NameByContent]
+    owners: tuple[str, ...] = ()
+
+    def owner_of(self, code: str) -> str | None:
+        """The area of a secondary list, with which its code begins; some systems send the title for it."""
+        name = code.lower()
+        return next((owner for owner in self.owners if name.startswith((f"{owner}-", f"{owner} "))), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +150,15 @@ class Contained:
 
 @dataclass(slots=True)
 class Lists:
-    """The primary lists by name, and the resources contained in lists."""
+    """The primary lists by name, what secondary ones say of themselves, and the resources contained in lists.
+
+    Attributes:
+        areas: by the name of the list.
+        secondary: of what comes along with consultations or problems, by code; only their signals are read.
+    """
 
     areas: dict[str, AreaList] = field(default_factory=dict)
+    secondary: dict[str, AreaList] = field(default_factory=dict)
     contained: list[Contained] = field(default_factory=list)
 
 
@@ -164,7 +177,7 @@ def read_lists(reading: Reading, rules: ListRules) -> Lists:
             check_subject=False,
         )
     lists.contained = _without_copies(lists.contained)
-    for area in lists.areas.values():
+    for area in (*lists.areas.values(), *lists.secondary.values()):
         _warn(area)
     reading.codes_of.update({target: sorted(codes) for target, codes in codes_of.items()})
     return lists
@@ -189,6 +202,8 @@ def _read_list(
     lists.contained += [Contained(each, area_name) for each in contained]
     if area_name is None:
         targets = [item.reference(entry.get("item"), "entry.item") for entry in entries]
+        if code is not None and len(code) <= LONGEST_ID and rules.owner_of(code) is not None:
+            _read_signals(item, lists.secondary.setdefault(code, AreaList()), is_empty=not entries)
     else:
         area = lists.areas.setdefault(area_name, AreaList())
         usable = _is_usable(item)

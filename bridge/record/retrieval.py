@@ -47,6 +47,9 @@ class AreaWarning(TypedDict):
     """The practice's own words, else the standard words of the code."""
     missing_before: NotRequired[PartialDate]
     """What was recorded before this day may be missing."""
+    secondary_list: NotRequired[NonEmptyText]
+    """Code of the list that says so, where it is one of what consultations or problems bring: it is of those
+    that something is missing. Which of them the practice does not say."""
 
 
 @with_config(STRICT)

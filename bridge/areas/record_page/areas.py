@@ -20,6 +20,8 @@ def completeness(area: Area) -> Html:
     for warning in area["warnings"]:
         missing = when(warning.get("missing_before"))
         said = [f"What was recorded before {missing} may be missing."] if missing else []
+        if concerned := warning.get("secondary_list"):
+            said.append(f"It concerns what came along: {concerned}.")
         parts.append(notice(f"{name(area)}: {warning['text']}", *said, alert=True))
     if area["placeholders"]:
         named = f"{name(area)}: there are items that the practice could only name:"

@@ -193,11 +193,9 @@ def test_beside_what_was_asked_for_it_does_not_make_its_area_incomplete():
 
 
 def test_a_secondary_list_tells_it_too():
-    secondary = b.record_list("consultations-immunisations-contained-in-consultations", "Immunization/i1")
-    secondary["code"]["coding"][0]["system"] = f"{b.SYSTEMS}/GPConnect-SecondaryListValues-1"
     record = record_of(
         visit(),
-        secondary,
+        secondary("visits-immunisations-contained-in-visits", "Immunization/i1"),
         b.record_list(IMMUNISATION_LIST),
         immunisation(),
         areas=("visits", "immunisations"),
@@ -353,3 +351,27 @@ def test_words_inside_of_an_item_are_accounted_for_and_led_to():
 def test_words_that_no_item_shows_are_listed():
     record = record_of(visit(), narrative())
     assert [each["source_ref"] for each in record["unmapped"]] == ["Observation/n1"]
+
+
+def secondary(code, *targets, **fields):
+    sent = b.record_list(code, *targets, **fields)
+    sent["code"]["coding"][0]["system"] = f"{b.SYSTEMS}/GPConnect-SecondaryListValues-1"
+    return sent
+
+
+@pytest.mark.duty("CS-044")
+@pytest.mark.parametrize(
+    "code", ["visits-immunisations-contained-in-visits", "Visits - immunisations contained"]
+)
+def test_what_is_withheld_of_a_visit_is_told_of_the_visits(code):
+    record = record_of(visit(), secondary(code, warnings=("confidential-items",)))
+    found = area(record, "visits")
+    [warning] = found["warnings"]
+    assert (warning["code"], warning["secondary_list"]) == ("confidential-items", code)
+    assert (found["outcome"], found["complete"]) == ("items", False)
+
+
+def test_a_secondary_list_without_a_warning_says_nothing_of_the_visits():
+    record = record_of(visit(), secondary("visits-immunisations-contained-in-visits"))
+    found = area(record, "visits")
+    assert (found["warnings"], found["complete"]) == ([], True)
