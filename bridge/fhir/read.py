@@ -36,11 +36,19 @@ class Item:
         resource: the raw JSON object.
         ref: how the resource is named in the record, `Type/id`.
         notes: issue codes with the path they concern, in the order of reading.
+        concepts: what was made of concepts of the same answer before, for whoever reads one.
     """
 
-    __slots__ = ("_dates", "notes", "ref", "resource")
+    __slots__ = ("_dates", "concepts", "notes", "ref", "resource")
 
-    def __init__(self, resource: JsonObject, ref: str, dates: dict[str, PartialDate] | None = None) -> None:
+    def __init__(
+        self,
+        resource: JsonObject,
+        ref: str,
+        dates: dict[str, PartialDate] | None = None,
+        concepts: dict[Any, Any] | None = None,
+    ) -> None:
+        self.concepts: dict[Any, Any] = {} if concepts is None else concepts
         self.resource = resource
         self.ref = ref
         self.notes: list[tuple[str, str | None]] = []

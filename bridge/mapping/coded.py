@@ -3,6 +3,8 @@
 import re
 from collections.abc import Sequence
 
+import orjson
+
 from bridge.fhir import systems
 from bridge.fhir.read import Item, JsonObject, extension_value
 from bridge.fhir.snomed import is_concept_id
@@ -37,6 +39,8 @@ _ISSUE_OF: dict[CodingQuality, str] = {
 def coded_text(item: Item, concept: object, path: str, *, degrade_to: str | None = None) -> CodedText:
     """A concept with the words the GP saw; never without a term.
 
+    The same concept in the same place gives the same object again, which is never to be changed.
+
     Args:
         item: takes the issues.
         concept: the CodeableConcept as sent; anything else gives a placeholder.
@@ -44,6 +48,21 @@ def coded_text(item: Item, concept: object, path: str, *, degrade_to: str | None
         degrade_to: for the concept that an item is about, the transfer-degraded code that fits; it is named
             where no SNOMED code was sent (CS-069), and what is wrong with the code is noted.
     """
+    try:
+        key = (orjson.dumps(concept), path, degrade_to)
+    except TypeError:  # nested so deeply that it cannot be written
+        return _read(item, concept, path, degrade_to)
+    known: tuple[CodedText, list[tuple[str, str | None]]] | None = item.concepts.get(key)
+    if known is None:
+        before = len(item.notes)
+        result = _read(item, concept, path, degrade_to)
+        item.concepts[key] = (result, item.notes[before:])
+        return result
+    item.notes += known[1]
+    return known[0]
+
+
+def _read(item: Item, concept: object, path: str, degrade_to: str | None) -> CodedText:
     found = item.one(concept, path)
     text = item.text(found.get("text"), path)
     codings = [_coding(item, each, path) for each in item.many(found.get("coding"), path)]

@@ -1,7 +1,7 @@
 """One bundle being mapped: what was received, what became of it, and what was noticed on the way."""
 
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from bridge.fhir.index import BundleIndex, ReceivedEntry, comparable_hash
 from bridge.fhir.read import Item, JsonObject, best_text, reference_target
@@ -38,6 +38,7 @@ class Reading:
         issues, unmapped: what was noticed, what was set aside.
         growth: how much the record may grow by what its parts share.
         dates: every date text read so far, so that each is read once.
+        concepts: every concept read so far, likewise: one code stands in many resources.
         uses: what each Observation is used for.
         links: what items name of each other.
     """
@@ -58,6 +59,7 @@ class Reading:
         self.issues: list[Issue] = []
         self.unmapped: list[Unmapped] = []
         self.dates: dict[str, PartialDate] = {}
+        self.concepts: dict[Any, Any] = {}
         self.growth = Growth()
         self.parties = Parties(index, self.growth)
         self.uses = ObservationUses(index, self.codes_of)
@@ -77,7 +79,7 @@ class Reading:
             what `build` made of it, or None when the resource is another patient's or cannot be read;
             then it is listed as unmapped.
         """
-        item = Item(received.resource, received.ref, self.dates)
+        item = Item(received.resource, received.ref, self.dates, self.concepts)
         try:
             subject = self.identity.subject_of(received.resource) if check_subject else "own"
             if subject == "other":

@@ -166,7 +166,7 @@ def _allergy(reading: Reading, item: Item, named_in: set[str]) -> Allergy:
     resource = item.resource
     extensions = item.extensions(resource)
     category = _category(item)
-    substance = coded_text(item, resource.get("code"), "code", degrade_to=_DEGRADE_TO[category])
+    substance = coded_text(item, resource.get("code"), "code", degrade_to=_DEGRADE_TO[category]).copy()
     said = notes(item, resource.get("note"))
     named = _names(said)
     _name_from_note(substance, named)
