@@ -16,8 +16,9 @@ from tests.fuzz.effort import fuzz
 from tests.fuzz.values import VALUES, spoilt
 from tests.support import bundles as b
 from tests.support.mapped import SOURCE
+from tests.support.whole_record import whole_record
 
-EVERYTHING = b.typical_record()
+EVERYTHING = whole_record()
 EVERYTHING["entry"] += [
     {"resource": each}
     for each in (

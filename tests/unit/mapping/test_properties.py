@@ -8,10 +8,11 @@ import orjson
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bridge.areas import GpRecord, check_record, map_record
+from bridge.areas import AREAS, GpRecord, check_record, map_record
 from bridge.mapping import Asked
 from tests.support import bundles as b
 from tests.support.mapped import SOURCE, mapped
+from tests.support.whole_record import whole_record
 
 # Whatever orjson can have read: no lone surrogates, integers of 64 bits.
 SCALARS = (
@@ -26,21 +27,16 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=8,
 )
-KINDS = st.sampled_from(
-    [
-        "Patient",
-        "List",
-        "MedicationStatement",
-        "MedicationRequest",
-        "AllergyIntolerance",
-        "Condition",
-        "Practitioner",
-    ]
-)
+KINDS = st.sampled_from(sorted({"Patient", "List", "Practitioner", "Specimen", *AREAS.kinds}))
 ELEMENTS = [
     "id", "meta", "extension", "identifier", "basedOn", "status", "intent", "medicationReference", "code", "subject",
     "patient", "note", "dosage", "dosageInstruction", "dispenseRequest", "requester", "recorder", "contained", "entry",
     "reaction", "category", "clinicalStatus", "issue", "name", "effectivePeriod", "emptyReason", "groupIdentifier",
+    "type", "participant", "period", "length", "location", "encounter", "context", "title", "onsetDateTime", "vaccineCode",
+    "notGiven", "date", "practitioner", "explanation", "vaccinationProtocol", "doseQuantity", "valueQuantity", "valueString",
+    "value", "component", "related", "referenceRange", "interpretation", "comment", "issued", "effectiveDateTime", "result",
+    "specimen", "performer", "collection", "reasonCode", "recipient", "supportingInfo", "occurrence", "occurrenceDateTime",
+    "content", "author", "custodian", "item", "parent", "securityLabel", "priority", "description", "indexed", "created",
 ]  # fmt: skip
 RESOURCES = st.builds(
     lambda kind, elements: {**elements, "resourceType": kind},
@@ -170,8 +166,30 @@ def test_one_corrupted_resource_changes_only_its_own_item(element: str, value: A
 
 
 @QUICK
-@given(st.integers(0, 13), VALUES)
+@given(st.integers(0, len(whole_record()["entry"]) - 1), VALUES)
 def test_any_resource_may_be_anything(which: int, value: Any) -> None:
-    bundle = b.typical_record()
+    bundle = whole_record()
     bundle["entry"][which]["resource"] = value
     assert reconciles(mapped(bundle))
+
+
+@QUICK
+@given(st.sampled_from(ELEMENTS), VALUES, st.integers(0, len(whole_record()["entry"]) - 1))
+def test_any_element_may_be_anything(element: str, value: Any, which: int) -> None:
+    bundle = whole_record()
+    bundle["entry"][which]["resource"][element] = value
+    assert reconciles(mapped(bundle))
+
+
+@QUICK
+@given(st.integers(0, 2**32))
+def test_shuffled_entries_of_a_whole_record_map_the_same(seed: int) -> None:
+    bundle = whole_record()
+    shuffled = {**bundle, "entry": random.Random(seed).sample(bundle["entry"], len(bundle["entry"]))}
+    assert mapped(shuffled) == mapped(bundle)
+
+
+def test_a_whole_record_has_an_item_of_every_area_and_loses_nothing() -> None:
+    fields: Any = mapped(whole_record())
+    assert [area.name for area in AREAS.areas if not fields[area.name]] == []
+    assert fields["unmapped"] == []
