@@ -38,6 +38,8 @@ TARGETS: Sequence[Target] = (
         "bridge/engine/handling.py",
         (*_ENGINE, "tests/integration/pipeline", "tests/integration/side_effects"),
     ),
+    Target("bridge/engine/side_effects.py", (*_ENGINE, "tests/integration/side_effects")),
+    Target("bridge/engine/in_doubt*.py", (*_ENGINE, "tests/integration/side_effects")),
     Target("bridge/engine/rendering.py", (*_ENGINE, "tests/unit/renderings")),
     Target("bridge/renderings/**/*.py", ("tests/unit/renderings", "tests/unit/engine")),
     Target(

@@ -19,8 +19,11 @@ NO_RETRIES = {"BRIDGE_RETRY_ATTEMPTS": "0"}
 
 
 @asynccontextmanager
-async def frozen(sandbox, nats_url, package, folder, monkeypatch, *, room):
-    """A site on which a worker stopped before it sent, and another one told that nothing was done."""
+async def frozen(sandbox, nats_url, package, folder, monkeypatch, *, room, is_silent=False):
+    """A site on which a worker stopped before it sent, and another one told that nothing was done.
+
+    Where the house is silent at first, the other one told before that nobody knows.
+    """
     async with opened(sandbox, nats_url, folder, monkeypatch, **NO_RETRIES) as site:
         environment = site.environment | {"PYTHONPATH": f"{package}:{ROOT}"}
         site.house.close(f"send/{room}")
@@ -30,10 +33,15 @@ async def frozen(sandbox, nats_url, package, folder, monkeypatch, *, room):
             await site.house.held(f"send/{room}")
             stopped.process.send_signal(signal.SIGSTOP)
             try:
+                site.house.rooms[room].is_silent = is_silent
                 async with site.worker():
                     await site.hospital.ask(request, key=TAKE, message_id="the-sender-asks-again")
-                    await until(lambda: bool(told(site)))
-                    assert [kind for kind, _ in told(site)] == [REFUSED]
+                    if is_silent:
+                        await until(lambda: bool(told(site)))
+                        site.house.rooms[room].is_silent = False
+                    expected = [IN_DOUBT, REFUSED] if is_silent else [REFUSED]
+                    await until(lambda: len(told(site)) == len(expected))
+                    assert [kind for kind, _ in told(site)] == expected
                     stopped.process.send_signal(signal.SIGCONT)
                     site.house.open(f"send/{room}")
                     yield site, request, stopped
@@ -73,6 +81,23 @@ async def test_what_was_done_too_late_is_told_in_the_end(sandbox, nats_url, pack
         history = await site.history(request)
         assert [attempt.outcome for attempt in history.attempts if attempt.outcome == "in_doubt"]
         assert (await site.account()).balance.completed == 1
+
+
+async def test_a_doubt_that_was_told_before_does_not_hide_the_one_of_what_was_done_too_late(
+    sandbox, nats_url, package, tmp_path, monkeypatch
+):
+    async with frozen(sandbox, nats_url, package, tmp_path, monkeypatch, room="r1", is_silent=True) as (
+        site,
+        _,
+        _,
+    ):
+        await until(lambda: (TAKEN, {"by": PATIENT, "refused": {}}) in told(site))
+        assert told(site) == [
+            (IN_DOUBT, {"room": "r1", "is_done": False, "code": "provider_error"}),
+            (REFUSED, {"reasons": {"r1": "not_done"}, "detail": "in_doubt"}),
+            (IN_DOUBT, {"room": "r1", "is_done": True, "code": "outcome_unknown"}),
+            (TAKEN, {"by": PATIENT, "refused": {}}),
+        ]
 
 
 async def test_nothing_is_sent_once_the_request_has_expired_within_one_try(
