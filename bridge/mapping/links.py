@@ -7,7 +7,7 @@ when every area is mapped, in one pass over the links made.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 from bridge.fhir.index import LONGEST_ID, BundleIndex, ReceivedEntry
 from bridge.fhir.read import Item, reference_target
@@ -37,14 +37,20 @@ _KINDS_OF_USES: Final[Mapping[str, LinkKind]] = MappingProxyType(
 )
 
 
-@dataclass(slots=True)
-class _Made:
-    """A link of an area, what it leads to, and whether different resources carry that id."""
+class _Target(NamedTuple):
+    """What a reference leads to.
 
-    link: Link
-    area: str
-    targets: tuple[str, ...]
-    contested: bool
+    Attributes:
+        ref: of what it names.
+        kind: of the item that it leads to.
+        refs: of what makes that item: the consultation, of a list of it.
+        is_contested: several resources of different content carry that id.
+    """
+
+    ref: str
+    kind: LinkKind
+    refs: tuple[str, ...]
+    is_contested: bool
 
 
 @dataclass(slots=True)
@@ -60,7 +66,8 @@ class Links:
     uses: ObservationUses
     area: str = ""
     copies: dict[str, str] = field(default_factory=dict)
-    _made: list[_Made] = field(default_factory=list)
+    _made: list[tuple[Link, str, _Target]] = field(default_factory=list)
+    _known: dict[str, _Target | None] = field(default_factory=dict)
     _refs_of_ids: dict[str, list[str]] | None = None
 
     def many(self, item: Item, sent: object, path: str) -> list[Link]:
@@ -76,19 +83,24 @@ class Links:
             sent: the Reference as it was sent.
             path: to name where it cannot be read.
         """
-        reference = item.one(sent, path)
+        reference = sent if type(sent) is dict else item.one(sent, path)
         written = item.code(reference.get("reference"), path)
-        display = item.text(reference.get("display"), path)
+        display = item.text(reference["display"], path) if "display" in reference else None
         if written is None and display is None:
             return None
         link: Link = {"kind": "unknown", "in_record": False}
-        found = self._found(item, written) if written is not None else []
-        if found:
-            self._lead_to(item, link, found, path)
-        elif written is not None:
-            link["kind"] = _kind_of_words(written)
-            # Words stand at times where the reference belongs; nobody's text decides how long a record gets.
-            link["reference"] = written[:LONGEST_ID]
+        if written is not None:
+            found = self._found(item, written)
+            if found is None:
+                link["kind"] = _kind_of_words(written)
+                # Words stand at times where the reference belongs; nobody's text decides how long it is.
+                link["reference"] = written[:LONGEST_ID]
+            else:
+                link["source_ref"] = found.ref
+                link["kind"] = found.kind
+                if found.is_contested:
+                    item.note("duplicate_id", path)
+                self._made.append((link, self.area, found))
         if display is not None:
             link["display"] = display
         return link
@@ -99,50 +111,51 @@ class Links:
         Args:
             ids: `item_id` of all items and parts of items that came of a resource, by its reference.
         """
-        for made in self._made:
-            found = {each for target in made.targets for each in self._ids_of(ids, target)}
-            made.link["in_record"] = bool(found)
-            if len(found) == 1 and not made.contested:
-                [made.link["item_id"]] = found
+        for link, _, target in self._made:
+            found = {each for ref in target.refs for each in self._ids_of(ids, ref)}
+            link["in_record"] = bool(found)
+            if len(found) == 1 and not target.is_contested:
+                [link["item_id"]] = found
 
     def reached_from(self, areas: Iterable[str]) -> set[str]:
         """The references of everything that links of these areas lead to."""
         wanted = set(areas)
         return {
-            self.copies.get(target, target)
-            for made in self._made
-            if made.area in wanted
-            for target in made.targets
+            self.copies.get(ref, ref)
+            for _, area, target in self._made
+            if area in wanted
+            for ref in target.refs
         }
 
-    def _ids_of(self, ids: Mapping[str, Iterable[str]], target: str) -> Iterable[str]:
-        return ids.get(target) or ids.get(self.copies.get(target, ""), ())
+    def _ids_of(self, ids: Mapping[str, Iterable[str]], ref: str) -> Iterable[str]:
+        return ids.get(ref) or ids.get(self.copies.get(ref, ""), ())
 
-    def _lead_to(self, item: Item, link: Link, found: list[ReceivedEntry], path: str) -> None:
-        if len(found) > 1:
-            item.note("duplicate_id", path)
-        first = found[0]
-        link["source_ref"] = first.ref
-        link["kind"] = self._kind(first)
-        targets = [first.ref]
-        if first.kind == "List":
-            # A part of a consultation leads to the consultation that it belongs to (digest §5.2).
-            lists = [
-                self._resolved(_reference(each.resource.get("encounter")), "Encounter") for each in found
-            ]
-            targets = [encounter.ref for each in lists for encounter in each]
-        self._made.append(_Made(link, self.area, tuple(targets), contested=len(found) > 1))
+    def _found(self, item: Item, written: str) -> _Target | None:
+        if written.startswith("#"):
+            return self._contained(item, written)
+        if written not in self._known:
+            self._known[written] = self._target(self._resolved(written))
+        return self._known[written]
 
-    def _found(self, item: Item, written: str) -> list[ReceivedEntry]:
-        """What a reference points at: several only where different resources carry one id."""
-        if not written.startswith("#"):
-            return self._resolved(written)
+    def _contained(self, item: Item, written: str) -> _Target | None:
         for resource in item.many(item.resource.get("contained"), "contained"):
             local_id = item.code(resource.get("id"), "contained.id")
             if local_id is not None and local_id.removeprefix("#") == written[1:]:
                 kind = item.code(resource.get("resourceType"), "contained.resourceType") or ""
-                return [ReceivedEntry(kind, f"{item.ref}{written}", resource)]
-        return []
+                return self._target([ReceivedEntry(kind, f"{item.ref}{written}", resource)])
+        return None
+
+    def _target(self, found: list[ReceivedEntry]) -> _Target | None:
+        """What several resources of one id, or the only one, are for a link."""
+        if not found:
+            return None
+        first = found[0]
+        refs: tuple[str, ...] = (first.ref,)
+        if first.kind == "List":
+            # A part of a consultation leads to the consultation that it belongs to (digest §5.2).
+            of = [self._resolved(_reference(each.resource.get("encounter")), "Encounter") for each in found]
+            refs = tuple(encounter.ref for each in of for encounter in each)
+        return _Target(first.ref, self._kind(first), refs, is_contested=len(found) > 1)
 
     def _resolved(self, written: str | None, kind: str | None = None) -> list[ReceivedEntry]:
         """A bare id points at the one resource of that id, whatever its type."""

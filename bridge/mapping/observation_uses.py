@@ -32,9 +32,16 @@ class ObservationUses:
         self._index = index
         self._codes_of = codes_of
         self._reported: set[str] | None = None
+        self._known: dict[int, ObservationUse] = {}
 
     def of(self, ref: str, observation: JsonObject) -> ObservationUse:
-        """The use of an Observation, by its `Type/id` and itself."""
+        """The use of an Observation of the answer, by its `Type/id` and itself."""
+        found = self._known.get(id(observation))
+        if found is None:
+            found = self._known[id(observation)] = self._use(ref, observation)
+        return found
+
+    def _use(self, ref: str, observation: JsonObject) -> ObservationUse:
         if self._reported is None:
             self._reported = self._in_reports()
         is_comment = COMMENT_NOTE in snomed_codes(observation.get("code"))
