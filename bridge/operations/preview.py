@@ -26,7 +26,8 @@ _MODELS: Final[Mapping[str, Any]] = {
     CARE_RECORD_SECTION: CareRecordSection,
 }
 _RECORD: Final = "record"
-_AREAS: Final = tuple(each.name for area in AREAS.areas for each in area.lists)
+_AREAS: Final = tuple(each.name for area in AREAS.areas if area.always_read for each in area.lists)
+"""What each record tells of, also one that was made before other areas were."""
 
 
 class NotShowable(OperationRefused):

@@ -1,7 +1,7 @@
 """A made-up area that names items of others: what GP Connect calls consultations, and no more of it."""
 
 from functools import partial
-from typing import Any
+from typing import Any, NotRequired
 
 from pydantic import with_config
 from typing_extensions import TypedDict
@@ -42,7 +42,7 @@ class Visit(AreaItem):
 
 @with_config(STRICT)
 class VisitFields(TypedDict):
-    visits: list[Visit]
+    visits: NotRequired[list[Visit]]
 
 
 @with_config(STRICT)

@@ -1,3 +1,5 @@
+from typing import NotRequired
+
 from pydantic import with_config
 from typing_extensions import TypedDict
 
@@ -20,4 +22,4 @@ class Immunisation(TypedDict):
 class ImmunisationFields(TypedDict):
     """What a record has of this area."""
 
-    immunisations: list[Immunisation]
+    immunisations: NotRequired[list[Immunisation]]
