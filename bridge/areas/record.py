@@ -116,7 +116,9 @@ def map_record(bundle: object, *, asked: Asked, source: Source, table: AreaTable
     origins = [*_origins(by_name), *_shown(reading)]
     if len(set(origins)) != len(reading.mapped):
         _mark_incomplete(of_record, reading)
-    record["issues"] = sorted(reading.issues, key=_issue_order)
+    # A resource that is read for several purposes tells the same of itself each time.
+    issues = {_issue_order(issue): issue for issue in reading.issues}
+    record["issues"] = [issues[key] for key in sorted(issues)]
     check_size(
         lambda: _pieces(record, mapped),
         reading.growth,
