@@ -62,7 +62,8 @@ class WantedAreas(Model):
         area = next((area for area in self.table.areas if area.parameter == parameter), None)
         if area is None:
             return parameter if part is None else f"{parameter}.{part}"
-        return ".".join(["areas", area.name, *([] if part is None else [area.fields.get(part, part)])])
+        option = [] if part is None else [area.fields.get(part, part)]
+        return ".".join(["data", "areas", area.name, *option])
 
     def _unsaid(self, area: AreaSpec[Any, Any], options: Model) -> Mapping[str, object]:
         """Options that are not sent, with what the practice takes then (see `AreaSpec.practice_defaults`)."""

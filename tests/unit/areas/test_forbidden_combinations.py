@@ -48,20 +48,20 @@ def refusal(areas: dict[str, Any]) -> tuple[str, str]:
 @pytest.mark.parametrize(
     ("areas", "field"),
     [
-        ({"medications": {"search_from": TODAY}}, "areas.medications.search_from"),
-        ({"immunisations": {"include_not_given": True}}, "areas.immunisations.include_not_given"),
-        ({"immunisations": {"include_not_given": False}}, "areas.immunisations.include_not_given"),
+        ({"medications": {"search_from": TODAY}}, "data.areas.medications.search_from"),
+        ({"immunisations": {"include_not_given": True}}, "data.areas.immunisations.include_not_given"),
+        ({"immunisations": {"include_not_given": False}}, "data.areas.immunisations.include_not_given"),
     ],
 )
 def test_what_may_not_be_combined_is_refused_with_both_names(areas: dict[str, Any], field: str) -> None:
-    assert refusal({"visits": {}, **areas}) == (field, "cannot be combined with areas.visits")
+    assert refusal({"visits": {}, **areas}) == (field, "cannot be combined with data.areas.visits")
 
 
 @pytest.mark.duty("CS-023")
 def test_two_ways_to_choose_exclude_each_other_by_name() -> None:
     assert refusal({"visits": {"from": A_YEAR_AGO, "most_recent": 3}}) == (
-        "areas.visits.most_recent",
-        "cannot be combined with areas.visits.from, to",
+        "data.areas.visits.most_recent",
+        "cannot be combined with data.areas.visits.from, to",
     )
 
 
