@@ -180,8 +180,8 @@ class _Clamd:
         raise ScanFailed("size_limit" if "size limit" in answer else "no_verdict")
 
     def close(self) -> None:
-        """End the connection."""
-        self._writer.close()
+        """End the connection: after the verdict there is nothing to send, and without one nothing matters."""
+        self._writer.transport.abort()
 
     async def _sent(self) -> None:
         try:

@@ -142,9 +142,10 @@ def map_documents(
         found["superseded_nhs_number"] = asked.superseded_nhs_number
     if source.version is not None:
         found["spec_version"] = source.version
-    if identity.patient is not None:
-        patient = Item(identity.patient.resource, identity.patient.ref)
-        if (died := patient.date(patient.resource.get("deceasedDateTime"), "deceasedDateTime")) is not None:
+    for copy in index.resources("Patient"):
+        patient = Item(copy.resource, copy.ref)
+        died = patient.date(patient.resource.get("deceasedDateTime"), "deceasedDateTime")
+        if died is not None and copy.ref in identity.own_refs:
             found["patient_deceased_at"] = died
     return found
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from bridge.bus import open_bus, try_connection
+from bridge.engine.scanning import Scanner
 from bridge.errors import BridgeError, NoConnection
 from bridge.ledger.audit.trail import AuditBroken
 from bridge.ledger.errors import NoLedger
@@ -32,7 +33,7 @@ class Check:
 
 
 async def examine(settings: Settings) -> Sequence[Check]:
-    """Try files of secrets, certificates, the bus, the ledger with its trail, PDS and SDS, in this order.
+    """Try secrets, certificates, the bus, the ledger with its trail, the scanner, PDS and SDS, in this order.
 
     No patient is asked about and nothing is published.
 
@@ -45,6 +46,7 @@ async def examine(settings: Settings) -> Sequence[Check]:
         *_certificates(settings),
         await _bus(settings),
         await _trail(settings),
+        *await _scanner(settings),
         *[check async for check in _national_services(settings)],
     ]
 
@@ -96,6 +98,19 @@ async def _trail(settings: Settings) -> Check:
     except BridgeError as fault:
         return Check(what, is_good=False, detail=str(fault))
     return Check(what, is_good=True, detail="takes entries")
+
+
+async def _scanner(settings: Settings) -> list[Check]:
+    """The malware scanner, where there is one: it looks at a document without a byte."""
+    if settings.scan.url is None:
+        return []
+    strict = settings.scan.model_copy(update={"when_unavailable": "fail"})
+
+    async def scan() -> None:
+        async with Scanner(strict).scanning() as document:
+            await document.verdict()
+
+    return [await _try("malware scanner", scan(), "answers")]
 
 
 async def _national_services(settings: Settings) -> AsyncIterator[Check]:

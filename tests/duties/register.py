@@ -22,7 +22,7 @@ from typing import Any, Literal, get_args
 
 FOLDER = Path(__file__).parent
 COVERED_AREAS = frozenset(
-    {"medications", "allergies", "html", "appointments", "foundations", "registration", "writes"}
+    {"medications", "allergies", "html", "appointments", "foundations", "registration", "writes", "documents"}
 )
 """What this version offers. A duty of another area stays open until that area is built."""
 

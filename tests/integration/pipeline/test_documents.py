@@ -154,7 +154,7 @@ async def test_a_search_may_be_narrowed_and_says_by_what(records, narrowed, name
 
 
 @WITHOUT_BUS
-@pytest.mark.duty("DO-016")
+@pytest.mark.duty("DO-016", "CS-058", "SP-104")
 async def test_a_label_in_either_place_is_told_and_goes_on_with_the_document(records):
     found = await records.documents("documents_not_for_patient")
     assert {name: each["not_for_patient"] for name, each in found.items()} == {

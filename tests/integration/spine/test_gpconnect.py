@@ -14,9 +14,14 @@ from bridge.errors import FailureCode, Misconfigured, Refused, RequestFailed, Re
 from bridge.gpconnect import GpConnect
 from bridge.gpconnect.structured import StructuredAnswer
 from bridge.settings import SpineSettings, SspSettings
-from bridge.spine import Spine
+from bridge.spine import Spine, interactions
 from bridge.spine.bulkhead import Circuit, Policy, PracticeBulkheads
-from bridge.spine.interactions import FOUNDATIONS_METADATA, STRUCTURED_METADATA, STRUCTURED_RECORD
+from bridge.spine.interactions import (
+    FOUNDATIONS_METADATA,
+    STRUCTURED_METADATA,
+    STRUCTURED_RECORD,
+    Interaction,
+)
 from bridge.spine.pds import TracedPatient
 from bridge.spine.proxy import Proxy, Sender
 from tests.integration.spine import world as worlds
@@ -378,12 +383,14 @@ async def test_a_record_over_the_limit_is_refused(pds_key: Path):
     assert (invalid.detail, invalid.body_sha256) == ("too_large", hashlib.sha256(b"x" * 100_000).hexdigest())
 
 
-@pytest.mark.duty("SP-040", "CS-032")
-def test_only_reading_interactions_exist_and_none_migrates_a_record():
-    known = (STRUCTURED_RECORD, FOUNDATIONS_METADATA, STRUCTURED_METADATA)
+@pytest.mark.duty("SP-040", "CS-032", "DO-019", "DO-020", "DO-021")
+def test_no_interaction_migrates_a_record_or_a_document():
+    known = [each for each in vars(interactions).values() if isinstance(each, Interaction)]
 
+    assert len(known) > 20
     assert {interaction.method for interaction in known} <= {"GET", "POST", "PUT"}
     assert not any("migrate" in interaction.id for interaction in known)
+    assert not any("conf/R" in interaction.scope for interaction in known)
 
 
 CAPABILITIES = {
