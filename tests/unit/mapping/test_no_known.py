@@ -11,7 +11,14 @@ NKA = b.concept("716186003", "No known allergy")
 NAMELESS = b.concept("196461000000101", "Transfer-degraded drug allergy")
 
 
-GENERAL = ["no known allergies", "NKA - No known allergy", "No allergies", "Allergies: none known", "nka"]
+GENERAL = [
+    "no known allergies",
+    "NKA - No known allergy",
+    "No allergies",
+    "Allergies: none known",
+    "nka",
+    "NKAs",
+]
 
 
 GENERAL += [
@@ -24,6 +31,9 @@ GENERAL += [
 OF_KIND = {
     "nil known drug allergies": ["drug"],
     "NKDA": ["drug"],
+    "NKDAs": ["drug"],
+    "No known environmental allergies": ["environmental"],
+    "No known allergy to insects": ["insect"],
     "No known drug allergy": ["drug"],
     "No known food or animal allergies": ["animal", "food"],
     "No known allergy to latex": ["latex"],
@@ -123,6 +133,15 @@ def test_the_narrower_words_of_the_gp_count_beside_the_code() -> None:
 def test_anything_else_stays_an_allergy(form: str, words: str) -> None:
     record = active_allergies(b.allergy(code=FORMS[form](words)))
     assert allergy(record)["statement"] == "propensity"
+    assert record["allergy_statement"] == "active_allergies"
+
+
+@pytest.mark.duty("CS-092")
+@pytest.mark.parametrize("words", ["Latex", None])
+def test_the_digits_of_its_code_say_nothing_in_another_code_system(words: str | None) -> None:
+    record = active_allergies(b.allergy(code=b.concept("716186003", words, "http://read.info/readv2")))
+    assert allergy(record)["statement"] == "propensity"
+    assert "no_known_conflict" not in issue_codes(record)
     assert record["allergy_statement"] == "active_allergies"
 
 
