@@ -116,7 +116,20 @@ def _area_of_contained(table: AreaTable, contained: Contained) -> str:
     return contained.area if contained.area in names else area.name
 
 
+def _limits(area: Mapped) -> dict[str, bool | int | str]:
+    """What of the request narrows the area, but what the practice says that it cannot do."""
+    if area.answer.options is None:
+        return {}
+    ignored = {name for part in area.answer.refused for name in area.spec.fields.get(part, part).split(", ")}
+    said: dict[str, bool | int | str] = area.answer.options.model_dump(
+        mode="json", by_alias=True, exclude_defaults=True
+    )
+    return {name: value for name, value in said.items() if name not in ignored}
+
+
 def _remark(area: Mapped, described: Area) -> None:
+    if limits := _limits(area):
+        described["limited_to"] = limits
     area.spec.remark(area.answer, described)
     refused = area.answer.refused
     note = " ".join(

@@ -83,6 +83,9 @@ class Area(TypedDict):
     """As the practice sent it."""
     note: NotRequired[NonEmptyText]
     """What the practice said about the area as a whole."""
+    limited_to: NotRequired[dict[str, bool | int | str]]
+    """Options of the request that leave something out, by their names in it: a period, a status, a number of
+    the newest. What is said of the area holds within these alone."""
     search_from: NotRequired[NonEmptyText]
     """Only items active on or after this day were asked for (CS-079)."""
 

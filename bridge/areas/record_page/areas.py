@@ -29,6 +29,11 @@ def completeness(area: Area) -> Html:
     if searched := day(area.get("search_from")):
         only = f"{name(area)}: only what was active on or after {searched} was asked for."
         parts.append(notice(only, alert=True))
+    if limits := area.get("limited_to"):
+        said = [f"{option}: {value}" for option, value in limits.items()]
+        parts.append(
+            notice(f"{name(area)}: the request left something out. It asked with:", *said, alert=True)
+        )
     counted = f"listed by the practice {area['listed']}, shown {area['mapped']}, received {area['received']}"
     if linked := area.get("linked"):
         counted += f", came along with something else {linked}"

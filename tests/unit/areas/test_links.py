@@ -59,12 +59,12 @@ def immunisation(local_id="i1", **fields):
     }
 
 
-def record_of(*resources, areas=("visits",), bundle=None):
+def record_of(*resources, areas=("visits",), bundle=None, **options):
     bundle = b.record() if bundle is None else bundle
     bundle["entry"] += [
         {"resource": each} for each in (b.record_list(VISIT_LIST, "Encounter/e1"), *resources)
     ]
-    wanted = Areas.model_validate({name: {} for name in areas})
+    wanted = Areas.model_validate({name: options.get(name, {}) for name in areas})
     return map_record(
         bundle, asked=Asked(nhs_number=b.NHS_NUMBER, areas=wanted.options()), source=SOURCE, table=TABLE
     )
@@ -375,3 +375,19 @@ def test_a_secondary_list_without_a_warning_says_nothing_of_the_visits():
     record = record_of(visit(), secondary("visits-immunisations-contained-in-visits"))
     found = area(record, "visits")
     assert (found["warnings"], found["complete"]) == ([], True)
+
+
+def test_an_area_says_what_of_the_request_narrows_it():
+    narrow = {"from": "2026-01-01", "most_recent": 3}
+    assert area(record_of(visit(), visits=narrow), "visits")["limited_to"] == narrow
+    assert "limited_to" not in area(record_of(visit()), "visits")
+
+
+def test_what_the_practice_cannot_narrow_is_not_narrowed():
+    part = "includeConsultations.includeNumberOfMostRecent"
+    record = record_of(
+        visit(), b.outcome((part, f"{part} is an unrecognised parameter")), visits={"most_recent": 3}
+    )
+    found = area(record, "visits")
+    assert "limited_to" not in found
+    assert "unrecognised" in found["note"]

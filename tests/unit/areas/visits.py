@@ -102,6 +102,7 @@ VISITS: AreaSpec[VisitOptions, Visit] = AreaSpec(
     kinds={"Encounter": None, "Observation": _is_narrative},
     options=VisitOptions,
     query=query,
+    parts=(PERIOD, MOST_RECENT),
     fields={PERIOD: "from, to", MOST_RECENT: "most_recent"},
     read=map_visits,
     brings_linked=True,
