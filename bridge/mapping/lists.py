@@ -196,9 +196,10 @@ def _read_list(
         area_name = next(filter(None, (name(item, contained) for name in rules.name_by_content)), None)
     entries = item.many(item.resource.get("entry"), "entry")
     # What is contained in a list is read as an item, and speaks for itself alone.
-    modifiers = note_modifiers(
-        reading, item, {key: value for key, value in item.resource.items() if key != "contained"}
-    )
+    own = item.resource
+    if "contained" in own:
+        own = {key: value for key, value in own.items() if key != "contained"}
+    modifiers = note_modifiers(reading, item, own)
     lists.contained += [Contained(each, area_name) for each in contained]
     if area_name is None:
         targets = [item.reference(entry.get("item"), "entry.item") for entry in entries]
@@ -219,9 +220,10 @@ def _read_list(
             _add_entry(item, area, entry, rules.bare_ids.get(area_name), usable=usable) for entry in entries
         ]
         _read_signals(item, area, is_empty=not entries)
-    for target in targets:
-        if target is not None and code is not None and len(code) <= LONGEST_ID:
-            codes_of.setdefault(target, set()).add(code)
+    if code is not None and len(code) <= LONGEST_ID:
+        for target in targets:
+            if target is not None:
+                codes_of.setdefault(target, set()).add(code)
 
 
 def _is_usable(item: Item) -> bool:
@@ -242,7 +244,9 @@ def _without_copies(contained: list[Contained]) -> list[Contained]:
 
 def _contained(item: Item, kinds: frozenset[str]) -> list[ReceivedEntry]:
     found: list[ReceivedEntry] = []
-    for resource in item.many(item.resource.get("contained"), "contained"):
+    if "contained" not in item.resource:
+        return found
+    for resource in item.many(item.resource["contained"], "contained"):
         kind = resource.get("resourceType")
         if type(kind) is str and kind in kinds:
             local_id = item.code(resource.get("id"), "contained.id") or "no id"
