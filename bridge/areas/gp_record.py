@@ -3,6 +3,7 @@
 from pydantic import with_config
 
 from bridge.areas.allergies.model import AllergyFields
+from bridge.areas.consultations.model import ConsultationFields
 from bridge.areas.medications.model import MedicationFields
 from bridge.record import Retrieved
 from bridge.record.common import STRICT
@@ -13,5 +14,6 @@ class GpRecord(
     Retrieved,
     MedicationFields,
     AllergyFields,
+    ConsultationFields,
 ):
     """One retrieval. The untouched answer stays the source of truth; `source_hash` names it."""

@@ -18,12 +18,6 @@ def _is_no_plan(reading: Reading, received: ReceivedEntry) -> bool:
 
 KNOWN: Final = (
     AreaFacts(
-        name="consultations",
-        parameter="includeConsultations",
-        lists=(ListOfArea(name="consultations", code="1149501000000101"),),
-        kinds={"Encounter": None},
-    ),
-    AreaFacts(
         name="problems",
         parameter="includeProblems",
         lists=(ListOfArea(name="problems", code="717711000000103"),),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from pydantic import create_model, model_validator
 
 from bridge.areas.allergies.options import AllergyOptions
+from bridge.areas.consultations.options import ConsultationOptions
 from bridge.areas.medications.options import MedicationOptions
 from bridge.areas.spec import AreaSpec, AreaTable
 from bridge.areas.table import AREAS
@@ -94,6 +95,7 @@ if TYPE_CHECKING:
 
         medications: MedicationOptions | None = None
         allergies: AllergyOptions | None = None
+        consultations: ConsultationOptions | None = None
 
 else:
     Areas = areas_model()

@@ -3,6 +3,7 @@
 from typing import Final
 
 from bridge.areas.allergies.spec import ALLERGIES
+from bridge.areas.consultations.spec import CONSULTATIONS
 from bridge.areas.known import KNOWN
 from bridge.areas.medications.spec import MEDICATIONS
 from bridge.areas.spec import AreaTable
@@ -11,6 +12,7 @@ AREAS: Final = AreaTable(
     areas=(
         MEDICATIONS,
         ALLERGIES,
+        CONSULTATIONS,
     ),
     others=KNOWN,
 )

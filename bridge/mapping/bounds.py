@@ -33,6 +33,7 @@ class Growth:
             each once.
         copied: bytes that holders of many parts may have passed on to them.
         repeated: whether a holder stands in more than one item.
+        times: how often items repeat what is shared beyond the few times that each may.
     """
 
     def __init__(self) -> None:
@@ -40,10 +41,15 @@ class Growth:
         self.taken_over = 0
         self.copied = 0
         self.repeated = False
+        self.times = 0
 
     def share(self, part: object) -> None:
         """Something that any number of items may repeat."""
         self.largest = max(self.largest, len(orjson.dumps(part)))
+
+    def repeat(self, times: int) -> None:
+        """An item, or a part of one, repeats what is shared as often as its sender likes: participants."""
+        self.times += times
 
     def take_over(self, holder: Mapping[str, object], parts: Sequence[object], *, again: bool) -> None:
         """A holder of parts, which may take over what it says, becomes part of an item; perhaps once more."""
@@ -90,7 +96,7 @@ def check_size(
     Raises:
         ResponseInvalid: `record_too_large`.
     """
-    repeated = growth.copied + growth.largest * _SHARED_PER_ITEM * mapped
+    repeated = growth.copied + growth.largest * (_SHARED_PER_ITEM * mapped + growth.times)
     if repeated <= MAX_RECORD_BYTES and not growth.repeated:
         return
     size = 0

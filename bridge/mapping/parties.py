@@ -12,6 +12,7 @@ _KINDS: dict[str, PartyKind] = {
     "Organization": "organisation",
     "Patient": "patient",
     "RelatedPerson": "related_person",
+    "Location": "location",
 }
 
 
@@ -91,6 +92,9 @@ class Parties:
             _add_organisation(party, item)
             if "organisation_name" in party:
                 party["name"] = party["organisation_name"]
+        elif received.kind == "Location":
+            if (name := item.text(received.resource.get("name"), "name")) is not None:
+                party["name"] = name
         else:
             self._add_person(party, item)
         return party

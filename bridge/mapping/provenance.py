@@ -27,7 +27,7 @@ def provenance(
         "business_ids": business_ids(item),
         "problem_refs": reading.problems_of.get(ref, []),
         "list_codes": reading.codes_of.get(ref, []),
-        "security_labels": _security_labels(item),
+        "security_labels": security_labels(item),
     }
     if reading.holder_ods is not None:
         result["holder_ods"] = reading.holder_ods
@@ -40,7 +40,7 @@ def provenance(
     return result
 
 
-def _security_labels(item: Item) -> list[str]:
+def security_labels(item: Item) -> list[str]:
     """Codes of `meta.security`, NOPAT among them (CS-057)."""
     meta = item.one(item.resource.get("meta"), "meta")
     if "security" not in meta:

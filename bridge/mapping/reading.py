@@ -115,9 +115,18 @@ class Reading:
         self.issues.append(issue_of(code, ref, path))
 
     def set_aside(
-        self, received: ReceivedEntry, reason: UnmappedReason, detail: str, area: str | None
+        self,
+        received: ReceivedEntry,
+        reason: UnmappedReason,
+        detail: str,
+        area: str | None,
+        *,
+        display: str | None = None,
     ) -> None:
-        """List a resource as received and not mapped; for the first reason given, if there are several."""
+        """List a resource as received and not mapped; for the first reason given, if there are several.
+
+        `display` is what it is to be called; for want of that, the best words that are looked for in it.
+        """
         if id(received.resource) in self.aside:
             return
         self.aside.add(id(received.resource))
@@ -125,8 +134,10 @@ class Reading:
         if area is not None:
             entry["area"] = area
         # Another patient's words must not reach this patient's record.
-        if reason != "wrong_patient" and (display := self._named(received.resource)) is not None:
-            entry["display"] = display
+        if reason != "wrong_patient":
+            display = display or self._named(received.resource)
+            if display is not None:
+                entry["display"] = display
         self.unmapped.append(entry)
 
     def _named(self, resource: JsonObject) -> str | None:

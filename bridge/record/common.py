@@ -18,7 +18,7 @@ NonEmptyText = Annotated[str, Field(min_length=1)]
 Precision = Literal["year", "month", "day", "instant", "unparsed", "placeholder"]
 TermFrom = Literal["text", "description", "display", "note", "code", "reference", "placeholder"]
 CodingQuality = Literal["coded", "degraded", "local_code_only", "text_only", "null_flavour", "empty"]
-PartyKind = Literal["practitioner", "organisation", "patient", "related_person", "unknown"]
+PartyKind = Literal["practitioner", "organisation", "patient", "related_person", "location", "unknown"]
 Severity = Literal["information", "warning", "error"]
 Audience = Literal["patient", "prescriber", "pharmacy", "additional", "unspecified"]
 
@@ -87,7 +87,7 @@ class Quantity(TypedDict):
 
 @with_config(STRICT)
 class Party(TypedDict):
-    """A person or organisation who took part."""
+    """A person or organisation who took part; or the place where something was done."""
 
     kind: PartyKind
     ref: NotRequired[NonEmptyText]

@@ -85,6 +85,11 @@ ISSUES: dict[str, tuple[Severity, str]] = {
         "A list is empty for a reason that GP Connect does not use, or for none: it is not known why.",
     ),
     "list_absent": ("warning", "The list of an area that was asked for was not sent."),
+    "content_not_sent": (
+        "information",
+        "The lists that tell the content of a consultation were not sent: there is more in it than is shown.",
+    ),
+    "unknown_role": ("information", "The role of somebody who took part is not known."),
     "subject_unresolved": ("information", "The patient that an item refers to was not sent."),
     "list_subject_conflict": ("warning", "A list is about another patient than its items."),
     "modifier_extension": (

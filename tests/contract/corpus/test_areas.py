@@ -3,7 +3,7 @@
 import json
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -12,7 +12,7 @@ import pytest
 from bridge.areas import AREAS, check_record, map_record
 from bridge.fhir.parsing import parse
 from bridge.mapping import Asked, Source
-from tests.contract.corpus.areas import COMPARERS, NOT_HELD
+from tests.contract.corpus.areas import COMPARERS, EXPLAINED, NOT_HELD
 from tests.contract.corpus.differences import differences
 from tests.contract.corpus.test_agreement import CORPUS, expected, files
 
@@ -24,9 +24,6 @@ TOUCHED = 6
 
 UNCLEAR = {"duplicate_id", "identifier_clash"}
 """Of items that share an id with another: what becomes of that one changes how they are told apart."""
-
-EXPLAINED: Mapping[tuple[str, str, str], str] = {}
-"""Where the facts are not what the record should say: file, `Type/id` (or `*`) and fact, and why."""
 
 
 def record_of(bundle: object) -> Any:

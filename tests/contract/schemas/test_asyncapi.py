@@ -16,6 +16,7 @@ PIPELINES = installed_pipelines(["structured_record"])
 PUBLISHED = {
     "medications.published.v1",
     "allergies.published.v1",
+    "consultations.published.v1",
     "record.completed.v1",
     "request.failed.v1",
     "request.rejected.v1",
