@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from bridge.areas.spec import UNKNOWN_PARAMETER, AreaTable, Mapped, Parameter
 from bridge.fhir.read import Item
@@ -10,6 +10,7 @@ from bridge.mapping.lists import AreaList, Contained, Lists
 from bridge.mapping.reading import COPY, Reading
 from bridge.record.retrieval import Area, AreaOutcome
 
+_IGNORED: Final = "search-date-ignored"
 _MORE_THAN_EMPTY: tuple[AreaOutcome, ...] = (
     "only_withheld",
     "unavailable",
@@ -116,21 +117,32 @@ def _area_of_contained(table: AreaTable, contained: Contained) -> str:
     return contained.area if contained.area in names else area.name
 
 
-def _limits(area: Mapped) -> dict[str, bool | int | str]:
-    """What of the request narrows the area, but what the practice says that it cannot do."""
-    if area.answer.options is None:
-        return {}
-    ignored = {name for part in area.answer.refused for name in area.spec.fields.get(part, part).split(", ")}
-    said: dict[str, bool | int | str] = area.answer.options.model_dump(
-        mode="json", by_alias=True, exclude_defaults=True
-    )
-    return {name: value for name, value in said.items() if name not in ignored}
+_Limits = dict[str, bool | int | str]
+"""Options by their names in the request."""
+
+
+def _tell_limits(area: Mapped, described: Area) -> None:
+    """What of the request narrows the area, and what of it the practice says that it cannot do."""
+    options, refused = area.answer.options, area.answer.refused
+    if options is None:
+        return
+    said: _Limits = options.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    ignored: dict[str, str] = {}
+    for part in sorted(refused):
+        for name in area.spec.fields.get(part, part).split(", "):
+            if not isinstance(said.pop(name, False), bool):
+                ignored[part] = refused[part]
+    if said:
+        described["limited_to"] = said
+    if ignored and all(warning["code"] != _IGNORED for warning in described["warnings"]):
+        # More was sent than asked for, so the area may be complete; a reader that filters has to know.
+        described["warnings"].append({"code": _IGNORED, "text": " ".join(ignored.values())})
+        area.answer.reading.report("search_date_ignored", path=described["area"])
 
 
 def _remark(area: Mapped, described: Area) -> None:
-    if limits := _limits(area):
-        described["limited_to"] = limits
     area.spec.remark(area.answer, described)
+    _tell_limits(area, described)
     refused = area.answer.refused
     note = " ".join(
         [

@@ -391,3 +391,5 @@ def test_what_the_practice_cannot_narrow_is_not_narrowed():
     found = area(record, "visits")
     assert "limited_to" not in found
     assert "unrecognised" in found["note"]
+    assert [warning["code"] for warning in found["warnings"]] == ["search-date-ignored"]
+    assert found["complete"]
