@@ -66,6 +66,16 @@ async def test_only_the_areas_asked_for_are_published(engine, area):
     assert outcomes[other] == "not_requested"
 
 
+@pytest.mark.duty("CS-038")
+async def test_an_older_practice_knows_fewer_areas_and_each_event_says_so(engine):
+    areas = {"medications": {}, "consultations": {"most_recent": 3}}
+    data = parts(await ask(engine, "inherited_fields", areas=areas))
+    assert data["medications.published.v1"]["area"]["outcome"] == "items"
+    consultations = data["consultations.published.v1"]
+    assert (consultations["area"]["outcome"], consultations["items"]) == ("not_supported", [])
+    assert "includeConsultations" in consultations["area"]["note"]
+
+
 @pytest.mark.duty("CS-092", "CS-044", "CS-039", "CS-040")
 @pytest.mark.parametrize(
     ("scenario", "medications", "statement"),
@@ -244,6 +254,28 @@ async def test_a_wrong_check_digit_is_rejected_and_nothing_called(engine):
     calls = len(engine.sandbox.calls)
     correlation_id = await engine.hospital.ask(cloud_event(record_request("9990000019")))
     assert await rejected(engine, correlation_id) == ["data.patient.nhs_number"]
+    assert len(engine.sandbox.calls) == calls
+
+
+@pytest.mark.duty("CS-021", "CS-022", "CS-023")
+@pytest.mark.parametrize(
+    ("areas", "field", "rule"),
+    [
+        (
+            {"consultations": {}, "medications": {"search_from": "2026-01-01"}},
+            "data.areas.medications.search_from",
+            "cannot be combined with data.areas.consultations",
+        ),
+    ],
+)
+async def test_what_cannot_be_asked_together_is_rejected_with_both_names_and_nothing_called(
+    engine, areas, field, rule
+):
+    calls = len(engine.sandbox.calls)
+    correlation_id = await engine.hospital.ask(cloud_event(record_request(areas=areas)))
+    assert await rejected(engine, correlation_id) == [field]
+    ((_, event),) = await engine.hospital.outcome(correlation_id)
+    assert event["data"]["faults"] == [{"field": field, "rule": rule}]
     assert len(engine.sandbox.calls) == calls
 
 
