@@ -17,6 +17,7 @@ MODULES = (
     "memory",
     "ledger",
     "bulkhead",
+    "documents",
 )
 
 

@@ -42,7 +42,7 @@ class AesGcmSealer:
         self._keys = keys
         self._ciphers: tuple[KeyRing, dict[str, AESGCM]] = keys.ring, {}
 
-    def seal(self, content: bytes | bytearray, aad: bytes, *, compress: bool = True) -> bytes:
+    def seal(self, content: bytes, aad: bytes, *, compress: bool = True) -> bytes:
         """`content`, sealed for the row that `aad` names."""
         flags = 0
         if compress and len(content) >= _WORTH_COMPRESSING:

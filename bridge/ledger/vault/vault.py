@@ -41,7 +41,7 @@ _KEPT = "sealed IS NOT NULL"
 _AWAY_FROM_THE_LOOP: Final = 64 * 1024
 """Bytes from which compressing and sealing goes to a thread, so that no other request waits for it."""
 _PRUNED_AT_ONCE: Final = 200
-PART_BYTES: Final = 256 * 1024
+PART_BYTES: Final = 512 * 1024
 """Of a body that comes in parts: as much of it as is in memory at a time."""
 
 answers = Table(
@@ -144,7 +144,8 @@ class Deposit:
         self._hash = hashlib.sha256()
         self._size = 0
         self._parts = 0
-        self._pending = bytearray()
+        self._pending: list[bytes] = []
+        self._pending_bytes = 0
         self.is_complete = False
 
     @property
@@ -165,8 +166,9 @@ class Deposit:
         """
         self._hash.update(piece)
         self._size += len(piece)
-        self._pending += piece
-        if len(self._pending) >= PART_BYTES:
+        self._pending.append(piece)
+        self._pending_bytes += len(piece)
+        if self._pending_bytes >= PART_BYTES:
             await self._store_part()
 
     async def complete(self, media_type: str) -> ClaimCheck:
@@ -187,14 +189,14 @@ class Deposit:
         await self._store.write(lambda connection: connection.execute(gone))
 
     async def _store_part(self) -> None:
-        part = self._sealer.seal(self._pending, _part_aad(self._id, self._parts), compress=False)
+        part = b"".join(self._pending)
         row = {
             "claim_id": self._id,
             "number": self._parts,
             "expires_at": self._expires_at,
-            "sealed": part,
+            "sealed": self._sealer.seal(part, _part_aad(self._id, self._parts), compress=False),
         }
-        self._pending = bytearray()
+        self._pending, self._pending_bytes = [], 0
         self._parts += 1
         await self._store.write(lambda connection: connection.execute(insert(claim_parts), row))
 
