@@ -1,7 +1,9 @@
 """Documents on the bus: which there are, and each of them into the vault, on RabbitMQ and on NATS."""
 
 import hashlib
+import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -17,6 +19,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 WITHOUT_BUS = pytest.mark.parametrize("installation", ["none"], indirect=True)
 """For what a bus has no part in."""
+EXAMPLES = Path(__file__).parents[3] / "pipelines" / "examples"
 FAILED, REJECTED = "request.failed.v1", "request.rejected.v1"
 SEARCHED = ["read:metadata-1", "search:patient-1", "search:documentreference-1"]
 READ = ["read:binary-1"]
@@ -360,6 +363,18 @@ async def test_a_request_that_cannot_be_one_names_the_field(records, asked, fiel
     kind, data = await records.retrieve("documents", **asked)
     assert kind == REJECTED
     assert [fault["field"] for fault in data["faults"]] == [field]
+
+
+async def test_the_examples_are_sent_as_they_are(records):
+    for kind in ("documents", "document"):
+        request = json.loads((EXAMPLES / f"{kind}.requested.json").read_text())
+        key = request["type"].removeprefix("uk.nhs.gpconnect.")
+        if kind == "document":
+            found = (await records.documents("documents"))["discharge"]
+            request["data"]["location"] = found["location"]
+        await records.hospital.ask(request, key=key)
+        ((told, _),) = await records.hospital.outcome(request["id"])
+        assert told == {"documents": FOUND, "document": RETRIEVED}[kind]
 
 
 async def test_without_claim_checks_no_document_is_fetched(tmp_path):
