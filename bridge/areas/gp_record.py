@@ -4,6 +4,7 @@ from pydantic import with_config
 
 from bridge.areas.allergies.model import AllergyFields
 from bridge.areas.consultations.model import ConsultationFields
+from bridge.areas.immunisations.model import ImmunisationFields
 from bridge.areas.medications.model import MedicationFields
 from bridge.record import Retrieved
 from bridge.record.common import STRICT
@@ -15,5 +16,6 @@ class GpRecord(
     MedicationFields,
     AllergyFields,
     ConsultationFields,
+    ImmunisationFields,
 ):
     """One retrieval. The untouched answer stays the source of truth; `source_hash` names it."""

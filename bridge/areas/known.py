@@ -24,12 +24,6 @@ KNOWN: Final = (
         kinds={"Condition": None},
     ),
     AreaFacts(
-        name="immunisations",
-        parameter="includeImmunisations",
-        lists=(ListOfArea(name="immunisations", code="1102181000000102"),),
-        kinds={"Immunization": None},
-    ),
-    AreaFacts(
         name="uncategorised",
         parameter="includeUncategorisedData",
         lists=(ListOfArea(name="uncategorised", code="826501000000100"),),

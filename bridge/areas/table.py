@@ -4,6 +4,7 @@ from typing import Final
 
 from bridge.areas.allergies.spec import ALLERGIES
 from bridge.areas.consultations.spec import CONSULTATIONS
+from bridge.areas.immunisations.spec import IMMUNISATIONS
 from bridge.areas.known import KNOWN
 from bridge.areas.medications.spec import MEDICATIONS
 from bridge.areas.spec import AreaTable
@@ -13,6 +14,7 @@ AREAS: Final = AreaTable(
         MEDICATIONS,
         ALLERGIES,
         CONSULTATIONS,
+        IMMUNISATIONS,
     ),
     others=KNOWN,
 )

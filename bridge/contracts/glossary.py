@@ -36,6 +36,7 @@ GLOSSARY: Final[dict[str, str]] = {
     "medications": "Every medication course, ended ones too; `course_state` says what the patient is on now.",
     "allergies": "Allergies and intolerances: active ones, and ended ones where they were asked for.",
     "consultations": "What was recorded on one occasion each, in its order; never the whole record (CS-093).",
+    "immunisations": "Vaccinations given, and intended ones that were not: `given` says which.",
     "linked_problems": "The problems that the items' `problem_refs` name: why something was given.",
     "unmapped": "What was received and could not be read, each with its reason. It is not among the items.",
     "issues": "Remarks on the quality of the answer: what is odd or unreadable. Not prescriptions issued.",

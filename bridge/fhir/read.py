@@ -23,6 +23,7 @@ _BEYOND_LONG: Final = 2**63
 _LEVELS_OF_WORDS: Final = 8
 _LONGEST_KEPT: Final = 255
 _NUMBER = re.compile(r"\s*-?\d{1,18}(\.\d{1,18})?\s*", re.ASCII)
+_FLAGS: Final = {"true": True, "false": False}
 _EXTENSION_NAME = re.compile(
     r"^(?:extension-)?(?:(?:careconnect|ukcore)-)?(?:gpc-)?(.*?)(?:-\d+)?$", re.DOTALL
 )
@@ -104,6 +105,17 @@ class Item:
         if found is None or not -_BEYOND_LONG < found < _BEYOND_LONG or found != int(found):
             return None
         return int(found)
+
+    def flag(self, value: object, path: str) -> bool | None:
+        """Yes or no, also one written in quotes."""
+        if value is None or type(value) is bool:
+            return value
+        written = self.code(value, path)
+        if written in _FLAGS:
+            return _FLAGS[written]
+        if written is not None:
+            self.note("unreadable_element", path)
+        return None
 
     def date(self, value: object, path: str) -> PartialDate | None:
         """A date as precise as it was sent; one that cannot be read is kept as text."""

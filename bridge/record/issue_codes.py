@@ -90,6 +90,7 @@ ISSUES: dict[str, tuple[Severity, str]] = {
         "The lists that tell the content of a consultation were not sent: there is more in it than is shown.",
     ),
     "unknown_role": ("information", "The role of somebody who took part is not known."),
+    "given_unknown": ("warning", "Whether an immunisation was given was not sent."),
     "subject_unresolved": ("information", "The patient that an item refers to was not sent."),
     "list_subject_conflict": ("warning", "A list is about another patient than its items."),
     "modifier_extension": (

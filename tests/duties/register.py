@@ -22,7 +22,17 @@ from typing import Any, Literal, get_args
 
 FOLDER = Path(__file__).parent
 COVERED_AREAS = frozenset(
-    {"medications", "allergies", "html", "appointments", "foundations", "registration", "writes", "documents"}
+    {
+        "medications",
+        "allergies",
+        "html",
+        "appointments",
+        "foundations",
+        "registration",
+        "writes",
+        "documents",
+        "immunisations",
+    }
 )
 """What this version offers. A duty of another area stays open until that area is built."""
 

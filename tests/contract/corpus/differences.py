@@ -50,6 +50,8 @@ def _differences(ref: str, name: str, theirs: Any, ours: Any) -> Iterator[Differ
 def _plain(theirs: Any, ours: Any) -> Any:
     if isinstance(ours, dict) and "precision" in ours:
         return ours["value"]
+    if type(theirs) is str and type(ours) in (int, float):
+        return str(ours)  # sent in quotes
     if type(theirs) is int and isinstance(ours, list):
         return len(ours)
     return ours

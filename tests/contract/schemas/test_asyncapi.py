@@ -17,6 +17,7 @@ PUBLISHED = {
     "medications.published.v1",
     "allergies.published.v1",
     "consultations.published.v1",
+    "immunisations.published.v1",
     "record.completed.v1",
     "request.failed.v1",
     "request.rejected.v1",

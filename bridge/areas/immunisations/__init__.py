@@ -1,0 +1,1 @@
+"""Immunisations: what was given, and what was intended and not given."""
