@@ -21,7 +21,7 @@ from bridge.mapping.reading import MALFORMED, Reading
 from bridge.mapping.set_aside import note_set_aside
 from bridge.record.common import BusinessId, Party
 from bridge.record.dates import sort_text
-from bridge.record.documents import Attachment, Document, DocumentsSearched, FoundDocuments, Origin
+from bridge.record.documents import Attachment, Document, DocumentOrigin, DocumentsSearched, FoundDocuments
 from bridge.record.retrieval import SCHEMA_VERSION, SOURCE_LABEL
 
 NOT_FOR_PATIENT: Final = "NOPAT"
@@ -191,7 +191,7 @@ def _labels(item: Item) -> list[str]:
     return list(dict.fromkeys(code for code in found if code is not None))
 
 
-def _origin(authors: list[Party], custodian: Party | None) -> Origin:
+def _origin(authors: list[Party], custodian: Party | None) -> DocumentOrigin:
     """Whether the organisation that keeps a document wrote it (documents §3)."""
     if len(authors) != 1 or custodian is None:
         return "unknown"

@@ -18,7 +18,7 @@ from bridge.record.common import (
 )
 from bridge.record.retrieval import Accounting, DemographicsCheck, Unmapped
 
-Origin = Literal["internal", "external", "unknown"]
+DocumentOrigin = Literal["internal", "external", "unknown"]
 
 
 @with_config(STRICT)
@@ -44,7 +44,7 @@ class Document(AreaItem, Attachment):
 
     type: CodedText
     """What kind of document: often words alone."""
-    origin: Origin
+    origin: DocumentOrigin
     """`internal`: written by the organisation that keeps it. `external`: by another. `unknown`: it cannot be
     told."""
     not_for_patient: bool
