@@ -110,7 +110,7 @@ class DocumentsOfPatient:
         expires_at = datetime.now(UTC) + timedelta(days=self.services.claims.keep_days)
         deposit = self.journal.claim_checks.deposit(self.request_key, expires_at)
         async with self.services.scanner.scanning() as scan:
-            intake = _Intake(deposit, scan, limit)
+            intake = Intake(deposit, scan, limit)
             try:
                 await at.retrieve(location, intake)
                 facts, found = intake.finish(), await scan.verdict()
@@ -169,7 +169,7 @@ class DocumentsOfPatient:
 
 
 @dataclass(slots=True)
-class _Intake:
+class Intake:
     """Takes a Binary as it comes: no more of it is in memory than a piece and a part."""
 
     deposit: Deposit

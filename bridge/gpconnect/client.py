@@ -4,7 +4,7 @@ from collections.abc import Hashable
 from typing import Final
 
 from bridge.contracts.requests import Patient, Requester
-from bridge.errors import FailureCode, Refused, ResponseInvalid
+from bridge.errors import FailureCode, HeldBack, Refused, RequestFailed
 from bridge.fhir.parameters import DayPeriod, Wanted
 from bridge.gpconnect.answer import PracticeAnswer
 from bridge.gpconnect.capability import Capability, read_capability
@@ -218,18 +218,20 @@ class GpConnect:
         """The version of Access Document that a practice declares, asked for once in a while (DO-018).
 
         Returns:
-            None where it does not say: nothing is refused for that alone.
+            None where it does not say, or cannot: nothing is refused for that alone.
 
         Raises:
             Refused: it is of another major version, of which nothing is known here (DO-017).
-            Unavailable: no answer now.
+            HeldBack: the practice is not called now.
         """
         known = self._documents_versions.get(documents.practice_ods)
         if known is None:
             try:
                 known = (await documents.capability()).version or ""
-            except ResponseInvalid:
-                known = ""
+            except HeldBack:
+                raise
+            except RequestFailed:
+                known = ""  # a statement that is broken says nothing about the documents
             self._documents_versions.put(documents.practice_ods, known, _SESSION_SECONDS)
         if known and known.partition(".")[0] != _DOCUMENTS_MAJOR:
             raise Refused(FailureCode.PRACTICE_NOT_ENABLED, stage="provider", detail="documents_version")

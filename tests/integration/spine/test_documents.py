@@ -182,7 +182,16 @@ async def test_another_major_version_is_not_spoken_to(
         assert refused.value.code is FailureCode.PRACTICE_NOT_ENABLED
 
 
-@pytest.mark.parametrize("reply", [statement(None), bundle(), answer([], content_type=FHIR)])
+@pytest.mark.parametrize(
+    "reply",
+    [
+        statement(None),
+        bundle(),
+        answer([], content_type=FHIR),
+        answer({"resourceType": "OperationOutcome"}, status=501, content_type=FHIR),
+        answer(b"<html>", status=500, content_type="text/html"),
+    ],
+)
 async def test_a_practice_that_states_no_version_is_asked_all_the_same(
     gpconnect: GpConnect, documents: Documents, services: World, reply: bytes | Callable[[Request], bytes]
 ):
