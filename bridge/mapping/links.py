@@ -111,8 +111,11 @@ class Links:
         Args:
             ids: `item_id` of all items and parts of items that came of a resource, by its reference.
         """
+        met: dict[int, set[str]] = {}
         for link, _, target in self._made:
-            found = {each for ref in target.refs for each in self._ids_of(ids, ref)}
+            if id(target) not in met:
+                met[id(target)] = {each for ref in target.refs for each in self._ids_of(ids, ref)}
+            found = met[id(target)]
             link["in_record"] = bool(found)
             if len(found) == 1 and not target.is_contested:
                 [link["item_id"]] = found
@@ -154,7 +157,8 @@ class Links:
         if first.kind == "List":
             # A part of a consultation leads to the consultation that it belongs to (digest §5.2).
             of = [self._resolved(_reference(each.resource.get("encounter")), "Encounter") for each in found]
-            refs = tuple(encounter.ref for each in of for encounter in each)
+            # All that carry one id are called the same.
+            refs = tuple(dict.fromkeys(each[0].ref for each in of if each))
         return _Target(first.ref, self._kind(first), refs, is_contested=len(found) > 1)
 
     def _resolved(self, written: str | None, kind: str | None = None) -> list[ReceivedEntry]:

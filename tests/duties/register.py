@@ -32,6 +32,7 @@ COVERED_AREAS = frozenset(
         "writes",
         "documents",
         "immunisations",
+        "consultations",
     }
 )
 """What this version offers. A duty of another area stays open until that area is built."""

@@ -13,6 +13,7 @@ from bridge.errors import ResponseInvalid
 from bridge.mapping import Asked
 from tests.support import bundles as b
 from tests.support.mapped import SOURCE, mapped
+from tests.support.whole_record import COMMENT, encounter, observation, structure
 
 
 def usual(n: int) -> list[Any]:
@@ -76,6 +77,20 @@ def circles(n: int) -> list[Any]:
     ]
 
 
+def consultations(n: int) -> list[Any]:
+    """Half of them as lists without an id of their own, all of one id, and all that name the same words."""
+    lists = [structure(f"t{i}", "25851000000105", "Observation/n", f"List/t{i + 1}") for i in range(n)]
+    named_alike = [
+        structure("t", "25851000000105", "List/t", "Observation/n", title=str(i)) for i in range(n)
+    ]
+    nameless = [structure("t", "24781000000107", f"Observation/n{i}", id=None) for i in range(n)]
+    words = [observation("n", b.concept(COMMENT), comment=str(i)) for i in range(n)]
+    same = [encounter(type=[{"text": str(i)}]) for i in range(n)]
+    others = [encounter(f"e{i}") for i in range(n)]
+    main = b.record_list("1149501000000101", *(f"Encounter/e{i}" for i in range(n)))
+    return [main, *lists, *named_alike, *nameless, *words, *same, *others]
+
+
 def entries_of_nothing(n: int) -> list[Any]:
     return [{}] * n
 
@@ -96,7 +111,7 @@ def calls(work: Callable[[], object]) -> int:
 
 
 KINDS = [usual, copies, namesakes, orders_of_namesakes, lists, people_by_address, faults_of_one_drug, nowhere, problems,
-         circles, entries_of_nothing]  # fmt: skip
+         circles, consultations, entries_of_nothing]  # fmt: skip
 
 
 @pytest.mark.parametrize("resources", KINDS)
@@ -161,8 +176,13 @@ LONG = "x" * 2_000_000
         [b.medication(), b.plan("p", note=[{"text": LONG}]), *(b.order(f"o{i}", "p") for i in range(100)), b.statement("s", "p")],
         [b.medication(), b.plan("p"), b.order("o", "p", note=[{"text": LONG}]),
          *(b.statement(f"s{i}", "p") for i in range(100))],
+        [b.practitioner("long", name=[{"text": LONG}]), b.record_list("1149501000000101", "Encounter/e1"),
+         encounter(participant=[{"individual": b.reference("Practitioner/long")}] * 100)],
+        [b.practitioner("long", name=[{"text": LONG}]), b.record_list("1149501000000101", "Encounter/e1"), encounter(),
+         structure("t1", "25851000000105", "Observation/n"),
+         observation("n", b.concept(COMMENT), comment="x", performer=[b.reference("Practitioner/long")] * 100)],
     ],
-    ids=["medication", "practitioner", "plan", "issue"],
+    ids=["medication", "practitioner", "plan", "issue", "participants", "writers"],
 )  # fmt: skip
 def test_a_long_text_is_not_repeated_without_bound(resources: list[Any]) -> None:
     assert refusal(*resources) == "record_too_large"

@@ -188,12 +188,17 @@ class _StructureBuilder:
                 self._take(root)
                 for entry in root.entries:
                     self._add_entry(root, entry)
-        # What no list names all the same names the consultation: the topics, then headings of none.
-        for level in ("topic", "heading"):
-            for part in self._own:
-                if part.level == level and id(part) not in self._placed:
-                    self._add_list(part)
+        for part in self._left():
+            if id(part) not in self._placed:
+                self._add_list(part)
         return self._structure
+
+    def _left(self) -> list[ContentList]:
+        """What no list leads to, and names the consultation all the same: topics, then headings of none."""
+        left = [part for part in self._own if id(part) not in self._placed]
+        named = {_name(part, entry) for part in left for entry in part.entries}
+        # Those that name each other come last: what one of them leads to stands there.
+        return sorted(left, key=lambda part: (part.item.ref in named, part.level != "topic"))
 
     def _take(self, part: ContentList) -> None:
         self._placed.add(id(part))
