@@ -268,9 +268,10 @@ class _Mapper:
     def _links(self, sent: list[tuple[ContentList, JsonObject]], path: str) -> list[Link]:
         found: list[Link] = []
         for part, reference in sent:
-            item = self._lists.setdefault(
-                id(part), Item(part.item.resource, part.item.ref, self._reading.dates)
-            )
+            item = self._lists.get(id(part))
+            if item is None:
+                item = Item(part.item.resource, part.item.ref, self._reading.dates)
+                self._lists[id(part)] = item
             if (link := self._reading.links.one(item, reference, path)) is not None:
                 found.append(link)
             else:

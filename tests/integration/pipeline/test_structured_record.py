@@ -266,6 +266,11 @@ async def test_a_wrong_check_digit_is_rejected_and_nothing_called(engine):
             "data.areas.medications.search_from",
             "cannot be combined with data.areas.consultations",
         ),
+        (
+            {"consultations": {}, "immunisations": {"include_not_given": True}},
+            "data.areas.immunisations.include_not_given",
+            "cannot be combined with data.areas.consultations",
+        ),
     ],
 )
 async def test_what_cannot_be_asked_together_is_rejected_with_both_names_and_nothing_called(
