@@ -4,6 +4,7 @@ from pydantic import with_config
 
 from bridge.areas.allergies.model import AllergyFields
 from bridge.areas.consultations.model import ConsultationFields
+from bridge.areas.diary_entries.model import DiaryFields
 from bridge.areas.immunisations.model import ImmunisationFields
 from bridge.areas.medications.model import MedicationFields
 from bridge.record import Retrieved
@@ -17,5 +18,6 @@ class GpRecord(
     AllergyFields,
     ConsultationFields,
     ImmunisationFields,
+    DiaryFields,
 ):
     """One retrieval. The untouched answer stays the source of truth; `source_hash` names it."""

@@ -41,11 +41,5 @@ KNOWN: Final = (
         lists=(ListOfArea(name="referrals", code="792931000000107"),),
         kinds={"ReferralRequest": None},
     ),
-    AreaFacts(
-        name="diary",
-        parameter="includeDiaryEntries",
-        lists=(ListOfArea(name="diary", code="714311000000108"),),
-        kinds={"ProcedureRequest": _is_plan},
-    ),
     AreaFacts(name="documents", parameter="DocumentReferences", kinds={"DocumentReference": None}),
 )

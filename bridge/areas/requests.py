@@ -10,6 +10,7 @@ from pydantic import create_model, model_validator
 
 from bridge.areas.allergies.options import AllergyOptions
 from bridge.areas.consultations.options import ConsultationOptions
+from bridge.areas.diary_entries.options import DiaryOptions
 from bridge.areas.immunisations.options import ImmunisationOptions
 from bridge.areas.medications.options import MedicationOptions
 from bridge.areas.spec import AreaSpec, AreaTable
@@ -98,6 +99,7 @@ if TYPE_CHECKING:
         allergies: AllergyOptions | None = None
         consultations: ConsultationOptions | None = None
         immunisations: ImmunisationOptions | None = None
+        diary_entries: DiaryOptions | None = None
 
 else:
     Areas = areas_model()

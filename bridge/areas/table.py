@@ -4,6 +4,7 @@ from typing import Final
 
 from bridge.areas.allergies.spec import ALLERGIES
 from bridge.areas.consultations.spec import CONSULTATIONS
+from bridge.areas.diary_entries.spec import DIARY_ENTRIES
 from bridge.areas.immunisations.spec import IMMUNISATIONS
 from bridge.areas.known import KNOWN
 from bridge.areas.medications.spec import MEDICATIONS
@@ -15,6 +16,7 @@ AREAS: Final = AreaTable(
         ALLERGIES,
         CONSULTATIONS,
         IMMUNISATIONS,
+        DIARY_ENTRIES,
     ),
     others=KNOWN,
 )

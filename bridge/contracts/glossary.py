@@ -37,6 +37,7 @@ GLOSSARY: Final[dict[str, str]] = {
     "allergies": "Allergies and intolerances: active ones, and ended ones where they were asked for.",
     "consultations": "What was recorded on one occasion each, in its order; never the whole record (CS-093).",
     "immunisations": "Vaccinations given, and intended ones that were not: `given` says which.",
+    "diary_entries": "Actions that were planned and are not complete, whatever their codes say.",
     "linked_problems": "The problems that the items' `problem_refs` name: why something was given.",
     "unmapped": "What was received and could not be read, each with its reason. It is not among the items.",
     "issues": "Remarks on the quality of the answer: what is odd or unreadable. Not prescriptions issued.",

@@ -33,6 +33,7 @@ COVERED_AREAS = frozenset(
         "documents",
         "immunisations",
         "consultations",
+        "diary",
     }
 )
 """What this version offers. A duty of another area stays open until that area is built."""

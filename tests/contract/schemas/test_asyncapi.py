@@ -18,6 +18,7 @@ PUBLISHED = {
     "allergies.published.v1",
     "consultations.published.v1",
     "immunisations.published.v1",
+    "diary_entries.published.v1",
     "record.completed.v1",
     "request.failed.v1",
     "request.rejected.v1",

@@ -1,0 +1,1 @@
+"""Diary entries: what a practice plans to do and has not completed."""
