@@ -132,7 +132,18 @@ AREAS: Mapping[str, Mapping[str, CheckValue]] = {
     "includeReferrals": {"referralSearchPeriod": _past_period},
     "includeDiaryEntries": {"diaryEntriesSearchDate": _future_date},
 }
-AREAS_OF_1_2 = frozenset({ALLERGIES, MEDICATION})
+_SINCE: Mapping[str, tuple[int, int]] = {
+    CONSULTATIONS: (1, 3),
+    PROBLEMS: (1, 3),
+    "includeImmunisations": (1, 3),
+    "includeUncategorisedData": (1, 3),
+    "includeInvestigations": (1, 4),
+    "includeReferrals": (1, 4),
+    "includeDiaryEntries": (1, 5),
+    "includeImmunisations.includeNotGiven": (1, 5),
+    "includeImmunisations.includeStatus": (1, 5),
+}
+"""The version that a parameter, or a part of one, came with; all others came with the first, 1.2 (§1.7)."""
 
 
 def read_query(resource: Any, *, version: str, today: date | None = None) -> Query:
@@ -143,7 +154,8 @@ def read_query(resource: Any, *, version: str, today: date | None = None) -> Que
     """
     today = today or datetime.now(UTC).date()
     parameters = _parameters(resource)
-    supported = AREAS_OF_1_2 if version.startswith("1.2") else frozenset(AREAS)
+    major, minor, *_ = (int(number) for number in version.split("."))
+    unknown = {name for name, since in _SINCE.items() if since > (major, minor)}
     number = _nhs_number(parameters)
     found: dict[str, dict[str, Any]] = {}
     unrecognised: list[str] = []
@@ -151,12 +163,12 @@ def read_query(resource: Any, *, version: str, today: date | None = None) -> Que
         name = parameter["name"]
         if name == _PATIENT:
             continue
-        if name not in supported:
+        if name not in AREAS or name in unknown:
             unrecognised.append(name)
             continue
         if name in found:
             raise BadParameters(f"{name} may be sent once only")
-        found[name] = _parts(parameter, unrecognised, today)
+        found[name] = _parts(parameter, unknown, unrecognised, today)
     if not found:
         raise BadParameters("no recognised parameter")
     _check_area_rules(found, today)
@@ -198,7 +210,7 @@ def _nhs_number(parameters: list[Json]) -> str:
     return number
 
 
-def _parts(parameter: Json, unrecognised: list[str], today: date) -> dict[str, Any]:
+def _parts(parameter: Json, unknown: set[str], unrecognised: list[str], today: date) -> dict[str, Any]:
     area = parameter["name"]
     parts = parameter.get("part", [])
     if not isinstance(parts, list) or not all(_has_name(part) for part in parts):
@@ -209,7 +221,7 @@ def _parts(parameter: Json, unrecognised: list[str], today: date) -> dict[str, A
         check = AREAS[area].get(name)
         if not any(key.startswith("value") for key in part):
             raise BadParameters(f"{area}.{name} has no value")
-        if check is None:
+        if check is None or f"{area}.{name}" in unknown:
             unrecognised.append(f"{area}.{name}")
             continue
         if name in values:
