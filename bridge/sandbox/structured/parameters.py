@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from bridge.record.dates import uk_day
 from bridge.record.nhs_number import NHS_NUMBER_SYSTEM, is_valid_nhs_number
 
 Json = dict[str, Any]
@@ -152,7 +153,7 @@ def read_query(resource: Any, *, version: str, today: date | None = None) -> Que
     Raises:
         BadParameters: naming the first rule that is broken.
     """
-    today = today or datetime.now(UTC).date()
+    today = today or uk_day(datetime.now(UTC))
     parameters = _parameters(resource)
     major, minor, *_ = (int(number) for number in version.split("."))
     unknown = {name for name, since in _SINCE.items() if since > (major, minor)}

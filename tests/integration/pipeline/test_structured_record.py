@@ -267,6 +267,11 @@ async def test_a_wrong_check_digit_is_rejected_and_nothing_called(engine):
             "cannot be combined with data.areas.consultations",
         ),
         (
+            {"diary_entries": {"until": "2020-01-01"}},
+            "data.areas.diary_entries.until",
+            "must not be in the past",
+        ),
+        (
             {"consultations": {}, "immunisations": {"include_not_given": True}},
             "data.areas.immunisations.include_not_given",
             "cannot be combined with data.areas.consultations",
