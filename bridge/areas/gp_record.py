@@ -7,6 +7,7 @@ from bridge.areas.consultations.model import ConsultationFields
 from bridge.areas.diary_entries.model import DiaryFields
 from bridge.areas.immunisations.model import ImmunisationFields
 from bridge.areas.medications.model import MedicationFields
+from bridge.areas.problems.model import ProblemFields
 from bridge.record import Retrieved
 from bridge.record.common import STRICT
 
@@ -16,6 +17,7 @@ class GpRecord(
     Retrieved,
     MedicationFields,
     AllergyFields,
+    ProblemFields,
     ConsultationFields,
     ImmunisationFields,
     DiaryFields,

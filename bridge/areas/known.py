@@ -18,12 +18,6 @@ def _is_no_plan(reading: Reading, received: ReceivedEntry) -> bool:
 
 KNOWN: Final = (
     AreaFacts(
-        name="problems",
-        parameter="includeProblems",
-        lists=(ListOfArea(name="problems", code="717711000000103"),),
-        kinds={"Condition": None},
-    ),
-    AreaFacts(
         name="uncategorised",
         parameter="includeUncategorisedData",
         lists=(ListOfArea(name="uncategorised", code="826501000000100"),),

@@ -13,6 +13,7 @@ from bridge.areas.consultations.options import ConsultationOptions
 from bridge.areas.diary_entries.options import DiaryOptions
 from bridge.areas.immunisations.options import ImmunisationOptions
 from bridge.areas.medications.options import MedicationOptions
+from bridge.areas.problems.options import ProblemOptions
 from bridge.areas.spec import AreaSpec, AreaTable
 from bridge.areas.table import AREAS
 from bridge.contracts.requests import GpConnectRequest, Model, OdsCode
@@ -97,6 +98,7 @@ if TYPE_CHECKING:
 
         medications: MedicationOptions | None = None
         allergies: AllergyOptions | None = None
+        problems: ProblemOptions | None = None
         consultations: ConsultationOptions | None = None
         immunisations: ImmunisationOptions | None = None
         diary_entries: DiaryOptions | None = None

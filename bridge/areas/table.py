@@ -8,12 +8,14 @@ from bridge.areas.diary_entries.spec import DIARY_ENTRIES
 from bridge.areas.immunisations.spec import IMMUNISATIONS
 from bridge.areas.known import KNOWN
 from bridge.areas.medications.spec import MEDICATIONS
+from bridge.areas.problems.spec import PROBLEMS
 from bridge.areas.spec import AreaTable
 
 AREAS: Final = AreaTable(
     areas=(
         MEDICATIONS,
         ALLERGIES,
+        PROBLEMS,
         CONSULTATIONS,
         IMMUNISATIONS,
         DIARY_ENTRIES,

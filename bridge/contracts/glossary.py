@@ -35,6 +35,7 @@ GLOSSARY: Final[dict[str, str]] = {
     "warnings": "What may be missing from the area, and why; to be shown with it (CS-044).",
     "medications": "Every medication course, ended ones too; `course_state` says what the patient is on now.",
     "allergies": "Allergies and intolerances: active ones, and ended ones where they were asked for.",
+    "problems": "What the practice holds for problems of the patient; by default of every status.",
     "consultations": "What was recorded on one occasion each, in its order; never the whole record (CS-093).",
     "immunisations": "Vaccinations given, and intended ones that were not: `given` says which.",
     "diary_entries": "Actions that were planned and are not complete, whatever their codes say.",

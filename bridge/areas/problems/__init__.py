@@ -1,1 +1,1 @@
-"""Problems, read so far only for what they name: the reason for an item of another area."""
+"""Problems: headers that promote an item and group others; read for every record for what they name."""

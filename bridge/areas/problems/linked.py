@@ -1,18 +1,14 @@
 """Problem headers, read for what they name: the reason for a medication stands nowhere else (CS-045)."""
 
-from typing import Literal
-
 import orjson
 
-from bridge.fhir import systems
+from bridge.areas.problems.header import clinical_status, significance
 from bridge.fhir.index import ReceivedEntry
-from bridge.fhir.read import Item, code_in, extension_value
+from bridge.fhir.read import Item, extension_value
 from bridge.mapping.coded import DEGRADED_RECORD_ENTRY, coded_text
 from bridge.mapping.reading import Reading
 from bridge.record.retrieval import LinkedProblem
 
-_STATUSES: dict[str, Literal["active", "inactive"]] = {"active": "active", "inactive": "inactive"}
-_SIGNIFICANCES: dict[str, Literal["major", "minor"]] = {"major": "major", "minor": "minor"}
 _LINKS = ("actualproblem", "relatedclinicalcontent")
 
 
@@ -53,16 +49,12 @@ def _targets(item: Item) -> set[str]:
 
 
 def _header(item: Item) -> LinkedProblem:
-    resource = item.resource
-    status = item.code(resource.get("clinicalStatus"), "clinicalStatus")
     problem: LinkedProblem = {
         "source_ref": item.ref,
-        "code": coded_text(item, resource.get("code"), "code", degrade_to=DEGRADED_RECORD_ENTRY),
-        "clinical_status": _STATUSES.get(status or "", "unknown"),
+        "code": coded_text(item, item.resource.get("code"), "code", degrade_to=DEGRADED_RECORD_ENTRY),
+        "clinical_status": clinical_status(item).value,
     }
-    for extension in item.extensions(resource).get("problemsignificance", ()):
-        code = code_in(extension_value(extension), systems.PROBLEM_SIGNIFICANCE)
-        significance = _SIGNIFICANCES.get(code or "")
-        if significance is not None:
-            problem["significance"] = significance
+    significant = significance(item).value
+    if significant != "unknown":
+        problem["significance"] = significant
     return problem

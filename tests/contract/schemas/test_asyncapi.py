@@ -19,6 +19,7 @@ PUBLISHED = {
     "consultations.published.v1",
     "immunisations.published.v1",
     "diary_entries.published.v1",
+    "problems.published.v1",
     "record.completed.v1",
     "request.failed.v1",
     "request.rejected.v1",

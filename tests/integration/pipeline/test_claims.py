@@ -149,28 +149,28 @@ async def test_an_operator_opens_a_claim_with_a_reason(consumers, engine, nats_u
     assert f"sha256:{hashed(ended.printed.decode())}" == event["datahash"]
 
 
-class Letters(TypedDict):
+class Pages(TypedDict):
     """More than any bus should carry."""
 
     items: list[str]
 
 
 @pipeline(
-    name="letters",
-    accepts="letters.requested.v1",
+    name="pages",
+    accepts="pages.requested.v1",
     request=RecordRequest,
-    publishes={"letters.published.v1": Letters},
+    publishes={"pages.published.v1": Pages},
 )
-async def letters(_: RecordRequest, __: Context) -> list[Event]:
+async def pages(_: RecordRequest, __: Context) -> list[Event]:
     """Five megabytes, as the consultations of a long life may be."""
-    data: Letters = {"items": [f"{n:05} {'x' * 990}" for n in range(5_000)]}
-    return [Event("letters.published.v1", data)]
+    data: Pages = {"items": [f"{n:05} {'x' * 990}" for n in range(5_000)]}
+    return [Event("pages.published.v1", data)]
 
 
 async def test_five_megabytes_are_handed_out_whole(consumers, sandbox, bus_url, tmp_path):
-    async with running_engine(sandbox, bus_url, tmp_path / "worker", letters) as engine:
+    async with running_engine(sandbox, bus_url, tmp_path / "worker", pages) as engine:
         request = cloud_event(record_request(BY_NAME["rich_record"].nhs_number))
-        await engine.hospital.ask(request, key="letters.requested.v1")
+        await engine.hospital.ask(request, key="pages.requested.v1")
         ((_, event),) = await engine.hospital.outcome(request["id"])
         assert "data" not in event
         answer = await consumers.fetch(event["dataref"], consumers.token)
