@@ -166,8 +166,9 @@ class DocumentsSettings(_Group):
 class ScanSettings(_Group):
     """The malware scanner through which every document goes (`bridge.engine.scanning`)."""
 
-    url: Annotated[str, Field(pattern=r"^(unix:///|tcp://).+")] | None = None
-    """Of clamd: ``unix:///run/clamav/clamd.ctl`` or ``tcp://host:3310``; unset scans nothing, and says so."""
+    url: Annotated[str, Field(pattern=r"^(unix:///|tcp://|icap://)[\x21-\x7e]+$")] | None = None
+    """Of clamd, ``unix:///run/clamav/clamd.ctl`` or ``tcp://host:3310``, or of an ICAP service,
+    ``icap://host:1344/service``; unset scans nothing, and says so."""
     timeout: Annotated[float, Field(gt=0)] = 30.0
     """Seconds to connect, for each piece, and for the verdict."""
     when_unavailable: Literal["fail", "publish"] = "fail"

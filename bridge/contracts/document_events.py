@@ -45,7 +45,7 @@ class Scan(TypedDict):
 
     verdict: ScanVerdict
     """`not_scanned` never means clean."""
-    scanner: NotRequired[Literal["clamd"]]
+    scanner: NotRequired[Literal["clamd", "icap"]]
     """Which looked at it."""
     signature: NotRequired[NonEmptyText]
     """What was found, as the scanner names it."""

@@ -3,12 +3,13 @@
 Without this the first test that needs a program installs it, while its time runs.
 """
 
-from tests.support import apt, brokers, chromium, clamd, postgres, shifted_clock
+from tests.support import apt, brokers, chromium, clamd, icap, postgres, shifted_clock
 
 _PROGRAMS = {
     brokers.RABBIT_PACKAGE: brokers.installed_rabbitmq,
     chromium.PACKAGE: chromium.installed,
     clamd.PACKAGE: clamd.installed,
+    icap.PACKAGE: icap.installed,
     postgres.PACKAGE: postgres.installed,
     shifted_clock.PACKAGE: shifted_clock.installed,
 }

@@ -1,4 +1,4 @@
-"""Documents through a real clamd: an infected one is told and handed to nobody, and none passes unseen."""
+"""Documents through a real clamd, and a real ICAP server: an infected one is told and handed to nobody, and none passes unseen."""
 
 import pytest
 from sqlalchemy import func, select
@@ -11,6 +11,7 @@ from bridge.pipelines.requests import DocumentRequest
 from bridge.testing import site
 from tests.support.clamd import SIGNATURE, running_clamd
 from tests.support.documents import RETRIEVED, Records, claims_settings
+from tests.support.icap import running_icap
 from tests.support.ports import free_port
 from tests.support.without_bus import without_bus
 
@@ -23,6 +24,12 @@ def clamd():
         yield daemon
 
 
+@pytest.fixture(scope="module")
+def icap(clamd):
+    with running_icap(clamd) as url:
+        yield url
+
+
 async def kept(settings):
     """How many documents, and parts of any, are in the vault."""
     async with open_store(settings, read_only=True) as store:
@@ -30,22 +37,24 @@ async def kept(settings):
         return await store.read(lambda connection: [connection.scalar(count) for count in counts])
 
 
-async def test_an_infected_document_is_told_deleted_and_handed_to_nobody(clamd, tmp_path):
+@pytest.mark.parametrize("scanner", ["clamd", "icap"])
+async def test_an_infected_document_is_told_deleted_and_handed_to_nobody(clamd, icap, scanner, tmp_path):
     endpoint, token = claims_settings(tmp_path)
-    async with without_bus("documents", settings=endpoint | {"BRIDGE_SCAN_URL": clamd.unix_url}) as started:
+    url = clamd.unix_url if scanner == "clamd" else icap
+    async with without_bus("documents", settings=endpoint | {"BRIDGE_SCAN_URL": url}) as started:
         records = Records(started.sandbox, started.hospital, token)
         kind, data = await records.document(SCENARIO, "infected")
         assert (kind, data["withheld"]) == (RETRIEVED, "infected")
         assert "content" not in data
         assert data["scan"] == {
             "verdict": "infected",
-            "scanner": "clamd",
+            "scanner": scanner,
             "signature": f"{SIGNATURE}.UNOFFICIAL",
         }
         assert await kept(started.settings) == [0, 0]
 
         _, clean = await records.document(SCENARIO, "clean")
-        assert clean["scan"] == {"verdict": "clean", "scanner": "clamd"}
+        assert clean["scan"] == {"verdict": "clean", "scanner": scanner}
         assert (await records.fetch(clean["content"]["url"])).status_code == 200
         assert await kept(started.settings) == [1, 1]
 
