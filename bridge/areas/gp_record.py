@@ -5,6 +5,7 @@ from pydantic import with_config
 from bridge.areas.allergies.model import AllergyFields
 from bridge.areas.consultations.model import ConsultationFields
 from bridge.areas.diary_entries.model import DiaryFields
+from bridge.areas.documents.model import DocumentFields
 from bridge.areas.immunisations.model import ImmunisationFields
 from bridge.areas.medications.model import MedicationFields
 from bridge.areas.problems.model import ProblemFields
@@ -21,5 +22,6 @@ class GpRecord(
     ConsultationFields,
     ImmunisationFields,
     DiaryFields,
+    DocumentFields,
 ):
     """One retrieval. The untouched answer stays the source of truth; `source_hash` names it."""

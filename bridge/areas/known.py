@@ -35,5 +35,4 @@ KNOWN: Final = (
         lists=(ListOfArea(name="referrals", code="792931000000107"),),
         kinds={"ReferralRequest": None},
     ),
-    AreaFacts(name="documents", parameter="DocumentReferences", kinds={"DocumentReference": None}),
 )

@@ -5,6 +5,7 @@ from typing import Final
 from bridge.areas.allergies.spec import ALLERGIES
 from bridge.areas.consultations.spec import CONSULTATIONS
 from bridge.areas.diary_entries.spec import DIARY_ENTRIES
+from bridge.areas.documents.spec import DOCUMENTS
 from bridge.areas.immunisations.spec import IMMUNISATIONS
 from bridge.areas.known import KNOWN
 from bridge.areas.medications.spec import MEDICATIONS
@@ -19,6 +20,7 @@ AREAS: Final = AreaTable(
         CONSULTATIONS,
         IMMUNISATIONS,
         DIARY_ENTRIES,
+        DOCUMENTS,
     ),
     others=KNOWN,
 )

@@ -245,6 +245,7 @@ GLOSSARY: Final[dict[str, str]] = {
     # documents
     "retrievable": "Whether it may be asked for with `location`. False: it exists, and is not available.",
     "unavailable_reason": "Why it is not available, in the practice's words.",
+    "Document.title": "Words sent with its address; they may say why it should not be used. Show them.",
     "Document.location": "The address as sent: for `document.requested`, never to be opened as it is.",
     "Document.content_type": "Media type, as the practice says; the document itself may be of another.",
     "Document.size_bytes": "As the practice says; to be shown before it is asked for (DO-024). 0: not known.",

@@ -4,7 +4,7 @@ A structured record has DocumentReferences too: both are read by `read_document`
 Source: CareConnect-GPC-DocumentReference-1; Access Document, search for documents.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 from uuid import NAMESPACE_URL, uuid5
 
@@ -78,6 +78,14 @@ def read_document(reading: Reading, item: Item) -> Document:
     return document
 
 
+def newest_first(documents: Iterable[Document]) -> list[Document]:
+    """In the order in which they were written, or filed where that was not sent."""
+    by_id = sorted(documents, key=lambda each: each["item_id"])
+    return sorted(
+        by_id, key=lambda each: sort_text(each.get("created_at") or each.get("indexed_at")), reverse=True
+    )
+
+
 def map_documents(
     parsed: Parsed, *, asked: Asked, source: Source, searched: DocumentsSearched
 ) -> FoundDocuments:
@@ -108,8 +116,7 @@ def map_documents(
             reading.keep(received)
             documents.append(document)
     keep_apart(reading, documents)
-    documents.sort(key=lambda each: each["item_id"])
-    documents.sort(key=lambda each: sort_text(each.get("created_at") or each.get("indexed_at")), reverse=True)
+    documents = newest_first(documents)
     reading.links.fill_in({each["provenance"]["source_ref"]: [each["item_id"]] for each in documents})
     _note_patient_and_bundle(reading, bundle)
     aside = _set_aside_others(reading)
@@ -170,8 +177,11 @@ def _describe(item: Item, attachment: Attachment, sent: JsonObject) -> None:
     if location is not None:
         attachment["retrievable"] = _is_address(location)
         attachment["location"] = location
-    elif (reason := item.text(sent.get("title"), path)) is not None:
-        attachment["unavailable_reason"] = reason
+    if (title := item.text(sent.get("title"), path)) is not None:
+        if attachment["retrievable"]:
+            attachment["title"] = title
+        else:
+            attachment["unavailable_reason"] = title
     if (content_type := item.code(sent.get("contentType"), path)) is not None:
         attachment["content_type"] = content_type
     size = item.whole_number(sent.get("size"), path)
@@ -240,7 +250,8 @@ def _add_context(reading: Reading, item: Item, document: Document) -> None:
         setting = coded_text(item, context["practiceSetting"], "context.practiceSetting")
         document["practice_setting"] = setting
     for related in item.many(context.get("related"), "context.related"):
-        link = reading.links.one(item, related.get("ref"), "context.related")
+        # A Reference where FHIR has an element that holds one is read as well.
+        link = reading.links.one(item, related.get("ref", related), "context.related")
         if link is not None:
             document["related"].append(link)
     note_set_aside(item, context, frozenset({"sourcePatientInfo"}), "context.")

@@ -30,6 +30,9 @@ class Attachment(TypedDict):
     `unavailable_reason` where the practice gives one. Never show that there is no document (DO-025)."""
     unavailable_reason: NotRequired[NonEmptyText]
     """In the practice's words, such as that it is larger than 5 MB."""
+    title: NotRequired[NonEmptyText]
+    """Words sent with one that has an address. Practices write there why a document is not available, so they
+    may say that it was withdrawn: to be shown before it is asked for."""
     location: NotRequired[NonEmptyText]
     """The address as sent: to be given to `document.requested`, never to be opened as it is."""
     content_type: NotRequired[NonEmptyText]

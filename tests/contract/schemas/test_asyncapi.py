@@ -20,6 +20,7 @@ PUBLISHED = {
     "immunisations.published.v1",
     "diary_entries.published.v1",
     "problems.published.v1",
+    "documents.published.v1",
     "record.completed.v1",
     "request.failed.v1",
     "request.rejected.v1",

@@ -115,6 +115,7 @@ def test_what_is_said_stands_as_it_was_sent():
         (attachment(url=None), (False, None, None)),
         (attachment(title="A title of one that is available"), (True, None, f"{ROOT}/Binary/b-1")),
         (attachment(url="letter.pdf"), (False, None, "letter.pdf")),
+        (attachment(url="letter.pdf", title="Not kept"), (False, "Not kept", "letter.pdf")),
         ({}, (False, None, None)),
     ],
 )
@@ -123,6 +124,19 @@ def test_a_document_without_an_address_exists_and_is_not_available(sent, expecte
     found_ = document["retrievable"], document.get("unavailable_reason"), document.get("location")
     assert found_ == expected
     assert only(reference(content=None))["retrievable"] is False
+
+
+def test_the_words_beside_an_address_are_kept_they_may_take_the_document_back():
+    document = only(reference(content=[{"attachment": attachment(title="Recalled by its sender")}]))
+    assert document["title"] == "Recalled by its sender"
+    assert document["retrievable"] is True
+
+
+@pytest.mark.parametrize("sent", [{"ref": {"reference": "Observation/o1"}}, {"reference": "Observation/o1"}])
+def test_what_it_belongs_to_is_a_link_in_either_form(sent):
+    (link,) = only(reference(context={"related": [sent]}))["related"]
+    assert link["kind"] == "observation"
+    assert link["reference"] == "Observation/o1"
 
 
 @pytest.mark.duty("DO-016", "CS-058", "SP-104")

@@ -1,0 +1,1 @@
+"""Documents: what is known about each; the document itself is fetched on its own."""
