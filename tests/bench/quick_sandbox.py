@@ -16,6 +16,8 @@ async def main(state_dir: Path, options: dict[str, Any], ready: Path) -> None:
         options["records"] = Path(options["records"])
     async with running(SandboxOptions(state_dir=state_dir, **options)) as sandbox:
         environment = dict(sandbox.environment)
+        # A ledger of its own: one of an earlier run is kept with other keys.
+        environment["BRIDGE_STATE_DIR"] = str(state_dir / "worker")
         environment["BENCH_RECORD_URL"] = f"{sandbox.urls['practice']}{_OPERATION}"
         draft = ready.with_suffix(".draft")
         draft.write_text(json.dumps(environment))

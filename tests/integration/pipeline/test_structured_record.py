@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bridge.areas.events import content_hash
+from bridge.record.dates import uk_day
 from bridge.sandbox import BY_NAME
 from tests.support.requests import cloud_event, record_request
 
@@ -64,6 +65,22 @@ async def test_only_the_areas_asked_for_are_published(engine, area):
     other = {"medications": "allergies", "allergies": "medications"}[area]
     assert outcomes[area] == "items"
     assert outcomes[other] == "not_requested"
+
+
+@pytest.mark.duty("CS-022")
+async def test_a_predefined_search_passes_in_exactly_its_shape(engine):
+    a_year_ago = uk_day(datetime.now(UTC)) - timedelta(days=365)
+    areas = {
+        "medications": {"search_from": a_year_ago.isoformat()},
+        "allergies": {},
+        "problems": {},
+        "consultations": {"most_recent": 3},
+    }
+    data = parts(await ask(engine, "rich_record", areas=areas))
+    outcomes = {each["area"]: each["outcome"] for each in data["record.completed.v1"]["areas"]}
+    assert [outcomes[name] for name in ("medications", "allergies")] == ["items", "items"]
+    assert outcomes["consultations"] not in ("not_requested", "not_supported")
+    assert data["consultations.published.v1"]["area"]["limited_to"] == {"most_recent": 3}
 
 
 @pytest.mark.duty("CS-038")
@@ -264,6 +281,11 @@ async def test_a_wrong_check_digit_is_rejected_and_nothing_called(engine):
         (
             {"consultations": {}, "medications": {"search_from": "2026-01-01"}},
             "data.areas.medications.search_from",
+            "cannot be combined with data.areas.consultations",
+        ),
+        (
+            {"consultations": {}, "problems": {"status": "active"}},
+            "data.areas.problems.status",
             "cannot be combined with data.areas.consultations",
         ),
         (
