@@ -111,7 +111,10 @@ def _take(event: Any, events: Events, place: str) -> None:
         REQUEST_FAILED: events.failed.append,
         REQUEST_REJECTED: events.rejected.append,
     }
-    takers[kind](data)
+    if kind in takers:
+        takers[kind](data)
+    else:
+        events.areas.setdefault(kind, []).append(data)
 
 
 def _kind(sent: Any, place: str) -> str:

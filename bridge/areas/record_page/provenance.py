@@ -40,6 +40,9 @@ def origin(item: Provenance) -> list[str]:
 
 def labels(item: Provenance) -> list[str]:
     """Who must not see it (CS-059)."""
-    return [
-        NO_PATIENT if label == "NOPAT" else f"Security label: {label}" for label in item["security_labels"]
-    ]
+    return secrecy(item["security_labels"])
+
+
+def secrecy(labels: Sequence[str]) -> list[str]:
+    """What security labels say."""
+    return [NO_PATIENT if label == "NOPAT" else f"Security label: {label}" for label in labels]

@@ -1,18 +1,23 @@
 """The page: each record under a banner that says whom it is about, from where, and how sure that is."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib.resources import files
-from typing import cast
+from typing import Any, cast
 
 from bridge.areas.allergies.events import ALLERGIES_PUBLISHED
+from bridge.areas.consultations.events import CONSULTATIONS_PUBLISHED
 from bridge.areas.events import Part, RecordCompleted
 from bridge.areas.medications.events import MEDICATIONS_PUBLISHED
 from bridge.areas.record_page.allergies import allergies
-from bridge.areas.record_page.areas import completeness, issues, unmapped
+from bridge.areas.record_page.areas import completeness, issues, name, unmapped
+from bridge.areas.record_page.consultations import consultations
 from bridge.areas.record_page.events import Events, RecordEvents, records
 from bridge.areas.record_page.medications import medications
+from bridge.areas.record_page.names import Names, names_of_items
+from bridge.areas.record_page.words import AREAS as AREA_NAMES
 from bridge.areas.record_page.words import MATCHES
+from bridge.areas.table import AREAS
 from bridge.contracts.events import RequestFailedData, RequestRejectedData
 from bridge.mapping.care_record import care_record_articles, render_preview, style_sheet
 from bridge.mapping.care_record.preview import FIELDS
@@ -22,6 +27,8 @@ from bridge.record.retrieval import SOURCE_LABEL
 
 _NOT_GIVEN = "{}: not known. No event about them was given for this page; there may be data."
 _COVERED = {"allergies", "ended_allergies", "medications"}
+PAGES: Mapping[str, Callable[[Any, Names], Html]] = {CONSULTATIONS_PUBLISHED: consultations}
+"""What shows the event of an area, given what its items name of others, by its kind."""
 
 
 def render(events: Events) -> str:
@@ -88,7 +95,7 @@ def _practice(record: RecordEvents) -> str:
 
 def _identity(check: DemographicsCheck) -> Html:
     """Whether this is the patient who was asked for, each detail by name (CS-048 to CS-051)."""
-    details = ", ".join(f"{name}: {MATCHES[match]}" for name, match in _compared(check))
+    details = ", ".join(f"{detail}: {MATCHES[match]}" for detail, match in _compared(check))
     if check["verdict"] == "accept":
         return notice(f"The identity was checked: {details}.", alert=False)
     differences = [
@@ -106,11 +113,14 @@ def _identity(check: DemographicsCheck) -> Html:
 def _compared(check: DemographicsCheck) -> Iterable[tuple[str, Match]]:
     # Of a `DemographicsCheck` the fields that have a name here are the details that were compared.
     found = cast("Mapping[str, Match]", check)
-    return ((name, found[field]) for field, name in FIELDS.items() if field in found)
+    return ((detail, found[field]) for field, detail in FIELDS.items() if field in found)
 
 
 def _content(record: RecordEvents, number: int) -> list[Html]:
-    events = [each for each in (record.completed, record.allergies, record.medications) if each]
+    events = [
+        *(each for each in (record.completed, record.allergies, record.medications) if each),
+        *record.areas.values(),
+    ]
     about_allergies = (
         allergies(record.allergies)
         if record.allergies
@@ -129,13 +139,27 @@ def _content(record: RecordEvents, number: int) -> list[Html]:
     return [
         _section("Allergies and intolerances", about_allergies, number),
         _section("Medications and devices", about_medications, number),
+        *(
+            _section(AREA_NAMES.get(area.name, area.name), _area(area.kind, record), number)
+            for area in AREAS.areas
+            if area.kind in record.areas
+        ),
         _section("Completeness and warnings", joined(rest), number),
     ]
 
 
+def _area(kind: str, record: RecordEvents) -> Html:
+    """Everything that the event of an area says; of one that has no module here, how it was answered."""
+    data: Any = record.areas[kind]
+    if kind in PAGES:
+        return PAGES[kind](data, names_of_items(record))
+    said = f"{name(data['area'])}: {len(data['items'])} items were sent and are not shown here."
+    return joined([notice(said, alert=True), completeness(data["area"])])
+
+
 def _section(title: str, content: Html, number: int) -> Html:
-    name = f"record-{number}-{title.split(maxsplit=1)[0].lower()}"
-    return element("section", element("h3", text(title), id=name), content, aria_labelledby=name)
+    title_id = f"record-{number}-{title.split(maxsplit=1)[0].lower()}"
+    return element("section", element("h3", text(title), id=title_id), content, aria_labelledby=title_id)
 
 
 def _absent(title: str, areas: set[str], manifest: RecordCompleted | None) -> Html:
@@ -152,10 +176,12 @@ def _manifest(record: RecordEvents) -> list[Html]:
     given = {
         ALLERGIES_PUBLISHED: record.allergies,
         MEDICATIONS_PUBLISHED: record.medications,
+        **record.areas,
     }
+    covered = _COVERED | {each["area"]["area"] for each in record.areas.values()}
     told = [fault for part in manifest["parts"] for fault in _faults(part, given)]
     counted = ", ".join(f"{kind} {count}" for kind, count in manifest["counts"].items())
-    others = [completeness(area) for area in manifest["areas"] if area["area"] not in _COVERED]
+    others = [completeness(area) for area in manifest["areas"] if area["area"] not in covered]
     return [
         *(notice(fault, alert=True) for fault in told),
         facts([("Received from the practice", counted or "nothing")]),

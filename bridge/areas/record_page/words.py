@@ -60,6 +60,14 @@ AREAS: Final[Mapping[str, str]] = {
     "medications": "Medications",
     "allergies": "Allergies",
     "ended_allergies": "Ended allergies",
+    "consultations": "Consultations",
+    "problems": "Problems",
+    "immunisations": "Immunisations",
+    "observations": "Observations",
+    "investigations": "Investigations",
+    "referrals": "Referrals",
+    "diary_entries": "Diary entries",
+    "documents": "Documents",
 }
 CAME_ALONG: Final = (
     "It came along with something else that was asked for: what stands beside it need not be all there is."

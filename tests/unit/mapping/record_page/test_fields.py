@@ -11,6 +11,7 @@ import pytest
 from typing_extensions import get_type_hints, is_typeddict
 
 from bridge.areas.allergies.events import AllergiesPublished
+from bridge.areas.consultations.events import ConsultationsPublished
 from bridge.areas.events import RecordCompleted
 from bridge.areas.medications.events import MedicationsPublished
 from bridge.areas.record_page import Events, render
@@ -22,7 +23,9 @@ FOR_MACHINES = {
     "Allergy.item_id", "CodedText.concept_id", "CodedText.degrade_code", "CodedText.description_id",
     "CodedText.original_text", "Coding.code", "Coding.description_id", "Coding.description_term",
     "Coding.display", "Coding.system", "BusinessId.system", "BusinessId.use", "BusinessId.value",
-    "Issue.code",
+    "Consultation.item_id", "ConsultationsPublished.content_hash", "ConsultationsPublished.patient_key",
+    "ConsultationsPublished.source_hash",
+    "Issue.code", "Link.item_id", "Narrative.source_ref",
     "MedicationCourse.item_id", "MedicationIssue.item_id", "MedicationPlan.item_id",
     "MedicationsPublished.content_hash", "MedicationsPublished.patient_key", "MedicationsPublished.source_hash",
     "Party.professional_ids", "Party.ref", "Part.content_hash", "Part.event_id", "Provenance.content_hash",
@@ -33,9 +36,10 @@ FOR_MACHINES = {
 """Ids, hashes, codes behind words that are shown, and numbers that are shown as they were sent."""
 ELSEWHERE = {
     "Dosage.absent_reason", "Part.items", "RecordCompleted.counts", "LinkedProblem.source_ref",
-    "Provenance.problem_refs",
+    "Provenance.problem_refs", "Link.reference", "Link.source_ref",
 }  # fmt: skip
-"""Shown only where there are no words; where the part is missing; as names with numbers; by the problem's term."""
+"""Shown only where there are no words; where the part is missing; as names with numbers; by the problem's term;
+where a link has no words."""
 
 
 class Sample:
@@ -83,6 +87,8 @@ def published(kind: Any) -> tuple[Sample, Events]:
     events = Events()
     if kind is AllergiesPublished:
         events.allergies.append(data)
+    elif kind is ConsultationsPublished:
+        events.areas["consultations.published.v1"] = [data]
     elif kind is MedicationsPublished:
         events.medications.append(data)
     else:
@@ -98,7 +104,9 @@ def missing(sample: Sample, page: str) -> Iterator[str]:
             yield place
 
 
-@pytest.mark.parametrize("kind", [AllergiesPublished, MedicationsPublished, RecordCompleted])
+@pytest.mark.parametrize(
+    "kind", [AllergiesPublished, MedicationsPublished, ConsultationsPublished, RecordCompleted]
+)
 def test_every_field_is_shown_or_is_for_machines(kind):
     sample, events = published(kind)
     assert sorted(set(missing(sample, seen(render(events)))) - FOR_MACHINES - ELSEWHERE) == []
@@ -106,7 +114,7 @@ def test_every_field_is_shown_or_is_for_machines(kind):
 
 def test_what_is_said_to_be_for_machines_exists_and_is_not_shown():
     fields, hidden = set(), set()
-    for kind in (AllergiesPublished, MedicationsPublished, RecordCompleted):
+    for kind in (AllergiesPublished, MedicationsPublished, ConsultationsPublished, RecordCompleted):
         sample, events = published(kind)
         fields |= set(sample.words.values())
         hidden |= set(missing(sample, seen(render(events))))

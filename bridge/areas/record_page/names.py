@@ -1,0 +1,77 @@
+"""What the items of a record are called, so that a link to one can be read where it stands."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeGuard
+
+from bridge.areas.record_page.events import RecordEvents
+from bridge.areas.record_page.words import concept
+from bridge.mapping.page import when
+from bridge.record import CodedText
+from bridge.record.common import Link
+
+Names = Mapping[str, str]
+"""By `item_id`."""
+_KINDS: Mapping[str, str] = {
+    "problem": "Problem",
+    "consultation": "Consultation",
+    "medication": "Medication",
+    "allergy": "Allergy",
+    "immunisation": "Immunisation",
+    "observation": "Observation",
+    "investigation": "Investigation",
+    "referral": "Referral",
+    "diary_entry": "Diary entry",
+    "document": "Document",
+    "other": "Other",
+    "unknown": "Not known what",
+}
+
+
+def names_of_items(record: RecordEvents) -> Names:
+    """The words of every item, and of every part of one, that the given events hold."""
+    events: list[Any] = [record.allergies, record.medications, *record.areas.values()]
+    return {
+        item_id: words
+        for data in events
+        if data is not None
+        for item in data["items"]
+        for item_id, words in _named(item, "")
+    }
+
+
+def link(sent: Link, names: Names) -> str:
+    """What a link leads to, in words; of one that leads nowhere, why."""
+    words = names.get(sent.get("item_id", "")) or sent.get("display") or sent.get("reference")
+    said = f"{_KINDS[sent['kind']]}: {words or sent.get('source_ref', 'not named')}"
+    if sent["in_record"]:
+        return said
+    if "source_ref" in sent:
+        return f"{said} (sent, and not among the items)"
+    return f"{said} (named only: not sent)"
+
+
+def _named(item: Any, of: str) -> Iterator[tuple[str, str]]:
+    """An item and its parts by their ids; a part without words of its own is called as what holds it."""
+    words = _words(item) or of
+    if "provenance" in item and words:
+        yield item["item_id"], words
+    for value in item.values():
+        for part in value if isinstance(value, list) else [value]:
+            if isinstance(part, dict) and not _is_concept(part):
+                yield from _named(part, words)
+
+
+def _words(item: Mapping[str, Any]) -> str:
+    """The first concept that an item has, with what was written beside it, which may take it back."""
+    found = next((value for value in item.values() if _is_concept(value)), None)
+    if found is None:
+        return ""
+    comment = item.get("comment")
+    day = when(item.get("started") or item.get("effective"))
+    return "; ".join(
+        [concept(found), *([comment] if isinstance(comment, str) else []), *([day] if day else [])]
+    )
+
+
+def _is_concept(value: object) -> TypeGuard[CodedText]:
+    return isinstance(value, dict) and "coding_quality" in value
