@@ -9,6 +9,7 @@ from bridge.areas.documents.model import DocumentFields
 from bridge.areas.immunisations.model import ImmunisationFields
 from bridge.areas.medications.model import MedicationFields
 from bridge.areas.problems.model import ProblemFields
+from bridge.areas.referrals.model import ReferralFields
 from bridge.record import Retrieved
 from bridge.record.common import STRICT
 
@@ -21,6 +22,7 @@ class GpRecord(
     ProblemFields,
     ConsultationFields,
     ImmunisationFields,
+    ReferralFields,
     DiaryFields,
     DocumentFields,
 ):

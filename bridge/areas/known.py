@@ -29,10 +29,4 @@ KNOWN: Final = (
         lists=(ListOfArea(name="investigations", code="887191000000108"),),
         kinds={"DiagnosticReport": None, "Specimen": None, "ProcedureRequest": _is_no_plan},
     ),
-    AreaFacts(
-        name="referrals",
-        parameter="includeReferrals",
-        lists=(ListOfArea(name="referrals", code="792931000000107"),),
-        kinds={"ReferralRequest": None},
-    ),
 )

@@ -10,6 +10,7 @@ from bridge.areas.immunisations.spec import IMMUNISATIONS
 from bridge.areas.known import KNOWN
 from bridge.areas.medications.spec import MEDICATIONS
 from bridge.areas.problems.spec import PROBLEMS
+from bridge.areas.referrals.spec import REFERRALS
 from bridge.areas.spec import AreaTable
 
 AREAS: Final = AreaTable(
@@ -19,6 +20,7 @@ AREAS: Final = AreaTable(
         PROBLEMS,
         CONSULTATIONS,
         IMMUNISATIONS,
+        REFERRALS,
         DIARY_ENTRIES,
         DOCUMENTS,
     ),

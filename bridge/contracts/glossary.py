@@ -38,6 +38,7 @@ GLOSSARY: Final[dict[str, str]] = {
     "problems": "What the practice holds for problems of the patient; by default of every status.",
     "consultations": "What was recorded on one occasion each, in its order; never the whole record (CS-093).",
     "immunisations": "Vaccinations given, and intended ones that were not: `given` says which.",
+    "referrals": "Outbound referrals: that somebody was referred, never what came of it.",
     "diary_entries": "Actions that were planned and are not complete, whatever their codes say.",
     "linked_problems": "The problems that the items' `problem_refs` name: why something was given.",
     "unmapped": "What was received and could not be read, each with its reason. It is not among the items.",

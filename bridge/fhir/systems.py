@@ -10,6 +10,10 @@ EPS_LINE_ITEM = (
     "https://fhir.nhs.uk/Id/prescription-order-item-number",
     "https://fhir.nhs.uk/Id/eps-line-item-identifier",  # 1.2.x, and some live systems
 )
+UBRN = (
+    "https://fhir.nhs.uk/Id/UBRN",
+    "https://fhir.nhs.uk/Id/ubr-number",  # older pages of the specification
+)
 PROFESSIONAL_IDS = {
     "https://fhir.nhs.uk/Id/sds-user-id": "sds_user_id",
     "https://fhir.nhs.uk/Id/sds-role-profile-id": "sds_role_profile_id",

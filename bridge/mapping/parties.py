@@ -13,6 +13,7 @@ _KINDS: dict[str, PartyKind] = {
     "Patient": "patient",
     "RelatedPerson": "related_person",
     "Location": "location",
+    "HealthcareService": "service",
 }
 
 
@@ -92,7 +93,7 @@ class Parties:
             _add_organisation(party, item)
             if "organisation_name" in party:
                 party["name"] = party["organisation_name"]
-        elif received.kind == "Location":
+        elif received.kind in ("Location", "HealthcareService"):
             if (name := item.text(received.resource.get("name"), "name")) is not None:
                 party["name"] = name
         else:

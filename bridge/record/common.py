@@ -18,7 +18,9 @@ NonEmptyText = Annotated[str, Field(min_length=1)]
 Precision = Literal["year", "month", "day", "instant", "unparsed", "placeholder"]
 TermFrom = Literal["text", "description", "display", "note", "code", "reference", "placeholder"]
 CodingQuality = Literal["coded", "degraded", "local_code_only", "text_only", "null_flavour", "empty"]
-PartyKind = Literal["practitioner", "organisation", "patient", "related_person", "location", "unknown"]
+PartyKind = Literal[
+    "practitioner", "organisation", "patient", "related_person", "location", "service", "unknown"
+]
 Severity = Literal["information", "warning", "error"]
 Audience = Literal["patient", "prescriber", "pharmacy", "additional", "unspecified"]
 

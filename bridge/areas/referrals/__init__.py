@@ -1,0 +1,1 @@
+"""Outbound referrals: that somebody was referred, or meant to be; never what came of it."""
