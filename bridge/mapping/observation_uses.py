@@ -44,7 +44,7 @@ class ObservationUses:
     def _use(self, ref: str, observation: JsonObject) -> ObservationUse:
         if self._reported is None:
             self._reported = self._in_reports()
-        is_comment = COMMENT_NOTE in snomed_codes(observation.get("code"))
+        is_comment = _is_comment(observation.get("code"))
         if ref in self._reported:
             return "filing_comment" if is_comment else "result"
         if is_comment:
@@ -91,3 +91,13 @@ class ObservationUses:
                 found = self._index.resolve(reference_target(written), "Observation")
                 if found is not None and found.kind == "Observation":
                     yield found.ref
+
+
+def _is_comment(concept: object) -> bool:
+    """Whether the code is that of a note; most are of something else, which is seen at once."""
+    codings = concept.get("coding") if type(concept) is dict else None
+    if type(codings) is list:
+        codes = [each.get("code") for each in codings if type(each) is dict]
+        if not any(type(code) is str and COMMENT_NOTE in code for code in codes):
+            return False
+    return COMMENT_NOTE in snomed_codes(concept)

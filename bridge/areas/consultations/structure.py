@@ -318,8 +318,10 @@ def _contained(item: Item) -> Iterator[tuple[str, JsonObject]]:
 def _name(part: ContentList, entry: JsonObject) -> str | None:
     """What an entry names: a list of the answer by its reference, one inside of `part` by that too."""
     target = _target(entry)
-    if target is None or "/" in target:
-        return target
+    if target is None:
+        return None
+    if "/" in target:
+        return target if target.startswith("List/") else None
     return f"{id(part)}{target}" if target.startswith("#") else f"List/{target}"
 
 
