@@ -25,7 +25,8 @@ from bridge.sandbox.practice_sites import PracticeSites
 from bridge.sandbox.spine import tokens_dstu2
 from bridge.sandbox.spine.interactions import SpineOperation, operation_at
 from bridge.sandbox.spine.tokens import BadToken, check_claims, read_claims, remarks
-from bridge.sandbox.structured.parameters import BadParameters, Query, read_query
+from bridge.sandbox.structured.checks import BadParameters
+from bridge.sandbox.structured.parameters import Query, read_query
 from bridge.sandbox.structured.store import RecordStore
 from bridge.sandbox.subjects import patient_of
 from bridge.sandbox.web import Reply, Request

@@ -1,13 +1,18 @@
 """The Parameters of ``$gpc.getstructuredrecord``, rule by rule (structured.md §1.2 to §1.4, §1.7)."""
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from bridge.record.dates import uk_day
 from bridge.record.nhs_number import NHS_NUMBER_SYSTEM, is_valid_nhs_number
+from bridge.sandbox.structured.areas.allergies import RESOLVED
+from bridge.sandbox.structured.areas.consultations import MOST_RECENT, PERIOD
+from bridge.sandbox.structured.areas.medication import ISSUES, SEARCH_FROM
+from bridge.sandbox.structured.areas.spec import Version
+from bridge.sandbox.structured.areas.table import PRACTICE_AREAS
+from bridge.sandbox.structured.checks import BadParameters, value_of
 
 Json = dict[str, Any]
 
@@ -16,7 +21,6 @@ MEDICATION = "includeMedication"
 CONSULTATIONS = "includeConsultations"
 PROBLEMS = "includeProblems"
 _PATIENT = "patientNHSNumber"
-_FULL_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _PREDEFINED_RECENT = 3
 _PREDEFINED_DAYS = 365
 
@@ -32,119 +36,22 @@ _FORBIDDEN_WITH_PROBLEMS = {
 _FORBIDDEN_WITH_CONSULTATIONS = _FORBIDDEN_WITH_PROBLEMS | {"filterStatus"}
 
 
-class BadParameters(Exception):  # noqa: N818 - named for what it is about
-    """A rule that the Parameters break, and the Spine code it is answered with."""
-
-    def __init__(self, rule: str, code: str = "INVALID_PARAMETER") -> None:
-        super().__init__(rule)
-        self.code = code
-
-
 @dataclass(frozen=True, slots=True)
 class Query:
     """What was asked, once it is known to be in order.
 
     Attributes:
         areas: names of the area parameters asked for.
+        parts: names and values of the parts that were sent; no two areas have one of the same name.
         unrecognised: names as they go into a warning: ``name`` or ``area.part``, coarsest level only.
         remarks: what was accepted and yet is not as a consumer should do it.
     """
 
     nhs_number: str
     areas: tuple[str, ...] = ()
-    resolved_allergies: bool = False
-    issues: bool = True
-    search_from: date | None = None
+    parts: tuple[tuple[str, Any], ...] = ()
     unrecognised: tuple[str, ...] = ()
     remarks: tuple[str, ...] = field(default=(), compare=False)
-
-
-CheckValue = Callable[[str, Json, date], Any]
-
-
-def _value(name: str, part: Json, key: str, kind: type) -> Any:
-    value = part.get(key)
-    if value is None or not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise BadParameters(f"{name} needs a {key}")
-    return value
-
-
-def _boolean(name: str, part: Json, _: date) -> bool:
-    return bool(_value(name, part, "valueBoolean", bool))
-
-
-def _positive(name: str, part: Json, _: date) -> int:
-    value: int = _value(name, part, "valuePositiveInt", int)
-    if value < 1:
-        raise BadParameters(f"{name} must be at least 1")
-    return value
-
-
-def _status(name: str, part: Json, _: date) -> str:
-    value: str = _value(name, part, "valueCode", str)
-    if value not in {"active", "inactive"}:
-        raise BadParameters(f"{name} must be active or inactive")
-    return value
-
-
-def _date(name: str, text: str) -> date:
-    if not _FULL_DATE.fullmatch(text):
-        raise BadParameters(f"{name} must be a whole date")
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise BadParameters(f"{name} is not a day of the calendar") from None
-
-
-def _past_date(name: str, part: Json, today: date) -> date:
-    value = _date(name, _value(name, part, "valueDate", str))
-    if value > today:
-        raise BadParameters(f"{name} must not be in the future")
-    return value
-
-
-def _future_date(name: str, part: Json, today: date) -> date:
-    value = _date(name, _value(name, part, "valueDate", str))
-    if value < today:
-        raise BadParameters(f"{name} must not be in the past")
-    return value
-
-
-def _past_period(name: str, part: Json, today: date) -> tuple[date, ...]:
-    period = _value(name, part, "valuePeriod", dict)
-    bounds = tuple(_date(name, str(period[bound])) for bound in ("start", "end") if bound in period)
-    if not bounds:
-        raise BadParameters(f"{name} needs a start or an end")
-    if any(bound > today for bound in bounds):
-        raise BadParameters(f"{name} must not be in the future")
-    if bounds[0] > bounds[-1]:
-        raise BadParameters(f"{name} must not end before it starts")
-    return bounds
-
-
-AREAS: Mapping[str, Mapping[str, CheckValue]] = {
-    ALLERGIES: {"includeResolvedAllergies": _boolean},
-    MEDICATION: {"includePrescriptionIssues": _boolean, "medicationSearchFromDate": _past_date},
-    CONSULTATIONS: {"consultationSearchPeriod": _past_period, "includeNumberOfMostRecent": _positive},
-    PROBLEMS: {"filterStatus": _status},
-    "includeImmunisations": {"includeNotGiven": _boolean, "includeStatus": _boolean},
-    "includeUncategorisedData": {"uncategorisedDataSearchPeriod": _past_period},
-    "includeInvestigations": {"investigationSearchPeriod": _past_period},
-    "includeReferrals": {"referralSearchPeriod": _past_period},
-    "includeDiaryEntries": {"diaryEntriesSearchDate": _future_date},
-}
-_SINCE: Mapping[str, tuple[int, int]] = {
-    CONSULTATIONS: (1, 3),
-    PROBLEMS: (1, 3),
-    "includeImmunisations": (1, 3),
-    "includeUncategorisedData": (1, 3),
-    "includeInvestigations": (1, 4),
-    "includeReferrals": (1, 4),
-    "includeDiaryEntries": (1, 5),
-    "includeImmunisations.includeNotGiven": (1, 5),
-    "includeImmunisations.includeStatus": (1, 5),
-}
-"""The version that a parameter, or a part of one, came with; all others came with the first, 1.2 (§1.7)."""
 
 
 def read_query(resource: Any, *, version: str, today: date | None = None) -> Query:
@@ -156,7 +63,7 @@ def read_query(resource: Any, *, version: str, today: date | None = None) -> Que
     today = today or uk_day(datetime.now(UTC))
     parameters = _parameters(resource)
     major, minor, *_ = (int(number) for number in version.split("."))
-    unknown = {name for name, since in _SINCE.items() if since > (major, minor)}
+    known = (major, minor)
     number = _nhs_number(parameters)
     found: dict[str, dict[str, Any]] = {}
     unrecognised: list[str] = []
@@ -164,22 +71,20 @@ def read_query(resource: Any, *, version: str, today: date | None = None) -> Que
         name = parameter["name"]
         if name == _PATIENT:
             continue
-        if name not in AREAS or name in unknown:
+        area = PRACTICE_AREAS.get(name)
+        if area is None or area.main_list is None or area.since > known:
             unrecognised.append(name)
             continue
         if name in found:
             raise BadParameters(f"{name} may be sent once only")
-        found[name] = _parts(parameter, unknown, unrecognised, today)
+        found[name] = _parts(parameter, known, unrecognised, today)
     if not found:
         raise BadParameters("no recognised parameter")
     _check_area_rules(found, today)
-    medication, allergies = found.get(MEDICATION, {}), found.get(ALLERGIES, {})
     return Query(
         number,
         tuple(found),
-        allergies.get("includeResolvedAllergies", False),
-        medication.get("includePrescriptionIssues", True),
-        medication.get("medicationSearchFromDate"),
+        tuple((name, value) for parts in found.values() for name, value in parts.items()),
         tuple(unrecognised),
         tuple(_remarks(parameters, found)),
     )
@@ -202,7 +107,7 @@ def _nhs_number(parameters: list[Json]) -> str:
     given = [parameter for parameter in parameters if parameter["name"] == _PATIENT]
     if len(given) != 1:
         raise BadParameters(f"{_PATIENT} must be sent once")
-    identifier = _value(_PATIENT, given[0], "valueIdentifier", dict)
+    identifier = value_of(_PATIENT, given[0], "valueIdentifier", dict)
     if identifier.get("system") != NHS_NUMBER_SYSTEM:
         raise BadParameters(f"{_PATIENT} has another identifier system", "INVALID_IDENTIFIER_SYSTEM")
     number = identifier.get("value")
@@ -211,7 +116,7 @@ def _nhs_number(parameters: list[Json]) -> str:
     return number
 
 
-def _parts(parameter: Json, unknown: set[str], unrecognised: list[str], today: date) -> dict[str, Any]:
+def _parts(parameter: Json, known: Version, unrecognised: list[str], today: date) -> dict[str, Any]:
     area = parameter["name"]
     parts = parameter.get("part", [])
     if not isinstance(parts, list) or not all(_has_name(part) for part in parts):
@@ -219,26 +124,25 @@ def _parts(parameter: Json, unknown: set[str], unrecognised: list[str], today: d
     values: dict[str, Any] = {}
     for part in parts:
         name = part["name"]
-        check = AREAS[area].get(name)
+        legal = PRACTICE_AREAS[area].parts.get(name)
         if not any(key.startswith("value") for key in part):
             raise BadParameters(f"{area}.{name} has no value")
-        if check is None or f"{area}.{name}" in unknown:
+        if legal is None or legal.since > known:
             unrecognised.append(f"{area}.{name}")
             continue
         if name in values:
             raise BadParameters(f"{area}.{name} may be sent once only")
-        values[name] = check(f"{area}.{name}", part, today)
+        values[name] = legal.check(f"{area}.{name}", part, today)
     return values
 
 
 def _check_area_rules(found: Mapping[str, Mapping[str, Any]], today: date) -> None:
-    if ALLERGIES in found and "includeResolvedAllergies" not in found[ALLERGIES]:
-        raise BadParameters(f"{ALLERGIES} needs includeResolvedAllergies")
+    for name, parts in found.items():
+        for needed in sorted(PRACTICE_AREAS[name].required - parts.keys()):
+            raise BadParameters(f"{name} needs {needed}")
     consultations = found.get(CONSULTATIONS, {})
-    if {"consultationSearchPeriod", "includeNumberOfMostRecent"} <= consultations.keys():
-        raise BadParameters(
-            "consultationSearchPeriod and includeNumberOfMostRecent exclude each other", "INVALID_RESOURCE"
-        )
+    if {PERIOD, MOST_RECENT} <= consultations.keys():
+        raise BadParameters(f"{PERIOD} and {MOST_RECENT} exclude each other", "INVALID_RESOURCE")
     sent = {part for parts in found.values() for part in parts}
     forbidden = set()
     if CONSULTATIONS in found:
@@ -252,10 +156,10 @@ def _check_area_rules(found: Mapping[str, Mapping[str, Any]], today: date) -> No
 def _is_predefined(found: Mapping[str, Mapping[str, Any]], today: date) -> bool:
     """The two searches that may mix what others may not, in exactly their shape."""
     first = {
-        CONSULTATIONS: {"includeNumberOfMostRecent": _PREDEFINED_RECENT},
+        CONSULTATIONS: {MOST_RECENT: _PREDEFINED_RECENT},
         PROBLEMS: {},
-        ALLERGIES: {"includeResolvedAllergies": True},
-        MEDICATION: {"medicationSearchFromDate": today - timedelta(days=_PREDEFINED_DAYS)},
+        ALLERGIES: {RESOLVED: True},
+        MEDICATION: {SEARCH_FROM: today - timedelta(days=_PREDEFINED_DAYS)},
     }
     second = {**first, "includeImmunisations": {}, "includeUncategorisedData": {}}
     return found in (first, second)
@@ -265,6 +169,6 @@ def _remarks(parameters: list[Json], found: Mapping[str, Mapping[str, Any]]) -> 
     remarks = []
     if parameters[0]["name"] != _PATIENT:
         remarks.append("several providers read only the first parameter as the patient")
-    if MEDICATION in found and "includePrescriptionIssues" not in found[MEDICATION]:
+    if MEDICATION in found and ISSUES not in found[MEDICATION]:
         remarks.append("CS-026: includePrescriptionIssues is not stated")
     return remarks

@@ -1,37 +1,24 @@
-"""One patient's record at a practice, and the answer a provider gives from it (structured.md §2 to §4)."""
+"""One patient's record at a practice, and the answer a provider gives from it (structured.md §2 to §5)."""
 
 import json
-from calendar import monthrange
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from bridge.sandbox.structured.parameters import ALLERGIES, AREAS, MEDICATION, Query
+from bridge.sandbox.structured.areas.allergies import ACTIVE, ENDED, RESOLVED
+from bridge.sandbox.structured.areas.medication import ISSUES, LIST, SEARCH_FROM
+from bridge.sandbox.structured.areas.spec import ListKind, Parts, PracticeArea
+from bridge.sandbox.structured.areas.table import PRACTICE_AREAS
+from bridge.sandbox.structured.entries import Entry, latest, reference_to
+from bridge.sandbox.structured.linked import linked_resources, with_placeholders
+from bridge.sandbox.structured.parameters import ALLERGIES, MEDICATION, Query
 
 Json = dict[str, Any]
 
 _PROFILE = "https://fhir.nhs.uk/STU3/StructureDefinition/"
 _SNOMED = "http://snomed.info/sct"
-ACTIVE_ALLERGIES = ("886921000000105", "Allergies and adverse reactions", "Allergies and adverse reactions")
-ENDED_ALLERGIES = ("1103671000000101", "Ended allergies", "Ended allergies")
-MEDICATIONS = ("933361000000108", "Medications and medical devices", "Medications and medical devices")
-# code, preferred term, title
-_OTHER_LISTS = {
-    "includeConsultations": ("1149501000000101", "List of consultations", "List of consultations"),
-    "includeProblems": ("717711000000103", "Problems", "Problems"),
-    "includeImmunisations": ("1102181000000102", "Immunisations", "Immunisations"),
-    "includeUncategorisedData": ("826501000000100", "Miscellaneous record", "Uncategorised data"),
-    "includeInvestigations": ("887191000000108", "Investigations and results", "Investigations and results"),
-    "includeReferrals": ("792931000000107", "Outbound referral", "Outbound referral"),
-    "includeDiaryEntries": (
-        "714311000000108",
-        "Patient recall administration",
-        "Patient recall administration",
-    ),
-}
-assert set(_OTHER_LISTS) | {ALLERGIES, MEDICATION} == set(AREAS)
 
 WARNING_TEXTS = {
     "confidential-items": "Items excluded due to confidentiality and/or patient preferences.",
@@ -65,10 +52,10 @@ class Course:
         if self.elsewhere:
             return True
         if self.end:
-            return _latest(self.end) >= day
+            return latest(self.end) >= day
         # No end: an acute lasts for its day only; a repeat, or what has no type, goes on.
         is_acute = self.kind in {"acute", "acute-handwritten", "delayed-prescribing"}
-        return not is_acute or _latest(self.start) >= day
+        return not is_acute or latest(self.start) >= day
 
 
 @dataclass(slots=True)
@@ -77,6 +64,7 @@ class Record:
 
     Attributes:
         administrative: Organization, Practitioner and PractitionerRole resources.
+        entries: what is held of every other area.
         others: linked problem headers and their list: sent whatever is asked.
         warnings: codes by area parameter; ended allergies take those of allergies.
         unsupported: area parameters that this practice's system does not know.
@@ -90,6 +78,7 @@ class Record:
     courses: list[Course] = field(default_factory=list)
     allergies: list[Json] = field(default_factory=list)
     ended: list[Json] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
     others: list[Json] = field(default_factory=list)
     warnings: dict[str, tuple[str, ...]] = field(default_factory=dict)
     unsupported: frozenset[str] = frozenset()
@@ -99,17 +88,19 @@ class Record:
 
     def answer(self, query: Query) -> Json:
         """The Bundle for `query`, but for its id."""
-        available = [area for area in query.areas if area not in self.unsupported | self.disabled]
+        parts = dict(query.parts)
         resources = [self.patient, *self.administrative]
-        for area in query.areas:
-            if area in self.unsupported or area in self.missing_lists:
+        for name in query.areas:
+            if name in self.unsupported or name in self.missing_lists:
                 continue
             # A list of an area that is switched off may be there, and is then empty.
-            resources += self._area(area, query, available=area in available)
+            resources += self._area(PRACTICE_AREAS[name], parts, available=name not in self.disabled)
         resources += self.others
+        resources += linked_resources(self, query.areas, self._selected(query.areas, parts), resources)
         outcome = self._outcome(query)
         if outcome:
             resources.append(outcome)
+        resources = with_placeholders(self, resources)
         bundle = {
             "resourceType": "Bundle",
             "meta": {"profile": [_PROFILE + "GPConnect-StructuredRecord-Bundle-1"]},
@@ -122,38 +113,64 @@ class Record:
         self.finish(bundle)
         return bundle
 
-    def _area(self, area: str, query: Query, *, available: bool) -> list[Json]:
-        answer = _ANSWERS.get(area)
-        if answer is None:
-            return [self._list(_OTHER_LISTS[area], [], self.warnings.get(area, ()))]
-        return answer(self, query, available=available)
+    def _area(self, area: PracticeArea, parts: Parts, *, available: bool) -> list[Json]:
+        if area.parameter == MEDICATION:
+            return self._medications(parts, available=available)
+        if area.parameter == ALLERGIES:
+            return self._allergies(parts, available=available)
+        entries = self._entries(area, parts) if available else []
+        main = self.list_of(area, [each.resource for each in entries])
+        return [main, *_each_once(one for each in entries for one in each.everything)]
 
-    def _medications(self, query: Query, *, available: bool) -> list[Json]:
+    def _entries(self, area: PracticeArea, parts: Parts) -> list[Entry]:
+        return area.select([each for each in self.entries if each.area == area.parameter], parts)
+
+    def _selected(self, names: Iterable[str], parts: Parts) -> dict[str, list[Entry]]:
+        """What is answered of each of these areas that is neither switched off nor unknown here."""
+        return {
+            name: self._entries(PRACTICE_AREAS[name], parts)
+            for name in names
+            if name not in self.unsupported | self.disabled
+        }
+
+    def _medications(self, parts: Parts, *, available: bool) -> list[Json]:
+        since = parts.get(SEARCH_FROM)
         courses = [
             course
             for course in self.courses
-            if available and (query.search_from is None or course.is_active_since(query.search_from))
+            if available and (since is None or course.is_active_since(since))
         ]
         statements = [course.statement for course in courses]
         warnings = self.warnings.get(MEDICATION, ())
-        return [self._list(MEDICATIONS, statements, warnings), *_resources(courses, issues=query.issues)]
+        return [
+            self.make_list(LIST, statements, warnings),
+            *_resources(courses, issues=parts.get(ISSUES, True)),
+        ]
 
-    def _allergies(self, query: Query, *, available: bool) -> list[Json]:
+    def _allergies(self, parts: Parts, *, available: bool) -> list[Json]:
         active, ended = (self.allergies, self.ended) if available else ([], [])
         warnings = self.warnings.get(ALLERGIES, ())
-        resources = [self._list(ACTIVE_ALLERGIES, active, warnings), *active]
-        if query.resolved_allergies:
-            resources.append(self._list(ENDED_ALLERGIES, ended, warnings, contained=True))
+        resources = [self.make_list(ACTIVE, active, warnings), *active]
+        if parts[RESOLVED]:
+            resources.append(self.make_list(ENDED, ended, warnings, contained=True))
         return resources
 
-    def _list(
+    def list_of(self, area: PracticeArea, items: list[Json]) -> Json:
+        """The main list of an area."""
+        if area.main_list is None:
+            raise ValueError(f"{area.parameter} has no list")
+        return self.make_list(area.main_list, items, self.warnings.get(area.parameter, ()))
+
+    def make_list(
         self,
-        kind: tuple[str, str, str],
+        kind: ListKind,
         items: list[Json],
         warnings: tuple[str, ...],
         *,
         contained: bool = False,
+        system: str = _SNOMED,
     ) -> Json:
+        """A primary or secondary list; one without items says so."""
         code, display, title = kind
         texts = [WARNING_TEXTS[warning] for warning in warnings]
         if not items:
@@ -165,7 +182,7 @@ class Record:
             "status": "current",
             "mode": "snapshot",
             "title": title,
-            "code": {"coding": [{"system": _SNOMED, "code": code, "display": display}]},
+            "code": {"coding": [{"system": system, "code": code, "display": display}]},
             "subject": {"reference": f"Patient/{self.patient['id']}"},
             "date": "2025-11-20T09:00:00+00:00",
         }
@@ -177,7 +194,7 @@ class Record:
         if items:
             prefix = "#" if contained else ""
             value["entry"] = [
-                {"item": {"reference": prefix + (item["id"] if contained else _reference(item))}}
+                {"item": {"reference": prefix + (item["id"] if contained else reference_to(item))}}
                 for item in items
             ]
         else:
@@ -199,9 +216,6 @@ class Record:
             "issue": issues,
         }
 
-
-_ANSWERS = {MEDICATION: Record._medications, ALLERGIES: Record._allergies}  # noqa: SLF001 - of this very class
-"""What a practice sends of each area that it holds anything of; of any other, its empty list."""
 
 _CLINICAL_SETTING = {
     "url": _PROFILE + "Extension-CareConnect-GPC-ClinicalSetting-1",
@@ -225,8 +239,8 @@ def encode(bundle: Json) -> bytes:
     return json.dumps(bundle, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _reference(resource: Json) -> str:
-    return f"{resource['resourceType']}/{resource['id']}"
+def _each_once(resources: Iterable[Json]) -> list[Json]:
+    return list({reference_to(one): one for one in resources}.values())
 
 
 def _resources(courses: list[Course], *, issues: bool) -> list[Json]:
@@ -235,7 +249,7 @@ def _resources(courses: list[Course], *, issues: bool) -> list[Json]:
     for course in courses:
         orders = course.issues if issues else []
         for resource in (course.statement, course.plan, *orders, course.product):
-            found.setdefault(_reference(resource), resource)
+            found.setdefault(reference_to(resource), resource)
     return list(found.values())
 
 
@@ -259,11 +273,3 @@ def _not_implemented(name: str, text: str) -> Json:
         },
         "diagnostics": name,
     }
-
-
-def _latest(text: str) -> date:
-    """Last day of a date, dateTime or partial date."""
-    parts = [int(part) for part in text.partition("T")[0].split("-")]
-    year, month = parts[0], parts[1] if len(parts) > 1 else 12
-    day = parts[2] if len(parts) > 2 else monthrange(year, month)[1]  # noqa: PLR2004 - year, month, day
-    return date(year, month, day)

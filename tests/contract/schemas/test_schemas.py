@@ -62,7 +62,7 @@ def faults(kind, data):
 
 
 def mapped(scenario, **asked):
-    query = Query(scenario.nhs_number, (ALLERGIES, MEDICATION), resolved_allergies=True)
+    query = Query(scenario.nhs_number, (ALLERGIES, MEDICATION), parts=(("includeResolvedAllergies", True),))
     return map_record(
         scenario.record().answer(query),
         asked=Asked(nhs_number=scenario.nhs_number, **asked),

@@ -40,7 +40,7 @@ UNREADABLE = {
 
 def bundle(name):
     scenario = BY_NAME[name]
-    query = Query(scenario.nhs_number, (ALLERGIES, MEDICATION), resolved_allergies=True)
+    query = Query(scenario.nhs_number, (ALLERGIES, MEDICATION), parts=(("includeResolvedAllergies", True),))
     record = scenario.record()
     assert record is not None
     return json.dumps(record.answer(query))

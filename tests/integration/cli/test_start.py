@@ -89,7 +89,7 @@ def test_mapping_loads_neither_bus_nor_database_nor_settings(tmp_path):
     scenario = BY_NAME["rich_record"]
     bundle = scenario.record()
     assert bundle is not None
-    query = Query(scenario.nhs_number, (ALLERGIES, MEDICATION), resolved_allergies=True)
+    query = Query(scenario.nhs_number, (ALLERGIES, MEDICATION), parts=(("includeResolvedAllergies", True),))
     file = tmp_path / "bundle.json"
     file.write_text(json.dumps(bundle.answer(query)))
     out, loaded = bridge("map", str(file))

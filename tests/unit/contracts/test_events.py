@@ -24,7 +24,7 @@ def record():
     scenario = BY_NAME["rich_record"]
     bundle = scenario.record()
     assert bundle is not None
-    query = Query(scenario.nhs_number, (ALLERGIES, MEDICATION), resolved_allergies=True)
+    query = Query(scenario.nhs_number, (ALLERGIES, MEDICATION), parts=(("includeResolvedAllergies", True),))
     source = Source(
         request_id="r", retrieved_at="2026-11-22T09:00:00Z", body_sha256="0" * 64, patient_key="0" * 32
     )

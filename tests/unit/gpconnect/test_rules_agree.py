@@ -15,7 +15,8 @@ from bridge.errors import RequestRejected
 from bridge.fhir.build import patient_parameters
 from bridge.fhir.parameters import DayPeriod
 from bridge.gpconnect import rules
-from bridge.sandbox.structured.parameters import BadParameters, read_query
+from bridge.sandbox.structured.checks import BadParameters
+from bridge.sandbox.structured.parameters import read_query
 
 NHS_NUMBER = "9990000018"
 TODAY = date(2026, 11, 22)

@@ -35,7 +35,7 @@ def record_of(name):
 def bundle(name):
     scenario = BY_NAME[name]
     return record_of(name).answer(
-        Query(scenario.nhs_number, (MEDICATION, ALLERGIES), resolved_allergies=True)
+        Query(scenario.nhs_number, (MEDICATION, ALLERGIES), parts=(("includeResolvedAllergies", True),))
     )
 
 
@@ -106,7 +106,7 @@ def references(value):
 @pytest.mark.parametrize("scenario", named(SMALL))
 def test_building_again_gives_the_same_bytes(scenario):
     record = record_of(scenario.name)
-    query = Query(scenario.nhs_number, (MEDICATION, ALLERGIES), resolved_allergies=True)
+    query = Query(scenario.nhs_number, (MEDICATION, ALLERGIES), parts=(("includeResolvedAllergies", True),))
     assert encode(record.answer(query)) == encode(record.answer(query)) == encode(bundle(scenario.name))
 
 

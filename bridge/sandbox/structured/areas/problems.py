@@ -1,0 +1,26 @@
+"""Problems (structured.md §5.1)."""
+
+from collections.abc import Sequence
+
+from bridge.sandbox.structured.areas.spec import ListKind, Part, Parts, PracticeArea
+from bridge.sandbox.structured.checks import status
+from bridge.sandbox.structured.entries import Entry
+
+STATUS = "filterStatus"
+
+
+def _select(entries: Sequence[Entry], parts: Parts) -> list[Entry]:
+    return [each for each in entries if parts.get(STATUS) in (None, each.resource["clinicalStatus"])]
+
+
+PROBLEMS = PracticeArea(
+    parameter="includeProblems",
+    words="Problem",
+    main_list=ListKind("717711000000103", "Problems", "Problems"),
+    since=(1, 3),
+    parts={STATUS: Part(status)},
+    select=_select,
+    in_consultations="problems contained in consultations",
+    in_problems="linked problems not relating to the primary query",
+    brings_linked=True,
+)
