@@ -61,7 +61,7 @@ def claim(
     reason: Annotated[str, typer.Option(help="Why; for the audit trail.")] = "",
     actor: ActorOption = None,
 ) -> None:
-    """Print the data of a large event by its claim check, which is patient data; noted in the audit trail."""
+    """Print what a claim check stands for, which is patient data: a large event's, or a document."""
     from bridge.cli import ledger
 
     ledger.claim(claim_id, reason, actor)

@@ -81,7 +81,7 @@ async def test_an_error_is_no_part_of_it():
     ("body", "headers", "detail"),
     [
         (gzip.compress(LARGE)[:-100], {"Content-Encoding": "gzip"}, "gzip_truncated"),
-        (b"no gzip", {"Content-Encoding": "gzip"}, "gzip_broken"),
+        (b"no gzip at all, and long enough to tell", {"Content-Encoding": "gzip"}, "gzip_broken"),
         (b"x", {"Content-Encoding": "br"}, "content_encoding_unknown"),
     ],
 )
