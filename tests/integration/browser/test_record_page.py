@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 
+from bridge.areas import AREAS
+from bridge.areas.record_page import Events, render
 from tests.integration.browser.test_preview import ARTEFACTS, WORST_CONTRAST
 from tests.support import bundles as b
 from tests.support.chromium import Browser, Observed, browser
 from tests.support.html_reader import words
 from tests.support.mapped import mapped
 from tests.support.record_pages import page
+from tests.support.whole_record import whole_record
 
 
 def everything() -> Any:
@@ -146,6 +149,24 @@ def test_contrast_keeps_to_wcag_aa(opened, media):
         opened.call("Emulation.setEmulatedMedia", media="screen")
     assert texts > 100
     assert edges >= 5
+    assert text >= 4.5
+    assert edge >= 3.0
+
+
+def test_every_area_of_a_whole_record_keeps_to_the_same(chromium, tmp_path):
+    asked: dict[str, Any] = {area.name: {} for area in AREAS.areas if area.options is not None}
+    events = Events()
+    events.add_record(mapped(whole_record(), areas=asked))
+    file = tmp_path / "whole.html"
+    file.write_text(render(events), encoding="utf-8")
+    chromium.open(file)
+    assert chromium.observed == Observed()
+    levels = chromium.evaluate("[...document.querySelectorAll('h1,h2,h3,h4,h5,h6')].map(e => +e.tagName[1])")
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    assert "Coughing for a week.\nNo fever." in chromium.evaluate("document.body.innerText")
+    width, needed = chromium.evaluate("[innerWidth, document.documentElement.scrollWidth]")
+    assert needed <= width
+    text, edge, *_ = chromium.evaluate(WORST_CONTRAST)
     assert text >= 4.5
     assert edge >= 3.0
 
