@@ -306,7 +306,8 @@ def test_areas_that_were_not_asked_for() -> None:
 
 def test_resources_of_other_areas_are_counted_and_never_lost() -> None:
     record = mapped(
-        b.record(b.record_list("717711000000103", "Condition/c1"), b.problem("c1"), b.problem("c2"))
+        b.record(b.record_list("717711000000103", "Condition/c1"), b.problem("c1"), b.problem("c2")),
+        areas={"medications": {}, "allergies": {}},
     )
     found = area(record, "problems")
     assert (found["outcome"], found["listed"], found["received"], found["mapped"]) == (
