@@ -69,8 +69,23 @@ def _words(item: Mapping[str, Any]) -> str:
     comment = item.get("comment")
     day = when(item.get("started") or item.get("effective"))
     return "; ".join(
-        [concept(found), *([comment] if isinstance(comment, str) else []), *([day] if day else [])]
+        [
+            concept(found),
+            *_denied(item),
+            *([comment] if isinstance(comment, str) else []),
+            *([day] if day else []),
+        ]
     )
+
+
+def _denied(item: Mapping[str, Any]) -> Iterator[str]:
+    """What an item says that makes its name mean something else than it reads (CS-096, CS-109)."""
+    if item.get("meaning") == "planned_not_done":
+        yield "planned, not done"
+    if "not_given_reasons" in item and item.get("given") is not True:
+        yield "not given" if "given" in item else "not known whether given"
+    if item.get("clinical_status") == "resolved":
+        yield "ended"
 
 
 def _is_concept(value: object) -> TypeGuard[CodedText]:

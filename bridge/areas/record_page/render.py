@@ -7,12 +7,18 @@ from typing import Any, cast
 
 from bridge.areas.allergies.events import ALLERGIES_PUBLISHED
 from bridge.areas.consultations.events import CONSULTATIONS_PUBLISHED
+from bridge.areas.diary_entries.events import DIARY_ENTRIES_PUBLISHED
+from bridge.areas.documents.events import DOCUMENTS_PUBLISHED
 from bridge.areas.events import Part, RecordCompleted
+from bridge.areas.immunisations.events import IMMUNISATIONS_PUBLISHED
 from bridge.areas.medications.events import MEDICATIONS_PUBLISHED
 from bridge.areas.record_page.allergies import allergies
 from bridge.areas.record_page.areas import completeness, issues, name, unmapped
 from bridge.areas.record_page.consultations import consultations
+from bridge.areas.record_page.diary_entries import diary_entries
+from bridge.areas.record_page.documents import documents
 from bridge.areas.record_page.events import Events, RecordEvents, records
+from bridge.areas.record_page.immunisations import immunisations
 from bridge.areas.record_page.medications import medications
 from bridge.areas.record_page.names import Names, names_of_items
 from bridge.areas.record_page.words import AREAS as AREA_NAMES
@@ -27,7 +33,12 @@ from bridge.record.retrieval import SOURCE_LABEL
 
 _NOT_GIVEN = "{}: not known. No event about them was given for this page; there may be data."
 _COVERED = {"allergies", "ended_allergies", "medications"}
-PAGES: Mapping[str, Callable[[Any, Names], Html]] = {CONSULTATIONS_PUBLISHED: consultations}
+PAGES: Mapping[str, Callable[[Any, Names], Html]] = {
+    CONSULTATIONS_PUBLISHED: consultations,
+    IMMUNISATIONS_PUBLISHED: immunisations,
+    DIARY_ENTRIES_PUBLISHED: diary_entries,
+    DOCUMENTS_PUBLISHED: documents,
+}
 """What shows the event of an area, given what its items name of others, by its kind."""
 
 

@@ -12,12 +12,22 @@ from typing_extensions import get_type_hints, is_typeddict
 
 from bridge.areas.allergies.events import AllergiesPublished
 from bridge.areas.consultations.events import ConsultationsPublished
+from bridge.areas.diary_entries.events import DiaryEntriesPublished
+from bridge.areas.documents.events import DocumentsPublished
 from bridge.areas.events import RecordCompleted
+from bridge.areas.immunisations.events import ImmunisationsPublished
 from bridge.areas.medications.events import MedicationsPublished
 from bridge.areas.record_page import Events, render
 from bridge.record import PartialDate
 from tests.support.record_pages import seen
 
+AREA_EVENTS: dict[Any, str] = {
+    ConsultationsPublished: "consultations.published.v1",
+    ImmunisationsPublished: "immunisations.published.v1",
+    DiaryEntriesPublished: "diary_entries.published.v1",
+    DocumentsPublished: "documents.published.v1",
+}
+KINDS = [AllergiesPublished, MedicationsPublished, *AREA_EVENTS, RecordCompleted]
 FOR_MACHINES = {
     "AllergiesPublished.content_hash", "AllergiesPublished.patient_key", "AllergiesPublished.source_hash",
     "Allergy.item_id", "CodedText.concept_id", "CodedText.degrade_code", "CodedText.description_id",
@@ -25,6 +35,10 @@ FOR_MACHINES = {
     "Coding.display", "Coding.system", "BusinessId.system", "BusinessId.use", "BusinessId.value",
     "Consultation.item_id", "ConsultationsPublished.content_hash", "ConsultationsPublished.patient_key",
     "ConsultationsPublished.source_hash",
+    "DiaryEntriesPublished.content_hash", "DiaryEntriesPublished.patient_key", "DiaryEntriesPublished.source_hash",
+    "DiaryEntry.item_id", "Document.item_id", "DocumentsPublished.content_hash", "DocumentsPublished.patient_key",
+    "DocumentsPublished.source_hash", "Immunisation.item_id", "ImmunisationsPublished.content_hash",
+    "ImmunisationsPublished.patient_key", "ImmunisationsPublished.source_hash",
     "Issue.code", "Link.item_id", "Narrative.source_ref",
     "MedicationCourse.item_id", "MedicationIssue.item_id", "MedicationPlan.item_id",
     "MedicationsPublished.content_hash", "MedicationsPublished.patient_key", "MedicationsPublished.source_hash",
@@ -87,8 +101,8 @@ def published(kind: Any) -> tuple[Sample, Events]:
     events = Events()
     if kind is AllergiesPublished:
         events.allergies.append(data)
-    elif kind is ConsultationsPublished:
-        events.areas["consultations.published.v1"] = [data]
+    elif kind in AREA_EVENTS:
+        events.areas[AREA_EVENTS[kind]] = [data]
     elif kind is MedicationsPublished:
         events.medications.append(data)
     else:
@@ -104,9 +118,7 @@ def missing(sample: Sample, page: str) -> Iterator[str]:
             yield place
 
 
-@pytest.mark.parametrize(
-    "kind", [AllergiesPublished, MedicationsPublished, ConsultationsPublished, RecordCompleted]
-)
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_field_is_shown_or_is_for_machines(kind):
     sample, events = published(kind)
     assert sorted(set(missing(sample, seen(render(events)))) - FOR_MACHINES - ELSEWHERE) == []
@@ -114,7 +126,7 @@ def test_every_field_is_shown_or_is_for_machines(kind):
 
 def test_what_is_said_to_be_for_machines_exists_and_is_not_shown():
     fields, hidden = set(), set()
-    for kind in (AllergiesPublished, MedicationsPublished, ConsultationsPublished, RecordCompleted):
+    for kind in KINDS:
         sample, events = published(kind)
         fields |= set(sample.words.values())
         hidden |= set(missing(sample, seen(render(events))))
