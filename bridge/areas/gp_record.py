@@ -7,6 +7,7 @@ from bridge.areas.consultations.model import ConsultationFields
 from bridge.areas.diary_entries.model import DiaryFields
 from bridge.areas.documents.model import DocumentFields
 from bridge.areas.immunisations.model import ImmunisationFields
+from bridge.areas.investigations.model import InvestigationFields
 from bridge.areas.medications.model import MedicationFields
 from bridge.areas.problems.model import ProblemFields
 from bridge.areas.referrals.model import ReferralFields
@@ -25,5 +26,6 @@ class GpRecord(
     ReferralFields,
     DiaryFields,
     DocumentFields,
+    InvestigationFields,
 ):
     """One retrieval. The untouched answer stays the source of truth; `source_hash` names it."""

@@ -12,6 +12,7 @@ from bridge.areas.allergies.options import AllergyOptions
 from bridge.areas.consultations.options import ConsultationOptions
 from bridge.areas.diary_entries.options import DiaryOptions
 from bridge.areas.immunisations.options import ImmunisationOptions
+from bridge.areas.investigations.options import InvestigationOptions
 from bridge.areas.medications.options import MedicationOptions
 from bridge.areas.problems.options import ProblemOptions
 from bridge.areas.referrals.options import ReferralOptions
@@ -104,6 +105,7 @@ if TYPE_CHECKING:
         immunisations: ImmunisationOptions | None = None
         referrals: ReferralOptions | None = None
         diary_entries: DiaryOptions | None = None
+        investigations: InvestigationOptions | None = None
 
 else:
     Areas = areas_model()

@@ -7,6 +7,7 @@ from bridge.areas.consultations.spec import CONSULTATIONS
 from bridge.areas.diary_entries.spec import DIARY_ENTRIES
 from bridge.areas.documents.spec import DOCUMENTS
 from bridge.areas.immunisations.spec import IMMUNISATIONS
+from bridge.areas.investigations.spec import INVESTIGATIONS
 from bridge.areas.known import KNOWN
 from bridge.areas.medications.spec import MEDICATIONS
 from bridge.areas.problems.spec import PROBLEMS
@@ -23,6 +24,7 @@ AREAS: Final = AreaTable(
         REFERRALS,
         DIARY_ENTRIES,
         DOCUMENTS,
+        INVESTIGATIONS,
     ),
     others=KNOWN,
 )

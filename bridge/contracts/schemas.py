@@ -1,7 +1,7 @@
 """JSON Schemas (2020-12) of everything that travels, generated from the code."""
 
-from collections.abc import Iterator
-from typing import Any, Literal
+from functools import cache
+from typing import Any, Literal, get_args, get_type_hints
 
 from pydantic import PydanticUserError, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
@@ -58,9 +58,11 @@ def _generate(model: Any, kind: str, direction: Direction, ref_template: str) ->
         is_old = fault.code == "typed-dict-version"
         what = "import TypedDict from typing_extensions, not from typing" if is_old else fault.code
         raise Misconfigured(f"{kind}: no schema can be made of its type: {what}") from None
-    inherited = dict(_inherited(model))
+    types: dict[str, Any] = {}
+    _add_types(model, types)
     for name, part in (("", schema), *schema.get("$defs", {}).items()):
-        _describe(part, inherited if part is schema else {}, name)
+        of = model if part is schema else types.get(name)
+        _describe(part, _inherited(of) if of is not None else {}, name)
         if direction == "serialization" and part.get("additionalProperties") is False:
             del part["additionalProperties"]
     return schema
@@ -75,13 +77,28 @@ def _describe(part: dict[str, Any], inherited: dict[str, str], name: str) -> Non
                 schema["description"] = meaning
 
 
-def _inherited(model: Any) -> Iterator[tuple[str, str]]:
+def _add_types(hint: Any, types: dict[str, Any]) -> None:
+    """Add each TypedDict that a type is made of, by its name."""
+    if is_typeddict(hint):
+        if hint.__name__ in types:
+            return
+        types[hint.__name__] = hint
+        for each in get_type_hints(hint).values():
+            _add_types(each, types)
+    for each in get_args(hint):
+        _add_types(each, types)
+
+
+@cache
+def _inherited(model: Any) -> dict[str, str]:
     """Descriptions of the fields that a TypedDict has from its bases: Pydantic reads its own body only."""
+    found: dict[str, str] = {}
     if not is_typeddict(model):
-        return
+        return found
     for base in get_original_bases(model):
         if is_typeddict(base):
-            yield from _inherited(base)
+            found |= _inherited(base)
             for field, schema in strict_schema_of(base).get("properties", {}).items():
                 if "description" in schema:
-                    yield field, schema["description"]
+                    found[field] = schema["description"]
+    return found

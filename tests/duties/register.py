@@ -32,6 +32,7 @@ COVERED_AREAS = frozenset(
         "writes",
         "documents",
         "immunisations",
+        "investigations",
         "consultations",
         "diary",
     }

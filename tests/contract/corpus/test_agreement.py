@@ -14,6 +14,8 @@ from bridge.record import CodedText, PartialDate
 
 CORPUS = Path(__file__).parents[4] / "shared" / "corpus"
 SOURCE = Source(request_id="r1", retrieved_at="2026-11-22T09:00:00Z", body_sha256="0" * 64)
+OUR_NAMES = {"diary": "diary_entries", "uncategorised": "observations"}
+"""Of areas that a record calls by the names of requests."""
 TYPES = {
     "acute": "acute",
     "repeat": "repeat",
@@ -184,7 +186,7 @@ def test_lists_their_warnings_and_why_they_are_empty(name: str) -> None:
     for theirs in facts["lists"]:
         if theirs["kind"] != "primary" or theirs["code"] is None:
             continue
-        ours = areas[theirs["area"]]
+        ours = areas.get(theirs["area"]) or areas[OUR_NAMES[theirs["area"]]]
         assert ours["listed"] == theirs["entries"], theirs["area"]
         # Those of secondary lists stand beside them.
         own = [warning["code"] for warning in ours["warnings"] if "secondary_list" not in warning]

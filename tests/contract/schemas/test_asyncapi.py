@@ -22,6 +22,7 @@ PUBLISHED = {
     "diary_entries.published.v1",
     "problems.published.v1",
     "documents.published.v1",
+    "investigations.published.v1",
     "record.completed.v1",
     "request.failed.v1",
     "request.rejected.v1",

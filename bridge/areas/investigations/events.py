@@ -1,0 +1,22 @@
+"""What is published of investigations."""
+
+from typing import Final
+
+from pydantic import with_config
+
+from bridge.areas.events import AreaPublished
+from bridge.areas.investigations.model import Investigation
+from bridge.record.common import STRICT
+
+INVESTIGATIONS_PUBLISHED: Final = "investigations.published.v1"
+
+
+@with_config(STRICT)
+class InvestigationsPublished(AreaPublished):
+    """``investigations.published.v1``: reports of laboratories, each with its results.
+
+    They are sent whether a clinician has filed them or not: `filing_comments` tell, as far as anything does.
+    """
+
+    items: list[Investigation]
+    """The reports, the newest first."""
