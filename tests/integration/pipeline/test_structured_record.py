@@ -67,6 +67,16 @@ async def test_only_the_areas_asked_for_are_published(engine, area):
     assert outcomes[other] == "not_requested"
 
 
+@pytest.mark.parametrize("area", ["immunisations", "diary_entries"])
+async def test_an_area_of_which_a_practice_holds_nothing_is_published_as_that(engine, area):
+    events = await ask(engine, "rich_record", areas={area: {}})
+    assert [kind for kind, _ in events] == [f"{area}.published.v1", "record.completed.v1"]
+    data = parts(events)[f"{area}.published.v1"]
+    assert data["items"] == []
+    assert (data["area"]["outcome"], data["area"]["complete"]) == ("nothing_recorded", True)
+    assert data.get("meaning") == ("planned_not_done" if area == "diary_entries" else None)
+
+
 @pytest.mark.duty("CS-022")
 async def test_a_predefined_search_passes_in_exactly_its_shape(engine):
     a_year_ago = uk_day(datetime.now(UTC)) - timedelta(days=365)
