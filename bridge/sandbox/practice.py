@@ -23,9 +23,10 @@ from bridge.sandbox.documents import operations as documents
 from bridge.sandbox.outcomes import FHIR_JSON, FHIR_JSON_0, Refusal, practice_error, spoil
 from bridge.sandbox.practice_sites import PracticeSites
 from bridge.sandbox.spine import tokens_dstu2
-from bridge.sandbox.spine.interactions import SpineOperation, operation_at
+from bridge.sandbox.spine.interactions import OPERATIONS, SpineOperation, operation_at
 from bridge.sandbox.spine.tokens import BadToken, check_claims, read_claims, remarks
 from bridge.sandbox.structured.checks import BadParameters
+from bridge.sandbox.structured.clinical import DOCUMENTS_ROOT
 from bridge.sandbox.structured.parameters import Query, read_query
 from bridge.sandbox.structured.store import RecordStore
 from bridge.sandbox.subjects import patient_of
@@ -39,6 +40,7 @@ from bridge.sandbox.world import (
 
 Json = dict[str, Any]
 
+_DOCUMENT = next(each.interaction for each in OPERATIONS if each.name == "document")
 _STALE_TRACE = "00000000-0000-4000-8000-000000000000"
 _YOUNG = 2.0  # seconds
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -207,6 +209,8 @@ class Practices:
         body = self._store.body(shown, practice.ods, trace_id, other=shown is not query)
         if body is None:
             raise Refusal("PATIENT_NOT_FOUND", "no active record for this patient at this practice")
+        if (mark := DOCUMENTS_ROOT.encode()) in body:
+            body = body.replace(mark, practice.root(self._base, _DOCUMENT).encode())
         return Reply(200, body, _headers())
 
     def _check_call(

@@ -10,7 +10,7 @@ from bridge.sandbox.control.faults import FaultKind, InjectedFault
 from bridge.sandbox.documents import shelf
 from bridge.sandbox.people import RegistrationState, Trace
 from bridge.sandbox.scenario import BuildRecord, Scenario
-from bridge.sandbox.structured import cases
+from bridge.sandbox.structured import area_cases, cases
 from bridge.sandbox.world import (
     DISABLED,
     MAIN,
@@ -48,6 +48,7 @@ def _rows() -> Iterator[Scenario]:
     yield from _care_records()
     yield from _appointments()
     yield from _documents()
+    yield from _whole_records()
 
 
 def _of(name: str, number: str, reason: str, case: BuildRecord | None = cases.empty, **more: Any) -> Scenario:
@@ -420,6 +421,85 @@ def _documents() -> Iterator[Scenario]:
         ("documents_not_gms", "9990007128", "not registered for GMS: no documents", shelf.of_visitor()),
     ):
         yield _of(name, number, reason, shelf=held)
+
+
+def _whole_records() -> Iterator[Scenario]:
+    for name, number, reason, case in (
+        (
+            "whole_record",
+            "9990008000",
+            "every area once, linked as a practice links them",
+            area_cases.whole_record,
+        ),
+        (
+            "values_in_comments",
+            "9990008019",
+            "uncategorised data with the value in the comment",
+            area_cases.values_in_comments,
+        ),
+        (
+            "forms_of_values",
+            "9990008027",
+            "comparator, no unit, half a blood pressure, a questionnaire",
+            area_cases.forms_of_values,
+        ),
+        (
+            "reports_without_states",
+            "9990008035",
+            "reports of unknown status, results only their group names",
+            area_cases.reports_without_states,
+        ),
+        (
+            "reports_by_lines",
+            "9990008043",
+            "reports without relations, comments of keys and values",
+            area_cases.reports_by_lines,
+        ),
+        (
+            "consultations_by_topic",
+            "9990008051",
+            "consultations without headings or titles, and a draft",
+            area_cases.consultations_by_topic,
+        ),
+        (
+            "problems_of_suppliers",
+            "9990008078",
+            "problems with links to nothing, to a List, in other forms",
+            area_cases.problems_of_suppliers,
+        ),
+        (
+            "immunisations_not_given",
+            "9990008086",
+            "vaccinations not given, and contradicting consent",
+            area_cases.immunisations_not_given,
+        ),
+        (
+            "referrals_of_few_words",
+            "9990008094",
+            "referrals without priority or recipient, one that is none",
+            area_cases.referrals_of_few_words,
+        ),
+        (
+            "documents_of_no_list",
+            "9990008108",
+            "documents in no list, one too large",
+            area_cases.documents_of_no_list,
+        ),
+        (
+            "referrals_switched_off",
+            "9990008116",
+            "referrals switched off: words in their place",
+            area_cases.referrals_switched_off,
+        ),
+        (
+            "withheld_from_consultations",
+            "9990008124",
+            "withheld: only a secondary list says so",
+            area_cases.withheld_from_consultations,
+        ),
+    ):
+        held = shelf.letter() if name in ("whole_record", "documents_of_no_list") else None
+        yield _of(name, number, reason, case, shelf=held)
 
 
 SCENARIOS: tuple[Scenario, ...] = tuple(_rows())

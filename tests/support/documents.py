@@ -12,8 +12,7 @@ from bridge.engine.http.consumers import add_consumer
 from bridge.operations.asyncapi import message_schemas
 from bridge.pipelines.installed import installed_pipelines
 from bridge.sandbox import BY_NAME, RunningSandbox
-from bridge.sandbox.documents.shelf import FiledDocument
-from bridge.sandbox.documents.shelves import binary_id
+from bridge.sandbox.documents.shelf import FiledDocument, binary_id
 from tests.support.hospital import AnyHospital
 from tests.support.ports import free_port
 from tests.support.requests import cloud_event, record_request

@@ -15,21 +15,21 @@ _SIGNIFICANCES: Final[dict[str, Significance]] = {"major": "major", "minor": "mi
 
 
 @dataclass(frozen=True, slots=True)
-class Said(Generic[ValueT]):
+class StatedValue(Generic[ValueT]):
     """A value, and what was sent where that is none of those that are known."""
 
     value: ValueT
     as_sent: str | None = None
 
 
-def clinical_status(item: Item) -> Said[ClinicalStatus]:
+def clinical_status(item: Item) -> StatedValue[ClinicalStatus]:
     """Active or inactive; any other status is unknown, never one of the two."""
     sent = item.code(item.resource.get("clinicalStatus"), "clinicalStatus")
     known = _STATUSES.get(sent or "")
-    return Said(known) if known is not None else Said("unknown", sent)
+    return StatedValue(known) if known is not None else StatedValue("unknown", sent)
 
 
-def significance(item: Item) -> Said[Significance]:
+def significance(item: Item) -> StatedValue[Significance]:
     """Major or minor, by a code, a concept, or a list of either; unknown where two extensions disagree."""
     codes = {
         code
@@ -39,8 +39,8 @@ def significance(item: Item) -> Said[Significance]:
     }
     known = {_SIGNIFICANCES.get(code) for code in codes}
     if len(known) == 1 and (only := known.pop()) is not None:
-        return Said(only)
-    return Said("unknown", ", ".join(sorted(codes)) or None)
+        return StatedValue(only)
+    return StatedValue("unknown", ", ".join(sorted(codes)) or None)
 
 
 def _each(value: object) -> list[object]:

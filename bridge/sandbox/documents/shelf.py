@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from hashlib import shake_256
 from typing import Literal
 
+from bridge.sandbox.appointments.premises import logical_id
+
 LIMIT = 5 * 1024 * 1024
 """Bytes of the largest document that is given out."""
 SERVED_AFTER_DEATH = 28
@@ -89,6 +91,11 @@ class Shelf:
 
 def _letter(name: str = "letter") -> FiledDocument:
     return FiledDocument(name=name, content=lambda: pdf(name))
+
+
+def letter() -> Shelf:
+    """One letter, and nothing special about it."""
+    return Shelf(documents=(_letter(),))
 
 
 def of_every_kind() -> Shelf:
@@ -264,3 +271,8 @@ def _escaped(content: bytes) -> bytes:
     return (
         b'{"id":"x","contentType":"application\\/pdf","content":"' + encoded + b'","resourceType":"Binary"}'
     )
+
+
+def binary_id(ods: str, nhs_number: str, name: str) -> str:
+    """The id of the Binary of a document at a practice."""
+    return logical_id(ods, "binary", nhs_number, name)

@@ -2,8 +2,7 @@
 
 from functools import cache
 
-from bridge.sandbox.appointments.premises import logical_id
-from bridge.sandbox.documents.shelf import FiledDocument, Shelf
+from bridge.sandbox.documents.shelf import FiledDocument, Shelf, binary_id
 from bridge.sandbox.scenarios import BY_NUMBER, SCENARIOS
 
 _EMPTY = Shelf()
@@ -24,11 +23,6 @@ def patient_id(foundations_id: str) -> str:
 def patient_behind(documents_id: str) -> str:
     """The id of Foundations behind one of this server; empty of any other id."""
     return documents_id.removeprefix(_PATIENT) if documents_id.startswith(_PATIENT) else ""
-
-
-def binary_id(ods: str, nhs_number: str, name: str) -> str:
-    """The id of the Binary of a document at a practice."""
-    return logical_id(ods, "binary", nhs_number, name)
 
 
 def binary_url(root: str, ods: str, nhs_number: str, name: str) -> str:

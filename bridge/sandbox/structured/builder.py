@@ -42,7 +42,8 @@ class Builder:
     """Puts one patient's record together. `record` is what came of it."""
 
     def __init__(self, nhs_number: str, person: Person, practice: Practice) -> None:
-        self._seed = nhs_number
+        self.nhs_number = nhs_number
+        self.practice_ods = practice.ods
         self._made = 0
         self._products: dict[str, Json] = {}
         self.practice = self._administrative(
@@ -74,7 +75,7 @@ class Builder:
             "dosageInstruction": [dosage_of(d.dosage, d.instruction)],
         }
         kinds = prescription_type(d.kind)
-        plan = self._clinical("MedicationRequest", not_for_patient=d.not_for_patient)
+        plan = self.clinical("MedicationRequest", not_for_patient=d.not_for_patient)
         plan |= {
             **extensions(*kinds, *repeat_information(d.repeats), *status_reason(d.stopped)),
             "status": d.status,
@@ -85,7 +86,7 @@ class Builder:
         }
         orders = []
         for issue in d.issues:
-            order = self._clinical("MedicationRequest", not_for_patient=d.not_for_patient)
+            order = self.clinical("MedicationRequest", not_for_patient=d.not_for_patient)
             order |= {
                 **extensions(*kinds),
                 "basedOn": [to(plan)],
@@ -112,7 +113,7 @@ class Builder:
 
     def _statement(self, product: Json, plan: Json, d: Prescription) -> Json:
         text = f"{d.dosage} {d.warning_suffix}" if d.warning_suffix else d.dosage
-        return self._clinical("MedicationStatement", not_for_patient=d.not_for_patient) | {
+        return self.clinical("MedicationStatement", not_for_patient=d.not_for_patient) | {
             **extensions(*statement_extensions(d)),
             "basedOn": [to(plan)],
             "status": d.status,
@@ -126,7 +127,7 @@ class Builder:
     def allergy(self, code: Json, **details: Unpack[AllergyDetails]) -> Json:
         """Add an allergy; with `ended` it goes into the list of ended ones."""
         ended, reaction, note = details.get("ended"), details.get("reaction"), details.get("note")
-        allergy = self._clinical("AllergyIntolerance", not_for_patient=details.get("not_for_patient", False))
+        allergy = self.clinical("AllergyIntolerance", not_for_patient=details.get("not_for_patient", False))
         allergy |= extensions(*allergy_end(ended))
         optional = {
             "type": details.get("kind", "allergy"),
@@ -151,7 +152,7 @@ class Builder:
     def linked_problem(self, code: Json, item: Json) -> Json:
         """Add a problem header that leads to `item`, with the list such headers come in."""
         hl7 = "https://fhir.hl7.org.uk/STU3/"
-        problem = self._clinical("Condition", profile="CareConnect-GPC-ProblemHeader-Condition-1")
+        problem = self.clinical("Condition", profile="CareConnect-GPC-ProblemHeader-Condition-1")
         problem |= {
             "extension": [
                 {
@@ -214,10 +215,11 @@ class Builder:
 
     def _resource(self, kind: str, profile: str, **meta: Any) -> Json:
         self._made += 1
-        logical_id = str(uuid5(NAMESPACE_URL, f"{self._seed}/{self._made}/{kind}"))
+        logical_id = str(uuid5(NAMESPACE_URL, f"{self.nhs_number}/{self._made}/{kind}"))
         return {"resourceType": kind, "id": logical_id, "meta": {**meta, "profile": [PROFILE + profile]}}
 
-    def _clinical(self, kind: str, *, profile: str | None = None, not_for_patient: bool = False) -> Json:
+    def clinical(self, kind: str, *, profile: str | None = None, not_for_patient: bool = False) -> Json:
+        """A clinical resource, of which its own elements are still to be said."""
         label = {"security": [_NOT_FOR_PATIENT]} if not_for_patient else {}
         resource = self._resource(kind, profile or f"CareConnect-GPC-{kind}-1", **label)
         resource["identifier"] = [{"system": _IDENTIFIER, "value": resource["id"].upper()}]

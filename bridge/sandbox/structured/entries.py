@@ -11,7 +11,7 @@ Json = dict[str, Any]
 
 
 @dataclass(slots=True)
-class Entry:
+class HeldEntry:
     """One entry of the list of an area.
 
     Attributes:
@@ -26,7 +26,7 @@ class Entry:
     area: str
     resource: Json
     beside: list[Json] = field(default_factory=list)
-    linked: list["Entry"] = field(default_factory=list)
+    linked: list["HeldEntry"] = field(default_factory=list)
     start: str | None = None
     end: str | None = None
 

@@ -1,14 +1,11 @@
 """What comes along with consultations and problems, and what stands for what cannot be sent (§2.2, §2.4)."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 from bridge.sandbox.structured.areas.spec import ListKind, PracticeArea
 from bridge.sandbox.structured.areas.table import PRACTICE_AREAS
-from bridge.sandbox.structured.entries import Entry, reference_to
-
-if TYPE_CHECKING:
-    from bridge.sandbox.structured.record import Record
+from bridge.sandbox.structured.entries import HeldEntry, reference_to
 
 Json = dict[str, Any]
 
@@ -18,10 +15,22 @@ _OWNERS: Final = {"includeConsultations": "in_consultations", _PROBLEMS: "in_pro
 _OWN_NAMES: Final = {"includeConsultations": "Consultations", _PROBLEMS: "Problems"}
 
 
+class HeldRecord(Protocol):
+    """What is asked of a record here."""
+
+    entries: list[HeldEntry]
+    warnings: dict[str, tuple[str, ...]]
+    unsupported: frozenset[str]
+    disabled: frozenset[str]
+
+    def make_list(self, kind: ListKind, items: list[Json], warnings: tuple[str, ...], *, system: str) -> Json:
+        """A list of these items."""
+
+
 def linked_resources(
-    record: "Record",
+    record: HeldRecord,
     asked: Collection[str],
-    selected: Mapping[str, Sequence[Entry]],
+    selected: Mapping[str, Sequence[HeldEntry]],
     sent: Sequence[Json],
 ) -> list[Json]:
     """Secondary lists, and whatever they name that is not among what is sent already.
@@ -59,13 +68,13 @@ def linked_resources(
     return added
 
 
-def _linked(entries: Sequence[Entry]) -> list[Entry]:
+def _linked(entries: Sequence[HeldEntry]) -> list[HeldEntry]:
     """What entries name, each once."""
     return list({reference_to(one.resource): one for each in entries for one in each.linked}.values())
 
 
 def _secondary(
-    record: "Record", owner: str, name: str, area: PracticeArea, entries: Sequence[Entry]
+    record: HeldRecord, owner: str, name: str, area: PracticeArea, entries: Sequence[HeldEntry]
 ) -> Iterator[Json]:
     """The list of what was linked of one area: absent without any, unless all was withheld (§2.4)."""
     warnings = record.warnings.get(area.parameter, ())
@@ -77,7 +86,7 @@ def _secondary(
 
 
 def _headers(
-    record: "Record", asked: Collection[str], selected: Mapping[str, Sequence[Entry]], known: set[str]
+    record: HeldRecord, asked: Collection[str], selected: Mapping[str, Sequence[HeldEntry]], known: set[str]
 ) -> list[Json]:
     """Headers of problems that name what is sent, and are no answer to the question themselves."""
     if _PROBLEMS in record.unsupported | record.disabled:
@@ -103,7 +112,7 @@ def _headers(
     return [*headers, *lists]
 
 
-def with_placeholders(record: "Record", resources: list[Json]) -> list[Json]:
+def with_placeholders(record: HeldRecord, resources: list[Json]) -> list[Json]:
     """The resources, with words in place of references to what this practice cannot send (§2.7)."""
     unsent = {
         reference_to(each.resource): _words(record, each)
@@ -117,7 +126,7 @@ def with_placeholders(record: "Record", resources: list[Json]) -> list[Json]:
     ]
 
 
-def _words(record: "Record", entry: Entry) -> str:
+def _words(record: HeldRecord, entry: HeldEntry) -> str:
     words = PRACTICE_AREAS[entry.area].words
     if entry.area in record.unsupported:
         return f"{words} items are not supported by the provider system."

@@ -11,7 +11,7 @@ from bridge.sandbox.structured.areas.allergies import ACTIVE, ENDED, RESOLVED
 from bridge.sandbox.structured.areas.medication import ISSUES, LIST, SEARCH_FROM
 from bridge.sandbox.structured.areas.spec import ListKind, Parts, PracticeArea
 from bridge.sandbox.structured.areas.table import PRACTICE_AREAS
-from bridge.sandbox.structured.entries import Entry, latest, reference_to
+from bridge.sandbox.structured.entries import HeldEntry, latest, reference_to
 from bridge.sandbox.structured.linked import linked_resources, with_placeholders
 from bridge.sandbox.structured.parameters import ALLERGIES, MEDICATION, Query
 
@@ -78,7 +78,7 @@ class Record:
     courses: list[Course] = field(default_factory=list)
     allergies: list[Json] = field(default_factory=list)
     ended: list[Json] = field(default_factory=list)
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[HeldEntry] = field(default_factory=list)
     others: list[Json] = field(default_factory=list)
     warnings: dict[str, tuple[str, ...]] = field(default_factory=dict)
     unsupported: frozenset[str] = frozenset()
@@ -122,10 +122,10 @@ class Record:
         main = self.list_of(area, [each.resource for each in entries])
         return [main, *_each_once(one for each in entries for one in each.everything)]
 
-    def _entries(self, area: PracticeArea, parts: Parts) -> list[Entry]:
+    def _entries(self, area: PracticeArea, parts: Parts) -> list[HeldEntry]:
         return area.select([each for each in self.entries if each.area == area.parameter], parts)
 
-    def _selected(self, names: Iterable[str], parts: Parts) -> dict[str, list[Entry]]:
+    def _selected(self, names: Iterable[str], parts: Parts) -> dict[str, list[HeldEntry]]:
         """What is answered of each of these areas that is neither switched off nor unknown here."""
         return {
             name: self._entries(PRACTICE_AREAS[name], parts)

@@ -9,8 +9,7 @@ import pytest
 import pytest_asyncio
 
 from bridge.sandbox import BY_NAME, FaultKind, InjectedFault
-from bridge.sandbox.documents.shelf import LIMIT
-from bridge.sandbox.documents.shelves import binary_id
+from bridge.sandbox.documents.shelf import LIMIT, binary_id
 from tests.integration.pipeline.conftest import running_engine
 from tests.support.documents import FOUND, RETRIEVED, Records, as_asked, claims_settings, on_shelf, shelf
 from tests.support.without_bus import without_bus

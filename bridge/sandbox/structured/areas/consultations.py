@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 
-from bridge.sandbox.structured.areas.spec import ListKind, Part, Parts, PracticeArea
+from bridge.sandbox.structured.areas.spec import LegalPart, ListKind, Parts, PracticeArea
 from bridge.sandbox.structured.checks import past_period, positive
-from bridge.sandbox.structured.entries import Entry, latest
+from bridge.sandbox.structured.entries import HeldEntry, latest
 
 PERIOD = "consultationSearchPeriod"
 MOST_RECENT = "includeNumberOfMostRecent"
 
 
-def _select(entries: Sequence[Entry], parts: Parts) -> list[Entry]:
+def _select(entries: Sequence[HeldEntry], parts: Parts) -> list[HeldEntry]:
     found = [each for each in entries if each.is_in(parts.get(PERIOD))]
     if MOST_RECENT not in parts:
         return found
@@ -18,7 +18,7 @@ def _select(entries: Sequence[Entry], parts: Parts) -> list[Entry]:
     return [each for each in found if each in dated[: parts[MOST_RECENT]]]
 
 
-def _day(entry: Entry) -> tuple[str, str]:
+def _day(entry: HeldEntry) -> tuple[str, str]:
     start = entry.start or ""
     return str(latest(start)), start
 
@@ -28,7 +28,7 @@ CONSULTATIONS = PracticeArea(
     words="Consultation",
     main_list=ListKind("1149501000000101", "List of consultations", "List of consultations"),
     since=(1, 3),
-    parts={PERIOD: Part(past_period), MOST_RECENT: Part(positive)},
+    parts={PERIOD: LegalPart(past_period), MOST_RECENT: LegalPart(positive)},
     select=_select,
     in_problems="consultations related to problems",
     brings_linked=True,

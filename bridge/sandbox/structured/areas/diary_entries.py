@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from bridge.sandbox.structured.areas.spec import ListKind, Part, Parts, PracticeArea
+from bridge.sandbox.structured.areas.spec import LegalPart, ListKind, Parts, PracticeArea
 from bridge.sandbox.structured.checks import Period, future_date
-from bridge.sandbox.structured.entries import Entry
+from bridge.sandbox.structured.entries import HeldEntry
 
 UNTIL = "diaryEntriesSearchDate"
 
 
-def _select(entries: Sequence[Entry], parts: Parts) -> list[Entry]:
+def _select(entries: Sequence[HeldEntry], parts: Parts) -> list[HeldEntry]:
     """What is planned for that day or earlier, what is overdue, and what has no day (§1.3)."""
     until = Period(None, parts[UNTIL]) if UNTIL in parts else None
     return [each for each in entries if each.is_in(until)]
@@ -20,7 +20,7 @@ DIARY_ENTRIES = PracticeArea(
     words="Diary entry",
     main_list=ListKind("714311000000108", "Patient recall administration", "Patient recall administration"),
     since=(1, 5),
-    parts={UNTIL: Part(future_date)},
+    parts={UNTIL: LegalPart(future_date)},
     select=_select,
     in_consultations="diary entries contained in consultations",
     in_problems="diary entries related to problems",

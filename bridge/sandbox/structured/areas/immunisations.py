@@ -2,20 +2,20 @@
 
 from collections.abc import Sequence
 
-from bridge.sandbox.structured.areas.spec import ListKind, Part, Parts, PracticeArea
+from bridge.sandbox.structured.areas.spec import LegalPart, ListKind, Parts, PracticeArea
 from bridge.sandbox.structured.checks import boolean
-from bridge.sandbox.structured.entries import Entry
+from bridge.sandbox.structured.entries import HeldEntry
 
 NOT_GIVEN = "includeNotGiven"
 STATUS = "includeStatus"
 
 
-def _select(entries: Sequence[Entry], parts: Parts) -> list[Entry]:
+def _select(entries: Sequence[HeldEntry], parts: Parts) -> list[HeldEntry]:
     """What was given; with it by default the status entries, and what was not given where it is asked for."""
     return [each for each in entries if _is_wanted(each, parts)]
 
 
-def _is_wanted(entry: Entry, parts: Parts) -> bool:
+def _is_wanted(entry: HeldEntry, parts: Parts) -> bool:
     if entry.resource["resourceType"] == "Observation":
         return bool(parts.get(STATUS, True))
     return not entry.resource["notGiven"] or bool(parts.get(NOT_GIVEN, False))
@@ -26,7 +26,7 @@ IMMUNISATIONS = PracticeArea(
     words="Immunisation",
     main_list=ListKind("1102181000000102", "Immunisations", "Immunisations"),
     since=(1, 3),
-    parts={NOT_GIVEN: Part(boolean, since=(1, 5)), STATUS: Part(boolean, since=(1, 5))},
+    parts={NOT_GIVEN: LegalPart(boolean, since=(1, 5)), STATUS: LegalPart(boolean, since=(1, 5))},
     select=_select,
     in_consultations="immunisations contained in consultations",
     in_problems="immunisations related to problems",

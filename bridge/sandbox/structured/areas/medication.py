@@ -1,6 +1,6 @@
 """Medications and medical devices (structured.md §3)."""
 
-from bridge.sandbox.structured.areas.spec import ListKind, Part, PracticeArea
+from bridge.sandbox.structured.areas.spec import LegalPart, ListKind, PracticeArea
 from bridge.sandbox.structured.checks import boolean, past_date
 
 LIST = ListKind("933361000000108", "Medications and medical devices", "Medications and medical devices")
@@ -11,7 +11,7 @@ MEDICATION = PracticeArea(
     parameter="includeMedication",
     words="Medication",
     main_list=LIST,
-    parts={ISSUES: Part(boolean), SEARCH_FROM: Part(past_date)},
+    parts={ISSUES: LegalPart(boolean), SEARCH_FROM: LegalPart(past_date)},
     in_consultations="medications contained in consultations",
     in_problems="medications related to problems",
 )

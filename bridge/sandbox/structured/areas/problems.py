@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from bridge.sandbox.structured.areas.spec import ListKind, Part, Parts, PracticeArea
+from bridge.sandbox.structured.areas.spec import LegalPart, ListKind, Parts, PracticeArea
 from bridge.sandbox.structured.checks import status
-from bridge.sandbox.structured.entries import Entry
+from bridge.sandbox.structured.entries import HeldEntry
 
 STATUS = "filterStatus"
 
 
-def _select(entries: Sequence[Entry], parts: Parts) -> list[Entry]:
+def _select(entries: Sequence[HeldEntry], parts: Parts) -> list[HeldEntry]:
     return [each for each in entries if parts.get(STATUS) in (None, each.resource["clinicalStatus"])]
 
 
@@ -18,7 +18,7 @@ PROBLEMS = PracticeArea(
     words="Problem",
     main_list=ListKind("717711000000103", "Problems", "Problems"),
     since=(1, 3),
-    parts={STATUS: Part(status)},
+    parts={STATUS: LegalPart(status)},
     select=_select,
     in_consultations="problems contained in consultations",
     in_problems="linked problems not relating to the primary query",

@@ -1,6 +1,6 @@
 """Outbound referrals (structured.md §5.6)."""
 
-from bridge.sandbox.structured.areas.spec import ListKind, Part, PracticeArea, within
+from bridge.sandbox.structured.areas.spec import LegalPart, ListKind, PracticeArea, within
 from bridge.sandbox.structured.checks import past_period
 
 PERIOD = "referralSearchPeriod"
@@ -10,7 +10,7 @@ REFERRALS = PracticeArea(
     words="Referral",
     main_list=ListKind("792931000000107", "Outbound referral", "Outbound referral"),
     since=(1, 4),
-    parts={PERIOD: Part(past_period)},
+    parts={PERIOD: LegalPart(past_period)},
     select=within(PERIOD),
     in_consultations="outbound referrals in consultations",
     in_problems="outbound referrals related to problems",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from bridge.sandbox.structured.checks import CheckPart
-from bridge.sandbox.structured.entries import Entry
+from bridge.sandbox.structured.entries import HeldEntry
 
 Json = dict[str, Any]
 Parts = Mapping[str, Any]
@@ -23,14 +23,14 @@ class ListKind(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class LegalPart:
     """A part of a parameter: how its value is checked, and the version that it came with."""
 
     check: CheckPart
     since: Version = FIRST
 
 
-def all_of_them(entries: Sequence[Entry], _: Parts) -> list[Entry]:
+def all_of_them(entries: Sequence[HeldEntry], _: Parts) -> list[HeldEntry]:
     """Every entry: what no part of the parameter narrows."""
     return list(entries)
 
@@ -55,14 +55,14 @@ class PracticeArea:
     words: str
     main_list: ListKind | None
     since: Version = FIRST
-    parts: Mapping[str, Part] = field(default_factory=dict)
+    parts: Mapping[str, LegalPart] = field(default_factory=dict)
     required: frozenset[str] = frozenset()
-    select: Callable[[Sequence[Entry], Parts], list[Entry]] = all_of_them
+    select: Callable[[Sequence[HeldEntry], Parts], list[HeldEntry]] = all_of_them
     in_consultations: str | None = None
     in_problems: str | None = None
     brings_linked: bool = False
 
 
-def within(part: str) -> Callable[[Sequence[Entry], Parts], list[Entry]]:
+def within(part: str) -> Callable[[Sequence[HeldEntry], Parts], list[HeldEntry]]:
     """Selects by the period that a part holds."""
     return lambda entries, parts: [each for each in entries if each.is_in(parts.get(part))]

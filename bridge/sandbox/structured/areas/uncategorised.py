@@ -1,6 +1,6 @@
 """Uncategorised data: whatever was coded and is of no other area (structured.md §5.4)."""
 
-from bridge.sandbox.structured.areas.spec import ListKind, Part, PracticeArea, within
+from bridge.sandbox.structured.areas.spec import LegalPart, ListKind, PracticeArea, within
 from bridge.sandbox.structured.checks import past_period
 
 PERIOD = "uncategorisedDataSearchPeriod"
@@ -10,7 +10,7 @@ UNCATEGORISED = PracticeArea(
     words="Uncategorised data",
     main_list=ListKind("826501000000100", "Miscellaneous record", "Uncategorised data"),
     since=(1, 3),
-    parts={PERIOD: Part(past_period)},
+    parts={PERIOD: LegalPart(past_period)},
     select=within(PERIOD),
     in_consultations="uncategorised data contained in consultations",
     in_problems="uncategorised data related to problems",
