@@ -173,6 +173,8 @@ def _area(
     # A copy that was set aside stands in the record as what it is a copy of.
     copies = {entry["source_ref"] for entry in reading.unmapped if entry["detail"] in copied}
     copies -= reading.mapped_refs
+    # What stands inside of an item is none by itself.
+    inside = {received.ref for received, _ in reading.shown.values()}
     missing = found.targets - reading.mapped_refs - copies
     has_items = bool(items) or len(missing) < len(found.targets)
     outcome = _outcome(sent, unsupported, wanted=wanted, has_items=has_items)
@@ -188,7 +190,7 @@ def _area(
             outcome in ("items", "nothing_recorded")
             and found.whole
             and not missing
-            and found.listed - len(found.targets & copies) <= len(items)
+            and found.listed - len(found.targets & (copies | inside)) <= len(items)
             and all("not_in_list" not in item["issue_codes"] for item in items)
             and all(entry.get("area") != name or entry["detail"] in copied for entry in reading.unmapped)
         ),

@@ -9,6 +9,7 @@ from bridge.areas.documents.model import DocumentFields
 from bridge.areas.immunisations.model import ImmunisationFields
 from bridge.areas.investigations.model import InvestigationFields
 from bridge.areas.medications.model import MedicationFields
+from bridge.areas.observations.model import ObservationFields
 from bridge.areas.problems.model import ProblemFields
 from bridge.areas.referrals.model import ReferralFields
 from bridge.record import Retrieved
@@ -23,6 +24,7 @@ class GpRecord(
     ProblemFields,
     ConsultationFields,
     ImmunisationFields,
+    ObservationFields,
     ReferralFields,
     DiaryFields,
     DocumentFields,

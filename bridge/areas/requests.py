@@ -14,6 +14,7 @@ from bridge.areas.diary_entries.options import DiaryOptions
 from bridge.areas.immunisations.options import ImmunisationOptions
 from bridge.areas.investigations.options import InvestigationOptions
 from bridge.areas.medications.options import MedicationOptions
+from bridge.areas.observations.options import ObservationOptions
 from bridge.areas.problems.options import ProblemOptions
 from bridge.areas.referrals.options import ReferralOptions
 from bridge.areas.spec import AreaSpec, AreaTable
@@ -103,6 +104,7 @@ if TYPE_CHECKING:
         problems: ProblemOptions | None = None
         consultations: ConsultationOptions | None = None
         immunisations: ImmunisationOptions | None = None
+        observations: ObservationOptions | None = None
         referrals: ReferralOptions | None = None
         diary_entries: DiaryOptions | None = None
         investigations: InvestigationOptions | None = None

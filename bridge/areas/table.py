@@ -8,8 +8,8 @@ from bridge.areas.diary_entries.spec import DIARY_ENTRIES
 from bridge.areas.documents.spec import DOCUMENTS
 from bridge.areas.immunisations.spec import IMMUNISATIONS
 from bridge.areas.investigations.spec import INVESTIGATIONS
-from bridge.areas.known import KNOWN
 from bridge.areas.medications.spec import MEDICATIONS
+from bridge.areas.observations.spec import OBSERVATIONS
 from bridge.areas.problems.spec import PROBLEMS
 from bridge.areas.referrals.spec import REFERRALS
 from bridge.areas.spec import AreaTable
@@ -21,10 +21,10 @@ AREAS: Final = AreaTable(
         PROBLEMS,
         CONSULTATIONS,
         IMMUNISATIONS,
+        OBSERVATIONS,
         REFERRALS,
         DIARY_ENTRIES,
         DOCUMENTS,
         INVESTIGATIONS,
     ),
-    others=KNOWN,
 )

@@ -40,6 +40,7 @@ GLOSSARY: Final[dict[str, str]] = {
     "investigations": "Reports of laboratories with their results, whether filed by a clinician or not.",
     "immunisations": "Vaccinations given, and intended ones that were not: `given` says which.",
     "referrals": "Outbound referrals: that somebody was referred, never what came of it.",
+    "observations": "Measurements, findings and other coded entries; `comment` may invert a code.",
     "diary_entries": "Actions that were planned and are not complete, whatever their codes say.",
     "linked_problems": "The problems that the items' `problem_refs` name: why something was given.",
     "unmapped": "What was received and could not be read, each with its reason. It is not among the items.",

@@ -153,10 +153,18 @@ class Reading:
         display = sent.get("display") if type(sent) is dict else None
         return display.strip() or None if type(display) is str else None
 
-    def distinct(self, kind: str, area: str) -> Iterable[ReceivedEntry]:
-        """The resources of a type, identical copies once; different ones of the same id are all given."""
+    def distinct(
+        self, kind: str, area: str, is_of_area: Callable[["Reading", ReceivedEntry], bool] | None = None
+    ) -> Iterable[ReceivedEntry]:
+        """The resources of a type, identical copies once; different ones of the same id are all given.
+
+        Where a type is of several areas, `is_of_area` tells which are of this one: of the others, their own
+        area judges.
+        """
         given: set[tuple[str, str]] = set()
         for received in self.index.resources(kind):
+            if is_of_area is not None and not is_of_area(self, received):
+                continue
             if self.index.same_ref(received.ref):
                 copy = (received.ref, comparable_hash(received.resource))
                 if copy in given:

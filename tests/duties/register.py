@@ -35,6 +35,7 @@ COVERED_AREAS = frozenset(
         "investigations",
         "consultations",
         "diary",
+        "uncategorised",
     }
 )
 """What this version offers. A duty of another area stays open until that area is built."""

@@ -14,8 +14,10 @@ from bridge.record.observations import QuantityValue, ReferenceRange
 _LINE: Final = re.compile(
     r"^[ \t]*(Value|Interpretation Code|Reference range):[ \t]*(\S[^\r\n]*)", re.MULTILINE
 )
-_NUMBER: Final = r"-?\d{1,18}(?:\.\d{1,18})?"
-_VALUE: Final = re.compile(rf"(~)?[ ]?(<=|>=|<|>)?[ ]?({_NUMBER})(?:[ ](\S.*))?", re.ASCII)
+_NUMBER: Final = r"-?\d{1,18}(?:\.\d{1,18}(?:E-?\d{1,2})?)?"
+_UNIT: Final = r"(?![-(~<>=])\S+(?: \d{2}C)?"
+"""One word, or one with the temperature that it holds at (`IU/L 37C`); more is a sentence."""
+_VALUE: Final = re.compile(rf"(~)?[ ]?(<=|>=|<|>)?[ ]?({_NUMBER})(?:[ ](Unk UoM|{_UNIT}))?", re.ASCII)
 _BOTH_LIMITS: Final = re.compile(rf"({_NUMBER}) ?- ?({_NUMBER})", re.ASCII)
 _NO_UNIT: Final = "Unk UoM"
 _LONGEST: Final = 100_000

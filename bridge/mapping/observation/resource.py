@@ -10,6 +10,7 @@ from bridge.mapping.observation.comment import read_comment
 from bridge.mapping.observation.values import observation_value, reference_ranges
 from bridge.mapping.provenance import item_id, provenance
 from bridge.mapping.reading import Reading
+from bridge.mapping.set_aside import note_set_aside
 from bridge.mapping.values import period
 from bridge.record.observations import Component, Observation, RelatedObservation
 
@@ -17,6 +18,8 @@ _STATUSES: Final = frozenset(
     {"final", "preliminary", "unknown", "amended", "corrected", "registered", "finished"}
 )
 """Of what may be taken for a finding; `finished` stands on the page of narratives (OD-34)."""
+
+_SET_ASIDE: Final = frozenset({"basedOn", "device"})
 
 
 def map_observation(reading: Reading, item: Item) -> Observation:
@@ -52,6 +55,7 @@ def map_observation(reading: Reading, item: Item) -> Observation:
     if item.extensions(resource):
         item.note("unknown_extension", "extension")
     note_modifiers(reading, item)
+    note_set_aside(item, item.resource, _SET_ASIDE)
     result["issue_codes"] = item.codes()
     return result
 

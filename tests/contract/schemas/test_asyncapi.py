@@ -18,6 +18,7 @@ PUBLISHED = {
     "allergies.published.v1",
     "consultations.published.v1",
     "immunisations.published.v1",
+    "observations.published.v1",
     "referrals.published.v1",
     "diary_entries.published.v1",
     "problems.published.v1",
