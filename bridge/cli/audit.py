@@ -11,7 +11,7 @@ import typer
 from bridge.cli.exits import Exit
 from bridge.cli.terminal import load_settings, moment, operator, print_json, reason_option, with_stores
 from bridge.operations import audit
-from bridge.operations.audit import Head, Investigation, Verification
+from bridge.operations.audit import AuditInquiry, Head, Verification
 from bridge.operations.site import open_stores, open_trail
 from bridge.record.nhs_number import nhs_number_of
 from bridge.settings import Settings
@@ -46,7 +46,7 @@ def export(
     opened_for = None
     if opened:
         with reason_option():
-            opened_for = audit.investigation(operator(settings, actor), reason)
+            opened_for = audit.inquiry(operator(settings, actor), reason)
     asyncio.run(_export(settings, first, last, key, opened_for))
 
 
@@ -56,7 +56,7 @@ async def _verify(settings: Settings, known: Sequence[Head]) -> Verification:
 
 
 async def _export(
-    settings: Settings, since: datetime, until: datetime, key: str | None, opened_for: Investigation | None
+    settings: Settings, since: datetime, until: datetime, key: str | None, opened_for: AuditInquiry | None
 ) -> None:
     async with open_stores(settings) as stores:
         async for entry in stores.trail.export(since, until, key, opened_for=opened_for):

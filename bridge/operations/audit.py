@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from bridge.engine.patient_keys import PatientKeys
 from bridge.errors import Misconfigured
 from bridge.ledger.audit.chain import Head
-from bridge.ledger.audit.trail import Actor, AuditBroken, AuditTrail, Investigation
+from bridge.ledger.audit.trail import Actor, AuditBroken, AuditInquiry, AuditTrail
 from bridge.ledger.audit.verification import Finding, Unmatched
 from bridge.operations import reasons
 from bridge.operations.errors import OperationRefused
 from bridge.operations.site import Stores
 from bridge.settings import Settings
 
-__all__ = ["Head", "Investigation", "Verification", "investigation", "patient_keys", "resume", "verify"]
+__all__ = ["AuditInquiry", "Head", "Verification", "inquiry", "patient_keys", "resume", "verify"]
 
 AuditFindings = Sequence[Finding | Unmatched]
 
@@ -66,13 +66,13 @@ async def resume(stores: Stores, *, actor: Actor, reason: str) -> AuditFindings:
     raise OperationRefused("the trail takes entries: there is nothing to resume")
 
 
-def investigation(actor: Actor, reason: str | None) -> Investigation:
+def inquiry(actor: Actor, reason: str | None) -> AuditInquiry:
     """For whom and why `AuditTrail.export` opens what is sealed in its entries; it is noted there.
 
     Raises:
         ReasonMissing: nothing is opened without one.
     """
-    return Investigation(actor=actor, reason=reasons.given(reason))
+    return AuditInquiry(actor=actor, reason=reasons.given(reason))
 
 
 def patient_keys(settings: Settings) -> PatientKeys:

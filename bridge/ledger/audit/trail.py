@@ -114,7 +114,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Investigation:
+class AuditInquiry:
     """Who has NHS numbers opened, and why; becomes an entry of the trail itself."""
 
     actor: Actor
@@ -348,7 +348,7 @@ class AuditTrail:
         until: datetime,
         patient_key: str | None = None,
         *,
-        opened_for: Investigation | None = None,
+        opened_for: AuditInquiry | None = None,
     ) -> AsyncIterator[dict[str, Any]]:
         """Entries from `since` up to `until`, oldest first, as JSON-ready dictionaries.
 

@@ -9,7 +9,7 @@ from bridge.sandbox.structured.builder import Builder
 from bridge.sandbox.structured.catalogue import AMLODIPINE, MONTHLY, PENICILLIN, RASH
 from bridge.sandbox.structured.clinical import (
     ContentPart,
-    Result,
+    ReportedResult,
     allergy,
     blood_pressure,
     consultation,
@@ -57,10 +57,10 @@ def whole_record(b: Builder) -> None:
     review = diary_entry(b, MEDICATION_REVIEW)
     blood = report(
         b,
-        Result(
+        ReportedResult(
             FULL_BLOOD_COUNT,
             members=[
-                Result(
+                ReportedResult(
                     HAEMOGLOBIN,
                     {
                         "valueQuantity": quantity(131, "g/L"),
@@ -70,7 +70,7 @@ def whole_record(b: Builder) -> None:
             ],
             filing=["Normal, no action"],
         ),
-        Result(POTASSIUM, {"valueQuantity": quantity(4.30, "mmol/L")}),
+        ReportedResult(POTASSIUM, {"valueQuantity": quantity(4.30, "mmol/L")}),
         comments=["Telephoned by the laboratory"],
         request="Bloods for hypertension",
     )
@@ -147,18 +147,18 @@ def reports_without_states(b: Builder) -> None:
     """A report of unknown status, with results that only their group names, and fixed-width text (§5.5)."""
     report(
         b,
-        Result(
+        ReportedResult(
             FULL_BLOOD_COUNT,
             members=[
-                Result(
+                ReportedResult(
                     HAEMOGLOBIN,
                     {"valueQuantity": quantity(131, "g/L")},
                     filing=["Normal", "Patient informed"],
                 ),
-                Result(POTASSIUM, {"valueQuantity": quantity(2.0, "mmol/L", comparator="<")}),
+                ReportedResult(POTASSIUM, {"valueQuantity": quantity(2.0, "mmol/L", comparator="<")}),
             ],
         ),
-        Result(coded("401314000", "Blood culture"), {"comment": _BLOOD_CULTURE}),
+        ReportedResult(coded("401314000", "Blood culture"), {"comment": _BLOOD_CULTURE}),
         status="unknown",
         comments=["To be discussed at the next visit"],
     )
@@ -168,8 +168,8 @@ def reports_by_lines(b: Builder) -> None:
     """A report with a marker for a group, no relations, and comments of keys and values (§5.5)."""
     found = report(
         b,
-        Result(coded("364712009", "Laboratory test observation"), {"comment": "Original text: U+Es"}),
-        Result(POTASSIUM, {"comment": "Value: 4.3 mmol/L\nReference range: 3.6 - 5.3"}),
+        ReportedResult(coded("364712009", "Laboratory test observation"), {"comment": "Original text: U+Es"}),
+        ReportedResult(POTASSIUM, {"comment": "Value: 4.3 mmol/L\nReference range: 3.6 - 5.3"}),
         comments=["Title: U+Es\nResult indicator: Abnormal\nFollow Up Action: Repeat test"],
     )
     laboratory = coded("LAB", "Laboratory", system="http://hl7.org/fhir/observation-category")

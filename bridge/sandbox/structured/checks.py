@@ -18,7 +18,7 @@ class BadParameters(Exception):  # noqa: N818 - named for what it is about
         self.code = code
 
 
-class Period(NamedTuple):
+class SearchPeriod(NamedTuple):
     """Whole days, both included; a bound that was not sent is open (OD-23)."""
 
     start: date | None
@@ -83,7 +83,7 @@ def future_date(name: str, part: Json, today: date) -> date:
     return value
 
 
-def past_period(name: str, part: Json, today: date) -> Period:
+def past_period(name: str, part: Json, today: date) -> SearchPeriod:
     """A Period of whole days, not in the future."""
     sent = value_of(name, part, "valuePeriod", dict)
     start, end = (_date(name, str(sent[bound])) if bound in sent else None for bound in ("start", "end"))
@@ -93,4 +93,4 @@ def past_period(name: str, part: Json, today: date) -> Period:
         raise BadParameters(f"{name} must not be in the future")
     if start is not None and end is not None and start > end:
         raise BadParameters(f"{name} must not end before it starts")
-    return Period(start, end)
+    return SearchPeriod(start, end)

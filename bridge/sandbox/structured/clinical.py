@@ -271,7 +271,7 @@ def immunisation_status(b: Builder, code: Json, *, on: str = "2021-01-12") -> He
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class ReportedResult:
     """One result of a report.
 
     Attributes:
@@ -282,13 +282,13 @@ class Result:
 
     code: Json
     elements: Json = field(default_factory=dict)
-    members: Sequence["Result"] = ()
+    members: Sequence["ReportedResult"] = ()
     filing: Sequence[str] = ()
 
 
 def report(
     b: Builder,
-    *results: Result,
+    *results: ReportedResult,
     issued: str = "2024-02-20T15:53:00+00:00",
     status: str = "final",
     comments: Sequence[str] = (),
@@ -330,7 +330,7 @@ def report(
     return _held(b, HeldEntry("includeInvestigations", made, parts, start=issued, end=issued))
 
 
-def _result(b: Builder, result: Result, issued: str, parts: list[Json], group: Json | None) -> Json:
+def _result(b: Builder, result: ReportedResult, issued: str, parts: list[Json], group: Json | None) -> Json:
     made = _observation(b, result.code) | {"issued": issued, **result.elements}
     parts.append(made)
     related = [{"type": "derived-from", "target": to(group)}] if group is not None else []

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from bridge.sandbox.structured.checks import Period
+from bridge.sandbox.structured.checks import SearchPeriod
 
 Json = dict[str, Any]
 
@@ -30,7 +30,7 @@ class HeldEntry:
     start: str | None = None
     end: str | None = None
 
-    def is_in(self, period: Period | None) -> bool:
+    def is_in(self, period: SearchPeriod | None) -> bool:
         """Whether a search for a period returns it: one without a date always, a partial one if it may be."""
         if period is None:
             return True

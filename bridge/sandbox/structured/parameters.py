@@ -24,7 +24,7 @@ _PATIENT = "patientNHSNumber"
 _PREDEFINED_RECENT = 3
 _PREDEFINED_DAYS = 365
 
-# Parts that may not be combined with these areas: linked items would bypass the filter (§1.4).
+# PartValues that may not be combined with these areas: linked items would bypass the filter (§1.4).
 _FORBIDDEN_WITH_PROBLEMS = {
     "medicationSearchFromDate",
     "uncategorisedDataSearchPeriod",

@@ -9,7 +9,7 @@ from typing import Any
 
 from bridge.sandbox.structured.areas.allergies import ACTIVE, ENDED, RESOLVED
 from bridge.sandbox.structured.areas.medication import ISSUES, LIST, SEARCH_FROM
-from bridge.sandbox.structured.areas.spec import ListKind, Parts, PracticeArea
+from bridge.sandbox.structured.areas.spec import ListKind, PartValues, PracticeArea
 from bridge.sandbox.structured.areas.table import PRACTICE_AREAS
 from bridge.sandbox.structured.entries import HeldEntry, latest, reference_to
 from bridge.sandbox.structured.linked import linked_resources, with_placeholders
@@ -113,7 +113,7 @@ class Record:
         self.finish(bundle)
         return bundle
 
-    def _area(self, area: PracticeArea, parts: Parts, *, available: bool) -> list[Json]:
+    def _area(self, area: PracticeArea, parts: PartValues, *, available: bool) -> list[Json]:
         if area.parameter == MEDICATION:
             return self._medications(parts, available=available)
         if area.parameter == ALLERGIES:
@@ -122,10 +122,10 @@ class Record:
         main = self.list_of(area, [each.resource for each in entries])
         return [main, *_each_once(one for each in entries for one in each.everything)]
 
-    def _entries(self, area: PracticeArea, parts: Parts) -> list[HeldEntry]:
+    def _entries(self, area: PracticeArea, parts: PartValues) -> list[HeldEntry]:
         return area.select([each for each in self.entries if each.area == area.parameter], parts)
 
-    def _selected(self, names: Iterable[str], parts: Parts) -> dict[str, list[HeldEntry]]:
+    def _selected(self, names: Iterable[str], parts: PartValues) -> dict[str, list[HeldEntry]]:
         """What is answered of each of these areas that is neither switched off nor unknown here."""
         return {
             name: self._entries(PRACTICE_AREAS[name], parts)
@@ -133,7 +133,7 @@ class Record:
             if name not in self.unsupported | self.disabled
         }
 
-    def _medications(self, parts: Parts, *, available: bool) -> list[Json]:
+    def _medications(self, parts: PartValues, *, available: bool) -> list[Json]:
         since = parts.get(SEARCH_FROM)
         courses = [
             course
@@ -147,7 +147,7 @@ class Record:
             *_resources(courses, issues=parts.get(ISSUES, True)),
         ]
 
-    def _allergies(self, parts: Parts, *, available: bool) -> list[Json]:
+    def _allergies(self, parts: PartValues, *, available: bool) -> list[Json]:
         active, ended = (self.allergies, self.ended) if available else ([], [])
         warnings = self.warnings.get(ALLERGIES, ())
         resources = [self.make_list(ACTIVE, active, warnings), *active]

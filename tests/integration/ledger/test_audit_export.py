@@ -7,14 +7,14 @@ import orjson
 import pytest
 
 from bridge.ledger.audit.chain import entries
-from bridge.ledger.audit.trail import Investigation
+from bridge.ledger.audit.trail import AuditInquiry
 from bridge.ledger.keys import SealBroken, add_key
 from tests.integration.ledger.trail import NHS_NUMBER, OFFICER, PATIENT_KEY, Site, entry
 
 pytestmark = pytest.mark.duty("JO-024")
 
 EVER = datetime(2000, 1, 1, tzinfo=UTC)
-INVESTIGATION = Investigation(actor=OFFICER, reason="Complaint 2026-17")
+INVESTIGATION = AuditInquiry(actor=OFFICER, reason="Complaint 2026-17")
 
 
 async def exported(site: Site, **wanted: Any) -> list[dict[str, Any]]:

@@ -291,7 +291,7 @@ async def test_what_needs_a_reason_is_not_done_for_a_blank_one(stores: Stores):
             await in_doubt.close(stores, "r-1", actor=actor, reason=blank)
     for none in (None, " "):
         with pytest.raises(ReasonMissing):
-            audit.investigation(actor, none)
+            audit.inquiry(actor, none)
     assert await noted(stores) == before
     assert [one.request_key for one in await in_doubt.in_doubt(stores)] == [opening("r-1").request_key]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bridge.sandbox.structured.areas.spec import LegalPart, ListKind, Parts, PracticeArea
+from bridge.sandbox.structured.areas.spec import LegalPart, ListKind, PartValues, PracticeArea
 from bridge.sandbox.structured.checks import past_period, positive
 from bridge.sandbox.structured.entries import HeldEntry, latest
 
@@ -10,7 +10,7 @@ PERIOD = "consultationSearchPeriod"
 MOST_RECENT = "includeNumberOfMostRecent"
 
 
-def _select(entries: Sequence[HeldEntry], parts: Parts) -> list[HeldEntry]:
+def _select(entries: Sequence[HeldEntry], parts: PartValues) -> list[HeldEntry]:
     found = [each for each in entries if each.is_in(parts.get(PERIOD))]
     if MOST_RECENT not in parts:
         return found

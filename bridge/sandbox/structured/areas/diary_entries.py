@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 
-from bridge.sandbox.structured.areas.spec import LegalPart, ListKind, Parts, PracticeArea
-from bridge.sandbox.structured.checks import Period, future_date
+from bridge.sandbox.structured.areas.spec import LegalPart, ListKind, PartValues, PracticeArea
+from bridge.sandbox.structured.checks import SearchPeriod, future_date
 from bridge.sandbox.structured.entries import HeldEntry
 
 UNTIL = "diaryEntriesSearchDate"
 
 
-def _select(entries: Sequence[HeldEntry], parts: Parts) -> list[HeldEntry]:
+def _select(entries: Sequence[HeldEntry], parts: PartValues) -> list[HeldEntry]:
     """What is planned for that day or earlier, what is overdue, and what has no day (§1.3)."""
-    until = Period(None, parts[UNTIL]) if UNTIL in parts else None
+    until = SearchPeriod(None, parts[UNTIL]) if UNTIL in parts else None
     return [each for each in entries if each.is_in(until)]
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bridge.sandbox.structured.areas.spec import LegalPart, ListKind, Parts, PracticeArea
+from bridge.sandbox.structured.areas.spec import LegalPart, ListKind, PartValues, PracticeArea
 from bridge.sandbox.structured.checks import boolean
 from bridge.sandbox.structured.entries import HeldEntry
 
@@ -10,12 +10,12 @@ NOT_GIVEN = "includeNotGiven"
 STATUS = "includeStatus"
 
 
-def _select(entries: Sequence[HeldEntry], parts: Parts) -> list[HeldEntry]:
+def _select(entries: Sequence[HeldEntry], parts: PartValues) -> list[HeldEntry]:
     """What was given; with it by default the status entries, and what was not given where it is asked for."""
     return [each for each in entries if _is_wanted(each, parts)]
 
 
-def _is_wanted(entry: HeldEntry, parts: Parts) -> bool:
+def _is_wanted(entry: HeldEntry, parts: PartValues) -> bool:
     if entry.resource["resourceType"] == "Observation":
         return bool(parts.get(STATUS, True))
     return not entry.resource["notGiven"] or bool(parts.get(NOT_GIVEN, False))

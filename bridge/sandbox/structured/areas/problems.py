@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from bridge.sandbox.structured.areas.spec import LegalPart, ListKind, Parts, PracticeArea
+from bridge.sandbox.structured.areas.spec import LegalPart, ListKind, PartValues, PracticeArea
 from bridge.sandbox.structured.checks import status
 from bridge.sandbox.structured.entries import HeldEntry
 
 STATUS = "filterStatus"
 
 
-def _select(entries: Sequence[HeldEntry], parts: Parts) -> list[HeldEntry]:
+def _select(entries: Sequence[HeldEntry], parts: PartValues) -> list[HeldEntry]:
     return [each for each in entries if parts.get(STATUS) in (None, each.resource["clinicalStatus"])]
 
 

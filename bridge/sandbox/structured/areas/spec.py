@@ -8,7 +8,7 @@ from bridge.sandbox.structured.checks import CheckPart
 from bridge.sandbox.structured.entries import HeldEntry
 
 Json = dict[str, Any]
-Parts = Mapping[str, Any]
+PartValues = Mapping[str, Any]
 """Values of the parts that were sent, by name."""
 Version = tuple[int, int]
 FIRST: Version = (1, 2)
@@ -30,7 +30,7 @@ class LegalPart:
     since: Version = FIRST
 
 
-def all_of_them(entries: Sequence[HeldEntry], _: Parts) -> list[HeldEntry]:
+def all_of_them(entries: Sequence[HeldEntry], _: PartValues) -> list[HeldEntry]:
     """Every entry: what no part of the parameter narrows."""
     return list(entries)
 
@@ -57,12 +57,12 @@ class PracticeArea:
     since: Version = FIRST
     parts: Mapping[str, LegalPart] = field(default_factory=dict)
     required: frozenset[str] = frozenset()
-    select: Callable[[Sequence[HeldEntry], Parts], list[HeldEntry]] = all_of_them
+    select: Callable[[Sequence[HeldEntry], PartValues], list[HeldEntry]] = all_of_them
     in_consultations: str | None = None
     in_problems: str | None = None
     brings_linked: bool = False
 
 
-def within(part: str) -> Callable[[Sequence[HeldEntry], Parts], list[HeldEntry]]:
+def within(part: str) -> Callable[[Sequence[HeldEntry], PartValues], list[HeldEntry]]:
     """Selects by the period that a part holds."""
     return lambda entries, parts: [each for each in entries if each.is_in(parts.get(part))]
