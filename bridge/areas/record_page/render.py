@@ -12,6 +12,7 @@ from bridge.areas.documents.events import DOCUMENTS_PUBLISHED
 from bridge.areas.events import Part, RecordCompleted
 from bridge.areas.immunisations.events import IMMUNISATIONS_PUBLISHED
 from bridge.areas.medications.events import MEDICATIONS_PUBLISHED
+from bridge.areas.observations.events import OBSERVATIONS_PUBLISHED
 from bridge.areas.record_page.allergies import allergies
 from bridge.areas.record_page.areas import completeness, issues, name, unmapped
 from bridge.areas.record_page.consultations import consultations
@@ -21,6 +22,7 @@ from bridge.areas.record_page.events import Events, RecordEvents, records
 from bridge.areas.record_page.immunisations import immunisations
 from bridge.areas.record_page.medications import medications
 from bridge.areas.record_page.names import Names, names_of_items
+from bridge.areas.record_page.observations import observations
 from bridge.areas.record_page.words import AREAS as AREA_NAMES
 from bridge.areas.record_page.words import MATCHES
 from bridge.areas.table import AREAS
@@ -36,6 +38,7 @@ _COVERED = {"allergies", "ended_allergies", "medications"}
 PAGES: Mapping[str, Callable[[Any, Names], Html]] = {
     CONSULTATIONS_PUBLISHED: consultations,
     IMMUNISATIONS_PUBLISHED: immunisations,
+    OBSERVATIONS_PUBLISHED: observations,
     DIARY_ENTRIES_PUBLISHED: diary_entries,
     DOCUMENTS_PUBLISHED: documents,
 }
