@@ -5,7 +5,7 @@ from typing import Final
 from pydantic import with_config
 
 from bridge.areas.events import AreaPublished
-from bridge.areas.investigations.model import Investigation
+from bridge.areas.investigations.model import InvestigationReport
 from bridge.record.common import STRICT
 
 INVESTIGATIONS_PUBLISHED: Final = "investigations.published.v1"
@@ -18,5 +18,5 @@ class InvestigationsPublished(AreaPublished):
     They are sent whether a clinician has filed them or not: `filing_comments` tell, as far as anything does.
     """
 
-    items: list[Investigation]
+    items: list[InvestigationReport]
     """The reports, the newest first."""

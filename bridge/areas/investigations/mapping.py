@@ -8,7 +8,7 @@ from typing import Final, Literal, TypeVar, cast
 from bridge.areas.investigations.details import concepts, read_request, read_specimen
 from bridge.areas.investigations.model import (
     FilingComment,
-    Investigation,
+    InvestigationReport,
     InvestigationRequest,
     InvestigationStatus,
     NamedElsewhere,
@@ -16,7 +16,7 @@ from bridge.areas.investigations.model import (
     Specimen,
 )
 from bridge.areas.investigations.options import InvestigationOptions
-from bridge.areas.investigations.structure import Structure, contained_in, is_of_report, structures
+from bridge.areas.investigations.structure import ReportStructure, contained_in, is_of_report, structures
 from bridge.areas.investigations.title import add_title
 from bridge.areas.spec import AreaAnswer
 from bridge.fhir.index import ReceivedEntry, comparable_hash
@@ -45,13 +45,13 @@ _SET_ASIDE: Final = frozenset(
 _PartT = TypeVar("_PartT", Specimen, InvestigationRequest)
 
 
-def map_investigations(answer: AreaAnswer[InvestigationOptions]) -> list[Investigation]:
+def map_investigations(answer: AreaAnswer[InvestigationOptions]) -> list[InvestigationReport]:
     """Every report of the bundle; the newest first."""
     reading = answer.reading
     # A result that two of them name stands in the first, whatever the order of the answer.
     received = sorted(reading.distinct("DiagnosticReport", _AREA), key=partial(_key, reading))
     own = [each for each in received if reading.identity.subject_of(each.resource) != "other"]
-    mapper = _Mapper(reading)
+    mapper = _ReportMapper(reading)
     found = [
         report
         for each, structure in zip(own, structures(reading, own), strict=True)
@@ -68,7 +68,7 @@ def map_investigations(answer: AreaAnswer[InvestigationOptions]) -> list[Investi
     return found
 
 
-def observations_of(report: Investigation) -> Iterator[Observation]:
+def observations_of(report: InvestigationReport) -> Iterator[Observation]:
     """Everything in a report that came as an Observation."""
     for group in report["groups"]:
         yield group
@@ -95,7 +95,7 @@ class _Held:
     shown: list[ReceivedEntry] = field(default_factory=list)
 
 
-class _Mapper:
+class _ReportMapper:
     """Maps the reports of one answer, one after the other."""
 
     def __init__(self, reading: Reading) -> None:
@@ -104,7 +104,9 @@ class _Mapper:
         self._requests: dict[str, list[tuple[ReceivedEntry, InvestigationRequest]]] = {}
         self._contained: set[tuple[str, str]] = set()
 
-    def investigation(self, received: ReceivedEntry, structure: Structure) -> Investigation | None:
+    def investigation(
+        self, received: ReceivedEntry, structure: ReportStructure
+    ) -> InvestigationReport | None:
         """One report with all that it holds; None when it cannot be read."""
         reading = self._reading
         held = _Held()
@@ -147,7 +149,7 @@ class _Mapper:
                         _AREA,
                     )
 
-    def _report(self, item: Item, structure: Structure, held: _Held) -> Investigation:
+    def _report(self, item: Item, structure: ReportStructure, held: _Held) -> InvestigationReport:
         reading, resource = self._reading, item.resource
         status = item.code(resource.get("status"), "status")
         performers = [
@@ -160,7 +162,7 @@ class _Mapper:
             item,
             encounter=item.reference(resource.get("context"), "context") if "context" in resource else None,
         )
-        report: Investigation = {
+        report: InvestigationReport = {
             "item_id": item_id(item, origin["business_ids"]),
             "code": coded_text(item, resource.get("code"), "code"),
             "title": "",
@@ -196,7 +198,9 @@ class _Mapper:
         report["issue_codes"] = item.codes()
         return report
 
-    def _add_observations(self, item: Item, report: Investigation, structure: Structure, held: _Held) -> None:
+    def _add_observations(
+        self, item: Item, report: InvestigationReport, structure: ReportStructure, held: _Held
+    ) -> None:
         for group in structure.groups:
             results = [each for ref in group.results for each in self._observations(structure, held, ref)]
             # Where several are called as the heading is, the results stand under the first.
@@ -214,7 +218,7 @@ class _Mapper:
             for each in self._observations(structure, held, ref):
                 report["filing_comments"].append(self._filing_comment(item, each, about))
 
-    def _observations(self, structure: Structure, held: _Held, ref: str) -> Iterator[Observation]:
+    def _observations(self, structure: ReportStructure, held: _Held, ref: str) -> Iterator[Observation]:
         for received in structure.members[ref].received:
             read = self._reading.read(received, _AREA, partial(map_observation, self._reading))
             if read is not None:
@@ -245,7 +249,9 @@ class _Mapper:
             comment["also_about"] = links[1:]
         return comment
 
-    def _add_others(self, item: Item, report: Investigation, structure: Structure, held: _Held) -> None:
+    def _add_others(
+        self, item: Item, report: InvestigationReport, structure: ReportStructure, held: _Held
+    ) -> None:
         """Specimens, requests, and what the report only names."""
         resource, members = item.resource, structure.members.values()
         of_results = [

@@ -110,7 +110,7 @@ class NamedElsewhere(TypedDict):
 
 
 @with_config(STRICT)
-class Investigation(AreaItem):
+class InvestigationReport(AreaItem):
     """One report (DiagnosticReport).
 
     Notes stand at every level, and each may change how a result is to be read: `conclusion`,
@@ -150,4 +150,4 @@ class Investigation(AreaItem):
 class InvestigationFields(TypedDict):
     """What a record has of this area."""
 
-    investigations: NotRequired[list[Investigation]]
+    investigations: NotRequired[list[InvestigationReport]]

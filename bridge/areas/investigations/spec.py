@@ -6,7 +6,7 @@ from typing import Final
 from bridge.areas.events import area_published
 from bridge.areas.investigations.events import INVESTIGATIONS_PUBLISHED, InvestigationsPublished
 from bridge.areas.investigations.mapping import is_request, map_investigations, observations_of
-from bridge.areas.investigations.model import Investigation
+from bridge.areas.investigations.model import InvestigationReport
 from bridge.areas.investigations.options import InvestigationOptions
 from bridge.areas.investigations.query import PARAMETER, PERIOD, query
 from bridge.areas.investigations.structure import is_of_report
@@ -16,13 +16,13 @@ from bridge.record import Identified
 _PARTS: Final = ("groups", "results", "filing_comments", "specimens", "requests", "performers")
 
 
-def _parts_of(report: Investigation) -> Iterator[Identified]:
+def _parts_of(report: InvestigationReport) -> Iterator[Identified]:
     """A report, and what of it came as an Observation."""
     yield report
     yield from observations_of(report)
 
 
-def _pieces_of(report: Investigation) -> Iterator[object]:
+def _pieces_of(report: InvestigationReport) -> Iterator[object]:
     """What any number of reports or of their parts may repeat stands in pieces of its own."""
     yield {name: value for name, value in report.items() if name not in _PARTS}
     yield from report["performers"]
@@ -32,7 +32,7 @@ def _pieces_of(report: Investigation) -> Iterator[object]:
         yield {name: value for name, value in each.items() if name != "results"}
 
 
-INVESTIGATIONS: Final[AreaSpec[InvestigationOptions, Investigation]] = AreaSpec(
+INVESTIGATIONS: Final[AreaSpec[InvestigationOptions, InvestigationReport]] = AreaSpec(
     name="investigations",
     parameter=PARAMETER,
     lists=(ListOfArea(name="investigations", code="887191000000108", bare_ids="DiagnosticReport"),),

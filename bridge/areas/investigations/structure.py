@@ -30,7 +30,7 @@ class Member:
 
 
 @dataclass(slots=True)
-class Group:
+class Battery:
     """A heading and the results under it, by their references."""
 
     heading: str
@@ -39,7 +39,7 @@ class Group:
 
 
 @dataclass(slots=True)
-class Structure:
+class ReportStructure:
     """What a report holds.
 
     Attributes:
@@ -52,14 +52,14 @@ class Structure:
 
     members: dict[str, Member] = field(default_factory=dict)
     elsewhere: list[JsonObject] = field(default_factory=list)
-    groups: list[Group] = field(default_factory=list)
+    groups: list[Battery] = field(default_factory=list)
     results: list[str] = field(default_factory=list)
     comments: dict[str, list[str]] = field(default_factory=dict)
 
 
-def structures(reading: Reading, reports: Iterable[ReceivedEntry]) -> list[Structure]:
+def structures(reading: Reading, reports: Iterable[ReceivedEntry]) -> list[ReportStructure]:
     """What each of these reports holds, in the order of the reports, which decides who has what two name."""
-    return _Structures(reading).of(list(reports))
+    return _ReportStructures(reading).of(list(reports))
 
 
 def is_of_report(reading: Reading, received: ReceivedEntry) -> bool:
@@ -67,7 +67,7 @@ def is_of_report(reading: Reading, received: ReceivedEntry) -> bool:
     return reading.uses.of(received.ref, received.resource) in ("result", "filing_comment")
 
 
-class _Structures:
+class _ReportStructures:
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
         self._relations: dict[str, list[_Relation]] = {}
@@ -77,8 +77,8 @@ class _Structures:
             if is_of_report(reading, received):
                 self._relate(received.ref, received.resource)
 
-    def of(self, reports: list[ReceivedEntry]) -> list[Structure]:
-        found = [Structure() for _ in reports]
+    def of(self, reports: list[ReceivedEntry]) -> list[ReportStructure]:
+        found = [ReportStructure() for _ in reports]
         taken: set[str] = set()
         named = [
             self._name(report, structure, taken) for report, structure in zip(reports, found, strict=True)
@@ -88,7 +88,7 @@ class _Structures:
             self._arrange(structure, direct)
         return found
 
-    def _name(self, report: ReceivedEntry, structure: Structure, taken: set[str]) -> list[str]:
+    def _name(self, report: ReceivedEntry, structure: ReportStructure, taken: set[str]) -> list[str]:
         """Give a report what it names itself; the references of that."""
         item = Item(report.resource, report.ref)
         contained = dict(contained_in(item, "Observation"))
@@ -113,7 +113,7 @@ class _Structures:
             structure.members[ref] = self._member(received)
         return list(structure.members)
 
-    def _follow(self, structure: Structure, direct: list[str], taken: set[str]) -> None:
+    def _follow(self, structure: ReportStructure, direct: list[str], taken: set[str]) -> None:
         """Add what these lead to, and what leads to them, unless a report has it already."""
         left = list(direct)
         for ref in left:
@@ -131,7 +131,7 @@ class _Structures:
     def _member(self, received: list[ReceivedEntry]) -> Member:
         return Member(received, COMMENT_NOTE in snomed_codes(received[0].resource.get("code")))
 
-    def _arrange(self, structure: Structure, direct: list[str]) -> None:
+    def _arrange(self, structure: ReportStructure, direct: list[str]) -> None:
         under: dict[str, list[str]] = {}
         for one, other in self._pairs(structure.members, direct):
             comments = [each for each in (one, other) if structure.members[each].is_comment]
@@ -150,7 +150,7 @@ class _Structures:
                     each for each in dict.fromkeys(under[ref]) if each not in under and each not in placed
                 ]
                 placed.update(results)
-                structure.groups.append(Group(ref, results))
+                structure.groups.append(Battery(ref, results))
         of_groups = placed.union(under)
         structure.results = [
             ref for ref, member in structure.members.items() if not member.is_comment and ref not in of_groups
@@ -200,13 +200,13 @@ def contained_in(item: Item, kind: str) -> Iterator[tuple[str, ReceivedEntry]]:
             yield ref, ReceivedEntry(kind, ref, resource)
 
 
-def _group_by_order(structure: Structure) -> None:
+def _group_by_order(structure: ReportStructure) -> None:
     """Without any relation the marker of a supplier is the heading of the results that follow it."""
-    groups: list[Group] = []
+    groups: list[Battery] = []
     alone: list[str] = []
     for ref in structure.results:
         if _MARKER in snomed_codes(structure.members[ref].received[0].resource.get("code")):
-            groups.append(Group(ref, [], by_order=True))
+            groups.append(Battery(ref, [], by_order=True))
         elif groups:
             groups[-1].results.append(ref)
         else:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from bridge.areas.investigations.model import Investigation
+from bridge.areas.investigations.model import InvestigationReport
 from bridge.record.common import CodedText
 
 _STUDIES: Final = "721981007"
@@ -14,7 +14,7 @@ _MOST_NAMES: Final = 5
 _LONGEST_NAME: Final = 200
 
 
-def add_title(report: Investigation) -> None:
+def add_title(report: InvestigationReport) -> None:
     """Name a report after what was tested, unless its own code says more than that it is a report."""
     code = report["code"]
     says_nothing = (
@@ -32,7 +32,7 @@ def add_title(report: Investigation) -> None:
     report["title_from"] = "results"
 
 
-def _names(report: Investigation) -> Iterator[str]:
+def _names(report: InvestigationReport) -> Iterator[str]:
     """What was tested: of a group its heading, where that says something, else its results."""
     fallback: list[str] = []
     found = False

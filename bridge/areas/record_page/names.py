@@ -62,11 +62,16 @@ def _named(item: Any, of: str) -> Iterator[tuple[str, str]]:
 
 
 def _words(item: Mapping[str, Any]) -> str:
-    """The first concept that an item has, with what was written beside it, which may take it back."""
+    """The first concept that an item has, with what was written beside it, which may take it back.
+
+    The code of a report says nothing: its title does.
+    """
+    if "title_from" in item:
+        return "; ".join([item["title"], *([day] if (day := when(item.get("issued"))) else [])])
     found = next((value for value in item.values() if _is_concept(value)), None)
     if found is None:
         return ""
-    comment = item.get("comment")
+    comment = item.get("comment", item.get("text"))
     day = when(item.get("started") or item.get("effective"))
     return "; ".join(
         [

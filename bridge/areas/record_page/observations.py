@@ -16,23 +16,24 @@ from bridge.record.observations import Component, Observation, ObservationValue,
 _COMMENT: Final = "A comment may take back what its entry says: read the two together."
 _READ: Final = " (read from the comment)"
 _TITLE: Final = "Observations"
-_HEADINGS: Final = ["Observation and comment", "Value", "When", "Warnings", "Notes and source"]
+HEADINGS: Final = ["Observation and comment", "Value", "When", "Warnings", "Notes and source"]
 
 
 def observations(data: ObservationsPublished, names: Names) -> Html:
     """Everything that one event says about observations."""
     problems = {each["source_ref"]: each for each in data["linked_problems"]}
-    rows = [_row(item, names, problems) for item in data["items"]]
-    shown = table(_TITLE, _HEADINGS, rows, row="item") if rows else None
+    rows = [row(item, names, problems) for item in data["items"]]
+    shown = table(_TITLE, HEADINGS, rows, row="item") if rows else None
     return joined([notice(_COMMENT, alert=False), completeness(data["area"]), group(_TITLE, shown)])
 
 
-def _row(item: Observation, names: Names, problems: LinkedProblems) -> list[Html]:
+def row(item: Observation, names: Names, problems: LinkedProblems) -> list[Html]:
+    """The cells of one observation, under `HEADINGS`."""
     name = element("p", element("bdi", text(concept(item["code"]))), class_="term")
-    comment = [item["comment"]] if "comment" in item else []
+    comment = [element("p", text(item["comment"]), class_="comment")] if "comment" in item else []
     return [
-        joined([name, lines([*comment, *_about(item, names)])]),
-        lines(list(_found(item)) or ["no value sent"]),
+        joined([name, *comment, lines(_about(item, names))]),
+        lines(list(found(item)) or ["no value sent"]),
         lines(_dates(item) or ["no date sent"]),
         lines(_warnings(item)),
         lines(
@@ -65,7 +66,8 @@ def _about(item: Observation, names: Names) -> Iterator[str]:
         yield f"{answer.get('question', 'Question not sent')}: {'; '.join(said) or 'no answer sent'}"
 
 
-def _found(item: Observation | Component) -> Iterator[str]:
+def found(item: Observation | Component) -> Iterator[str]:
+    """The value, or why there is none, what is usual, and the same of each component."""
     if "value" in item:
         yield value(item["value"])
     if "absent_reason" in item:
@@ -76,12 +78,12 @@ def _found(item: Observation | Component) -> Iterator[str]:
     yield from (f"Usual: {_range(each)}" for each in item["reference_ranges"])
     components: Sequence[Component] = item.get("components", [])  # type: ignore[assignment]  # of an item
     for component in components:
-        yield f"{concept(component['code'])}: {'; '.join(_found(component)) or 'no value sent'}"
+        yield f"{concept(component['code'])}: {'; '.join(found(component)) or 'no value sent'}"
 
 
-def value(found: ObservationValue) -> str:
+def value(sent: ObservationValue) -> str:
     """A value in words, with all that qualifies it."""
-    return _IN_WORDS[found["kind"]](found)
+    return _IN_WORDS[sent["kind"]](sent)
 
 
 def _quantity(sent: Any) -> str:

@@ -11,6 +11,7 @@ from bridge.areas.diary_entries.events import DIARY_ENTRIES_PUBLISHED
 from bridge.areas.documents.events import DOCUMENTS_PUBLISHED
 from bridge.areas.events import Part, RecordCompleted
 from bridge.areas.immunisations.events import IMMUNISATIONS_PUBLISHED
+from bridge.areas.investigations.events import INVESTIGATIONS_PUBLISHED
 from bridge.areas.medications.events import MEDICATIONS_PUBLISHED
 from bridge.areas.observations.events import OBSERVATIONS_PUBLISHED
 from bridge.areas.record_page.allergies import allergies
@@ -20,6 +21,7 @@ from bridge.areas.record_page.diary_entries import diary_entries
 from bridge.areas.record_page.documents import documents
 from bridge.areas.record_page.events import Events, RecordEvents, records
 from bridge.areas.record_page.immunisations import immunisations
+from bridge.areas.record_page.investigations import investigations
 from bridge.areas.record_page.medications import medications
 from bridge.areas.record_page.names import Names, names_of_items
 from bridge.areas.record_page.observations import observations
@@ -39,6 +41,7 @@ PAGES: Mapping[str, Callable[[Any, Names], Html]] = {
     CONSULTATIONS_PUBLISHED: consultations,
     IMMUNISATIONS_PUBLISHED: immunisations,
     OBSERVATIONS_PUBLISHED: observations,
+    INVESTIGATIONS_PUBLISHED: investigations,
     DIARY_ENTRIES_PUBLISHED: diary_entries,
     DOCUMENTS_PUBLISHED: documents,
 }

@@ -67,7 +67,7 @@ async def test_only_the_areas_asked_for_are_published(engine, area):
     assert outcomes[other] == "not_requested"
 
 
-@pytest.mark.parametrize("area", ["immunisations", "observations", "diary_entries"])
+@pytest.mark.parametrize("area", ["immunisations", "observations", "investigations", "diary_entries"])
 async def test_an_area_of_which_a_practice_holds_nothing_is_published_as_that(engine, area):
     events = await ask(engine, "rich_record", areas={area: {}})
     assert [kind for kind, _ in events] == [f"{area}.published.v1", "record.completed.v1"]

@@ -1,0 +1,110 @@
+"""Investigations on the page: every note of every level, in its own layout, and no number without what it means."""
+
+from typing import Any
+
+import pytest
+
+from bridge.areas.record_page import Events, render
+from bridge.mapping.page import text
+from tests.support import bundles as b
+from tests.support.mapped import mapped
+from tests.support.record_pages import alerts, section, seen
+from tests.support.whole_record import observation
+from tests.unit.mapping.test_investigations import (
+    BLOODS,
+    LIST,
+    REPORT,
+    a_test,
+    comment,
+    refs,
+    related,
+    report,
+    request,
+    specimen,
+)
+
+LAYOUT = "Sample       Result\n  GLUCOSE    <4.1\n"
+
+
+def page(*sent: Any) -> str:
+    listed = b.record_list(
+        LIST,
+        *(f"DiagnosticReport/{each['id']}" for each in sent if each["resourceType"] == "DiagnosticReport"),
+    )
+    events = Events()
+    events.add_record(mapped(b.record(listed, *sent), areas={"investigations": {}}))
+    return section(render(events), "investigations")
+
+
+@pytest.mark.duty("CS-101", "CS-103")
+def test_notes_of_every_level_are_shown_with_their_layout():
+    words = [f"{level}\n{LAYOUT}" for level in ("report", "group", "result", "filed", "specimen", "asked")]
+    html = page(
+        report(
+            "r1",
+            "g",
+            "f",
+            conclusion=words[0],
+            specimen=refs("s1", kind="Specimen"),
+            basedOn=refs("q1", kind="ProcedureRequest"),
+        ),
+        observation("g", BLOODS, related=related("has-member", "a"), comment=words[1]),
+        a_test("a", comment=words[2]),
+        comment("f", words[3], related=related("derived-from", "a")),
+        specimen(note=[{"text": words[4]}]),
+        request(note=[{"text": words[5]}]),
+    )
+    for each in words:
+        assert text(each) in html
+
+
+def test_a_report_is_called_by_what_was_tested_and_when():
+    html = page(report("r1", "a", "b", status="unknown"), a_test("a", "Ferritin"), a_test("b", "Folate"))
+    assert "04-Feb-2026 08:00 GMT: Ferritin; Folate (not known whether it is final)" in seen(html)
+
+
+def test_a_result_is_shown_with_all_that_its_value_means():
+    html = seen(
+        page(
+            report("r1", "a"),
+            a_test(
+                "a",
+                comment="Haemolysed",
+                valueQuantity={"value": "1.50", "comparator": "<", "unit": "mmol/L"},
+                referenceRange=[{"low": {"value": 3}, "text": "adults"}],
+                interpretation={"text": "Abnormal"},
+            ),
+        )
+    )
+    for each in ("< 1.50 mmol/L", "Usual: 3 to open; adults", "Interpretation: Abnormal", "Haemolysed"):
+        assert each in html
+
+
+def test_a_filing_comment_says_what_it_is_about_and_when_it_was_filed():
+    html = seen(
+        page(
+            report("r1", "a", "f", "h"),
+            a_test("a", "Ferritin", comment="not detected"),
+            comment("f", "Speak to GP", related=related("derived-from", "a"), effectiveDateTime="2026-02-05"),
+            comment("h", "All seen"),
+        )
+    )
+    assert "Filed: 05-Feb-2026" in html
+    assert "On Investigation: Ferritin; not detected" in html
+    assert "On the report as a whole" in html
+
+
+def test_what_was_not_sent_is_told_from_what_was_not_found():
+    html = page(report("r1", "a", code=REPORT))
+    assert "No result was sent in this report." in seen(html)
+    assert "result: Observation: Observation/a (named only: not sent)" in seen(html)
+    assert any("Nobody stated that there is none." in each for each in alerts(page()))
+
+
+def test_what_they_say_is_text():
+    html = page(
+        report("r1", "a", conclusion="<b>x</b>", specimen=refs("s1", kind="Specimen")),
+        a_test("a", "<i>", comment="<script>", valueString="<u>"),
+        specimen(type={"text": "<s>"}),
+    )
+    assert all(f"&lt;{each}" in html for each in ("b&gt;", "i&gt;", "script&gt;", "u&gt;", "s&gt;"))
