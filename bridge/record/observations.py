@@ -184,7 +184,7 @@ class Component(TypedDict):
 
 
 @with_config(STRICT)
-class Answer(TypedDict):
+class QuestionnaireAnswer(TypedDict):
     """One answer of a questionnaire whose result this observation is."""
 
     source_ref: NonEmptyText
@@ -254,7 +254,7 @@ class Observation(AreaItem):
     """What was examined."""
     related: NotRequired[list[RelatedObservation]]
     """Other observations that it names."""
-    answers: NotRequired[list[Answer]]
+    answers: NotRequired[list[QuestionnaireAnswer]]
     """What was answered, where it is the result of a questionnaire."""
     blood_pressure: NotRequired[BloodPressure]
     """Which pressure it is, by its code, measured together or alone (CS-100). Pair no two by their time."""

@@ -13,7 +13,7 @@ from bridge.mapping.modifiers import note_modifiers
 from bridge.mapping.observation import observation_value
 from bridge.mapping.reading import Reading
 from bridge.mapping.set_aside import note_set_aside
-from bridge.record.observations import Answer, Observation
+from bridge.record.observations import Observation, QuestionnaireAnswer
 
 _PARENT_NOT_SENT: Final = "The observation that it answers for was not sent, or is not one alone."
 _SET_ASIDE: Final = frozenset({"author", "basedOn", "source"})
@@ -43,7 +43,7 @@ class Responses:
 
     def add_to(self, observation: Observation) -> None:
         """Give an observation the answers that belong to it, in an order that is always the same."""
-        answers: list[Answer] = []
+        answers: list[QuestionnaireAnswer] = []
         codes = observation["issue_codes"]
         for received in self._of.get(observation["provenance"]["source_ref"], ()):
             read = self._reading.read(received, self._area, lambda item: _read(self._reading, item))
@@ -69,7 +69,7 @@ class Responses:
         return None
 
 
-def _read(reading: Reading, item: Item) -> tuple[list[Answer], list[str]]:
+def _read(reading: Reading, item: Item) -> tuple[list[QuestionnaireAnswer], list[str]]:
     """The answers, and the codes of what was odd about them."""
     resource = item.resource
     if item.code(resource.get("status"), "status") != "completed":
@@ -80,7 +80,7 @@ def _read(reading: Reading, item: Item) -> tuple[list[Answer], list[str]]:
     return answers, item.codes()
 
 
-def _answers(reading: Reading, item: Item) -> Iterator[Answer]:
+def _answers(reading: Reading, item: Item) -> Iterator[QuestionnaireAnswer]:
     """Of each question, those below another after it; without going down by recursion."""
     left = [*reversed(item.many(item.resource.get("item"), "item"))]
     while left:
@@ -94,9 +94,9 @@ def _answers(reading: Reading, item: Item) -> Iterator[Answer]:
         left += reversed(below)
 
 
-def _answer(reading: Reading, item: Item, question: str | None, sent: JsonObject) -> Answer:
+def _answer(reading: Reading, item: Item, question: str | None, sent: JsonObject) -> QuestionnaireAnswer:
     path = "item.answer"
-    answer: Answer = {"source_ref": item.ref}
+    answer: QuestionnaireAnswer = {"source_ref": item.ref}
     if question is not None:
         answer["question"] = question
     if (link := reading.links.one(item, sent.get("valueReference"), path)) is not None:
