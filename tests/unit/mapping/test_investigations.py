@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bridge.areas.requests import Areas
+from bridge.errors import ResponseInvalid
 from bridge.fhir.parameters import DayPeriod
 from tests.support import bundles as b
 from tests.support.mapped import area, mapped
@@ -628,3 +629,11 @@ def test_a_period_is_asked_for_by_its_bounds():
     period = DayPeriod(date(2025, 1, 1), date(2025, 6, 30))
     assert asked.parameters() == {"includeInvestigations": {"investigationSearchPeriod": period}}
     assert Areas.model_validate({"investigations": {}}).parameters() == {"includeInvestigations": {}}
+
+
+def test_a_specimen_that_very_many_reports_repeat_does_not_make_a_record_of_any_size():
+    named = refs("s1", kind="Specimen")
+    reports = [report(f"r{n}", specimen=named) for n in range(700)]
+    with pytest.raises(ResponseInvalid, match="record_too_large"):
+        record_of(*reports, specimen(note=[{"text": "x" * 200_000}]))
+    assert len(record_of(*reports, specimen(note=[{"text": "x" * 2_000}]))["investigations"]) == 700

@@ -9,7 +9,7 @@ from bridge.mapping.page import text
 from tests.support import bundles as b
 from tests.support.mapped import mapped
 from tests.support.record_pages import alerts, section, seen
-from tests.support.whole_record import observation
+from tests.support.whole_record import encounter, observation, structure
 from tests.unit.mapping.test_investigations import (
     BLOODS,
     LIST,
@@ -108,3 +108,19 @@ def test_what_they_say_is_text():
         specimen(type={"text": "<s>"}),
     )
     assert all(f"&lt;{each}" in html for each in ("b&gt;", "i&gt;", "script&gt;", "u&gt;", "s&gt;"))
+
+
+def test_a_link_to_a_report_says_what_was_tested():
+    events = Events()
+    sent = [
+        b.record_list("1149501000000101", "Encounter/e1"),
+        encounter(),
+        structure("t0", "325851000000107", "List/t1"),
+        structure("t1", "25851000000105", "DiagnosticReport/r1"),
+        report("r1", "a"),
+        a_test("a", "Ferritin"),
+    ]
+    events.add_record(mapped(b.record(*sent), areas={"consultations": {}}))
+    html = seen(section(render(events), "consultations"))
+    assert "Investigation: Ferritin; 04-Feb-2026 08:00 GMT" in html
+    assert "Diagnostic studies report" not in html
