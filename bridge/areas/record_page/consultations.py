@@ -15,7 +15,7 @@ from bridge.areas.consultations.model import (
 from bridge.areas.record_page.areas import completeness
 from bridge.areas.record_page.names import Names, link
 from bridge.areas.record_page.provenance import LinkedProblems, labels, origin, reasons, secrecy
-from bridge.areas.record_page.words import CAME_ALONG, amount, concept, party, quality, told
+from bridge.areas.record_page.words import CAME_ALONG, amount, as_sent, concept, party, quality, told
 from bridge.mapping.page import Html, element, facts, joined, lines, notice, text, when
 
 _NOT_ALL: Final = (
@@ -65,11 +65,11 @@ def _facts(
     return [
         ("Called", item.get("title")),
         ("Also", [concept(each) for each in item.get("further_types", [])]),
-        ("State", f"{_STATUSES[item['status']]}{_as_sent(item.get('source_status'))}"),
+        ("State", f"{_STATUSES[item['status']]}{as_sent(item.get('source_status'))}"),
         ("Ended", when(item.get("ended"))),
         ("Length", [*length, *([sent] if (sent := amount(item.get("length"))) else [])]),
         *(
-            (_ROLES[each["role"]], f"{party(each['party'])}{_as_sent(each.get('role_as_sent'))}")
+            (_ROLES[each["role"]], f"{party(each['party'])}{as_sent(each.get('role_as_sent'))}")
             for each in item["participants"]
         ),
         ("Place", [said for each in item["location"] if (said := party(each))]),
@@ -79,10 +79,6 @@ def _facts(
         ("Reason", reasons(item["provenance"], problems)),
         ("Origin", origin(item["provenance"])),
     ]
-
-
-def _as_sent(words: str | None) -> str:
-    return f" (sent as {words})" if words else ""
 
 
 def _warnings(item: Consultation) -> Iterator[str]:

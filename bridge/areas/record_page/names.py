@@ -64,18 +64,19 @@ def _named(item: Any, of: str) -> Iterator[tuple[str, str]]:
 def _words(item: Mapping[str, Any]) -> str:
     """The first concept that an item has, with what was written beside it, which may take it back.
 
-    The code of a report says nothing: its title does.
+    The code of a report says nothing: its title does. A referral may have several codes, of which none is the
+    first: it is called by all of them (CS-105).
     """
     if "title_from" in item:
         return "; ".join([item["title"], *([day] if (day := when(item.get("issued"))) else [])])
-    found = next((value for value in item.values() if _is_concept(value)), None)
-    if found is None:
+    found = [value for value in item.values() if _is_concept(value)][:1] or _coded_with(item)
+    if not found:
         return ""
     comment = item.get("comment", item.get("text"))
-    day = when(item.get("started") or item.get("effective"))
+    day = when(item.get("started") or item.get("effective") or item.get("referred_at"))
     return "; ".join(
         [
-            concept(found),
+            *map(concept, found),
             *_denied(item),
             *([comment] if isinstance(comment, str) else []),
             *([day] if day else []),
@@ -83,14 +84,30 @@ def _words(item: Mapping[str, Any]) -> str:
     )
 
 
+def _coded_with(item: Mapping[str, Any]) -> list[CodedText]:
+    return [each for each in item.get("reasons", []) if _is_concept(each)]
+
+
 def _denied(item: Mapping[str, Any]) -> Iterator[str]:
-    """What an item says that makes its name mean something else than it reads (CS-096, CS-109)."""
+    """What an item says that makes its name mean something else than it reads (CS-095, CS-096, CS-109)."""
     if item.get("meaning") == "planned_not_done":
         yield "planned, not done"
     if "not_given_reasons" in item and item.get("given") is not True:
         yield "not given" if "given" in item else "not known whether given"
     if item.get("clinical_status") == "resolved":
         yield "ended"
+    if item.get("status") == "draft":
+        yield "draft"
+    if "related_problems" in item:
+        yield from _held(item)
+
+
+def _held(problem: Mapping[str, Any]) -> Iterator[str]:
+    status = problem["clinical_status"]
+    if status != "active":
+        yield "not known whether active" if status == "unknown" else status
+    if "verification_status" in problem:
+        yield f"verification: {problem['verification_status']}"
 
 
 def _is_concept(value: object) -> TypeGuard[CodedText]:

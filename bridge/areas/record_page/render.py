@@ -14,8 +14,9 @@ from bridge.areas.immunisations.events import IMMUNISATIONS_PUBLISHED
 from bridge.areas.investigations.events import INVESTIGATIONS_PUBLISHED
 from bridge.areas.medications.events import MEDICATIONS_PUBLISHED
 from bridge.areas.observations.events import OBSERVATIONS_PUBLISHED
+from bridge.areas.problems.events import PROBLEMS_PUBLISHED
 from bridge.areas.record_page.allergies import allergies
-from bridge.areas.record_page.areas import completeness, issues, name, unmapped
+from bridge.areas.record_page.areas import completeness, issues, unmapped
 from bridge.areas.record_page.consultations import consultations
 from bridge.areas.record_page.diary_entries import diary_entries
 from bridge.areas.record_page.documents import documents
@@ -25,8 +26,11 @@ from bridge.areas.record_page.investigations import investigations
 from bridge.areas.record_page.medications import medications
 from bridge.areas.record_page.names import Names, names_of_items
 from bridge.areas.record_page.observations import observations
+from bridge.areas.record_page.problems import problems
+from bridge.areas.record_page.referrals import referrals
 from bridge.areas.record_page.words import AREAS as AREA_NAMES
 from bridge.areas.record_page.words import MATCHES
+from bridge.areas.referrals.events import REFERRALS_PUBLISHED
 from bridge.areas.table import AREAS
 from bridge.contracts.events import RequestFailedData, RequestRejectedData
 from bridge.mapping.care_record import care_record_articles, render_preview, style_sheet
@@ -39,9 +43,11 @@ _NOT_GIVEN = "{}: not known. No event about them was given for this page; there 
 _COVERED = {"allergies", "ended_allergies", "medications"}
 PAGES: Mapping[str, Callable[[Any, Names], Html]] = {
     CONSULTATIONS_PUBLISHED: consultations,
+    PROBLEMS_PUBLISHED: problems,
     IMMUNISATIONS_PUBLISHED: immunisations,
     OBSERVATIONS_PUBLISHED: observations,
     INVESTIGATIONS_PUBLISHED: investigations,
+    REFERRALS_PUBLISHED: referrals,
     DIARY_ENTRIES_PUBLISHED: diary_entries,
     DOCUMENTS_PUBLISHED: documents,
 }
@@ -148,6 +154,7 @@ def _content(record: RecordEvents, number: int) -> list[Html]:
         if record.medications
         else _absent("Medications", {"medications"}, record.completed)
     )
+    names = names_of_items(record)
     rest = [
         *_manifest(record),
         unmapped(each["unmapped"] for each in events),
@@ -157,21 +164,12 @@ def _content(record: RecordEvents, number: int) -> list[Html]:
         _section("Allergies and intolerances", about_allergies, number),
         _section("Medications and devices", about_medications, number),
         *(
-            _section(AREA_NAMES.get(area.name, area.name), _area(area.kind, record), number)
+            _section(AREA_NAMES[area.name], PAGES[area.kind](record.areas[area.kind], names), number)
             for area in AREAS.areas
             if area.kind in record.areas
         ),
         _section("Completeness and warnings", joined(rest), number),
     ]
-
-
-def _area(kind: str, record: RecordEvents) -> Html:
-    """Everything that the event of an area says; of one that has no module here, how it was answered."""
-    data: Any = record.areas[kind]
-    if kind in PAGES:
-        return PAGES[kind](data, names_of_items(record))
-    said = f"{name(data['area'])}: {len(data['items'])} items were sent and are not shown here."
-    return joined([notice(said, alert=True), completeness(data["area"])])
 
 
 def _section(title: str, content: Html, number: int) -> Html:

@@ -161,6 +161,11 @@ def quality(code: CodedText) -> list[str]:
     return [said] if said else []
 
 
+def as_sent(words: str | None) -> str:
+    """What the practice sent, beside a word of this page that stands for it."""
+    return f" (sent as {words})" if words else ""
+
+
 def amount(quantity: Quantity | None) -> str | None:
     """Number and unit, and words; never a number without its comparator."""
     if quantity is None:

@@ -8,22 +8,18 @@ import pytest
 
 from bridge.areas.publishing import areas_published
 from bridge.areas.record_page import Events, render
-from bridge.areas.record_page.render import PAGES
 from bridge.areas.requests import Areas
+from bridge.areas.spec import AreaSpec
 from bridge.areas.table import AREAS as TABLE
 from bridge.operations import preview
 from tests.support import bundles as b
 from tests.support.html_reader import parsed
 from tests.support.mapped import mapped
-from tests.support.record_pages import alerts, section, seen
+from tests.support.record_pages import alerts, of_class, section, seen
 from tests.support.whole_record import COMMENT, encounter, observation, structure, whole_record
 
 MAIN = "1149501000000101"
-SHOWN_BY_THEMSELVES = {"medications.published.v1", "allergies.published.v1"}
 TOPIC, HEADING = "25851000000105", "24781000000107"
-NOT_SHOWN = [
-    each.name for each in TABLE.areas if each.options and each.kind not in {*PAGES, *SHOWN_BY_THEMSELVES}
-]
 ASKED: dict[str, Any] = {"consultations": {}, "medications": {}}
 
 
@@ -117,11 +113,12 @@ def test_a_record_that_was_made_before_there_were_consultations_is_shown() -> No
     assert "Medications and devices" in seen(preview.page([("record.json", orjson.dumps(record))]))
 
 
-@pytest.mark.parametrize("kind", NOT_SHOWN)
-def test_an_area_that_the_page_does_not_show_yet_is_said_to_be_there(kind: str) -> None:
-    asked = {**ASKED, kind: {}}
+@pytest.mark.parametrize("area", [each for each in TABLE.areas if each.options], ids=lambda each: each.name)
+def test_the_event_of_any_area_alone_is_a_page_and_every_other_is_not_known(area: AreaSpec[Any, Any]) -> None:
+    asked = {**ASKED, area.name: {}}
     record = mapped(whole_record(), areas=asked)
     published = {each.kind: each for each in areas_published(record, Areas.model_validate(asked))}
-    event = {"type": f"{kind}.published.v1", "data": published[f"{kind}.published.v1"].data}
+    event = {"type": area.kind, "data": published[area.kind].data}
     html = preview.page([("events.json", orjson.dumps(event))])
-    assert any("items were sent and are not shown here" in each for each in alerts(html))
+    assert any("record.completed was not given" in each for each in alerts(html))
+    assert list(of_class(html, "item"))

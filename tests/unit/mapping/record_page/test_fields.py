@@ -17,13 +17,17 @@ from bridge.areas.documents.events import DocumentsPublished
 from bridge.areas.events import RecordCompleted
 from bridge.areas.immunisations.events import ImmunisationsPublished
 from bridge.areas.medications.events import MedicationsPublished
+from bridge.areas.problems.events import ProblemsPublished
 from bridge.areas.record_page import Events, render
+from bridge.areas.referrals.events import ReferralsPublished
 from bridge.record import PartialDate
 from tests.support.record_pages import seen
 
 AREA_EVENTS: dict[Any, str] = {
     ConsultationsPublished: "consultations.published.v1",
     ImmunisationsPublished: "immunisations.published.v1",
+    ProblemsPublished: "problems.published.v1",
+    ReferralsPublished: "referrals.published.v1",
     DiaryEntriesPublished: "diary_entries.published.v1",
     DocumentsPublished: "documents.published.v1",
 }
@@ -43,7 +47,10 @@ FOR_MACHINES = {
     "MedicationCourse.item_id", "MedicationIssue.item_id", "MedicationPlan.item_id",
     "MedicationsPublished.content_hash", "MedicationsPublished.patient_key", "MedicationsPublished.source_hash",
     "Party.professional_ids", "Party.ref", "Part.content_hash", "Part.event_id", "Provenance.content_hash",
+    "Problem.item_id", "ProblemsPublished.content_hash", "ProblemsPublished.patient_key", "ProblemsPublished.source_hash",
     "Provenance.encounter_ref", "Provenance.holder_ods", "Provenance.list_codes",
+    "Referral.item_id", "ReferralsPublished.content_hash", "ReferralsPublished.patient_key",
+    "ReferralsPublished.source_hash",
     "RecordCompleted.patient_key", "RecordCompleted.source_hash", "Quantity.unit_code", "Quantity.unit_system",
     "Quantity.value",
 }  # fmt: skip
