@@ -125,15 +125,19 @@ class Reading:
     ) -> None:
         """List a resource as received and not mapped; for the first reason given, if there are several.
 
+        Of what is another patient's, that is the reason, whoever sets it aside and before it was ever read:
+        another patient's words must not reach this patient's record.
+
         `display` is what it is to be called; for want of that, the best words that are looked for in it.
         """
         if id(received.resource) in self.aside:
             return
         self.aside.add(id(received.resource))
+        if self.identity.subject_of(received.resource) == "other":
+            reason, detail = "wrong_patient", WRONG_PATIENT
         entry: Unmapped = {"source_ref": received.ref, "reason": reason, "detail": detail}
         if area is not None:
             entry["area"] = area
-        # Another patient's words must not reach this patient's record.
         if reason != "wrong_patient":
             display = display or self._named(received.resource)
             if display is not None:

@@ -127,13 +127,17 @@ class Structures:
         for part, encounter in zip(parts, encounters, strict=True):
             self._name(part.item.ref, encounter, part)
             for local_id, resource in part.contained.items():
-                if resource.get("resourceType") == "List":
+                if resource.get("resourceType") == "List" and self._is_own(resource):
                     inner = self._inside(part, local_id, resource)
                     self._name(f"{id(part)}#{local_id}", self._encounter(inner), inner)
         for part, encounter in zip(parts, encounters, strict=True):
             owner = self._of_all_in(part) if encounter is None and part.level == "consultation" else encounter
             if owner is not None:
                 self._of.setdefault(owner, []).append(part)
+
+    def _is_own(self, contained: JsonObject) -> bool:
+        """What a list contains is not read as a resource by itself, which would tell."""
+        return self._reading.identity.subject_of(contained) != "other"
 
     def _inside(self, part: ContentList, local_id: str, resource: JsonObject) -> ContentList:
         item = Item(resource, f"{part.item.ref}#{local_id}", self._reading.dates)

@@ -10,6 +10,7 @@ from bridge.areas import map_record
 from bridge.mapping import Asked, Source
 from tests.support import bundles as b
 from tests.support.mapped import SOURCE, issue_codes, mapped
+from tests.support.whole_record import encounter, structure
 
 RIGHT: dict[str, Any] = {
     "birth_date": date(1950, 1, 31),
@@ -120,6 +121,72 @@ def test_an_item_of_another_patient_is_set_aside_without_its_words(subject: dict
     assert aside["MedicationStatement/s1"]["reason"] == "wrong_patient"
     assert aside["Patient/p2"]["reason"] == "wrong_patient"
     assert all("display" not in each for each in record["unmapped"])
+
+
+SECRET = "Of somebody else"
+THEIRS = {"subject": b.reference("Patient/p2")}
+
+
+def theirs(kind: str, local_id: str, **more: Any) -> b.Resource:
+    """A resource of another patient whose every word says so."""
+    return {"resourceType": kind, "id": local_id, "code": {"text": SECRET}, **THEIRS, **more}
+
+
+def their_observation(**more: Any) -> b.Resource:
+    return theirs("Observation", "o9", status="final", comment=SECRET, **more)
+
+
+def their_list(**more: Any) -> b.Resource:
+    return structure("t9", "24781000000107", "Observation/o1", title=SECRET, **{**THEIRS, **more})
+
+
+@pytest.mark.duty("CS-051")
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(
+            [
+                theirs("DiagnosticReport", "r9", status="final", result=[b.reference("Observation/o9")]),
+                their_observation(),
+                theirs("Specimen", "s9", type={"text": SECRET}),
+                theirs("ProcedureRequest", "p9", intent="order", status="active"),
+            ],
+            id="what belongs to their report",
+        ),
+        pytest.param([their_observation(), their_observation()], id="a copy"),
+        pytest.param(
+            [
+                their_observation(),
+                theirs("QuestionnaireResponse", "q9", parent=[b.reference("Observation/o9")]),
+            ],
+            id="answers",
+        ),
+        pytest.param([theirs("QuestionnaireResponse", "q9")], id="answers to nothing"),
+        pytest.param([theirs("Procedure", "x9")], id="an unknown type"),
+        pytest.param(
+            [
+                encounter(),
+                structure(
+                    "t1",
+                    "25851000000105",
+                    "#t9",
+                    "Observation/o9",
+                    contained=[their_list()],
+                ),
+                their_observation(),
+            ],
+            id="in a consultation of this patient",
+        ),
+        pytest.param([encounter(), their_list()], id="a part of a consultation of this patient"),
+    ],
+)
+@pytest.mark.parametrize("asked", [None, {"consultations": {}}, {"observations": {}, "investigations": {}}])
+def test_no_word_of_another_patient_is_told_whoever_sets_it_aside(sent: list[b.Resource], asked: Any) -> None:
+    record = mapped(b.record(b.patient("p2", b.OTHER_NHS_NUMBER), *sent), areas=asked)
+    assert SECRET.encode() not in orjson.dumps(record)
+    received = len(sent) + len(b.people()) + 1
+    assert record["accounting"]["received"] == received
+    assert all(each["reason"] == "wrong_patient" for each in record["unmapped"])
 
 
 def test_a_subject_that_was_not_sent_is_an_issue_and_no_more() -> None:
