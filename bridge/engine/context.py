@@ -161,6 +161,7 @@ class RequestContext:
                 ),
                 table=areas.table,
             )
+            del parsed  # inside of the pause: the collector need not search the bundle
         if record["demographics"]["verdict"] == "reject":
             raise ResponseInvalid(
                 stage="mapping",

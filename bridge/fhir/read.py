@@ -288,6 +288,18 @@ def snomed_codes(concept: object) -> list[str]:
     ]
 
 
+def has_snomed_code(concept: object, code: str) -> bool:
+    """Whether `code` is among the `snomed_codes` of a concept; that most do not have it is seen at once."""
+    codings = concept.get("coding") if type(concept) is dict else None
+    if type(codings) is list:
+        for coding in codings:
+            if type(coding) is dict and type(sent := coding.get("code")) is str and code in sent:
+                break
+        else:
+            return False
+    return code in snomed_codes(concept)
+
+
 def list_code(concept: object) -> str | None:
     """What says which list a List is: its SNOMED CT code, that of a secondary list, or any at all."""
     snomed = snomed_codes(concept)

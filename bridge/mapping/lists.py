@@ -191,7 +191,9 @@ def _read_list(
     code = snomed[0] if snomed else list_code(concept)
     contained = _contained(item, rules.contained)
     # Of several codes the one of active allergies counts before that of ended ones, in whatever order.
-    area_name = next((area for each, area in rules.area_of.items() if each in snomed), None)
+    area_name: str | None = None
+    if not rules.area_of.keys().isdisjoint(snomed):
+        area_name = next(area for each, area in rules.area_of.items() if each in snomed)
     if area_name is None and contained:
         area_name = next(filter(None, (name(item, contained) for name in rules.name_by_content)), None)
     entries = item.many(item.resource.get("entry"), "entry")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, Literal
 
 from bridge.fhir.index import BundleIndex
-from bridge.fhir.read import JsonObject, reference_target, snomed_codes
+from bridge.fhir.read import JsonObject, has_snomed_code, reference_target
 
 ObservationUse = Literal["result", "filing_comment", "narrative", "immunisation_status", "coded"]
 """`result`: a test group or a result of an investigation. `coded`: all that is of no other use."""
@@ -44,7 +44,7 @@ class ObservationUses:
     def _use(self, ref: str, observation: JsonObject) -> ObservationUse:
         if self._reported is None:
             self._reported = self._in_reports()
-        is_comment = _is_comment(observation.get("code"))
+        is_comment = has_snomed_code(observation.get("code"), COMMENT_NOTE)
         if ref in self._reported:
             return "filing_comment" if is_comment else "result"
         if is_comment:
@@ -91,13 +91,3 @@ class ObservationUses:
                 found = self._index.resolve(reference_target(written), "Observation")
                 if found is not None and found.kind == "Observation":
                     yield found.ref
-
-
-def _is_comment(concept: object) -> bool:
-    """Whether the code is that of a note; most are of something else, which is seen at once."""
-    codings = concept.get("coding") if type(concept) is dict else None
-    if type(codings) is list:
-        codes = [each.get("code") for each in codings if type(each) is dict]
-        if not any(type(code) is str and COMMENT_NOTE in code for code in codes):
-            return False
-    return COMMENT_NOTE in snomed_codes(concept)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from bridge.fhir.index import ReceivedEntry
-from bridge.fhir.read import Item, JsonObject, reference_target, snomed_codes
+from bridge.fhir.read import Item, JsonObject, has_snomed_code, reference_target
 from bridge.mapping.observation_uses import COMMENT_NOTE
 from bridge.mapping.reading import Reading
 
@@ -129,7 +129,7 @@ class _ReportStructures:
                     left.append(other)
 
     def _member(self, received: list[ReceivedEntry]) -> Member:
-        return Member(received, COMMENT_NOTE in snomed_codes(received[0].resource.get("code")))
+        return Member(received, has_snomed_code(received[0].resource.get("code"), COMMENT_NOTE))
 
     def _arrange(self, structure: ReportStructure, direct: list[str]) -> None:
         under: dict[str, list[str]] = {}
@@ -205,7 +205,7 @@ def _group_by_order(structure: ReportStructure) -> None:
     groups: list[Battery] = []
     alone: list[str] = []
     for ref in structure.results:
-        if _MARKER in snomed_codes(structure.members[ref].received[0].resource.get("code")):
+        if has_snomed_code(structure.members[ref].received[0].resource.get("code"), _MARKER):
             groups.append(Battery(ref, [], by_order=True))
         elif groups:
             groups[-1].results.append(ref)

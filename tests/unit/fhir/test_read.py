@@ -13,6 +13,7 @@ from bridge.fhir.read import (
     extension_name,
     extension_value,
     first_code,
+    has_snomed_code,
     list_code,
     reference_target,
     snomed_codes,
@@ -175,6 +176,33 @@ def test_a_code_is_found_by_its_system_and_never_by_its_place(concept: Any, code
     assert code_in(concept, "prescriptiontype") == code
 
 
+NOTE = "37331000000100"
+SNOMED = {"system": "http://snomed.info/sct", "code": NOTE}
+
+
+@pytest.mark.parametrize(
+    ("concept", "has_it"),
+    [
+        ({"coding": [LOCAL, SNOMED]}, True),
+        ({"coding": [{**SNOMED, "code": "163020007"}, SNOMED]}, True),
+        ({"coding": [{**SNOMED, "code": f" {NOTE}\n"}]}, True),
+        ({"coding": SNOMED}, True),
+        (SNOMED, True),
+        (NOTE, True),
+        ({"coding": [LOCAL, {"code": NOTE}]}, True),
+        # A code without a system counts only where none is of SNOMED CT.
+        ({"coding": [{**SNOMED, "code": "163020007"}, {"code": NOTE}]}, False),
+        ({"coding": [{**SNOMED, "code": f"{NOTE}1"}]}, False),
+        ({"coding": [{**LOCAL, "code": NOTE}]}, False),
+        ({"coding": [7, None, {"code": 7}]}, False),
+        ({"text": NOTE}, False),
+        (None, False),
+    ],
+)
+def test_whether_a_concept_has_a_snomed_code(concept: Any, has_it: bool) -> None:
+    assert has_snomed_code(concept, NOTE) is has_it
+
+
 @given(ANYTHING)
 def test_nothing_raises(value: Any) -> None:
     reader = Item({"extension": value}, "Type/1")
@@ -194,6 +222,7 @@ def test_nothing_raises(value: Any) -> None:
     code_in(value, "prescriptiontype")
     list_code(value)
     snomed_codes(value)
+    has_snomed_code(value, "1")
     best_text(value)
     if isinstance(value, dict):
         extension_value(value)
