@@ -65,18 +65,18 @@ def _words(item: Mapping[str, Any]) -> str:
     """The first concept that an item has, with what was written beside it, which may take it back.
 
     The code of a report says nothing: its title does. A referral may have several codes, of which none is the
-    first: it is called by all of them (CS-105).
+    first: it is called by all of them, and without any by what was written or asked for (CS-105).
     """
     if "title_from" in item:
         return "; ".join([item["title"], *([day] if (day := when(item.get("issued"))) else [])])
-    found = [value for value in item.values() if _is_concept(value)][:1] or _coded_with(item)
+    found = [concept(value) for value in item.values() if _is_concept(value)][:1] or _of_referral(item)
     if not found:
         return ""
     comment = item.get("comment", item.get("text"))
     day = when(item.get("started") or item.get("effective") or item.get("referred_at"))
     return "; ".join(
         [
-            *map(concept, found),
+            *found,
             *_denied(item),
             *([comment] if isinstance(comment, str) else []),
             *([day] if day else []),
@@ -84,8 +84,13 @@ def _words(item: Mapping[str, Any]) -> str:
     )
 
 
-def _coded_with(item: Mapping[str, Any]) -> list[CodedText]:
-    return [each for each in item.get("reasons", []) if _is_concept(each)]
+def _of_referral(item: Mapping[str, Any]) -> list[str]:
+    if "recipients" not in item:
+        return []
+    written = [item["description"]] if "description" in item else []
+    # A service is never the referral itself.
+    asked = [f"asked for {concept(each)}" for each in item["services"]]
+    return [concept(each) for each in item["reasons"]] or written or asked
 
 
 def _denied(item: Mapping[str, Any]) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """The page of a structured record in a real browser: what assistive technology and a printer make of it."""
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import pytest
 
 from bridge.areas import AREAS
 from bridge.areas.record_page import Events, render
+from bridge.areas.record_page.words import AREAS as AREA_NAMES
 from tests.integration.browser.test_preview import ARTEFACTS, WORST_CONTRAST
 from tests.support import bundles as b
 from tests.support.chromium import Browser, Observed, browser
@@ -163,6 +164,11 @@ def test_every_area_of_a_whole_record_keeps_to_the_same(chromium, tmp_path):
     assert chromium.observed == Observed()
     levels = chromium.evaluate("[...document.querySelectorAll('h1,h2,h3,h4,h5,h6')].map(e => +e.tagName[1])")
     assert all(after <= before + 1 for before, after in pairwise(levels))
+    regions = [name for _, name in Tree(chromium).named("region")]
+    assert {AREA_NAMES[each["area"]["area"]] for each in chain(*events.areas.values())} <= {*regions}
+    for part in ("problems", "referrals"):
+        rows = f"document.querySelectorAll('section[aria-labelledby$={part}] tr.item').length"
+        assert chromium.evaluate(rows) >= 1
     assert "Coughing for a week.\nNo fever." in chromium.evaluate("document.body.innerText")
     width, needed = chromium.evaluate("[innerWidth, document.documentElement.scrollWidth]")
     assert needed <= width

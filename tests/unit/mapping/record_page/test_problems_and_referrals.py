@@ -157,5 +157,20 @@ def test_a_referral_is_called_by_what_it_was_coded_with_and_its_letter_and_consu
     assert "Follows from: Referral: Referral to physiotherapist; Feb-2020" in seen(both)
 
 
+@pytest.mark.duty("CS-105")
+@pytest.mark.parametrize(
+    ("sent", "words"),
+    [
+        ({"description": "Please see"}, "Referral: Please see; Feb-2020"),
+        ({"specialty": b.concept("394585009", "Gynaecology")}, "Referral: asked for Gynaecology; Feb-2020"),
+        ({}, "Referral: ReferralRequest/r1"),
+    ],
+)
+def test_a_link_to_a_referral_without_a_code_has_the_words_that_there_are(sent: Any, words: str) -> None:
+    named = extension("RelatedClinicalContent", valueReference=b.reference("ReferralRequest/r1"))
+    bare = referral(reasonCode=None, authoredOn="2020-02" if sent else None, **sent)
+    assert words in seen(section(problems(problem("c1", named), bare), "problems"))
+
+
 def test_an_empty_list_of_referrals_does_not_say_that_there_were_none():
     assert any("Nobody stated that there is none." in each for each in alerts(referrals()))
