@@ -21,10 +21,14 @@ from rich.console import Console
 from rich.table import Table
 
 from bridge.areas.allergies.events import ALLERGIES_PUBLISHED
+from bridge.areas.events import RECORD_COMPLETED
 from bridge.areas.medications.events import MEDICATIONS_PUBLISHED
+from bridge.areas.table import AREAS
 from bridge.bus import open_bus
 from bridge.bus.port import Delivery, Transport
 from bridge.cli.demo_booking import show_booking
+from bridge.cli.demo_record import PATIENT as WHOLE_RECORD
+from bridge.cli.demo_record import record_tables
 from bridge.cli.exits import Exit
 from bridge.cli.tables import aligned, titled
 from bridge.contracts.care_record_events import CARE_RECORD_COMPLETED, CARE_RECORD_SECTION
@@ -38,6 +42,9 @@ from bridge.settings import Settings
 
 _KEY = "record.requested.v1"
 _AREAS: Final[Mapping[str, Any]] = MappingProxyType({"areas": {"medications": {}, "allergies": {}}})
+_EVERY_AREA: Final[Mapping[str, Any]] = MappingProxyType(
+    {"areas": {area.name: {} for area in AREAS.areas if area.options is not None}}
+)
 _CARE_RECORD_KEY = "care_record.requested.v1"
 _PIPELINES = ("structured_record", "care_record", "appointments")
 _PATIENTS = (
@@ -112,12 +119,21 @@ class _Sent:
         if CARE_RECORD_COMPLETED in parts:
             published = parts[CARE_RECORD_COMPLETED]["published"]
             return ", ".join(f"{section['title']} ({section['state']})" for section in published)
-        medications = parts[MEDICATIONS_PUBLISHED]["area"]
-        allergies = parts[ALLERGIES_PUBLISHED]
-        return f"medications {_said(medications)}, allergies {allergies['allergy_statement']}"
+        medications = parts.pop(MEDICATIONS_PUBLISHED)["area"]
+        allergies = parts.pop(ALLERGIES_PUBLISHED)
+        areas = [each["area"] for each in parts.values() if "area" in each]
+        return ", ".join(
+            [
+                f"medications {_said(medications)}",
+                f"allergies {allergies['allergy_statement']}",
+                *(f"{area['area'].replace('_', ' ')} {_said(area)}" for area in areas),
+            ]
+        )
 
 
 def _said(area: Mapping[str, Any]) -> str:
+    if area["outcome"] == "not_requested":
+        return f"{area['linked']} that came along"
     text = f"{area['mapped']} items" if area["outcome"] == "items" else str(area["outcome"])
     return text if area["complete"] else f"{text} (incomplete)"
 
@@ -185,6 +201,8 @@ async def _send_all(bus: Transport) -> dict[str, _Sent]:
     for name in _PATIENTS:
         scenario = BY_NAME[name]
         await send(name, scenario.reason, scenario.nhs_number, fails=name in {"restricted", "empty_object"})
+    whole = BY_NAME[WHOLE_RECORD]
+    await send(whole.name, whole.reason, whole.nhs_number, wanted=_EVERY_AREA)
     await send("broken message", "an NHS number with a wrong check digit", "9990000019", fails=True)
     await send(
         "care record",
@@ -250,17 +268,25 @@ def _summarise(console: Console, sent: list[_Sent]) -> None:
     for request in sent:
         table.add_row(request.name, request.reason, "\n".join(key for key, _ in request.events))
     console.print(table)
-    rich_record = next(request for request in sent if request.name == "rich_record")
-    data = {key: event["data"] for key, event in rich_record.events}
+    data = _published(sent, "rich_record")
     if MEDICATIONS_PUBLISHED in data:
         console.print(_medications(data[MEDICATIONS_PUBLISHED]))
         console.print(_allergies(data[ALLERGIES_PUBLISHED]))
+    whole = _published(sent, WHOLE_RECORD)
+    if RECORD_COMPLETED in whole:
+        console.print(*record_tables(whole))
     for request in sent:
         sections = [event["data"] for key, event in request.events if key == CARE_RECORD_SECTION]
         for table in (_section(section) for section in sections[:1]):
             console.print(table)
     console.print("\n[bold]Try next[/bold]")
     console.print(aligned(_NEXT, widths=(max(len(command) for command, _ in _NEXT),)))
+
+
+def _published(sent: list[_Sent], name: str) -> dict[str, Any]:
+    """The data of what came of a request, by kind."""
+    request = next(request for request in sent if request.name == name)
+    return {key: event["data"] for key, event in request.events}
 
 
 def _medications(data: Mapping[str, Any]) -> Table:

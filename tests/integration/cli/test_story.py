@@ -231,6 +231,20 @@ def test_demo_shows_the_whole_story(tmp_path):
     assert "Amoxicillin 250mg capsules" in done.text
     assert "rich_record: allergies, statement: active_allergies" in done.text
     assert "Allergy to penicillin" in done.text
+    in_one_line = " ".join(done.text.split())
+    assert re.search(
+        r"whole_record completed: .*consultations 1 items.*documents 1 that came along", in_one_line
+    )
+    consultation = [
+        "whole_record: one consultation, ",
+        "About Problem: Hypertension",
+        "Headaches for two weeks, worse in the morning.",
+        "Medication: Amlodipine",
+        "whole_record: one investigation, ",
+    ]
+    places = [done.text.index(each) for each in consultation]
+    assert places == sorted(places)
+    assert re.search(r"Full blood count .* Haemoglobin estimation .* 131 g/L; Usual: 115 to 165", done.text)
     assert re.search(r"care record +completed: Encounters \(content\), Immunisations \(content\)", done.text)
     assert "rich_record: Encounters as the practice shows it, Data items from 01-Jan-2024" in done.text
     assert "BP 138/84 mmHg" in done.text

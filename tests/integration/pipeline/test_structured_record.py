@@ -1,4 +1,4 @@
-"""A request on the bus becomes medications and allergies on the bus, on a real RabbitMQ and a real NATS."""
+"""A request on the bus becomes the areas of a record on the bus, on a real RabbitMQ and a real NATS."""
 
 import asyncio
 import json
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bridge.areas import AREAS
 from bridge.areas.events import content_hash
 from bridge.record.dates import uk_day
 from bridge.sandbox import BY_NAME
@@ -75,6 +76,42 @@ async def test_an_area_of_which_a_practice_holds_nothing_is_published_as_that(en
     assert data["items"] == []
     assert (data["area"]["outcome"], data["area"]["complete"]) == ("nothing_recorded", True)
     assert data.get("meaning") == ("planned_not_done" if area == "diary_entries" else None)
+
+
+def within(value):
+    """Every object in a value, itself included."""
+    if isinstance(value, dict):
+        yield value
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from within(each)
+
+
+async def test_a_whole_record_comes_as_a_part_of_every_area_whose_items_lead_to_one_another(engine):
+    asked: dict[str, dict[str, str]] = {area.name: {} for area in AREAS.areas if area.options is not None}
+    events = await ask(engine, "whole_record", areas=asked)
+    data = parts(events)
+    manifest = data.pop("record.completed.v1")
+    assert list(data) == [area.kind for area in AREAS.areas]
+    assert [(each["kind"], each["items"]) for each in manifest["parts"]] == [
+        (kind, len(part["items"])) for kind, part in data.items()
+    ]
+    assert all(part["items"] for part in data.values())
+    assert [each for part in data.values() for each in part["unmapped"]] == []
+    found = [(kind, each) for kind, part in data.items() for each in within(part["items"])]
+    held = {each["item_id"]: kind for kind, each in found if "provenance" in each}
+    links = [each for _, each in found if "in_record" in each]
+    assert {(each["kind"], held[each["item_id"]]) for each in links} == {
+        ("problem", "problems.published.v1"),
+        ("consultation", "consultations.published.v1"),
+        ("medication", "medications.published.v1"),
+        ("allergy", "allergies.published.v1"),
+        ("immunisation", "immunisations.published.v1"),
+        ("observation", "observations.published.v1"),
+        ("investigation", "investigations.published.v1"),
+        ("referral", "referrals.published.v1"),
+        ("diary_entry", "diary_entries.published.v1"),
+        ("document", "documents.published.v1"),
+    }
 
 
 @pytest.mark.duty("CS-022")
