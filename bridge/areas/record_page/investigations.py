@@ -13,7 +13,7 @@ from bridge.areas.investigations.model import (
 )
 from bridge.areas.record_page.areas import completeness
 from bridge.areas.record_page.names import Names, link
-from bridge.areas.record_page.observations import HEADINGS, found, row
+from bridge.areas.record_page.observations import HEADINGS, about, dates, found, row, warnings
 from bridge.areas.record_page.provenance import LinkedProblems, labels, notes, origin, reasons, secrecy
 from bridge.areas.record_page.words import CAME_ALONG, amount, concept, party, told
 from bridge.mapping.page import Html, element, facts, joined, lines, notice, table, text, when
@@ -41,7 +41,7 @@ def investigations(data: InvestigationsPublished, names: Names) -> Html:
 def _report(item: InvestigationReport, names: Names, problems: LinkedProblems) -> Html:
     issued = when(item.get("issued")) or "date not sent"
     state = "" if item["status"] == "final" else f" ({_STATUSES[item['status']]})"
-    warnings = list(_warnings(item))
+    alerts = list(_warnings(item))
     results: list[Html] = []
     for group in item["groups"]:
         title = concept(group["code"])
@@ -55,7 +55,7 @@ def _report(item: InvestigationReport, names: Names, problems: LinkedProblems) -
     return element(
         "div",
         element("h4", text(f"{issued}: {item['title']}{state}")),
-        *([notice(*warnings, alert=True)] if warnings else []),
+        *([notice(*alerts, alert=True)] if alerts else []),
         facts(_facts(item, names, problems)),
         *([_as_laid_out(item["conclusion"])] if "conclusion" in item else []),
         *(results or [lines([_NO_RESULTS])]),
@@ -135,15 +135,18 @@ def _table(title: str, items: list[Observation], names: Names, problems: LinkedP
 
 
 def _comment(comment: FilingComment, names: Names) -> Html:
-    about = [each for each in (comment.get("about"), *comment.get("also_about", [])) if each is not None]
+    subjects = [each for each in (comment.get("about"), *comment.get("also_about", [])) if each is not None]
     filed = when(comment.get("filed_at")) or "date not sent"
     who = [said for each in comment["performers"] if (said := party(each))]
     beside = [
         "; ".join([f"Filed: {filed}", *who]),
-        *([f"On {link(each, names)}" for each in about] or ["On the report as a whole"]),
+        *([f"On {link(each, names)}" for each in subjects] or ["On the report as a whole"]),
+        f"Kind: {concept(comment['code'])}",
+        *about(comment, names),
         *found(comment),
-        *told(comment["issue_codes"]),
-        *labels(comment["provenance"]),
+        *dates(comment),
+        *warnings(comment),
+        *origin(comment["provenance"]),
     ]
     return joined([_as_laid_out(comment.get("text", "no words sent")), lines(beside)])
 

@@ -32,10 +32,10 @@ def row(item: Observation, names: Names, problems: LinkedProblems) -> list[Html]
     name = element("p", element("bdi", text(concept(item["code"]))), class_="term")
     comment = [element("p", text(item["comment"]), class_="comment")] if "comment" in item else []
     return [
-        joined([name, *comment, lines(_about(item, names))]),
+        joined([name, *comment, lines(about(item, names))]),
         lines(list(found(item)) or ["no value sent"]),
-        lines(_dates(item) or ["no date sent"]),
-        lines(_warnings(item)),
+        lines(dates(item) or ["no date sent"]),
+        lines(warnings(item)),
         lines(
             [
                 *(f"By: {said}" for each in item["performers"] if (said := party(each))),
@@ -46,7 +46,8 @@ def row(item: Observation, names: Names, problems: LinkedProblems) -> list[Html]
     ]
 
 
-def _about(item: Observation, names: Names) -> Iterator[str]:
+def about(item: Observation, names: Names) -> Iterator[str]:
+    """What belongs to its code, and the items that it names."""
     if "immunisation_status" in item:
         yield "A status entry among the immunisations."
     if "body_site" in item:
@@ -132,7 +133,8 @@ def _range(sent: ReferenceRange) -> str:
     return f"{'; '.join(said)}{_READ if 'read_from' in sent else ''}"
 
 
-def _dates(item: Observation) -> list[str]:
+def dates(item: Observation) -> list[str]:
+    """When it was so, and when it was entered; of a filing comment the latter alone."""
     said = [
         ("Date", when(item.get("effective"))),
         ("Until", when(item.get("effective_to"))),
@@ -141,7 +143,8 @@ def _dates(item: Observation) -> list[str]:
     return [f"{name}: {day}" for name, day in said if day]
 
 
-def _warnings(item: Observation) -> Iterator[str]:
+def warnings(item: Observation) -> Iterator[str]:
+    """What must not be overlooked."""
     if item.get("status", "final") != "final":
         yield f"State as sent: {item.get('status')}"
     yield from quality(item["code"])

@@ -5,7 +5,8 @@ An event with every optional field is made from the contract itself, with words 
 
 from collections.abc import Iterator
 from itertools import count
-from typing import Annotated, Any, Literal, NotRequired, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, Literal, NotRequired, Union, get_args, get_origin
 
 import pytest
 from typing_extensions import get_type_hints, is_typeddict
@@ -16,7 +17,9 @@ from bridge.areas.diary_entries.events import DiaryEntriesPublished
 from bridge.areas.documents.events import DocumentsPublished
 from bridge.areas.events import RecordCompleted
 from bridge.areas.immunisations.events import ImmunisationsPublished
+from bridge.areas.investigations.events import InvestigationsPublished
 from bridge.areas.medications.events import MedicationsPublished
+from bridge.areas.observations.events import ObservationsPublished
 from bridge.areas.problems.events import ProblemsPublished
 from bridge.areas.record_page import Events, render
 from bridge.areas.referrals.events import ReferralsPublished
@@ -27,6 +30,8 @@ AREA_EVENTS: dict[Any, str] = {
     ConsultationsPublished: "consultations.published.v1",
     ImmunisationsPublished: "immunisations.published.v1",
     ProblemsPublished: "problems.published.v1",
+    ObservationsPublished: "observations.published.v1",
+    InvestigationsPublished: "investigations.published.v1",
     ReferralsPublished: "referrals.published.v1",
     DiaryEntriesPublished: "diary_entries.published.v1",
     DocumentsPublished: "documents.published.v1",
@@ -43,7 +48,13 @@ FOR_MACHINES = {
     "DiaryEntry.item_id", "Document.item_id", "DocumentsPublished.content_hash", "DocumentsPublished.patient_key",
     "DocumentsPublished.source_hash", "Immunisation.item_id", "ImmunisationsPublished.content_hash",
     "ImmunisationsPublished.patient_key", "ImmunisationsPublished.source_hash",
+    "FilingComment.item_id", "FilingComment.source_ref", "InvestigationReport.item_id",
+    "InvestigationRequest.source_ref", "InvestigationsPublished.content_hash",
+    "InvestigationsPublished.patient_key", "InvestigationsPublished.source_hash",
     "Issue.code", "Link.item_id", "Narrative.source_ref",
+    "Observation.item_id", "ObservationsPublished.content_hash", "ObservationsPublished.patient_key",
+    "ObservationsPublished.source_hash", "QuantityValue.code", "QuantityValue.code_system", "QuantityValue.value",
+    "QuestionnaireAnswer.source_ref", "ReportGroup.item_id", "Specimen.source_ref",
     "MedicationCourse.item_id", "MedicationIssue.item_id", "MedicationPlan.item_id",
     "MedicationsPublished.content_hash", "MedicationsPublished.patient_key", "MedicationsPublished.source_hash",
     "Party.professional_ids", "Party.ref", "Part.content_hash", "Part.event_id", "Provenance.content_hash",
@@ -57,10 +68,10 @@ FOR_MACHINES = {
 """Ids, hashes, codes behind words that are shown, and numbers that are shown as they were sent."""
 ELSEWHERE = {
     "Dosage.absent_reason", "Part.items", "RecordCompleted.counts", "LinkedProblem.source_ref",
-    "Provenance.problem_refs", "Link.reference", "Link.source_ref",
+    "Provenance.problem_refs", "Link.reference", "Link.source_ref", "FilingComment.comment",
 }  # fmt: skip
 """Shown only where there are no words; where the part is missing; as names with numbers; by the problem's term;
-where a link has no words."""
+where a link has no words; and of a filing comment `text` stands in its place."""
 
 
 class Sample:
@@ -80,6 +91,8 @@ class Sample:
         if is_typeddict(kind) and kind is not PartialDate:
             hints = get_type_hints(kind, include_extras=True)
             return {name: self._of(hint, f"{kind.__name__}.{name}") for name, hint in hints.items()}
+        if origin is UnionType or origin is Union:
+            return self._of(get_args(kind)[0], place)
         return get_args(kind)[0] if origin is Literal else self._single(kind, place)
 
     def _single(self, kind: Any, place: str) -> Any:

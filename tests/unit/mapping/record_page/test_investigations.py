@@ -94,6 +94,14 @@ def test_a_filing_comment_says_what_it_is_about_and_when_it_was_filed():
     assert "On the report as a whole" in html
 
 
+def test_a_filing_comment_that_does_not_hold_says_so_and_every_one_where_it_is_from():
+    html = seen(
+        page(report("r1", "a", "f"), a_test("a"), comment("f", "All normal", status="entered-in-error"))
+    )
+    assert "State as sent: entered-in-error" in html
+    assert "Source: Observation/f" in html
+
+
 def test_what_was_not_sent_is_told_from_what_was_not_found():
     html = page(report("r1", "a", code=REPORT))
     assert "No result was sent in this report." in seen(html)
