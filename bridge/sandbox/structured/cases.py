@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from bridge.sandbox.structured.areas.table import PRACTICE_AREAS
 from bridge.sandbox.structured.builder import Builder
 from bridge.sandbox.structured.catalogue import (
     AMLODIPINE,
@@ -419,7 +420,8 @@ def of_size(courses: int, issues: int) -> Any:
 
 
 def _warn(b: Builder, *codes: str) -> None:
-    b.record.warnings = {MEDICATION: codes, ALLERGIES: codes}
+    """Warnings on every list of the answer: a transfer that is not complete concerns them all (§2.6)."""
+    b.record.warnings = dict.fromkeys(PRACTICE_AREAS, codes)
 
 
 def _quantity_text(text: str) -> Json:

@@ -1,11 +1,13 @@
 """What comes along with consultations and problems, and what stands for what cannot be sent (§2.2, §2.4)."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from bridge.sandbox.structured.areas.spec import ListKind, PracticeArea
+from bridge.sandbox.structured.areas.spec import SECONDARY_LISTS, ListKind, PracticeArea
 from bridge.sandbox.structured.areas.table import PRACTICE_AREAS
 from bridge.sandbox.structured.entries import HeldEntry, reference_to
+from bridge.sandbox.structured.parameters import Query
 
 Json = dict[str, Any]
 
@@ -20,52 +22,81 @@ class HeldRecord(Protocol):
 
     entries: list[HeldEntry]
     warnings: dict[str, tuple[str, ...]]
-    unsupported: frozenset[str]
-    disabled: frozenset[str]
 
     def make_list(self, kind: ListKind, items: list[Json], warnings: tuple[str, ...], *, system: str) -> Json:
         """A list of these items."""
 
 
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """Parameters of the areas that this practice cannot send, asked for or linked."""
+
+    unsupported: Collection[str]
+    disabled: Collection[str]
+
+    def __contains__(self, area: str) -> bool:
+        return area in self.unsupported or area in self.disabled
+
+    def words(self, area: str) -> str:
+        """What stands in the place of an item of such an area (structured.md §2.7)."""
+        name = PRACTICE_AREAS[area].words
+        if area in self.unsupported:
+            return f"{name} items are not supported by the provider system."
+        return f"{name} items have been disabled."
+
+
 def linked_resources(
     record: HeldRecord,
-    asked: Collection[str],
+    query: Query,
     selected: Mapping[str, Sequence[HeldEntry]],
+    unsent: Unsent,
     sent: Sequence[Json],
 ) -> list[Json]:
     """Secondary lists, and whatever they name that is not among what is sent already.
 
+    A version without secondary lists sends what they would name.
+
     Args:
         record: of the patient.
-        asked: parameters of the areas that were asked for.
-        selected: what is answered of each that can be.
+        query: what was asked.
+        selected: what is answered of each area that can be.
+        unsent: the areas that cannot.
         sent: the resources so far.
     """
     known = {reference_to(one) for one in sent if "id" in one}
     added: list[Json] = []
+    for owner in _OWNERS:
+        if owner in selected:
+            added += _brought(record, owner, _linked(selected[owner]), unsent, known)
+    if _PROBLEMS not in unsent:
+        added += _headers(record, query.areas, selected, known)
+    if query.version < SECONDARY_LISTS:
+        return [one for one in added if not _is_secondary(one)]
+    return added
 
-    def add(resources: Sequence[Json]) -> None:
-        for one in resources:
+
+def _is_secondary(resource: Json) -> bool:
+    return resource["resourceType"] == "List" and bool(resource["code"]["coding"][0]["system"] == _SYSTEM)
+
+
+def _brought(
+    record: HeldRecord, owner: str, linked: Sequence[HeldEntry], unsent: Unsent, known: set[str]
+) -> list[Json]:
+    """What consultations or problems name, area by area, and the list that tells it; adds to `known`."""
+    found: list[Json] = []
+    for area in PRACTICE_AREAS.values():
+        name = getattr(area, _OWNERS[owner])
+        if name is None or area.parameter in unsent:
+            continue
+        if area.parameter == _PROBLEMS and owner == _PROBLEMS:
+            continue  # told for every query, with the headers
+        entries = [each for each in linked if each.area == area.parameter]
+        for one in (one for each in entries for one in each.everything):
             if reference_to(one) not in known:
                 known.add(reference_to(one))
-                added.append(one)
-
-    for owner in _OWNERS:
-        if owner not in selected:
-            continue
-        linked = _linked(selected[owner])
-        for area in PRACTICE_AREAS.values():
-            name = getattr(area, _OWNERS[owner])
-            if name is None or area.parameter in record.unsupported | record.disabled:
-                continue
-            if area.parameter == _PROBLEMS and owner == _PROBLEMS:
-                continue  # told below, for every query
-            entries = [each for each in linked if each.area == area.parameter]
-            for each in entries:
-                add(each.everything)
-            added += _secondary(record, owner, name, area, entries)
-    added += _headers(record, asked, selected, known)
-    return added
+                found.append(one)
+        found += _secondary(record, owner, name, area, entries)
+    return found
 
 
 def _linked(entries: Sequence[HeldEntry]) -> list[HeldEntry]:
@@ -89,8 +120,6 @@ def _headers(
     record: HeldRecord, asked: Collection[str], selected: Mapping[str, Sequence[HeldEntry]], known: set[str]
 ) -> list[Json]:
     """Headers of problems that name what is sent, and are no answer to the question themselves."""
-    if _PROBLEMS in record.unsupported | record.disabled:
-        return []
     answered = {reference_to(each.resource) for each in selected.get(_PROBLEMS, ())}
     related = {reference_to(one.resource) for each in selected.get(_PROBLEMS, ()) for one in each.linked}
     found = [
@@ -112,32 +141,38 @@ def _headers(
     return [*headers, *lists]
 
 
-def with_placeholders(record: HeldRecord, resources: list[Json]) -> list[Json]:
-    """The resources, with words in place of references to what this practice cannot send (§2.7)."""
-    unsent = {
-        reference_to(each.resource): _words(record, each)
-        for each in record.entries
-        if each.area in record.unsupported | record.disabled
-    }
-    if not unsent:
-        return resources
-    return [
-        _replaced(one, unsent) if one["resourceType"] in ("List", "Condition") else one for one in resources
-    ]
+def with_placeholders(
+    record: HeldRecord, unsent: Unsent, resources: list[Json]
+) -> tuple[list[Json], list[str]]:
+    """The resources, with words in place of references to what this practice cannot send (§2.7).
+
+    Returns:
+        them, and the parameters of the areas of which something was named that is not sent.
+    """
+    held = (one for each in record.entries for one in (each, *each.linked))
+    areas = {reference_to(one.resource): one.area for one in held if one.area in unsent}
+    if not areas:
+        return resources, []
+    words = {reference: unsent.words(area) for reference, area in areas.items()}
+    named: set[str] = set()
+    replaced = []
+    for one in resources:
+        if "id" in one and reference_to(one) in areas:
+            named.add(reference_to(one))
+            continue
+        if one["resourceType"] in ("List", "Condition"):
+            replaced.append(_replaced(one, words, named))
+        else:
+            replaced.append(one)
+    return replaced, list(dict.fromkeys(area for reference, area in areas.items() if reference in named))
 
 
-def _words(record: HeldRecord, entry: HeldEntry) -> str:
-    words = PRACTICE_AREAS[entry.area].words
-    if entry.area in record.unsupported:
-        return f"{words} items are not supported by the provider system."
-    return f"{words} items have been disabled."
-
-
-def _replaced(value: Any, unsent: Mapping[str, str]) -> Any:
+def _replaced(value: Any, words: Mapping[str, str], named: set[str]) -> Any:
     if isinstance(value, list):
-        return [_replaced(each, unsent) for each in value]
+        return [_replaced(each, words, named) for each in value]
     if not isinstance(value, dict):
         return value
-    if value.get("reference") in unsent:
-        return {"display": unsent[value["reference"]]}
-    return {name: _replaced(each, unsent) for name, each in value.items()}
+    if value.get("reference") in words:
+        named.add(value["reference"])
+        return {"display": words[value["reference"]]}
+    return {name: _replaced(each, words, named) for name, each in value.items()}

@@ -10,7 +10,7 @@ from bridge.record.nhs_number import NHS_NUMBER_SYSTEM, is_valid_nhs_number
 from bridge.sandbox.structured.areas.allergies import RESOLVED
 from bridge.sandbox.structured.areas.consultations import MOST_RECENT, PERIOD
 from bridge.sandbox.structured.areas.medication import ISSUES, SEARCH_FROM
-from bridge.sandbox.structured.areas.spec import Version
+from bridge.sandbox.structured.areas.spec import LATEST, Version
 from bridge.sandbox.structured.areas.table import PRACTICE_AREAS
 from bridge.sandbox.structured.checks import BadParameters, value_of
 
@@ -44,6 +44,7 @@ class Query:
         areas: names of the area parameters asked for.
         parts: names and values of the parts that were sent; no two areas have one of the same name.
         unrecognised: names as they go into a warning: ``name`` or ``area.part``, coarsest level only.
+        version: that the provider's system implements.
         remarks: what was accepted and yet is not as a consumer should do it.
     """
 
@@ -51,6 +52,7 @@ class Query:
     areas: tuple[str, ...] = ()
     parts: tuple[tuple[str, Any], ...] = ()
     unrecognised: tuple[str, ...] = ()
+    version: Version = LATEST
     remarks: tuple[str, ...] = field(default=(), compare=False)
 
 
@@ -86,6 +88,7 @@ def read_query(resource: Any, *, version: str, today: date | None = None) -> Que
         tuple(found),
         tuple((name, value) for parts in found.values() for name, value in parts.items()),
         tuple(unrecognised),
+        known,
         tuple(_remarks(parameters, found)),
     )
 

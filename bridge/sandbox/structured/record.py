@@ -12,7 +12,7 @@ from bridge.sandbox.structured.areas.medication import ISSUES, LIST, SEARCH_FROM
 from bridge.sandbox.structured.areas.spec import ListKind, PartValues, PracticeArea
 from bridge.sandbox.structured.areas.table import PRACTICE_AREAS
 from bridge.sandbox.structured.entries import HeldEntry, latest, reference_to
-from bridge.sandbox.structured.linked import linked_resources, with_placeholders
+from bridge.sandbox.structured.linked import Unsent, linked_resources, with_placeholders
 from bridge.sandbox.structured.parameters import ALLERGIES, MEDICATION, Query
 
 Json = dict[str, Any]
@@ -90,17 +90,22 @@ class Record:
         """The Bundle for `query`, but for its id."""
         parts = dict(query.parts)
         resources = [self.patient, *self.administrative]
+        too_new = {name for name, area in PRACTICE_AREAS.items() if area.since > query.version}
+        unsent = Unsent(self.unsupported | too_new, self.disabled)
         for name in query.areas:
             if name in self.unsupported or name in self.missing_lists:
                 continue
             # A list of an area that is switched off may be there, and is then empty.
             resources += self._area(PRACTICE_AREAS[name], parts, available=name not in self.disabled)
         resources += self.others
-        resources += linked_resources(self, query.areas, self._selected(query.areas, parts), resources)
-        outcome = self._outcome(query)
+        selected = {
+            name: self._entries(PRACTICE_AREAS[name], parts) for name in query.areas if name not in unsent
+        }
+        resources += linked_resources(self, query, selected, unsent, resources)
+        resources, named = with_placeholders(self, unsent, resources)
+        outcome = self._outcome(query, named)
         if outcome:
             resources.append(outcome)
-        resources = with_placeholders(self, resources)
         bundle = {
             "resourceType": "Bundle",
             "meta": {"profile": [_PROFILE + "GPConnect-StructuredRecord-Bundle-1"]},
@@ -124,14 +129,6 @@ class Record:
 
     def _entries(self, area: PracticeArea, parts: PartValues) -> list[HeldEntry]:
         return area.select([each for each in self.entries if each.area == area.parameter], parts)
-
-    def _selected(self, names: Iterable[str], parts: PartValues) -> dict[str, list[HeldEntry]]:
-        """What is answered of each of these areas that is neither switched off nor unknown here."""
-        return {
-            name: self._entries(PRACTICE_AREAS[name], parts)
-            for name in names
-            if name not in self.unsupported | self.disabled
-        }
 
     def _medications(self, parts: PartValues, *, available: bool) -> list[Json]:
         since = parts.get(SEARCH_FROM)
@@ -201,12 +198,14 @@ class Record:
             value["emptyReason"] = _NO_CONTENT
         return value
 
-    def _outcome(self, query: Query) -> Json | None:
+    def _outcome(self, query: Query, named: list[str]) -> Json | None:
         unsupported = [area for area in query.areas if area in self.unsupported]
+        # An area that is switched off is told where something links to it as well, asked for or not (§1.7).
+        disabled = [area for area in dict.fromkeys([*query.areas, *named]) if area in self.disabled]
         issues = [
             *(_not_implemented(name, "is an unrecognised parameter") for name in query.unrecognised),
             *(_not_implemented(name, "is an unrecognised parameter") for name in unsupported),
-            *(_not_implemented(area, "has been disabled") for area in query.areas if area in self.disabled),
+            *(_not_implemented(area, "has been disabled") for area in disabled),
         ]
         if not issues:
             return None

@@ -12,6 +12,9 @@ PartValues = Mapping[str, Any]
 """Values of the parts that were sent, by name."""
 Version = tuple[int, int]
 FIRST: Version = (1, 2)
+SECONDARY_LISTS: Version = (1, 5)
+"""The version that secondary lists came with."""
+LATEST: Version = (1, 6)
 
 
 class ListKind(NamedTuple):
