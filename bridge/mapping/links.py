@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from bridge.fhir.index import LONGEST_ID, BundleIndex, ReceivedEntry
-from bridge.fhir.read import Item, reference_target
+from bridge.fhir.read import Item, JsonObject, reference_target
 from bridge.mapping.observation_uses import ObservationUses
 from bridge.record.common import Link, LinkKind
 
@@ -69,6 +69,9 @@ class Links:
     _made: list[tuple[Link, str, _Target]] = field(default_factory=list)
     _known: dict[str, _Target | None] = field(default_factory=dict)
     _refs_of_ids: dict[str, list[str]] | None = None
+    _container: JsonObject | None = None
+    _inside: dict[str, JsonObject] = field(default_factory=dict)
+    """What `_container`, the resource whose contained ones were looked at last, contains, by local id."""
 
     def many(self, item: Item, sent: object, path: str) -> list[Link]:
         """The link of each of some References; one alone is a list of one."""
@@ -141,12 +144,19 @@ class Links:
         return self._known[written]
 
     def _contained(self, item: Item, written: str) -> _Target | None:
-        for resource in item.many(item.resource.get("contained"), "contained"):
-            local_id = item.code(resource.get("id"), "contained.id")
-            if local_id is not None and local_id.removeprefix("#") == written[1:]:
-                kind = item.code(resource.get("resourceType"), "contained.resourceType") or ""
-                return self._target([ReceivedEntry(kind, f"{item.ref}{written}", resource)])
-        return None
+        # A resource may contain as much as it likes, and name all of it: it is gone through once.
+        if self._container is not item.resource:
+            self._container = item.resource
+            self._inside = {}
+            for resource in item.many(item.resource.get("contained"), "contained"):
+                local_id = item.code(resource.get("id"), "contained.id")
+                if local_id is not None:
+                    self._inside.setdefault(local_id.removeprefix("#"), resource)
+        found = self._inside.get(written[1:])
+        if found is None:
+            return None
+        kind = item.code(found.get("resourceType"), "contained.resourceType") or ""
+        return self._target([ReceivedEntry(kind, f"{item.ref}{written}", found)])
 
     def _target(self, found: list[ReceivedEntry]) -> _Target | None:
         """What several resources of one id, or the only one, are for a link."""

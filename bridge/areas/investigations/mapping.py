@@ -25,7 +25,7 @@ from bridge.mapping.coded import coded_text
 from bridge.mapping.modifiers import note_modifiers
 from bridge.mapping.observation import map_observation
 from bridge.mapping.provenance import item_id, keep_apart, provenance
-from bridge.mapping.reading import COPY, Reading
+from bridge.mapping.reading import COPY, WRONG_PATIENT, Reading
 from bridge.mapping.set_aside import note_set_aside
 from bridge.mapping.values import notes
 from bridge.record.dates import sort_text
@@ -50,16 +50,18 @@ def map_investigations(answer: AreaAnswer[InvestigationOptions]) -> list[Investi
     reading = answer.reading
     # A result that two of them name stands in the first, whatever the order of the answer.
     received = sorted(reading.distinct("DiagnosticReport", _AREA), key=partial(_key, reading))
-    own = [each for each in received if reading.identity.subject_of(each.resource) != "other"]
+    own: list[ReceivedEntry] = []
+    for each in received:
+        if reading.identity.subject_of(each.resource) != "other":
+            own.append(each)
+        else:
+            reading.set_aside(each, "wrong_patient", WRONG_PATIENT, _AREA)
     mapper = _ReportMapper(reading)
     found = [
         report
         for each, structure in zip(own, structures(reading, own), strict=True)
         if (report := mapper.investigation(each, structure)) is not None
     ]
-    for each in received:
-        if each not in own:
-            reading.read(each, _AREA, lambda item: item)  # which sets it aside
     mapper.set_strays_aside()
     keep_apart(reading, [part for report in found for part in observations_of(report)])
     keep_apart(reading, found)
@@ -261,6 +263,7 @@ class _ReportMapper:
             if type(sent := received.resource.get("specimen")) is dict
         ]
         sent = item.many(resource.get("specimen"), "specimen")
+        of_report = set(map(id, sent))
         report["specimens"], left = self._parts(
             item, "Specimen", [*sent, *of_results], self._specimens, read_specimen, held
         )
@@ -275,7 +278,7 @@ class _ReportMapper:
         elsewhere = [
             *self._elsewhere(item, "result", structure.elsewhere),
             # What a result names has a link there.
-            *self._elsewhere(item, "specimen", [each for each in left if each in sent]),
+            *self._elsewhere(item, "specimen", [each for each in left if id(each) in of_report]),
             *self._elsewhere(item, "request", unread),
         ]
         if elsewhere:

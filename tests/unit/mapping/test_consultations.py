@@ -724,3 +724,17 @@ def test_a_link_to_a_part_of_a_consultation_leads_to_it() -> None:
         found["Encounter/e1"]["item_id"],
         True,
     )
+
+
+def test_what_each_list_contains_is_its_own_though_called_alike() -> None:
+    inside = [b.allergy("a"), b.problem("a"), words("a", "No wheeze.")]
+    sent = [
+        structure(f"t{n}", TOPIC, "#a", "#b", "#a", contained=[each, {**inside[2], "id": "b"}])
+        for n, each in enumerate(inside)
+    ]
+    found = consultation(*sent)
+    assert [[link["kind"] for link in topic["items"]] for topic in found["topics"]] == [
+        ["allergy", "consultation", "allergy"],
+        ["problem", "consultation", "problem"],
+        ["consultation", "consultation", "consultation"],
+    ]
