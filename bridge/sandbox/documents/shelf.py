@@ -89,13 +89,13 @@ class Shelf:
         return self.is_gms and (self.died_days_ago is None or self.died_days_ago <= SERVED_AFTER_DEATH)
 
 
-def _letter(name: str = "letter") -> FiledDocument:
-    return FiledDocument(name=name, content=lambda: pdf(name))
+def _letter(name: str = "letter", size: int = 1024) -> FiledDocument:
+    return FiledDocument(name=name, content=lambda: pdf(name, size))
 
 
 def letter() -> Shelf:
-    """One letter, and nothing special about it."""
-    return Shelf(documents=(_letter(),))
+    """One letter, of the size that a structured record says of what it names."""
+    return Shelf(documents=(_letter(size=20_480),))
 
 
 def of_every_kind() -> Shelf:

@@ -1,7 +1,7 @@
 """A sandbox per module, and per test a worker on a bus of its own names, both inside the test's process."""
 
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,14 +60,19 @@ async def running_engine(
     sandbox: RunningSandbox,
     bus_url: str,
     folder: Path,
-    pipeline: str | Pipeline,
+    pipeline: str | Pipeline | Sequence[str],
     settings: Mapping[str, str] = MappingProxyType({}),
 ) -> AsyncIterator[Engine]:
-    """A worker that runs one pipeline, an installed one by its name, and the hospital, on names of their own.
+    """A worker that runs one pipeline, and the hospital, on names of their own.
+
+    An installed pipeline is given by its name; several of them by theirs.
 
     `settings` are added to those of the sandbox.
     """
-    pipelines = installed_pipelines([pipeline]) if isinstance(pipeline, str) else [pipeline]
+    if isinstance(pipeline, Pipeline):
+        pipelines = [pipeline]
+    else:
+        pipelines = installed_pipelines([pipeline] if isinstance(pipeline, str) else pipeline)
     environment = sandbox.environment | {
         "BRIDGE_BUS_URL": bus_url,
         "BRIDGE_BUS_PREFIX": f"t{uuid4().hex[:8]}",

@@ -12,6 +12,7 @@ from bridge.sandbox import BY_NAME, FaultKind, InjectedFault
 from bridge.sandbox.documents.shelf import LIMIT, binary_id
 from tests.integration.pipeline.conftest import running_engine
 from tests.support.documents import FOUND, RETRIEVED, Records, as_asked, claims_settings, on_shelf, shelf
+from tests.support.requests import cloud_event, record_request
 from tests.support.without_bus import without_bus
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -374,6 +375,32 @@ async def test_the_examples_are_sent_as_they_are(records):
         await records.hospital.ask(request, key=key)
         ((told, _),) = await records.hospital.outcome(request["id"])
         assert told == {"documents": FOUND, "document": RETRIEVED}[kind]
+
+
+@pytest.mark.rabbit
+@pytest.mark.duty("DO-014")
+@pytest.mark.parametrize("area", ["referrals", "consultations"])
+async def test_a_document_that_a_record_names_is_fetched_by_the_address_it_came_with(
+    sandbox, rabbit_url, tmp_path, area
+):
+    sandbox.reset()
+    settings, token = claims_settings(tmp_path)
+    names = ["structured_record", "documents"]
+    async with running_engine(sandbox, rabbit_url, tmp_path / "state", names, settings) as started:
+        records = Records(started.sandbox, started.hospital, token)
+        request = cloud_event(record_request(BY_NAME["whole_record"].nhs_number, areas={area: {}}))
+        await records.hospital.ask(request)
+        events = dict(await records.hospital.outcome(request["id"]))
+        [document] = events["documents.published.v1"]["data"]["items"]
+        assert document["linked_only"] is True
+        kind, data = await records.retrieve("whole_record", **as_asked(document))
+        assert kind == RETRIEVED, data
+        answer = await records.fetch(data["content"]["url"])
+    [filed] = shelf("whole_record")
+    assert answer.content == filed.bytes()
+    assert data["sha256"] == hashlib.sha256(filed.bytes()).hexdigest()
+    assert (data["size_as_told"], data["type_as_told"]) == (True, True)
+    assert data["business_ids"] == document["provenance"]["business_ids"] != []
 
 
 async def test_without_claim_checks_no_document_is_fetched(tmp_path):
