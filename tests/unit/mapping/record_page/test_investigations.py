@@ -95,9 +95,8 @@ def test_a_filing_comment_says_what_it_is_about_and_when_it_was_filed():
 
 
 def test_a_filing_comment_that_does_not_hold_says_so_and_every_one_where_it_is_from():
-    html = seen(
-        page(report("r1", "a", "f"), a_test("a"), comment("f", "All normal", status="entered-in-error"))
-    )
+    withdrawn = {**comment("f", "All normal"), "status": "entered-in-error"}
+    html = seen(page(report("r1", "a", "f"), a_test("a"), withdrawn))
     assert "State as sent: entered-in-error" in html
     assert "Source: Observation/f" in html
 
