@@ -55,14 +55,12 @@ class ObservationUses:
 
     def _in_reports(self) -> set[str]:
         """Whatever a report names as its result, and what is related to that, from either side."""
-        related = {
-            each.ref: set(self._related(each.resource)) for each in self._index.resources("Observation")
-        }
         beside: dict[str, set[str]] = {}
-        for ref, targets in related.items():
-            for target in targets:
-                beside.setdefault(ref, set()).add(target)
-                beside.setdefault(target, set()).add(ref)
+        # Of several that carry one id each counts, whichever comes last.
+        for each in self._index.resources("Observation"):
+            for target in self._related(each.resource):
+                beside.setdefault(each.ref, set()).add(target)
+                beside.setdefault(target, set()).add(each.ref)
         found: set[str] = set()
         left = [
             ref

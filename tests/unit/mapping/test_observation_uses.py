@@ -77,3 +77,9 @@ def test_the_list_of_immunisations_makes_an_entry_a_status():
 def test_related_ones_in_a_circle_end():
     found = uses(report("a"), observation("a", ("has-member", "b")), observation("b", ("has-member", "a")))
     assert found == {"a": "result", "b": "result"}
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_of_two_of_one_id_each_tells_what_it_belongs_to_whichever_comes_last(turn):
+    two = [observation("g", ("has-member", "r")), observation("g")][::turn]
+    assert uses(report("g"), *two, observation("r"))["r"] == "result"
