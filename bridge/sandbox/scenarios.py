@@ -497,6 +497,12 @@ def _whole_records() -> Iterator[Scenario]:
             "withheld: only a secondary list says so",
             area_cases.withheld_from_consultations,
         ),
+        (
+            "ended_allergy_in_a_consultation",
+            "9990008132",
+            "an ended allergy that a consultation and a problem name",
+            area_cases.ended_allergy_in_a_consultation,
+        ),
     ):
         held = shelf.letter() if name in ("whole_record", "documents_of_no_list") else None
         yield _of(name, number, reason, case, shelf=held)

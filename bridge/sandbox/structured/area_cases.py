@@ -26,7 +26,7 @@ from bridge.sandbox.structured.clinical import (
     report,
     uk_extension,
 )
-from bridge.sandbox.structured.elements import Repeats, coded, to
+from bridge.sandbox.structured.elements import Repeats, Stopped, coded, to
 
 Json = dict[str, Any]
 
@@ -272,6 +272,13 @@ def referrals_switched_off(b: Builder) -> None:
     weight = observation(b, WEIGHT, valueQuantity=quantity(70, "kg"))
     consultation(b, ContentPart("Back pain", [weight, sent]))
     b.record.disabled = frozenset({"includeReferrals"})
+
+
+def ended_allergy_in_a_consultation(b: Builder) -> None:
+    """A consultation and a problem name an allergy that has ended: only its own list holds it (§2.4)."""
+    ended = allergy(b.allergy(PENICILLIN, ended=Stopped("2021-09-30", "Tolerated in a challenge")))
+    tested = problem(b, coded("91936005", "Allergy to penicillin"), actual=ended, status="inactive")
+    consultation(b, ContentPart("Allergies", [ended, "Challenge without reaction."], problems=[tested]))
 
 
 def withheld_from_consultations(b: Builder) -> None:

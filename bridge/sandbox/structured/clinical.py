@@ -431,7 +431,7 @@ def course(found: Course) -> HeldEntry:
 
 
 def allergy(found: Json) -> HeldEntry:
-    """An allergy as other areas name it."""
+    """An allergy as other areas name it; an ended one stands in its list alone (CS-085)."""
     return HeldEntry("includeAllergies", found)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from bridge.sandbox.structured.areas.allergies import ALLERGIES, ENDED
 from bridge.sandbox.structured.areas.spec import SECONDARY_LISTS, ListKind, PracticeArea
 from bridge.sandbox.structured.areas.table import PRACTICE_AREAS
 from bridge.sandbox.structured.entries import HeldEntry, reference_to
@@ -23,7 +24,15 @@ class HeldRecord(Protocol):
     entries: list[HeldEntry]
     warnings: dict[str, tuple[str, ...]]
 
-    def make_list(self, kind: ListKind, items: list[Json], warnings: tuple[str, ...], *, system: str) -> Json:
+    def make_list(
+        self,
+        kind: ListKind,
+        items: list[Json],
+        warnings: tuple[str, ...],
+        *,
+        contained: bool = ...,
+        system: str = ...,
+    ) -> Json:
         """A list of these items."""
 
 
@@ -65,9 +74,16 @@ def linked_resources(
     """
     known = {reference_to(one) for one in sent if "id" in one}
     added: list[Json] = []
+    ended: dict[str, Json] = {}
     for owner in _OWNERS:
         if owner in selected:
-            added += _brought(record, owner, _linked(selected[owner]), unsent, known)
+            linked = _linked(selected[owner])
+            ended |= {one.resource["id"]: one.resource for one in linked if _is_ended_allergy(one)}
+            added += _brought(record, owner, linked, unsent, known)
+    if ended and ALLERGIES.parameter not in unsent and not any(_is_ended_list(one) for one in sent):
+        # The one place where an ended allergy may stand (CS-085); others refer to it (§2.4).
+        warnings = record.warnings.get(ALLERGIES.parameter, ())
+        added.append(record.make_list(ENDED, list(ended.values()), warnings, contained=True))
     if _PROBLEMS not in unsent:
         added += _headers(record, query.areas, selected, known)
     if query.version < SECONDARY_LISTS:
@@ -77,6 +93,14 @@ def linked_resources(
 
 def _is_secondary(resource: Json) -> bool:
     return resource["resourceType"] == "List" and bool(resource["code"]["coding"][0]["system"] == _SYSTEM)
+
+
+def _is_ended_list(resource: Json) -> bool:
+    return resource["resourceType"] == "List" and bool(resource["code"]["coding"][0]["code"] == ENDED.code)
+
+
+def _is_ended_allergy(entry: HeldEntry) -> bool:
+    return entry.area == ALLERGIES.parameter and entry.resource["clinicalStatus"] == "resolved"
 
 
 def _brought(
@@ -90,12 +114,17 @@ def _brought(
             continue
         if area.parameter == _PROBLEMS and owner == _PROBLEMS:
             continue  # told for every query, with the headers
-        entries = [each for each in linked if each.area == area.parameter]
+        named = [each for each in linked if each.area == area.parameter]
+        ended = [each for each in named if _is_ended_allergy(each)]
+        entries = [each for each in named if each not in ended]
         for one in (one for each in entries for one in each.everything):
             if reference_to(one) not in known:
                 known.add(reference_to(one))
                 found.append(one)
         found += _secondary(record, owner, name, area, entries)
+        if ended:
+            ended_name = name.replace("allergies", "allergies that have been ended")
+            found += _secondary(record, owner, ended_name, area, ended)
     return found
 
 

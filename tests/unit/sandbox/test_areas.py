@@ -197,6 +197,29 @@ def test_only_the_list_of_linked_problems_comes_with_an_area_that_links_nothing(
     assert not of(found, "Encounter")
 
 
+@pytest.mark.parametrize("resolved", [None, True, False])
+def test_an_ended_allergy_that_a_consultation_names_stands_in_its_own_list_alone(resolved):
+    asked = [area("includeConsultations"), area("includeProblems")]
+    if resolved is not None:
+        asked.append(area("includeAllergies", includeResolvedAllergies=("valueBoolean", resolved)))
+    record = BY_NAME["ended_allergy_in_a_consultation"].record()
+    assert record is not None
+    found = answer(record, *asked)
+    assert not of(found, "AllergyIntolerance")
+    ended = lists(found)["1103671000000101"]
+    [held] = ended["contained"]
+    assert ended["entry"] == [{"item": {"reference": f"#{held['id']}"}}]
+    assert held["clinicalStatus"] == "resolved"
+    reference = {"reference": f"AllergyIntolerance/{held['id']}"}
+    for code in (
+        "consultations-allergies-that-have-been-ended-contained-in-consultations",
+        "problems-allergies-that-have-been-ended-related-to-problems",
+    ):
+        assert items(found, code) == [reference]
+    assert reference in structure_items(found)
+    assert not {code for code in lists(found) if code.endswith("-allergies-contained-in-consultations")}
+
+
 # What is withheld, switched off or not all there (§1.7, §2.6, §2.7)
 
 
