@@ -62,6 +62,6 @@ class DiaryEntry(AreaItem):
 class DiaryFields(TypedDict):
     """What a record has of this area."""
 
-    diary_entries: list[DiaryEntry]
+    diary_entries: NotRequired[list[DiaryEntry]]
     """Planned actions that are not complete, the earliest first. Some may have been done; medication reviews
     may stand elsewhere too."""

@@ -1,5 +1,7 @@
 """What a structured record has of documents."""
 
+from typing import NotRequired
+
 from pydantic import with_config
 from typing_extensions import TypedDict
 
@@ -11,5 +13,5 @@ from bridge.record.documents import Document
 class DocumentFields(TypedDict):
     """What a record has of this area."""
 
-    documents: list[Document]
+    documents: NotRequired[list[Document]]
     """Those that something else of the record names: never all documents of the patient. The newest first."""

@@ -112,6 +112,6 @@ class Immunisation(AreaItem):
 class ImmunisationFields(TypedDict):
     """What a record has of this area."""
 
-    immunisations: list[Immunisation]
+    immunisations: NotRequired[list[Immunisation]]
     """Given, and intended and not given: `given` says which. The newest first. Consent, dissent and the like
     are among `observations`, with `immunisation_status`."""

@@ -151,3 +151,4 @@ class InvestigationFields(TypedDict):
     """What a record has of this area."""
 
     investigations: NotRequired[list[InvestigationReport]]
+    """Reports of laboratories, the newest first; what they found stands in them alone."""

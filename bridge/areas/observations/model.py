@@ -1,5 +1,7 @@
 """What a record has of observations; one of them is described in `bridge/record/observations.py`."""
 
+from typing import NotRequired
+
 from pydantic import with_config
 from typing_extensions import TypedDict
 
@@ -11,6 +13,6 @@ from bridge.record.observations import Observation
 class ObservationFields(TypedDict):
     """What a record has of this area."""
 
-    observations: list[Observation]
+    observations: NotRequired[list[Observation]]
     """Measurements, findings and other coded entries, the newest first; results of investigations are not
     among them, and status entries of immunisations are (`immunisation_status`)."""
