@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from bridge.areas.allergies.events import AllergiesPublished
 from bridge.areas.allergies.model import Allergy, Reaction
 from bridge.areas.record_page.areas import completeness, group
-from bridge.areas.record_page.provenance import LinkedProblems, labels, notes, origin, reasons
-from bridge.areas.record_page.words import CAME_ALONG, KINDS, amount, concept, quality, statement, stop, told
+from bridge.areas.record_page.provenance import LinkedProblems, by_ref, marks, notes, origin, reasons
+from bridge.areas.record_page.words import KINDS, amount, concept, quality, statement, stop
 from bridge.mapping.page import Html, element, joined, lines, notice, table, text, when
 
 _BLOCK = (
@@ -25,7 +25,7 @@ _HEADINGS = ["Allergy or intolerance", "Reactions", "When", "Warnings", "Notes a
 
 def allergies(data: AllergiesPublished) -> Html:
     """Everything that one event says about allergies."""
-    items, problems = data["items"], {each["source_ref"]: each for each in data["linked_problems"]}
+    items, problems = data["items"], by_ref(data["linked_problems"])
     sorted_items = {name: [item for item in items if _group(item) == name] for name in _GROUPS}
     said = data["allergy_statement"]
     if said in ("no_known_allergies", "nothing_recorded") and (
@@ -121,7 +121,4 @@ def _warnings(item: Allergy) -> Iterator[str]:
     yield from quality(item["substance"])
     if item["statement"] == "propensity" and not item["usable_for_decision_support"]:
         yield "Not to be used for automatic checks."
-    if "linked_only" in item:
-        yield CAME_ALONG
-    yield from told(item["issue_codes"])
-    yield from labels(item["provenance"])
+    yield from marks(item)

@@ -14,8 +14,15 @@ from bridge.areas.consultations.model import (
 )
 from bridge.areas.record_page.areas import completeness
 from bridge.areas.record_page.names import Names, link
-from bridge.areas.record_page.provenance import LinkedProblems, labels, origin, reasons, secrecy
-from bridge.areas.record_page.words import CAME_ALONG, amount, as_sent, concept, party, quality, told
+from bridge.areas.record_page.provenance import (
+    LinkedProblems,
+    by_ref,
+    marks,
+    origin,
+    reasons,
+    secrecy,
+)
+from bridge.areas.record_page.words import amount, as_sent, concept, party, quality
 from bridge.mapping.page import Html, element, facts, joined, lines, notice, text, when
 
 _NOT_ALL: Final = (
@@ -39,7 +46,7 @@ _NO_CONTENT: Final = "No content was sent."
 
 def consultations(data: ConsultationsPublished, names: Names) -> Html:
     """Everything that one event says about consultations."""
-    problems = {each["source_ref"]: each for each in data["linked_problems"]}
+    problems = by_ref(data["linked_problems"])
     shown = [_consultation(item, names, problems) for item in data["items"]]
     return joined([notice(_NOT_ALL, alert=False), completeness(data["area"]), *shown])
 
@@ -85,10 +92,7 @@ def _warnings(item: Consultation) -> Iterator[str]:
     if item["status"] == "draft":
         yield _DRAFT
     yield from quality(item["encounter_type"])
-    if "linked_only" in item:
-        yield CAME_ALONG
-    yield from told(item["issue_codes"])
-    yield from labels(item["provenance"])
+    yield from marks(item)
 
 
 def _topic(topic: Topic, names: Names) -> Html:

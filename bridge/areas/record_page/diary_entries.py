@@ -7,8 +7,8 @@ from bridge.areas.diary_entries.events import DiaryEntriesPublished
 from bridge.areas.diary_entries.model import DiaryEntry
 from bridge.areas.record_page.areas import completeness, group
 from bridge.areas.record_page.names import Names, link
-from bridge.areas.record_page.provenance import LinkedProblems, labels, notes, origin, reasons
-from bridge.areas.record_page.words import CAME_ALONG, concept, party, quality, told
+from bridge.areas.record_page.provenance import LinkedProblems, by_ref, marks, notes, origin, reasons
+from bridge.areas.record_page.words import concept, party, quality
 from bridge.mapping.page import Html, element, joined, lines, notice, table, text, when
 
 _TITLE: Final = "Planned actions that are not complete"
@@ -18,7 +18,7 @@ _HEADINGS: Final = ["Planned action", "Due", "Planned on", "Warnings", "Notes an
 
 def diary_entries(data: DiaryEntriesPublished, names: Names) -> Html:
     """Everything that one event says about diary entries."""
-    problems = {each["source_ref"]: each for each in data["linked_problems"]}
+    problems = by_ref(data["linked_problems"])
     rows = [_row(item, names, problems) for item in data["items"]]
     shown = table(_TITLE, _HEADINGS, rows, row="item") if rows else None
     return joined([notice(data["advice"], alert=True), completeness(data["area"]), group(_TITLE, shown)])
@@ -69,7 +69,4 @@ def _warnings(item: DiaryEntry) -> Iterator[str]:
     if "source_status" in item:
         yield f"State as sent: {item['source_status']}; it is shown as not done all the same."
     yield from quality(item["code"])
-    if "linked_only" in item:
-        yield CAME_ALONG
-    yield from told(item["issue_codes"])
-    yield from labels(item["provenance"])
+    yield from marks(item)

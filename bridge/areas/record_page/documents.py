@@ -6,7 +6,7 @@ from typing import Final
 from bridge.areas.documents.events import DocumentsPublished
 from bridge.areas.record_page.areas import completeness, group
 from bridge.areas.record_page.names import Names, link
-from bridge.areas.record_page.provenance import LinkedProblems, labels, origin, reasons, secrecy
+from bridge.areas.record_page.provenance import LinkedProblems, by_ref, labels, origin, reasons, secrecy
 from bridge.areas.record_page.words import CAME_ALONG, NO_PATIENT, concept, party, quality, told
 from bridge.mapping.page import Html, element, joined, lines, notice, table, text, when
 from bridge.record.documents import Attachment, Document
@@ -25,7 +25,7 @@ _ORIGINS: Final = {
 
 def documents(data: DocumentsPublished, names: Names) -> Html:
     """Everything that one event says about documents."""
-    problems = {each["source_ref"]: each for each in data["linked_problems"]}
+    problems = by_ref(data["linked_problems"])
     rows = [_row(item, names, problems) for item in data["items"]]
     shown = table(_TITLE, _HEADINGS, rows, row="item") if rows else None
     return joined([notice(_NOT_ALL, alert=False), completeness(data["area"]), group(_TITLE, shown)])

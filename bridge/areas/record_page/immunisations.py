@@ -7,8 +7,8 @@ from bridge.areas.immunisations.events import ImmunisationsPublished
 from bridge.areas.immunisations.model import Immunisation, ImmunisationPerformer, Protocol
 from bridge.areas.record_page.areas import completeness, group
 from bridge.areas.record_page.names import Names
-from bridge.areas.record_page.provenance import LinkedProblems, labels, notes, origin, reasons
-from bridge.areas.record_page.words import CAME_ALONG, amount, concept, party, quality, told
+from bridge.areas.record_page.provenance import LinkedProblems, by_ref, marks, notes, origin, reasons
+from bridge.areas.record_page.words import amount, concept, party, quality
 from bridge.mapping.page import Html, element, joined, lines, notice, table, text, when
 
 _STATUSES: Final = (
@@ -25,7 +25,7 @@ _ROLES: Final = {"administering": "administering", "entering": "entered it"}
 
 def immunisations(data: ImmunisationsPublished, _: Names) -> Html:
     """Everything that one event says about immunisations."""
-    problems = {each["source_ref"]: each for each in data["linked_problems"]}
+    problems = by_ref(data["linked_problems"])
     parts = [notice(_STATUSES, alert=False), completeness(data["area"])]
     for name, (title, state) in _GROUPS.items():
         rows = [_row(item, state, problems) for item in data["items"] if _group(item) == name]
@@ -126,7 +126,4 @@ def _warnings(item: Immunisation) -> Iterator[str]:
     if "source_status" in item:
         yield f"State as sent: {item['source_status']}"
     yield from quality(item["procedure"])
-    if "linked_only" in item:
-        yield CAME_ALONG
-    yield from told(item["issue_codes"])
-    yield from labels(item["provenance"])
+    yield from marks(item)

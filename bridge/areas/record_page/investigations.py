@@ -14,8 +14,16 @@ from bridge.areas.investigations.model import (
 from bridge.areas.record_page.areas import completeness
 from bridge.areas.record_page.names import Names, link
 from bridge.areas.record_page.observations import HEADINGS, about, dates, found, row, warnings
-from bridge.areas.record_page.provenance import LinkedProblems, labels, notes, origin, reasons, secrecy
-from bridge.areas.record_page.words import CAME_ALONG, amount, concept, party, told
+from bridge.areas.record_page.provenance import (
+    LinkedProblems,
+    by_ref,
+    marks,
+    notes,
+    origin,
+    reasons,
+    secrecy,
+)
+from bridge.areas.record_page.words import amount, concept, party, told
 from bridge.mapping.page import Html, element, facts, joined, lines, notice, table, text, when
 from bridge.record.observations import Observation
 
@@ -33,7 +41,7 @@ _NO_RESULTS: Final = "No result was sent in this report."
 
 def investigations(data: InvestigationsPublished, names: Names) -> Html:
     """Everything that one event says about investigations."""
-    problems = {each["source_ref"]: each for each in data["linked_problems"]}
+    problems = by_ref(data["linked_problems"])
     shown = [_report(item, names, problems) for item in data["items"]]
     return joined([notice(_FILED, alert=False), completeness(data["area"]), *shown])
 
@@ -88,10 +96,7 @@ def _facts(
 
 
 def _warnings(item: InvestigationReport) -> Iterator[str]:
-    if "linked_only" in item:
-        yield CAME_ALONG
-    yield from told(item["issue_codes"])
-    yield from labels(item["provenance"])
+    yield from marks(item)
 
 
 def _request(request: InvestigationRequest, names: Names) -> Iterator[str]:

@@ -13,9 +13,8 @@ from bridge.areas.medications.model import (
     Repeat,
 )
 from bridge.areas.record_page.areas import completeness, group
-from bridge.areas.record_page.provenance import LinkedProblems, labels, notes, origin, reasons
+from bridge.areas.record_page.provenance import LinkedProblems, by_ref, labels, marks, notes, origin, reasons
 from bridge.areas.record_page.words import (
-    CAME_ALONG,
     COURSE_REASONS,
     COURSE_STATES,
     PRESCRIBERS,
@@ -41,7 +40,7 @@ _ISSUES = ["Issued on", "Supply ends", "State", "Amount", "Drug and dosage", "Wa
 
 def medications(data: MedicationsPublished) -> Html:
     """Everything that one event says about medications."""
-    problems = {each["source_ref"]: each for each in data["linked_problems"]}
+    problems = by_ref(data["linked_problems"])
     parts = [completeness(data["area"])]
     if not data["issues_included"]:
         parts.append(notice(_NO_ISSUES_ASKED, alert=True))
@@ -91,10 +90,7 @@ def _warnings(item: MedicationCourse) -> Iterator[str]:
     yield from quality(item["medication"])
     if not item["usable_for_decision_support"]:
         yield "Not to be used for automatic checks."
-    if "linked_only" in item:
-        yield CAME_ALONG
-    yield from told(item["issue_codes"])
-    yield from labels(item["provenance"])
+    yield from marks(item)
 
 
 def _plan(plan: MedicationPlan, problems: LinkedProblems) -> Html:

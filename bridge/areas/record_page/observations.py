@@ -8,8 +8,8 @@ import orjson
 from bridge.areas.observations.events import ObservationsPublished
 from bridge.areas.record_page.areas import completeness, group
 from bridge.areas.record_page.names import Names, link
-from bridge.areas.record_page.provenance import LinkedProblems, labels, origin, reasons
-from bridge.areas.record_page.words import CAME_ALONG, amount, concept, party, quality, told
+from bridge.areas.record_page.provenance import LinkedProblems, by_ref, marks, origin, reasons
+from bridge.areas.record_page.words import amount, concept, party, quality
 from bridge.mapping.page import Html, element, joined, lines, notice, table, text, when
 from bridge.record.observations import Component, Observation, ObservationValue, ReferenceRange
 
@@ -21,7 +21,7 @@ HEADINGS: Final = ["Observation and comment", "Value", "When", "Warnings", "Note
 
 def observations(data: ObservationsPublished, names: Names) -> Html:
     """Everything that one event says about observations."""
-    problems = {each["source_ref"]: each for each in data["linked_problems"]}
+    problems = by_ref(data["linked_problems"])
     rows = [row(item, names, problems) for item in data["items"]]
     shown = table(_TITLE, HEADINGS, rows, row="item") if rows else None
     return joined([notice(_COMMENT, alert=False), completeness(data["area"]), group(_TITLE, shown)])
@@ -148,7 +148,4 @@ def warnings(item: Observation) -> Iterator[str]:
     if item.get("status", "final") != "final":
         yield f"State as sent: {item.get('status')}"
     yield from quality(item["code"])
-    if "linked_only" in item:
-        yield CAME_ALONG
-    yield from told(item["issue_codes"])
-    yield from labels(item["provenance"])
+    yield from marks(item)

@@ -11,8 +11,8 @@ from bridge.areas.problems.header import ClinicalStatus, Significance
 from bridge.areas.problems.model import Problem, ProblemRelation
 from bridge.areas.record_page.areas import completeness, group
 from bridge.areas.record_page.names import Names, link
-from bridge.areas.record_page.provenance import LinkedProblems, labels, notes, origin, reasons
-from bridge.areas.record_page.words import CAME_ALONG, amount, as_sent, concept, party, quality, told
+from bridge.areas.record_page.provenance import LinkedProblems, by_ref, marks, notes, origin, reasons
+from bridge.areas.record_page.words import amount, as_sent, concept, party, quality
 from bridge.mapping.page import Html, element, joined, lines, notice, table, text, when
 from bridge.record import PartialDate, Quantity
 
@@ -46,7 +46,7 @@ _HEADINGS: Final = ["Problem", "When", "What belongs to it", "Warnings", "Notes 
 
 def problems(data: ProblemsPublished, names: Names) -> Html:
     """Everything that one event says about problems."""
-    linked = {each["source_ref"]: each for each in data["linked_problems"]}
+    linked = by_ref(data["linked_problems"])
     parts = [notice(_HEADERS, alert=False), completeness(data["area"])]
     for status, title in _TITLES.items():
         rows = [_row(item, names, linked) for item in data["items"] if item["clinical_status"] == status]
@@ -113,7 +113,4 @@ def _warnings(item: Problem) -> Iterator[str]:
     if "source_significance" in item:
         yield f"Significance as sent: {item['source_significance']}"
     yield from quality(item["condition"])
-    if "linked_only" in item:
-        yield CAME_ALONG
-    yield from told(item["issue_codes"])
-    yield from labels(item["provenance"])
+    yield from marks(item)

@@ -1,12 +1,19 @@
 """Where an item came from, why it was given, and what was written beside it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from bridge.areas.record_page.words import AUDIENCES, NO_PATIENT, concept, party
+from bridge.areas.record_page.words import AUDIENCES, CAME_ALONG, NO_PATIENT, concept, party, told
 from bridge.mapping.page import when
 from bridge.record import LinkedProblem, Note, Provenance
+from bridge.record.common import AreaItem
 
 LinkedProblems = Mapping[str, LinkedProblem]
+"""By `source_ref`."""
+
+
+def by_ref(problems: Iterable[LinkedProblem]) -> LinkedProblems:
+    """The problems of an event, to be looked up."""
+    return {each["source_ref"]: each for each in problems}
 
 
 def notes(written: Sequence[Note]) -> list[str]:
@@ -36,6 +43,14 @@ def origin(item: Provenance) -> list[str]:
         ("Source", item["source_ref"]),
     ]
     return [f"{name}: {value}" for name, value in said if value]
+
+
+def marks(item: AreaItem) -> Iterator[str]:
+    """What every item may have to be warned of: why it is here, what was noticed, who must not see it."""
+    if "linked_only" in item:
+        yield CAME_ALONG
+    yield from told(item["issue_codes"])
+    yield from labels(item["provenance"])
 
 
 def labels(item: Provenance) -> list[str]:

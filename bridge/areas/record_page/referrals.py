@@ -5,8 +5,8 @@ from typing import Final
 
 from bridge.areas.record_page.areas import completeness, group
 from bridge.areas.record_page.names import Names, link
-from bridge.areas.record_page.provenance import LinkedProblems, labels, notes, origin, reasons
-from bridge.areas.record_page.words import CAME_ALONG, as_sent, concept, party, quality, told
+from bridge.areas.record_page.provenance import LinkedProblems, by_ref, marks, notes, origin, reasons
+from bridge.areas.record_page.words import as_sent, concept, party, quality
 from bridge.areas.referrals.events import ReferralsPublished
 from bridge.areas.referrals.model import Referral, ReferralPriority
 from bridge.mapping.page import Html, element, joined, lines, notice, table, text, when
@@ -29,7 +29,7 @@ _NO_PRIORITY: Final = "none was sent, which does not mean routine"
 
 def referrals(data: ReferralsPublished, names: Names) -> Html:
     """Everything that one event says about referrals."""
-    problems = {each["source_ref"]: each for each in data["linked_problems"]}
+    problems = by_ref(data["linked_problems"])
     rows = [_row(item, names, problems) for item in data["items"]]
     shown = table(_TITLE, _HEADINGS, rows, row="item") if rows else None
     return joined([notice(*_ONLY_THAT, alert=True), completeness(data["area"]), group(_TITLE, shown)])
@@ -70,7 +70,4 @@ def _about(item: Referral) -> Iterator[str]:
 def _warnings(item: Referral) -> Iterator[str]:
     for each in item["reasons"]:
         yield from quality(each)
-    if "linked_only" in item:
-        yield CAME_ALONG
-    yield from told(item["issue_codes"])
-    yield from labels(item["provenance"])
+    yield from marks(item)
