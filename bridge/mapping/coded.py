@@ -64,6 +64,11 @@ def coded_text(item: Item, concept: object, path: str, *, degrade_to: str | None
     return known[0]
 
 
+def concepts(item: Item, sent: object, path: str, *, degrade_to: str | None = None) -> list[CodedText]:
+    """Each of some concepts; one alone is a list of one."""
+    return [coded_text(item, each, path, degrade_to=degrade_to) for each in item.many(sent, path)]
+
+
 def _read(item: Item, concept: object, path: str, degrade_to: str | None) -> CodedText:
     found = item.one(concept, path)
     text = item.text(found.get("text"), path)

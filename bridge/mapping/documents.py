@@ -4,7 +4,7 @@ A structured record has DocumentReferences too: both are read by `read_document`
 Source: CareConnect-GPC-DocumentReference-1; Access Document, search for documents.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final
 from uuid import NAMESPACE_URL, uuid5
 
@@ -15,12 +15,12 @@ from bridge.mapping.asked import Asked, Source
 from bridge.mapping.bounds import check_entries
 from bridge.mapping.coded import coded_text
 from bridge.mapping.identity import identify
+from bridge.mapping.items import newest_first, read_items
 from bridge.mapping.modifiers import CHANGES_MEANING, modifiers_in, note_modifiers
-from bridge.mapping.provenance import item_id, keep_apart, provenance
+from bridge.mapping.provenance import item_id, provenance
 from bridge.mapping.reading import MALFORMED, Reading
 from bridge.mapping.set_aside import note_set_aside
 from bridge.record.common import BusinessId, Party
-from bridge.record.dates import sort_text
 from bridge.record.documents import Attachment, Document, DocumentOrigin, DocumentsSearched, FoundDocuments
 from bridge.record.retrieval import SCHEMA_VERSION, SOURCE_LABEL
 
@@ -38,11 +38,7 @@ def read_document(reading: Reading, item: Item) -> Document:
     """One DocumentReference, with whatever is wrong in it noted."""
     resource = item.resource
     first, *others = [*_attachments(item)] or [NOTHING]
-    authors = [
-        party
-        for sent in item.many(resource.get("author"), "author")
-        if (party := reading.parties.party(item, sent, "author")) is not None
-    ]
+    authors = reading.parties.each(item, resource.get("author"), "author")
     custodian = reading.parties.party(item, resource.get("custodian"), "custodian")
     origin = provenance(reading, item, author=authors[0] if authors else None)
     labels = _labels(item)
@@ -78,12 +74,10 @@ def read_document(reading: Reading, item: Item) -> Document:
     return document
 
 
-def newest_first(documents: Iterable[Document]) -> list[Document]:
-    """In the order in which they were written, or filed where that was not sent."""
-    by_id = sorted(documents, key=lambda each: each["item_id"])
-    return sorted(
-        by_id, key=lambda each: sort_text(each.get("created_at") or each.get("indexed_at")), reverse=True
-    )
+def read_documents(reading: Reading) -> list[Document]:
+    """Every document that the bundle tells of; the newest first, by when it was written, else filed."""
+    found = read_items(reading, "DocumentReference", _AREA, read_document)
+    return newest_first(found, lambda each: each.get("created_at") or each.get("indexed_at"))
 
 
 def map_documents(
@@ -109,14 +103,7 @@ def map_documents(
         reading.report(code)
     for path in identity.conflicts:
         reading.report("patient_conflict", identity.ref, path)
-    documents: list[Document] = []
-    for received in reading.distinct("DocumentReference", _AREA):
-        document = reading.read(received, _AREA, lambda item: read_document(reading, item))
-        if document is not None:
-            reading.keep(received)
-            documents.append(document)
-    keep_apart(reading, documents)
-    documents = newest_first(documents)
+    documents = read_documents(reading)
     reading.links.fill_in({each["provenance"]["source_ref"]: [each["item_id"]] for each in documents})
     _note_patient_and_bundle(reading, bundle)
     aside = _set_aside_others(reading)

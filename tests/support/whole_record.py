@@ -1,4 +1,8 @@
-"""A small record in which every area has an item or two, linked as practices link them; all of it made up."""
+"""A small record in which every area has an item or two, linked as practices link them; all of it made up.
+
+The sandbox has one of the same name, which it builds as a practice and answers a question with. This one is
+written down resource by resource, so that a test may change any part of it and map the rest.
+"""
 
 from typing import Any
 

@@ -17,6 +17,7 @@ from bridge.mapping.coded import (
     coded_text,
     words,
 )
+from bridge.mapping.items import newest_first
 from bridge.mapping.lists import AreaList, Lists
 from bridge.mapping.modifiers import CHANGES_MEANING, note_modifiers
 from bridge.mapping.provenance import item_id, keep_apart, provenance
@@ -24,7 +25,7 @@ from bridge.mapping.reading import Reading
 from bridge.mapping.set_aside import note_set_aside
 from bridge.mapping.values import business_ids, notes, period, simple_quantity
 from bridge.record.common import CodedText, Note, Stop
-from bridge.record.dates import days, partial_date, sort_text
+from bridge.record.dates import days, partial_date
 
 _ENDED_COPY = "A stand-alone copy of an ended allergy; the ended one counts."
 _CONTAINED_COPY = "A stand-alone copy of an allergy that a list contains; the contained one counts."
@@ -94,9 +95,7 @@ def map_allergies(answer: AreaAnswer[AllergyOptions]) -> list[Allergy]:
             allergies.append(allergy)
     keep_apart(reading, allergies)
     _mark_doubtful(reading, lists, allergies)
-    allergies.sort(key=lambda allergy: allergy["item_id"])
-    allergies.sort(key=lambda allergy: sort_text(allergy.get("asserted_at")), reverse=True)
-    return allergies
+    return newest_first(allergies, lambda each: each.get("asserted_at"))
 
 
 def _read(reading: Reading, lists: Lists, received: ReceivedEntry, inside: str | None) -> Allergy | None:

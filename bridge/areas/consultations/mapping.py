@@ -20,13 +20,13 @@ from bridge.areas.spec import AreaAnswer
 from bridge.fhir.index import ReceivedEntry, comparable_hash
 from bridge.fhir.read import NOTHING, Item, JsonObject, best_text, first_code, reference_target
 from bridge.mapping.coded import DEGRADED_RECORD_ENTRY, coded_text
+from bridge.mapping.items import newest_first
 from bridge.mapping.modifiers import note_modifiers
 from bridge.mapping.provenance import item_id, keep_apart, provenance
 from bridge.mapping.reading import COPY, Reading
 from bridge.mapping.set_aside import note_set_aside
 from bridge.mapping.values import period, simple_quantity
 from bridge.record.common import Link, Party
-from bridge.record.dates import sort_text
 
 _AREA: Final = "consultations"
 _NOT_PLACED: Final = "The consultation that these words were written in was not sent."
@@ -72,9 +72,7 @@ def map_consultations(answer: AreaAnswer[ConsultationOptions]) -> list[Consultat
     words.place_the_rest(found)
     structures.set_strays_aside()
     keep_apart(reading, found)
-    found.sort(key=lambda each: each["item_id"])
-    found.sort(key=lambda each: sort_text(each.get("started")), reverse=True)
-    return found
+    return newest_first(found, lambda each: each.get("started"))
 
 
 def _key(reading: Reading, received: ReceivedEntry) -> tuple[str, str]:

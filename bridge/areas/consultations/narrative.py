@@ -47,15 +47,12 @@ def read_narrative(reading: Reading, item: Item) -> Narrative | None:
     ]
     if not sent:
         return None
-    performers = [
-        reading.parties.party(item, each, "performer")
-        for each in item.many(resource.get("performer"), "performer")
-    ]
+    performers = reading.parties.each(item, resource.get("performer"), "performer")
     reading.growth.repeat(len(performers))
     narrative: Narrative = {
         "source_ref": item.ref,
         "text": "\n".join(dict.fromkeys(sent)),
-        "performers": [party for party in performers if party is not None],
+        "performers": performers,
         "security_labels": security_labels(item),
     }
     if (recorded := item.date(resource.get("issued"), "issued")) is not None:

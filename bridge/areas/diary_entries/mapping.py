@@ -7,9 +7,10 @@ from bridge.areas.diary_entries.options import DiaryOptions
 from bridge.areas.spec import AreaAnswer
 from bridge.fhir.index import ReceivedEntry
 from bridge.fhir.read import Item
-from bridge.mapping.coded import DEGRADED_PLAN, coded_text
+from bridge.mapping.coded import DEGRADED_PLAN, coded_text, concepts
+from bridge.mapping.items import read_items
 from bridge.mapping.modifiers import note_modifiers
-from bridge.mapping.provenance import item_id, keep_apart, provenance
+from bridge.mapping.provenance import item_id, provenance
 from bridge.mapping.reading import Reading
 from bridge.mapping.set_aside import note_set_aside
 from bridge.mapping.values import notes, period
@@ -32,16 +33,7 @@ def is_plan(_: Reading, received: ReceivedEntry) -> bool:
 
 def map_diary_entries(answer: AreaAnswer[DiaryOptions]) -> list[DiaryEntry]:
     """Every diary entry of the bundle; what is due first comes first."""
-    reading = answer.reading
-    found: list[DiaryEntry] = []
-    for received in reading.distinct("ProcedureRequest", _AREA):
-        if not is_plan(reading, received):
-            continue
-        entry = reading.read(received, _AREA, lambda item: _entry(reading, item))
-        if entry is not None:
-            reading.keep(received)
-            found.append(entry)
-    keep_apart(reading, found)
+    found = read_items(answer.reading, "ProcedureRequest", _AREA, _entry, is_plan)
     found.sort(key=lambda each: each["item_id"])
     found.sort(key=lambda each: sort_text(each.get("due", {}).get("from")))
     return found
@@ -58,10 +50,7 @@ def _entry(reading: Reading, item: Item) -> DiaryEntry:
         "item_id": item_id(item, origin["business_ids"]),
         "meaning": "planned_not_done",
         "code": coded_text(item, resource.get("code"), "code", degrade_to=DEGRADED_PLAN),
-        "reasons": [
-            coded_text(item, each, "reasonCode")
-            for each in item.many(resource.get("reasonCode"), "reasonCode")
-        ],
+        "reasons": concepts(item, resource.get("reasonCode"), "reasonCode"),
         "documents": reading.links.many(item, resource.get("supportingInfo"), "supportingInfo"),
         "notes": notes(item, resource.get("note")),
         "issue_codes": [],

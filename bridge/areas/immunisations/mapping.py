@@ -6,14 +6,14 @@ from bridge.areas.immunisations.model import Immunisation, ImmunisationPerformer
 from bridge.areas.immunisations.options import ImmunisationOptions
 from bridge.areas.spec import AreaAnswer
 from bridge.fhir.read import Item, JsonObject, extension_value
-from bridge.mapping.coded import DEGRADED_RECORD_ENTRY, coded_text
+from bridge.mapping.coded import DEGRADED_RECORD_ENTRY, coded_text, concepts
+from bridge.mapping.items import newest_first, read_items
 from bridge.mapping.modifiers import note_modifiers
-from bridge.mapping.provenance import item_id, keep_apart, provenance
+from bridge.mapping.provenance import item_id, provenance
 from bridge.mapping.reading import Reading
 from bridge.mapping.set_aside import note_set_aside
 from bridge.mapping.values import notes, simple_quantity
 from bridge.record.common import CodedText, Party
-from bridge.record.dates import sort_text
 
 _AREA: Final = "immunisations"
 _PROCEDURE: Final = "vaccinationprocedure"
@@ -29,17 +29,8 @@ _SET_ASIDE_OF_PROTOCOL: Final = frozenset({"authority", "series", "doseStatusRea
 
 def map_immunisations(answer: AreaAnswer[ImmunisationOptions]) -> list[Immunisation]:
     """Every immunisation of the bundle, given or not; the newest first."""
-    reading = answer.reading
-    found: list[Immunisation] = []
-    for received in reading.distinct("Immunization", _AREA):
-        immunisation = reading.read(received, _AREA, lambda item: _immunisation(reading, item))
-        if immunisation is not None:
-            reading.keep(received)
-            found.append(immunisation)
-    keep_apart(reading, found)
-    found.sort(key=lambda each: each["item_id"])
-    found.sort(key=lambda each: sort_text(each.get("date")), reverse=True)
-    return found
+    found = read_items(answer.reading, "Immunization", _AREA, _immunisation)
+    return newest_first(found, lambda each: each.get("date"))
 
 
 def _immunisation(reading: Reading, item: Item) -> Immunisation:
@@ -62,11 +53,11 @@ def _immunisation(reading: Reading, item: Item) -> Immunisation:
         "reported": "yes"
         if item.flag(resource.get("primarySource"), "primarySource") is False
         else "unknown",
-        "reasons": _concepts(item, explanation.get("reason"), "explanation.reason"),
+        "reasons": concepts(item, explanation.get("reason"), "explanation.reason"),
         "not_given_reasons": [
             reason
             for name in _NOT_GIVEN_REASONS
-            for reason in _concepts(item, explanation.get(name), f"explanation.{name}")
+            for reason in concepts(item, explanation.get(name), f"explanation.{name}")
         ],
         "target_diseases": [disease for each in protocols for disease in each["target_diseases"]],
         "protocols": protocols,
@@ -100,10 +91,6 @@ def _value(extensions: dict[str, list[JsonObject]], *names: str) -> object:
     """The value of the first extension of these names that has one."""
     found = (extension_value(each) for name in names for each in extensions.get(name, ()))
     return next((value for value in found if value is not None), None)
-
-
-def _concepts(item: Item, sent: object, path: str) -> list[CodedText]:
-    return [coded_text(item, each, path) for each in item.many(sent, path)]
 
 
 def _add_given(item: Item, immunisation: Immunisation) -> None:
@@ -197,7 +184,7 @@ def _first(performers: list[ImmunisationPerformer], role: PerformerRole) -> Part
 
 def _protocol(item: Item, sent: JsonObject) -> Protocol:
     path = "vaccinationProtocol"
-    protocol: Protocol = {"target_diseases": _concepts(item, sent.get("targetDisease"), path)}
+    protocol: Protocol = {"target_diseases": concepts(item, sent.get("targetDisease"), path)}
     if (number := item.whole_number(sent.get("doseSequence"), path)) is not None:
         protocol["dose_number"] = number
     if (doses := item.whole_number(sent.get("seriesDoses"), path)) is not None:

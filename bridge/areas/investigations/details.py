@@ -4,13 +4,12 @@ from typing import Final
 
 from bridge.areas.investigations.model import InvestigationRequest, Specimen
 from bridge.fhir.read import NOTHING, Item, JsonObject, extension_value
-from bridge.mapping.coded import coded_text, words
+from bridge.mapping.coded import coded_text, concepts, words
 from bridge.mapping.modifiers import note_modifiers
 from bridge.mapping.provenance import security_labels
 from bridge.mapping.reading import Reading
 from bridge.mapping.set_aside import note_set_aside
 from bridge.mapping.values import business_ids, notes, period, simple_quantity
-from bridge.record.common import CodedText
 
 _FASTING: Final = "fastingstatus"
 _OF_SPECIMEN: Final = frozenset({"container", "parent", "processing", "request", "treatment"})
@@ -129,8 +128,3 @@ def read_request(reading: Reading, item: Item) -> InvestigationRequest:
     note_modifiers(reading, item)
     request["issue_codes"] = item.codes()
     return request
-
-
-def concepts(item: Item, sent: object, path: str) -> list[CodedText]:
-    """Each of some concepts; one alone is a list of one."""
-    return [coded_text(item, each, path) for each in item.many(sent, path)]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Literal, TypeVar, cast
 
-from bridge.areas.investigations.details import concepts, read_request, read_specimen
+from bridge.areas.investigations.details import read_request, read_specimen
 from bridge.areas.investigations.model import (
     FilingComment,
     InvestigationReport,
@@ -21,14 +21,14 @@ from bridge.areas.investigations.title import add_title
 from bridge.areas.spec import AreaAnswer
 from bridge.fhir.index import ReceivedEntry, comparable_hash
 from bridge.fhir.read import Item, JsonObject, best_text, reference_target
-from bridge.mapping.coded import coded_text
+from bridge.mapping.coded import coded_text, concepts
+from bridge.mapping.items import newest_first
 from bridge.mapping.modifiers import note_modifiers
 from bridge.mapping.observation import map_observation
 from bridge.mapping.provenance import item_id, keep_apart, provenance
 from bridge.mapping.reading import COPY, WRONG_PATIENT, Reading
 from bridge.mapping.set_aside import note_set_aside
 from bridge.mapping.values import notes
-from bridge.record.dates import sort_text
 from bridge.record.observations import Observation
 
 _AREA: Final = "investigations"
@@ -65,9 +65,7 @@ def map_investigations(answer: AreaAnswer[InvestigationOptions]) -> list[Investi
     mapper.set_strays_aside()
     keep_apart(reading, [part for report in found for part in observations_of(report)])
     keep_apart(reading, found)
-    found.sort(key=lambda each: each["item_id"])
-    found.sort(key=lambda each: sort_text(each.get("issued")), reverse=True)
-    return found
+    return newest_first(found, lambda each: each.get("issued"))
 
 
 def observations_of(report: InvestigationReport) -> Iterator[Observation]:

@@ -19,6 +19,7 @@ from bridge.areas.spec import AreaAnswer
 from bridge.fhir.index import ReceivedEntry
 from bridge.fhir.read import JsonObject, reference_target
 from bridge.mapping.bounds import check_taken_over
+from bridge.mapping.items import newest_first
 from bridge.mapping.lists import AreaList
 from bridge.mapping.provenance import keep_apart
 from bridge.mapping.reading import Reading
@@ -75,9 +76,7 @@ class _Courses:
         courses += [self._from_plan(each) for each in self._plans if not each.has_statement]
         courses += [self._from_issue(each) for each in issues_without_plan if not each.has_statement]
         self._finish(courses, listed)
-        courses.sort(key=lambda course: course["item_id"])
-        courses.sort(key=lambda course: sort_text(course.get("effective_from")), reverse=True)
-        return courses
+        return newest_first(courses, lambda each: each.get("effective_from"))
 
     def _requests(self) -> tuple[list[ReceivedEntry], list[ReceivedEntry]]:
         plans: list[ReceivedEntry] = []

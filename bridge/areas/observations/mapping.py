@@ -6,10 +6,10 @@ from bridge.areas.observations.answers import Responses
 from bridge.areas.observations.options import ObservationOptions
 from bridge.areas.spec import AreaAnswer
 from bridge.fhir.index import ReceivedEntry
+from bridge.mapping.items import newest_first
 from bridge.mapping.observation import map_observation
 from bridge.mapping.provenance import keep_apart
 from bridge.mapping.reading import Reading
-from bridge.record.dates import sort_text
 from bridge.record.observations import Observation
 
 AREA: Final = "observations"
@@ -36,6 +36,4 @@ def map_observations(answer: AreaAnswer[ObservationOptions]) -> list[Observation
         responses.add_to(observation)
         found.append(observation)
     keep_apart(reading, found)
-    found.sort(key=lambda each: each["item_id"])
-    found.sort(key=lambda each: sort_text(each.get("effective")), reverse=True)
-    return found
+    return newest_first(found, lambda each: each.get("effective"))

@@ -8,13 +8,13 @@ from bridge.areas.problems.options import ProblemOptions
 from bridge.areas.spec import AreaAnswer
 from bridge.fhir.read import Item, JsonObject, extension_value
 from bridge.mapping.coded import DEGRADED_RECORD_ENTRY, coded_text
+from bridge.mapping.items import newest_first, read_items
 from bridge.mapping.modifiers import note_modifiers
-from bridge.mapping.provenance import item_id, keep_apart, provenance
+from bridge.mapping.provenance import item_id, provenance
 from bridge.mapping.reading import Reading
 from bridge.mapping.set_aside import note_set_aside
 from bridge.mapping.values import notes, period, simple_quantity
 from bridge.record.common import Link, PartialDate, Quantity
-from bridge.record.dates import sort_text
 
 _AREA: Final = "problems"
 _KNOWN_EXTENSIONS: Final = frozenset(
@@ -27,19 +27,10 @@ _ORDER: Final = {"active": 0, "unknown": 1, "inactive": 2}
 
 def map_problems(answer: AreaAnswer[ProblemOptions]) -> list[Problem]:
     """Every problem of the bundle; the active ones first, then the newest."""
-    reading = answer.reading
-    found: list[Problem] = []
-    for received in reading.distinct("Condition", _AREA):
-        problem = reading.read(received, _AREA, lambda item: _problem(reading, item))
-        if problem is not None:
-            reading.keep(received)
-            found.append(problem)
-    keep_apart(reading, found)
-    found.sort(key=lambda each: each["item_id"])
-    found.sort(key=lambda each: sort_text(each.get("onset")), reverse=True)
+    found = read_items(answer.reading, "Condition", _AREA, _problem)
+    newest = newest_first(found, lambda each: each.get("onset"))
     # One of unknown status may be active: it does not stand among those that are over.
-    found.sort(key=lambda each: _ORDER[each["clinical_status"]])
-    return found
+    return sorted(newest, key=lambda each: _ORDER[each["clinical_status"]])
 
 
 def _problem(reading: Reading, item: Item) -> Problem:

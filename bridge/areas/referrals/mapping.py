@@ -7,14 +7,14 @@ from bridge.areas.referrals.options import ReferralOptions
 from bridge.areas.spec import AreaAnswer
 from bridge.fhir import systems
 from bridge.fhir.read import Item, is_old
-from bridge.mapping.coded import DEGRADED_REFERRAL, coded_text
+from bridge.mapping.coded import DEGRADED_REFERRAL, concepts
+from bridge.mapping.items import newest_first, read_items
 from bridge.mapping.modifiers import note_modifiers
-from bridge.mapping.provenance import item_id, keep_apart, provenance
+from bridge.mapping.provenance import item_id, provenance
 from bridge.mapping.reading import Reading
 from bridge.mapping.set_aside import note_set_aside
 from bridge.mapping.values import notes
-from bridge.record.common import CodedText, Party
-from bridge.record.dates import sort_text
+from bridge.record.common import Party
 
 _AREA: Final = "referrals"
 _PRIORITIES: Final[dict[str, ReferralPriority]] = {
@@ -32,17 +32,8 @@ _SET_ASIDE: Final = frozenset(
 
 def map_referrals(answer: AreaAnswer[ReferralOptions]) -> list[Referral]:
     """Every referral of the bundle; the newest first."""
-    reading = answer.reading
-    found: list[Referral] = []
-    for received in reading.distinct("ReferralRequest", _AREA):
-        referral = reading.read(received, _AREA, lambda item: _referral(reading, item))
-        if referral is not None:
-            reading.keep(received)
-            found.append(referral)
-    keep_apart(reading, found)
-    found.sort(key=lambda each: each["item_id"])
-    found.sort(key=lambda each: sort_text(each.get("referred_at")), reverse=True)
-    return found
+    found = read_items(answer.reading, "ReferralRequest", _AREA, _referral)
+    return newest_first(found, lambda each: each.get("referred_at"))
 
 
 def _referral(reading: Reading, item: Item) -> Referral:
@@ -51,15 +42,14 @@ def _referral(reading: Reading, item: Item) -> Referral:
     origin = provenance(
         reading, item, author=requester, encounter=item.reference(resource.get("context"), "context")
     )
-    recipients = (
-        reading.parties.party(item, each, "recipient")
-        for each in item.many(resource.get("recipient"), "recipient")
-    )
     referral: Referral = {
         "item_id": item_id(item, origin["business_ids"]),
-        "reasons": _concepts(item, "reasonCode", degrade_to=DEGRADED_REFERRAL),
-        "recipients": [party for party in recipients if party is not None],
-        "services": [*_concepts(item, "serviceRequested"), *_concepts(item, "specialty")],
+        "reasons": concepts(item, resource.get("reasonCode"), "reasonCode", degrade_to=DEGRADED_REFERRAL),
+        "recipients": reading.parties.each(item, resource.get("recipient"), "recipient"),
+        "services": [
+            *concepts(item, resource.get("serviceRequested"), "serviceRequested"),
+            *concepts(item, resource.get("specialty"), "specialty"),
+        ],
         "documents": reading.links.many(item, resource.get("supportingInfo"), "supportingInfo"),
         "notes": notes(item, resource.get("note")),
         "issue_codes": [],
@@ -82,11 +72,6 @@ def _requester(reading: Reading, item: Item) -> Party | None:
     if "onBehalfOf" in sent:
         return reading.parties.on_behalf_of(item, agent, sent["onBehalfOf"], "requester.onBehalfOf")
     return agent
-
-
-def _concepts(item: Item, name: str, degrade_to: str | None = None) -> list[CodedText]:
-    sent = item.many(item.resource.get(name), name)
-    return [coded_text(item, each, name, degrade_to=degrade_to) for each in sent]
 
 
 def _add_details(reading: Reading, item: Item, referral: Referral) -> None:

@@ -31,16 +31,12 @@ def map_observation(reading: Reading, item: Item) -> Observation:
         encounter=item.reference(resource.get("context"), "context") if "context" in resource else None,
     )
     code = coded_text(item, resource.get("code"), "code", degrade_to=DEGRADED_RECORD_ENTRY)
-    people = (
-        reading.parties.party(item, each, "performer")
-        for each in item.many(resource.get("performer"), "performer")
-    )
     result: Observation = {
         "item_id": item_id(item, origin["business_ids"]),
         "code": code,
         "components": [_component(item, each) for each in item.many(resource.get("component"), "component")],
         "reference_ranges": reference_ranges(item, resource.get("referenceRange"), "referenceRange"),
-        "performers": [party for party in people if party is not None],
+        "performers": reading.parties.each(item, resource.get("performer"), "performer"),
         "members": [],
         "part_of": [],
         "issue_codes": [],
