@@ -1,7 +1,8 @@
 """QuestionnaireResponse: what was answered stands in the observation that is its result (digest §5.4.2).
 
-It is in no list of capabilities and some systems send it all the same. One whose observation was not sent, or
-cannot be told from another of the same id, stays unmapped: it is of no item.
+It is in no list of capabilities and some systems send it all the same. One that names several observations
+is told in each. One whose observation was not sent, cannot be told from another of the same id, or is not
+among the observations, stays unmapped: it is of no item.
 """
 
 from collections.abc import Iterator
@@ -15,13 +16,17 @@ from bridge.mapping.reading import Reading
 from bridge.mapping.set_aside import note_set_aside
 from bridge.record.observations import Observation, QuestionnaireAnswer
 
-_PARENT_NOT_SENT: Final = "The observation that it answers for was not sent, or is not one alone."
+_PARENT_NOT_SENT: Final = (
+    "The observation that it answers for was not sent, is not one alone, or is none of this area."
+)
 _SET_ASIDE: Final = frozenset({"author", "basedOn", "source"})
 _NUMBERS: Final = ("valueInteger", "valueDecimal")
+_Told = tuple[list[QuestionnaireAnswer], list[str]]
+"""The answers of a response, and the codes of what was odd about them."""
 
 
 class Responses:
-    """The responses of one answer, by the observation that each belongs to."""
+    """The responses of one answer, by the observations that each belongs to: at times several."""
 
     def __init__(self, reading: Reading, area: str) -> None:
         """Those that belong to none are set aside at once.
@@ -33,10 +38,16 @@ class Responses:
         self._reading = reading
         self._area = area
         self._of: dict[str, list[ReceivedEntry]] = {}
+        self._known: dict[int, _Told | None] = {}
+        """By `id()` of the resource: one that several observations have is read once."""
+        self._holders: dict[int, tuple[ReceivedEntry, list[Observation]]] = {}
         for received in reading.distinct("QuestionnaireResponse", area):
-            if (parent := self._parent(received)) is None:
+            parents = self._parents(received)
+            if not parents:
                 reading.set_aside(received, "dangling_reference", _PARENT_NOT_SENT, area)
-            else:
+                continue
+            self._holders[id(received.resource)] = received, []
+            for parent in parents:
                 self._of.setdefault(parent, []).append(received)
         for each in self._of.values():
             each.sort(key=lambda one: (one.ref, comparable_hash(one.resource)))
@@ -46,27 +57,48 @@ class Responses:
         answers: list[QuestionnaireAnswer] = []
         codes = observation["issue_codes"]
         for received in self._of.get(observation["provenance"]["source_ref"], ()):
-            read = self._reading.read(received, self._area, lambda item: _read(self._reading, item))
-            if read is None:
+            told = self._told(received)
+            if told is None:
                 codes.append("unreadable_element")
                 continue
-            found, noted = read
+            found, noted = told
             answers += found
             codes += noted
-            self._reading.show(received, observation)
+            self._holders[id(received.resource)][1].append(observation)
         if answers:
             observation["answers"] = answers
             observation["issue_codes"] = list(dict.fromkeys(codes))
 
-    def _parent(self, received: ReceivedEntry) -> str | None:
+    def account(self) -> None:
+        """Count each as standing in the first, by name, of the observations that have it; at the end."""
+        for received, holders in self._holders.values():
+            if holders:
+                first = min(holders, key=lambda each: each["provenance"]["source_ref"])
+                self._reading.show(received, first)
+            else:
+                self._reading.set_aside(received, "dangling_reference", _PARENT_NOT_SENT, self._area)
+
+    def _told(self, received: ReceivedEntry) -> _Told | None:
+        key = id(received.resource)
+        if key not in self._known:
+            told = self._reading.read(received, self._area, lambda item: _read(self._reading, item))
+            self._known[key] = told
+        elif (told := self._known[key]) is not None:
+            if len(self._holders[key][1]) == 1:
+                self._reading.growth.share(told[0])
+            self._reading.growth.repeat(1)
+        return told
+
+    def _parents(self, received: ReceivedEntry) -> list[str]:
         sent = received.resource.get("parent")
+        parents: dict[str, None] = {}
         for each in sent if type(sent) is list else [sent]:
             written = each.get("reference") if type(each) is dict else None
             if type(written) is str:
                 found = self._reading.index.variants(reference_target(written), "Observation")
                 if len(found) == 1 and found[0].kind == "Observation":
-                    return found[0].ref
-        return None
+                    parents[found[0].ref] = None
+        return list(parents)
 
 
 def _read(reading: Reading, item: Item) -> tuple[list[QuestionnaireAnswer], list[str]]:

@@ -35,5 +35,6 @@ def map_observations(answer: AreaAnswer[ObservationOptions]) -> list[Observation
             observation["immunisation_status"] = True
         responses.add_to(observation)
         found.append(observation)
+    responses.account()
     keep_apart(reading, found)
     return newest_first(found, lambda each: each.get("effective"))

@@ -213,6 +213,33 @@ def test_several_responses_stand_in_one_order_whatever_theirs_was():
     assert [each["value"]["value"] for each in one[0]["answers"]] == ["yes", "no"]
 
 
+def test_answers_to_two_observations_stand_in_each_and_count_once():
+    answers = {**response(), "parent": [b.reference(f"Observation/{each}") for each in ("o2", "o9", "o1")]}
+    sent = [observation("o1"), observation("o2"), answers]
+    listed = ["Observation/o1", "Observation/o2", "QuestionnaireResponse/q1"]
+    record = record_of(*sent, listed=listed)
+    assert record == record_of(*reversed(sent), listed=listed)
+    assert [[each["source_ref"] for each in found["answers"]] for found in record["observations"]] == [
+        ["QuestionnaireResponse/q1"]
+    ] * 2
+    assert record["unmapped"] == []
+    assert record["accounting"]["mapped"] == 3
+    assert area(record, "observations")["complete"] is True
+
+
+def test_answers_to_a_result_of_a_report_are_told_to_be_without_a_place():
+    report = {
+        "resourceType": "DiagnosticReport",
+        "id": "r1",
+        "status": "final",
+        "subject": b.reference("Patient/p1"),
+        "result": [b.reference("Observation/o1")],
+    }
+    record = record_of(observation("o1"), report, response())
+    (left,) = [each for each in record["unmapped"] if each["source_ref"] == "QuestionnaireResponse/q1"]
+    assert left["reason"] == "dangling_reference"
+
+
 @pytest.mark.parametrize("sent", [{"parent": "o9"}, {"parent": "o1", "subject": b.reference("Patient/p2")}])
 def test_one_that_belongs_to_nothing_here_stays_unmapped_and_is_told(sent):
     record = record_of(
