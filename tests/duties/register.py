@@ -34,6 +34,8 @@ COVERED_AREAS = frozenset(
         "immunisations",
         "investigations",
         "consultations",
+        "problems",
+        "referrals",
         "diary",
         "uncategorised",
     }

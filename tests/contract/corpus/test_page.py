@@ -1,8 +1,13 @@
 """The page of each corpus file shows every item of its record once, and nothing else as one."""
 
+from typing import Any, cast
+
 import pytest
 
+from bridge.areas import AREAS
+from bridge.areas.investigations.model import InvestigationReport
 from bridge.areas.record_page import Events, render
+from bridge.areas.record_page.words import AREAS as AREA_NAMES
 from bridge.areas.record_page.words import COURSE_STATES
 from tests.contract.corpus.test_agreement import CORPUS, files, mapped
 from tests.support.record_pages import markup, of_class, section, seen
@@ -58,3 +63,26 @@ def test_every_item_stands_once_and_where_its_state_belongs(name: str) -> None:
     for part in (*record["allergies"], *record["medications"]):
         for note in part["notes"]:
             assert " ".join(note["text"].split()) in words
+
+
+def _rows(report: InvestigationReport) -> int:
+    """Those of one report, itself included: its groups and every result."""
+    groups = report["groups"]
+    return 1 + len(groups) + sum(len(each["results"]) for each in groups) + len(report["results"])
+
+
+@pytest.mark.parametrize("name", files("bundle"))
+def test_every_item_of_every_other_area_stands_once_in_the_section_of_its_area(name: str) -> None:
+    record = mapped(name)
+    events = Events()
+    events.add_record(record)
+    page = render(events)
+    if record["demographics"]["verdict"] == "reject":
+        return
+    held = cast("dict[str, list[Any]]", record)
+    for area in AREAS.areas:
+        items = held.get(area.name, [])
+        if not items or area.name in ("medications", "allergies"):
+            continue
+        shown = len(list(of_class(section(page, AREA_NAMES[area.name].split()[0].lower()), "item")))
+        assert shown == (sum(map(_rows, items)) if area.name == "investigations" else len(items)), area.name
