@@ -1,5 +1,6 @@
 """Condition to `Problem` (digest §5.1)."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from bridge.areas.problems.header import clinical_status, significance
@@ -81,11 +82,8 @@ def _problem(reading: Reading, item: Item) -> Problem:
     return problem
 
 
-def _links(reading: Reading, item: Item, extensions: object) -> list[Link]:
-    found = (
-        reading.links.one(item, extension_value(each), "extension")
-        for each in item.many(extensions, "extension")
-    )
+def _links(reading: Reading, item: Item, extensions: Iterable[JsonObject]) -> list[Link]:
+    found = (reading.links.one(item, extension_value(each), "extension") for each in extensions)
     return [link for link in found if link is not None]
 
 

@@ -47,6 +47,9 @@ def test_what_is_held_of_one():
     assert found["abated"] == {"value": "2020", "precision": "year"}
     assert found["asserted_at"]["precision"] == "instant"
     assert [note["text"] for note in found["notes"]] == ["worse in winter"]
+    assert found["related_content"] == []
+    # Nothing is amiss with a problem that groups nothing and was made of nothing.
+    assert found["issue_codes"] == []
     assert "linked_only" not in found
 
 
