@@ -62,13 +62,13 @@ class _Origins:
         self._listed_after_all: set[str] = set()
 
     def judge(self, area: Mapped, item: Any) -> None:
-        spec = area.spec
+        spec, ref = area.spec, item["provenance"]["source_ref"]
         owner = self._owners.get(spec.list_name(item))
         if owner is None or owner not in self._wanted:
             if owner is None or owner in self._brought:
                 item["linked_only"] = True
+                self._take_back(item, ref)
             return
-        ref = item["provenance"]["source_ref"]
         named = [*self._lists[owner], *(self._lists[spec.name] if spec.name != owner else ())]
         is_named = any(ref in each.targets for each in named)
         if not is_named and self._came_along(area, item):

@@ -60,12 +60,14 @@ class Links:
     Attributes:
         area: the area that is being read, to which the links now made belong.
         copies: what a resource that was set aside as a copy is a copy of, by reference.
+        in_lists: what stands in lists alone, as ended allergies do, by the `Type/id` that others use.
     """
 
     index: BundleIndex
     uses: ObservationUses
     area: str = ""
     copies: dict[str, str] = field(default_factory=dict)
+    in_lists: dict[str, list[ReceivedEntry]] = field(default_factory=dict)
     _made: list[tuple[Link, str, _Target]] = field(default_factory=list)
     _known: dict[str, _Target | None] = field(default_factory=dict)
     _refs_of_ids: dict[str, list[str]] | None = None
@@ -175,8 +177,10 @@ class Links:
         """A bare id points at the one resource of that id, whatever its type."""
         target = reference_target(written) if written is not None else None
         found = self.index.variants(target, kind)
-        if found or target is None or "/" in target:
+        if found or target is None:
             return found
+        if "/" in target:
+            return self.in_lists.get(target, []) if kind is None else []
         if self._refs_of_ids is None:
             self._refs_of_ids = {}
             for ref in dict.fromkeys(each.ref for each in self.index.received):

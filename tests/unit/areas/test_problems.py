@@ -143,6 +143,33 @@ def test_links_that_lead_nowhere_and_placeholders_stay():
     ]
 
 
+def test_an_ended_allergy_that_stands_in_its_list_alone_is_what_a_problem_leads_to():
+    ended = b.ended_list(b.allergy("a1", clinicalStatus="resolved"))
+    link = extension("RelatedClinicalContent", valueReference=b.reference("AllergyIntolerance/a1"))
+    record = record_of(problem("c1", link), ended)
+    (allergy,) = record["allergies"]
+    assert record["problems"][0]["related_content"] == [
+        {
+            "kind": "allergy",
+            "in_record": True,
+            "source_ref": allergy["provenance"]["source_ref"],
+            "item_id": allergy["item_id"],
+        }
+    ]
+    # It came along, and is not missing from a list that nobody asked for.
+    assert allergy["linked_only"]
+    assert "not_in_list" not in allergy["issue_codes"]
+
+
+def test_what_came_along_is_not_missing_from_a_list_that_nobody_asked_for():
+    link = extension("RelatedClinicalContent", valueReference=b.reference("AllergyIntolerance/a1"))
+    record = record_of(problem("c1", link), b.allergy("a1"))
+    (allergy,) = record["allergies"]
+    assert allergy["linked_only"]
+    assert "not_in_list" not in allergy["issue_codes"]
+    assert "not_in_list" not in {issue["code"] for issue in record["issues"]}
+
+
 def test_a_list_that_it_points_at_leads_to_the_consultation_of_it():
     encounter = {
         "resourceType": "Encounter",
