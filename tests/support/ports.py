@@ -1,11 +1,20 @@
 """Ports for servers that are told where to listen, and that come back there after a stop."""
 
+import os
 import secrets
 import socket
 
 # Below what systems give to whoever asks for any port or connects (Linux from 32768, others from 49152): a port
 # from there may be somebody's connection before its server listens.
 _LOWEST, _HIGHEST = 20_000, 32_000
+_SHARES = 16
+
+
+def _share() -> range:
+    """The ports of this process of the tests: a server takes seconds to listen on the one that it was given."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _SHARES
+    size = (_HIGHEST - _LOWEST) // _SHARES
+    return range(_LOWEST + number * size, _LOWEST + (number + 1) * size)
 
 
 def free_port() -> int:
@@ -15,8 +24,9 @@ def free_port() -> int:
 
 def free_ports(count: int) -> int:
     """The first of so many ports in a row where nobody listens."""
+    share = _share()
     while True:
-        first = _LOWEST + secrets.randbelow(_HIGHEST - _LOWEST - count)
+        first = share[secrets.randbelow(len(share) - count)]
         if all(_is_free(port) for port in range(first, first + count)):
             return first
 
