@@ -294,9 +294,7 @@ class RabbitBus(BrokerBus):
         try:
             yield channel
         finally:
-            # A broker may leave this unanswered too: nobody waits for ever, the watchdog least of all.
-            async with asyncio.timeout(CALL_TIMEOUT):
-                await channel.close()
+            await channel.close()
 
     async def _is_consuming(self, name: str) -> bool:
         """Whether our consumer of this queue lives: the broker counts one, and what is ready is taken.

@@ -4,10 +4,13 @@ What its parts must do: `transport`, `delayed_redelivery`, `dead_letter_store`.
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+
+import pytest
 
 from bridge.bus.port import Bus, Dead, Delivery, Disposition, Done, QueueDepth, RetryAfter
 from tests.support.bus_sites import KEY, TOPIC, Site, until
@@ -210,14 +213,22 @@ class BusConformance:
         assert delivery.deliveries == 2
 
     async def test_is_ready_while_its_consumer_lives(self, site: Site) -> None:
-        lost = asyncio.Event()
-        bus = site.bus(on_lost=lost.set, watch_interval=0.05)
-        async with started(bus, site, Recorder()):
-            assert await bus.ready()
-            await site.remove_consumer()
-            await lost.wait()
+        # Where a look of the watchdog meets RabbitMQ between the two forms of the queue, the driver brings the
+        # consumer back, which then takes what comes: none is lost, and the next try is on a new connection.
+        for _ in range(5):
+            lost = asyncio.Event()
+            bus = site.bus(on_lost=lost.set, watch_interval=0.2)
+            async with started(bus, site, Recorder()):
+                assert await bus.ready()
+                await site.remove_consumer()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(lost.wait(), 5)
+                assert await bus.ready() != lost.is_set()
             assert not await bus.ready()
-        assert not await bus.ready()
+            if lost.is_set():
+                return
+            await site.remove_queue()
+        pytest.fail("a consumer that was taken away was never missed")
 
     async def test_a_replayed_dead_letter_is_worked_on_again(self, site: Site) -> None:
         handler = Recorder(Dead("invalid"))
