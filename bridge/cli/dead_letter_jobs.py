@@ -68,7 +68,7 @@ def run(kind: JobKind, job_id: str, rate: float) -> None:
     """Deal with the dead letters of a confirmed job."""
 
     async def watched(stores: Stores) -> Job:
-        job = await stores.jobs.job(job_id, kind)
+        job = await stores.dead_letter_jobs.job(job_id, kind)
         with Progress(console=Console(stderr=True)) as progress:
             bar = progress.add_task(kind, total=job.total, completed=job.marked)
             return await dead_letter_jobs.run(
@@ -82,17 +82,17 @@ def run(kind: JobKind, job_id: str, rate: float) -> None:
 
 def pause(kind: JobKind, job_id: str) -> None:
     """Let the run end after the dead letter at hand."""
-    _say(with_stores(load_settings(), lambda stores: stores.jobs.pause(job_id, kind)))
+    _say(with_stores(load_settings(), lambda stores: stores.dead_letter_jobs.pause(job_id, kind)))
 
 
 def stop(kind: JobKind, job_id: str) -> None:
     """End a job for good."""
-    _say(with_stores(load_settings(), lambda stores: stores.jobs.stop(job_id, kind)))
+    _say(with_stores(load_settings(), lambda stores: stores.dead_letter_jobs.stop(job_id, kind)))
 
 
 def jobs(kind: JobKind, *, as_json: bool) -> None:
     """List the jobs, newest first."""
-    known = with_stores(load_settings(), lambda stores: stores.jobs.all(kind))
+    known = with_stores(load_settings(), lambda stores: stores.dead_letter_jobs.all(kind))
     if as_json:
         print_json([asdict(job) for job in known])
         return

@@ -5,19 +5,16 @@ what it still owes and is called for no second time. A request that was rejected
 and sent anew, under an id of its own.
 """
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
-from uuid import uuid4
 
 from bridge.bus.port import HeldDeadLetter
 from bridge.ledger.audit.trail import Actor, Entry
-from bridge.ledger.storage.dead_letter_jobs import Job, JobDeadLetter, JobKind, JobRefused
-from bridge.observe import record
-from bridge.observe.vocabulary.process import DeadLetterJobLeft
-from bridge.operations import reasons
+from bridge.ledger.storage.dead_letter_jobs import JobDeadLetter
+from bridge.ledger.storage.jobs import Job, JobKind, JobRefused
 from bridge.operations.dead_letters import FoundDeadLetter, dead_letters
-from bridge.operations.site import Queues, Stores, open_queues, operator
+from bridge.operations.jobs import JobRun, confirmed
+from bridge.operations.site import Queues, Stores, open_queues
 
 __all__ = ["Job", "JobKind", "JobRefused", "confirm", "plan", "run"]
 
@@ -44,8 +41,8 @@ async def plan(
             chosen.append(one.without_body())
             if len(chosen) == limit:
                 break
-    job = await stores.jobs.plan(kind, [_frozen(one) for one in chosen], by=by)
-    frozen = await stores.jobs.dead_letters(job.id)
+    job = await stores.dead_letter_jobs.plan(kind, [_frozen(one) for one in chosen], by=by)
+    frozen = await stores.dead_letter_jobs.items(job.id)
     return job, [one for one in chosen if one.dead_letter.id in frozen]
 
 
@@ -56,23 +53,16 @@ async def confirm(stores: Stores, job_id: str, kind: JobKind, *, actor: Actor, r
         ReasonMissing: the reason is blank.
         JobRefused: it is not planned any more.
     """
-    why = reasons.given(reason)
-    entry = Entry(
-        event=f"dead.{kind}.confirmed",
-        outcome="completed",
-        actor=actor,
-        facts={"job": job_id, "reason": why},
-    )
-    return await stores.jobs.confirm(
-        job_id, kind, by=actor.user_id, actor=actor.name, reason=why, also=stores.trail.step(entry)
-    )
+    event = f"dead.{kind}.confirmed"
+    jobs = stores.dead_letter_jobs
+    return await confirmed(stores, jobs, job_id, kind, event=event, actor=actor, reason=reason)
 
 
 async def run(stores: Stores, job: Job, *, rate: float, progress: Callable[[int], None]) -> Job:
     """Deal with every dead letter of a confirmed job that is found; the job as it stands then.
 
     It is ``paused`` when some were not found: another look held them, or somebody took them. Another process
-    ends the run with ``stores.jobs.pause`` or ``stop``.
+    ends the run with ``stores.dead_letter_jobs.pause`` or ``stop``.
 
     Args:
         stores: the job's; the audit trail gets an entry for every dead letter, by whoever confirmed the job.
@@ -83,48 +73,32 @@ async def run(stores: Stores, job: Job, *, rate: float, progress: Callable[[int]
     Raises:
         JobRefused: it is not confirmed, has ended, or another process runs it.
     """
-    pipelines = sorted({letter.pipeline for letter in (await stores.jobs.dead_letters(job.id)).values()})
+    frozen = await stores.dead_letter_jobs.items(job.id)
+    pipelines = sorted({letter.pipeline for letter in frozen.values()})
     async with open_queues(stores.settings, pipelines) as queues:
         return await _Run(stores, queues, rate=rate, progress=progress)(job.id, job.kind)
 
 
-class _Run:
-    """One process's run of a job."""
+class _Run(JobRun[JobDeadLetter]):
+    """One process's run of a job over dead letters."""
 
     def __init__(
         self, stores: Stores, queues: Queues, *, rate: float, progress: Callable[[int], None]
     ) -> None:
-        self._stores = stores
+        super().__init__(stores, stores.dead_letter_jobs, rate=rate, progress=progress)
         self._queues = queues
-        self._pause = 1 / rate
-        self._progress = progress
-        self._runner = uuid4().hex
 
-    async def __call__(self, job_id: str, kind: JobKind) -> Job:
-        jobs = self._stores.jobs
-        job = await jobs.start(job_id, kind, runner=self._runner)
-        complete = False
-        try:
-            complete = await self._deal_with(job)
-        finally:
-            ended = await jobs.release(job_id, runner=self._runner, complete=complete)
-            record(DeadLetterJobLeft(job_id, ended.state, total=ended.total, marked=ended.marked))
-        return ended
-
-    async def _deal_with(self, job: Job) -> bool:
-        jobs = self._stores.jobs
-        wanted = dict(await jobs.dead_letters(job.id))
-        for pipeline in dict.fromkeys(letter.pipeline for letter in wanted.values()):
+    async def _deal_with(self, job: Job, items: Mapping[str, JobDeadLetter]) -> bool:
+        for pipeline in dict.fromkeys(letter.pipeline for letter in items.values()):
             async with self._queues.bus.dead_letters(self._queues.by_pipeline[pipeline]) as held:
                 async for one in held:
-                    letter = wanted.get(one.dead_letter.id)
+                    letter = items.get(one.dead_letter.id)
                     if letter is None:
                         continue
-                    if not await jobs.hold(job.id, runner=self._runner):
+                    if not await self._may_go_on(job):
                         return False
                     await self._move(job, letter, one)
-                    self._progress(1)
-                    await asyncio.sleep(self._pause)
+                    await self._dealt_with_one()
         return True
 
     async def _move(self, job: Job, letter: JobDeadLetter, held: HeldDeadLetter) -> None:
@@ -132,16 +106,15 @@ class _Run:
             if job.kind == "replay":
                 await held.send_again(job.id)
             noted = self._stores.trail.step(self._entry(job, letter))
-            await self._stores.jobs.mark(job.id, letter.letter_id, also=noted)
+            await self._jobs.mark(job.id, letter.letter_id, also=noted)
         await held.remove()
 
     def _entry(self, job: Job, letter: JobDeadLetter) -> Entry:
-        assert job.confirmed_by is not None  # else it would not have been started
         return Entry(
             event=f"dead.{job.kind}",
             outcome="completed",
             code=letter.cause,
-            actor=operator(self._stores.settings, job.confirmed_by, job.actor),
+            actor=self._actor(job),
             correlation_id=letter.correlation_id or letter.message_id,
             facts={
                 "job": job.id,

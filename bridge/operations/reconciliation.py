@@ -101,7 +101,7 @@ async def _account(
     stores: Stores, queues: Queues, pipeline: str, since: datetime | None, until: datetime | None
 ) -> Account:
     balance = await stores.ledger.oversight.draw_balance(pipeline=pipeline, since=since, until=until)
-    discarded = await stores.jobs.discarded(pipeline, REJECTED)
+    discarded = await stores.dead_letter_jobs.discarded(pipeline, REJECTED)
     depth = await queues.bus.depth(queues.by_pipeline[pipeline])
     whole = since is None and until is None
     missing = _missing(balance, depth, discarded) if whole else ()

@@ -12,7 +12,7 @@ from bridge.ledger import Ledger, open_ledger
 from bridge.ledger.audit.trail import Actor, AuditTrail
 from bridge.ledger.keys import open_keys
 from bridge.ledger.opening import open_store
-from bridge.ledger.storage.dead_letter_jobs import Jobs
+from bridge.ledger.storage.dead_letter_jobs import DeadLetterJobs
 from bridge.ledger.vault.aes_gcm import AesGcmSealer
 from bridge.ledger.vault.vault import Vault
 from bridge.pipelines.installed import installed_pipelines
@@ -32,14 +32,14 @@ class Stores:
         ledger: what happened to each request.
         trail: who asked about whom, and who did what.
         vault: answers of practices and data of large events, sealed.
-        jobs: over dead letters.
+        dead_letter_jobs: over dead letters.
     """
 
     settings: Settings
     ledger: Ledger
     trail: AuditTrail
     vault: Vault
-    jobs: Jobs
+    dead_letter_jobs: DeadLetterJobs
 
 
 class LookedInto(DeadLetterStore, QueueInspection, Protocol):
@@ -72,7 +72,7 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
             ledger,
             trail,
             Vault(ledger.store, sealer, keep_answers=timedelta(days=settings.vault.keep_answers_days)),
-            Jobs(ledger.store, lease=timedelta(seconds=settings.ledger.lease_seconds)),
+            DeadLetterJobs(ledger.store, lease=timedelta(seconds=settings.ledger.lease_seconds)),
         )
 
 

@@ -72,10 +72,10 @@ FIELDS: Final[dict[str, str]] = {
     "connections": "how many are open",
     "consumer": "name of the consumer, as in its line of the consumers' file",
     "size": "bytes",
-    "job": "id of the dead-letter job",
+    "job": "id of the job",
     "state": "`done`, `paused` or `stopped`",
-    "total": "letters of the job",
-    "marked": "letters that are dealt with",
+    "total": "how many the job is over",
+    "marked": "how many of them are dealt with",
     "recorder": "what failed to listen",
 }
 

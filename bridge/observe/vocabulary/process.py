@@ -145,10 +145,10 @@ class DocumentInfected(TelemetryEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class DeadLetterJobLeft(TelemetryEvent):
-    """A run of a dead-letter job ended: the job is done, paused or stopped."""
+class JobLeft(TelemetryEvent):
+    """A run of a job over dead letters, or of failed requests, ended: it is done, paused or stopped."""
 
-    name: ClassVar[str] = "letter_job_left"
+    name: ClassVar[str] = "job_left"
 
     job: Code
     state: Code

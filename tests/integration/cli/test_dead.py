@@ -163,7 +163,7 @@ async def test_a_run_that_is_killed_goes_on_where_it_was(rabbit: RabbitSite, tmp
 async def _until_let_go(operator: Operator, job: str) -> None:
     """Until the lease of the process that was killed has run out."""
     async with operator.stores() as stores:
-        until_when = (await stores.jobs.job(job, "replay")).lease_until
+        until_when = (await stores.dead_letter_jobs.job(job, "replay")).lease_until
     assert until_when is not None
     await asyncio.sleep(max(0.0, until_when.timestamp() - time.time()))
 

@@ -59,7 +59,7 @@ class JobConformance:
             await make_dead_letters(bus, site, "r-1")
             handler.is_mended = True
             job = await run(stores, await confirmed(bus, stores, site))
-            known = await stores.jobs.all("replay")
+            known = await stores.dead_letter_jobs.all("replay")
         assert [(one.id, one.state, one.actor, one.confirmed_by, one.reason) for one in known] == [
             (job.id, "done", "Sam Ple", "os-user", "queue was bound")
         ]
@@ -81,7 +81,7 @@ class JobConformance:
             handler.is_mended = True
             ended = await run(stores, await confirmed(bus, stores, site, "discard"))
             await until_dead(bus, site, 0)
-            assert await stores.jobs.discarded(PIPELINE, "internal") == 2
+            assert await stores.dead_letter_jobs.discarded(PIPELINE, "internal") == 2
         assert (ended.state, ended.marked) == ("done", 2)
         assert handler.worked_on == []
         events = [entry["event"] for entry in await operator.entries()]
@@ -100,7 +100,7 @@ class JobConformance:
             await make_dead_letters(bus, site, "r-1")
             job = await confirmed(bus, stores, site, "replay")
             with pytest.raises(JobRefused, match="replay"):
-                await stores.jobs.start(job.id, "discard", runner="x")
+                await stores.dead_letter_jobs.start(job.id, "discard", runner="x")
 
     async def test_a_plan_holds_what_it_was_asked_for(self, site: Site, operator: Operator):
         handler = MendableHandler("internal")
@@ -111,7 +111,7 @@ class JobConformance:
             job, found = await plan(bus, stores, site, reason="internal", limit=2)
             with pytest.raises(JobRefused, match="no such dead letter"):
                 await plan(bus, stores, site, reason="unheard_of")
-            letters = await stores.jobs.dead_letters(job.id)
+            letters = await stores.dead_letter_jobs.items(job.id)
         assert job.total == len(letters) == len(found) == 2
         assert {letter.cause for letter in letters.values()} == {"internal"}
         assert all(one.dead_letter.message.body == b"" for one in found)
@@ -126,7 +126,7 @@ class JobConformance:
                 await confirm(stores, rival)
             with pytest.raises(JobRefused, match="another job"):
                 await plan(bus, stores, site)
-            await stores.jobs.stop(first.id, "replay")
+            await stores.dead_letter_jobs.stop(first.id, "replay")
             assert (await plan(bus, stores, site))[0].total == 1
 
     async def test_a_pause_is_heard_after_the_message_at_hand_and_a_later_run_goes_on(
@@ -140,7 +140,7 @@ class JobConformance:
             pausing: list[asyncio.Task[Job]] = []
 
             def pause(_count: int) -> None:
-                pausing.append(asyncio.create_task(stores.jobs.pause(job.id, "replay")))
+                pausing.append(asyncio.create_task(stores.dead_letter_jobs.pause(job.id, "replay")))
 
             paused = await run(stores, job, progress=pause, rate=1)
             assert len(pausing) == 1
@@ -156,7 +156,7 @@ class JobConformance:
         async with bus_with(site, handler) as bus, operator.stores() as stores:
             await make_dead_letters(bus, site, "r-1", "r-2")
             job = await confirmed(bus, stores, site)
-            await stores.jobs.stop(job.id, "replay")
+            await stores.dead_letter_jobs.stop(job.id, "replay")
             with pytest.raises(JobRefused, match="stopped"):
                 await run(stores, job)
             await until_dead(bus, site, 2)
@@ -167,8 +167,8 @@ class JobConformance:
         async with bus_with(site, None) as bus, operator.stores() as stores:
             job = await confirmed(bus, stores, site)
             # As a run leaves it that was killed after the copy, and before the letter was taken away.
-            [first, _] = await stores.jobs.dead_letters(job.id)
-            await stores.jobs.mark(job.id, first, also=lambda _connection: None)
+            [first, _] = await stores.dead_letter_jobs.items(job.id)
+            await stores.dead_letter_jobs.mark(job.id, first, also=lambda _connection: None)
             ended = await run(stores, job)
             await until(lambda: _holds(bus, site, QueueDepth(ready=1, waiting=0, dead=0)))
         assert (ended.state, ended.marked) == ("done", 2)
@@ -190,11 +190,11 @@ class JobConformance:
         async with bus_with(site, MendableHandler()) as bus, operator.stores() as stores:
             await make_dead_letters(bus, site, "r-1")
             job = await confirmed(bus, stores, site)
-            await stores.jobs.start(job.id, "replay", runner="first")
+            await stores.dead_letter_jobs.start(job.id, "replay", runner="first")
             with pytest.raises(JobRefused, match="another process"):
                 await run(stores, job)
-            assert not await stores.jobs.hold(job.id, runner="second")
-            assert await stores.jobs.hold(job.id, runner="first")
+            assert not await stores.dead_letter_jobs.hold(job.id, runner="second")
+            assert await stores.dead_letter_jobs.hold(job.id, runner="first")
 
 
 async def _holds(bus: Bus, site: Site, depth: QueueDepth) -> bool:

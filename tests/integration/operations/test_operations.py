@@ -124,7 +124,7 @@ async def test_a_job_is_planned_confirmed_and_run(site: NatsSite, operator: Oper
         actor = actor_of(operator.settings, "u-2", "Sam Ple")
         job = await dead_letter_jobs.confirm(stores, planned.id, "replay", actor=actor, reason="mended")
         assert (job.state, job.confirmed_by, job.actor) == ("confirmed", "u-2", "Sam Ple")
-        await stores.jobs.pause(job.id, "replay")
+        await stores.dead_letter_jobs.pause(job.id, "replay")
         handler.is_mended = True
         moved: list[int] = []
         ended = await dead_letter_jobs.run(stores, job, rate=100, progress=moved.append)
