@@ -230,6 +230,8 @@ class RequestFailed(BridgeError):  # noqa: N818
     retryable = False
     practice_words: str | None = None
     """Why, as the practice says it: for the event alone, since nobody knows what stands in it."""
+    practice_ods: str | None = None
+    """The practice that was, or was to be, asked; None where it is about none."""
 
     def __init__(self, code: FailureCode, *, stage: Stage, detail: str = "") -> None:
         super().__init__(f"{code} at {stage}: {detail}" if detail else f"{code} at {stage}")

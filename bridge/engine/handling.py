@@ -16,6 +16,7 @@ from bridge.engine.kill_switch import KillSwitch
 from bridge.engine.outcomes import (
     EngineFault,
     RequestOutcome,
+    Retry,
     Try,
     disposition_of,
     facts_of,
@@ -72,7 +73,7 @@ class Handling:
         self._claims = claims
         self._kill_switch = KillSwitch.of(settings)
 
-    async def outcome_of(self, incoming: IncomingRequest, attempt: Try) -> RequestOutcome | RetryAfter:
+    async def outcome_of(self, incoming: IncomingRequest, attempt: Try) -> RequestOutcome | Retry:
         """What the handler makes of the request, without a trace of it outside yet.
 
         Raises:
@@ -108,7 +109,7 @@ class Handling:
 
     async def _unsuccessful(
         self, incoming: IncomingRequest, attempt: Try, failure: RequestFailed
-    ) -> RequestOutcome | RetryAfter:
+    ) -> RequestOutcome | Retry:
         side_effects = attempt.side_effects
         if attempt.is_check and (side_effects.is_unfinished or isinstance(failure, Unavailable)):
             return RequestOutcome("in_doubt", [], code=failure.code.value, facts=facts_of(failure))
@@ -170,22 +171,22 @@ class Handling:
 
     def _failed(
         self, incoming: IncomingRequest, attempt: Try, failure: RequestFailed
-    ) -> RequestOutcome | RetryAfter:
+    ) -> RequestOutcome | Retry:
         facts = facts_of(failure)
         if isinstance(failure, Unavailable) and not self._kill_switch.retries_stopped(self._pipeline.name):
             pause = self._pause(failure, attempt, incoming.expires_at)
             if pause is not None:
                 record(RetryDue(**facts))
-                return RetryAfter(pause, failure.code.value, is_bounded=True)
+                return Retry(RetryAfter(pause, failure.code.value, is_bounded=True), facts)
         event = request_failed(failure, attempts=attempt.lease.attempt)
         messages, disposition = self._renderer.closing(incoming, event, disposition_of(failure))
         return RequestOutcome("failed", messages, disposition, failure.code.value, facts)
 
     async def _partly(
         self, incoming: IncomingRequest, attempt: Try, partial: Partial
-    ) -> RequestOutcome | RetryAfter:
+    ) -> RequestOutcome | Retry:
         outcome = self._failed(incoming, attempt, partial)
-        if isinstance(outcome, RetryAfter):
+        if isinstance(outcome, Retry):
             return outcome
         try:
             messages = await self._messages(incoming, partial.events)
@@ -197,7 +198,7 @@ class Handling:
 
     def _in_doubt(
         self, incoming: IncomingRequest, attempt: Try, failure: RequestFailed
-    ) -> RequestOutcome | RetryAfter:
+    ) -> RequestOutcome | Retry:
         """Something was, or may have been, done: ask again, then say that nobody knows."""
         facts = facts_of(failure)
         if not isinstance(failure, EngineFault):
@@ -206,7 +207,7 @@ class Handling:
                 record(RetryDue(**facts))
                 reason = UNDER_WAY if isinstance(failure, TooEarly) else failure.code.value
                 pause = max(pause, attempt.side_effects.settled_in(datetime.now(UTC)))
-                return RetryAfter(pause, reason, is_bounded=True)
+                return Retry(RetryAfter(pause, reason, is_bounded=True), facts)
         doubt = attempt.side_effects.in_doubt(failure.code)
         messages, disposition = events_in_doubt(
             incoming, doubt, self._renderer, disposition_of(failure), attempts=attempt.lease.attempt

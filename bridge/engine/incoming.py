@@ -112,6 +112,7 @@ class IncomingRequest:
                 body_sha256=self.opening.body_sha256,
                 received_at=self.opening.received_at,
                 attempt=self.opening.attempt,
+                own_id=known_as,
             ),
             request=None,
             rejection=None,
@@ -196,6 +197,9 @@ def read_incoming(
         requester=_requester(request) if request else None,
         attempt=delivery.attempt,
         turn_key=patient_key if operation and operation.ordered else None,
+        own_id=request_id,
+        operation=operation.accepts if operation else None,
+        asked_at=_in_utc(incoming.attributes.time) if incoming else None,
     )
     return IncomingRequest(
         delivery=delivery,
@@ -238,6 +242,7 @@ def unread_request(delivery: Delivery, error: Exception, *, pipeline: Pipeline) 
             body_sha256=hashlib.sha256(delivery.body).hexdigest(),
             received_at=datetime.now(UTC),
             attempt=delivery.attempt,
+            own_id=request_id,
         ),
         operation=None,
         fault=EngineFault("unreadable", detail=type(error).__name__),

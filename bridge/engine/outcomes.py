@@ -27,6 +27,7 @@ class TryFacts(TypedDict, total=False):
     code: str
     stage: str
     detail: str
+    practice_ods: str
     body_sha256: str
     reason: str
     faults: str
@@ -64,6 +65,14 @@ class RequestOutcome:
     facts: TryFacts = field(default_factory=TryFacts)
 
 
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """A try after which there is another: what is done with the message, and what is told of why."""
+
+    disposition: RetryAfter
+    facts: TryFacts
+
+
 class EngineFault(RequestFailed):
     """Not the request but the engine is at fault: the message is parked too, to be sent again later."""
 
@@ -96,6 +105,8 @@ def told_as(disposition: Disposition, state: EndState | None) -> Outcome:
 def facts_of(failure: RequestFailed) -> TryFacts:
     """What is told of a failure: codes and names only."""
     facts: TryFacts = {"code": failure.code.value, "stage": failure.stage, "detail": failure.detail}
+    if failure.practice_ods is not None:
+        facts["practice_ods"] = failure.practice_ods
     if isinstance(failure, ResponseInvalid) and failure.body_sha256 is not None:
         facts["body_sha256"] = failure.body_sha256
     return facts

@@ -49,16 +49,16 @@ from typing import Final
 from bridge.bus import control_headers
 from bridge.bus.port import Dead, Delivery, Disposition, Done, Publisher, RetryAfter, Unpublishable
 from bridge.contracts.envelope import EventStyle
+from bridge.engine.circumstances import circumstances
 from bridge.engine.claims import ClaimChecks
 from bridge.engine.context import Services
 from bridge.engine.handling import CRASH_LOOP, UNDER_WAY, Handling
 from bridge.engine.incoming import IncomingRequest, read_incoming, unread_request
-from bridge.engine.journal.requests import Recheck
 from bridge.engine.late import open_again
 from bridge.engine.memory_budget import Reservation
 from bridge.engine.messages import restored, stored
 from bridge.engine.outbox import publish
-from bridge.engine.outcomes import RequestOutcome, Try, TryFacts, places, told_as
+from bridge.engine.outcomes import RequestOutcome, Retry, Try, TryFacts, places, told_as
 from bridge.engine.rendering import Renderer
 from bridge.engine.side_effects import SideEffectLimits, SideEffects, lease_margin
 from bridge.errors import FailureCode
@@ -71,6 +71,7 @@ from bridge.ledger import (
     LeaseLost,
     LedgerUnavailable,
     OwedEvents,
+    Recheck,
     Reopened,
     Running,
     Started,
@@ -289,13 +290,18 @@ class Runner:
             with noting_calls() as calls:
                 attempt = Try(lease, reservation, side_effects, losses=begun.losses)
                 outcome = await self._handling.outcome_of(incoming, attempt)
-            if isinstance(outcome, RetryAfter):
-                pause, code = outcome.seconds, outcome.reason
-                counted = code != UNDER_WAY
+            if isinstance(outcome, Retry):
+                pause, code = outcome.disposition.seconds, outcome.disposition.reason
                 await self._journal.requests.wait(
-                    lease, incoming.facts, seconds=pause, code=code, is_counted=counted, calls=calls
+                    lease,
+                    incoming.facts,
+                    seconds=pause,
+                    code=code,
+                    is_counted=code != UNDER_WAY,
+                    calls=calls,
+                    told=circumstances(outcome.facts, calls, outcome.disposition),
                 )
-                return _Handled(outcome, facts={"code": code, "retry_in_s": round(pause, 1)})
+                return _Handled(outcome.disposition, facts={"code": code, "retry_in_s": round(pause, 1)})
             check_at = datetime.now(UTC) + timedelta(seconds=self._settings.settle_after)
             await self._finish(incoming, lease, outcome, calls, check_at=check_at)
             disposition = await self._publish(incoming, outcome.events, outcome.disposition)
@@ -318,6 +324,7 @@ class Runner:
             code=outcome.code,
             events=outcome.events,
             calls=calls,
+            told=circumstances(outcome.facts, calls, outcome.disposition),
             recheck=recheck,
         )
 

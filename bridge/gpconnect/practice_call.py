@@ -1,7 +1,8 @@
 """One practice as one person asks it: where it is, and what its answers amount to."""
 
 import hashlib
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, NamedTuple
@@ -59,6 +60,8 @@ class PracticeCall:
     ) -> ProxyAnswer:
         """Make one call, and once more where the directory turned out to be out of date.
 
+        A failure names the practice, also where it was not called, as when the directory has none.
+
         Args:
             interaction: what is asked.
             target: from `Interaction.target`, where its path is not all of it.
@@ -77,22 +80,23 @@ class PracticeCall:
             ResponseInvalid: neither success nor error.
             Unavailable: no answer now.
         """
-        asid = await self.spine.sds.own_asid(self.requested_by.organisation.ods_code, interaction)
-        ask = partial(
-            self.spine.proxy.call,
-            interaction=interaction,
-            sender=Sender(asid, self.requested_by),
-            target=target,
-            nhs_number=nhs_number,
-            version=version,
-            body=body,
-            receiver=receiver,
-        )
-        try:
-            return _accepted(await ask(await self.endpoint(interaction)), success, error)
-        except DirectoryStale as stale:  # the proxy refused it, so nothing reached the practice
-            record(PracticeMoved(self.practice_ods, stale.detail))
-        return _accepted(await ask(await self.endpoint(interaction, fresh=True)), success, error)
+        with _naming(self.practice_ods):
+            asid = await self.spine.sds.own_asid(self.requested_by.organisation.ods_code, interaction)
+            ask = partial(
+                self.spine.proxy.call,
+                interaction=interaction,
+                sender=Sender(asid, self.requested_by),
+                target=target,
+                nhs_number=nhs_number,
+                version=version,
+                body=body,
+                receiver=receiver,
+            )
+            try:
+                return _accepted(await ask(await self.endpoint(interaction)), success, error)
+            except DirectoryStale as stale:  # the proxy refused it, so nothing reached the practice
+                record(PracticeMoved(self.practice_ods, stale.detail))
+            return _accepted(await ask(await self.endpoint(interaction, fresh=True)), success, error)
 
     async def endpoint(self, interaction: Interaction, *, fresh: bool = False) -> PracticeEndpoint:
         """Where the practice is: looked up once for each interaction of a request (AP-001, FN-001).
@@ -118,6 +122,16 @@ class PracticeCall:
                 f"a {known.kind} of {known.practice_ods} is no {kind} of {self.practice_ods}: ids are local"
             )
         return known.id
+
+
+@contextmanager
+def _naming(practice_ods: str) -> Iterator[None]:
+    """Whatever fails in the block names the practice."""
+    try:
+        yield
+    except RequestFailed as failure:
+        failure.practice_ods = practice_ods
+        raise
 
 
 def _accepted(call: ProxyAnswer, success: frozenset[int], error: ErrorFor | None) -> ProxyAnswer:

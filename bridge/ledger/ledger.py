@@ -28,13 +28,16 @@ from bridge.ledger.clocks import Clock, Uptime
 from bridge.ledger.errors import LedgerUnavailable
 from bridge.ledger.leases import WorkerLeases
 from bridge.ledger.model import (
+    NO_CIRCUMSTANCES,
     BeginResult,
+    Circumstances,
     EndState,
     Intent,
     IntentVerdict,
     Lease,
     Opening,
     OwedEvents,
+    Recheck,
     RecordedCall,
     Reopened,
     Reopening,
@@ -133,8 +136,8 @@ class Ledger:
         code: str | None,
         events: Sequence[StoredEvent],
         calls: Sequence[RecordedCall] = (),
-        check_at: datetime | None = None,
-        message: bytes | None = None,
+        told: Circumstances = NO_CIRCUMSTANCES,
+        recheck: Recheck | None = None,
         also: LedgerStep[object] | None = None,
     ) -> None:
         """End a request: its outcome, the events still to be published, and the calls that were made.
@@ -145,14 +148,15 @@ class Ledger:
             code: why, when it did not complete.
             events: in the order they are to be published. An event whose id is there already is not changed.
             calls: in the order they were made.
-            check_at: of a request in doubt: when to check it again; None: never, a person must find out.
-            message: of a request in doubt: what was asked, for `reopen`; the first one is kept.
+            told: what is told of it beside the code.
+            recheck: of a request in doubt: how it goes on.
             also: runs in the same transaction, e.g. the entry in the audit trail.
 
         Raises:
             LeaseLost: another worker has the request: publish nothing.
         """
         sealed = await self._seal(lease.request_key, events)
+        message = recheck.message if recheck else None
         asked = message and seal_message(self._sealer, lease.request_key, message)
         now = self._clock()
 
@@ -163,10 +167,11 @@ class Ledger:
                 now=now,
                 state=state,
                 code=code,
-                check_at=check_at,
-                ended_by=sealed,
+                told=told,
+                check_at=recheck.at if recheck else None,
                 made=calls,
             )
+            requests.add_events(connection, lease.row, lease.token, sealed)
             if asked:
                 in_doubt.keep_message(connection, lease, asked)
             if also is not None:
@@ -183,6 +188,7 @@ class Ledger:
         reason: str,
         is_counted: bool = True,
         calls: Sequence[RecordedCall] = (),
+        told: Circumstances = NO_CIRCUMSTANCES,
         also: LedgerStep[object] | None = None,
     ) -> None:
         """Put a request to wait for its retry, which is one attempt more if `is_counted`.
@@ -194,7 +200,14 @@ class Ledger:
 
         def step(connection: Connection) -> None:
             requests.wait(
-                connection, lease, now=now, until=until, reason=reason, is_counted=is_counted, made=calls
+                connection,
+                lease,
+                now=now,
+                until=until,
+                reason=reason,
+                told=told,
+                is_counted=is_counted,
+                made=calls,
             )
             if also is not None:
                 also(connection)

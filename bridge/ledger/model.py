@@ -46,6 +46,9 @@ class Opening:
         requester: None when the body could not be read.
         attempt: of the delivery, as the bus counts; see `Running`.
         turn_key: of requests that are worked on one after another, in order of arrival; None of all others.
+        own_id: the sender's id of the request, by which it is found too.
+        operation: what it asks for; None when the queue takes no such message.
+        asked_at: when its sender says that it was asked.
     """
 
     request_key: str
@@ -58,6 +61,9 @@ class Opening:
     requester: RequesterFacts | None = None
     attempt: int = 1
     turn_key: str | None = None
+    own_id: str | None = None
+    operation: str | None = None
+    asked_at: datetime | None = None
 
     def as_conflicting(self) -> Self:
         """The same opening under a key of its own, so that a `Conflict` is rejected on the record too."""
@@ -123,6 +129,30 @@ class RecordedCall:
 
 
 @dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What is told of how a try ended, beside its code: by this requests are listed, and grouped by cause.
+
+    Codes, and words of ours: never a sender's or a practice's own text.
+
+    Attributes:
+        stage: where it failed, as in `request.failed`.
+        upstream: which of the services that are called was in the way.
+        detail: more about it, at most 200 characters.
+        practice_ods: the practice that was, or was to be, asked.
+        dead_letter: the reason of the dead letter that its message became; None: it became none.
+    """
+
+    stage: str | None = None
+    upstream: str | None = None
+    detail: str | None = None
+    practice_ods: str | None = None
+    dead_letter: str | None = None
+
+
+NO_CIRCUMSTANCES: Final = Circumstances()
+
+
+@dataclass(frozen=True, slots=True)
 class Intent:
     """A side effect that was about to be caused, and what is known of it.
 
@@ -177,6 +207,19 @@ class Reopened:
     lease: Lease
     intents: Sequence[Intent]
     message: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Recheck:
+    """How a request in doubt goes on.
+
+    Attributes:
+        at: when it is checked again; None: never, a person must find out.
+        message: what was asked, for whoever checks; the first one is kept.
+    """
+
+    at: datetime | None
+    message: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

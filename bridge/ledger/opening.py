@@ -34,7 +34,7 @@ async def open_store(settings: Settings, *, read_only: bool = False) -> AsyncIte
         if read_only:
             await store.read(schema.look)
         else:
-            await store.write(schema.upgrade)
+            await store.upgrade()
         yield store
     finally:
         await store.close()

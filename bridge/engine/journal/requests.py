@@ -8,6 +8,7 @@ from typing import Final, Protocol
 from bridge.contracts.requests import Requester as Person
 from bridge.ledger import (
     BeginResult,
+    Circumstances,
     EndState,
     Intent,
     Lease,
@@ -15,6 +16,7 @@ from bridge.ledger import (
     LedgerUnavailable,
     Opening,
     OwedEvents,
+    Recheck,
     RecordedCall,
     Reopened,
     Reopening,
@@ -39,17 +41,6 @@ class Facts:
     nhs_number: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Recheck:
-    """How a request in doubt goes on.
-
-    `at`: when it is checked again; None: never. `message`: what was asked, for whoever checks.
-    """
-
-    at: datetime | None
-    message: bytes
-
-
 class RequestJournal(Protocol):
     """The life of a request, with the audit trail; see `Journal` for what is raised."""
 
@@ -69,6 +60,7 @@ class RequestJournal(Protocol):
         code: str | None,
         events: Sequence[StoredEvent],
         calls: Sequence[CallNote],
+        told: Circumstances,
         recheck: Recheck | None = None,
     ) -> None:
         """Write down how it ended, and what is to be published; of a request in doubt, how it goes on."""
@@ -82,6 +74,7 @@ class RequestJournal(Protocol):
         code: str,
         is_counted: bool,
         calls: Sequence[CallNote],
+        told: Circumstances,
     ) -> None:
         """Write down that it waits for its retry, and whether that is one attempt more."""
 
@@ -140,6 +133,7 @@ class AuditedRequests:
         code: str | None,
         events: Sequence[StoredEvent],
         calls: Sequence[CallNote],
+        told: Circumstances,
         recheck: Recheck | None = None,
     ) -> None:
         """See `RequestJournal.finish`."""
@@ -149,8 +143,8 @@ class AuditedRequests:
             code=code,
             events=events,
             calls=[_call(note) for note in calls],
-            check_at=recheck.at if recheck else None,
-            message=recheck.message if recheck else None,
+            told=told,
+            recheck=recheck,
             also=self._trail.step(_entry(facts, state, code, calls)),
         )
 
@@ -163,6 +157,7 @@ class AuditedRequests:
         code: str,
         is_counted: bool,
         calls: Sequence[CallNote],
+        told: Circumstances,
     ) -> None:
         """See `RequestJournal.wait`."""
         await self._ledger.wait(
@@ -171,6 +166,7 @@ class AuditedRequests:
             reason=code,
             is_counted=is_counted,
             calls=[_call(note) for note in calls],
+            told=told,
             also=self._trail.step(_entry(facts, "waiting", code, calls)),
         )
 

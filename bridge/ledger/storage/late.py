@@ -6,7 +6,7 @@ worth more than any outcome that was told meanwhile: a request that has ended is
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, delete, insert, null, select, update
 
@@ -16,6 +16,9 @@ from bridge.ledger.storage.group_commit import write_now
 from bridge.ledger.storage.intents import correct
 from bridge.ledger.storage.requests import add_events
 from bridge.ledger.storage.tables import attempts, messages, requests
+
+CAME_LATE: Final = "effect_late"
+"""Detail of a request in doubt because something was found out too late."""
 
 
 def came_late(
@@ -51,6 +54,9 @@ def came_late(
         outcome=row.state,
         state="in_doubt",
         code=reopening.code,
+        stage="engine",
+        upstream=null(),
+        detail=CAME_LATE,
         wait_until=reopening.check_at,
         lease_until=null(),
     )

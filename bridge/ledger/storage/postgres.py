@@ -4,16 +4,20 @@ Space that pruning frees is used again through autovacuum, which must be on (it 
 ``synchronous_commit`` must not be off, or a commit that was confirmed could be lost.
 """
 
+from functools import partial
 from typing import Any, TypeVar
 
 import asyncpg  # type: ignore[import-untyped]  # ships no types
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, NullPool, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.util import greenlet_spawn
 
 from bridge.errors import Misconfigured
 from bridge.ledger.errors import LedgerUnavailable
+from bridge.ledger.storage import indexes, schema
 from bridge.ledger.storage.store import LedgerStep, unavailable
+from bridge.observe import record
+from bridge.observe.vocabulary.ledger import IndexesNotMade
 
 T = TypeVar("T")
 
@@ -36,26 +40,38 @@ class PostgresStore:
         if read_only:
             of_session["default_transaction_read_only"] = "on"
 
-        async def connect() -> Any:  # the driver's connection is generic over its record type
+        async def connect(*, at_most: float | None) -> Any:  # the driver's is generic over its record type
             return await asyncpg.connect(
-                url,
-                timeout=CONNECT_SECONDS,
-                command_timeout=COMMAND_SECONDS,
-                server_settings=of_session,
+                url, timeout=CONNECT_SECONDS, command_timeout=at_most, server_settings=of_session
             )
 
         self._engine = create_async_engine(
             "postgresql+asyncpg://",
-            async_creator=connect,
+            async_creator=partial(connect, at_most=COMMAND_SECONDS),
             pool_size=connections,
             max_overflow=0,
             pool_timeout=COMMAND_SECONDS,
             hide_parameters=True,
         )
         self._each_statement = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._patient = create_async_engine(
+            "postgresql+asyncpg://",
+            async_creator=partial(connect, at_most=None),
+            poolclass=NullPool,
+            isolation_level="AUTOCOMMIT",
+        )
         self._snapshot = self._engine.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
+
+    async def upgrade(self) -> None:
+        """Migrate, then make what indexes are lacking, however long that takes; see `Store`."""
+        await self.write(schema.upgrade)
+        if await self.read(indexes.lacking):
+            try:
+                await self._run(self._patient, indexes.make_beside)
+            except LedgerUnavailable as fault:
+                record(IndexesNotMade(fault.reason))
 
     async def write(self, step: LedgerStep[T], *, single: bool = False) -> T:
         """Run `step` in a transaction; see `Store`."""

@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, insert, null, select, update
+from sqlalchemy import Connection, Row, Select, Text, bindparam, func, insert, null, select, update
 
 from bridge.ledger.clocks import Deadline
 from bridge.ledger.errors import LeaseLost
 from bridge.ledger.keys import VaultError
 from bridge.ledger.model import (
     BeginResult,
+    Circumstances,
     Conflict,
     Ended,
     EndState,
@@ -56,6 +57,13 @@ _LEASED = (
     & (requests.c.starts == bindparam("token"))
     & requests.c.lease_until.is_not(null())
 )
+_TOLD = {
+    "stage": bindparam("new_stage"),
+    "upstream": bindparam("new_upstream"),
+    "detail": bindparam("new_detail"),
+    # The last try may have ended before a practice was in question.
+    "practice_ods": func.coalesce(bindparam("practice", type_=Text), requests.c.practice_ods),
+}
 _END = Prepared(
     update(requests)
     .where(_LEASED)
@@ -65,6 +73,8 @@ _END = Prepared(
         ended_at=bindparam("now"),
         lease_until=null(),
         wait_until=bindparam("check"),
+        dead_letter=bindparam("new_dead_letter"),
+        **_TOLD,
     )
 )
 _WAIT = (
@@ -77,6 +87,7 @@ _WAIT = (
         wait_until=bindparam("until"),
         waited_delivery=bindparam("delivery"),
         lease_until=null(),
+        **_TOLD,
     )
 )
 _RESTART = (
@@ -194,17 +205,16 @@ def finish(
     now: datetime,
     state: EndState,
     code: str | None,
+    told: Circumstances,
     check_at: datetime | None,
-    ended_by: Sequence[SealedEvent],
     made: Sequence[RecordedCall],
 ) -> None:
-    """End a request: its outcome, the events that tell of it, and what was called for it."""
-    found = {"row": lease.row, "token": lease.token, "new_state": state, "new_code": code, "now": now}
-    found["check"] = check_at
+    """End a request: its outcome, and what was called for it; the events that tell of it are added next."""
+    found: dict[str, object] = {"row": lease.row, "token": lease.token, "new_state": state, "now": now}
+    found |= {"new_code": code, "check": check_at, "new_dead_letter": told.dead_letter} | _told(told)
     if _END.run(connection, found).rowcount != 1:
         raise LeaseLost
     _add_calls(connection, lease, made)
-    add_events(connection, lease.row, lease.token, ended_by)
 
 
 def add_events(connection: Connection, row: int, start: int, owed: Sequence[SealedEvent]) -> None:
@@ -222,6 +232,7 @@ def wait(
     now: datetime,
     until: datetime,
     reason: str,
+    told: Circumstances,
     is_counted: bool,
     made: Sequence[RecordedCall],
 ) -> None:
@@ -233,12 +244,12 @@ def wait(
         "until": until,
         "delivery": lease.delivery,
         "counted": int(is_counted),
-    }
+    } | _told(told)
     if connection.execute(_WAIT, found).rowcount != 1:
         raise LeaseLost
-    told = {"worker": lease.holder, "started_at": lease.started_at, "ended_at": now}
-    told |= {"outcome": "waiting", "code": reason}
-    connection.execute(_ADD_ATTEMPT, {"request_id": lease.row, "start": lease.token} | told)
+    last = {"worker": lease.holder, "started_at": lease.started_at, "ended_at": now}
+    last |= {"outcome": "waiting", "code": reason}
+    connection.execute(_ADD_ATTEMPT, {"request_id": lease.row, "start": lease.token} | last)
     _add_calls(connection, lease, made)
 
 
@@ -374,6 +385,18 @@ def _opened(opening: Opening, holder: Holder) -> dict[str, Any]:
         "started_at": holder.now,
         "waits": 0,
         "turn_key": opening.turn_key,
+        "own_id": opening.own_id,
+        "operation": opening.operation,
+        "asked_at": opening.asked_at,
+    }
+
+
+def _told(told: Circumstances) -> dict[str, object]:
+    return {
+        "new_stage": told.stage,
+        "new_upstream": told.upstream,
+        "new_detail": told.detail,
+        "practice": told.practice_ods,
     }
 
 

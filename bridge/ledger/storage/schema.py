@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 
 from bridge.errors import Misconfigured
 from bridge.ledger.errors import NoLedger
+from bridge.ledger.storage.indexes import make_at_once
 
 VERSION_TABLE: Final = "ledger_version"
 _LOCK: Final = 0x6770_6C65_6467_6572
@@ -34,6 +35,7 @@ def upgrade(connection: Connection) -> None:
         return
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+    make_at_once(connection)
 
 
 def look(connection: Connection) -> None:

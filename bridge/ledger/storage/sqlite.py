@@ -18,6 +18,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from bridge.errors import Misconfigured
 from bridge.ledger.errors import LedgerUnavailable, NoLedger
+from bridge.ledger.storage import schema
 from bridge.ledger.storage.group_commit import group_commit
 from bridge.ledger.storage.store import LedgerStep, unavailable
 
@@ -101,6 +102,10 @@ class SqliteStore:
             raise Misconfigured(
                 f"the ledger's file {self._path} cannot be written: {error.strerror}"
             ) from None
+
+    async def upgrade(self) -> None:
+        """Migrate; see `Store`."""
+        await self.write(schema.upgrade)
 
     async def write(self, step: LedgerStep[T], *, single: bool = False) -> T:  # noqa: ARG002 - they share one anyway
         """Run `step` in a transaction; see `Store`."""

@@ -37,6 +37,14 @@ class Store(Protocol):
             LedgerUnavailable: it cannot be reached now.
         """
 
+    async def upgrade(self) -> None:
+        """Bring it to the schema of this version, with every index.
+
+        Raises:
+            Misconfigured: a newer version made it.
+            LedgerUnavailable: it cannot be reached now.
+        """
+
     async def write(self, step: LedgerStep[T], *, single: bool = False) -> T:
         """Run `step` in a transaction; returns when that is durable.
 

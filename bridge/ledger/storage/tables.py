@@ -4,7 +4,7 @@ What may hold patient data is sealed: messages, bodies of events, payloads and r
 columns hold ids, codes, counts and times.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     CheckConstraint,
@@ -23,9 +23,20 @@ from bridge.ledger.storage.metadata import Id, Instant, metadata
 
 _OPEN = "state IN ('in_flight', 'waiting', 'in_doubt')"
 _IN_LINE = "turn_key IS NOT NULL AND state IN ('in_flight', 'waiting')"
+_UNSUCCESSFUL = "state IN ('failed', 'rejected', 'in_doubt')"
+_IS_DEAD = "dead_letter IS NOT NULL"
 
 IS_OPEN: Final = text(_OPEN)
 """For statements about open requests: SQLite uses their index only where its very condition stands."""
+IS_UNSUCCESSFUL: Final = text(_UNSUCCESSFUL)
+"""The same for those that ended without success."""
+IS_DEAD: Final = text(_IS_DEAD)
+"""The same for those whose message became a dead letter."""
+
+
+def _partial(name: str, where: str, *columns: Column[Any]) -> Index:
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
 
 requests = Table(
     "requests",
@@ -55,6 +66,15 @@ requests = Table(
     Column("wait_until", Instant),
     Column("waited_delivery", Integer),
     Column("turn_key", Text),
+    # For lists, and for groups by cause. Rows from before version 0008 have none of these.
+    Column("own_id", Text),
+    Column("operation", Text),
+    Column("asked_at", Instant),
+    Column("practice_ods", Text),
+    Column("stage", Text),
+    Column("upstream", Text),
+    Column("detail", Text),
+    Column("dead_letter", Text),
     CheckConstraint(
         "state IN ('in_flight', 'waiting', 'completed', 'failed', 'rejected', 'in_doubt')", name="state"
     ),
@@ -63,6 +83,17 @@ requests = Table(
     Index("ix_requests_open", "state", sqlite_where=text(_OPEN), postgresql_where=text(_OPEN)),
     Index("ix_requests_turn", "turn_key", sqlite_where=text(_IN_LINE), postgresql_where=text(_IN_LINE)),
 )
+
+# One for each question that a list of requests answers, newest first. `bridge.ledger.storage.indexes` makes
+# them. No page of a list then costs more in a large ledger than in a small one.
+Index("ix_requests_own_id", requests.c.own_id)
+Index("ix_requests_correlation", requests.c.correlation_id, requests.c.received_at)
+Index("ix_requests_pipeline", requests.c.pipeline, requests.c.received_at)
+_partial("ix_requests_patient", "patient_key IS NOT NULL", requests.c.patient_key, requests.c.received_at)
+_partial("ix_requests_practice", "practice_ods IS NOT NULL", requests.c.practice_ods, requests.c.received_at)
+_partial("ix_requests_code", "code IS NOT NULL", requests.c.code, requests.c.received_at)
+_partial("ix_requests_unsuccessful", _UNSUCCESSFUL, requests.c.state, requests.c.received_at)
+_partial("ix_requests_dead", _IS_DEAD, requests.c.received_at)
 
 messages = Table(  # of requests in doubt: what was asked, for whoever checks again
     "messages",
@@ -118,6 +149,7 @@ events = Table(
         sqlite_where=text(_UNPUBLISHED),
         postgresql_where=text(_UNPUBLISHED),
     ),
+    Index("ix_events_event_id", "event_id"),
     sqlite_with_rowid=False,
 )
 

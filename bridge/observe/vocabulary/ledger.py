@@ -43,6 +43,16 @@ class LedgerAway(TelemetryEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class IndexesNotMade(TelemetryEvent):
+    """Indexes of a large ledger could not be made beside workers: lists are slow; the next start tries."""
+
+    name: ClassVar[str] = "indexes_not_made"
+    level: ClassVar[Level] = "warning"
+
+    reason: Code
+
+
+@dataclass(frozen=True, slots=True)
 class LeasesNotRenewed(TelemetryEvent):
     """The leases of what this worker has in hand could not be renewed; it tries again."""
 

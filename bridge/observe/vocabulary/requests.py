@@ -13,6 +13,7 @@ class _Tried(RequestEvent):
     code: Code | None = None
     stage: Code | None = None
     detail: Words | None = None
+    practice_ods: Code | None = None
     reason: Code | None = None
     faults: Words | None = None
     events: int | None = None

@@ -8,16 +8,16 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import asyncpg  # type: ignore[import-untyped]  # ships no types
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
-import bridge.ledger
 from bridge.errors import Misconfigured
-from bridge.ledger import LedgerUnavailable
+from bridge.ledger import LedgerUnavailable, storage
 from bridge.ledger.opening import open_store
-from bridge.ledger.storage import schema
+from bridge.ledger.storage import indexes, schema
 from bridge.ledger.storage.metadata import metadata
 from bridge.ledger.storage.store import Store
 from bridge.settings import LedgerSettings, Settings
@@ -35,13 +35,13 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
 
 
 def differences(connection: Connection) -> list[object]:
+    for module in pkgutil.iter_modules(storage.__path__, f"{storage.__name__}."):
+        importlib.import_module(module.name)  # every table is known then
     context = MigrationContext.configure(connection, opts={"version_table": schema.VERSION_TABLE})
     return list(compare_metadata(context, metadata))
 
 
 async def test_migrations_make_the_tables_that_the_code_uses(empty: Settings):
-    for module in pkgutil.iter_modules(bridge.ledger.__path__, "bridge.ledger."):
-        importlib.import_module(module.name)
     async with open_store(empty) as store:
         assert await store.read(differences) == []
 
@@ -105,10 +105,63 @@ async def test_a_server_that_forgets_commits_is_refused(postgres_url: str):
             pass
 
 
+COLUMNS = ("own_id", "operation", "asked_at", "practice_ods", "stage", "upstream", "detail", "dead_letter")
+
+
+def take_away_lists(connection: Connection) -> None:
+    """Make a ledger of version 7 as far as lists of requests are concerned."""
+    for index in indexes.every():
+        connection.execute(text(f"DROP INDEX {index.name}"))
+    for column in COLUMNS:
+        connection.execute(text(f"ALTER TABLE requests DROP COLUMN {column}"))
+
+
+async def test_a_large_ledger_gets_its_indexes_beside_its_workers(postgres_url: str):
+    """A transaction of the migration that made them would hold every worker up."""
+    settings = Settings(ledger=LedgerSettings(url=postgres_url))
+
+    def make_large_and_old(connection: Connection) -> None:
+        connection.execute(
+            text(
+                "INSERT INTO requests (request_key, pipeline, correlation_id, body_sha256, received_at, state,"
+                " starts, worker, started_at, waits) SELECT '/epr r-' || n, 'p', 'c', 's', now(), 'completed',"
+                " 1, 'w', now(), 0 FROM generate_series(1, 10000) AS n"
+            )
+        )
+        take_away_lists(connection)
+        connection.execute(text(f"UPDATE {schema.VERSION_TABLE} SET version_num = '0007'"))
+
+    async with open_store(settings) as store:
+        await store.write(make_large_and_old)
+        # The migration itself makes none of them: it commits without.
+        await store.write(schema.upgrade)
+        assert await store.read(indexes.lacking) == indexes.every()
+    making = await asyncpg.connect(postgres_url)
+    await making.execute(f"SELECT pg_advisory_lock({indexes.LOCK})")
+    async with open_store(settings) as store:  # whoever makes them is not waited for
+        assert await store.read(indexes.lacking) == indexes.every()
+    await making.close()
+    async with open_store(settings) as store:
+        assert await store.read(indexes.lacking) == []
+        assert await store.read(differences) == []
+
+
+async def test_an_index_that_was_cut_off_is_made_anew(postgres_url: str):
+    settings = Settings(ledger=LedgerSettings(url=postgres_url))
+    broken = "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix_requests_code'::regclass"
+    async with open_store(settings) as store:
+        await store.write(lambda connection: connection.execute(text(broken)))
+        assert [index.name for index in await store.read(indexes.lacking)] == ["ix_requests_code"]
+    async with open_store(settings) as store:
+        assert await store.read(indexes.lacking) == []
+        assert await store.read(differences) == []
+
+
 async def test_an_older_ledger_gets_what_it_lacks_and_keeps_what_it_has(empty: Settings):
     def make_old(connection: Connection) -> None:
         connection.execute(text("DROP TABLE key_fingerprints"))
         connection.execute(text("DROP TABLE claim_parts"))
+        take_away_lists(connection)
         connection.execute(text("ALTER TABLE claims DROP COLUMN parts"))
         connection.execute(text(f"UPDATE {schema.VERSION_TABLE} SET version_num = '0005'"))
         connection.execute(
