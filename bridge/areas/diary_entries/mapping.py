@@ -20,8 +20,8 @@ from bridge.record.dates import sort_text
 _AREA: Final = "diary_entries"
 _SET_ASIDE: Final = frozenset(
     {
-        "asNeededBoolean", "asNeededCodeableConcept", "bodySite", "category", "doNotPerform", "performer",
-        "occurrenceTiming", "performerType", "priority", "reasonReference", "relevantHistory", "specimen",
+        "asNeededBoolean", "asNeededCodeableConcept", "bodySite", "category", "performer", "occurrenceTiming",
+        "performerType", "priority", "reasonReference", "relevantHistory", "specimen",
     }
 )  # fmt: skip
 
@@ -66,6 +66,10 @@ def _entry(reading: Reading, item: Item) -> DiaryEntry:
         entry["requester"] = requester
     if (consultation := reading.links.one(item, resource.get("context"), "context")) is not None:
         entry["consultation"] = consultation
+    if item.flag(resource.get("doNotPerform"), "doNotPerform"):
+        # GP Connect does not use it; but "do not" must never read like "do".
+        entry["do_not_perform"] = True
+        item.note("element_not_in_profile", "doNotPerform")
     status = item.code(resource.get("status"), "status")
     if status != "active":
         item.note("unknown_status", "status")

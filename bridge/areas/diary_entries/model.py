@@ -31,7 +31,8 @@ class DiaryEntry(AreaItem):
     """One ProcedureRequest that is a plan: an action that was planned and is not complete.
 
     That is what it means whatever `code` says, which may be one that elsewhere means that the thing was done
-    or is so: never take `code` out of this item without `meaning` (CS-107 to CS-109).
+    or is so: never take `code` out of this item without `meaning` (CS-107 to CS-109), or
+    without `do_not_perform` where that is there.
     """
 
     meaning: Literal["planned_not_done"]
@@ -43,6 +44,9 @@ class DiaryEntry(AreaItem):
     documents: list[Link]
     """Documents that belong to it."""
     notes: list[Note]
+    do_not_perform: NotRequired[bool]
+    """Present, and true, when the practice sent that this is NOT to be done. GP Connect does not use that
+    element; whoever sees the `code` must see it too."""
     due: NotRequired[Due]
     """When it is planned for. If that is past, it is overdue, or was done and never ticked off (CS-111)."""
     entered_at: NotRequired[PartialDate]

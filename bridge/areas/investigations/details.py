@@ -18,7 +18,6 @@ _OF_REQUEST: Final = frozenset(
         "asNeededBoolean",
         "asNeededCodeableConcept",
         "bodySite",
-        "doNotPerform",
         "occurrenceDateTime",
         "occurrencePeriod",
         "occurrenceTiming",
@@ -111,6 +110,10 @@ def read_request(reading: Reading, item: Item) -> InvestigationRequest:
     }
     if (status := item.code(resource.get("status"), "status")) is not None:
         request["status"] = status
+    if item.flag(resource.get("doNotPerform"), "doNotPerform"):
+        # GP Connect does not use it; but "do not" must never read like "do".
+        request["do_not_perform"] = True
+        item.note("element_not_in_profile", "doNotPerform")
     if (authored := item.date(resource.get("authoredOn"), "authoredOn")) is not None:
         request["requested_at"] = authored
     sent = item.one(resource.get("requester"), "requester") if "requester" in resource else NOTHING

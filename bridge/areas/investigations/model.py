@@ -96,6 +96,9 @@ class InvestigationRequest(TypedDict):
     issue_codes: list[str]
     status: NotRequired[NonEmptyText]
     """As sent: `active` by the specification, whatever became of it since."""
+    do_not_perform: NotRequired[bool]
+    """Present, and true, when the practice sent that this is NOT to be done. GP Connect does not use that
+    element."""
     requested_at: NotRequired[PartialDate]
     requester: NotRequired[Party]
     performer: NotRequired[Party]

@@ -8,7 +8,7 @@ from bridge.areas.diary_entries.model import DiaryEntry
 from bridge.areas.record_page.areas import completeness, group
 from bridge.areas.record_page.names import Names, link
 from bridge.areas.record_page.provenance import LinkedProblems, by_ref, marks, notes, origin, reasons
-from bridge.areas.record_page.words import concept, party, quality
+from bridge.areas.record_page.words import FORBIDDEN, concept, party, quality
 from bridge.mapping.page import Html, element, joined, lines, notice, table, text, when
 
 _TITLE: Final = "Planned actions that are not complete"
@@ -26,7 +26,8 @@ def diary_entries(data: DiaryEntriesPublished, names: Names) -> Html:
 
 def _row(item: DiaryEntry, names: Names, problems: LinkedProblems) -> list[Html]:
     # Its meaning stands beside each code, which may be one of something that was done.
-    name = element("p", element("bdi", text(concept(item["code"]))), text(f" ({_STATE})"), class_="term")
+    state = f"{FORBIDDEN}; {_STATE}" if "do_not_perform" in item else _STATE
+    name = element("p", element("bdi", text(concept(item["code"]))), text(f" ({state})"), class_="term")
     return [
         joined([name, lines(f"Reason: {concept(each)}" for each in item["reasons"])]),
         lines(_due(item)),

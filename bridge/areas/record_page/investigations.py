@@ -23,7 +23,7 @@ from bridge.areas.record_page.provenance import (
     reasons,
     secrecy,
 )
-from bridge.areas.record_page.words import amount, concept, party, told
+from bridge.areas.record_page.words import FORBIDDEN, amount, concept, party, told
 from bridge.mapping.page import Html, element, facts, joined, lines, notice, table, text, when
 from bridge.record.observations import Observation
 
@@ -106,7 +106,8 @@ def _request(request: InvestigationRequest, names: Names) -> Iterator[str]:
         ("of", party(request.get("performer"))),
         ("state", request.get("status")),
     ]
-    yield "; ".join([concept(request["code"]), *(f"{name} {value}" for name, value in said if value)])
+    named = [concept(request["code"]), *([FORBIDDEN] if "do_not_perform" in request else [])]
+    yield "; ".join([*named, *(f"{name} {value}" for name, value in said if value)])
     yield from (f"Because: {concept(each)}" for each in request["reason"])
     yield from (f"Because of {link(each, names)}" for each in request["reason_items"])
     yield from notes(request["notes"])

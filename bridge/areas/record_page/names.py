@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeGuard
 
 from bridge.areas.record_page.events import RecordEvents
-from bridge.areas.record_page.words import concept
+from bridge.areas.record_page.words import FORBIDDEN, concept
 from bridge.mapping.page import when
 from bridge.record import CodedText
 from bridge.record.common import Link
@@ -95,6 +95,8 @@ def _of_referral(item: Mapping[str, Any]) -> list[str]:
 
 def _denied(item: Mapping[str, Any]) -> Iterator[str]:
     """What an item says that makes its name mean something else than it reads (CS-095, CS-096, CS-109)."""
+    if "do_not_perform" in item:
+        yield FORBIDDEN
     if item.get("meaning") == "planned_not_done":
         yield "planned, not done"
     if "not_given_reasons" in item and item.get("given") is not True:

@@ -135,6 +135,8 @@ REASONS: Final[Mapping[UnmappedReason, str]] = {
     "duplicate_id": "several items have its id",
     "wrong_patient": "about another patient",
 }
+FORBIDDEN: Final = "NOT to be done, says the practice"
+"""Of something planned or asked for with `do_not_perform`."""
 NO_PATIENT: Final = "Not to be disclosed to the patient (NOPAT)."
 
 

@@ -141,8 +141,15 @@ def test_one_without_a_snomed_code_is_to_be_stored_as_a_plan():
     assert one(code=local)["code"]["degrade_code"] == "196451000000104"
 
 
+def test_one_that_is_not_to_be_done_says_so():
+    found = one(doNotPerform=True)
+    assert found["do_not_perform"] is True
+    assert "element_not_in_profile" in found["issue_codes"]
+    assert "do_not_perform" not in one(doNotPerform=False)
+    assert "unreadable_element" in one(doNotPerform="perhaps")["issue_codes"]
+
+
 def test_what_may_say_the_opposite_is_told():
-    assert "element_not_in_profile" in one(doNotPerform=True)["issue_codes"]
     assert "modifier_extension" in one(modifierExtension=[{"url": "https://example.nhs.uk/x"}])["issue_codes"]
 
 

@@ -518,6 +518,13 @@ def test_a_request_says_what_was_sent():
     assert asked["issue_codes"] == ["display_only_reference", "element_not_in_profile"]
 
 
+def test_a_request_not_to_do_something_says_so():
+    found = one(report("r1", basedOn=refs("q1", kind="ProcedureRequest")), request(doNotPerform=True))
+    [asked] = found["requests"]
+    assert asked["do_not_perform"] is True
+    assert "element_not_in_profile" in asked["issue_codes"]
+
+
 def test_a_plan_is_no_request_of_a_report():
     record = record_of(report("r1", basedOn=refs("q1", kind="ProcedureRequest")), request(intent="plan"))
     [found] = record["investigations"]

@@ -131,3 +131,8 @@ def test_a_link_to_a_report_says_what_was_tested():
     html = seen(section(render(events), "consultations"))
     assert "Investigation: Ferritin; 04-Feb-2026 08:00 GMT" in html
     assert "Diagnostic studies report" not in html
+
+
+def test_a_request_not_to_do_something_says_so_beside_its_name():
+    html = page(report("r1", basedOn=refs("q1", kind="ProcedureRequest")), request(doNotPerform=True))
+    assert "No code available; NOT to be done, says the practice" in seen(html)

@@ -71,6 +71,22 @@ def test_a_diary_entry_is_planned_beside_its_name_and_above_all_of_them():
     assert "the earliest day, the latest or about the day" in seen(html)
 
 
+def test_one_that_is_not_to_be_done_says_so_beside_its_name_and_wherever_it_is_named():
+    sent = plan(code=DONE, doNotPerform=True)
+    html = seen(section(diary(sent), "diary"))
+    assert "Influenza vaccination given (NOT to be done, says the practice; planned, not done)" in html
+    html = page_of(
+        b.record_list(VISITS, "Encounter/e1"),
+        encounter(),
+        structure("t0", "325851000000107", "List/t1"),
+        structure("t1", "25851000000105", "ProcedureRequest/p1"),
+        sent,
+        areas={"consultations": {}},
+    )
+    named = "Diary entry: Influenza vaccination given; NOT to be done, says the practice; planned, not done"
+    assert named in seen(section(html, "consultations"))
+
+
 @pytest.mark.duty("CS-096", "CS-109")
 def test_a_consultation_that_names_them_says_it_too():
     html = page_of(
