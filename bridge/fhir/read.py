@@ -37,10 +37,11 @@ class Item:
         resource: the raw JSON object.
         ref: how the resource is named in the record, `Type/id`.
         notes: issue codes with the path they concern, in the order of reading.
+        aside: likewise, of what was sent and has no part in what is made of the resource.
         concepts: what was made of concepts of the same answer before, for whoever reads one.
     """
 
-    __slots__ = ("_dates", "concepts", "notes", "ref", "resource")
+    __slots__ = ("_dates", "aside", "concepts", "notes", "ref", "resource")
 
     def __init__(
         self,
@@ -53,6 +54,7 @@ class Item:
         self.resource = resource
         self.ref = ref
         self.notes: list[tuple[str, str | None]] = []
+        self.aside: list[tuple[str, str | None]] = []
         self._dates = {} if dates is None else dates
 
     def note(self, code: str, path: str | None = None) -> None:
@@ -60,7 +62,7 @@ class Item:
         self.notes.append((code, path))
 
     def codes(self) -> list[str]:
-        """The issue codes noted so far, each once."""
+        """The issue codes noted so far, each once; none of what has no part in what is made of it."""
         return list(dict.fromkeys(code for code, _ in self.notes)) if self.notes else []
 
     def text(self, value: object, path: str) -> str | None:

@@ -91,9 +91,7 @@ class Reading:
         except Exception:  # noqa: BLE001 - a record is worth more than the reason why one resource broke
             self.set_aside(received, "malformed", MALFORMED, area)
             return None
-        if item.notes:
-            for code, path in dict.fromkeys(item.notes):
-                self.report(code, received.ref, path)
+        self.report_all(item)
         return built
 
     def keep(self, received: ReceivedEntry) -> None:
@@ -113,6 +111,12 @@ class Reading:
     def report(self, code: str, ref: str | None = None, path: str | None = None) -> None:
         """Add an issue, with the fixed text of its code."""
         self.issues.append(issue_of(code, ref, path))
+
+    def report_all(self, item: Item) -> None:
+        """Add an issue for everything that was noticed about a resource, each once."""
+        if item.notes or item.aside:
+            for code, path in dict.fromkeys((*item.notes, *item.aside)):
+                self.report(code, item.ref, path)
 
     def set_aside(
         self,

@@ -243,8 +243,7 @@ class _Mapper:
     def _codes_of_lists(self) -> list[str]:
         """The issue codes of the lists; what their links gave is reported."""
         for item in self._lists.values():
-            for code, path in dict.fromkeys(item.notes):
-                self._reading.report(code, item.ref, path)
+            self._reading.report_all(item)
         of_parts = [code for part in self._structure.parts for code in part.item.codes()]
         return [*of_parts, *(code for item in self._lists.values() for code in item.codes()), *self._codes]
 

@@ -139,9 +139,11 @@ class Structures:
         """What a list contains is not read as a resource by itself, which would tell."""
         return self._reading.identity.subject_of(contained) != "other"
 
-    def _inside(self, part: ContentList, local_id: str, resource: JsonObject) -> ContentList:
-        item = Item(resource, f"{part.item.ref}#{local_id}", self._reading.dates)
-        return _part(self._reading, item, level=_LEVELS.get(list_code(resource.get("code")) or ""))
+    def _inside(self, outer: ContentList, local_id: str, resource: JsonObject) -> ContentList:
+        item = Item(resource, f"{outer.item.ref}#{local_id}", self._reading.dates)
+        part = _part(self._reading, item, level=_LEVELS.get(list_code(resource.get("code")) or ""))
+        self._reading.report_all(item)
+        return part
 
     def _name(self, name: str, encounter: str | None, part: ContentList) -> None:
         self._named.setdefault((name, encounter), []).append(part)
