@@ -62,6 +62,14 @@ class BundleIndex:
         """Every resource that carries this `Type/id`, where there are several; else none."""
         return self._clashes.get(ref, [])
 
+    def key_of(self, received: ReceivedEntry) -> tuple[str, str]:
+        """What tells a resource from others, and gives them an order that is not that of the answer.
+
+        It is the name; where several have that, the content too.
+        """
+        is_shared = received.ref in self._clashes
+        return received.ref, comparable_hash(received.resource) if is_shared else ""
+
     def resolve(self, target: str | None, kind: str | None = None) -> ReceivedEntry | None:
         """The resource a reference points at; a bare id counts as one of `kind`.
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from bridge.fhir.index import BundleIndex, ReceivedEntry, comparable_hash
+from bridge.fhir.index import BundleIndex, ReceivedEntry
 from bridge.fhir.read import Item, JsonObject, best_text, reference_target
 from bridge.mapping.asked import Asked, Source
 from bridge.mapping.bounds import Growth
@@ -174,7 +174,7 @@ class Reading:
             if is_of_area is not None and not is_of_area(self, received):
                 continue
             if self.index.same_ref(received.ref):
-                copy = (received.ref, comparable_hash(received.resource))
+                copy = self.index.key_of(received)
                 if copy in given:
                     self.set_aside(received, "duplicate_id", COPY, area)
                     continue

@@ -1,7 +1,6 @@
 """Encounter, and the lists that name it, to `Consultation` (digest §5.2)."""
 
 from collections.abc import Iterator
-from functools import partial
 from typing import Final
 
 from bridge.areas.consultations.model import (
@@ -17,7 +16,7 @@ from bridge.areas.consultations.narrative import is_narrative, read_narrative
 from bridge.areas.consultations.options import ConsultationOptions
 from bridge.areas.consultations.structure import ContentList, Section, Structure, Structures
 from bridge.areas.spec import AreaAnswer
-from bridge.fhir.index import ReceivedEntry, comparable_hash
+from bridge.fhir.index import ReceivedEntry
 from bridge.fhir.read import NOTHING, Item, JsonObject, best_text, first_code, reference_target
 from bridge.mapping.coded import DEGRADED_RECORD_ENTRY, coded_text
 from bridge.mapping.items import newest_first
@@ -60,7 +59,7 @@ def map_consultations(answer: AreaAnswer[ConsultationOptions]) -> list[Consultat
     structures, words = Structures(reading), _Words(reading)
     found: list[Consultation] = []
     # Words that two of them name stand in the first, which must not be a matter of the order of the answer.
-    for received in sorted(reading.distinct("Encounter", _AREA), key=partial(_key, reading)):
+    for received in sorted(reading.distinct("Encounter", _AREA), key=reading.index.key_of):
         mapper = _Mapper(reading, structures.of(received.ref), words)
         consultation = reading.read(received, _AREA, mapper.consultation)
         if consultation is not None:
@@ -73,12 +72,6 @@ def map_consultations(answer: AreaAnswer[ConsultationOptions]) -> list[Consultat
     structures.set_strays_aside()
     keep_apart(reading, found)
     return newest_first(found, lambda each: each.get("started"))
-
-
-def _key(reading: Reading, received: ReceivedEntry) -> tuple[str, str]:
-    """What tells a resource from others: its name, and where several have that, its content."""
-    is_shared = bool(reading.index.same_ref(received.ref))
-    return received.ref, comparable_hash(received.resource) if is_shared else ""
 
 
 class _Words:
@@ -103,7 +96,7 @@ class _Words:
         """Count the words of the consultation that was read as standing in it."""
         for received in self._telling:
             self._reading.show(received, consultation)
-            self._told.add(_key(self._reading, received))
+            self._told.add(self._reading.index.key_of(received))
         self._telling = []
 
     def forget(self) -> None:
@@ -115,8 +108,8 @@ class _Words:
         reading = self._reading
         of = {each["provenance"]["source_ref"]: each for each in reversed(consultations)}
         topics: dict[str, Topic] = {}
-        for received in sorted(self._rest(), key=partial(_key, reading)):
-            if _key(reading, received) in self._told:
+        for received in sorted(self._rest(), key=reading.index.key_of):
+            if reading.index.key_of(received) in self._told:
                 reading.set_aside(received, "duplicate_id", COPY, _AREA)
             elif (read := self._read(received)) is not None:
                 item = Item(received.resource, received.ref)
@@ -145,7 +138,7 @@ class _Words:
         codes = consultation["issue_codes"]
         codes += [code for code in read[1] if code not in codes]
         self._reading.show(received, consultation)
-        self._told.add(_key(self._reading, received))
+        self._told.add(self._reading.index.key_of(received))
 
     def _rest(self) -> Iterator[ReceivedEntry]:
         for received in self._reading.index.resources("Observation"):

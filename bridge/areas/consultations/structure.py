@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Literal
 
-from bridge.fhir.index import ReceivedEntry, comparable_hash
+from bridge.fhir.index import ReceivedEntry
 from bridge.fhir.read import Item, JsonObject, extension_value, list_code, reference_target
 from bridge.mapping.modifiers import note_modifiers
 from bridge.mapping.reading import Reading
@@ -101,9 +101,7 @@ class Structures:
             if (level := _LEVELS.get(list_code(received.resource.get("code")) or "")) is None:
                 continue
             # Lists without an id of their own are all called the same.
-            is_called_alike = bool(reading.index.same_ref(received.ref))
-            key = (received.ref, comparable_hash(received.resource) if is_called_alike else "")
-            if key in read:
+            if (key := reading.index.key_of(received)) in read:
                 continue
             part = reading.read(received, _AREA, partial(_part, reading, level=level))
             if part is not None:

@@ -49,7 +49,7 @@ def map_investigations(answer: AreaAnswer[InvestigationOptions]) -> list[Investi
     """Every report of the bundle; the newest first."""
     reading = answer.reading
     # A result that two of them name stands in the first, whatever the order of the answer.
-    received = sorted(reading.distinct("DiagnosticReport", _AREA), key=partial(_key, reading))
+    received = sorted(reading.distinct("DiagnosticReport", _AREA), key=reading.index.key_of)
     own: list[ReceivedEntry] = []
     for each in received:
         if reading.identity.subject_of(each.resource) != "other":
@@ -80,11 +80,6 @@ def observations_of(report: InvestigationReport) -> Iterator[Observation]:
 def is_request(_: Reading, received: ReceivedEntry) -> bool:
     """A plan is a diary entry, anything else the request behind an investigation (digest §5.7)."""
     return received.resource.get("intent") != "plan"
-
-
-def _key(reading: Reading, received: ReceivedEntry) -> tuple[str, str]:
-    is_shared = bool(reading.index.same_ref(received.ref))
-    return received.ref, comparable_hash(received.resource) if is_shared else ""
 
 
 @dataclass(slots=True)

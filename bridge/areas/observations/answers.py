@@ -8,7 +8,7 @@ among the observations, stays unmapped: it is of no item.
 from collections.abc import Iterator
 from typing import Final
 
-from bridge.fhir.index import ReceivedEntry, comparable_hash
+from bridge.fhir.index import ReceivedEntry
 from bridge.fhir.read import Item, JsonObject, reference_target
 from bridge.mapping.modifiers import note_modifiers
 from bridge.mapping.observation import observation_value
@@ -50,7 +50,7 @@ class Responses:
             for parent in parents:
                 self._of.setdefault(parent, []).append(received)
         for each in self._of.values():
-            each.sort(key=lambda one: (one.ref, comparable_hash(one.resource)))
+            each.sort(key=reading.index.key_of)
 
     def add_to(self, observation: Observation) -> None:
         """Give an observation the answers that belong to it, in an order that is always the same."""
