@@ -75,9 +75,6 @@ def map_record(bundle: object, *, asked: Asked, source: Source, table: AreaTable
         reading.report("patient_conflict", reading.identity.ref, path)
     refusals = read_refusals(reading, table)
     lists = read_lists(reading, table.lists)
-    for each in lists.contained:
-        named = f"{each.received.kind}/{each.received.ref.partition('#')[2]}"
-        reading.links.in_lists.setdefault(named, []).append(each.received)
     problems = Problems(reading)
     wanted = table.wanted(reading, lists)
     read = table.brought(wanted).union(wanted)

@@ -163,7 +163,10 @@ class Lists:
 
 
 def read_lists(reading: Reading, rules: ListRules) -> Lists:
-    """Read every List of the bundle, each on its own; fills `reading.codes_of`."""
+    """Read every List of the bundle, each on its own.
+
+    It fills `reading.codes_of` and `reading.links.in_lists`.
+    """
     lists = Lists()
     codes_of: dict[str, set[str]] = {}
     for received in reading.index.resources("List"):
@@ -177,6 +180,9 @@ def read_lists(reading: Reading, rules: ListRules) -> Lists:
             check_subject=False,
         )
     lists.contained = _without_copies(lists.contained)
+    for each in lists.contained:
+        named = f"{each.received.kind}/{each.received.ref.partition('#')[2]}"
+        reading.links.in_lists.setdefault(named, []).append(each.received)
     for area in (*lists.areas.values(), *lists.secondary.values()):
         _warn(area)
     reading.codes_of.update({target: sorted(codes) for target, codes in codes_of.items()})
