@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from bridge.areas.spec import UNKNOWN_PARAMETER, AreaTable, Mapped, Parameter
 from bridge.fhir.read import Item
@@ -69,6 +69,42 @@ def _unsupported(item: Item, parameters: Mapping[str, Parameter]) -> list[tuple[
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What is the same for every list of an answer.
+
+    Attributes:
+        copied: what `unmapped` says of a copy of something.
+        copies: references of what was set aside as a copy, and stands in the record as what it is a copy of.
+        no_items: references of those, and of what stands inside of an item and is none by itself.
+        unmapped: references of all that is listed as unmapped.
+    """
+
+    reading: Reading
+    lists: Lists
+    refusals: Refusals
+    copied: frozenset[str]
+    copies: set[str]
+    no_items: set[str]
+    unmapped: set[str]
+
+    @classmethod
+    def of(cls, reading: Reading, table: AreaTable, refusals: Refusals, lists: Lists) -> Self:
+        """That of an answer all of whose areas are mapped."""
+        copied = table.copies | {COPY}
+        copies = {entry["source_ref"] for entry in reading.unmapped if entry["detail"] in copied}
+        copies -= reading.mapped_refs
+        return cls(
+            reading,
+            lists,
+            refusals,
+            copied,
+            copies=copies,
+            no_items=copies.union(received.ref for received, _ in reading.shown.values()),
+            unmapped={entry["source_ref"] for entry in reading.unmapped},
+        )
+
+
 def describe_areas(
     reading: Reading, table: AreaTable, refusals: Refusals, lists: Lists, mapped: Sequence[Mapped]
 ) -> dict[str, Area]:
@@ -76,7 +112,7 @@ def describe_areas(
     received = table.received(reading)
     for each in lists.contained:
         received[_area_of_contained(table, each)] += 1
-    copied = table.copies | {COPY}
+    said = _Said.of(reading, table, refusals, lists)
     of_lists: dict[str, list[Any]] = {
         name: [] for area in table.areas for name in [area.name, *(each.name for each in area.lists)]
     }
@@ -84,12 +120,9 @@ def describe_areas(
         for name, items in area.by_list().items():
             of_lists.setdefault(name, []).extend(items)
     wanted = {name for area in mapped for name in area.wanted}
-    described = {
-        name: _area(reading, copied, refusals, lists, name, items, wanted=name in wanted)
-        for name, items in of_lists.items()
-    }
+    described = {name: _area(said, name, items, wanted=name in wanted) for name, items in of_lists.items()}
     for name in sorted((set(lists.areas) | set(received) | set(refusals.areas)) - set(described)):
-        described[name] = _area(reading, copied, refusals, lists, name, [], wanted=False)
+        described[name] = _area(said, name, [], wanted=False)
     for name, found in described.items():
         found["received"] = received[name]
     for area in mapped:
@@ -154,34 +187,21 @@ def _remark(area: Mapped, described: Area) -> None:
         described["note"] = note
 
 
-def _area(
-    reading: Reading,
-    copied: frozenset[str],
-    refusals: Refusals,
-    lists: Lists,
-    name: str,
-    items: Sequence[Any],
-    *,
-    wanted: bool,
-) -> Area:
+def _area(said: _Said, name: str, items: Sequence[Any], *, wanted: bool) -> Area:
+    reading = said.reading
     # What came along says nothing about what the area was searched for.
     came_along = sum("linked_only" in item for item in items)
     if came_along:
         items = [item for item in items if "linked_only" not in item]
-    sent, unsupported = lists.areas.get(name), refusals.areas.get(name)
+    sent, unsupported = said.lists.areas.get(name), said.refusals.areas.get(name)
     found = sent or AreaList()
-    # A copy that was set aside stands in the record as what it is a copy of.
-    copies = {entry["source_ref"] for entry in reading.unmapped if entry["detail"] in copied}
-    copies -= reading.mapped_refs
-    # What stands inside of an item is none by itself.
-    inside = {received.ref for received, _ in reading.shown.values()}
-    missing = found.targets - reading.mapped_refs - copies
+    missing = found.targets - reading.mapped_refs - said.copies
     has_items = bool(items) or len(missing) < len(found.targets)
     outcome = _outcome(sent, unsupported, wanted=wanted, has_items=has_items)
     if wanted:
         if outcome == "list_absent":
             reading.report("list_absent", path=name)
-        for target in missing - found.deleted - {entry["source_ref"] for entry in reading.unmapped}:
+        for target in missing - found.deleted - said.unmapped:
             reading.report("list_entry_missing", target, name)
     area: Area = {
         "area": name,
@@ -190,9 +210,9 @@ def _area(
             outcome in ("items", "nothing_recorded")
             and found.whole
             and not missing
-            and found.listed - len(found.targets & (copies | inside)) <= len(items)
+            and found.listed - len(found.targets & said.no_items) <= len(items)
             and all("not_in_list" not in item["issue_codes"] for item in items)
-            and all(entry.get("area") != name or entry["detail"] in copied for entry in reading.unmapped)
+            and all(entry.get("area") != name or entry["detail"] in said.copied for entry in reading.unmapped)
         ),
         "listed": found.listed,
         "mapped": len(items),
