@@ -24,9 +24,19 @@ from bridge.bus import control_headers
 from bridge.bus.backoff import Backoff, persist
 from bridge.bus.deliveries import DeliveryRunner
 from bridge.bus.numbers import whole
-from bridge.bus.port import Bus, Dead, DeliveryHandler, QueueSpec, Received, RetryAfter, Unroutable
+from bridge.bus.port import (
+    Bus,
+    Dead,
+    DeliveryHandler,
+    QueueSpec,
+    Received,
+    RetryAfter,
+    Unpublishable,
+    Unroutable,
+)
 from bridge.bus.watchdog import Watchdog
 from bridge.observe import record
+from bridge.observe.spans import publishing
 from bridge.observe.vocabulary.bus import BusConnected, MessageReturned, StoppedWithWorkUnfinished
 
 _MOST_IN_HAND = 2**16 - 1
@@ -61,7 +71,7 @@ class BrokerBus(Bus, ABC):
     """
 
     broker: ClassVar[str]
-    """Its name in the log."""
+    """Its name in the log and in traces."""
     faults: ClassVar[tuple[type[Exception], ...]]
     """Errors of the driver that waiting does not cure."""
 
@@ -101,7 +111,13 @@ class BrokerBus(Bus, ABC):
             Unroutable: nothing holds events of `topic`.
             TooLarge: the broker's limit is below the size of `body`.
         """
-        await self._put_event(topic, Outgoing(body, id, content_type, correlation_id, headers or {}))
+        with publishing(self.broker, topic, id=id, size=len(body), correlation_id=correlation_id) as traced:
+            message = Outgoing(body, id, content_type, correlation_id, {**(headers or {}), **traced.headers})
+            try:
+                await self._put_event(topic, message)
+            except Unpublishable as fault:
+                traced.span.failed(fault.reason)
+                raise
 
     @final
     async def send(

@@ -173,6 +173,10 @@ class Publisher(Protocol):
     """Where events go out."""
 
     @property
+    def broker(self) -> str:
+        """Which broker it is, as the log and traces call it."""
+
+    @property
     def largest_body(self) -> int | None:
         """Bytes of a body that the broker takes; None when it does not say."""
 

@@ -17,7 +17,15 @@ from typing import Annotated, Any, Literal, TypeVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import orjson
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+)
 
 from bridge.contracts.decoding import MAX_BYTES, json_object
 from bridge.contracts.requests import GpConnectRequest
@@ -39,6 +47,15 @@ _MOST_FAULTS = 20
 R = TypeVar("R", bound=GpConnectRequest)
 
 
+def _as_text(sent: object) -> str | None:
+    """A trace is never worth a request: what is of another type is read as text, and then is no context."""
+    return sent if sent is None or isinstance(sent, str) else str(sent)
+
+
+_Lenient = Annotated[str, WithJsonSchema({"type": "string", "maxLength": 512})]
+"""What may be longer, and is ignored then."""
+
+
 class Attributes(BaseModel):
     """CloudEvents context attributes of a request. Unknown extensions are allowed and ignored.
 
@@ -57,7 +74,10 @@ class Attributes(BaseModel):
     correlationid: Annotated[str, Field(max_length=200, pattern=r"^[\x21-\x7e]+$")] | None = None
     """Carried unchanged into every event and log line; absent: the request's own id."""
     expirytime: AwareDatetime | None = None
-    traceparent: Annotated[str, Field(max_length=60, pattern=r"^[0-9a-f-]+$")] | None = None
+    traceparent: Annotated[_Lenient | None, BeforeValidator(_as_text)] = None
+    """W3C trace context. Whatever is no such context is ignored."""
+    tracestate: Annotated[_Lenient | None, BeforeValidator(_as_text)] = None
+    """Goes with ``traceparent`` into every event; over 512 characters, or malformed, it is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +129,7 @@ class Incoming:
     def _outside(self) -> Iterator[tuple[str, str]]:
         """All that is sent outside the data: it goes into headers, logs and the ledger (JO-033)."""
         named = self.attributes
-        for name in ("id", "source", "type", "correlationid", "traceparent"):
+        for name in ("id", "source", "type", "correlationid", "traceparent", "tracestate"):
             yield name, getattr(named, name) or ""
         for name, value in (named.model_extra or {}).items():
             yield _plain(name), f"{name}: {value}"

@@ -295,7 +295,6 @@ GLOSSARY: Final[dict[str, str]] = {
     "type": "The site's prefix, then the kind of request.",
     "time": "When it was made.",
     "expirytime": "After this the answer is of no use.",
-    "traceparent": "W3C trace context.",
 }
 
 

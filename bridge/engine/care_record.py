@@ -20,6 +20,7 @@ from bridge.gpconnect.answer import PracticeAnswer
 from bridge.gpconnect.client import GpConnect
 from bridge.mapping import Source, collector_paused
 from bridge.mapping.care_record import SectionAsked, map_section
+from bridge.observe.spans import stage
 from bridge.pipelines.care_record import CareRecord
 from bridge.pipelines.details import details_of
 from bridge.record.care_record import CareRecordSection
@@ -211,7 +212,7 @@ class Retrieval:
         self, code: SectionCode, period: DayRange | None, answer: PracticeAnswer
     ) -> CareRecordSection | NotShown:
         try:
-            with collector_paused():
+            with stage("map"), collector_paused():
                 parsed = answer.parsed()
                 section = map_section(
                     parsed.content, asked=self._asked(code, period), source=self._source(answer, parsed)

@@ -30,6 +30,7 @@ from bridge.gpconnect import (
 from bridge.gpconnect.offers import Offers
 from bridge.gpconnect.windows import local
 from bridge.mapping import Asked, SlotSearch, Source, collector_paused, map_patient, map_slots
+from bridge.observe.spans import span, stage
 from bridge.pipelines.care_record import CareRecord
 from bridge.pipelines.details import Details, details_of
 from bridge.pipelines.side_effects import Json, Send, Settle
@@ -112,12 +113,13 @@ class RequestContext:
 
     async def trace(self, *, practice_ods_code: str | None = None) -> TracedPatient:
         """Trace the patient on PDS and check the details that were sent."""
-        return await self._services.gpconnect.trace(
-            self._request.patient,
-            requested_by=self._request.requested_by,
-            practice_ods_code=practice_ods_code,
-            request_key=self._request_key,
-        )
+        with span("trace patient"):
+            return await self._services.gpconnect.trace(
+                self._request.patient,
+                requested_by=self._request.requested_by,
+                practice_ods_code=practice_ods_code,
+                request_key=self._request_key,
+            )
 
     def patient_key(self, patient: TracedPatient) -> str:
         """The patient's pseudonym."""
@@ -145,7 +147,7 @@ class RequestContext:
 
     def map(self, answer: StructuredAnswer, patient: TracedPatient, areas: Areas) -> GpRecord:
         """Map an answer, which must be about the patient."""
-        with collector_paused():
+        with stage("map"), collector_paused():
             parsed = answer.parsed()
             record = map_record(
                 parsed.content,
@@ -224,7 +226,8 @@ class RequestContext:
         """Search fortnight by fortnight, map the answers and sign the offers."""
         answers = await practice.search_slots(window, organisation_type=organisation_type)
         await self._reservation.take(sum(len(answer.body) for answer in answers))
-        found = map_slots((answer.parsed() for answer in answers), _search(answers))
+        with stage("map"):
+            found = map_slots((answer.parsed() for answer in answers), _search(answers))
         self._services.offers.sign(
             (slot["offer"] for slot in found["slots"]),
             patient_key=self.patient_key(patient),
@@ -244,9 +247,10 @@ class RequestContext:
         """Map a patient whom a practice found or registered."""
         # The practice called need not be the one where the patient is registered.
         asked = replace(Asked(**self.details(patient)), practice_ods=None)
-        return map_patient(
-            found.resource, practice_ods_code=found.id.practice_ods, asked=asked, issues=found.issues
-        )
+        with stage("map"):
+            return map_patient(
+                found.resource, practice_ods_code=found.id.practice_ods, asked=asked, issues=found.issues
+            )
 
     async def once(self, kind: str, *, key: str, payload: Json, send: Send, settle: Settle) -> Json:
         """Cause a side effect at most once."""

@@ -24,6 +24,7 @@ from bridge.mapping import Source, collector_paused
 from bridge.mapping.asked import Asked
 from bridge.mapping.documents import map_documents
 from bridge.observe import record
+from bridge.observe.spans import stage
 from bridge.observe.vocabulary.process import DocumentInfected
 from bridge.pipelines.details import details_of
 from bridge.record.documents import DocumentsSearched, FoundDocuments
@@ -145,7 +146,7 @@ class DocumentsOfPatient:
     def _map(
         self, answer: PracticeAnswer, request: DocumentsRequest, wanted: DocumentSearch, version: str | None
     ) -> FoundDocuments:
-        with collector_paused():
+        with stage("map"), collector_paused():
             found = map_documents(
                 answer.parsed(),
                 asked=Asked(**details_of(request.patient, self.patient)),

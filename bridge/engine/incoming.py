@@ -18,7 +18,16 @@ from bridge.engine.outcomes import EngineFault
 from bridge.engine.patient_keys import PatientKeys
 from bridge.errors import FailureCode, RequestRejected
 from bridge.ledger import Opening, RequesterFacts, request_key
+from bridge.observe.trace_context import (
+    TRACEPARENT,
+    TRACESTATE,
+    SpanContext,
+    current_trace,
+    read_trace,
+    written_trace,
+)
 from bridge.pipelines.declaration import Operation, Pipeline
+from bridge.record.nhs_number import holds_nhs_number
 from bridge.renderings.rendering import OutgoingEvent
 
 # A message whose envelope cannot be read is known by the broker's message id.
@@ -40,6 +49,7 @@ class IncomingRequest:
         request: None when `rejection` says why.
         rejection: what is wrong with the message.
         opening: what the ledger is told at the start.
+        trace: the trace that the message says it belongs to.
         operation: None when the pipeline has none for the message's routing key.
         edition: of the answers: what is told of a request that had ended and was opened again has other ids
             than what was told before, or a reader that removes repeats would never see it. 0: the first.
@@ -49,7 +59,7 @@ class IncomingRequest:
     delivery: Delivery
     request_id: str
     correlation_id: str
-    traceparent: str | None
+    trace: SpanContext | None
     request: GpConnectRequest | None
     rejection: RequestRejected | None
     expires_at: datetime | None
@@ -121,6 +131,7 @@ class IncomingRequest:
 
     def outgoing(self, style: EventStyle, event: Event, *, sequence: str) -> OutgoingEvent:
         """An event about this request, for the renderings."""
+        trace = written_trace(current_trace() or self.trace)
         return OutgoingEvent(
             style=style,
             kind=event.kind,
@@ -131,7 +142,8 @@ class IncomingRequest:
             extensions={
                 "correlationid": self.correlation_id,
                 "causationid": self.request_id,
-                "traceparent": self.traceparent,
+                TRACEPARENT: trace.get(TRACEPARENT),
+                TRACESTATE: trace.get(TRACESTATE),
                 "encounterid": self.encounter_id,
                 # Known as soon as the request could be read, so events without a record carry it as well.
                 "patientkey": event.patient_key or self.opening.patient_key,
@@ -175,7 +187,7 @@ def read_incoming(
     request_id = incoming.request_id if incoming else delivery.id
     correlation_id = incoming.correlation_id if incoming else delivery.correlation_id or delivery.id
     source = incoming.attributes.source if incoming else _NO_SOURCE
-    traceparent = incoming.attributes.traceparent if incoming else None
+    trace = _sent_trace(delivery, incoming, rejection)
     if rejection is not None:
         # Nothing has vouched for the ids of such a message, and they go into headers and logs (JO-033).
         told = {place for place, _rule in rejection.faults}
@@ -183,7 +195,6 @@ def read_incoming(
         correlation_id = opaque_id(correlation_id, is_refused=correlated_by in told)
         request_id = opaque_id(request_id, is_refused="id" in told)
         source = opaque_id(source, is_refused="source" in told)
-        traceparent = None if "traceparent" in told else traceparent
     expires_at = _in_utc(incoming.expires_at(request)) if incoming and request else None
     patient_key = keys.of(request.patient.nhs_number) if request else None
     opening = Opening(
@@ -205,7 +216,7 @@ def read_incoming(
         delivery=delivery,
         request_id=request_id,
         correlation_id=correlation_id,
-        traceparent=traceparent,
+        trace=trace,
         request=request,
         rejection=rejection,
         expires_at=expires_at,
@@ -231,7 +242,7 @@ def unread_request(delivery: Delivery, error: Exception, *, pipeline: Pipeline) 
         delivery=delivery,
         request_id=request_id,
         correlation_id=correlation_id,
-        traceparent=None,
+        trace=None,
         request=None,
         rejection=None,
         expires_at=None,
@@ -256,6 +267,22 @@ def _encounter_id(incoming: Incoming | None, *, is_vouched_for: bool) -> str | N
     if not isinstance(sent, str) or not sent:
         return None
     return sent if is_vouched_for else opaque_id(sent)
+
+
+def _sent_trace(
+    delivery: Delivery, incoming: Incoming | None, rejection: RequestRejected | None
+) -> SpanContext | None:
+    """The trace that a message belongs to: by its header, which is of the hop before, or by its envelope."""
+    headers = {name.casefold(): value for name, value in delivery.headers.items()}
+    sent = [(headers.get(TRACEPARENT), headers.get(TRACESTATE))]
+    if incoming is not None:
+        sent.append((incoming.attributes.traceparent, incoming.attributes.tracestate))
+    if rejection is not None:
+        # Nothing has vouched for what such a message says (JO-033): of a trace only its ids go on.
+        if any(place.endswith(TRACEPARENT) for place, _rule in rejection.faults):
+            return None
+        sent = [(parent, None) for parent, _state in sent if parent and not holds_nhs_number(parent)]
+    return next((found for parent, state in sent if (found := read_trace(parent, state))), None)
 
 
 def _in_utc(moment: datetime | None) -> datetime | None:

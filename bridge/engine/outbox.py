@@ -10,8 +10,10 @@ import asyncio
 from bridge.bus.port import Publisher, Unpublishable
 from bridge.engine.journal.requests import OutboxJournal
 from bridge.engine.outcomes import places
+from bridge.engine.tracing import owing
 from bridge.ledger import LedgerUnavailable, OwedEvents
 from bridge.observe import about_request, record
+from bridge.observe.spans import timed
 from bridge.observe.vocabulary.ledger import LedgerAway
 from bridge.observe.vocabulary.requests import (
     EventUnpublishable,
@@ -28,7 +30,7 @@ async def pay_owed(outbox: OutboxJournal, bus: Publisher) -> None:
     while True:
         try:
             for owed in await outbox.unpublished():
-                with about_request(owed.request_key, correlation_id=owed.correlation_id):
+                with owing(owed), about_request(owed.request_key, correlation_id=owed.correlation_id):
                     await _pay(owed, outbox, bus)
         except LedgerUnavailable as fault:
             record(LedgerAway(fault.reason, "owed_events"))
@@ -44,14 +46,15 @@ async def publish(owed: OwedEvents, outbox: OutboxJournal, bus: Publisher) -> No
         Unpublishable: the broker will never take one of them; they stay owed.
     """
     try:
-        for event in owed.events:
-            await bus.publish(
-                event.topic,
-                event.body,
-                id=event.id,
-                content_type=event.content_type,
-                correlation_id=owed.correlation_id,
-            )
+        with timed("publish"):
+            for event in owed.events:
+                await bus.publish(
+                    event.topic,
+                    event.body,
+                    id=event.id,
+                    content_type=event.content_type,
+                    correlation_id=owed.correlation_id,
+                )
     except Unpublishable as fault:
         record(EventUnpublishable(fault.topic, fault.reason))
         raise

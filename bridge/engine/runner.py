@@ -40,8 +40,8 @@ from sending), then it is in doubt, and is checked until that ends.
 """
 
 import time
-from collections.abc import Collection, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -61,6 +61,7 @@ from bridge.engine.outbox import publish
 from bridge.engine.outcomes import RequestOutcome, Retry, Try, TryFacts, places, told_as
 from bridge.engine.rendering import Renderer
 from bridge.engine.side_effects import SideEffectLimits, SideEffects, lease_margin
+from bridge.engine.tracing import checking, tell_outcome, trying
 from bridge.errors import FailureCode
 from bridge.ledger import (
     Behind,
@@ -80,6 +81,7 @@ from bridge.ledger import (
 from bridge.ledger.audit.trail import AuditBroken
 from bridge.ledger.clocks import Deadline, uptime, utc_now
 from bridge.observe import CallNote, about_request, noting_calls, record
+from bridge.observe.trace_context import in_trace
 from bridge.observe.vocabulary.ledger import AuditFoundBroken, LedgerAway
 from bridge.observe.vocabulary.requests import (
     HandlingFailed,
@@ -124,6 +126,7 @@ class Runner:
         self._journal = services.journal
         self._bus = bus
         self._settings = settings
+        self._queue = pipeline.queue(settings.bus.prefix).name
         style = EventStyle(settings.events.type_prefix, settings.events.source, settings.events.schema_base)
         self._renderer = Renderer(style, renderings)
         claims = ClaimChecks(services.journal.claim_checks, settings.claims)
@@ -138,12 +141,14 @@ class Runner:
         """Handle one delivery, to its outcome; logs the one line about it."""
         started = time.perf_counter()
         incoming = self._read(delivery)
-        with self._about(incoming):
+        with trying(incoming, broker=self._bus.broker, queue=self._queue) as made, self._about(incoming):
             record(RequestReceived(deliveries=delivery.deliveries, reason=delivery.given_up))
             handled = await self._handle(incoming)
+            outcome = told_as(handled.disposition, handled.state)
+            tell_outcome(made, outcome, handled.facts)
             record(
                 RequestHandled(
-                    outcome=told_as(handled.disposition, handled.state),
+                    outcome=outcome,
                     duration_ms=round((time.perf_counter() - started) * 1000, 1),
                     **handled.facts,
                 )
@@ -163,7 +168,7 @@ class Runner:
         delivery, edition = restored(reopened.message)
         incoming = replace(self._read(delivery), edition=edition)
         side_effects = self._side_effects(incoming, reopened, withheld="in_doubt")
-        with self._about(incoming):
+        with checking(incoming) as made, self._about(incoming):
             async with Reservation(self._services.memory_budget) as reservation:
                 with noting_calls() as calls:
                     attempt = Try(reopened.lease, reservation, side_effects, is_check=True)
@@ -171,15 +176,17 @@ class Runner:
                 assert isinstance(outcome, RequestOutcome), "a check is not retried, but made again later"
                 await self._finish(incoming, reopened.lease, outcome, calls, check_at=next_check)
                 await self._publish(incoming, outcome.events, outcome.disposition)
+            ended = told_as(outcome.disposition, outcome.state)
+            tell_outcome(made, ended, outcome.facts)
             if outcome.state != "in_doubt":
-                record(InDoubtEnded(outcome=told_as(outcome.disposition, outcome.state), **outcome.facts))
+                record(InDoubtEnded(outcome=ended, **outcome.facts))
             elif next_check is None:
                 record(InDoubtGivenUp(**outcome.facts))
 
     def about(self, delivery: Delivery) -> AbstractContextManager[None]:
         """Around what a bus logs of a delivery, whether it is handed over or not."""
         incoming, _error = self._read_or_not(delivery)
-        return self._about(incoming)
+        return self._about_sent(incoming)
 
     def _read(self, delivery: Delivery) -> IncomingRequest:
         incoming, error = self._read_or_not(delivery)
@@ -200,6 +207,11 @@ class Runner:
             # Out of here it would be tried again and again, and parked in the end with nobody told.
             return unread_request(delivery, error, pipeline=self._pipeline), error
         return incoming, None
+
+    @contextmanager
+    def _about_sent(self, incoming: IncomingRequest) -> Iterator[None]:
+        with in_trace(incoming.trace), self._about(incoming):
+            yield
 
     def _about(self, incoming: IncomingRequest) -> AbstractContextManager[None]:
         return about_request(

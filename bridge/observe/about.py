@@ -6,6 +6,8 @@ from contextvars import ContextVar
 
 from structlog.contextvars import bind_contextvars, bound_contextvars, clear_contextvars, get_contextvars
 
+from bridge.observe.trace_context import logged_trace
+
 _in_delivery: ContextVar[bool] = ContextVar("in_delivery", default=False)
 
 
@@ -32,6 +34,7 @@ def about_request(
     """Every line in the block names the request; within a `delivery`, those that follow it do as well."""
     known = {"correlation_id": correlation_id, "pipeline": pipeline, "attempt": attempt}
     told = {"request_key": request_key} | {name: value for name, value in known.items() if value is not None}
+    told |= logged_trace()
     if _in_delivery.get():
         bind_contextvars(**told)
         yield

@@ -12,6 +12,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from bridge.observe.redaction import redact
+from bridge.observe.trace_context import logged_trace
 
 # These log addresses, headers or bodies at INFO; the engine's own line per call says what is needed.
 _QUIET = (
@@ -25,6 +26,14 @@ _QUIET = (
     "nats",
     "faststream",
 )
+# The exporter of spans logs what a collector answers; what matters of it is an event of ours.
+_SILENT = ("opentelemetry", "urllib3")
+
+
+def _trace(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """The span at hand is nearer than what was bound when the delivery was taken up."""
+    event.update(logged_trace())
+    return event
 
 
 def _json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
@@ -43,6 +52,7 @@ def configure_logging(level: str = "info", style: str = "auto", stream: TextIO |
     console = style == "console" or (style == "auto" and target.isatty())
     common: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        _trace,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -72,6 +82,8 @@ def configure_logging(level: str = "info", style: str = "auto", stream: TextIO |
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
+    for name in _SILENT:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
         logging.getLogger(name).propagate = True

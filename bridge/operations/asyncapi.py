@@ -18,6 +18,11 @@ _EXTENSIONS: Final = {
         "description": "`encounter_id` of the request.",
     },
     "patientkey": {"type": "string", "description": "Keyed hash of the NHS number, where it could be read."},
+    "traceparent": {
+        "type": "string",
+        "description": "W3C trace context in which the event was made, where the request belongs to a trace.",
+    },
+    "tracestate": {"type": "string", "description": "Goes with `traceparent`."},
     "sequence": {"type": "string", "description": "Which of how many events of the answer: `2/3`."},
 }
 _CLAIM_CHECK: Final = {

@@ -17,6 +17,7 @@ import httpx
 from bridge.errors import BridgeError, FailureCode, HeldBack, Refused, ResponseInvalid, Stage, Unavailable
 from bridge.observe import record
 from bridge.observe.causes import causes, is_lack_of_files, tls_code
+from bridge.observe.spans import Span, SpanAttributes, SpanKind, span
 from bridge.observe.vocabulary.upstreams import UpstreamCall
 from bridge.settings import Settings
 from bridge.spine import sending
@@ -28,6 +29,7 @@ from bridge.spine.connections import Connections
 __all__ = ["Answer", "Limits", "Receiver", "Upstream"]
 
 _SUCCESS: Final = 200
+_LEAST_ERROR: Final = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,35 @@ class Upstream:
         practice_ods: str | None,
         receiver: Receiver | None,
     ) -> Answer:
+        said: SpanAttributes = {
+            "http.request.method": request.method,
+            "server.address": request.url.host,
+            "server.port": request.url.port,
+            "bridge.upstream": self._name,
+            "bridge.interaction": interaction,
+            "bridge.practice_ods": practice_ods,
+            "bridge.trace_id": trace_id,
+        }
+        with span(f"{request.method} {self._name}", said, kind=SpanKind.CLIENT) as made:
+            return await self._answer(
+                request,
+                made,
+                interaction=interaction,
+                trace_id=trace_id,
+                practice_ods=practice_ods,
+                receiver=receiver,
+            )
+
+    async def _answer(
+        self,
+        request: httpx.Request,
+        made: Span,
+        *,
+        interaction: str,
+        trace_id: str,
+        practice_ods: str | None,
+        receiver: Receiver | None,
+    ) -> Answer:
         started = time.perf_counter()
         answer: Answer | None = None
         result = "cancelled"
@@ -195,6 +226,16 @@ class Upstream:
         finally:
             duration_ms = round((time.perf_counter() - started) * 1000, 1)
             status = answer.status if answer else None
+            size = answer.received if answer else None
+            made.tell(
+                {
+                    "bridge.result": result,
+                    "http.response.status_code": status,
+                    "http.response.body.size": size,
+                }
+            )
+            if status is None or status >= _LEAST_ERROR:
+                made.failed(str(status or result))
             record(
                 UpstreamCall(
                     self._name,
@@ -204,7 +245,7 @@ class Upstream:
                     trace_id,
                     practice_ods=practice_ods,
                     status=status,
-                    bytes=answer.received if answer else None,
+                    bytes=size,
                 )
             )
         return answer

@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 
 from bridge.bus.port import Delivery, DeliveryHandler, Disposition, QueueSpec
+from bridge.observe.spans import publishing
 from bridge.testing.result import Published
 
 
 class InProcessBus:
     """Keeps what is published until it is asked for. It takes any size, and is never away."""
+
+    broker = "in_process"
 
     def __init__(self) -> None:
         self._handlers: dict[str, DeliveryHandler] = {}
@@ -37,8 +40,9 @@ class InProcessBus:
         headers: Mapping[str, str] | None = None,
     ) -> None:
         """Keep a message."""
-        del headers  # the engine sets none
-        self._published.append((correlation_id, Published(topic, id, content_type, body)))
+        with publishing(self.broker, topic, id=id, size=len(body), correlation_id=correlation_id) as traced:
+            headers = {**(headers or {}), **traced.headers}
+            self._published.append((correlation_id, Published(topic, id, content_type, body, headers)))
 
     async def deliver(self, delivery: Delivery) -> Disposition:
         """Hand one delivery over, to its outcome."""

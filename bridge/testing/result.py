@@ -1,6 +1,6 @@
 """What came of one delivery of a request."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
@@ -22,12 +22,14 @@ class Published:
         id: the same for the same answer to the same request, however often it is published.
         content_type: of the body.
         body: the bytes; of an event a CloudEvents envelope in JSON.
+        headers: beside the body: the trace it belongs to, if there is one.
     """
 
     kind: str
     id: str
     content_type: str
     body: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def attributes(self) -> dict[str, Any]:

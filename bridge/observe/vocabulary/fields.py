@@ -8,11 +8,14 @@ FIELDS: Final[dict[str, str]] = {
     "correlation_id": "joins all lines, messages and events about one matter",
     "pipeline": "which pipeline has the request",
     "attempt": "which try of the message this is, from 1",
+    "otel_trace_id": "the OpenTelemetry trace that the request belongs to, as in `traceparent`",
+    "otel_span_id": "the span at hand in that trace",
     # how a try ended
     "outcome": "how the request stands: `completed`, `failed`, `rejected`, `in_doubt`, `retrying` or `dead` "
     "(its message lies among the dead letters; where its sender was at fault that is `rejected`)",
     "code": "the code of the failure, as in `request.failed`",
-    "stage": "where it failed: `request`, `pds`, `sds`, `spine`, `provider`, `mapping`, `engine`",
+    "stage": "where it failed: `request`, `pds`, `sds`, `spine`, `provider`, `mapping`, `engine`; "
+    "of `stage_ended` what took the time: `map`, `ledger`, `publish`",
     "detail": "more about it: codes, and words of ours",
     "reason": "why, as a code",
     "faults": "which fields of the message are at fault, and by which rule",
@@ -35,7 +38,8 @@ FIELDS: Final[dict[str, str]] = {
     "result": "`answered`, or how the call failed, such as `read_timeout`",
     "status": "of HTTP",
     "bytes": "of the body of the answer",
-    "trace_id": "the id that both sides log",
+    "trace_id": "the id of this one call that both sides log, such as `Ssp-TraceID`; "
+    "that of the whole trace is `otel_trace_id`",
     "circuit": "`open`: nothing is sent; `half_open`: one call tries; `closed`: calls pass",
     "failures": "failed calls in a row, each for another request",
     "in_flight": "calls that wait for an answer",
@@ -81,3 +85,5 @@ FIELDS: Final[dict[str, str]] = {
 
 BOUND: Final = ("pipeline", "attempt", "correlation_id", "request_key")
 """The fields that every line about a request has, whatever event it tells."""
+TRACED: Final = ("otel_trace_id", "otel_span_id")
+"""What they have as well where the request belongs to a trace of OpenTelemetry."""

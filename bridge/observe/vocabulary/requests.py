@@ -1,9 +1,12 @@
 """What happens to a request, from the delivery that brings it to the last event that it owes."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeAlias
 
 from bridge.observe.vocabulary.base import Code, Level, Outcome, RequestEvent, TelemetryEvent, Words
+
+TimedStage: TypeAlias = Literal["map", "ledger", "publish"]
+"""What takes the time of a request beside calls, whose time their own event tells (`UpstreamCall`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +42,17 @@ class RequestHandled(_Tried):
     name: ClassVar[str] = "request_handled"
 
     outcome: Outcome
+    duration_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class StageEnded(RequestEvent):
+    """A stage of a request is over, well or not: reading the answer into a record, the ledger, publishing."""
+
+    name: ClassVar[str] = "stage_ended"
+    level: ClassVar[Level] = "debug"
+
+    stage: TimedStage
     duration_ms: float
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from bridge.observe.vocabulary import base, bus, ledger, process, requests, upstreams
 from bridge.observe.vocabulary.base import Outcome, RequestEvent, TelemetryEvent, layout
-from bridge.observe.vocabulary.fields import BOUND, FIELDS
+from bridge.observe.vocabulary.fields import BOUND, FIELDS, TRACED
 from pipelines.appointments import telemetry
 
 ROOT = Path(__file__).parents[3]
@@ -114,7 +114,7 @@ def test_no_two_events_have_one_name():
 
 def test_every_field_has_one_meaning_and_every_meaning_a_field():
     held = {name for event in EVENTS.values() for name in layout(event).names}
-    assert held | set(BOUND) == FIELDS.keys()
+    assert held | {*BOUND, *TRACED} == FIELDS.keys()
 
 
 @pytest.mark.duty("JO-033")
