@@ -45,6 +45,7 @@ _CONTEXT = frozenset(
     }
 )
 _NO_RESOURCE = "An entry of the bundle holds no resource."
+_OTHERS_REPORT = "The report that names it is about another patient."
 _UNKNOWN_TYPE = "The type of resource is not one that GP Connect sends."
 
 
@@ -194,6 +195,9 @@ def _left_over(reading: Reading, table: AreaTable, mapped: Sequence[Mapped], rec
         reading.set_aside(received, "wrong_patient", WRONG_PATIENT, None)
     elif any(area.maps(reading, received) for area in mapped):
         reading.set_aside(received, "malformed", MALFORMED, None)
+    elif received.kind == "Observation" and reading.uses.is_of_others(received.ref):
+        # It came with reports that were asked for: where observations are not, nothing else would tell of it.
+        reading.set_aside(received, "dangling_reference", _OTHERS_REPORT, None)
     elif received.kind in table.kinds:
         return "not_requested"
     else:

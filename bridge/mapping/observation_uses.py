@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 from bridge.fhir.index import BundleIndex
 from bridge.fhir.read import JsonObject, has_snomed_code, reference_target
+from bridge.mapping.identity import Identity
 
 ObservationUse = Literal["result", "filing_comment", "narrative", "immunisation_status", "coded"]
 """`result`: a test group or a result of an investigation. `coded`: all that is of no other use."""
@@ -22,16 +23,19 @@ _INSIDE_REPORT: Final = frozenset({"has-member", "derived-from", None})
 class ObservationUses:
     """The uses of the Observations of one answer."""
 
-    def __init__(self, index: BundleIndex, codes_of: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, index: BundleIndex, codes_of: Mapping[str, Sequence[str]], identity: Identity) -> None:
         """Nothing is looked at before the first question.
 
         Args:
             index: of the answer.
             codes_of: the codes of the lists that name a reference; filled in when the lists are read.
+            identity: tells whose a report is.
         """
         self._index = index
         self._codes_of = codes_of
+        self._identity = identity
         self._reported: set[str] | None = None
+        self._named_by_others: set[str] = set()
         self._known: dict[int, ObservationUse] = {}
 
     def of(self, ref: str, observation: JsonObject) -> ObservationUse:
@@ -40,6 +44,12 @@ class ObservationUses:
         if found is None:
             found = self._known[id(observation)] = self._use(ref, observation)
         return found
+
+    def is_of_others(self, ref: str) -> bool:
+        """Whether another patient's report names it, which is not in the record."""
+        if self._reported is None:
+            self._reported = self._in_reports()
+        return ref in self._named_by_others
 
     def _use(self, ref: str, observation: JsonObject) -> ObservationUse:
         if self._reported is None:
@@ -54,7 +64,10 @@ class ObservationUses:
         return "coded"
 
     def _in_reports(self) -> set[str]:
-        """Whatever a report names as its result, and what is related to that, from either side."""
+        """Whatever a report names as its result, and what is related to that, from either side.
+
+        Another patient's report is not in the record: what it names would be lost with it (CS-051).
+        """
         beside: dict[str, set[str]] = {}
         # Of several that carry one id each counts, whichever comes last.
         for each in self._index.resources("Observation"):
@@ -62,11 +75,13 @@ class ObservationUses:
                 beside.setdefault(each.ref, set()).add(target)
                 beside.setdefault(target, set()).add(each.ref)
         found: set[str] = set()
-        left = [
-            ref
-            for report in self._index.resources("DiagnosticReport")
-            for ref in self._targets(report.resource.get("result"))
-        ]
+        left: list[str] = []
+        for report in self._index.resources("DiagnosticReport"):
+            named = self._targets(report.resource.get("result"))
+            if self._identity.subject_of(report.resource) == "other":
+                self._named_by_others.update(named)
+            else:
+                left += named
         while left:
             ref = left.pop()
             if ref not in found:

@@ -62,7 +62,7 @@ class Reading:
         self.concepts: dict[Any, Any] = {}
         self.growth = Growth()
         self.parties = Parties(index, self.growth)
-        self.uses = ObservationUses(index, self.codes_of)
+        self.uses = ObservationUses(index, self.codes_of, identity)
         self.links = Links(index, self.uses)
 
     def read(
@@ -150,7 +150,12 @@ class Reading:
 
     def _named(self, resource: JsonObject) -> str | None:
         """The best words for a resource; a statement or request has them in the medication it refers to."""
-        if (own := best_text(resource)) is not None:
+        own = best_text(resource)
+        if resource.get("resourceType") == "Observation":
+            # A code never goes without the comment that may take it back.
+            words = [each for each in (own, resource.get("comment")) if type(each) is str and each.strip()]
+            return ": ".join(words) or None
+        if own is not None:
             return own
         sent = resource.get("medicationReference")
         written = sent.get("reference") if type(sent) is dict else None

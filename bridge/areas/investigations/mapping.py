@@ -20,7 +20,7 @@ from bridge.areas.investigations.structure import ReportStructure, contained_in,
 from bridge.areas.investigations.title import add_title
 from bridge.areas.spec import AreaAnswer
 from bridge.fhir.index import ReceivedEntry, comparable_hash
-from bridge.fhir.read import Item, JsonObject, best_text, reference_target
+from bridge.fhir.read import Item, JsonObject, reference_target
 from bridge.mapping.coded import coded_text, concepts
 from bridge.mapping.items import newest_first
 from bridge.mapping.modifiers import note_modifiers
@@ -122,14 +122,11 @@ class _ReportMapper:
         for received in reading.index.resources("Observation"):
             if id(received.resource) not in reading.mapped and is_of_report(reading, received):
                 is_copy = received.ref in reading.mapped_refs
-                words = [best_text(received.resource), received.resource.get("comment")]
                 reading.set_aside(
                     received,
                     "duplicate_id" if is_copy else "dangling_reference",
                     COPY if is_copy else _NO_REPORT,
                     _AREA,
-                    # A code never goes without the comment that may take it back.
-                    display=": ".join(each for each in words if type(each) is str and each.strip()),
                 )
         for kind in ("Specimen", "ProcedureRequest"):
             for received in reading.index.resources(kind):

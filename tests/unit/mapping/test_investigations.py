@@ -549,6 +549,8 @@ def test_a_result_of_a_report_that_is_not_used_is_listed_with_its_comment():
     assert record["investigations"] == []
     left = {each["source_ref"]: each for each in record["unmapped"]}
     assert left["DiagnosticReport/r1"]["reason"] == "wrong_patient"
+    assert left["Observation/a"]["reason"] == "dangling_reference"
+    assert left["Observation/a"]["detail"] == "The report that names it is about another patient."
     assert left["Observation/a"]["display"] == "HIV: not detected"
 
 

@@ -3,6 +3,8 @@
 import pytest
 
 from bridge.fhir.index import index_bundle
+from bridge.mapping import Asked
+from bridge.mapping.identity import identify
 from bridge.mapping.observation_uses import ObservationUses
 from tests.support import bundles as b
 
@@ -32,7 +34,7 @@ def report(*results):
 
 def uses(*resources, codes_of=None):
     index = index_bundle(b.bundle(*resources))
-    found = ObservationUses(index, codes_of or {})
+    found = ObservationUses(index, codes_of or {}, identify(index, Asked()))
     return {
         each.ref.partition("/")[2]: found.of(each.ref, each.resource)
         for each in index.resources("Observation")

@@ -283,3 +283,31 @@ def test_the_event_holds_each_of_them():
     assert event.kind == OBSERVATIONS_PUBLISHED
     assert event.data["items"] == record["observations"]
     assert event.data["items"]
+
+
+@pytest.mark.duty("CS-051")
+@pytest.mark.parametrize("areas", [WANTED, {"observations": {}, "investigations": {}}])
+def test_one_that_another_patients_report_names_is_shown_as_if_there_were_no_report(areas):
+    others = {
+        "resourceType": "DiagnosticReport",
+        "id": "r1",
+        "subject": b.reference("Patient/other"),
+        "result": [b.reference("Observation/o1")],
+    }
+    record: Any = mapped(
+        b.record(
+            b.record_list(LIST, "Observation/o1"),
+            b.patient("other", nhs_number=b.OTHER_NHS_NUMBER),
+            observation("o1", valueQuantity={"value": 71.5, "unit": "kg"}),
+            others,
+        ),
+        areas=areas,
+    )
+    [found] = record["observations"]
+    assert found["value"]["value"] == 71.5
+    assert area(record, "observations")["complete"]
+    left = {each["source_ref"]: each["reason"] for each in record["unmapped"]}
+    expected = {"Patient/other": "wrong_patient"}
+    if "investigations" in areas:
+        expected["DiagnosticReport/r1"] = "wrong_patient"
+    assert left == expected
