@@ -15,7 +15,7 @@ import asyncio
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, final
@@ -27,6 +27,7 @@ from bridge.bus.numbers import whole
 from bridge.bus.port import (
     Bus,
     Dead,
+    Delivery,
     DeliveryHandler,
     QueueSpec,
     Received,
@@ -170,12 +171,16 @@ class BrokerBus(Bus, ABC):
         try:
             await work
         except Exception as error:  # noqa: BLE001 - no outcome could be made durable: the broker keeps it
-            consumer = self._consumers.get(queue.name)
-            with consumer.runner.about(received.delivery) if consumer else nullcontext():
+            with self._about(queue, received.delivery):
                 record(MessageReturned(queue.name, type(error).__name__))
             await received.hand_back()
         else:
             await received.acknowledge()
+
+    def _about(self, queue: QueueSpec, delivery: Delivery) -> AbstractContextManager[None]:
+        """Around what is logged of a delivery, as the handler of its queue names it, if there is one."""
+        consumer = self._consumers.get(queue.name)
+        return consumer.runner.about(delivery) if consumer else nullcontext()
 
     async def _settle(self, queue: QueueSpec, received: Received, outcome: RetryAfter | Dead) -> None:
         try:

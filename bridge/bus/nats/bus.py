@@ -149,7 +149,7 @@ class NatsBus(BrokerBus):
         self._sources += [work, wait]
         self._loops += [
             asyncio.create_task(self._take_work(queue, take, work, concurrency)),
-            asyncio.create_task(move_due(queue, wait, self._put_copy)),
+            asyncio.create_task(move_due(queue, wait, self._put_copy, partial(self._about, queue))),
         ]
 
     @property

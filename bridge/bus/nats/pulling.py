@@ -1,6 +1,8 @@
 """Messages out of a stream, one by one, whatever happens to the link; and the door of the delay queue."""
 
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Final
 
 from nats.aio.msg import Msg
@@ -9,14 +11,16 @@ from nats.js import JetStreamContext
 
 from bridge.bus import control_headers
 from bridge.bus.backoff import Backoff
-from bridge.bus.nats.messages import PutBytes, copied
+from bridge.bus.nats.messages import PutBytes, copied, delivery
 from bridge.bus.nats.streams import again
-from bridge.bus.port import QueueSpec, Unpublishable
+from bridge.bus.port import Delivery, QueueSpec, Unpublishable
 from bridge.observe import record
 from bridge.observe.vocabulary.bus import MoveFailed
 
 TROUBLE: Final = (Error, OSError, TimeoutError)
 """What a call on a connection that breaks may raise."""
+About = Callable[[Delivery], AbstractContextManager[None]]
+"""Around what is logged of a message, so that its lines name the request."""
 _PULL_TIMEOUT: Final = 2.0
 """Seconds: a pull that a broken link swallowed is repeated after this."""
 _LONGEST_NAK: Final = 3600.0
@@ -36,13 +40,16 @@ async def next_message(source: JetStreamContext.PullSubscription) -> Msg:
             return message
 
 
-async def move_due(queue: QueueSpec, source: JetStreamContext.PullSubscription, put: PutBytes) -> None:
+async def move_due(
+    queue: QueueSpec, source: JetStreamContext.PullSubscription, put: PutBytes, about: About
+) -> None:
     """Send each copy that waits back to work when its time has come; runs until it is cancelled.
 
     Args:
         queue: its work queue.
         source: the consumer of its delay queue.
         put: for the copies that go to work.
+        about: around what is logged of one.
     """
     while True:
         message = await next_message(source)
@@ -54,4 +61,5 @@ async def move_due(queue: QueueSpec, source: JetStreamContext.PullSubscription, 
                 await put(again(queue), message.data, copied(message))
                 await message.ack()
         except (*TROUBLE, Unpublishable) as error:
-            record(MoveFailed(queue.name, type(error).__name__))
+            with about(delivery(message, requests="", trusted=control_headers.ALL)):
+                record(MoveFailed(queue.name, type(error).__name__))

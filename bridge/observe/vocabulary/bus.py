@@ -230,7 +230,7 @@ class HandlerRaised(RequestEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class MoveFailed(TelemetryEvent):
+class MoveFailed(RequestEvent):
     """A message in the delay queue whose time has come could not be moved to the work queue yet (NATS)."""
 
     name: ClassVar[str] = "move_failed"

@@ -1,11 +1,16 @@
 """The NATS JetStream adapter."""
 
+from contextlib import AbstractContextManager
+
 import pytest
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
 
 from bridge.bus.nats.client import senders_own
-from bridge.bus.port import Done
+from bridge.bus.port import Delivery, Disposition, Done, RetryAfter
+from bridge.observe import about_request
 from tests.integration.bus.conformance import BusConformance, Recorder, send, started
-from tests.support.bus_sites import NatsSite
+from tests.support.bus_sites import NatsSite, until
 
 
 @pytest.mark.nats
@@ -33,6 +38,28 @@ class TestBus(BusConformance):
         assert first.body == b"{}"
         assert second.id == "request-2"
         assert read is None or first.headers == read
+
+
+@pytest.mark.nats
+async def test_a_message_that_cannot_go_back_to_work_yet_is_named_and_goes_later(site: NatsSite) -> None:
+    class Handler(Recorder):
+        async def __call__(self, delivery: Delivery) -> Disposition:
+            if delivery.attempt == 1:
+                await site.remove_queue()
+            return await super().__call__(delivery)
+
+        def about(self, delivery: Delivery) -> AbstractContextManager[None]:
+            return about_request(f"/epr {delivery.id}")
+
+    handler = Handler(RetryAfter(0.1, "provider_timeout"), Done())
+    with capture_logs(processors=[merge_contextvars]) as logs:
+        async with started(site.bus(), site, handler) as bus:
+            await send(bus)
+            await until(lambda: "move_failed" in {line["event"] for line in logs})
+            await bus.declare(site.queue)
+            await handler.saw(2)
+    failed = [line for line in logs if line["event"] == "move_failed"]
+    assert {(line["request_key"], line["queue"]) for line in failed} == {("/epr request-1", site.queue.name)}
 
 
 @pytest.mark.parametrize("headers", [b"NATS/1.0\r\na: 1\r\nb:2\r\n\r\n", b"NATS/1.0\r\na: x:y\r\n\r\n"])
