@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
 import typer
 from rich.console import Console
@@ -32,7 +31,7 @@ def balance(pipelines: Sequence[str], since: str | None, until: str | None, *, a
         settings, pipelines, lambda stores, queues: reconcile(stores, queues, since=first, until=last)
     )
     if as_json:
-        print_json({"holds": found.holds, "pipelines": [_account_json(one) for one in found.accounts]})
+        print_json(found.as_json())
     else:
         _print_accounts(found.accounts)
     raise typer.Exit(Exit.OK if found.holds else Exit.NO)
@@ -91,14 +90,3 @@ def _print_accounts(accounts: Sequence[Account]) -> None:
             typer.echo(f"{account.pipeline}: missing at the broker: {lost.kind} {lost.count}")
         for odd in account.balance.discrepancies:
             typer.echo(f"{account.pipeline}: {odd.kind} {odd.count}: {'; '.join(odd.request_keys)}")
-
-
-def _account_json(account: Account) -> dict[str, Any]:
-    return {
-        "pipeline": account.pipeline,
-        "holds": account.holds,
-        "ledger": asdict(account.balance),
-        "broker": asdict(account.depth),
-        "discarded": account.discarded,
-        "missing": [asdict(lost) for lost in account.missing],
-    }

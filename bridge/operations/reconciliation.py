@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from bridge.bus.port import QueueDepth
 from bridge.ledger import Balance
@@ -55,6 +55,17 @@ class Account:
         """Whether it adds up."""
         return self.balance.holds and not self.missing
 
+    def as_json(self) -> dict[str, Any]:
+        """What ``bridge ledger balance --json`` says of it."""
+        return {
+            "pipeline": self.pipeline,
+            "holds": self.holds,
+            "ledger": asdict(self.balance),
+            "broker": asdict(self.depth),
+            "discarded": self.discarded,
+            "missing": [asdict(lost) for lost in self.missing],
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
@@ -66,6 +77,10 @@ class Reconciliation:
     def holds(self) -> bool:
         """Whether everything adds up."""
         return all(account.holds for account in self.accounts)
+
+    def as_json(self) -> dict[str, Any]:
+        """``{"holds": …, "pipelines": [the account of each]}``: numbers, codes and keys of requests alone."""
+        return {"holds": self.holds, "pipelines": [account.as_json() for account in self.accounts]}
 
 
 async def reconcile(

@@ -150,6 +150,18 @@ async def test_ledger_and_broker_are_compared(site: NatsSite, operator: Operator
     assert (short.holds, of_a_period.holds, whole.holds) == (False, True, True)
     (account,) = whole.accounts
     assert (account.balance.completed, account.balance.rejected, account.depth.dead) == (1, 1, 1)
+    told = short.as_json()
+    assert told["holds"] is False
+    [of_pipeline] = told["pipelines"]
+    assert of_pipeline["ledger"]["rejected"] == 1
+    left = {name: value for name, value in of_pipeline.items() if name != "ledger"}
+    assert left == {
+        "pipeline": PIPELINE,
+        "holds": False,
+        "broker": {"ready": 0, "waiting": 0, "dead": 0},
+        "discarded": 0,
+        "missing": [{"kind": "dead_letters", "count": 1}],
+    }
 
 
 async def test_a_request_in_doubt_is_listed_checked_and_closed(stores: Stores):
