@@ -9,6 +9,8 @@ EndState = Literal["completed", "failed", "rejected", "in_doubt"]
 """How a request ends. `in_doubt`: something was sent that may or may not have been done."""
 State = Literal["in_flight", "waiting", "completed", "failed", "rejected", "in_doubt"]
 """`waiting`: for its retry, or behind another. Every request is in exactly one state (flow rule 2)."""
+ListedOutcome = Literal["completed", "failed", "rejected", "in_doubt", "retrying", "dead", "in_flight"]
+"""How a request stands, in the words of the log; `in_flight`: a try goes on, or was lost with its worker."""
 FOUND_OUT: Final = "found_out"
 """Code of a request in doubt of which a person has found out what was done."""
 IntentVerdict = Literal["done", "not_done", "refused", "not_sent"]
@@ -147,6 +149,20 @@ class Circumstances:
     detail: str | None = None
     practice_ods: str | None = None
     dead_letter: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FailureCause:
+    """Why requests did not succeed: those with the same one are a group. Fields as in `Circumstances`.
+
+    `code`: None of one whose message is at fault.
+    """
+
+    pipeline: str
+    stage: str | None
+    code: str | None
+    upstream: str | None
+    detail: str | None
 
 
 NO_CIRCUMSTANCES: Final = Circumstances()

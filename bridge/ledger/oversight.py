@@ -6,7 +6,16 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from bridge.ledger.clocks import Clock
-from bridge.ledger.storage import balance, history, in_doubt, recovery, retention
+from bridge.ledger.storage import (
+    balance,
+    causes,
+    history,
+    in_doubt,
+    listing,
+    overview,
+    recovery,
+    retention,
+)
 from bridge.ledger.storage.store import LedgerStep, Store
 from bridge.settings import LedgerSettings
 
@@ -35,6 +44,34 @@ class Oversight:
     async def request_history(self, request_key: str) -> history.RequestHistory | None:
         """The whole history of one request; None when the ledger does not know it."""
         return await self._store.read(lambda connection: history.request_history(connection, request_key))
+
+    async def list_requests(
+        self, wanted: listing.RequestFilter, *, after: listing.Cursor | None = None, limit: int = 50
+    ) -> listing.RequestPage:
+        """A page of requests, newest first; `after` is of the page before, `limit` is its most lines."""
+        return await self._store.read(
+            lambda connection: listing.list_requests(connection, wanted, after=after, limit=limit)
+        )
+
+    async def find(self, reference: str, *, limit: int = 100) -> Sequence[listing.RequestLine]:
+        """The requests that a key, a sender's id, a correlation or event id may mean, newest first."""
+        return await self._store.read(lambda connection: listing.find(connection, reference, limit=limit))
+
+    async def count_causes(
+        self, *, since: datetime | None = None, until: datetime | None = None, pipeline: str | None = None
+    ) -> Sequence[causes.CauseCount]:
+        """Why requests ended without success in a period, most frequent first."""
+        return await self._store.read(
+            lambda connection: causes.count_causes(connection, since=since, until=until, pipeline=pipeline)
+        )
+
+    async def pipelines(self, *, since: datetime) -> Sequence[overview.PipelineOverview]:
+        """How each pipeline goes: requests received since then, and what is open now."""
+        return await self._store.read(lambda connection: overview.pipelines(connection, since=since))
+
+    async def practices(self, *, since: datetime) -> Sequence[overview.PracticeOverview]:
+        """How requests to each practice that was asked since then ended, the worst first."""
+        return await self._store.read(lambda connection: overview.practices(connection, since=since))
 
     async def survey(self) -> recovery.Recovery:
         """What workers that are gone have left unfinished."""

@@ -1,4 +1,6 @@
-"""One request as an operator looks at it: its history, its record once more, the data of its large events."""
+"""Requests as an operator looks at them: lists, one's history, its record once more, data of large events."""
+
+from collections.abc import Sequence
 
 import orjson
 
@@ -7,7 +9,8 @@ from bridge.engine.journal.claim_checks import take_claim
 from bridge.fhir.parsing import Parsed, parse
 from bridge.ledger import RequestHistory
 from bridge.ledger.audit.trail import Actor, Entry
-from bridge.ledger.storage.lookup import request_keys
+from bridge.ledger.model import ListedOutcome
+from bridge.ledger.storage.listing import MOST, Cursor, RequestFilter, RequestLine, RequestPage
 from bridge.ledger.vault.vault import KeptAnswer
 from bridge.mapping import Asked, Source
 from bridge.operations.errors import OperationRefused
@@ -15,7 +18,68 @@ from bridge.operations.site import Stores
 from bridge.record.dates import rfc3339
 from bridge.spine.interactions import STRUCTURED_RECORD
 
-__all__ = ["RequestHistory", "claimed", "history", "remapped"]
+__all__ = [
+    "MOST",
+    "Cursor",
+    "ListedOutcome",
+    "RequestFilter",
+    "RequestHistory",
+    "RequestLine",
+    "RequestPage",
+    "SeveralRequests",
+    "claimed",
+    "find",
+    "history",
+    "list_requests",
+    "remapped",
+]
+
+
+class SeveralRequests(OperationRefused):
+    """A reference means more than one request: `lines` are those, the newest first."""
+
+    def __init__(self, lines: Sequence[RequestLine]) -> None:
+        keys = "; ".join(sorted(line.request_key for line in lines))
+        super().__init__(f"several requests have this id; name one by its key: {keys}")
+        self.lines = lines
+
+
+async def list_requests(
+    stores: Stores,
+    wanted: RequestFilter,
+    *,
+    actor: Actor,
+    after: Cursor | None = None,
+    limit: int = 50,
+) -> RequestPage:
+    """A page of requests, newest first.
+
+    That those of one patient are looked at is in the audit trail before they are (`requests.listed`).
+
+    Args:
+        stores: the ledger, and the audit trail.
+        wanted: which requests.
+        actor: who looks.
+        after: where the page before ended.
+        limit: lines of a page, `MOST` at most.
+    """
+    if wanted.patient_key is not None:
+        entry = Entry(
+            event="requests.listed", outcome="completed", actor=actor, patient_key=wanted.patient_key
+        )
+        await stores.trail.record(entry)
+    return await stores.ledger.oversight.list_requests(wanted, after=after, limit=min(limit, MOST))
+
+
+async def find(stores: Stores, reference: str) -> Sequence[RequestLine]:
+    """The requests that a reference may mean, newest first, a hundred at most.
+
+    Args:
+        stores: the ledger.
+        reference: the sender's id of a request, its key (source, a blank, id), its correlation id, or the id
+            of an event about it.
+    """
+    return await stores.ledger.oversight.find(reference)
 
 
 async def history(stores: Stores, request: str) -> RequestHistory:
@@ -23,16 +87,17 @@ async def history(stores: Stores, request: str) -> RequestHistory:
 
     Args:
         stores: the ledger.
-        request: the sender's id of it, or its key: source, a blank, id.
+        request: as `find` takes it.
 
     Raises:
-        OperationRefused: none is meant, or several are.
+        SeveralRequests: more than one is meant.
+        OperationRefused: none is.
     """
-    keys = await request_keys(stores.ledger.store, request)
-    if len(keys) > 1:
-        raise OperationRefused(f"several requests have this id; name one by its key: {'; '.join(keys)}")
-    key = next(iter(keys), None)
-    known = await stores.ledger.oversight.request_history(key) if key else None
+    found = await find(stores, request)
+    if len(found) > 1:
+        raise SeveralRequests(found)
+    line = next(iter(found), None)
+    known = await stores.ledger.oversight.request_history(line.request_key) if line else None
     if known is None:
         raise OperationRefused("the ledger does not know this request")
     return known

@@ -47,7 +47,7 @@ class KnownEvent:
 
 @dataclass(frozen=True, slots=True)
 class RequestHistory:
-    """One request from its arrival to its end.
+    """One request from its arrival to its end; what led there as in `bridge.ledger.model.Circumstances`.
 
     `wait_until`: its retry, or behind another; of one in doubt its next check, None: a person must find out.
     """
@@ -60,8 +60,15 @@ class RequestHistory:
     requester: RequesterFacts | None
     received_at: datetime
     expires_at: datetime | None
+    operation: str | None
+    practice_ods: str | None
+    asked_at: datetime | None
     state: State
     code: str | None
+    stage: str | None
+    upstream: str | None
+    detail: str | None
+    dead_letter: str | None
     ended_at: datetime | None
     wait_until: datetime | None
     lease_until: datetime | None
@@ -87,8 +94,15 @@ def request_history(connection: Connection, key: str) -> RequestHistory | None:
         requester=requester,
         received_at=row.received_at,
         expires_at=row.expires_at,
+        operation=row.operation,
+        practice_ods=row.practice_ods,
+        asked_at=row.asked_at,
         state=row.state,
         code=row.code,
+        stage=row.stage,
+        upstream=row.upstream,
+        detail=row.detail,
+        dead_letter=row.dead_letter,
         ended_at=row.ended_at,
         wait_until=row.wait_until,
         lease_until=row.lease_until,

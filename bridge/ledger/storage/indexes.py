@@ -21,6 +21,8 @@ _NAMES: Final = (
     "ix_requests_practice",
     "ix_requests_code",
     "ix_requests_unsuccessful",
+    "ix_requests_unsuccessful_pipeline",
+    "ix_requests_unsuccessful_practice",
     "ix_requests_dead",
     "ix_events_event_id",
 )

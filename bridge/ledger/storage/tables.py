@@ -24,14 +24,14 @@ from bridge.ledger.storage.metadata import Id, Instant, metadata
 _OPEN = "state IN ('in_flight', 'waiting', 'in_doubt')"
 _IN_LINE = "turn_key IS NOT NULL AND state IN ('in_flight', 'waiting')"
 _UNSUCCESSFUL = "state IN ('failed', 'rejected', 'in_doubt')"
-_IS_DEAD = "dead_letter IS NOT NULL"
+_IS_DEAD = "dead_letter IS NOT NULL AND state IN ('completed', 'failed')"
 
 IS_OPEN: Final = text(_OPEN)
 """For statements about open requests: SQLite uses their index only where its very condition stands."""
 IS_UNSUCCESSFUL: Final = text(_UNSUCCESSFUL)
 """The same for those that ended without success."""
 IS_DEAD: Final = text(_IS_DEAD)
-"""The same for those whose message became a dead letter."""
+"""The same for those whose message became a dead letter, though its sender was not at fault."""
 
 
 def _partial(name: str, where: str, *columns: Column[Any]) -> Index:
@@ -93,6 +93,17 @@ _partial("ix_requests_patient", "patient_key IS NOT NULL", requests.c.patient_ke
 _partial("ix_requests_practice", "practice_ods IS NOT NULL", requests.c.practice_ods, requests.c.received_at)
 _partial("ix_requests_code", "code IS NOT NULL", requests.c.code, requests.c.received_at)
 _partial("ix_requests_unsuccessful", _UNSUCCESSFUL, requests.c.state, requests.c.received_at)
+# They are few, so these cost little; that a pipeline or a practice has none is seen at once.
+_partial(
+    "ix_requests_unsuccessful_pipeline",
+    _UNSUCCESSFUL,
+    *(requests.c.pipeline, requests.c.state, requests.c.received_at),
+)
+_partial(
+    "ix_requests_unsuccessful_practice",
+    _UNSUCCESSFUL,
+    *(requests.c.practice_ods, requests.c.state, requests.c.received_at),
+)
 _partial("ix_requests_dead", _IS_DEAD, requests.c.received_at)
 
 messages = Table(  # of requests in doubt: what was asked, for whoever checks again
