@@ -1,5 +1,6 @@
 """What stands behind a handler's `Context`: the services of a worker, and one try of a request."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from bridge.contracts.requests import GpConnectRequest
 from bridge.engine.care_record import Retrieval
 from bridge.engine.documents import DocumentServices, DocumentsOfPatient
 from bridge.engine.journal import Journal
+from bridge.engine.kill_switch import KillSwitch
 from bridge.engine.memory_budget import MemoryBudget, Reservation
 from bridge.engine.patient_keys import PatientKeys
 from bridge.engine.side_effects import SideEffects
@@ -30,7 +32,9 @@ from bridge.gpconnect import (
 from bridge.gpconnect.offers import Offers
 from bridge.gpconnect.windows import local
 from bridge.mapping import Asked, SlotSearch, Source, collector_paused, map_patient, map_slots
+from bridge.observe import record
 from bridge.observe.spans import span, stage
+from bridge.observe.vocabulary.requests import RecordMapped
 from bridge.pipelines.care_record import CareRecord
 from bridge.pipelines.details import Details, details_of
 from bridge.pipelines.side_effects import Json, Send, Settle
@@ -52,6 +56,7 @@ class Services:
     journal: Journal
     memory_budget: MemoryBudget
     documents: DocumentServices
+    kill_switch: KillSwitch
 
 
 class RequestContext:
@@ -149,7 +154,7 @@ class RequestContext:
         """Map an answer, which must be about the patient."""
         with stage("map"), collector_paused():
             parsed = answer.parsed()
-            record = map_record(
+            found = map_record(
                 parsed.content,
                 asked=Asked(areas=areas.options(), **self.details(patient)),
                 source=Source(
@@ -164,13 +169,14 @@ class RequestContext:
                 table=areas.table,
             )
             del parsed  # inside of the pause: the collector need not search the bundle
-        if record["demographics"]["verdict"] == "reject":
+        if found["demographics"]["verdict"] == "reject":
             raise ResponseInvalid(
                 stage="mapping",
                 detail="the answer is about another patient, or about none",
                 body_sha256=answer.body_sha256,
             )
-        return record
+        record(_told(found))
+        return found
 
     async def care_record(self, patient: TracedPatient, request: CareRecordRequest) -> CareRecord:
         """Ask for sections, keep the answers, and make them safe to show."""
@@ -263,6 +269,15 @@ class RequestContext:
     def sent(self, kind: str, *, key: str) -> Json | None:
         """What was written down of a side effect before it was sent."""
         return self._side_effects.sent(kind, key)
+
+
+def _told(found: GpRecord) -> RecordMapped:
+    """How each area was answered: codes and numbers alone."""
+    unmapped = Counter((one.get("area", "none"), one["reason"]) for one in found["unmapped"])
+    return RecordMapped(
+        areas=tuple(f"{area['area']}:{area['outcome']}:{area['mapped']}" for area in found["areas"]),
+        unmapped=tuple(f"{area}:{reason}:{count}" for (area, reason), count in unmapped.items()),
+    )
 
 
 def _search(answers: Sequence[SearchAnswer]) -> SlotSearch:

@@ -12,7 +12,6 @@ from bridge.engine.claims import ClaimChecks
 from bridge.engine.context import RequestContext, Services
 from bridge.engine.in_doubt_events import events_in_doubt
 from bridge.engine.incoming import IncomingRequest
-from bridge.engine.kill_switch import KillSwitch
 from bridge.engine.outcomes import (
     EngineFault,
     RequestOutcome,
@@ -71,7 +70,7 @@ class Handling:
         self._settings = settings
         self._renderer = renderer
         self._claims = claims
-        self._kill_switch = KillSwitch.of(settings)
+        self._kill_switch = services.kill_switch
 
     async def outcome_of(self, incoming: IncomingRequest, attempt: Try) -> RequestOutcome | Retry:
         """What the handler makes of the request, without a trace of it outside yet.

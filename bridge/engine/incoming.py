@@ -85,6 +85,11 @@ class IncomingRequest:
         return self.operation, self.request
 
     @property
+    def asks_for(self) -> str | None:
+        """The routing key of its operation; None when no operation takes it."""
+        return self.operation.accepts if self.operation else None
+
+    @property
     def facts(self) -> Facts:
         """What the journal is told of who asked about whom."""
         request = self.request

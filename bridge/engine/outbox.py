@@ -60,7 +60,8 @@ async def publish(owed: OwedEvents, outbox: OutboxJournal, bus: Publisher) -> No
         raise
     if owed.events:
         try:
-            await outbox.published(owed.request_key, [event.id for event in owed.events])
+            with timed("ledger"):
+                await outbox.published(owed.request_key, [event.id for event in owed.events])
         except LedgerUnavailable as fault:
             # They are out; at worst they go out once more, with the same ids.
             record(LedgerAway(fault.reason, "owed_events"))

@@ -103,11 +103,15 @@ _NOT_TAKEN_UP: Final = ("failed", FailureCode.OUTCOME_UNKNOWN)
 
 @dataclass(frozen=True, slots=True)
 class _Handled:
-    """What is done with a message, in which state its request ended, if it did, and what is told of that."""
+    """What is done with a message, in which state its request ended, if it did, and what is told of that.
+
+    `has_ended`: whether this very try ended it, and not one before.
+    """
 
     disposition: Disposition
     state: EndState | None = None
     facts: TryFacts = field(default_factory=TryFacts)
+    has_ended: bool = False
 
 
 class Runner:
@@ -150,6 +154,9 @@ class Runner:
                 RequestHandled(
                     outcome=outcome,
                     duration_ms=round((time.perf_counter() - started) * 1000, 1),
+                    operation=incoming.asks_for,
+                    ended=handled.state if handled.has_ended else None,
+                    age_s=_age(incoming) if handled.has_ended else None,
                     **handled.facts,
                 )
             )
@@ -179,7 +186,14 @@ class Runner:
             ended = told_as(outcome.disposition, outcome.state)
             tell_outcome(made, ended, outcome.facts)
             if outcome.state != "in_doubt":
-                record(InDoubtEnded(outcome=ended, **outcome.facts))
+                record(
+                    InDoubtEnded(
+                        outcome=ended,
+                        operation=incoming.asks_for,
+                        ended=outcome.state,
+                        **outcome.facts,
+                    )
+                )
             elif next_check is None:
                 record(InDoubtGivenUp(**outcome.facts))
 
@@ -317,7 +331,7 @@ class Runner:
             check_at = datetime.now(UTC) + timedelta(seconds=self._settings.settle_after)
             await self._finish(incoming, lease, outcome, calls, check_at=check_at)
             disposition = await self._publish(incoming, outcome.events, outcome.disposition)
-            return _Handled(disposition, outcome.state, outcome.facts)
+            return _Handled(disposition, outcome.state, outcome.facts, has_ended=True)
 
     async def _finish(
         self,
@@ -363,6 +377,12 @@ class Runner:
             # A rejected message is parked as such; of any other the events are owed until it is replayed.
             return outcome if isinstance(outcome, Dead) else Dead(fault.reason, fault.topic)
         return outcome
+
+
+def _age(incoming: IncomingRequest) -> float | None:
+    """Seconds since the request's own time; of a sender's clock that is ahead, none."""
+    asked_at = incoming.opening.asked_at
+    return None if asked_at is None else round(max(0.0, (utc_now() - asked_at).total_seconds()), 1)
 
 
 def _give_back(until: datetime, reason: str) -> _Handled:

@@ -3,13 +3,13 @@
 import asyncio
 import gc
 import signal
-from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from bridge.bus import open_bus
-from bridge.bus.port import WorkerBus
+from bridge.bus.port import QueueInspection, QueueSpec, WorkerBus
 from bridge.engine.context import Services
 from bridge.engine.documents import DocumentServices
 from bridge.engine.http.claims import claims_endpoint
@@ -19,15 +19,17 @@ from bridge.engine.http.serving import open_file_limit
 from bridge.engine.in_doubt import check_in_doubt
 from bridge.engine.journal import Journal
 from bridge.engine.journal.opening import open_journal
+from bridge.engine.kill_switch import KillSwitch
 from bridge.engine.memory_budget import MemoryBudget
 from bridge.engine.outbox import pay_owed
 from bridge.engine.patient_keys import PatientKeys
 from bridge.engine.runner import Runner
 from bridge.engine.scanning import Scanner
+from bridge.figures import Figures, Sources
 from bridge.gpconnect.client import GpConnect
 from bridge.gpconnect.offers import Offers
 from bridge.ledger.keys import key_faults
-from bridge.observe import record
+from bridge.observe import record, recording
 from bridge.observe.vocabulary.process import SecretsExposed, WorkerStarted, WorkerStopped
 from bridge.pipelines.declaration import Pipeline
 from bridge.renderings.rendering import Rendering
@@ -52,6 +54,7 @@ class Worker:
     bus: WorkerBus
     spine: Spine
     journal: Journal
+    kill_switch: KillSwitch
 
     async def readiness(self) -> dict[str, bool]:
         """Each thing a request needs, and whether it is there."""
@@ -98,7 +101,13 @@ async def consuming(
         )
         documents = DocumentServices(Scanner(settings.scan), settings.documents, settings.claims)
         services = Services(
-            GpConnect(spine), PatientKeys(site_key), offers, journal, MemoryBudget(), documents
+            GpConnect(spine),
+            PatientKeys(site_key),
+            offers,
+            journal,
+            MemoryBudget(),
+            documents,
+            KillSwitch.of(settings),
         )
         runners = []
         for pipeline in pipelines:
@@ -113,7 +122,7 @@ async def consuming(
         ]
         record(WorkerStarted(tuple(pipeline.name for pipeline in pipelines)))
         try:
-            yield Worker(bus, spine, journal)
+            yield Worker(bus, spine, journal, services.kill_switch)
         finally:
             await end(*chores)
             await bus.stop(grace=settings.stop_grace)
@@ -161,14 +170,46 @@ async def run_worker(settings: Settings, pipelines: Sequence[Pipeline]) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop)
     async with (
-        health_endpoints(settings.health, readiness),
+        _counting(settings) as figures,
+        health_endpoints(settings.health, readiness, figures),
         open_bus(settings, on_lost=on_lost) as bus,
         consuming(settings, pipelines, bus) as worker,
     ):
         serving = worker
+        figures.watch(
+            _sources(worker, bus, {each.name: each.queue(settings.bus.prefix) for each in pipelines})
+        )
         gc.set_threshold(_YOUNG)
         gc.freeze()  # what was loaded by now stays until the end
         await stopping.wait()
         serving = None
+        await figures.end()
     if lost.is_set():
         raise ConsumerLostError
+
+
+@asynccontextmanager
+async def _counting(settings: Settings) -> AsyncIterator[Figures]:
+    """Figures that hear what happens inside the block, where somebody can ask for them.
+
+    To be opened before the bus: the tasks of a connection hear of nobody who begins to listen later.
+    """
+    figures = Figures(by_practice=settings.metrics.by_practice)
+    with nullcontext() if settings.health.port is None else recording(figures):
+        try:
+            yield figures
+        finally:
+            await figures.end()
+
+
+def _sources(worker: Worker, bus: QueueInspection, queues: Mapping[str, QueueSpec]) -> Sources:
+    return Sources(
+        bus=bus,
+        queues=queues,
+        ready=worker.journal.requests.ready,
+        count_unfinished=worker.journal.requests.count_unfinished,
+        bulkheads=worker.spine.bulkheads,
+        certificates=worker.spine.certificates,
+        clock_skew=worker.spine.clock_skew,
+        retries_stopped=worker.kill_switch.retries_stopped,
+    )

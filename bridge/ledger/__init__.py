@@ -30,6 +30,7 @@ from bridge.ledger.storage.balance import Balance, Discrepancy
 from bridge.ledger.storage.history import RequestHistory
 from bridge.ledger.storage.recovery import Recovery
 from bridge.ledger.storage.retention import PrunedRequests
+from bridge.ledger.storage.unfinished import OpenRequests, Unfinished
 from bridge.ledger.vault.sealing import Sealer
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "LeaseLost",
     "Ledger",
     "LedgerUnavailable",
+    "OpenRequests",
     "Opening",
     "OwedEvents",
     "PrunedRequests",
@@ -63,6 +65,7 @@ __all__ = [
     "Started",
     "State",
     "StoredEvent",
+    "Unfinished",
     "open_ledger",
     "request_key",
 ]

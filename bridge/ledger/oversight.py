@@ -15,6 +15,7 @@ from bridge.ledger.storage import (
     overview,
     recovery,
     retention,
+    unfinished,
 )
 from bridge.ledger.storage.store import LedgerStep, Store
 from bridge.settings import LedgerSettings
@@ -79,6 +80,10 @@ class Oversight:
         return await self._store.read(
             lambda connection: recovery.survey(connection, now=now, ended_before=before)
         )
+
+    async def count_unfinished(self) -> unfinished.Unfinished:
+        """How much has not ended, is in doubt, or is owed; as cheap in a large ledger as in a small one."""
+        return await self._store.read(unfinished.count_unfinished)
 
     async def keys_in_doubt(self) -> Sequence[str]:
         """Keys of all requests in doubt of which no person has found out what was done."""

@@ -1,6 +1,6 @@
 """What happens, and who is told: the vocabulary, its recorders, the log and its redaction."""
 
-from bridge.observe.about import about_request, delivery
+from bridge.observe.about import about_request, delivery, pipeline_at_hand
 from bridge.observe.calls import CallNote, noting_calls
 from bridge.observe.logs import configure_logging
 from bridge.observe.recorder import Recorder, record, recording
@@ -13,6 +13,7 @@ __all__ = [
     "configure_logging",
     "delivery",
     "noting_calls",
+    "pipeline_at_hand",
     "record",
     "recording",
     "redact",

@@ -23,6 +23,11 @@ def delivery() -> Iterator[None]:
         bind_contextvars(**before)
 
 
+def pipeline_at_hand() -> str | None:
+    """The pipeline of the request that lines are about now, for who listens; None outside of one."""
+    return get_contextvars().get("pipeline")
+
+
 @contextlib.contextmanager
 def about_request(
     request_key: str,

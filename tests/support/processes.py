@@ -39,6 +39,7 @@ class Child:
         files: int | None = None,
     ) -> None:
         self.process: subprocess.Popen[bytes] | commands.Command
+        self.health_port = 0
         self.output = output
         self.printed = output.with_name(f"{output.name}.stdout")
         if not output.exists():
@@ -64,6 +65,14 @@ class Child:
                 stdout=sink,
                 stderr=errors,
             )
+
+    def metrics(self) -> bytes:
+        """What a worker answers Prometheus."""
+        url = f"http://127.0.0.1:{self.health_port}/metrics"
+        with urllib.request.urlopen(url, timeout=START_TIMEOUT) as answer:
+            assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+            text: bytes = answer.read()
+        return text
 
     def cpu_seconds(self) -> float:
         """User and system time of the process so far."""
@@ -124,6 +133,7 @@ def worker(
     settings = dict(environment) | {"BRIDGE_HEALTH_PORT": str(port), "BRIDGE_LOG_FORMAT": "json"}
     with child("bridge", ["run", *arguments], environment=settings, output=output, forked=forked) as started:
         wait_until_ready(started, port)
+        started.health_port = port
         yield started
 
 

@@ -3,7 +3,7 @@
 Without this the first test that needs a program installs it, while its time runs.
 """
 
-from tests.support import apt, brokers, chromium, clamd, icap, postgres, shifted_clock
+from tests.support import apt, brokers, chromium, clamd, icap, postgres, promtool, shifted_clock
 
 _PROGRAMS = {
     brokers.RABBIT_PACKAGE: brokers.installed_rabbitmq,
@@ -11,6 +11,7 @@ _PROGRAMS = {
     clamd.PACKAGE: clamd.installed,
     icap.PACKAGE: icap.installed,
     postgres.PACKAGE: postgres.installed,
+    promtool.PACKAGE: promtool.installed,
     shifted_clock.PACKAGE: shifted_clock.installed,
 }
 

@@ -21,9 +21,11 @@ from bridge.ledger import (
     Reopened,
     Reopening,
     StoredEvent,
+    Unfinished,
 )
 from bridge.ledger.audit.trail import Actor, AuditBroken, AuditTrail, Entry
 from bridge.observe import CallNote
+from bridge.observe.spans import timed
 
 _TO_PRACTICES: Final = frozenset({"ssp", "practice"})
 
@@ -86,6 +88,12 @@ class RequestJournal(Protocol):
     ) -> bool:
         """Write down what became of an intent whose lease was lost; whether the events of doubt are owed."""
 
+    async def count_unfinished(self) -> Unfinished | None:
+        """How much has not ended, is in doubt, or is owed; None when nothing is written down.
+
+        It costs the same however much is in it.
+        """
+
     async def ready(self) -> Mapping[str, bool]:
         """By name, what the journal is made of, and whether that can be used now.
 
@@ -122,7 +130,8 @@ class AuditedRequests:
 
     async def begin(self, opening: Opening) -> BeginResult:
         """See `RequestJournal.begin`."""
-        return await self._ledger.begin(opening, first=self._trail.check)
+        with timed("ledger"):
+            return await self._ledger.begin(opening, first=self._trail.check)
 
     async def finish(
         self,
@@ -137,16 +146,17 @@ class AuditedRequests:
         recheck: Recheck | None = None,
     ) -> None:
         """See `RequestJournal.finish`."""
-        await self._ledger.finish(
-            lease,
-            state=state,
-            code=code,
-            events=events,
-            calls=[_call(note) for note in calls],
-            told=told,
-            recheck=recheck,
-            also=self._trail.step(_entry(facts, state, code, calls)),
-        )
+        with timed("ledger"):
+            await self._ledger.finish(
+                lease,
+                state=state,
+                code=code,
+                events=events,
+                calls=[_call(note) for note in calls],
+                told=told,
+                recheck=recheck,
+                also=self._trail.step(_entry(facts, state, code, calls)),
+            )
 
     async def wait(
         self,
@@ -160,15 +170,16 @@ class AuditedRequests:
         told: Circumstances,
     ) -> None:
         """See `RequestJournal.wait`."""
-        await self._ledger.wait(
-            lease,
-            until=datetime.now(UTC) + timedelta(seconds=seconds),
-            reason=code,
-            is_counted=is_counted,
-            calls=[_call(note) for note in calls],
-            told=told,
-            also=self._trail.step(_entry(facts, "waiting", code, calls)),
-        )
+        with timed("ledger"):
+            await self._ledger.wait(
+                lease,
+                until=datetime.now(UTC) + timedelta(seconds=seconds),
+                reason=code,
+                is_counted=is_counted,
+                calls=[_call(note) for note in calls],
+                told=told,
+                also=self._trail.step(_entry(facts, "waiting", code, calls)),
+            )
 
     async def reopen(self, request_key: str, *, check_again_at: datetime) -> Reopened | None:
         """See `RequestJournal.reopen`."""
@@ -182,6 +193,10 @@ class AuditedRequests:
         return await self._ledger.came_late(
             lease, intent, result=result, reopening=reopening, also=self._trail.step(entry)
         )
+
+    async def count_unfinished(self) -> Unfinished:
+        """See `RequestJournal.count_unfinished`."""
+        return await self._ledger.oversight.count_unfinished()
 
     async def ready(self) -> Mapping[str, bool]:
         """See `RequestJournal.ready`."""

@@ -38,6 +38,9 @@ class Unrecorded:
         """Nobody has told anything meanwhile."""
         return False
 
+    async def count_unfinished(self) -> None:
+        """Nothing is known."""
+
     async def ready(self) -> Mapping[str, bool]:
         """Always."""
         return {"ledger": True, "audit": True}

@@ -17,7 +17,8 @@ _KEEP = {
     "sqlite": sqlite.insert(messages).on_conflict_do_nothing(index_elements=["request_id"]),
     "postgresql": postgresql.insert(messages).on_conflict_do_nothing(index_elements=["request_id"]),
 }
-_is_unknown = (requests.c.state == "in_doubt") & (func.coalesce(requests.c.code, "") != FOUND_OUT)
+IS_UNKNOWN = (requests.c.state == "in_doubt") & (func.coalesce(requests.c.code, "") != FOUND_OUT)
+"""In doubt, and no person has found out what was done."""
 
 
 def keep_message(connection: Connection, lease: Lease, sealed: bytes) -> None:
@@ -61,7 +62,7 @@ def reopen(
 
 def keys_in_doubt(connection: Connection) -> Sequence[str]:
     """Every request in doubt of which no person has found out what was done, oldest first."""
-    found = select(requests.c.request_key).where(_is_unknown).order_by(requests.c.id)
+    found = select(requests.c.request_key).where(IS_UNKNOWN).order_by(requests.c.id)
     return connection.scalars(found).all()
 
 
@@ -77,5 +78,5 @@ def close(connection: Connection, key: str, *, now: datetime) -> bool:
 
 def _change(connection: Connection, key: str, now: datetime, **values: object) -> bool:
     is_idle = or_(requests.c.lease_until.is_(null()), requests.c.lease_until < now)
-    wanted = update(requests).where(requests.c.request_key == key, _is_unknown, is_idle)
+    wanted = update(requests).where(requests.c.request_key == key, IS_UNKNOWN, is_idle)
     return connection.execute(wanted.values(values)).rowcount == 1

@@ -9,6 +9,9 @@ Outcome: TypeAlias = Literal["completed", "failed", "rejected", "in_doubt", "ret
 """How a request stands after a try. `dead`: its message lies among the dead letters; where its sender was at
 fault that is `rejected`."""
 
+EndedAs: TypeAlias = Literal["completed", "failed", "rejected", "in_doubt"]
+"""How a request stands in the ledger once a try has ended it, whatever was done with its message."""
+
 UpstreamName: TypeAlias = Literal["pds", "sds", "ssp", "practice"]
 
 Code: TypeAlias = Annotated[str, "code"]

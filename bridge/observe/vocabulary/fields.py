@@ -13,6 +13,12 @@ FIELDS: Final[dict[str, str]] = {
     # how a try ended
     "outcome": "how the request stands: `completed`, `failed`, `rejected`, `in_doubt`, `retrying` or `dead` "
     "(its message lies among the dead letters; where its sender was at fault that is `rejected`)",
+    "ended": "how the request stands in the ledger: `completed`, `failed`, `rejected` or `in_doubt`; absent where "
+    "this try did not end it",
+    "operation": "what is asked for, by its routing key, such as `record.requested.v1`; absent when none takes it",
+    "age_s": "seconds from the request's own time, where it has one, until its events are published",
+    "areas": "`area:outcome:items` of each area of the record",
+    "unmapped": "`area:reason:count` of what was received and is not among the items",
     "code": "the code of the failure, as in `request.failed`",
     "stage": "where it failed: `request`, `pds`, `sds`, `spine`, `provider`, `mapping`, `engine`; "
     "of `stage_ended` what took the time: `map`, `ledger`, `publish`",
@@ -80,6 +86,7 @@ FIELDS: Final[dict[str, str]] = {
     "state": "`done`, `paused` or `stopped`",
     "total": "how many the job is over",
     "marked": "how many of them are dealt with",
+    "source": "where figures are read from: `bus` or `ledger`",
     "recorder": "what failed to listen",
 }
 

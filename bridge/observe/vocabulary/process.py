@@ -1,7 +1,7 @@
 """What happens to a process: its start and stop, its ports, its switch, the claims it hands out, its jobs."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from bridge.observe.vocabulary.base import Code, Level, TelemetryEvent, Words
 
@@ -154,6 +154,17 @@ class JobLeft(TelemetryEvent):
     state: Code
     total: int
     marked: int
+
+
+@dataclass(frozen=True, slots=True)
+class FiguresNotRead(TelemetryEvent):
+    """What the figures say of the bus, or of the ledger, could not be read now: they are left out."""
+
+    name: ClassVar[str] = "figures_not_read"
+    level: ClassVar[Level] = "debug"
+
+    source: Literal["bus", "ledger"]
+    error: Code
 
 
 @dataclass(frozen=True, slots=True)

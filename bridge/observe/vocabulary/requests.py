@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias
 
-from bridge.observe.vocabulary.base import Code, Level, Outcome, RequestEvent, TelemetryEvent, Words
+from bridge.observe.vocabulary.base import Code, EndedAs, Level, Outcome, RequestEvent, TelemetryEvent, Words
 
 TimedStage: TypeAlias = Literal["map", "ledger", "publish"]
 """What takes the time of a request beside calls, whose time their own event tells (`UpstreamCall`)."""
@@ -43,6 +43,20 @@ class RequestHandled(_Tried):
 
     outcome: Outcome
     duration_ms: float
+    operation: Code | None = None
+    ended: EndedAs | None = None
+    age_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordMapped(RequestEvent):
+    """An answer was read into a record: how each area was answered, and what could not be read."""
+
+    name: ClassVar[str] = "record_mapped"
+    level: ClassVar[Level] = "debug"
+
+    areas: tuple[Code, ...]
+    unmapped: tuple[Code, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +98,8 @@ class InDoubtEnded(_Tried):
     name: ClassVar[str] = "doubt_ended"
 
     outcome: Outcome
+    operation: Code | None = None
+    ended: EndedAs | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

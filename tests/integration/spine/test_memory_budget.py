@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from bridge.contracts.requests import GpConnectRequest
 from bridge.engine.context import RequestContext, Services
 from bridge.engine.documents import DocumentServices
 from bridge.engine.journal.unrecorded import unrecorded
+from bridge.engine.kill_switch import KillSwitch
 from bridge.engine.memory_budget import MemoryBudget, Reservation
 from bridge.engine.patient_keys import PatientKeys
 from bridge.engine.scanning import Scanner
@@ -58,7 +60,15 @@ def context(
     return RequestContext(
         "/epr r-1",
         request,
-        Services(gpconnect, PatientKeys(site_key), offers, journal, budget, documents),
+        Services(
+            gpconnect,
+            PatientKeys(site_key),
+            offers,
+            journal,
+            budget,
+            documents,
+            KillSwitch(Path("no-such-switch")),
+        ),
         reservation=reservation,
         side_effects=SideEffects(
             journal.side_effects, LEASE, [], SideEffectLimits(settle_after=1.0, retries=1, is_allowed=False)
