@@ -16,8 +16,8 @@ _FRESH: Final = 1.0
 class Look(Generic[T]):
     """Looks when it is asked, once at a time.
 
-    A look that takes too long is not cut off, because a driver in the middle of a question may take long to let
-    go of it: whoever asked goes on without an answer, and the next one joins it.
+    A look that takes too long is not cut off, because a driver in the middle of a question may take long to
+    let go of it: whoever asked goes on without an answer, and the next one joins it.
 
     Args:
         look: looks.

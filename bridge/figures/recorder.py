@@ -1,10 +1,11 @@
 """What a worker does, counted as it happens: events of the vocabulary become counters and histograms."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from prometheus_client import Counter, Histogram, Metric
 
+from bridge.bus.port import QueueSpec
 from bridge.figures.labels import (
     AREA_OUTCOMES,
     CALL_OUTCOMES,
@@ -59,6 +60,14 @@ class Counts:
             StageEnded: self._stage_ended,
             RecordMapped: self._mapped,
         }
+
+    def begin(self, queues: Mapping[str, QueueSpec]) -> None:
+        """Have a series for each operation before there is anything to count: its first growth is seen then."""
+        for pipeline, queue in queues.items():
+            for operation in queue.keys:
+                labels = (self._pipelines(pipeline), self._operations(operation))
+                self._counters["requests_total"].labels(*labels, "completed", "")
+                self._histograms["request_duration_seconds"].labels(*labels)
 
     def record(self, event: TelemetryEvent) -> None:
         """Count an event; most are none of ours."""

@@ -13,9 +13,9 @@ FIELDS: Final[dict[str, str]] = {
     # how a try ended
     "outcome": "how the request stands: `completed`, `failed`, `rejected`, `in_doubt`, `retrying` or `dead` "
     "(its message lies among the dead letters; where its sender was at fault that is `rejected`)",
-    "ended": "how the request stands in the ledger: `completed`, `failed`, `rejected` or `in_doubt`; absent where "
-    "this try did not end it",
-    "operation": "what is asked for, by its routing key, such as `record.requested.v1`; absent when none takes it",
+    "ended": "how the request stands in the ledger: `completed`, `failed`, `rejected` or `in_doubt`; absent "
+    "where this try did not end it",
+    "operation": "what is asked for: a routing key, such as `record.requested.v1`; absent when unknown",
     "age_s": "seconds from the request's own time, where it has one, until its events are published",
     "areas": "`area:outcome:items` of each area of the record",
     "unmapped": "`area:reason:count` of what was received and is not among the items",
