@@ -62,7 +62,7 @@ class Counts:
         }
 
     def begin(self, queues: Mapping[str, QueueSpec]) -> None:
-        """Have a series for each operation before there is anything to count: its first growth is seen then."""
+        """Have a series of each operation before there is anything to count, so that its growth is seen."""
         for pipeline, queue in queues.items():
             for operation in queue.keys:
                 labels = (self._pipelines(pipeline), self._operations(operation))
