@@ -13,7 +13,7 @@ from pydantic import with_config
 from typing_extensions import TypedDict
 
 from bridge.contracts.envelope import event_id
-from bridge.contracts.events import Event
+from bridge.contracts.events import Event, Written
 from bridge.record import Area, DemographicsCheck, Issue, LinkedProblem, Retrieved, Unmapped
 from bridge.record.common import STRICT
 
@@ -98,7 +98,7 @@ def record_completed(record: Retrieved, parts: Sequence[Event], *, request_id: s
         "unmapped": record["unmapped"],
         "issues": record["issues"],
     }
-    return record_event(RECORD_COMPLETED, record, data)
+    return record_event(RECORD_COMPLETED, record, data, written=parts[0].written if parts else {})
 
 
 def area_published(kind: str, record: Retrieved, name: str) -> Event:
@@ -111,21 +111,27 @@ def area_published(kind: str, record: Retrieved, name: str) -> Event:
     """
     fields: Mapping[str, Any] = record
     items = fields[name]
+    written = Written.of(items)
     data = {
         **header(record),
         "area": answered(record, name),
-        "content_hash": content_hash(items),
+        "content_hash": hash_of(written.json),
         "items": items,
         "linked_problems": record["linked_problems"],
         "unmapped": [entry for entry in record["unmapped"] if entry.get("area", name) == name],
         "issues": record["issues"],
     }
-    return record_event(kind, record, data)
+    return record_event(kind, record, data, written={"items": written})
 
 
 def content_hash(items: Sequence[Any]) -> str:
     """``sha256:`` of the items as compact JSON: equal hashes, equal content."""
-    return f"sha256:{hashlib.sha256(orjson.dumps(items)).hexdigest()}"
+    return hash_of(orjson.dumps(items))
+
+
+def hash_of(json: bytes) -> str:
+    """``sha256:`` of JSON."""
+    return f"sha256:{hashlib.sha256(json).hexdigest()}"
 
 
 def header(record: Retrieved) -> RecordHeader:
@@ -141,6 +147,21 @@ def answered(record: Retrieved, name: str) -> Area:
     return next(area for area in record["areas"] if area["area"] == name)
 
 
-def record_event(kind: str, record: Retrieved, data: Mapping[str, Any]) -> Event:
-    """An event about a record."""
-    return Event(kind, data, snapshot_id=record["snapshot_id"], patient_key=record.get("patient_key"))
+def record_event(
+    kind: str, record: Retrieved, data: Mapping[str, Any], *, written: Mapping[str, Written] | None = None
+) -> Event:
+    """An event about a record.
+
+    Args:
+        kind: of the event.
+        record: that it tells of.
+        data: what it tells.
+        written: fields of `data` that are JSON already.
+    """
+    return Event(
+        kind,
+        data,
+        snapshot_id=record["snapshot_id"],
+        patient_key=record.get("patient_key"),
+        written=written or {},
+    )

@@ -4,9 +4,10 @@ What is published of a record is in `bridge.areas`; a pipeline of a site's own d
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, NotRequired
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, NotRequired, Self
 
+import orjson
 from pydantic import with_config
 from typing_extensions import TypedDict
 
@@ -52,6 +53,18 @@ class RequestRejectedData(TypedDict):
     message: str
 
 
+class Written(NamedTuple):
+    """A part of an event's data that was written as JSON before the rest."""
+
+    value: object
+    json: bytes
+
+    @classmethod
+    def of(cls, value: object) -> Self:
+        """A value, written."""
+        return cls(value, orjson.dumps(value))
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """An event to publish: its kind is also its routing key.
@@ -61,12 +74,25 @@ class Event:
         data: JSON-able; the only place where the NHS number may stand.
         snapshot_id: of the record it tells of; empty when it tells of none.
         patient_key: keyed hash for ordering and partitioning.
+        written: fields of `data`, by name, that are JSON already: they were hashed, or stand in many events.
     """
 
     kind: str
     data: Mapping[str, Any]
     snapshot_id: str = ""
     patient_key: str | None = None
+    written: Mapping[str, Written] = field(default_factory=dict, repr=False, compare=False)
+
+
+def to_write(data: Mapping[str, Any], written: Mapping[str, Written]) -> Mapping[str, Any]:
+    """Data for `orjson.dumps`, in which what was written already is not written again.
+
+    What stands in the data by now is what counts: the JSON of anything else is passed over.
+    """
+    parts = {
+        name: orjson.Fragment(json) for name, (value, json) in written.items() if data.get(name) is value
+    }
+    return {**data, **parts} if parts else data
 
 
 EVENT_TYPES: dict[str, Any] = {

@@ -141,6 +141,7 @@ class IncomingRequest:
             style=style,
             kind=event.kind,
             data=event.data,
+            written=event.written,
             request_key=self.opening.request_key,
             told_of=f"{event.snapshot_id}|{self.edition}" if self.edition else event.snapshot_id,
             subject=f"snapshot/{event.snapshot_id}" if event.snapshot_id else f"request/{self.request_id}",

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bridge.contracts.envelope import EventStyle, event_attributes, event_id
+from bridge.contracts.events import Written
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class OutgoingEvent:
         told_of: tells apart what is told of one request: the snapshot, and which edition of the answer.
         subject: what it is about; opaque.
         extensions: further CloudEvents attributes by name; None where there is none.
+        written: what of `data` is JSON already; see `bridge.contracts.events.to_write`.
     """
 
     style: EventStyle
@@ -28,6 +30,7 @@ class OutgoingEvent:
     told_of: str
     subject: str
     extensions: Mapping[str, str | None]
+    written: Mapping[str, Written] = field(default_factory=dict, repr=False)
 
     def id_on(self, topic: str) -> str:
         """The id of what is published of this event on a topic: the same answer has the same id."""

@@ -14,6 +14,7 @@ from bridge.areas import AREAS, map_record
 from bridge.areas.events import record_completed
 from bridge.areas.publishing import areas_published
 from bridge.areas.requests import Areas
+from bridge.contracts.events import to_write
 from bridge.fhir.parsing import parse
 from bridge.mapping import Asked, Source, collector_paused
 from tests.bench import parts
@@ -68,7 +69,7 @@ def events_of(body: bytes) -> list[bytes]:
         del parsed
     published = areas_published(record, wanted)
     published.append(record_completed(record, published, request_id="bench"))
-    return [orjson.dumps(event.data) for event in published]
+    return [orjson.dumps(to_write(event.data, event.written)) for event in published]
 
 
 def _rounds(body: bytes) -> tuple[float, float]:

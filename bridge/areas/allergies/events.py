@@ -5,8 +5,8 @@ from typing import Final
 from pydantic import with_config
 
 from bridge.areas.allergies.model import Allergy, AllergyFields, AllergyKind, AllergyStatement
-from bridge.areas.events import RecordHeader, answered, content_hash, header, record_event
-from bridge.contracts.events import Event
+from bridge.areas.events import RecordHeader, answered, hash_of, header, record_event
+from bridge.contracts.events import Event, Written
 from bridge.record import Area, Issue, LinkedProblem, Retrieved, Unmapped
 from bridge.record.common import STRICT
 
@@ -42,6 +42,7 @@ class AllergyRecord(Retrieved, AllergyFields):
 def allergies_published(record: AllergyRecord) -> Event:
     """The allergies part of a record."""
     items = record["allergies"]
+    written = Written.of(items)
     data: AllergiesPublished = {
         **header(record),
         "area": answered(record, "allergies"),
@@ -49,7 +50,7 @@ def allergies_published(record: AllergyRecord) -> Event:
         "allergy_statement": record["allergy_statement"],
         "no_known_allergy_kinds": record.get("no_known_allergy_kinds", []),
         "requires_prescribing_block": any(item["requires_prescribing_block"] for item in items),
-        "content_hash": content_hash(items),
+        "content_hash": hash_of(written.json),
         "items": items,
         "linked_problems": record["linked_problems"],
         "unmapped": [
@@ -57,4 +58,4 @@ def allergies_published(record: AllergyRecord) -> Event:
         ],
         "issues": record["issues"],
     }
-    return record_event(ALLERGIES_PUBLISHED, record, data)
+    return record_event(ALLERGIES_PUBLISHED, record, data, written={"items": written})

@@ -1,11 +1,12 @@
 """What is published of diary entries."""
 
+from dataclasses import replace
 from typing import Final, Literal
 
 from pydantic import with_config
 
 from bridge.areas.diary_entries.model import DiaryEntry, DiaryFields
-from bridge.areas.events import AreaPublished, area_published, record_event
+from bridge.areas.events import AreaPublished, area_published
 from bridge.contracts.events import Event
 from bridge.record import Retrieved
 from bridge.record.common import STRICT
@@ -38,4 +39,4 @@ def diary_entries_published(record: DiaryRecord) -> Event:
     """The diary entries of a record, with what they mean."""
     said = {"meaning": "planned_not_done", "advice": ADVICE}
     event = area_published(DIARY_ENTRIES_PUBLISHED, record, "diary_entries")
-    return record_event(DIARY_ENTRIES_PUBLISHED, record, {**event.data, **said})
+    return replace(event, data={**event.data, **said})

@@ -4,10 +4,10 @@ from typing import Final
 
 from pydantic import with_config
 
-from bridge.areas.events import RecordHeader, answered, content_hash, header, record_event
+from bridge.areas.events import RecordHeader, answered, hash_of, header, record_event
 from bridge.areas.medications.model import MedicationCourse, MedicationFields
 from bridge.areas.medications.options import MedicationOptions
-from bridge.contracts.events import Event
+from bridge.contracts.events import Event, Written
 from bridge.record import Area, Issue, LinkedProblem, Retrieved, Unmapped
 from bridge.record.common import STRICT
 
@@ -37,11 +37,12 @@ class MedicationRecord(Retrieved, MedicationFields):
 def medications_published(record: MedicationRecord, options: MedicationOptions | None) -> Event:
     """The medications part of a record."""
     items = record["medications"]
+    written = Written.of(items)
     data: MedicationsPublished = {
         **header(record),
         "area": answered(record, "medications"),
         "issues_included": options is not None and options.include_issues,
-        "content_hash": content_hash(items),
+        "content_hash": hash_of(written.json),
         "items": items,
         "linked_problems": record["linked_problems"],
         "unmapped": [
@@ -49,4 +50,4 @@ def medications_published(record: MedicationRecord, options: MedicationOptions |
         ],
         "issues": record["issues"],
     }
-    return record_event(MEDICATIONS_PUBLISHED, record, data)
+    return record_event(MEDICATIONS_PUBLISHED, record, data, written={"items": written})

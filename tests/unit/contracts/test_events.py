@@ -1,5 +1,6 @@
 """Each field of the events of a record says what the record says, and nothing else."""
 
+import orjson
 import pytest
 
 from bridge.areas import map_record
@@ -7,6 +8,9 @@ from bridge.areas.allergies.events import allergies_published
 from bridge.areas.events import content_hash, record_completed
 from bridge.areas.medications.events import medications_published
 from bridge.areas.medications.options import MedicationOptions
+from bridge.areas.publishing import areas_published
+from bridge.areas.requests import Areas
+from bridge.contracts.events import to_write
 from bridge.mapping import Asked, Source
 from bridge.sandbox import BY_NAME
 from bridge.sandbox.structured.parameters import ALLERGIES, MEDICATION, Query
@@ -105,6 +109,18 @@ def test_items_problems_statement_and_hashes_are_the_records(record):
     ]
     assert manifest["areas"] == record["areas"]
     assert manifest["counts"] == record["counts"]
+
+
+def test_what_is_written_once_is_what_each_event_says(record):
+    wanted = Areas.model_validate({"medications": {}, "allergies": {}, "diary_entries": {}})
+    parts = areas_published(record, wanted)
+    events = [*parts, record_completed(record, parts, request_id="r")]
+    assert [sorted(event.written) for event in events] == [["issues", "items", "linked_problems"]] * 4
+    for event in events:
+        said = {name: json for name, (value, json) in event.written.items() if event.data.get(name) is value}
+        assert {name: orjson.dumps(event.data[name]) for name in said} == said
+        assert orjson.dumps(to_write(event.data, event.written)) == orjson.dumps(event.data)
+    assert all(event.written["issues"] is events[0].written["issues"] for event in events)
 
 
 def test_what_is_known_not_to_be_allergic_is_said_by_its_kinds(record):

@@ -1,10 +1,13 @@
 """What is published today, byte for byte but for the time."""
 
 import re
+from dataclasses import replace
 
+import orjson
 import pytest
 
 from bridge.contracts.envelope import EventStyle, event_id
+from bridge.contracts.events import Written
 from bridge.renderings.cloudevents_json import render
 from bridge.renderings.rendering import OutgoingEvent
 
@@ -62,3 +65,14 @@ def test_what_is_no_json_has_no_schema_of_the_kind():
     assert attributes["datacontenttype"] == "text/plain"
     assert attributes["type"] == "uk.nhs.example.words.v1"
     assert "dataschema" not in attributes
+
+
+def test_what_is_written_already_is_taken_as_it_is_while_it_is_what_the_data_says():
+    plain = outgoing(None)
+    items = plain.data["items"]
+    body = render(plain)[0].body
+    same = render(replace(plain, written={"items": Written.of(items), "other": Written.of(1)}))[0].body
+    marked = render(replace(plain, written={"items": Written(items, b'["as it is"]')}))[0].body
+    changed = render(replace(plain, written={"items": Written.of(["somebody else"])}))[0].body
+    assert orjson.loads(same)["data"] == orjson.loads(changed)["data"] == orjson.loads(body)["data"]
+    assert orjson.loads(marked)["data"] == {"items": ["as it is"], "issues": []}
