@@ -5,6 +5,7 @@ and says nothing about how complete its area is; nor is it missing from the list
 """
 
 from collections.abc import Collection
+from itertools import chain
 from typing import Any
 
 from bridge.areas.spec import AreaTable, Mapped
@@ -37,9 +38,8 @@ def _ids(reading: Reading, mapped: Collection[Mapped]) -> dict[str, set[str]]:
     """The `item_id` of all that came as a resource, by its reference."""
     ids: dict[str, set[str]] = {}
     for area in mapped:
-        for item in area.items:
-            for part in area.spec.parts_of(item):
-                ids.setdefault(part["provenance"]["source_ref"], set()).add(part["item_id"])
+        for part in area.parts:
+            ids.setdefault(part["provenance"]["source_ref"], set()).add(part["item_id"])
     for received, item in reading.shown.values():
         ids.setdefault(received.ref, set()).add(item["item_id"])
     return ids
@@ -51,7 +51,11 @@ class _Origins:
     def __init__(self, reading: Reading, table: AreaTable, lists: Lists, wanted: Collection[str]) -> None:
         self._reading = reading
         self._wanted = wanted
-        self._owner_of = table.lists.owner_of
+        self._secondary = {
+            code
+            for code in set(chain.from_iterable(reading.codes_of.values()))
+            if table.lists.owner_of(code) is not None
+        }
         self._brought = table.brought(wanted)
         self._reached = reading.links.reached_from(wanted)
         self._owners = {each.name: area.name for area in table.areas for each in area.lists}
@@ -69,12 +73,18 @@ class _Origins:
                 item["linked_only"] = True
                 self._take_back(item, ref)
             return
-        named = [*self._lists[owner], *(self._lists[spec.name] if spec.name != owner else ())]
-        is_named = any(ref in each.targets for each in named)
-        if not is_named and self._came_along(area, item):
-            item["linked_only"] = True
-            self._take_back(item, ref)
-        elif spec.marks_unlisted:
+        named = self._lists[owner]
+        if spec.name != owner:
+            named = named + self._lists[spec.name]
+        for each in named:
+            if ref in each.targets:
+                break
+        else:
+            if self._came_along(area, item):
+                item["linked_only"] = True
+                self._take_back(item, ref)
+                return
+        if spec.marks_unlisted:
             self._mark_unlisted(item, ref, named)
 
     def forget_unlisted(self) -> None:
@@ -92,9 +102,7 @@ class _Origins:
 
     def _is_brought(self, part: Identified) -> bool:
         origin = part["provenance"]
-        return origin["source_ref"] in self._reached or any(
-            self._owner_of(code) is not None for code in origin["list_codes"]
-        )
+        return origin["source_ref"] in self._reached or not self._secondary.isdisjoint(origin["list_codes"])
 
     def _take_back(self, item: Any, ref: str) -> None:
         if "not_in_list" in item["issue_codes"]:

@@ -229,11 +229,9 @@ def _conclude(reading: Reading, mapped: Sequence[Mapped], areas: Mapping[str, Ar
 def _origins(mapped: Sequence[Mapped]) -> Iterator[tuple[str, str]]:
     """Reference and hash of every resource that stands in the record, as often as it does."""
     for area in mapped:
-        parts_of = area.spec.parts_of
-        for item in area.items:
-            for part in parts_of(item):
-                origin = part["provenance"]
-                yield origin["source_ref"], origin["content_hash"]
+        for part in area.parts:
+            origin = part["provenance"]
+            yield origin["source_ref"], origin["content_hash"]
 
 
 def _shown(reading: Reading) -> list[tuple[str, str]]:

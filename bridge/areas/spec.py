@@ -14,14 +14,12 @@ from bridge.contracts.requests import Model
 from bridge.fhir.index import ReceivedEntry
 from bridge.fhir.parameters import Value
 from bridge.mapping.lists import ListRules, Lists, NameByContent
-from bridge.mapping.reading import Reading
+from bridge.mapping.reading import IsOfArea, Reading
 from bridge.record import Area, Identified
 
 OptionsT = TypeVar("OptionsT", bound=Model)
 ItemT = TypeVar("ItemT", bound=Mapping[str, Any])
 
-IsOfArea = Callable[[Reading, ReceivedEntry], bool]
-"""Whether a resource is of an area, where the same type of resource is of several."""
 UNKNOWN_PARAMETER = "unknown"
 
 
@@ -222,11 +220,9 @@ class AreaTable:
     def received(self, reading: Reading) -> Counter[str]:
         """How many resources of each area were received, by its name."""
         received: Counter[str] = Counter()
-        for kind, found in reading.index.by_kind.items():
+        for kind in reading.index.by_kind:
             for name, is_of_area in self.kinds.get(kind, ()):
-                received[name] += (
-                    len(found) if is_of_area is None else sum(is_of_area(reading, each) for each in found)
-                )
+                received[name] += len(reading.of_area(kind, is_of_area))
         return +received
 
     def wanted(self, reading: Reading, lists: Lists) -> dict[str, Model | None]:
@@ -260,11 +256,23 @@ class AreaTable:
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """An area that was read, and the items that were made of an answer."""
+    """An area that was read, and the items that were made of an answer.
+
+    Attributes:
+        parts: the items, and what of them came as a resource of its own.
+    """
 
     spec: AreaSpec[Any, Any]
     answer: AreaAnswer[Any]
     items: list[Any]
+    parts: list[Identified] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Look once for what is gone through several times."""
+        parts_of = self.spec.parts_of
+        is_whole = parts_of is _only_itself
+        parts = self.items if is_whole else [part for item in self.items for part in parts_of(item)]
+        object.__setattr__(self, "parts", parts)
 
     @property
     def wanted(self) -> Collection[str]:

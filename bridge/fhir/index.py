@@ -53,6 +53,16 @@ class BundleIndex:
     _by_ref: dict[str, ReceivedEntry] = field(default_factory=dict)
     _clashes: dict[str, list[ReceivedEntry]] = field(default_factory=dict)
     _distinct: dict[str, list[ReceivedEntry]] = field(default_factory=dict)
+    _targets: dict[str, str | None] = field(default_factory=dict)
+
+    def target(self, reference: object) -> str | None:
+        """What a Reference points at (`reference_target`), each worked out once: most are repeated."""
+        written = reference.get("reference") if type(reference) is dict else None
+        if type(written) is not str:
+            return None
+        if written not in self._targets:
+            self._targets[written] = reference_target(written)
+        return self._targets[written]
 
     def resources(self, kind: str) -> list[ReceivedEntry]:
         """The resources of one type."""

@@ -89,7 +89,8 @@ class Links:
             path: to name where it cannot be read.
         """
         reference = sent if type(sent) is dict else item.one(sent, path)
-        written = item.code(reference.get("reference"), path)
+        written: str | None = reference.get("reference")
+        written = written.strip() or None if type(written) is str else item.code(written, path)
         display = item.text(reference["display"], path) if "display" in reference else None
         if written is None and display is None:
             return None

@@ -54,7 +54,9 @@ class Parties:
 
     def each(self, item: Item, sent: object, path: str) -> list[Party]:
         """The parties that references of `item` name, without those that name nobody."""
-        found = (self.party(item, each, path) for each in item.many(sent, path))
+        if sent is None:
+            return []
+        found = [self.party(item, each, path) for each in item.many(sent, path)]
         return [party for party in found if party is not None]
 
     def on_behalf_of(self, item: Item, party: Party | None, sent: object, path: str) -> Party | None:

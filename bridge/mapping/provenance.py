@@ -42,8 +42,7 @@ def provenance(
 
 def security_labels(item: Item) -> list[str]:
     """Codes of `meta.security`, NOPAT among them (CS-057)."""
-    meta = item.one(item.resource.get("meta"), "meta")
-    if "security" not in meta:
+    if "meta" not in item.resource or "security" not in (meta := item.one(item.resource["meta"], "meta")):
         return []
     labels = (item.code(label.get("code"), "meta.security") for label in item.many(meta["security"], "meta"))
     return [label for label in labels if label is not None]

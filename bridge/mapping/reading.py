@@ -16,6 +16,8 @@ from bridge.record.common import Identified, Issue, PartialDate
 from bridge.record.retrieval import Unmapped, UnmappedReason
 
 T = TypeVar("T")
+IsOfArea = Callable[["Reading", ReceivedEntry], bool]
+"""Whether a resource is of an area, where the same type of resource is of several."""
 
 MALFORMED = "The resource could not be read."
 WRONG_PATIENT = "The resource is about another patient."
@@ -60,6 +62,7 @@ class Reading:
         self.unmapped: list[Unmapped] = []
         self.dates: dict[str, PartialDate] = {}
         self.concepts: dict[Any, Any] = {}
+        self._of_area: dict[tuple[str, IsOfArea], list[ReceivedEntry]] = {}
         self.growth = Growth()
         self.parties = Parties(index, self.growth)
         self.uses = ObservationUses(index, self.codes_of, identity)
@@ -166,18 +169,24 @@ class Reading:
         display = sent.get("display") if type(sent) is dict else None
         return display.strip() or None if type(display) is str else None
 
-    def distinct(
-        self, kind: str, area: str, is_of_area: Callable[["Reading", ReceivedEntry], bool] | None = None
-    ) -> Iterable[ReceivedEntry]:
+    def of_area(self, kind: str, is_of_area: IsOfArea | None) -> list[ReceivedEntry]:
+        """The resources of a type that are of one area, each judged once; without `is_of_area` all."""
+        received = self.index.resources(kind)
+        if is_of_area is None:
+            return received
+        key = kind, is_of_area
+        if key not in self._of_area:
+            self._of_area[key] = [each for each in received if is_of_area(self, each)]
+        return self._of_area[key]
+
+    def distinct(self, kind: str, area: str, is_of_area: IsOfArea | None = None) -> Iterable[ReceivedEntry]:
         """The resources of a type, identical copies once; different ones of the same id are all given.
 
         Where a type is of several areas, `is_of_area` tells which are of this one: of the others, their own
         area judges.
         """
         given: set[tuple[str, str]] = set()
-        for received in self.index.resources(kind):
-            if is_of_area is not None and not is_of_area(self, received):
-                continue
+        for received in self.of_area(kind, is_of_area):
             if self.index.same_ref(received.ref):
                 copy = self.index.key_of(received)
                 if copy in given:

@@ -79,13 +79,15 @@ def simple_quantity(item: Item, sent: JsonObject, path: str) -> Quantity:
 
 def business_ids(item: Item) -> list[BusinessId]:
     """Every business identifier, in the order sent (CS-046)."""
+    if "identifier" not in item.resource:
+        return []
     result: list[BusinessId] = []
-    for sent in item.many(item.resource.get("identifier"), "identifier"):
+    for sent in item.many(item.resource["identifier"], "identifier"):
         value = item.code(sent.get("value"), "identifier.value")
         if value is None:
             continue
         identifier: BusinessId = {"value": value}
-        if (system := item.code(sent.get("system"), "identifier.system")) is not None:
+        if "system" in sent and (system := item.code(sent["system"], "identifier.system")) is not None:
             identifier["system"] = system
         if "use" in sent and (use := item.code(sent["use"], "identifier.use")) is not None:
             identifier["use"] = use

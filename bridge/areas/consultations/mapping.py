@@ -17,7 +17,7 @@ from bridge.areas.consultations.options import ConsultationOptions
 from bridge.areas.consultations.structure import ContentList, Section, Structure, Structures
 from bridge.areas.spec import AreaAnswer
 from bridge.fhir.index import ReceivedEntry
-from bridge.fhir.read import NOTHING, Item, JsonObject, best_text, first_code, reference_target
+from bridge.fhir.read import NOTHING, Item, JsonObject, best_text, first_code
 from bridge.mapping.coded import DEGRADED_RECORD_ENTRY, coded_text
 from bridge.mapping.items import newest_first
 from bridge.mapping.modifiers import note_modifiers
@@ -84,6 +84,7 @@ class _Words:
         self._told: set[tuple[str, str]] = set()
         self._telling: list[ReceivedEntry] = []
         """Those in the consultation that is being read."""
+        self._refs = {each.ref for each in reading.of_area("Observation", is_narrative)}
 
     def told(self, part: ContentList, entry: JsonObject) -> Iterator[tuple[Narrative, list[str]]]:
         """The words that an entry leads to and their issue codes, unless they stand somewhere already."""
@@ -141,19 +142,23 @@ class _Words:
         self._told.add(self._reading.index.key_of(received))
 
     def _rest(self) -> Iterator[ReceivedEntry]:
-        for received in self._reading.index.resources("Observation"):
-            if id(received.resource) not in self._reading.mapped and is_narrative(self._reading, received):
+        for received in self._reading.of_area("Observation", is_narrative):
+            if id(received.resource) not in self._reading.mapped:
                 yield received
 
     def _found(self, part: ContentList, entry: JsonObject) -> list[ReceivedEntry]:
         """What an entry leads to, the first time that one does."""
-        written = entry.get("reference")
-        target = reference_target(written) if type(written) is str else None
-        name = f"{id(part)}{target}" if target is not None and target.startswith("#") else target
-        if target is None or name is None or name in self._followed:
+        target = self._reading.index.target(entry)
+        if target is None:
+            return []
+        if is_inside := target.startswith("#"):
+            name = f"{id(part)}{target}"
+        elif (name := target if "/" in target else f"Observation/{target}") not in self._refs:
+            return []
+        if name in self._followed:
             return []
         self._followed.add(name)
-        if name != target:
+        if is_inside:
             resource = part.contained.get(target[1:])
             if resource is None or resource.get("resourceType") != "Observation":
                 return []
@@ -257,12 +262,13 @@ class _Mapper:
 
     def _links(self, sent: list[tuple[ContentList, JsonObject]], path: str) -> list[Link]:
         found: list[Link] = []
+        links = self._reading.links
         for part, reference in sent:
             item = self._lists.get(id(part))
             if item is None:
                 item = Item(part.item.resource, part.item.ref, self._reading.dates)
                 self._lists[id(part)] = item
-            if (link := self._reading.links.one(item, reference, path)) is not None:
+            if (link := links.one(item, reference, path)) is not None:
                 found.append(link)
             else:
                 item.note("unreadable_element", path)

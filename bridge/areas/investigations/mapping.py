@@ -119,8 +119,8 @@ class _ReportMapper:
     def set_strays_aside(self) -> None:
         """List what belongs to no report of the record."""
         reading = self._reading
-        for received in reading.index.resources("Observation"):
-            if id(received.resource) not in reading.mapped and is_of_report(reading, received):
+        for received in reading.of_area("Observation", is_of_report):
+            if id(received.resource) not in reading.mapped:
                 is_copy = received.ref in reading.mapped_refs
                 reading.set_aside(
                     received,

@@ -73,9 +73,8 @@ class _ReportStructures:
         self._relations: dict[str, list[_Relation]] = {}
         self._named_by: dict[str, set[str]] = {}
         self._contained: dict[str, ReceivedEntry] = {}
-        for received in reading.index.resources("Observation"):
-            if is_of_report(reading, received):
-                self._relate(received.ref, received.resource)
+        for received in reading.of_area("Observation", is_of_report):
+            self._relate(received.ref, received.resource)
 
     def of(self, reports: list[ReceivedEntry]) -> list[ReportStructure]:
         found = [ReportStructure() for _ in reports]
@@ -173,6 +172,8 @@ class _ReportStructures:
                     yield (ref, target) if is_heading else (target, ref)
 
     def _relate(self, ref: str, observation: JsonObject) -> None:
+        if "related" not in observation:
+            return
         item = Item(observation, ref)
         for each in item.many(observation.get("related"), "related"):
             kind = item.code(each.get("type"), "related.type")

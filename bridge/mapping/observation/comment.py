@@ -42,7 +42,7 @@ class FromComment:
 def read_comment(comment: str) -> FromComment:
     """What the lines of a comment say; of a key that stands twice nothing: which counts?"""
     found = FromComment()
-    if ":" not in comment:
+    if not ("Value:" in comment or "Interpretation Code:" in comment or "Reference range:" in comment):
         return found
     lines: dict[str, list[str]] = {}
     for line in _LINE.finditer(comment, 0, _LONGEST):

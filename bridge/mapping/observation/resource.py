@@ -34,7 +34,11 @@ def map_observation(reading: Reading, item: Item) -> Observation:
     result: Observation = {
         "item_id": item_id(item, origin["business_ids"]),
         "code": code,
-        "components": [_component(item, each) for each in item.many(resource.get("component"), "component")],
+        "components": (
+            [_component(item, each) for each in item.many(resource["component"], "component")]
+            if "component" in resource
+            else []
+        ),
         "reference_ranges": reference_ranges(item, resource.get("referenceRange"), "referenceRange"),
         "performers": reading.parties.each(item, resource.get("performer"), "performer"),
         "members": [],
@@ -45,10 +49,11 @@ def map_observation(reading: Reading, item: Item) -> Observation:
     _add_value(item, result)
     _add_dates(item, result)
     _add_details(reading, item, result)
-    _add_related(reading, item, result)
+    if "related" in resource:
+        _add_related(reading, item, result)
     if (recorded := result.get("recorded_at")) is not None:
         origin["recorded_at"] = recorded
-    if item.extensions(resource):
+    if "extension" in resource and item.extensions(resource):
         item.note("unknown_extension", "extension")
     note_modifiers(reading, item)
     note_set_aside(item, item.resource, _SET_ASIDE)
@@ -66,8 +71,7 @@ def _add_value(item: Item, result: Observation) -> None:
         result["interpretation"] = coded_text(item, resource["interpretation"], "interpretation")
     if (which := blood_pressure(result["code"])) is not None:
         result["blood_pressure"] = which
-    comment = item.text(resource.get("comment"), "comment")
-    if comment is None:
+    if "comment" not in resource or (comment := item.text(resource["comment"], "comment")) is None:
         return
     result["comment"] = comment
     said = read_comment(comment)
@@ -82,7 +86,10 @@ def _add_value(item: Item, result: Observation) -> None:
 
 def _add_dates(item: Item, result: Observation) -> None:
     resource = item.resource
-    if (at := item.date(resource.get("effectiveDateTime"), "effectiveDateTime")) is not None:
+    if (
+        "effectiveDateTime" in resource
+        and (at := item.date(resource["effectiveDateTime"], "effectiveDateTime")) is not None
+    ):
         result["effective"] = at
     if "effectivePeriod" in resource:
         start, end = period(item, resource["effectivePeriod"], "effectivePeriod")
@@ -90,7 +97,7 @@ def _add_dates(item: Item, result: Observation) -> None:
             result["effective"] = start
         if end is not None:
             result["effective_to"] = end
-    if (issued := item.date(resource.get("issued"), "issued")) is not None:
+    if "issued" in resource and (issued := item.date(resource["issued"], "issued")) is not None:
         result["recorded_at"] = issued
 
 
@@ -117,7 +124,7 @@ def _add_details(reading: Reading, item: Item, result: Observation) -> None:
 
 def _add_related(reading: Reading, item: Item, result: Observation) -> None:
     others: list[RelatedObservation] = []
-    for each in item.many(item.resource.get("related"), "related"):
+    for each in item.many(item.resource["related"], "related"):
         link = reading.links.one(item, each.get("target"), "related.target")
         if link is None:
             continue

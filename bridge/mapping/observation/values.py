@@ -77,7 +77,7 @@ def _quantity(item: Item, sent: JsonObject, path: str) -> QuantityValue | None:
     for ours, theirs in _QUANTITY_FIELDS:
         if ours in found:
             result[theirs] = found[ours]  # type: ignore[literal-required]  # keys of Quantity
-    if any(
+    if "extension" in sent and any(
         extension_value(each) in (True, "true")
         for each in item.extensions(sent).get("valueapproximation", ())
     ):
@@ -134,7 +134,7 @@ def reference_ranges(item: Item, sent: object, path: str) -> list[ReferenceRange
     """The reference ranges; one of one limit alone stands in words (digest §5.4.1)."""
     if sent is None:
         return []
-    found = (_reference_range(item, each, path) for each in item.many(sent, path))
+    found = [_reference_range(item, each, path) for each in item.many(sent, path)]
     return [each for each in found if each]
 
 
