@@ -63,6 +63,7 @@ class _Origins:
             area.name: [lists.areas[each.name] for each in area.lists if each.name in lists.areas]
             for area in table.areas
         }
+        self._together: dict[tuple[str, str], AreaList] = {}
         self._listed_after_all: set[str] = set()
 
     def judge(self, area: Mapped, item: Any) -> None:
@@ -73,19 +74,26 @@ class _Origins:
                 item["linked_only"] = True
                 self._take_back(item, ref)
             return
-        named = self._lists[owner]
-        if spec.name != owner:
-            named = named + self._lists[spec.name]
-        for each in named:
-            if ref in each.targets:
-                break
-        else:
-            if self._came_along(area, item):
-                item["linked_only"] = True
-                self._take_back(item, ref)
-                return
-        if spec.marks_unlisted:
-            self._mark_unlisted(item, ref, named)
+        named = self._named(owner, spec.name)
+        if ref not in named.targets and self._came_along(area, item):
+            item["linked_only"] = True
+            self._take_back(item, ref)
+        elif spec.marks_unlisted and (ref in named.deleted or ref not in named.firm):
+            code = "list_entry_deleted" if ref in named.deleted else "not_in_list"
+            item["issue_codes"].append(code)
+            self._reading.report(code, ref)
+
+    def _named(self, owner: str, area: str) -> AreaList:
+        """What the lists of both areas name, all of them together."""
+        key = owner, area
+        if key not in self._together:
+            together = AreaList()
+            for each in (*self._lists[owner], *(self._lists[area] if area != owner else ())):
+                together.targets |= each.targets
+                together.deleted |= each.deleted
+                together.firm |= each.firm
+            self._together[key] = together
+        return self._together[key]
 
     def forget_unlisted(self) -> None:
         """Take back what was reported of items that turned out to have come along."""
@@ -108,13 +116,3 @@ class _Origins:
         if "not_in_list" in item["issue_codes"]:
             item["issue_codes"].remove("not_in_list")
             self._listed_after_all.add(ref)
-
-    def _mark_unlisted(self, item: Any, ref: str, named: list[AreaList]) -> None:
-        if any(ref in each.deleted for each in named):
-            code = "list_entry_deleted"
-        elif all(ref not in each.firm for each in named):
-            code = "not_in_list"
-        else:
-            return
-        item["issue_codes"].append(code)
-        self._reading.report(code, ref)

@@ -24,6 +24,8 @@ _LEVELS_OF_WORDS: Final = 8
 _LONGEST_KEPT: Final = 255
 _NUMBER = re.compile(r"\s*-?\d{1,18}(\.\d{1,18})?\s*", re.ASCII)
 _FLAGS: Final = {"true": True, "false": False}
+_ODD_DATES: Final = {"unparsed": "unparsed_date", "placeholder": "placeholder_date"}
+"""Issue codes, by the precision of a date."""
 _EXTENSION_NAME = re.compile(
     r"^(?:extension-)?(?:(?:careconnect|ukcore)-)?(?:gpc-)?(.*?)(?:-\d+)?$", re.DOTALL
 )
@@ -123,17 +125,14 @@ class Item:
         """A date as precise as it was sent; one that cannot be read is kept as text."""
         if value is None:
             return None
-        if type(value) is str and value in self._dates:
-            found = self._dates[value]
-        else:
+        found = self._dates.get(value) if type(value) is str else None
+        if found is None:
             written = self.code(value, path)
             if written is None:
                 return None
             found = self._dates[written] = partial_date(written)
-        if found["precision"] == "unparsed":
-            self.note("unparsed_date", path)
-        elif found["precision"] == "placeholder":
-            self.note("placeholder_date", path)
+        if (code := _ODD_DATES.get(found["precision"])) is not None:
+            self.note(code, path)
         return found
 
     def one(self, value: object, path: str) -> JsonObject:
@@ -178,8 +177,12 @@ class Item:
             return None
         found = value if type(value) is dict else self.one(value, path)
         written = found.get("reference")
-        if type(written) is str and (target := reference_target(written)) is not None:
-            return target
+        if type(written) is str:
+            target = written.strip()
+            if target.count("/") > 1:
+                return reference_target(target)
+            if target:
+                return target
         if "display" in found:
             self.note("display_only_reference", path)
         return None
@@ -284,6 +287,12 @@ def code_in(concept: object, system: str) -> str | None:
 
 def snomed_codes(concept: object) -> list[str]:
     """The SNOMED CT codes of a concept in the order sent; without one, the codes that name no system."""
+    if type(concept) is dict and type(codings := concept.get("coding")) is list and len(codings) == 1:
+        [coding] = codings  # as nearly all are
+        if type(coding) is dict and coding.get("system") == SNOMED:
+            code = coding.get("code")
+            if type(code) is str:
+                return [stripped] if (stripped := code.strip()) else []
     found = list(_codes(concept))
     return [code for system, code in found if system == SNOMED] or [
         code for system, code in found if system is None

@@ -119,9 +119,10 @@ class Links:
         """
         met: dict[int, set[str]] = {}
         for link, _, target in self._made:
-            if id(target) not in met:
-                met[id(target)] = {each for ref in target.refs for each in self._ids_of(ids, ref)}
-            found = met[id(target)]
+            found = met.get(id(target))
+            if found is None:
+                found = {each for ref in target.refs for each in self._ids_of(ids, ref)}
+                met[id(target)] = found
             link["in_record"] = bool(found)
             if len(found) == 1 and not target.is_contested:
                 [link["item_id"]] = found

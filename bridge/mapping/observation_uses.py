@@ -71,6 +71,8 @@ class ObservationUses:
         beside: dict[str, set[str]] = {}
         # Of several that carry one id each counts, whichever comes last.
         for each in self._index.resources("Observation"):
+            if "related" not in each.resource:
+                continue
             for target in self._related(each.resource):
                 beside.setdefault(each.ref, set()).add(target)
                 beside.setdefault(target, set()).add(each.ref)

@@ -54,7 +54,7 @@ def item_id(item: Item, identifiers: list[BusinessId]) -> str:
     One that is old may be another item's by now.
     """
     for identifier in identifiers:
-        if is_old(identifier):
+        if "use" in identifier and is_old(identifier):
             continue
         system = identifier.get("system", "")
         if system not in systems.EPS_LINE_ITEM and len(identifier["value"]) <= LONGEST_ID >= len(system):
