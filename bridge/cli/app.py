@@ -29,6 +29,7 @@ _COMMANDS = {
     "schemas": ("documents", "schemas", "Write the JSON Schemas of all messages."),
     "asyncapi": ("documents", "asyncapi", "Print the AsyncAPI 3 document."),
     "dead": ("dead", "app", "Look at dead letters, send them again, or discard them."),
+    "failures": ("failures", "failures", "Why requests did not succeed, by cause, and what to do next."),
     "ledger": ("ledger", "app", "What happened to requests, and whether all are accounted for."),
     "audit": ("audit", "app", "Check the audit trail, and read it for an investigation."),
     "keys": ("keys", "app", "Make and rotate key rings."),

@@ -1,7 +1,6 @@
 """``bridge audit``: whether the trail is whole, and what it says."""
 
 import asyncio
-import sys
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -9,11 +8,18 @@ from pathlib import Path
 import typer
 
 from bridge.cli.exits import Exit
-from bridge.cli.terminal import load_settings, moment, operator, print_json, reason_option, with_stores
+from bridge.cli.terminal import (
+    load_settings,
+    moment,
+    operator,
+    patient_key,
+    print_json,
+    reason_option,
+    with_stores,
+)
 from bridge.operations import audit
 from bridge.operations.audit import AuditInquiry, Head, Verification
 from bridge.operations.site import open_stores, open_trail
-from bridge.record.nhs_number import nhs_number_of
 from bridge.settings import Settings
 
 
@@ -42,7 +48,7 @@ def export(
     first, last = moment(since, "--since"), moment(until, "--until")
     assert first is not None
     assert last is not None
-    key = _patient_key(settings) if of_patient else None
+    key = patient_key(settings) if of_patient else None
     opened_for = None
     if opened:
         with reason_option():
@@ -70,12 +76,3 @@ def _heads(file: Path) -> list[Head]:
     except (OSError, ValueError):
         typer.echo(f"{file}: is no file of heads as `bridge audit verify` prints them", err=True)
         raise typer.Exit(Exit.UNREADABLE) from None
-
-
-def _patient_key(settings: Settings) -> str:
-    keys = audit.patient_keys(settings)
-    nhs_number = nhs_number_of(sys.stdin.readline())
-    if nhs_number is None:
-        typer.echo("standard input: is no NHS number", err=True)
-        raise typer.Exit(Exit.UNREADABLE)
-    return keys.of(nhs_number)

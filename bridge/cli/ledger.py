@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 
 import typer
 from rich.console import Console
@@ -35,11 +34,6 @@ def balance(pipelines: Sequence[str], since: str | None, until: str | None, *, a
     else:
         _print_accounts(found.accounts)
     raise typer.Exit(Exit.OK if found.holds else Exit.NO)
-
-
-def show(request: str) -> None:
-    """Print all that is known of one request."""
-    print_json(asdict(with_stores(load_settings(), lambda stores: requests.history(stores, request))))
 
 
 def remap(request: str, reason: str, actor: str | None) -> None:

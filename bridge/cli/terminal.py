@@ -2,22 +2,31 @@
 
 import asyncio
 import getpass
+import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from typing import Any, TypeVar
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypeVar
 
 import orjson
 import typer
 
+from bridge.cli.exits import Exit
 from bridge.observe import configure_logging
-from bridge.operations import site
+from bridge.operations import audit, site
 from bridge.operations.reasons import ReasonMissing
 from bridge.operations.site import Actor, Queues, Stores, open_queues, open_stores
+from bridge.record.nhs_number import nhs_number_of
 from bridge.settings import Settings
 
 T = TypeVar("T")
+
+_AGO: Final = re.compile(r"(\d{1,6})([mhd])", re.ASCII)
+_UNITS: Final = {"m": "minutes", "h": "hours", "d": "days"}
+_NARROWEST: Final = 40
 
 
 def load_settings() -> Settings:
@@ -82,18 +91,59 @@ def with_stores_and_queues(
 
 
 def moment(text: str | None, option: str) -> datetime | None:
-    """A day or a moment as ISO 8601; without a zone it is UTC.
+    """A day or a moment as ISO 8601, without a zone in UTC; or how long ago, such as ``12h``.
 
     Raises:
-        typer.BadParameter: it is neither.
+        typer.BadParameter: it is none of these.
     """
     if text is None:
         return None
     try:
+        if ago := _AGO.fullmatch(text):
+            return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
         found = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter("is no ISO 8601 date or time", param_hint=option) from None
+    except (ValueError, OverflowError):
+        told = "is no ISO 8601 date or time, and no time such as 90m, 12h or 7d"
+        raise typer.BadParameter(told, param_hint=option) from None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def patient_key(settings: Settings) -> str:
+    """The key of the patient whose NHS number is typed at a prompt, or comes on standard input.
+
+    It is no argument of a command: those everybody on the machine can see, and the shell keeps them (JO-033).
+
+    Raises:
+        typer.Exit: it is none.
+        Misconfigured: this installation has no key for patients.
+    """
+    keys = audit.patient_keys(settings)
+    if sys.stdin.isatty():
+        typed = typer.prompt("NHS number (not shown)", hide_input=True, err=True)
+    else:
+        typed = sys.stdin.readline()
+    nhs_number = nhs_number_of(typed)
+    if nhs_number is None:
+        typer.echo("standard input: is no NHS number", err=True)
+        raise typer.Exit(Exit.UNREADABLE)
+    return keys.of(nhs_number)
+
+
+def width() -> int:
+    """Columns of the terminal; of none, 80."""
+    return max(_NARROWEST, shutil.get_terminal_size().columns)
+
+
+def wrapped(text: str, *, width: int, indent: str = "") -> str:
+    """Text in lines of this width; a word that is longer stands whole."""
+    return textwrap.fill(
+        text,
+        width,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def print_json(content: Any, *, indent: bool = True) -> None:

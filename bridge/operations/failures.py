@@ -22,7 +22,7 @@ class FailureGroup:
     """Requests that ended without success by one cause.
 
     Attributes:
-        id: of the cause, the same at any time and in every ledger; `bridge replay plan --group` takes it.
+        id: of the cause, the same at any time and in every ledger: a replay of the group is planned by it.
         cause: why.
         count: how many.
         outcomes: how many of them failed, are dead, in doubt or were rejected.

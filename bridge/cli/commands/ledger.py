@@ -1,11 +1,14 @@
 """``bridge ledger``: what happened to requests, whether all are accounted for; their records once more."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from bridge.cli.commands import doubts
 from bridge.cli.commands.options import ActorOption, JsonOption, PipelineOption, RequestArgument
+
+ListedOutcome = Literal["completed", "failed", "rejected", "in_doubt", "retrying", "dead", "in_flight"]
+"""As the ledger's list has them; written out, because that takes too long to load for a list of options."""
 
 app = typer.Typer(name="ledger", help="What happened to requests, and whether all are accounted for.")
 app.add_typer(doubts.app)
@@ -15,9 +18,10 @@ app.add_typer(doubts.app)
 def balance(
     pipelines: PipelineOption = None,
     since: Annotated[
-        str | None, typer.Option(help="Received at this day or moment (ISO 8601, UTC) or later.")
+        str | None,
+        typer.Option(help="Received at this moment (ISO 8601, UTC) or so long ago (12h), or later."),
     ] = None,
-    until: Annotated[str | None, typer.Option(help="Received before this day or moment.")] = None,
+    until: Annotated[str | None, typer.Option(help="Received before.")] = None,
     as_json: JsonOption = False,  # noqa: FBT002
 ) -> None:
     """Prove that every request is accounted for, in the ledger and at the broker. Changes nothing.
@@ -31,12 +35,65 @@ def balance(
     ledger.balance(pipelines or [], since, until, as_json=as_json)
 
 
+@app.command("list")
+def list_(  # noqa: PLR0913, PLR0917 - each is an option
+    outcome: Annotated[
+        ListedOutcome | None, typer.Option(help="How they stand; `retrying`: they wait for their next try.")
+    ] = None,
+    code: Annotated[str | None, typer.Option(help="Why they did not succeed, or wait.")] = None,
+    pipeline: Annotated[str | None, typer.Option(help="Of this pipeline only.")] = None,
+    practice: Annotated[str | None, typer.Option(help="ODS code of the practice that was asked.")] = None,
+    correlation_id: Annotated[str | None, typer.Option(help="The sender's.")] = None,
+    patient: Annotated[  # noqa: FBT002
+        bool,
+        typer.Option(
+            "--patient",
+            help="Of one patient only: the NHS number is typed at a prompt, or read from standard input. "
+            "The audit trail notes who looked.",
+        ),
+    ] = False,
+    since: Annotated[
+        str | None,
+        typer.Option(help="Received at this moment (ISO 8601, UTC) or so long ago (12h), or later."),
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Received before.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 50,
+    after: Annotated[str | None, typer.Option(help="Go on where a list before ended, as it said.")] = None,
+    as_json: JsonOption = False,  # noqa: FBT002
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, for a spreadsheet.")] = False,  # noqa: FBT002
+    actor: ActorOption = None,
+) -> None:
+    """List requests, the newest first: those that meet all that is given. Changes nothing."""
+    from bridge.cli import request_list
+
+    if as_json and as_csv:
+        raise typer.BadParameter("is not for --json as well", param_hint="--csv")
+    request_list.list_(
+        request_list.wanted(
+            outcome=outcome,
+            code=code,
+            pipeline=pipeline,
+            practice=practice,
+            correlation_id=correlation_id,
+            period=(since, until),
+        ),
+        of_patient=patient,
+        after=after,
+        limit=limit,
+        form="json" if as_json else "csv" if as_csv else "text",
+        actor=actor,
+    )
+
+
 @app.command()
 def show(request: RequestArgument) -> None:
-    """Print all that is known of one request as JSON; bodies stay sealed. Changes nothing."""
-    from bridge.cli import ledger
+    """Print all that is known of one request as JSON; bodies stay sealed. Changes nothing.
 
-    ledger.show(request)
+    Exit code 1 when none is meant, or several, which are listed.
+    """
+    from bridge.cli import request_list
+
+    request_list.show(request)
 
 
 @app.command()

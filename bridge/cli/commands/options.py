@@ -14,6 +14,8 @@ ActorOption = Annotated[
 RequestArgument = Annotated[
     str,
     typer.Argument(
-        metavar="REQUEST", help="The sender's id of the request, or its key: source, a blank, id."
+        metavar="REQUEST",
+        help="The sender's id of the request, its key (source, a blank, id), its correlation id, or the id "
+        "of an event about it.",
     ),
 ]

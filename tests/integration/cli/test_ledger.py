@@ -98,7 +98,7 @@ async def test_the_history_of_one_request(operator: Operator):
     assert [event["topic"] for event in by_id["events"]] == ["request.completed.v1"]
     assert by_key["state"] == "failed"
     assert (several.code, several.text) == (1, "")
-    assert "/epr r-2; /lab r-2" in several.errors
+    assert "/epr r-2\n" in several.errors
     assert (unknown.code, unknown.text) == (1, "")
 
 

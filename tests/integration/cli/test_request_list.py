@@ -1,0 +1,168 @@
+"""``bridge ledger list``, ``show`` and ``failures``: what an operator sees of a bad night, 80 columns wide."""
+
+import asyncio
+import csv
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bridge.engine.patient_keys import PatientKeys
+from bridge.ledger import Circumstances, EndState, Started, request_key
+from bridge.ledger.audit.trail import Entry
+from bridge.operations.site import Stores
+from tests.integration.ledger.site import NHS_NUMBER, events, opening
+from tests.support.operators import Operator
+from tests.support.processes import Ended
+
+WIDTH = 80
+NOW = datetime.now(UTC)
+LONG_ID = "5f2c8f0e-1d55-4f0c-9a56-0d7f1f6f0a11-of-a-sender-that-likes-its-ids-to-be-long"
+LONG_KEY = request_key("/hospital.example/epr/ward-system", LONG_ID)
+TIMEOUT = Circumstances("provider", "practice", "read_timeout", "A12345")
+REJECTED = Circumstances("request", None, "data.patient.nhs_number: is required", None, "rejected")
+
+
+async def end(
+    stores: Stores, number: int, state: EndState, code: str | None, told: Circumstances, **other: Any
+) -> None:
+    at = NOW - timedelta(minutes=number)
+    facts = {"own_id": f"r-{number}", "received_at": at, "operation": "record.requested.v1"} | other
+    claim = await stores.ledger.begin(opening(number, **facts))
+    assert isinstance(claim, Started)
+    recorded = stores.trail.step(
+        Entry(event="record.requested.v1", outcome=state, request_key=claim.lease.request_key)
+    )
+    await stores.ledger.finish(
+        claim.lease, state=state, code=code, events=events(number), told=told, also=recorded
+    )
+
+
+@pytest.fixture(scope="module")
+def operator(tmp_path_factory: pytest.TempPathFactory) -> Operator:
+    """Its ledger holds requests of a bad night."""
+    operator = Operator(tmp_path_factory.mktemp("site"), "nats://127.0.0.1:1", "no-bus")
+
+    async def fill() -> None:
+        patient = PatientKeys(operator.environment["BRIDGE_PATIENT_KEY"]).of(NHS_NUMBER)
+        async with operator.stores() as stores:
+            await end(stores, 1, "completed", None, Circumstances(practice_ods="A12345"))
+            for number in (2, 3):
+                await end(stores, number, "failed", "provider_timeout", TIMEOUT, correlation_id="c-ward")
+            await end(stores, 4, "rejected", None, REJECTED, own_id="=HYPERLINK(1)")
+            await end(
+                stores,
+                5,
+                "failed",
+                "provider_timeout",
+                Circumstances("provider", "practice", "read_timeout", "B99999"),
+                request_key=LONG_KEY,
+                own_id=LONG_ID,
+                patient_key=patient,
+            )
+            days = timedelta(days=3)
+            await end(stores, 6, "failed", "internal", Circumstances("engine"), received_at=NOW - days)
+
+    asyncio.run(fill())
+    return operator
+
+
+async def told(operator: Operator, *arguments: str, given: bytes = b"", code: int = 0) -> Ended:
+    ended = await operator.run(*arguments, given=given, COLUMNS=str(WIDTH))
+    assert ended.code == code, ended
+    assert NHS_NUMBER not in ended.text + ended.errors
+    return ended
+
+
+def is_whole(text: str) -> bool:
+    """No line is wider than the terminal, but for ids, which stand whole so that they can be copied."""
+    return all(len(line) <= WIDTH or LONG_ID in line for line in text.splitlines())
+
+
+async def test_failed_requests_are_listed_and_their_ids_can_be_copied(operator: Operator):
+    ended = await told(operator, "ledger", "list", "--outcome", "failed", "--since", "12h")
+    assert is_whole(ended.text)
+    assert f"  {LONG_KEY}\n" in ended.text
+    assert "/epr r-2\n" in ended.text
+    assert "at provider (practice): read_timeout" in ended.text.replace("\n  ", " ")
+    assert "r-6" not in ended.text
+    nothing = await told(operator, "ledger", "list", "--code", "none_such")
+    assert nothing.text == "No request meets all of that.\n"
+
+
+async def test_a_list_is_read_a_page_at_a_time(operator: Operator):
+    read: list[str] = []
+    after: str | None = None
+    while after is not None or not read:
+        more = ("--after", after) if after else ()
+        page = json.loads((await told(operator, "ledger", "list", "--limit", "3", "--json", *more)).text)
+        read += [line["request_key"] for line in page["requests"]]
+        after = page["after"]
+    assert read == ["/epr r-1", "/epr r-2", "/epr r-3", "/epr r-4", LONG_KEY, "/epr r-6"]
+    unknown = await told(operator, "ledger", "list", "--after", "somewhere", code=2)
+    assert "--after" in unknown.errors
+
+
+async def test_as_csv_no_cell_is_a_formula_and_what_is_left_is_told_beside_it(operator: Operator):
+    ended = await told(operator, "ledger", "list", "--csv", "--limit", "4")
+    lines = list(csv.DictReader(io.StringIO(ended.text)))
+    assert [line["own_id"] for line in lines] == ["r-1", "r-2", "r-3", "'=HYPERLINK(1)"]
+    assert lines[1]["detail"] == "read_timeout"
+    assert "There are more: --after " in ended.errors
+
+
+@pytest.mark.duty("JO-033")
+async def test_requests_of_a_patient_are_found_by_a_number_that_is_typed_and_who_looked_is_noted(
+    operator: Operator,
+):
+    asked = ("ledger", "list", "--patient", "--json", "--actor", "Dr Look")
+    ended = await told(operator, *asked, given=f"{NHS_NUMBER}\n".encode())
+    assert [line["request_key"] for line in json.loads(ended.text)["requests"]] == [LONG_KEY]
+    wrong = await told(operator, *asked, given=b"12345\n", code=2)
+    assert wrong.errors.endswith("standard input: is no NHS number\n")
+    looked = [entry for entry in await operator.entries() if entry["event"] == "requests.listed"]
+    assert [(entry["user"]["name"], entry["outcome"]) for entry in looked] == [("Dr Look", "completed")]
+    assert looked[0]["patient_key"]
+
+
+async def test_a_request_is_shown_by_any_name_and_several_are_listed(operator: Operator):
+    for reference in (LONG_ID, "e-5-0", LONG_KEY):
+        shown = json.loads((await told(operator, "ledger", "show", reference)).text)
+        assert (shown["request_key"], shown["stage"], shown["practice_ods"]) == (
+            LONG_KEY,
+            "provider",
+            "B99999",
+        )
+    several = await told(operator, "ledger", "show", "c-ward", code=1)
+    assert several.text == ""  # where the JSON of one would be
+    assert is_whole(several.errors)
+    assert "/epr r-2\n" in several.errors
+    assert "/epr r-3\n" in several.errors
+    assert "correlation id c-ward" in several.errors
+
+
+async def test_failures_are_told_by_cause_with_what_to_do_next(operator: Operator):
+    ended = await told(operator, "failures", "--since", "12h")
+    assert is_whole(ended.text)
+    first, group, *others = ended.text.split("\n\n")
+    assert first.endswith("5 requests ended without success, by 3 causes.")
+    assert group.startswith("3 x provider_timeout at provider (practice): read_timeout\n")
+    assert "practices: A12345 (2), B99999 (1)\n" in group
+    assert "example: /epr r-" in group or f"example: {LONG_KEY}\n" in group
+    assert "next:    Practices do not answer in time." in group
+    rejected = "1 x rejected at request: data.patient.nhs_number: is required\n"
+    assert any(other.startswith(rejected) for other in others)
+    whole = json.loads((await told(operator, "failures", "--since", "90m", "--json")).text)
+    counted = {(each["code"], each["count"]) for each in whole["groups"]}
+    assert counted == {("provider_timeout", 3), (None, 1), ("internal", 1)}
+    assert f"group:   {whole['groups'][0]['id']}\n" in group
+    quiet = await told(operator, "failures", "--pipeline", "care_record")
+    assert "no request ended without success" in quiet.text
+
+
+async def test_what_is_no_time_is_refused_by_its_option(operator: Operator):
+    for text in ("yesterday", "12 h", "999999d"):
+        ended = await told(operator, "failures", "--since", text, code=2)
+        assert "--since" in ended.errors
