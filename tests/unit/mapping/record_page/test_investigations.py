@@ -7,10 +7,7 @@ import pytest
 from bridge.areas.record_page import Events, render
 from bridge.mapping.page import text
 from tests.support import bundles as b
-from tests.support.mapped import mapped
-from tests.support.record_pages import alerts, section, seen
-from tests.support.whole_record import encounter, observation, structure
-from tests.unit.mapping.test_investigations import (
+from tests.support.investigations import (
     BLOODS,
     LIST,
     REPORT,
@@ -22,6 +19,9 @@ from tests.unit.mapping.test_investigations import (
     request,
     specimen,
 )
+from tests.support.mapped import mapped
+from tests.support.record_pages import alerts, section, seen
+from tests.support.whole_record import encounter, observation, structure
 
 LAYOUT = "Sample       Result\n  GLUCOSE    <4.1\n"
 
