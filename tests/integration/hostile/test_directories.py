@@ -9,7 +9,7 @@ from bridge.errors import FailureCode, Refused, RequestFailed, ResponseInvalid
 from bridge.gpconnect import GpConnect
 from bridge.settings import SpineSettings
 from tests.integration.spine import world as worlds
-from tests.integration.spine.test_gpconnect import ask, failure
+from tests.integration.spine.practice_calls import ask, failure
 from tests.integration.spine.world import ODS, World, device, endpoint, gp, patient, pds_patient, searchset
 from tests.support.http_server import answer
 
