@@ -76,3 +76,10 @@ class Scenario:
         )
         self.case(builder)
         return builder.record
+
+
+def scenario_of(
+    name: str, number: str, reason: str, case: BuildRecord | None = cases.empty, **more: Any
+) -> Scenario:
+    """A patient of this number; `more` are fields of a `Scenario`."""
+    return replace(Scenario(name=name, nhs_number=number, reason=reason, case=case), **more)
