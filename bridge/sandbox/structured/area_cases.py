@@ -8,11 +8,8 @@ from typing import Any
 from bridge.sandbox.structured.builder import Builder
 from bridge.sandbox.structured.catalogue import AMLODIPINE, MONTHLY, PENICILLIN, RASH
 from bridge.sandbox.structured.clinical import (
-    ContentPart,
-    ReportedResult,
     allergy,
     blood_pressure,
-    consultation,
     course,
     diary_entry,
     document,
@@ -23,10 +20,11 @@ from bridge.sandbox.structured.clinical import (
     quantity,
     referral,
     relate,
-    report,
     uk_extension,
 )
+from bridge.sandbox.structured.consultations import ContentPart, consultation
 from bridge.sandbox.structured.elements import Repeats, Stopped, coded, to
+from bridge.sandbox.structured.reports import ReportedResult, report
 
 Json = dict[str, Any]
 

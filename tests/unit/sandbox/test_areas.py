@@ -3,16 +3,9 @@
 import pytest
 
 from bridge.sandbox.scenarios import BY_NAME
-from bridge.sandbox.structured.clinical import (
-    ContentPart,
-    consultation,
-    diary_entry,
-    document,
-    observation,
-    problem,
-    referral,
-    report,
-)
+from bridge.sandbox.structured.clinical import diary_entry, document, observation, problem, referral
+from bridge.sandbox.structured.consultations import ContentPart, consultation
+from bridge.sandbox.structured.reports import report
 from tests.unit.sandbox.wire import (
     CODE,
     MAIN_LIST,
