@@ -73,6 +73,8 @@ class Attributes(BaseModel):
     time: AwareDatetime | None = None
     correlationid: Annotated[str, Field(max_length=200, pattern=r"^[\x21-\x7e]+$")] | None = None
     """Carried unchanged into every event and log line; absent: the request's own id."""
+    replayof: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")] | None = None
+    """Of a request that asks again for one that failed: the id of that one. Carried into every event."""
     expirytime: AwareDatetime | None = None
     traceparent: Annotated[_Lenient | None, BeforeValidator(_as_text)] = None
     """W3C trace context. Whatever is no such context is ignored."""
@@ -129,7 +131,7 @@ class Incoming:
     def _outside(self) -> Iterator[tuple[str, str]]:
         """All that is sent outside the data: it goes into headers, logs and the ledger (JO-033)."""
         named = self.attributes
-        for name in ("id", "source", "type", "correlationid", "traceparent", "tracestate"):
+        for name in ("id", "source", "type", "correlationid", "replayof", "traceparent", "tracestate"):
             yield name, getattr(named, name) or ""
         for name, value in (named.model_extra or {}).items():
             yield _plain(name), f"{name}: {value}"

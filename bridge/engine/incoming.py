@@ -48,6 +48,7 @@ class IncomingRequest:
         request_id: of the sender.
         request: None when `rejection` says why.
         rejection: what is wrong with the message.
+        replay_of: the id of the request that this one asks again for.
         opening: what the ledger is told at the start.
         trace: the trace that the message says it belongs to.
         operation: None when the pipeline has none for the message's routing key.
@@ -66,6 +67,7 @@ class IncomingRequest:
     opening: Opening
     operation: Operation[Any] | None
     encounter_id: str | None = None
+    replay_of: str | None = None
     edition: int = 0
     fault: EngineFault | None = None
 
@@ -148,6 +150,7 @@ class IncomingRequest:
             extensions={
                 "correlationid": self.correlation_id,
                 "causationid": self.request_id,
+                "replayof": self.replay_of,
                 TRACEPARENT: trace.get(TRACEPARENT),
                 TRACESTATE: trace.get(TRACESTATE),
                 "encounterid": self.encounter_id,
@@ -194,6 +197,7 @@ def read_incoming(
     correlation_id = incoming.correlation_id if incoming else delivery.correlation_id or delivery.id
     source = incoming.attributes.source if incoming else _NO_SOURCE
     trace = _sent_trace(delivery, incoming, rejection)
+    replay_of = incoming.attributes.replayof if incoming else None
     if rejection is not None:
         # Nothing has vouched for the ids of such a message, and they go into headers and logs (JO-033).
         told = {place for place, _rule in rejection.faults}
@@ -201,6 +205,7 @@ def read_incoming(
         correlation_id = opaque_id(correlation_id, is_refused=correlated_by in told)
         request_id = opaque_id(request_id, is_refused="id" in told)
         source = opaque_id(source, is_refused="source" in told)
+        replay_of = replay_of and opaque_id(replay_of, is_refused="replayof" in told)
     expires_at = _in_utc(incoming.expires_at(request)) if incoming and request else None
     patient_key = keys.of(request.patient.nhs_number) if request else None
     opening = Opening(
@@ -229,6 +234,7 @@ def read_incoming(
         opening=opening,
         operation=operation,
         encounter_id=_encounter_id(incoming, is_vouched_for=rejection is None),
+        replay_of=replay_of,
     )
 
 

@@ -13,6 +13,10 @@ from bridge.pipelines.declaration import Operation, Pipeline
 _EXTENSIONS: Final = {
     "correlationid": {"type": "string", "description": "As in the request; absent there: the request's id."},
     "causationid": {"type": "string", "description": "The sender's id of the request that it answers."},
+    "replayof": {
+        "type": "string",
+        "description": "The id of the request that failed, where the one that is answered asks again for it.",
+    },
     "encounterid": {
         "type": "string",
         "description": "`encounter_id` of the request.",

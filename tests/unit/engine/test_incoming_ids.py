@@ -25,10 +25,11 @@ async def handle(_request, _gp):
     return []
 
 
-def incoming_of(**asked):
+def incoming_of(*, replayof=None, **asked):
     pipeline = Pipeline("structured_record")
     pipeline.operation(accepts="record.requested.v1", request=RecordRequest, publishes={})(handle)
-    body = json.dumps(cloud_event(record_request(**asked), id="r-1")).encode()
+    attributes = {} if replayof is None else {"replayof": replayof}
+    body = json.dumps(cloud_event(record_request(**asked), id="r-1", **attributes)).encode()
     delivery = Delivery(
         body=body, id="m-1", key="record.requested.v1", headers={}, content_type=None, correlation_id=None
     )
@@ -93,3 +94,17 @@ def test_another_request_under_a_used_id_is_rejected_under_ids_of_its_own():
     _, of_second, _ = rejections
     assert message(incoming_of(encounter_id="visit-8").as_conflicting(), REJECTED).id == of_second.id
     assert json.loads(of_second.body)["encounterid"] == "visit-8"
+
+
+def test_what_a_request_asks_again_for_is_told_in_every_event():
+    assert told(FAILED, replayof="r-0")["replayof"] == "r-0"
+    assert told(REJECTED, replayof="r-0", purpose="research")["replayof"] == "r-0"
+    assert "replayof" not in told(FAILED)
+
+
+@pytest.mark.duty("JO-033")
+@pytest.mark.parametrize("sent", ["9990000018", "r 0"])
+def test_a_rejection_repeats_no_such_id_that_is_malformed_or_may_hold_an_nhs_number(sent):
+    event = told(REJECTED, replayof=sent)
+    assert sent not in json.dumps(event)
+    assert len(event.get("replayof", "x" * 64)) == 64
