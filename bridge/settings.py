@@ -241,6 +241,9 @@ class LedgerSettings(_Group):
     Live ones renew three times as often."""
     keep_bodies_days: Annotated[int, Field(ge=0)] = 30
     """Events and payloads (sealed), after their request ended."""
+    keep_failed_messages_days: Annotated[int, Field(ge=0)] = 30
+    """What was asked by requests that failed (sealed), for ``bridge replay``, after they ended, and no longer
+    than events. 0 keeps none: then none can be asked again."""
     keep_metadata_days: Annotated[int, Field(ge=1)] = 2920
     """Everything else about a request, after it ended: eight years."""
 

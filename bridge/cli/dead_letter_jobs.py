@@ -8,10 +8,9 @@ from dataclasses import asdict
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
-from bridge.cli.exits import Exit
+from bridge.cli.jobs import end_with, list_jobs, progress_of, say
 from bridge.cli.terminal import (
     load_settings,
     operator,
@@ -29,6 +28,8 @@ _PROMISE = {
     "replay": "sent again to their own queue and removed from the dead letters",
     "discard": "removed for good; `bridge dead export` keeps a copy",
 }
+_WHAT = "dead letters"
+_LEFT = "those that somebody else took away stay (`stop` ends it)"
 _SAMPLE = 5
 
 
@@ -69,39 +70,27 @@ def run(kind: JobKind, job_id: str, rate: float) -> None:
 
     async def watched(stores: Stores) -> Job:
         job = await stores.dead_letter_jobs.job(job_id, kind)
-        with Progress(console=Console(stderr=True)) as progress:
-            bar = progress.add_task(kind, total=job.total, completed=job.marked)
-            return await dead_letter_jobs.run(
-                stores, job, rate=rate, progress=lambda count: progress.advance(bar, count)
-            )
+        with progress_of(job) as progress:
+            return await dead_letter_jobs.run(stores, job, rate=rate, progress=progress)
 
-    job = with_stores(load_settings(), watched)
-    _say(job)
-    raise typer.Exit(Exit.OK if job.state == "done" else Exit.NO)
+    end_with(with_stores(load_settings(), watched), _WHAT, _LEFT)
 
 
 def pause(kind: JobKind, job_id: str) -> None:
     """Let the run end after the dead letter at hand."""
-    _say(with_stores(load_settings(), lambda stores: stores.dead_letter_jobs.pause(job_id, kind)))
+    say(
+        with_stores(load_settings(), lambda stores: stores.dead_letter_jobs.pause(job_id, kind)), _WHAT, _LEFT
+    )
 
 
 def stop(kind: JobKind, job_id: str) -> None:
     """End a job for good."""
-    _say(with_stores(load_settings(), lambda stores: stores.dead_letter_jobs.stop(job_id, kind)))
+    say(with_stores(load_settings(), lambda stores: stores.dead_letter_jobs.stop(job_id, kind)), _WHAT, _LEFT)
 
 
 def jobs(kind: JobKind, *, as_json: bool) -> None:
     """List the jobs, newest first."""
-    known = with_stores(load_settings(), lambda stores: stores.dead_letter_jobs.all(kind))
-    if as_json:
-        print_json([asdict(job) for job in known])
-        return
-    table = Table("job", "state", "done", "planned", "by", "confirmed by", "reason", show_edge=False)
-    for job in known:
-        told = f"{job.actor} ({job.confirmed_by})" if job.actor else ""
-        done, planned = f"{job.marked}/{job.total}", f"{job.planned_at:%Y-%m-%d %H:%M}"
-        table.add_row(job.id, job.state, done, planned, job.planned_by, told, job.reason or "")
-    Console().print(table if known else "There are no jobs.")
+    list_jobs(with_stores(load_settings(), lambda stores: stores.dead_letter_jobs.all(kind)), as_json=as_json)
 
 
 def _sample(found: FoundDeadLetter) -> dict[str, str]:
@@ -114,12 +103,3 @@ def _sample(found: FoundDeadLetter) -> dict[str, str]:
         "dead_at": facts.dead_at.isoformat() if facts.dead_at else "",
         "message_id": facts.message_id,
     }
-
-
-def _say(job: Job) -> None:
-    left = job.total - job.marked
-    typer.echo(f"job {job.id}: {job.state}, {job.marked} of {job.total} dead letters dealt with")
-    if job.state == "paused" and left:
-        typer.echo(
-            f"{left} are left: `run` goes on; those that somebody else took away stay (`stop` ends it)"
-        )

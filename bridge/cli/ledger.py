@@ -63,6 +63,7 @@ def prune(actor: str | None) -> None:
         "answers": erased.answers,
         "claims": erased.claims,
         "known about them": erased.facts,
+        "messages of failed requests": erased.messages,
         "requests without their bodies now": erased.bodies,
         "requests forgotten": erased.requests,
     }

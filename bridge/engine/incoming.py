@@ -92,6 +92,11 @@ class IncomingRequest:
         return self.operation.accepts if self.operation else None
 
     @property
+    def changes_nothing(self) -> bool:
+        """Whether it was read, and asks for nothing that changes anything at a practice."""
+        return self.request is not None and self.operation is not None and self.operation.changes_nothing
+
+    @property
     def facts(self) -> Facts:
         """What the journal is told of who asked about whom."""
         request = self.request
@@ -179,15 +184,7 @@ def read_incoming(
     request: GpConnectRequest | None = None
     rejection: RequestRejected | None = None
     try:
-        incoming = read_envelope(
-            delivery.body,
-            message_id=delivery.id if delivery.is_named else None,
-            key=delivery.key,
-            content_type=delivery.content_type,
-            correlation_id=delivery.correlation_id,
-            headers=without_try(delivery.headers),
-            max_bytes=max_bytes,
-        )
+        incoming = envelope_of(delivery, max_bytes=max_bytes)
         if operation is None:
             raise RequestRejected("routing key", "is none that this queue takes")  # noqa: TRY301 - as all faults
         request = incoming.request(operation.request)
@@ -235,6 +232,27 @@ def read_incoming(
         operation=operation,
         encounter_id=_encounter_id(incoming, is_vouched_for=rejection is None),
         replay_of=replay_of,
+    )
+
+
+def envelope_of(delivery: Delivery, *, max_bytes: int = MAX_BYTES) -> Incoming:
+    """The envelope of a delivery, in whichever mode it came.
+
+    Args:
+        delivery: as the bus handed it over.
+        max_bytes: a larger message is rejected unread.
+
+    Raises:
+        RequestRejected: it cannot be read.
+    """
+    return read_envelope(
+        delivery.body,
+        message_id=delivery.id if delivery.is_named else None,
+        key=delivery.key,
+        content_type=delivery.content_type,
+        correlation_id=delivery.correlation_id,
+        headers=without_try(delivery.headers),
+        max_bytes=max_bytes,
     )
 
 

@@ -1,4 +1,4 @@
-"""A delivery as it is kept while its request is in doubt: what was asked, and how it came."""
+"""A delivery as it is kept with its request, in doubt or failed: what was asked, and how it came."""
 
 from base64 import b64decode, b64encode
 

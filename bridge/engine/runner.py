@@ -68,11 +68,11 @@ from bridge.ledger import (
     Conflict,
     Ended,
     EndState,
+    FollowUp,
     Lease,
     LeaseLost,
     LedgerUnavailable,
     OwedEvents,
-    Recheck,
     Reopened,
     Running,
     Started,
@@ -342,7 +342,6 @@ class Runner:
         *,
         check_at: datetime | None,
     ) -> None:
-        recheck = Recheck(check_at, stored(incoming.delivery)) if outcome.state == "in_doubt" else None
         await self._journal.requests.finish(
             lease,
             incoming.facts,
@@ -351,8 +350,18 @@ class Runner:
             events=outcome.events,
             calls=calls,
             told=circumstances(outcome.facts, calls, outcome.disposition),
-            recheck=recheck,
+            follow_up=self._follow_up(incoming, outcome.state, check_at),
         )
+
+    def _follow_up(
+        self, incoming: IncomingRequest, state: EndState, check_at: datetime | None
+    ) -> FollowUp | None:
+        """What is kept to check a request in doubt, or to ask again for a read that failed."""
+        if state == "in_doubt":
+            return FollowUp(stored(incoming.delivery), check_at)
+        if state == "failed" and incoming.changes_nothing and self._settings.ledger.keep_failed_messages_days:
+            return FollowUp(stored(incoming.delivery))
+        return None
 
     async def _pay_what_is_owed(self, incoming: IncomingRequest, ended: Ended) -> _Handled:
         outcome: Disposition = Done()

@@ -32,12 +32,12 @@ from bridge.ledger.model import (
     BeginResult,
     Circumstances,
     EndState,
+    FollowUp,
     Intent,
     IntentVerdict,
     Lease,
     Opening,
     OwedEvents,
-    Recheck,
     RecordedCall,
     Reopened,
     Reopening,
@@ -137,7 +137,7 @@ class Ledger:
         events: Sequence[StoredEvent],
         calls: Sequence[RecordedCall] = (),
         told: Circumstances = NO_CIRCUMSTANCES,
-        recheck: Recheck | None = None,
+        follow_up: FollowUp | None = None,
         also: LedgerStep[object] | None = None,
     ) -> None:
         """End a request: its outcome, the events still to be published, and the calls that were made.
@@ -149,14 +149,14 @@ class Ledger:
             events: in the order they are to be published. An event whose id is there already is not changed.
             calls: in the order they were made.
             told: what is told of it beside the code.
-            recheck: of a request in doubt: how it goes on.
+            follow_up: of a request in doubt, or one that failed and may be asked again.
             also: runs in the same transaction, e.g. the entry in the audit trail.
 
         Raises:
             LeaseLost: another worker has the request: publish nothing.
         """
         sealed = await self._seal(lease.request_key, events)
-        message = recheck.message if recheck else None
+        message = follow_up.message if follow_up else None
         asked = message and seal_message(self._sealer, lease.request_key, message)
         now = self._clock()
 
@@ -168,7 +168,7 @@ class Ledger:
                 state=state,
                 code=code,
                 told=told,
-                check_at=recheck.at if recheck else None,
+                check_at=follow_up.check_at if follow_up else None,
                 made=calls,
             )
             requests.add_events(connection, lease.row, lease.token, sealed)

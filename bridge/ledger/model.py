@@ -226,16 +226,16 @@ class Reopened:
 
 
 @dataclass(frozen=True, slots=True)
-class Recheck:
-    """How a request in doubt goes on.
+class FollowUp:
+    """What may follow the end of a request: one in doubt is checked, one that failed may be asked again.
 
     Attributes:
-        at: when it is checked again; None: never, a person must find out.
-        message: what was asked, for whoever checks; the first one is kept.
+        message: what was asked, for whoever does so; the first one is kept.
+        check_at: of one in doubt: when it is checked; None: never, a person must find out.
     """
 
-    at: datetime | None
     message: bytes | None = field(default=None, repr=False)
+    check_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

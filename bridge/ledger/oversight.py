@@ -117,6 +117,7 @@ class Oversight:
         """Delete bodies and requests whose time is over (settings ``BRIDGE_LEDGER_KEEP_…``)."""
         return await retention.prune(
             self._store,
+            messages_before=now - timedelta(days=self._settings.keep_failed_messages_days),
             bodies_before=now - timedelta(days=self._settings.keep_bodies_days),
             requests_before=now - timedelta(days=self._settings.keep_metadata_days),
         )

@@ -76,10 +76,10 @@ async def run(stores: Stores, job: Job, *, rate: float, progress: Callable[[int]
     frozen = await stores.dead_letter_jobs.items(job.id)
     pipelines = sorted({letter.pipeline for letter in frozen.values()})
     async with open_queues(stores.settings, pipelines) as queues:
-        return await _Run(stores, queues, rate=rate, progress=progress)(job.id, job.kind)
+        return await _DeadLetterRun(stores, queues, rate=rate, progress=progress)(job.id, job.kind)
 
 
-class _Run(JobRun[JobDeadLetter]):
+class _DeadLetterRun(JobRun[JobDeadLetter]):
     """One process's run of a job over dead letters."""
 
     def __init__(

@@ -13,6 +13,8 @@ from bridge.observe.vocabulary.process import JobLeft
 from bridge.operations import reasons
 from bridge.operations.site import Stores, operator
 
+__all__ = ["Job", "JobRun", "confirmed"]
+
 I = TypeVar("I", bound=JobItem)  # noqa: E741 - an item
 
 

@@ -15,6 +15,7 @@ class Erased:
         answers: bodies of practices' answers.
         claims: data of large events.
         facts: what was still known of answers and claims without their bodies.
+        messages: of requests that failed, which can be asked again no more.
         bodies: of requests that stay without them.
         requests: forgotten.
     """
@@ -22,6 +23,7 @@ class Erased:
     answers: int
     claims: int
     facts: int
+    messages: int
     bodies: int
     requests: int
 
@@ -41,6 +43,7 @@ async def prune(stores: Stores, *, actor: Actor) -> Erased:
         answers=of_vault.answers,
         claims=of_vault.claims,
         facts=of_vault.metadata,
+        messages=of_ledger.messages,
         bodies=of_ledger.bodies,
         requests=of_ledger.requests,
     )

@@ -7,12 +7,13 @@ from datetime import timedelta
 from typing import Protocol
 
 from bridge.bus import open_bus
-from bridge.bus.port import DeadLetterStore, QueueInspection, QueueSpec
+from bridge.bus.port import DeadLetterStore, QueueInspection, QueueSpec, Transport
 from bridge.ledger import Ledger, open_ledger
 from bridge.ledger.audit.trail import Actor, AuditTrail
 from bridge.ledger.keys import open_keys
 from bridge.ledger.opening import open_store
 from bridge.ledger.storage.dead_letter_jobs import DeadLetterJobs
+from bridge.ledger.storage.replay_jobs import ReplayJobs
 from bridge.ledger.vault.aes_gcm import AesGcmSealer
 from bridge.ledger.vault.vault import Vault
 from bridge.pipelines.installed import installed_pipelines
@@ -32,7 +33,8 @@ class Stores:
         ledger: what happened to each request.
         trail: who asked about whom, and who did what.
         vault: answers of practices and data of large events, sealed.
-        dead_letter_jobs: over dead letters.
+        dead_letter_jobs: that send dead letters again, or discard them.
+        replay_jobs: jobs that ask failed requests again.
     """
 
     settings: Settings
@@ -40,17 +42,18 @@ class Stores:
     trail: AuditTrail
     vault: Vault
     dead_letter_jobs: DeadLetterJobs
+    replay_jobs: ReplayJobs
 
 
-class LookedInto(DeadLetterStore, QueueInspection, Protocol):
-    """A bus as an operator needs it: nothing is sent or consumed."""
+class OperatedBus(Transport, DeadLetterStore, QueueInspection, Protocol):
+    """A bus as an operator needs it: nothing is consumed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Queues:
     """The bus, started, and declared queues on it by the name of their pipeline."""
 
-    bus: LookedInto
+    bus: OperatedBus
     by_pipeline: Mapping[str, QueueSpec]
 
 
@@ -67,12 +70,14 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
     async with open_ledger(settings, sealer) as ledger:
         trail = AuditTrail(ledger.store, keys.audit, sealer, requests_kept_for=_kept_for(settings))
         await trail.prepare()
+        lease = timedelta(seconds=settings.ledger.lease_seconds)
         yield Stores(
             settings,
             ledger,
             trail,
             Vault(ledger.store, sealer, keep_answers=timedelta(days=settings.vault.keep_answers_days)),
-            DeadLetterJobs(ledger.store, lease=timedelta(seconds=settings.ledger.lease_seconds)),
+            DeadLetterJobs(ledger.store, lease=lease),
+            ReplayJobs(ledger.store, sealer, lease=lease),
         )
 
 

@@ -40,6 +40,11 @@ class Operation(Generic[R]):
     ordered: bool = False
     in_doubt: TellInDoubt[R] | None = None
 
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether such a request only reads: it has no `Context.once`, and may be asked again."""
+        return self.in_doubt is None
+
 
 class Pipeline:
     """One queue in, a story for each kind of request in it, topics out.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bridge.cli.commands.options import JsonOption, PipelineOption
+from bridge.cli.commands.options import JobArgument, JsonOption, PipelineOption, WhyOption
 
 if TYPE_CHECKING:
     from bridge.operations.dead_letter_jobs import JobKind
@@ -16,8 +16,6 @@ _HELP = {
     "replay": "Send dead letters again, as a job: plan, confirm, run.",
     "discard": "Throw dead letters away for good, as a job: plan, confirm, run.",
 }
-
-_JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="As `plan` prints it.")]
 
 
 def commands(kind: "JobKind") -> typer.Typer:
@@ -47,8 +45,8 @@ def _add_plan(app: typer.Typer, kind: "JobKind") -> None:
 def _add_confirm(app: typer.Typer, kind: "JobKind") -> None:
     @app.command()
     def confirm(
-        job_id: _JobArgument,
-        reason: Annotated[str, typer.Option(help="Why: kept in the ledger and in the audit trail.")],
+        job_id: JobArgument,
+        reason: WhyOption,
         actor: Annotated[
             str | None, typer.Option(help="Who decided it; else the OS user's name. Kept as the reason is.")
         ] = None,
@@ -62,7 +60,7 @@ def _add_confirm(app: typer.Typer, kind: "JobKind") -> None:
 def _add_run(app: typer.Typer, kind: "JobKind") -> None:
     @app.command("run")
     def run_(
-        job_id: _JobArgument,
+        job_id: JobArgument,
         rate: Annotated[float, typer.Option(min=0.01, help="Dead letters a second, at most.")] = 5.0,
     ) -> None:
         """Deal with the dead letters of a confirmed job, one by one; goes on where an earlier run ended.
@@ -76,14 +74,14 @@ def _add_run(app: typer.Typer, kind: "JobKind") -> None:
 
 def _add_the_rest(app: typer.Typer, kind: "JobKind") -> None:
     @app.command()
-    def pause(job_id: _JobArgument) -> None:
+    def pause(job_id: JobArgument) -> None:
         """Let the run end after the dead letter at hand; `run` goes on."""
         from bridge.cli import dead_letter_jobs
 
         dead_letter_jobs.pause(kind, job_id)
 
     @app.command()
-    def stop(job_id: _JobArgument) -> None:
+    def stop(job_id: JobArgument) -> None:
         """End a job for good; what is left of it stays among the dead letters."""
         from bridge.cli import dead_letter_jobs
 

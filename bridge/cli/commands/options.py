@@ -11,6 +11,8 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 ActorOption = Annotated[
     str | None, typer.Option("--actor", help="Who does this, for the audit trail; else the OS user's name.")
 ]
+JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="As `plan` prints it.")]
+WhyOption = Annotated[str, typer.Option("--reason", help="Why: kept in the ledger and in the audit trail.")]
 RequestArgument = Annotated[
     str,
     typer.Argument(

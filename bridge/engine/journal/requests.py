@@ -10,13 +10,13 @@ from bridge.ledger import (
     BeginResult,
     Circumstances,
     EndState,
+    FollowUp,
     Intent,
     Lease,
     Ledger,
     LedgerUnavailable,
     Opening,
     OwedEvents,
-    Recheck,
     RecordedCall,
     Reopened,
     Reopening,
@@ -63,9 +63,9 @@ class RequestJournal(Protocol):
         events: Sequence[StoredEvent],
         calls: Sequence[CallNote],
         told: Circumstances,
-        recheck: Recheck | None = None,
+        follow_up: FollowUp | None = None,
     ) -> None:
-        """Write down how it ended, and what is to be published; of a request in doubt, how it goes on."""
+        """Write down how it ended, what is to be published, and what is needed to check or ask again."""
 
     async def wait(
         self,
@@ -143,7 +143,7 @@ class AuditedRequests:
         events: Sequence[StoredEvent],
         calls: Sequence[CallNote],
         told: Circumstances,
-        recheck: Recheck | None = None,
+        follow_up: FollowUp | None = None,
     ) -> None:
         """See `RequestJournal.finish`."""
         with timed("ledger"):
@@ -154,7 +154,7 @@ class AuditedRequests:
                 events=events,
                 calls=[_call(note) for note in calls],
                 told=told,
-                recheck=recheck,
+                follow_up=follow_up,
                 also=self._trail.step(_entry(facts, state, code, calls)),
             )
 

@@ -8,7 +8,7 @@
        │            │        paused ┤
        └────────────┴───────────────┴───▶ stopped
 
-What the jobs are over stands beside this: `bridge.ledger.storage.dead_letter_jobs`, `request_replays`. What
+What the jobs are over stands beside this: `bridge.ledger.storage.dead_letter_jobs`, `replay_jobs`. What
 is in a job that may still run is in no other one.
 """
 
@@ -149,6 +149,11 @@ def table_of_items(name: str, *, of: Table, key: str, columns: Sequence[SchemaIt
     )
 
 
+def new_job_id() -> str:
+    """The id of a job that is to be planned."""
+    return secrets.token_hex(4)
+
+
 class JobStore(Generic[I]):
     """The jobs over one kind of thing in one ledger.
 
@@ -179,13 +184,19 @@ class JobStore(Generic[I]):
         self._lease = lease
         self._clock = clock
 
-    async def plan(self, kind: JobKind, found: Sequence[I], *, by: str) -> Job:
+    async def plan(self, kind: JobKind, found: Sequence[I], *, by: str, job_id: str | None = None) -> Job:
         """Freeze a set, without what another confirmed job has.
+
+        Args:
+            kind: what is to be done with it.
+            found: the set.
+            by: who plans.
+            job_id: of `new_job_id`, where what is frozen depends on it.
 
         Raises:
             JobRefused: nothing is left.
         """
-        now, job_id = self._clock(), secrets.token_hex(4)
+        now, job_id = self._clock(), job_id or new_job_id()
 
         def step(connection: Connection) -> Job:
             taken = set(

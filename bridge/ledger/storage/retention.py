@@ -15,7 +15,9 @@ from bridge.ledger.storage.tables import event_bodies, events, intents, messages
 _PAGE: Final = 200
 """Requests per transaction: writers do not wait for long."""
 
+_HAS_MESSAGE = exists().where(messages.c.request_id == requests.c.id)
 _HAS_BODIES = or_(
+    _HAS_MESSAGE,
     exists().where(event_bodies.c.request_id == requests.c.id),
     exists().where(intents.c.request_id == requests.c.id, intents.c.payload.is_not(None)),
 )
@@ -23,18 +25,24 @@ _HAS_BODIES = or_(
 
 @dataclass(frozen=True, slots=True)
 class PrunedRequests:
-    """How many requests lost their bodies, and how many were forgotten."""
+    """How many requests lost their message, how many all their bodies, and how many were forgotten."""
 
+    messages: int
     bodies: int
     requests: int
 
 
-async def prune(store: Store, *, bodies_before: datetime, requests_before: datetime) -> PrunedRequests:
+async def prune(
+    store: Store, *, messages_before: datetime, bodies_before: datetime, requests_before: datetime
+) -> PrunedRequests:
     """Delete what ended before these moments, then give the space back.
 
+    `messages_before` is of requests that failed, which `bridge replay` can ask again while it is kept.
     A request in doubt has not ended until a person found out; one that still owes events keeps everything.
     """
+    has_failed = and_(requests.c.state == "failed", requests.c.ended_at < messages_before)
     pruned = PrunedRequests(
+        await _page_by_page(store, and_(has_failed, _HAS_MESSAGE), _drop_messages),
         await _page_by_page(store, and_(_over_since(bodies_before), _HAS_BODIES), _drop_bodies),
         await _page_by_page(store, _over_since(requests_before), _forget),
     )
@@ -65,9 +73,13 @@ def _over_since(before: datetime) -> ColumnElement[bool]:
     return and_(requests.c.ended_at < before, not_(is_open), requests.c.id.not_in(owing))
 
 
+def _drop_messages(found: Sequence[int], connection: Connection) -> None:
+    connection.execute(delete(messages).where(messages.c.request_id.in_(found)))
+
+
 def _drop_bodies(found: Sequence[int], connection: Connection) -> None:
     connection.execute(delete(event_bodies).where(event_bodies.c.request_id.in_(found)))
-    connection.execute(delete(messages).where(messages.c.request_id.in_(found)))
+    _drop_messages(found, connection)
     connection.execute(
         update(intents).where(intents.c.request_id.in_(found)).values(payload=None, result=None)
     )

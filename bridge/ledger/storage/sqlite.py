@@ -5,6 +5,8 @@ for while a commit is under way share the next one: many requests, one fsync.
 """
 
 import asyncio
+import errno
+import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -96,8 +98,10 @@ class SqliteStore:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._path.touch(mode=0o600)
-            with self._path.open("ab"):
-                pass
+            # Not opened to try: closing it would drop the locks of this process's other connections (POSIX),
+            # and another process, the last one as far as it can tell, would take the journal away.
+            if not os.access(self._path, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         except OSError as error:
             raise Misconfigured(
                 f"the ledger's file {self._path} cannot be written: {error.strerror}"

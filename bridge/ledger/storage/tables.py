@@ -106,7 +106,7 @@ _partial(
 )
 _partial("ix_requests_dead", _IS_DEAD, requests.c.received_at)
 
-messages = Table(  # of requests in doubt: what was asked, for whoever checks again
+messages = Table(  # what was asked: of requests in doubt, to check; of reads that failed, to ask again
     "messages",
     metadata,
     Column("request_id", Id, ForeignKey("requests.id", ondelete="CASCADE"), primary_key=True),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.ledger import Recheck, Started
+from bridge.ledger import FollowUp, Started
 from bridge.ledger.audit.trail import Entry
 from tests.integration.ledger.site import events, opening
 from tests.support.operators import Operator
@@ -27,7 +27,7 @@ async def operator(tmp_path: Path) -> Operator:
             state="in_doubt",
             code="provider_timeout",
             events=events(),
-            recheck=Recheck(None, b"{}"),
+            follow_up=FollowUp(b"{}", None),
             also=stores.trail.step(recorded),
         )
         await stores.ledger.published(KEY, [event.id for event in events()])

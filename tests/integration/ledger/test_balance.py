@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from bridge.ledger import Discrepancy, EndState, Ledger, OwedEvents, Recheck, open_ledger
+from bridge.ledger import Discrepancy, EndState, FollowUp, Ledger, OwedEvents, open_ledger
 from bridge.ledger.keys import add_key
 from bridge.settings import Settings
 from tests.integration.ledger.site import START, Clock, events, opening, sealer_in, started
@@ -34,7 +34,7 @@ async def test_every_request_is_in_exactly_one_state(ledger: Ledger, clock: Cloc
     doubtful = started(await ledger.begin(opening(6)))
     await ledger.intend(doubtful.lease, kind="appointment.book", payload=b"", settle_key="s")
     await ledger.finish(
-        doubtful.lease, state="in_doubt", code=None, events=events(6), recheck=Recheck(clock())
+        doubtful.lease, state="in_doubt", code=None, events=events(6), follow_up=FollowUp(check_at=clock())
     )
     await ledger.published(doubtful.lease.request_key, [event.id for event in events(6)])
     waits = started(await ledger.begin(opening(7)))

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from bridge.ledger import Ended, IntentOpen, LeaseLost, Ledger, Recheck, Running, open_ledger
+from bridge.ledger import Ended, FollowUp, IntentOpen, LeaseLost, Ledger, Running, open_ledger
 from bridge.settings import Settings
 from tests.integration.ledger.site import Clock, events, opening, sealer_in, started
 
@@ -86,7 +86,7 @@ async def in_doubt(ledger: Ledger, clock: Clock) -> None:
         state="in_doubt",
         code="provider_timeout",
         events=events(1, 1),
-        recheck=Recheck(clock() + timedelta(seconds=300), MESSAGE),
+        follow_up=FollowUp(MESSAGE, clock() + timedelta(seconds=300)),
     )
 
 
@@ -122,7 +122,9 @@ async def test_a_check_that_finds_nothing_new_is_put_off(ledger: Ledger, clock: 
     reopened = await ledger.reopen(opening().request_key, check_again_at=in_an_hour(clock))
     assert reopened is not None
     later = clock() + timedelta(seconds=600)
-    await ledger.finish(reopened.lease, state="in_doubt", code=None, events=[], recheck=Recheck(later))
+    await ledger.finish(
+        reopened.lease, state="in_doubt", code=None, events=[], follow_up=FollowUp(check_at=later)
+    )
     assert await ledger.due_for_check(PIPELINE) == []
     assert isinstance(await ledger.begin(opening()), Ended)
     clock.turn(600)
@@ -137,7 +139,7 @@ async def test_what_is_in_doubt_and_given_up_is_checked_no_more_and_named(ledger
     assert (await ledger.oversight.draw_balance()).discrepancies == []
     reopened = await ledger.reopen(opening().request_key, check_again_at=in_an_hour(clock))
     assert reopened is not None
-    await ledger.finish(reopened.lease, state="in_doubt", code=None, events=[], recheck=Recheck(None))
+    await ledger.finish(reopened.lease, state="in_doubt", code=None, events=[], follow_up=FollowUp())
     await ledger.published(opening().request_key, [event.id for event in events(1, 1)])
     clock.turn(1_000_000)
     assert await ledger.due_for_check(PIPELINE) == []

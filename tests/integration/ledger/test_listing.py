@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 import pytest
 
-from bridge.ledger import Circumstances, EndState, Ledger, Recheck
+from bridge.ledger import Circumstances, EndState, FollowUp, Ledger
 from bridge.ledger.model import FailureCause, ListedOutcome
 from bridge.ledger.storage.listing import Cursor, RequestFilter, RequestLine
 from tests.integration.ledger.site import START, Clock, events, opening, started
@@ -22,14 +22,14 @@ async def end(
     **other: Any,
 ) -> None:
     claim = started(await ledger.begin(opening(number, own_id=f"r-{number}", **other)))
-    recheck = Recheck(None) if state == "in_doubt" else None
+    follow_up = FollowUp() if state == "in_doubt" else None
     await ledger.finish(
         claim.lease,
         state=state,
         code=code,
         events=events(number),
         told=told or Circumstances(),
-        recheck=recheck,
+        follow_up=follow_up,
     )
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bridge.ledger import Behind, Ledger, Recheck, Running, Started, open_ledger
+from bridge.ledger import Behind, FollowUp, Ledger, Running, Started, open_ledger
 from bridge.settings import Settings
 from tests.integration.ledger.site import START, Clock, events, opening, sealer_in, started
 
@@ -58,7 +58,7 @@ async def test_the_third_waits_for_the_second(ledger: Ledger, clock: Clock):
 async def test_a_request_in_doubt_lets_the_next_one_go(ledger: Ledger, clock: Clock):
     first = started(await ledger.begin(opening(1, turn_key=PATIENT)))
     await ledger.finish(
-        first.lease, state="in_doubt", code=None, events=events(1), recheck=Recheck(clock(), b"m")
+        first.lease, state="in_doubt", code=None, events=events(1), follow_up=FollowUp(b"m", clock())
     )
     assert isinstance(await ledger.begin(opening(2, turn_key=PATIENT)), Started)
     assert await ledger.reopen(opening(1).request_key, check_again_at=clock()) is not None

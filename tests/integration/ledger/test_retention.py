@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, inspect, text
 
-from bridge.ledger import Ended, EndState, Ledger, Recheck, StoredEvent
+from bridge.ledger import Ended, EndState, FollowUp, Ledger, StoredEvent
 from bridge.settings import Settings
 from tests.integration.ledger.site import NHS_NUMBER, START, Clock, events, opening, started
 
@@ -23,8 +23,8 @@ async def end(ledger: Ledger, number: int, state: EndState = "completed", *, pub
     )
     if state != "in_doubt":
         await ledger.settle(claim.lease, intent, verdict="done", result=NHS_NUMBER.encode())
-    asked = Recheck(None, NHS_NUMBER.encode())
-    await ledger.finish(claim.lease, state=state, code=None, events=events(number), recheck=asked)
+    asked = FollowUp(NHS_NUMBER.encode())
+    await ledger.finish(claim.lease, state=state, code=None, events=events(number), follow_up=asked)
     if published:
         await ledger.published(claim.lease.request_key, [event.id for event in events(number)])
 

@@ -4,6 +4,8 @@ import asyncio
 import importlib
 import pkgutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -85,6 +87,30 @@ async def test_a_file_that_cannot_be_written_is_a_fault_of_the_installation(tmp_
             pass
 
 
+async def test_a_second_store_of_one_process_takes_no_locks_away_from_the_first(tmp_path: Path):
+    settings = Settings(state_dir=tmp_path)
+    looking = (
+        "import sqlite3, sys; print(*sqlite3.connect(sys.argv[1]).execute('SELECT id FROM letter_jobs'))"
+    )
+
+    async def look() -> str:
+        """As another process sees it, which ends then."""
+        command = [sys.executable, "-c", looking, str(tmp_path / "ledger.db")]
+        return (await asyncio.to_thread(subprocess.check_output, command, text=True)).strip()
+
+    def add(connection: Connection) -> None:
+        row = "('j', 'replay', 'planned', '2026-11-22 09:30:00', 'u')"
+        connection.execute(
+            text(f"INSERT INTO letter_jobs (id, kind, state, planned_at, planned_by) VALUES {row}")
+        )
+
+    async with open_store(settings) as first, open_store(settings) as second:
+        await second.read(lambda connection: connection.scalar(text("SELECT count(*) FROM letter_jobs")))
+        assert await look() == ""
+        await first.write(add)
+        assert await look() == "('j',)"
+
+
 async def test_a_file_of_something_else_is_not_used(tmp_path: Path):
     (tmp_path / "ledger.db").write_bytes(b"not a database, but long enough to look at" * 100)
     with pytest.raises(LedgerUnavailable, match="SQLITE_NOTADB"):
@@ -110,6 +136,8 @@ COLUMNS = ("own_id", "operation", "asked_at", "practice_ods", "stage", "upstream
 
 def take_away_lists(connection: Connection) -> None:
     """Make a ledger of version 7 as far as lists of requests are concerned."""
+    for table in ("replay_job_requests", "replay_jobs"):  # of the version after it
+        connection.execute(text(f"DROP TABLE {table}"))
     for index in indexes.every():
         connection.execute(text(f"DROP INDEX {index.name}"))
     for column in COLUMNS:

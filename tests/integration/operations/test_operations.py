@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from bridge.engine.worker import check
 from bridge.errors import Misconfigured
-from bridge.ledger import Recheck, Started
+from bridge.ledger import FollowUp, Started
 from bridge.ledger.errors import NoLedger
 from bridge.ledger.keys import open_keys
 from bridge.ledger.storage.fingerprints import compare, held_by
@@ -170,7 +170,7 @@ async def test_a_request_in_doubt_is_listed_checked_and_closed(stores: Stores):
     assert isinstance(begun, Started)
     await stores.ledger.intend(begun.lease, kind="appointment.book", payload=b"{}", settle_key="Slot/1")
     await stores.ledger.finish(
-        begun.lease, state="in_doubt", code="provider_timeout", events=[], recheck=Recheck(None, b"{}")
+        begun.lease, state="in_doubt", code="provider_timeout", events=[], follow_up=FollowUp(b"{}", None)
     )
     (doubtful,) = await in_doubt.in_doubt(stores)
     assert (doubtful.request_key, doubtful.code, doubtful.wait_until) == (

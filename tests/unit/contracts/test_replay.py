@@ -8,7 +8,7 @@ import pytest
 
 from bridge.areas.requests import RecordRequest
 from bridge.contracts.envelope import STRUCTURED, read_envelope
-from bridge.contracts.replays import replay_id, replay_of
+from bridge.contracts.replay import replay_id, replay_of
 from bridge.errors import RequestRejected
 from bridge.record.nhs_number import holds_nhs_number
 from tests.support.requests import PATIENT, cloud_event, record_request
