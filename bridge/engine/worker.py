@@ -37,6 +37,7 @@ from bridge.renderings.table import RENDERINGS
 from bridge.settings import Settings
 from bridge.spine import Spine
 from bridge.tasks import end
+from bridge.traces import trace_faults, tracing
 
 _MOST_SKEW = 60.0
 _YOUNG = 10_000
@@ -136,7 +137,8 @@ def check(settings: Settings) -> None:
         Misconfigured: with every fault, those of the key rings too.
     """
     of_keys = key_faults(settings) if settings.ledger.enabled else ()
-    settings.check(also=[*of_keys, *claims_faults(settings.claims)])
+    of_traces = trace_faults(sandbox=settings.sandbox)
+    settings.check(also=[*of_keys, *claims_faults(settings.claims), *of_traces])
 
 
 async def run_worker(settings: Settings, pipelines: Sequence[Pipeline]) -> None:
@@ -171,6 +173,7 @@ async def run_worker(settings: Settings, pipelines: Sequence[Pipeline]) -> None:
         loop.add_signal_handler(name, stop)
     async with (
         _counting(settings) as figures,
+        tracing() as traces,
         health_endpoints(settings.health, readiness, figures),
         open_bus(settings, on_lost=on_lost) as bus,
         consuming(settings, pipelines, bus) as worker,
@@ -182,6 +185,7 @@ async def run_worker(settings: Settings, pipelines: Sequence[Pipeline]) -> None:
         gc.set_threshold(_YOUNG)
         gc.freeze()  # what was loaded by now stays until the end
         await stopping.wait()
+        traces.stop_by(loop.time() + settings.stop_grace)
         serving = None
         await figures.end()
     if lost.is_set():

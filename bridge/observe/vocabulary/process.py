@@ -168,6 +168,23 @@ class FiguresNotRead(TelemetryEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class SpansNotSent(TelemetryEvent):
+    """Spans of traces are lost: the collector takes none (told once), or took too long at the stop."""
+
+    name: ClassVar[str] = "spans_not_sent"
+    level: ClassVar[Level] = "warning"
+
+    reason: Literal["collector", "stopping"]
+
+
+@dataclass(frozen=True, slots=True)
+class SpansSentAgain(TelemetryEvent):
+    """The collector takes spans of traces again."""
+
+    name: ClassVar[str] = "spans_sent_again"
+
+
+@dataclass(frozen=True, slots=True)
 class RecorderFailed(TelemetryEvent):
     """Something that listens to what happens raised an error; told once for each, and work goes on."""
 

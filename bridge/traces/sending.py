@@ -1,0 +1,74 @@
+"""How spans leave: the SDK of OpenTelemetry with its exporter for OTLP over HTTP (the extra ``otel``).
+
+Everything about them is read by the SDK from the ``OTEL_`` variables: the sampler, the queue, the endpoint.
+"""
+
+import random
+import uuid
+from collections.abc import Sequence
+from hashlib import sha256
+from importlib.metadata import version
+
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+
+from bridge.observe import record
+from bridge.observe.spans import trace_name
+from bridge.observe.vocabulary.process import SpansNotSent, SpansSentAgain
+
+
+def open_provider() -> TracerProvider:
+    """What makes tracers whose spans are sent; nobody else knows it, so nothing else is sent."""
+    provider = TracerProvider(resource=_resource(), id_generator=NamedTraceIds(), shutdown_on_exit=False)
+    provider.add_span_processor(BatchSpanProcessor(NotedExporter(OTLPSpanExporter())))
+    return provider
+
+
+class NamedTraceIds(RandomIdGenerator):
+    """Ids of traces that no message began: of one request always the same, whichever worker tries it again."""
+
+    def generate_trace_id(self) -> int:
+        """From the name of the trace at hand; random without one."""
+        name = trace_name.get()
+        if name is None:
+            return random.getrandbits(128) or 1
+        return int.from_bytes(sha256(name.encode("utf-8", "surrogatepass")).digest()[:16]) or 1
+
+    def is_trace_id_random(self) -> bool:
+        """As samplers see it: a hash is evenly spread, but it is not random."""
+        return False
+
+
+class NotedExporter(SpanExporter):
+    """Tells the log, in words of ours, when a collector takes nothing any more, and when it does again."""
+
+    def __init__(self, exporter: SpanExporter) -> None:
+        self._exporter = exporter
+        self._is_taken = True
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Send a batch, in the thread that is there for it."""
+        result = self._exporter.export(spans)
+        is_taken = result is SpanExportResult.SUCCESS
+        if is_taken is not self._is_taken:
+            self._is_taken = is_taken
+            record(SpansSentAgain() if is_taken else SpansNotSent("collector"))
+        return result
+
+    def shutdown(self) -> None:
+        """Send nothing any more."""
+        self._exporter.shutdown()
+
+
+def _resource() -> Resource:
+    """Who sends: by ``OTEL_SERVICE_NAME`` and ``OTEL_RESOURCE_ATTRIBUTES``, else by what we are."""
+    said = OTELResourceDetector().detect().attributes
+    own = {
+        "service.name": "gpconnect-bridge",
+        "service.version": version("gpconnect-bridge"),
+        "service.instance.id": str(uuid.uuid4()),
+    }
+    return Resource.create({name: value for name, value in own.items() if name not in said})
