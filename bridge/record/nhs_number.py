@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 NHS_NUMBER_SYSTEM = "https://fhir.nhs.uk/Id/nhs-number"
 _LENGTH = 10
+_NOBODYS = "0" * _LENGTH
 _MINUS = "\N{MINUS SIGN}"
 _SEPARATING = ("Zs", "Zl", "Zp", "Cc", "Cf", "Pd")
 """Unicode categories: blanks of any width, line ends, what takes no room (zero-width, byte order mark, soft
@@ -61,7 +62,7 @@ def holds_nhs_number(text: str) -> bool:
 
     A UUID, the parts of a ``traceparent`` and other hexadecimal of sixteen digits and more are looked into
     only where they have no letter: fewer than one random UUID in a thousand million is taken for a number.
-    Of ids of exactly ten digits one in eleven is.
+    Of ids of exactly ten digits one in eleven is. Ten noughts are not: that is how "no id" is written.
     """
     if len(text) < _LENGTH:
         return False
@@ -72,7 +73,8 @@ def holds_nhs_number(text: str) -> bool:
             " " if character == _MINUS or unicodedata.category(character) in _SEPARATING else character
             for character in unicodedata.normalize("NFKC", text)
         )
-    return any(map(is_valid_nhs_number, _tens(_BETWEEN.sub("-", _RANDOM.sub("x", text)))))
+    found = _tens(_BETWEEN.sub("-", _RANDOM.sub("x", text)))
+    return any(number != _NOBODYS and is_valid_nhs_number(number) for number in found)
 
 
 def _tens(text: str) -> Iterator[str]:

@@ -66,6 +66,7 @@ def server(upstream: str, handler: RequestHandler, calls: CallLog, closing: asyn
             {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]},
             await _body(receive),
         )
+        call.headers = frozenset(request.headers)
         reply = await handler(request, call)
         if reply.fault:
             call.fault = reply.fault.kind.value

@@ -28,7 +28,7 @@ def open_provider() -> TracerProvider:
 
 
 class NamedTraceIds(RandomIdGenerator):
-    """Ids of traces that no message began: of one request always the same, whichever worker tries it again."""
+    """Ids of traces that no message began: of one request always the same, whichever worker has it."""
 
     def generate_trace_id(self) -> int:
         """From the name of the trace at hand; random without one."""

@@ -22,6 +22,7 @@ class Call:
         fault: kind of the fault that this request met.
         status: answered; None when nothing was.
         refused: why the server refused, in words that name rules and never values of the patient.
+        headers: names of the headers of the request, in lower case.
         remarks: what was accepted and yet is not as a consumer should do it; each names its duty.
     """
 
@@ -37,6 +38,7 @@ class Call:
     fault: str | None = None
     status: int | None = None
     refused: str | None = None
+    headers: frozenset[str] = frozenset()
     remarks: list[str] = field(default_factory=list)
 
 
