@@ -75,7 +75,9 @@ def _told_by(events: Sequence[StoredEvent]) -> SpanContext | None:
     for event in events:
         # Of a record only what stands before it is read.
         attributes, data, _ = event.body.partition(_DATA)
-        with suppress(ValueError, AttributeError):  # another rendering's, which may be no JSON at all
+        with suppress(
+            ValueError, AttributeError, TypeError
+        ):  # another rendering's, which may be no JSON at all
             said = orjson.loads(attributes + b"}" if data else attributes)
             if found := read_trace(said.get(TRACEPARENT), said.get(TRACESTATE)):
                 return found
