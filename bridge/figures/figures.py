@@ -52,7 +52,9 @@ class Figures:
         """Tell of these from now on; before, the broker is not reached yet."""
         self._sources = sources
         self._counts.begin(sources.queues)
-        self._bus = Look(partial(look_at_bus, sources), on_failure=partial(_not_read, "bus"))
+        self._bus = Look(
+            partial(look_at_bus, sources.bus, sources.queues), on_failure=partial(_not_read, "bus")
+        )
         self._ledger = Look(partial(look_at_ledger, sources), on_failure=partial(_not_read, "ledger"))
 
     async def end(self) -> None:

@@ -22,11 +22,19 @@ class Look(Generic[T]):
     Args:
         look: looks.
         on_failure: told of what it raised.
+        longest: seconds that an answer waits for it.
     """
 
-    def __init__(self, look: Callable[[], Awaitable[T]], *, on_failure: Callable[[Exception], None]) -> None:
+    def __init__(
+        self,
+        look: Callable[[], Awaitable[T]],
+        *,
+        on_failure: Callable[[Exception], None],
+        longest: float = LONGEST_LOOK,
+    ) -> None:
         self._look = look
         self._on_failure = on_failure
+        self._longest = longest
         self._running: asyncio.Task[None] | None = None
         self._seen: T | None = None
         self._seen_at = 0.0
@@ -39,7 +47,7 @@ class Look(Generic[T]):
             self._seen = None
             self._running = asyncio.create_task(self._run())
         # Not `wait_for`, which would cancel the look for all.
-        await asyncio.wait([self._running], timeout=LONGEST_LOOK)
+        await asyncio.wait([self._running], timeout=self._longest)
         return self._seen if self._running.done() else None
 
     async def _run(self) -> None:

@@ -57,15 +57,14 @@ class LedgerSeen:
     unfinished: Unfinished | None
 
 
-async def look_at_bus(sources: Sources) -> BusSeen:
+async def look_at_bus(bus: QueueInspection, queues: Mapping[str, QueueSpec]) -> BusSeen:
     """Ask the broker about each queue, about all at the same time.
 
     Raises:
         Exception: of the driver: the broker does not answer.
     """
-    queues = sources.queues
-    asked = (sources.bus.is_attended(queue) for queue in queues.values())
-    counted = (sources.bus.depth(queue) for queue in queues.values())
+    asked = (bus.is_attended(queue) for queue in queues.values())
+    counted = (bus.depth(queue) for queue in queues.values())
     # A queue that was deleted is one that nobody attends; only its depth cannot be told.
     attended, depths = await asyncio.gather(
         asyncio.gather(*asked), asyncio.gather(*counted, return_exceptions=True)

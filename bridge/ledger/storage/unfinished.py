@@ -58,12 +58,9 @@ def count_unfinished(connection: Connection) -> Unfinished:
         .group_by(requests.c.pipeline)
     )
     doubts = select(func.count(), received).where(IS_OPEN, IS_UNKNOWN)
-    owed = (
-        select(func.count(), func.min(requests.c.ended_at))
-        .select_from(events)
-        .join(requests, requests.c.id == events.c.request_id)
-        .where(events.c.published_at.is_(None))
-    )
+    # Looked up for each event: of a join SQLite would go through the ends of all requests for the first one.
+    ended_at = select(requests.c.ended_at).where(requests.c.id == events.c.request_id).scalar_subquery()
+    owed = select(func.count(), func.min(ended_at)).where(events.c.published_at.is_(None))
     in_doubt, oldest_in_doubt = connection.execute(doubts).one()
     events_owed, oldest_owed = connection.execute(owed).one()
     return Unfinished(

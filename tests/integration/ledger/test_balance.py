@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from bridge.ledger import Discrepancy, EndState, FollowUp, Ledger, OwedEvents, open_ledger
+from bridge.ledger import (
+    Discrepancy,
+    EndState,
+    FollowUp,
+    Ledger,
+    OpenRequests,
+    OwedEvents,
+    Unfinished,
+    open_ledger,
+)
 from bridge.ledger.keys import add_key
 from bridge.settings import Settings
 from tests.integration.ledger.site import START, Clock, events, opening, sealer_in, started
@@ -184,3 +193,32 @@ async def test_what_cannot_be_opened_holds_nothing_else_up(
         assert owed == OwedEvents(opening(number).request_key, f"c-{number}", [], unreadable="KeyUnknown")
     assert readable == OwedEvents(opening(3).request_key, "c-3", events(3))
     assert (await successor.oversight.survey()).unpublished == 3, "all of it stays owed"
+
+
+async def test_what_is_unfinished_is_counted_with_its_age(ledger: Ledger, clock: Clock):
+    before = await ledger.oversight.count_unfinished()
+    assert before == Unfinished({}, 0, None, 0, None)
+    early = START - timedelta(hours=3)
+    for number, pipeline in enumerate(("structured_record", "structured_record", "appointments")):
+        await ledger.begin(opening(number, pipeline=pipeline, received_at=early + timedelta(hours=number)))
+    waits = started(await ledger.begin(opening(3, pipeline="appointments", received_at=early)))
+    await ledger.wait(waits.lease, until=clock() + timedelta(seconds=30), reason="provider_timeout")
+    doubtful = started(await ledger.begin(opening(4, received_at=early)))
+    await ledger.finish(
+        doubtful.lease, state="in_doubt", code=None, events=[], follow_up=FollowUp(check_at=clock())
+    )
+    owes = started(await ledger.begin(opening(5)))
+    await ledger.finish(owes.lease, state="completed", code=None, events=events(5))
+
+    found = await ledger.oversight.count_unfinished()
+    assert found.requests == {
+        "structured_record": OpenRequests(in_flight=2, waiting=0, oldest=early),
+        "appointments": OpenRequests(in_flight=1, waiting=1, oldest=early),
+    }
+    assert (found.in_doubt, found.oldest_in_doubt) == (1, early)
+    assert (found.events_owed, found.oldest_owed) == (len(events(5)), clock())
+
+    await ledger.published(owes.lease.request_key, [event.id for event in events(5)])
+    await ledger.oversight.close(doubtful.lease.request_key, also=lambda _: None)
+    found = await ledger.oversight.count_unfinished()
+    assert (found.in_doubt, found.events_owed, found.oldest_owed) == (0, 0, None)

@@ -69,6 +69,14 @@ async def test_the_search_for_requests_in_doubt_that_are_due_reads_open_requests
     assert "ix_requests_open" in plan, plan
 
 
+async def test_what_is_unfinished_is_counted_from_what_is_unfinished_alone(ledger, tmp_path):
+    site = Site(ledger.store, tmp_path / "keys")
+    await ledger.store.write(_many_that_ended)
+    plan = await plan_of(ledger.store, site.is_sqlite, ledger.oversight.count_unfinished)
+    assert {"ix_requests_open", "ix_events_unpublished"} <= set(re.findall(r"ix_\w+", plan)), plan
+    assert not re.search(r"(SCAN|Seq Scan on) requests", plan), plan
+
+
 def _many_that_ended(connection):
     connection.execute(
         text(

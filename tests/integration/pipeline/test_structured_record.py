@@ -9,6 +9,8 @@ import pytest
 
 from bridge.areas import AREAS
 from bridge.areas.events import content_hash
+from bridge.figures.sources import look_at_bus
+from bridge.pipelines.installed import installed_pipelines
 from bridge.record.dates import uk_day
 from bridge.sandbox import BY_NAME
 from tests.support.requests import cloud_event, record_request
@@ -442,3 +444,16 @@ async def test_the_kill_switch_stops_retries_at_once(engine):
     assert (event["data"]["code"], event["data"]["detail"]) == ("provider_error", "retries_stopped")
     assert len(engine.sandbox.calls.of("proxy")) - before == 1
     switch.unlink()
+
+
+async def test_figures_know_what_the_broker_holds_and_who_takes_from_it(engine):
+    queues = {each.name: each.queue(engine.settings.bus.prefix) for each in installed_pipelines([])}
+    for queue in queues.values():
+        await engine.bus.declare(queue)
+    await ask(engine, "rich_record", areas={"horoscopes": {}})
+    while (seen := await look_at_bus(engine.bus, queues)).depths["structured_record"].dead == 0:
+        await asyncio.sleep(0.05)
+    assert seen.attended == {name: name == "structured_record" for name in queues}
+    assert {name: (depth.ready, depth.waiting) for name, depth in seen.depths.items()} == dict.fromkeys(
+        queues, (0, 0)
+    )
