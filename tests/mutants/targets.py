@@ -51,6 +51,7 @@ TARGETS: Sequence[Target] = (
         "bridge/areas/**/events.py", ("tests/unit/contracts", "tests/contract/schemas", "tests/unit/areas")
     ),
     Target("bridge/contracts/envelope.py", ("tests/unit/contracts", "tests/unit/engine")),
+    Target("bridge/mapping/*.py", _MAPPING),
     Target("bridge/areas/description.py", _MAPPING),
     Target("bridge/areas/allergies/mapping.py", _MAPPING),
     Target("bridge/areas/allergies/no_known.py", _MAPPING),
