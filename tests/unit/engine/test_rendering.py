@@ -71,6 +71,11 @@ def test_a_second_form_under_the_id_of_the_first_is_refused_and_not_lost(incomin
     )
 
 
+def test_what_ends_a_request_says_that_it_is_the_only_event(incoming):
+    (told,), _ = Renderer(STYLE, [cloudevents_json.render]).closing(incoming, FAILED, Done())
+    assert json.loads(told.body)["sequence"] == "1/1"
+
+
 def test_what_ends_a_request_is_told_in_every_form_that_can_tell_it(incoming):
     def raises(event):
         raise KeyError(event.data)
