@@ -1,5 +1,6 @@
 """``bridge ledger``: what happened to requests, whether all are accounted for; their records once more."""
 
+import asyncio
 import sys
 from collections.abc import Sequence
 
@@ -16,7 +17,7 @@ from bridge.cli.terminal import (
     with_stores,
     with_stores_and_queues,
 )
-from bridge.operations import requests, retention
+from bridge.operations import requests, retention, schema
 from bridge.operations.reconciliation import Account, reconcile
 
 _STATES = ("received", "completed", "failed", "rejected", "in_doubt", "waiting", "in_flight")
@@ -68,6 +69,12 @@ def prune(actor: str | None) -> None:
         "requests forgotten": erased.requests,
     }
     typer.echo(", ".join(f"{what}: {count}" for what, count in counts.items()))
+
+
+def upgrade() -> None:
+    """Bring the database to the schema of this version."""
+    done = asyncio.run(schema.upgrade(load_settings()))
+    typer.echo(f"migrated: {', '.join(done)}" if done else "nothing to migrate")
 
 
 def _print_accounts(accounts: Sequence[Account]) -> None:

@@ -133,3 +133,15 @@ def prune(actor: ActorOption = None) -> None:
     from bridge.cli import ledger
 
     ledger.prune(actor)
+
+
+@app.command()
+def upgrade() -> None:
+    """Bring the ledger's database to the schema of this version, before its workers start.
+
+    A worker does so by itself where its role may make tables; here another role may (BRIDGE_LEDGER_URL).
+    Running it again changes nothing. No key is needed.
+    """
+    from bridge.cli import ledger
+
+    ledger.upgrade()

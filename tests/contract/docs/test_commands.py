@@ -23,6 +23,7 @@ PAGES = [
         "pipelines/README.md",
         "bridge/README.md",
         "deploy/README.md",
+        "deploy/kubernetes/README.md",
         "tests/README.md",
     )
 ]

@@ -1,0 +1,96 @@
+"""deploy/postgres/roles.sql on a real server: one role makes the ledger, the other works with it and no more."""
+
+import asyncio
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import asyncpg  # type: ignore[import-untyped]  # ships no types
+import pytest
+
+from bridge.ledger.condition import condition
+from bridge.ledger.errors import NoLedger
+from bridge.operations.retention import prune
+from bridge.operations.site import open_stores, operator
+from bridge.settings import LedgerSettings, Settings
+from tests.support.postgres import fresh_database
+from tests.support.processes import bridge
+
+ROLES = Path(__file__).parents[3] / "deploy" / "postgres" / "roles.sql"
+
+
+@dataclass(frozen=True)
+class Roles:
+    owner: str
+    worker: str
+
+
+@pytest.fixture(scope="module")
+def roles(postgres_server: str) -> Iterator[Roles]:
+    """URLs of the two, in a database of their own; roles belong to the whole server, so theirs are of this test."""
+    mark = uuid4().hex[:8]
+    owner, worker = f"owner_{mark}", f"worker_{mark}"
+    script = re.sub(r"^--.*$", "", ROLES.read_text(), flags=re.MULTILINE)
+    script = script.replace(":owner", "'of the owner'").replace(":worker", "'of the worker'")
+    script = re.sub(r"\bbridge_owner\b", owner, script)
+    script = re.sub(r"\bbridge\b", worker, script)
+    with fresh_database(postgres_server) as url:
+        asyncio.run(_execute(url, script))
+        place = urlsplit(url).hostname, urlsplit(url).port
+
+        def as_role(name: str, password: str) -> str:
+            address = f"{name}:{password}@{place[0]}:{place[1]}"
+            return urlunsplit(urlsplit(url)._replace(netloc=address))
+
+        yield Roles(as_role(owner, "of%20the%20owner"), as_role(worker, "of%20the%20worker"))
+        for role in (worker, owner):
+            asyncio.run(_execute(url, f"DROP OWNED BY {role} CASCADE; DROP ROLE {role}"))
+
+
+async def _execute(url: str, statements: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statements)
+    finally:
+        await connection.close()
+
+
+def settings(url: str, folder: Path) -> Settings:
+    return Settings(sandbox=True, state_dir=folder, ledger=LedgerSettings(url=url))
+
+
+async def test_the_owner_migrates_and_a_worker_works_without_the_right_to(roles: Roles, tmp_path: Path):
+    with pytest.raises(NoLedger):
+        await condition(settings(roles.worker, tmp_path))
+    early = bridge("ledger", "upgrade", directory=tmp_path, environment={"BRIDGE_LEDGER_URL": roles.worker})
+    assert (early.code, "its role may not migrate" in early.errors) == (3, True)
+
+    first, again = (
+        bridge("ledger", "upgrade", directory=tmp_path, environment={"BRIDGE_LEDGER_URL": roles.owner})
+        for _ in range(2)
+    )
+    assert (first.code, again.code, again.text.strip()) == (0, 0, "nothing to migrate")
+    assert first.text.startswith("migrated: 0001, 0002, ")
+
+    found = await condition(settings(roles.worker, tmp_path))
+    assert (found.kind, found.pending, found.lacking, found.may_migrate) == ("PostgreSQL", [], [], False)
+    async with open_stores(settings(roles.worker, tmp_path)) as stores:
+        who = operator(stores.settings, "tester")
+        assert (await prune(stores, actor=who)).requests == 0
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await _execute(roles.worker, "DROP TABLE requests")
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await _execute(roles.worker, "CREATE TABLE more (id int)")
+
+
+async def test_a_right_that_is_missing_is_named(roles: Roles, tmp_path: Path):
+    bridge("ledger", "upgrade", directory=tmp_path, environment={"BRIDGE_LEDGER_URL": roles.owner})
+    worker = urlsplit(roles.worker).username
+    await _execute(roles.owner, f"REVOKE DELETE ON requests FROM {worker}")
+    try:
+        assert (await condition(settings(roles.worker, tmp_path))).lacking == ["DELETE on requests"]
+    finally:
+        await _execute(roles.owner, f"GRANT DELETE ON requests TO {worker}")
