@@ -64,7 +64,7 @@ async def upgrade(settings: Settings) -> Sequence[str]:
 
 def _look(connection: Connection) -> Condition:
     pending = schema.pending(connection)
-    version = tuple(connection.dialect.server_version_info or ())
+    version = tuple(map(int, connection.dialect.server_version_info or ()))
     if connection.dialect.name != "postgresql":
         return Condition("SQLite", version, pending, (), may_migrate=True, clock=None)
     there = set(

@@ -8,7 +8,7 @@ import re
 import tomllib
 from pathlib import Path
 
-import kubernetes_validate
+import kubernetes_validate  # type: ignore[import-untyped]  # ships no types
 import pytest
 from typer.testing import CliRunner
 

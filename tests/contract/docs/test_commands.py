@@ -24,6 +24,7 @@ PAGES = [
         "bridge/README.md",
         "deploy/README.md",
         "deploy/kubernetes/README.md",
+        "deploy/systemd/README.md",
         "tests/README.md",
     )
 ]
