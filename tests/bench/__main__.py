@@ -13,6 +13,7 @@ MODULES = (
     "care_record",
     "slots",
     "worker_cpu",
+    "traces",
     "in_flight",
     "memory",
     "ledger",

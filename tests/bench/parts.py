@@ -78,7 +78,9 @@ async def declare_consumer_side(url: str, *, queue: str = EVENTS, key: str = "#"
         await declared.bind(exchange, key)
 
 
-async def send_requests(url: str, nhs_number: str, count: int, **changes: object) -> None:
+async def send_requests(
+    url: str, nhs_number: str, count: int, *, headers: Mapping[str, str] | None = None, **changes: object
+) -> None:
     connection = await aio_pika.connect(url)
     async with connection:
         channel = await connection.channel(on_return_raises=True)
@@ -91,6 +93,7 @@ async def send_requests(url: str, nhs_number: str, count: int, **changes: object
                     message_id=event["id"],
                     content_type="application/cloudevents+json",
                     delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+                    headers=dict(headers or {}),
                 ),
                 "record.requested.v1",
             )
