@@ -8,6 +8,7 @@ from pathlib import Path
 import typer
 
 from bridge.cli.exits import Exit
+from bridge.cli.progress import progress_bar
 from bridge.cli.terminal import (
     load_settings,
     moment,
@@ -58,7 +59,8 @@ def export(
 
 async def _verify(settings: Settings, known: Sequence[Head]) -> Verification:
     async with open_trail(settings) as trail:
-        return await audit.verify(trail, known)
+        with progress_bar("entries checked") as progress:
+            return await audit.verify(trail, known, progress=progress)
 
 
 async def _export(

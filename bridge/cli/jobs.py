@@ -7,20 +7,26 @@ from typing import NoReturn
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
 from bridge.cli.exits import Exit
+from bridge.cli.progress import progress_bar
 from bridge.cli.terminal import print_json
 from bridge.operations.jobs import Job
 
 
 @contextmanager
 def progress_of(job: Job) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error for the run of a job; gives what is to be told after each how many it was."""
-    with Progress(console=Console(stderr=True)) as progress:
-        bar = progress.add_task(job.kind, total=job.total, completed=job.marked)
-        yield lambda count: progress.advance(bar, count)
+    """A bar on a terminal for the run of a job; gives what is to be told after each how many it was."""
+    marked = job.marked
+    with progress_bar(job.kind, total=job.total, done=marked) as progress:
+
+        def more(count: int) -> None:
+            nonlocal marked
+            marked += count
+            progress(marked, job.total)
+
+        yield more
 
 
 def say(job: Job, what: str, of_those_left: str = "") -> None:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bridge.cli.exits import Exit
+from bridge.cli.progress import progress_bar
 from bridge.cli.terminal import (
     load_settings,
     moment,
@@ -59,7 +60,8 @@ def prune(actor: str | None) -> None:
     """Delete what has been kept for long enough, once the audit trail says so."""
     settings = load_settings()
     who = operator(settings, actor)
-    erased = with_stores(settings, lambda stores: retention.prune(stores, actor=who))
+    with progress_bar("requests dealt with") as progress:
+        erased = with_stores(settings, lambda stores: retention.prune(stores, actor=who, progress=progress))
     counts = {
         "answers": erased.answers,
         "claims": erased.claims,

@@ -17,7 +17,7 @@ from bridge.ledger.storage import (
     retention,
     unfinished,
 )
-from bridge.ledger.storage.store import LedgerStep, Store
+from bridge.ledger.storage.store import LedgerStep, Progress, Store, untold
 from bridge.settings import LedgerSettings
 
 
@@ -113,13 +113,14 @@ class Oversight:
 
         return await self._store.write(step)
 
-    async def prune(self, now: datetime) -> retention.PrunedRequests:
+    async def prune(self, now: datetime, *, progress: Progress = untold) -> retention.PrunedRequests:
         """Delete bodies and requests whose time is over (settings ``BRIDGE_LEDGER_KEEP_…``)."""
         return await retention.prune(
             self._store,
             messages_before=now - timedelta(days=self._settings.keep_failed_messages_days),
             bodies_before=now - timedelta(days=self._settings.keep_bodies_days),
             requests_before=now - timedelta(days=self._settings.keep_metadata_days),
+            progress=progress,
         )
 
     def _late_since(self) -> datetime:

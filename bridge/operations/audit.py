@@ -11,6 +11,7 @@ from bridge.errors import Misconfigured
 from bridge.ledger.audit.chain import Head
 from bridge.ledger.audit.trail import Actor, AuditBroken, AuditInquiry, AuditTrail
 from bridge.ledger.audit.verification import Finding, Unmatched
+from bridge.ledger.storage.store import Progress, untold
 from bridge.operations import reasons
 from bridge.operations.errors import OperationRefused
 from bridge.operations.site import Stores
@@ -40,14 +41,17 @@ class Verification:
         return not self.findings
 
 
-async def verify(trail: AuditTrail, known: Sequence[Head] = ()) -> Verification:
+async def verify(
+    trail: AuditTrail, known: Sequence[Head] = (), *, progress: Progress = untold
+) -> Verification:
     """Check every entry of the trail, and that ledger and trail know the same requests; writes nothing.
 
     Args:
         trail: may be opened for reading only (`open_trail`).
         known: heads that were noted earlier.
+        progress: told now and then how many entries were checked, of how many.
     """
-    findings = await trail.verify(known)
+    findings = await trail.verify(known, progress=progress)
     return Verification(findings, [head for head in await trail.heads() if head.sequence])
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from bridge.ledger.audit.trail import Actor
+from bridge.ledger.storage.store import Progress, untold
 from bridge.operations.site import Stores
 
 
@@ -28,17 +29,22 @@ class Erased:
     requests: int
 
 
-async def prune(stores: Stores, *, actor: Actor) -> Erased:
+async def prune(stores: Stores, *, actor: Actor, progress: Progress = untold) -> Erased:
     """Delete what is older than the settings let it be kept, for good.
 
     What is open, in doubt or still owes events is kept, and the audit trail always: it notes first what is
     erased, and by whom.
+
+    Args:
+        stores: all that is kept.
+        actor: who erases.
+        progress: told now and then how many requests were dealt with.
     """
     now = datetime.now(UTC)
     facts_before = now - timedelta(days=stores.settings.ledger.keep_metadata_days)
     await stores.trail.note_forgotten(actor, facts_before)
     of_vault = await stores.vault.prune(now, facts_before=facts_before)
-    of_ledger = await stores.ledger.oversight.prune(now)
+    of_ledger = await stores.ledger.oversight.prune(now, progress=progress)
     return Erased(
         answers=of_vault.answers,
         claims=of_vault.claims,

@@ -38,7 +38,7 @@ from bridge.ledger.audit.verification import ENDED_BEFORE, FORGOTTEN, Finding, U
 from bridge.ledger.keys import KeyFile, KeyUnknown
 from bridge.ledger.storage.group_commit import commit_under_way
 from bridge.ledger.storage.prepared import Prepared
-from bridge.ledger.storage.store import LedgerStep, Store
+from bridge.ledger.storage.store import LedgerStep, Progress, Store, untold
 from bridge.ledger.storage.tables import requests
 from bridge.ledger.vault.sealing import Sealer
 from bridge.observe import record
@@ -296,9 +296,13 @@ class AuditTrail:
         rows = await self._store.read(fetch(select(heads).order_by(heads.c.lane)))
         return [Head(row["lane"], row["sequence"], row["mac"]) for row in rows]
 
-    async def verify(self, known: Sequence[Head] = ()) -> list[Finding | Unmatched]:
+    async def verify(
+        self, known: Sequence[Head] = (), *, progress: Progress = untold
+    ) -> list[Finding | Unmatched]:
         """Check every entry and head, and that the ledger has the same requests; see `verification`."""
-        return await verify(self._store, self._keys.ring, known, kept_for=self._requests_kept_for)
+        return await verify(
+            self._store, self._keys.ring, known, kept_for=self._requests_kept_for, progress=progress
+        )
 
     async def note_forgotten(self, actor: Actor, ended_before: datetime) -> None:
         """Note that requests which ended before this moment are about to be erased: to miss one is no fault.

@@ -22,7 +22,7 @@ from bridge.ledger.audit.chain import (
 )
 from bridge.ledger.keys import KeyRing, KeyUnknown
 from bridge.ledger.model import EndState
-from bridge.ledger.storage.store import Store
+from bridge.ledger.storage.store import Progress, Store, untold
 from bridge.ledger.storage.tables import requests
 
 _PAGE: Final = 500
@@ -86,7 +86,12 @@ class Unmatched:
 
 
 async def verify(
-    store: Store, ring: KeyRing, known: Sequence[Head] = (), *, kept_for: timedelta | None = None
+    store: Store,
+    ring: KeyRing,
+    known: Sequence[Head] = (),
+    *,
+    kept_for: timedelta | None = None,
+    progress: Progress = untold,
 ) -> list[Finding | Unmatched]:
     """Check the whole trail, while it is being written to; empty when it is whole. Writes nothing.
 
@@ -96,9 +101,12 @@ async def verify(
         known: heads that were noted outside the database earlier.
         kept_for: how long the ledger keeps a request that has ended; None: for ever. One that is no fault to
             have been erased is older than that, or than what the trail itself says was erased.
+        progress: told now and then how many entries were checked, of how many.
     """
     findings: list[Finding | Unmatched] = []
-    for end in await store.read(_ends):
+    ends = await store.read(_ends)
+    checked, total = 0, sum(end.last for end in ends)
+    for end in ends:
         if not end.exists:
             findings.append(Finding("forged", end.chain, 1, end.last))
             continue
@@ -106,6 +114,9 @@ async def verify(
         # What is appended while this runs lies after both, and is left for the next time.
         async for row in _rows(store, end.chain, max(end.last, end.head["sequence"] if end.head else 0)):
             walk.step(row)
+            checked += 1
+            if not checked % _PAGE:
+                progress(checked, total)
         findings += walk.end(end.head)
     for compare in (_unrecorded, lambda connection: _unheld(connection, kept_for)):
         unmatched = await store.read(compare)

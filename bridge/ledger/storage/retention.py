@@ -9,12 +9,13 @@ from typing import Final
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, not_, or_, select, update
 
 from bridge.ledger.model import FOUND_OUT
-from bridge.ledger.storage.store import LedgerStep, Store
+from bridge.ledger.storage.store import LedgerStep, Progress, Store, untold
 from bridge.ledger.storage.tables import event_bodies, events, intents, messages, requests
 
 _PAGE: Final = 200
 """Requests per transaction: writers do not wait for long."""
 
+_Drop = Callable[[Sequence[int], Connection], None]
 _HAS_MESSAGE = exists().where(messages.c.request_id == requests.c.id)
 _HAS_BODIES = or_(
     _HAS_MESSAGE,
@@ -33,7 +34,12 @@ class PrunedRequests:
 
 
 async def prune(
-    store: Store, *, messages_before: datetime, bodies_before: datetime, requests_before: datetime
+    store: Store,
+    *,
+    messages_before: datetime,
+    bodies_before: datetime,
+    requests_before: datetime,
+    progress: Progress = untold,
 ) -> PrunedRequests:
     """Delete what ended before these moments, then give the space back.
 
@@ -41,24 +47,32 @@ async def prune(
     A request in doubt has not ended until a person found out; one that still owes events keeps everything.
     """
     has_failed = and_(requests.c.state == "failed", requests.c.ended_at < messages_before)
+    done = 0
+
+    async def each(condition: ColumnElement[bool], drop: _Drop) -> int:
+        nonlocal done
+        before = done
+        dropped = await _page_by_page(store, condition, drop, lambda now, of: progress(before + now, of))
+        done += dropped
+        return dropped
+
     pruned = PrunedRequests(
-        await _page_by_page(store, and_(has_failed, _HAS_MESSAGE), _drop_messages),
-        await _page_by_page(store, and_(_over_since(bodies_before), _HAS_BODIES), _drop_bodies),
-        await _page_by_page(store, _over_since(requests_before), _forget),
+        await each(and_(has_failed, _HAS_MESSAGE), _drop_messages),
+        await each(and_(_over_since(bodies_before), _HAS_BODIES), _drop_bodies),
+        await each(_over_since(requests_before), _forget),
     )
     await store.give_back_space()
     return pruned
 
 
-async def _page_by_page(
-    store: Store, condition: ColumnElement[bool], drop: Callable[[Sequence[int], Connection], None]
-) -> int:
+async def _page_by_page(store: Store, condition: ColumnElement[bool], drop: _Drop, progress: Progress) -> int:
     # Looked for apart from the writers: what has ended and owes nothing does not begin again.
     total = after = 0
     while found := await store.read(_find(condition, after)):
         await store.write(partial(drop, found))
         total += len(found)
         *_, after = found
+        progress(total, None)
     return total
 
 

@@ -23,7 +23,14 @@ from bridge.ledger.errors import LedgerUnavailable
 T = TypeVar("T")
 LedgerStep = Callable[[Connection], T]
 
+Progress = Callable[[int, int | None], None]
+"""Told now and then how much of a long step is done, and of how much, where that is known."""
+
 _DATA_EXCEPTION = "22"  # SQLSTATE class: the value itself cannot be stored
+
+
+def untold(_done: int, _total: int | None) -> None:
+    """Nobody asked how far it is."""
 
 
 class Store(Protocol):

@@ -70,6 +70,14 @@ async def test_without_its_entry_there_is_no_outcome(site: Site, ledger: Ledger,
     assert (balance.completed, balance.in_flight) == (0, 1)
 
 
+async def test_how_far_a_check_is_is_told_now_and_then(site: Site):
+    asked = Entry(event="request.read", outcome="rejected")
+    await site.store.write(lambda connection: [site.trail.append(connection, asked) for _ in range(501)])
+    told: list[tuple[int, int | None]] = []
+    assert await site.trail.verify(progress=lambda *much: told.append(much)) == []
+    assert told == [(500, 501)]
+
+
 @pytest.mark.duty("CS-015")
 async def test_what_is_known_of_a_message_that_could_not_be_read_is_recorded(site: Site):
     await site.trail.record(Entry(event="request.read", outcome="rejected", request_key="/epr m-1"))

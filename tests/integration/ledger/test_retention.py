@@ -44,8 +44,10 @@ async def test_bodies_go_first_and_the_rest_later(ledger: Ledger):
     for number in range(3):
         await end(ledger, number)
     assert (await ledger.oversight.prune(START + timedelta(days=29))).bodies == 0
-    pruned = await ledger.oversight.prune(BODIES_GONE)
+    told: list[tuple[int, int | None]] = []
+    pruned = await ledger.oversight.prune(BODIES_GONE, progress=lambda *much: told.append(much))
     assert (pruned.bodies, pruned.requests) == (3, 0)
+    assert told == [(3, None)]
     assert await count(ledger, BODIES) == 0
     history = await ledger.oversight.request_history(opening(1).request_key)
     assert history is not None

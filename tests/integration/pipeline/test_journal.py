@@ -103,6 +103,35 @@ async def test_in_equals_what_became_of_it(engine):
         assert not balance.discrepancies
 
 
+async def test_how_each_ended_is_kept_for_lists_and_groups_by_cause(engine):
+    engine.sandbox.reset()
+    sent = {"time": "2026-11-29T03:00:00+00:00"}
+    scenarios = ("fails_twice", "restricted", "other_patient")
+    asked = {name: (await ask(engine, name, **sent))[0] for name in scenarios}
+    await engine.hospital.outcome(await engine.hospital.ask(cloud_event(record_request("9990000019"))))
+    async with JournalReader(engine.settings) as journal:
+        await journal.balanced()
+        groups = {
+            (each.cause.code, each.cause.stage, each.cause.upstream): each
+            for each in await journal.ledger.oversight.count_causes()
+        }
+        assert set(groups) == {
+            ("patient_restricted", "pds", "pds"),
+            ("response_invalid", "mapping", None),
+            (None, "request", None),
+        }
+        rejected = groups[None, "request", None]
+        assert (rejected.cause.detail or "").startswith("data.patient.nhs_number: ")
+        assert dict(rejected.outcomes) == {"rejected": 1}
+        (line,) = await journal.ledger.oversight.find(asked["fails_twice"]["id"])
+        assert (line.outcome, line.attempts, line.code, line.stage) == ("completed", 3, None, None)
+        assert (line.operation, line.source) == ("record.requested.v1", asked["fails_twice"]["source"])
+        assert line.asked_at == datetime(2026, 11, 29, 3, tzinfo=UTC)
+        assert line.practice_ods is not None
+        (other,) = await journal.ledger.oversight.find(asked["other_patient"]["id"])
+        assert dict(groups["response_invalid", "mapping", None].practices) == {other.practice_ods: 1}
+
+
 async def test_a_request_that_comes_again_gets_the_stored_outcome_and_nothing_is_called(engine):
     request, first = await ask(engine, "rich_record")
     engine.hospital.deliveries.clear()
