@@ -81,7 +81,7 @@ def list_(*, as_json: bool) -> None:
 
 def _print_plan(planned: ReplayPlan) -> None:
     headings = ("count", "group", "pipeline", "code", "stage", "upstream", "detail")
-    causes = titled("Why they failed", headings, whole=("group",))
+    causes = titled("Why they failed", headings, whole=("group", "code"))
     for one in planned.causes:
         why = one.cause
         told = (why.pipeline, why.code, why.stage, why.upstream, why.detail)
