@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, IPvAnyAddress, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bridge.environment import misspelt, read
@@ -270,6 +270,40 @@ class MetricsSettings(_Group):
     """Name the practice in figures about practices: up to 6,500 series more for each worker."""
 
 
+class ConsoleSettings(_Group):
+    """The console for operators in a browser (`bridge.console`)."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 8480
+    url: str | None = None
+    """Where browsers reach it, ``https://host[:port]``; no other Host is answered. Unset: its own."""
+    cert_file: Path | None = None
+    """Its certificate chain; outside the sandbox this or a proxy is required."""
+    key_file: Path | None = None
+    proxies: Annotated[tuple[IPvAnyAddress, ...], NoDecode, BeforeValidator(_split)] = ()
+    """Addresses of the proxies that end TLS before it; nobody else is answered then."""
+    idle_minutes: Annotated[float, Field(gt=0, le=120)] = 15.0
+    """A session ends after so long without a request."""
+    session_minutes: Annotated[float, Field(gt=0, le=1440)] = 480.0
+    """And after so long in any case."""
+    users_file: Path | None = None
+    """Users of its own, with hashed passwords (``bridge console user add``)."""
+    oidc_issuer: str | None = None
+    """URL of the OpenID provider: ``/.well-known/openid-configuration`` is looked for below it."""
+    oidc_client_id: str | None = None
+    oidc_client_secret: SecretStr | None = None
+    oidc_client_secret_file: Path | None = None
+    oidc_ca_file: Path | None = None
+    """The authority that issued the provider's certificate; unset trusts those of the system."""
+    oidc_scope: str = "openid profile"
+    oidc_user_claim: str = "sub"
+    """The claim of the ID token that names the user for the audit trail."""
+    oidc_roles_claim: str = "roles"
+    """The claim that lists what the user may do; dots lead into objects (``realm_access.roles``)."""
+    oidc_roles: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = ()
+    """Which value of it gives which role: ``their-value=role``."""
+
+
 class Settings(BaseSettings):
     """Everything the engine can be told. Sections are documented at their classes."""
 
@@ -308,6 +342,7 @@ class Settings(BaseSettings):
     log: LogSettings = LogSettings()
     health: HealthSettings = HealthSettings()
     metrics: MetricsSettings = MetricsSettings()
+    console: ConsoleSettings = ConsoleSettings()
 
     @classmethod
     def load(
@@ -424,6 +459,9 @@ class Settings(BaseSettings):
             "BRIDGE_AUDIT_KEYS_FILE": self.audit.keys_file,
             "BRIDGE_CLAIMS_CONSUMERS_FILE": self.claims.consumers_file,
             "BRIDGE_CLAIMS_KEY_FILE": self.claims.key_file,
+            "BRIDGE_CONSOLE_KEY_FILE": self.console.key_file,
+            "BRIDGE_CONSOLE_USERS_FILE": self.console.users_file,
+            "BRIDGE_CONSOLE_OIDC_CLIENT_SECRET_FILE": self.console.oidc_client_secret_file,
         }
         for name, path in files.items():
             with contextlib.suppress(OSError):  # what cannot be read is told of elsewhere
@@ -457,6 +495,7 @@ class Settings(BaseSettings):
         secrets = {
             "BRIDGE_SDS_API_KEY": self.sds_api_key,
             "BRIDGE_PATIENT_KEY": self.patient_key,
+            "BRIDGE_CONSOLE_OIDC_CLIENT_SECRET": self.oidc_client_secret,
             "BRIDGE_BUS_URL": urlsplit(self.bus.url or "").password,
             "BRIDGE_LEDGER_URL": urlsplit(self.ledger.url or "").password,
         }
@@ -480,6 +519,11 @@ class Settings(BaseSettings):
     def patient_key(self) -> str | None:
         """The site key of ``patientkey``, from its variable or its file."""
         return _secret(self.patient.key, self.patient.key_file)
+
+    @property
+    def oidc_client_secret(self) -> str | None:
+        """What the console proves itself with to the OpenID provider, from its variable or its file."""
+        return _secret(self.console.oidc_client_secret, self.console.oidc_client_secret_file)
 
 
 def _secret(value: SecretStr | None, file: Path | None) -> str | None:

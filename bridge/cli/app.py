@@ -25,6 +25,7 @@ _COMMANDS = {
     "map": ("bundles", "map_", "Map bundles to GpRecord JSON."),
     "check": ("bundles", "check", "List how bundles deviate from base FHIR STU3."),
     "preview": ("preview", "preview", "Write one HTML page of what event files hold."),
+    "console": ("console", "app", "Serve the pages for operators, in a browser."),
     "doctor": ("doctor", "doctor", "Check settings, certificates, the bus, PDS and SDS."),
     "schemas": ("documents", "schemas", "Write the JSON Schemas of all messages."),
     "asyncapi": ("documents", "asyncapi", "Print the AsyncAPI 3 document."),

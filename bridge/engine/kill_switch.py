@@ -35,7 +35,7 @@ class KillSwitch:
     @classmethod
     def of(cls, settings: Settings) -> "KillSwitch":
         """The switch of an installation."""
-        return cls(settings.retry.switch_file or settings.state_dir / _DEFAULT_NAME)
+        return cls(switch_file(settings))
 
     def retries_stopped(self, pipeline: str) -> bool:
         """Whether no retry of this pipeline may be made now."""
@@ -64,3 +64,8 @@ class KillSwitch:
         if self._everything or self._pipelines:
             record(RetriesAllowed())
         self._stamp, self._everything, self._pipelines = None, False, frozenset()
+
+
+def switch_file(settings: Settings) -> Path:
+    """Where the switch of an installation is looked for."""
+    return settings.retry.switch_file or settings.state_dir / _DEFAULT_NAME

@@ -3,23 +3,45 @@
 Entries for an investigation are those of `AuditTrail.export`.
 """
 
+import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from bridge.engine.patient_keys import PatientKeys
 from bridge.errors import Misconfigured
+from bridge.ledger.audit.browsing import AuditNote, AuditPage, AuditPlace, newest
 from bridge.ledger.audit.chain import Head
 from bridge.ledger.audit.trail import Actor, AuditBroken, AuditInquiry, AuditTrail
 from bridge.ledger.audit.verification import Finding, Unmatched
 from bridge.ledger.storage.store import Progress, untold
 from bridge.operations import reasons
 from bridge.operations.errors import OperationRefused
+from bridge.operations.request_csv import cell
 from bridge.operations.site import Stores
 from bridge.settings import Settings
 
-__all__ = ["AuditInquiry", "Head", "Verification", "inquiry", "patient_keys", "resume", "verify"]
+__all__ = [
+    "AuditInquiry",
+    "AuditPage",
+    "AuditPlace",
+    "Head",
+    "Verification",
+    "as_csv",
+    "entries",
+    "inquiry",
+    "patient_keys",
+    "resume",
+    "state",
+    "verify",
+]
 
 AuditFindings = Sequence[Finding | Unmatched]
+_COLUMNS: Final = (
+    *("event", "outcome", "code", "user_id", "user_name", "organisation", "patient_key", "request_key"),
+    *("correlation_id", "practice_ods", "interaction"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +75,41 @@ async def verify(
     """
     findings = await trail.verify(known, progress=progress)
     return Verification(findings, [head for head in await trail.heads() if head.sequence])
+
+
+async def entries(
+    stores: Stores,
+    *,
+    limit: int,
+    before: AuditPlace | None = None,
+    request_key: str | None = None,
+    patient_key: str | None = None,
+) -> AuditPage:
+    """A page of the trail, the newest first; what is sealed in it stays so. As `newest` takes them."""
+    return await newest(
+        stores.ledger.store, limit=limit, before=before, request_key=request_key, patient_key=patient_key
+    )
+
+
+def as_csv(notes: Sequence[AuditNote]) -> str:
+    """Entries as CSV: a line of headings, then one for each."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(["recorded_at", *_COLUMNS, "facts"])
+    for note in notes:
+        facts = "; ".join(f"{name}: {value}" for name, value in note.facts.items())
+        values = (note.place.recorded_at, *(getattr(note, name) for name in _COLUMNS), facts)
+        writer.writerow([cell(value) for value in values])
+    return text.getvalue()
+
+
+async def state(stores: Stores) -> str | None:
+    """Why the trail takes no entries now; None when it takes them. Whether it is whole `verify` tells."""
+    try:
+        await stores.trail.look()
+    except AuditBroken as fault:
+        return str(fault)
+    return None
 
 
 async def resume(stores: Stores, *, actor: Actor, reason: str) -> AuditFindings:

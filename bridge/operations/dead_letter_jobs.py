@@ -7,16 +7,19 @@ and sent anew, under an id of its own.
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
+from typing import Final, Literal
 
 from bridge.bus.port import HeldDeadLetter
 from bridge.ledger.audit.trail import Actor, Entry
 from bridge.ledger.storage.dead_letter_jobs import JobDeadLetter
 from bridge.ledger.storage.jobs import Job, JobKind, JobRefused
 from bridge.operations.dead_letters import FoundDeadLetter, dead_letters
-from bridge.operations.jobs import JobRun, confirmed
+from bridge.operations.jobs import JobRun, confirmed, ended_by_hand
 from bridge.operations.site import Queues, Stores, open_queues
 
-__all__ = ["Job", "JobKind", "JobRefused", "confirm", "plan", "run"]
+__all__ = ["Job", "JobKind", "JobRefused", "confirm", "end", "plan", "run"]
+
+_ENDED: Final = {"pause": "paused", "stop": "stopped"}
 
 
 async def plan(
@@ -56,6 +59,18 @@ async def confirm(stores: Stores, job_id: str, kind: JobKind, *, actor: Actor, r
     event = f"dead.{kind}.confirmed"
     jobs = stores.dead_letter_jobs
     return await confirmed(stores, jobs, job_id, kind, event=event, actor=actor, reason=reason)
+
+
+async def end(
+    stores: Stores, job_id: str, kind: JobKind, *, how: Literal["pause", "stop"], actor: Actor
+) -> Job:
+    """Pause a job, or end it for good; the audit trail is told.
+
+    Raises:
+        JobRefused: it is not run, or has ended.
+    """
+    jobs, event = stores.dead_letter_jobs, f"dead.{kind}.{_ENDED[how]}"
+    return await ended_by_hand(stores, jobs, job_id, kind, how=how, event=event, actor=actor)
 
 
 async def run(stores: Stores, job: Job, *, rate: float, progress: Callable[[int], None]) -> Job:

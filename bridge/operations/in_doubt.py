@@ -17,13 +17,29 @@ async def in_doubt(stores: Stores) -> Sequence[RequestHistory]:
     return [await history(stores, key) for key in await stores.ledger.oversight.keys_in_doubt()]
 
 
-async def check(stores: Stores, request: str) -> None:
+async def check(stores: Stores, request: str, *, actor: Actor | None = None) -> None:
     """Have a request in doubt checked next by a running worker, also one that was given up.
+
+    Args:
+        stores: the ledger and the audit trail.
+        request: as `history` takes it.
+        actor: who wants it; the audit trail is told first.
 
     Raises:
         OperationRefused: there is no such request, or it is not in doubt.
     """
     known = await history(stores, request)
+    if actor is not None:
+        await stores.trail.record(
+            Entry(
+                event="doubt.check_asked",
+                outcome="completed",
+                actor=actor,
+                patient_key=known.patient_key,
+                request_key=known.request_key,
+                correlation_id=known.correlation_id,
+            )
+        )
     if not await stores.ledger.oversight.check_soon(known.request_key):
         raise OperationRefused(_NOT_IN_DOUBT)
 

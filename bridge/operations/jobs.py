@@ -3,7 +3,7 @@
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 from uuid import uuid4
 
 from bridge.ledger.audit.trail import Actor, Entry
@@ -40,6 +40,35 @@ async def confirmed(
     entry = Entry(event=event, outcome="completed", actor=actor, facts={"job": job_id, "reason": why})
     also = stores.trail.step(entry)
     return await jobs.confirm(job_id, kind, by=actor.user_id, actor=actor.name, reason=why, also=also)
+
+
+async def ended_by_hand(
+    stores: Stores,
+    jobs: JobStore[Any],
+    job_id: str,
+    kind: JobKind,
+    *,
+    how: Literal["pause", "stop"],
+    event: str,
+    actor: Actor,
+) -> Job:
+    """Pause a job, or end it for good; who did so goes to the audit trail, in the same transaction.
+
+    Args:
+        stores: the audit trail.
+        jobs: where the job is.
+        job_id: of the job.
+        kind: what it does.
+        how: ``pause`` or ``stop``.
+        event: of the entry in the trail.
+        actor: who does it.
+
+    Raises:
+        JobRefused: it is not run, or has ended.
+    """
+    entry = Entry(event=event, outcome="completed", actor=actor, facts={"job": job_id})
+    change = jobs.pause if how == "pause" else jobs.stop
+    return await change(job_id, kind, also=stores.trail.step(entry))
 
 
 class JobRun(ABC, Generic[I]):

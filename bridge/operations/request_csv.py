@@ -22,11 +22,11 @@ def as_csv(lines: Iterable[RequestLine]) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
-    writer.writerows([_cell(getattr(line, name)) for name in COLUMNS] for line in lines)
+    writer.writerows([cell(getattr(line, name)) for name in COLUMNS] for line in lines)
     return text.getvalue()
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
     """As text; what a spreadsheet would run begins with an apostrophe, which it shows as text."""
     if value is None:
         return ""

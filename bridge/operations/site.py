@@ -10,7 +10,8 @@ from bridge.bus import open_bus
 from bridge.bus.port import DeadLetterStore, QueueInspection, QueueSpec, Transport
 from bridge.ledger import Ledger, open_ledger
 from bridge.ledger.audit.trail import Actor, AuditTrail
-from bridge.ledger.keys import open_keys
+from bridge.ledger.errors import LedgerUnavailable
+from bridge.ledger.keys import key_faults, open_keys
 from bridge.ledger.opening import open_store
 from bridge.ledger.storage.dead_letter_jobs import DeadLetterJobs
 from bridge.ledger.storage.replay_jobs import ReplayJobs
@@ -19,7 +20,17 @@ from bridge.ledger.vault.vault import Vault
 from bridge.pipelines.installed import installed_pipelines
 from bridge.settings import Settings
 
-__all__ = ["Actor", "Queues", "Stores", "open_queues", "open_stores", "open_trail", "operator"]
+__all__ = [
+    "Actor",
+    "LedgerUnavailable",
+    "Queues",
+    "Stores",
+    "key_faults",
+    "open_queues",
+    "open_stores",
+    "open_trail",
+    "operator",
+]
 
 _OPERATOR = "Operator"
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bridge.observe import record
@@ -139,7 +139,7 @@ def _protocol(limits: PortLimits) -> type[asyncio.Protocol]:
 
 @contextlib.asynccontextmanager
 async def serving(
-    app: Starlette,
+    app: ASGIApp,
     *,
     host: str,
     port: int,
@@ -166,6 +166,7 @@ async def serving(
             access_log=False,
             lifespan="off",
             server_header=False,
+            proxy_headers=False,  # who connects is who it is: nobody's header says otherwise
         )
     )
     task = asyncio.create_task(server.serve(sockets=[listener]))

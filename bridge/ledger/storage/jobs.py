@@ -309,22 +309,22 @@ class JobStore(Generic[I]):
 
         return await self._store.write(step)
 
-    async def pause(self, job_id: str, kind: JobKind) -> Job:
-        """Let the process that runs it end after what it has in hand.
+    async def pause(self, job_id: str, kind: JobKind, *, also: LedgerStep[object] | None = None) -> Job:
+        """Let the process that runs it end after what it has in hand; `also` as for `confirm`.
 
         Raises:
             JobRefused: it is not confirmed, or has ended.
         """
-        return await self._change(job_id, kind, OPEN, {"state": "paused"})
+        return await self._change(job_id, kind, OPEN, {"state": "paused"}, also)
 
-    async def stop(self, job_id: str, kind: JobKind) -> Job:
-        """End a job for good; what is not marked stays as it is.
+    async def stop(self, job_id: str, kind: JobKind, *, also: LedgerStep[object] | None = None) -> Job:
+        """End a job for good; what is not marked stays as it is; `also` as for `confirm`.
 
         Raises:
             JobRefused: it has ended.
         """
         ended = {"state": "stopped", "ended_at": self._clock()}
-        return await self._change(job_id, kind, ("planned", *OPEN), ended)
+        return await self._change(job_id, kind, ("planned", *OPEN), ended, also)
 
     async def items(self, job_id: str) -> Mapping[str, I]:
         """The frozen set by what names each, in its order."""
@@ -351,11 +351,18 @@ class JobStore(Generic[I]):
         )
 
     async def _change(
-        self, job_id: str, kind: JobKind, allowed: Sequence[JobState], change: Mapping[str, Any]
+        self,
+        job_id: str,
+        kind: JobKind,
+        allowed: Sequence[JobState],
+        change: Mapping[str, Any],
+        also: LedgerStep[object] | None,
     ) -> Job:
         def step(connection: Connection) -> Job:
             self._demand(connection, job_id, kind, *allowed)
             self._set(connection, job_id, **change)
+            if also is not None:
+                also(connection)
             return self._find(connection, job_id)
 
         return await self._store.write(step)

@@ -88,6 +88,12 @@ FIELDS: Final[dict[str, str]] = {
     "marked": "how many of them are dealt with",
     "source": "where figures are read from: `bus` or `ledger`",
     "recorder": "what failed to listen",
+    # console
+    "user": "who is signed in, as their provider or the users' file names them",
+    "roles": "what they are to the console: `viewer`, `clinical`, `operator`, `auditor`",
+    "method": "how somebody signs in: `oidc` or `password`",
+    "page": "which page of the console",
+    "missing": "what the console cannot ask: `ledger` or `bus`",
 }
 
 BOUND: Final = ("pipeline", "attempt", "correlation_id", "request_key")

@@ -1,0 +1,87 @@
+"""What this installation runs on: its settings with their source, its versions and its certificates."""
+
+import os
+import platform
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import BaseModel, SecretStr
+
+from bridge.settings import Settings
+from bridge.spine.tls import certificate_expiries
+
+_MASKED: Final = "set, not shown"
+_URLS: Final = frozenset({"BRIDGE_BUS_URL", "BRIDGE_LEDGER_URL"})
+"""Those that may hold a password."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownSetting:
+    """One setting: its variable, its value (no secret in it), and whether it was set or is the default."""
+
+    name: str
+    value: str
+    is_set: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCertificate:
+    """A certificate of this installation, and until when it holds."""
+
+    name: str
+    expires_at: datetime
+
+
+def shown_settings(settings: Settings) -> Sequence[ShownSetting]:
+    """Every setting, as this process has it; secrets are masked."""
+    return [ShownSetting(name, _shown(name, value), name in os.environ) for name, value in _values(settings)]
+
+
+def versions() -> dict[str, str]:
+    """What runs: the bridge, and what it stands on."""
+    parts = ("faststream", "sqlalchemy", "pydantic", "httpx", "starlette", "uvicorn")
+    return {
+        "bridge": version("gpconnect-bridge"),
+        "python": platform.python_version(),
+        **{part: version(part) for part in parts},
+    }
+
+
+def certificates(settings: Settings) -> Sequence[KnownCertificate]:
+    """The certificates towards Spine, the one that ends first before the others."""
+    found = [KnownCertificate(name, expires) for name, expires in certificate_expiries(settings.spine)]
+    return sorted(found, key=lambda each: each.expires_at)
+
+
+def _values(settings: Settings) -> Iterator[tuple[str, Any]]:
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, BaseModel):
+            for part in type(value).model_fields:
+                yield f"BRIDGE_{name}_{part}".upper(), getattr(value, part)
+        else:
+            yield f"BRIDGE_{name}".upper(), value
+
+
+def _shown(name: str, value: Any) -> str:
+    if value is None or value == ():
+        return ""
+    if isinstance(value, SecretStr):
+        return _MASKED
+    if name in _URLS:
+        return _without_password(str(value))
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    where = parts.netloc.rpartition("@")[2]
+    who = f"{parts.username}:{_MASKED}@" if parts.username else ""
+    # A query may hold a password as well: libpq takes it there.
+    return urlunsplit((parts.scheme, who + where, parts.path, "", ""))

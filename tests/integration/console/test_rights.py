@@ -1,0 +1,265 @@
+"""Who may open and do what, over HTTP; and what no page, however asked for, gives away or lets anybody do."""
+
+import re
+import time
+from collections.abc import Mapping
+
+import httpx
+import pytest
+
+from bridge.console.pages import PAGES
+from bridge.console.rights import Role
+from bridge.console.sign_in.users import put_user, remove_user
+from bridge.record.nhs_number import holds_nhs_number
+from bridge.sandbox import BY_NAME
+from tests.support.console import FAMILY_NAME, PASSWORD, PATIENT, ConsoleSite, sign_in, token
+
+EVERYBODY = "vera clara olga axel"
+TABLE: Mapping[tuple[str, str], str] = {
+    ("GET", "/"): EVERYBODY,
+    ("GET", "/requests"): EVERYBODY,
+    ("POST", "/requests"): EVERYBODY,
+    ("POST", "/requests/patient"): EVERYBODY,
+    ("GET", "/request"): EVERYBODY,
+    ("POST", "/request/events"): "clara",
+    ("POST", "/request/answer"): "clara",
+    ("GET", "/failures"): EVERYBODY,
+    ("GET", "/dead-letters"): EVERYBODY,
+    ("GET", "/dead-letters/job"): EVERYBODY,
+    ("GET", "/dead-letters/letter"): EVERYBODY,
+    ("POST", "/dead-letters/body"): "clara",
+    ("POST", "/dead-letters/plan"): "olga",
+    ("POST", "/dead-letters/confirm"): "olga",
+    ("POST", "/dead-letters/run"): "olga",
+    ("POST", "/dead-letters/pause"): "olga",
+    ("POST", "/dead-letters/stop"): "olga",
+    ("GET", "/in-doubt"): EVERYBODY,
+    ("POST", "/in-doubt/check"): "olga",
+    ("POST", "/in-doubt/close"): "olga",
+    ("GET", "/practices"): EVERYBODY,
+    ("GET", "/audit"): "axel",
+    ("GET", "/system"): "olga axel",
+    ("POST", "/system/retries/stop"): "olga",
+    ("POST", "/system/retries/allow"): "olga",
+}
+METADATA = [path for (method, path), _ in TABLE.items() if method == "GET"]
+HEADERS = {
+    "cache-control": "no-store",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+}
+
+
+@pytest.fixture(scope="module")
+def clients(site: ConsoleSite):
+    made = {name: site.client(name) for name in ("vera", "clara", "olga", "axel", "alma")}
+    yield made
+    for client in made.values():
+        client.close()
+
+
+def test_the_table_has_every_page():
+    assert {(page.method, page.path) for page in PAGES} == TABLE.keys()
+
+
+@pytest.mark.parametrize("who", EVERYBODY.split())
+def test_whoever_may_not_is_refused_and_whoever_may_is_not(clients: Mapping[str, httpx.Client], who: str):
+    client = clients[who]
+    sent = {"token": token(client)}
+    for (method, path), allowed in TABLE.items():
+        answer = client.request(method, path, data=sent if method == "POST" else None)
+        assert (answer.status_code == 403) == (who not in allowed.split()), (method, path, answer.status_code)
+        assert answer.status_code < 500, (method, path)
+
+
+def test_nobody_who_is_not_signed_in_gets_anything(site: ConsoleSite):
+    with site.client() as stranger:
+        for method, path in TABLE:
+            answer = stranger.request(method, path, data={} if method == "POST" else None)
+            assert (answer.status_code, answer.headers["location"], answer.content) == (303, "/sign-in", b"")
+
+
+def test_every_answer_has_the_headers_that_keep_it_where_it_is(
+    clients: Mapping[str, httpx.Client], site: ConsoleSite
+):
+    with site.client() as stranger:
+        answers = [stranger.get("/sign-in"), stranger.get("/nowhere"), stranger.get("/console.css")]
+    answers += [clients["alma"].get(path) for path in METADATA]
+    for answer in answers:
+        assert HEADERS.items() <= dict(answer.headers).items(), answer.url
+        policy = answer.headers["content-security-policy"]
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+        assert "<script" not in answer.text
+        assert not re.search(r"\sstyle=|\son\w+=", answer.text)
+
+
+def test_a_form_without_the_token_of_its_session_does_nothing(clients: Mapping[str, httpx.Client]):
+    olga, alma = clients["olga"], clients["alma"]
+    for sent in ({"reason": "x"}, {"token": ""}, {"token": token(alma)}):
+        for (method, path), allowed in TABLE.items():
+            if method == "POST" and "olga" in allowed:
+                assert olga.post(path, data=sent).status_code == 403
+    assert "as usual" in olga.get("/system").text
+
+
+def test_a_session_is_new_at_sign_in_and_over_at_sign_out(site: ConsoleSite):
+    with site.client() as client:
+        client.cookies.set("bridge_session", "chosen.by-somebody", domain="127.0.0.1")
+        assert sign_in(client, "vera").status_code == 303
+        first = client.cookies["bridge_session"]
+        assert first != "chosen.by-somebody"
+        assert client.get("/").status_code == 200
+        client.post("/sign-out", data={"token": token(client)})
+        client.cookies.set("bridge_session", first, domain="127.0.0.1")
+        assert client.get("/").headers["location"] == "/sign-in"
+
+
+def test_the_cookie_of_a_session_is_for_no_script_and_no_other_site(site: ConsoleSite):
+    with site.client() as client:
+        cookies = sign_in(client, "vera").headers.get_list("set-cookie")
+    (session,) = (each for each in cookies if each.startswith("bridge_session="))
+    assert "HttpOnly" in session
+    assert "SameSite=lax" in session
+    assert "vera" not in session
+
+
+def test_a_host_that_is_not_ours_is_not_answered(site: ConsoleSite):
+    with site.client() as client:
+        for host in ("evil.example", "127.0.0.1", "localhost:1"):
+            assert client.get("/sign-in", headers={"host": host}).status_code == 421
+
+
+def test_more_than_a_form_holds_is_not_read(clients: Mapping[str, httpx.Client]):
+    alma = clients["alma"]
+    large = b"token=" + b"a" * 70_000
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    assert alma.post("/requests", content=large, headers=form).status_code == 413
+    assert (
+        alma.post(
+            "/requests", content=(large[i : i + 7000] for i in range(0, 70_000, 7000)), headers=form
+        ).status_code
+        == 413
+    )
+    assert (
+        alma.post("/requests", content=b"{}", headers={"content-type": "application/json"}).status_code == 415
+    )
+
+
+def test_names_and_passwords_cannot_be_tried_without_end(site: ConsoleSite):
+    with site.client() as client:
+        codes = [sign_in(client, "nobody", "wrong password").status_code for _ in range(6)]
+        assert codes == [401] * 5 + [429]
+        assert sign_in(client, "vera").status_code == 303
+
+
+def test_a_body_is_opened_with_a_reason_that_is_in_the_trail_first(
+    clients: Mapping[str, httpx.Client], site: ConsoleSite
+):
+    clara, key = clients["clara"], site.requests["completed"]
+    sent = {"token": token(clara), "key": key}
+    assert clara.post("/request/events", data=sent).status_code == 409
+    opened = clara.post("/request/events", data={**sent, "reason": "asked by the ward"})
+    assert opened.status_code == 200
+    assert opened.headers["content-security-policy"].startswith("sandbox;")
+    assert "Medications" in opened.text
+    (noted,) = (each for each in site.run(site.trail()) if each["event"] == "events.opened")
+    assert (noted["user"]["user_id"], noted["facts"]["reason"], noted["request_key"]) == (
+        "clara",
+        "asked by the ward",
+        key,
+    )
+
+
+def test_a_patient_is_looked_for_by_a_number_that_is_in_no_page_and_in_the_trail_as_a_key(
+    clients: Mapping[str, httpx.Client], site: ConsoleSite
+):
+    vera = clients["vera"]
+    found = vera.post("/requests/patient", data={"token": token(vera), "nhs_number": PATIENT.nhs_number})
+    assert site.requests["completed"].partition(" ")[2] in found.text
+    assert site.requests["failed"].partition(" ")[2] not in found.text
+    assert not holds_nhs_number(re.sub(r'name="(patient_key|token)" value="[^"]*"', "", found.text))
+    assert any(each["event"] == "requests.listed" for each in site.run(site.trail()))
+    refused = vera.post("/requests", data={"token": token(vera), "reference": PATIENT.nhs_number})
+    assert refused.status_code == 409
+    assert "location" not in refused.headers
+    assert PATIENT.nhs_number not in refused.text
+
+
+def test_pages_of_metadata_hold_no_patient_and_nobody_who_asked(
+    clients: Mapping[str, httpx.Client], site: ConsoleSite
+):
+    numbers = {each.nhs_number for each in BY_NAME.values()}
+    pages = [clients["alma"].get(path) for path in METADATA]
+    pages += [clients["alma"].get("/request", params={"key": key}) for key in site.requests.values()]
+    pages += [clients["alma"].get(path, params={"as": "csv"}) for path in ("/requests", "/audit")]
+    for page in pages:
+        assert [number for number in numbers if number in page.text] == [], page.url
+        assert FAMILY_NAME not in page.text or page.url.path in ("/audit", "/request"), page.url
+        assert not holds_nhs_number(str(page.url))
+
+
+def test_a_job_of_dead_letters_is_planned_confirmed_and_run(
+    clients: Mapping[str, httpx.Client], site: ConsoleSite
+):
+    olga = clients["olga"]
+    sent = {"token": token(olga), "kind": "replay", "pipeline": "structured_record", "reason": "rejected"}
+    planned = olga.post("/dead-letters/plan", data=sent)
+    assert planned.status_code == 303, planned.text
+    page = olga.get(planned.headers["location"])
+    assert "1 of 1" not in page.text
+    job = {
+        "token": token(olga),
+        "kind": "replay",
+        "id": planned.headers["location"].partition("id=")[2].partition("&")[0],
+    }
+    assert olga.post("/dead-letters/confirm", data=job).status_code == 409
+    assert olga.post("/dead-letters/confirm", data={**job, "reason": "mended"}).status_code == 303
+    _until(lambda: "1 of 1" in olga.get(planned.headers["location"]).text)
+    confirmed = [each for each in site.run(site.trail()) if each["event"] == "dead.replay.confirmed"]
+    assert [each["user"]["user_id"] for each in confirmed] == ["olga"]
+
+
+def test_a_doubt_is_closed_with_what_was_found(clients: Mapping[str, httpx.Client], site: ConsoleSite):
+    olga, key = clients["olga"], site.requests["in_doubt"]
+    assert "book_appointment" in olga.get("/in-doubt").text
+    assert olga.post("/in-doubt/check", data={"token": token(olga), "key": key}).status_code == 303
+    sent = {"token": token(olga), "key": key, "reason": "rang the practice: booked"}
+    assert olga.post("/in-doubt/close", data=sent).status_code == 303
+    assert "None is in doubt" in olga.get("/in-doubt").text
+    events = [each["event"] for each in site.run(site.trail())]
+    assert {"doubt.check_asked", "doubt.closed"} <= set(events)
+
+
+def test_retries_are_stopped_and_allowed_again(clients: Mapping[str, httpx.Client], site: ConsoleSite):
+    olga = clients["olga"]
+    for action, words in (("stop", "stopped"), ("allow", "as usual")):
+        sent = {"token": token(olga), "reason": "PDS is being mended"}
+        assert olga.post(f"/system/retries/{action}", data=sent).status_code == 303
+        assert words in olga.get("/system").text
+    events = [each["event"] for each in site.run(site.trail())]
+    assert {"retries.stopped", "retries.allowed"} <= set(events)
+
+
+def test_no_secret_is_on_the_page_of_settings(clients: Mapping[str, httpx.Client], site: ConsoleSite):
+    text = clients["alma"].get("/system").text
+    for secret in (site.settings.patient_key, site.settings.sds_api_key, PASSWORD):
+        assert secret
+        assert f">{secret}<" not in text
+
+
+def test_whoever_is_taken_out_of_the_file_is_signed_out(site: ConsoleSite):
+    file = site.settings.console.users_file
+    assert file is not None
+    put_user(file, "temp", [Role.VIEWER], PASSWORD)
+    with site.client() as client:
+        _until(lambda: sign_in(client, "temp").status_code == 303)
+        assert client.get("/").status_code == 200
+        remove_user(file, "temp")
+        _until(lambda: client.get("/").status_code == 303)
+
+
+def _until(holds):
+    while not holds():
+        time.sleep(0.1)
