@@ -26,7 +26,7 @@ _COMMANDS = {
     "check": ("bundles", "check", "List how bundles deviate from base FHIR STU3."),
     "preview": ("preview", "preview", "Write one HTML page of what event files hold."),
     "console": ("console", "app", "Serve the pages for operators, in a browser."),
-    "doctor": ("doctor", "doctor", "Check settings, certificates, the bus, PDS and SDS."),
+    "doctor": ("doctor", "doctor", "Check settings, certificates, disk, bus, ledger, PDS and SDS."),
     "schemas": ("documents", "schemas", "Write the JSON Schemas of all messages."),
     "asyncapi": ("documents", "asyncapi", "Print the AsyncAPI 3 document."),
     "dead": ("dead", "app", "Look at dead letters, send them again, or discard them."),

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -13,6 +12,7 @@ from bridge.ledger.audit.trail import AuditBroken
 from bridge.ledger.errors import NoLedger
 from bridge.observe.causes import tls_sentence
 from bridge.operations.site import open_trail
+from bridge.operations.surroundings import Check, collector, database, disk
 from bridge.settings import Settings
 from bridge.spine import Spine
 from bridge.spine.interactions import STRUCTURED_RECORD
@@ -23,17 +23,8 @@ _BUS_TIMEOUT: Final = 10.0
 _EXPIRY_WARNING: Final = timedelta(days=30)
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was tried: its name, whether it is good, and what was seen; no secret in any of them."""
-
-    what: str
-    is_good: bool
-    detail: str
-
-
 async def examine(settings: Settings) -> Sequence[Check]:
-    """Try secrets, certificates, the bus, the ledger with its trail, the scanner, PDS and SDS, in this order.
+    """Try all of it: what is on this machine first, then what is asked for nothing, then PDS and SDS.
 
     No patient is asked about and nothing is published.
 
@@ -44,8 +35,11 @@ async def examine(settings: Settings) -> Sequence[Check]:
         Check("settings", is_good=True, detail="complete"),
         *_secrets(settings),
         *_certificates(settings),
+        *disk(settings),
         await _bus(settings),
+        *await database(settings),
         await _trail(settings),
+        *await collector(),
         *await _scanner(settings),
         *[check async for check in _national_services(settings)],
     ]

@@ -2,7 +2,7 @@
 
 
 def doctor() -> None:
-    """Check settings, certificates, the bus, PDS and SDS; one line each. Exit code 1 when one fails.
+    """Check settings, certificates, disk, bus, ledger, PDS, SDS; one line each. Exit code 1 when one fails.
 
     No patient is asked about and nothing is published.
     """

@@ -13,8 +13,10 @@ import pytest
 
 from bridge.ledger.condition import condition
 from bridge.ledger.errors import NoLedger
+from bridge.ledger.storage.schema import revisions
 from bridge.operations.retention import prune
 from bridge.operations.site import open_stores, operator
+from bridge.operations.surroundings import database
 from bridge.settings import LedgerSettings, Settings
 from tests.support.postgres import fresh_database
 from tests.support.processes import bridge
@@ -92,5 +94,34 @@ async def test_a_right_that_is_missing_is_named(roles: Roles, tmp_path: Path):
     await _execute(roles.owner, f"REVOKE DELETE ON requests FROM {worker}")
     try:
         assert (await condition(settings(roles.worker, tmp_path))).lacking == ["DELETE on requests"]
+        assert await _complaints(roles.worker, tmp_path) == [
+            "ledger's rights: our role lacks DELETE on requests: grant it (deploy/postgres/roles.sql)"
+        ]
     finally:
         await _execute(roles.owner, f"GRANT DELETE ON requests TO {worker}")
+
+
+async def test_the_doctor_complains_of_neither_role(roles: Roles, tmp_path: Path):
+    bridge("ledger", "upgrade", directory=tmp_path, environment={"BRIDGE_LEDGER_URL": roles.owner})
+    assert await _complaints(roles.worker, tmp_path) == []
+    assert await _complaints(roles.owner, tmp_path) == []
+    seen = [check.what for check in await database(settings(roles.worker, tmp_path))]
+    assert seen == ["ledger's database", "ledger's schema", "ledger's rights", "clock"]
+
+
+async def test_the_doctor_says_what_is_still_to_be_migrated_and_by_whom(roles: Roles, tmp_path: Path):
+    bridge("ledger", "upgrade", directory=tmp_path, environment={"BRIDGE_LEDGER_URL": roles.owner})
+    newest = revisions()[-1]
+    await _execute(roles.owner, f"UPDATE ledger_version SET version_num = '{revisions()[-2]}'")
+    try:
+        assert await _complaints(roles.worker, tmp_path) == [
+            f"ledger's schema: lacks {newest}: run bridge ledger upgrade as the role that owns the tables"
+        ]
+        assert await _complaints(roles.owner, tmp_path) == []  # a worker with this role does it by itself
+    finally:
+        await _execute(roles.owner, f"UPDATE ledger_version SET version_num = '{newest}'")
+
+
+async def _complaints(url: str, folder: Path) -> list[str]:
+    found = await database(settings(url, folder))
+    return [f"{check.what}: {check.detail}" for check in found if not check.is_good]
