@@ -17,7 +17,7 @@ import httpx
 from bridge.errors import BridgeError
 from bridge.ledger.condition import Condition, condition
 from bridge.ledger.errors import NoLedger
-from bridge.observe.causes import tls_code, tls_sentence
+from bridge.observe.causes import causes, tls_code, tls_sentence
 from bridge.settings import Settings
 
 _OLDEST_POSTGRES: Final = 14
@@ -111,8 +111,7 @@ async def collector() -> Sequence[Check]:
     return [Check(what, is_good=is_there, detail=told)]
 
 
-def _tls_fault(error: BaseException | None) -> str:
+def _tls_fault(error: BaseException) -> str:
     """What TLS objected to, in words; empty when it did not: httpx hides it behind an error of its own."""
-    while error is not None and not isinstance(error, ssl.SSLError):
-        error = error.__cause__ or error.__context__
-    return "" if error is None else tls_sentence(tls_code(error))
+    found = (tls_sentence(tls_code(cause)) for cause in causes(error) if isinstance(cause, ssl.SSLError))
+    return next(found, "")
