@@ -33,7 +33,7 @@ def events_page(asked: PageRequest, events: Sequence[StoredEvent]) -> Response:
 
 def data_page(asked: PageRequest, title: str, parts: Iterable[tuple[str, bytes]]) -> Response:
     """Bodies as text, JSON with its lines indented."""
-    return asked.page("body.html", title=title, parts=[(name, _text(body)) for name, body in parts])
+    return asked.page("body.html", title=title, texts=[(name, _text(body)) for name, body in parts])
 
 
 def _text(body: bytes) -> str:

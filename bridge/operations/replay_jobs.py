@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from bridge.bus.port import Unpublishable
 from bridge.contracts.envelope import STRUCTURED
@@ -26,7 +26,7 @@ from bridge.ledger.storage.jobs import Job, JobRefused, new_job_id
 from bridge.ledger.storage.replay_jobs import FoundRequest, JobRequest, LeftOut, Ready, WantedRequests
 from bridge.observe.trace_context import TRACEPARENT, TRACESTATE
 from bridge.operations.failures import FailureCause, group, group_id
-from bridge.operations.jobs import JobRun, confirmed
+from bridge.operations.jobs import JobRun, confirmed, ended_by_hand
 from bridge.operations.requests import history
 from bridge.operations.sending import NotTaken
 from bridge.operations.site import Queues, Stores, open_queues
@@ -224,6 +224,18 @@ async def stop(stores: Stores, job_id: str) -> Job:
         JobRefused: it has ended.
     """
     return await stores.replay_jobs.stop(job_id, "replay")
+
+
+async def end(stores: Stores, job_id: str, *, how: Literal["pause", "stop"], actor: Actor) -> Job:
+    """Pause a job, or end it for good, and tell the audit trail who did.
+
+    Raises:
+        JobRefused: it is not run, or has ended.
+    """
+    event = "replay.paused" if how == "pause" else "replay.stopped"
+    return await ended_by_hand(
+        stores, stores.replay_jobs, job_id, "replay", how=how, event=event, actor=actor
+    )
 
 
 async def show(stores: Stores, job_id: str) -> ReplayProgress:

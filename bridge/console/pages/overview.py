@@ -65,7 +65,7 @@ def _todo(
             yield ToDo(f"No worker takes requests of {', '.join(unattended)}.", "/system", is_bad=True)
         dead = sum(each.dead for each in depths.values())
         if dead:
-            yield ToDo(f"{dead} dead letters: send again, or discard.", "/dead-letters", is_bad=False)
+            yield ToDo(f"Dead letters to send again, or to discard: {dead}.", "/dead-letters", is_bad=False)
     yield from _of_settings(settings)
 
 

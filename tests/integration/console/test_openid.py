@@ -1,0 +1,84 @@
+"""Sign-in by a real OpenID provider, over HTTP: who is let in, as what, and who is not."""
+
+import re
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+from tests.support.console import ConsoleSite, console_site
+
+with warnings.catch_warnings():
+    # The provider of these tests uses a module that its own library calls old.
+    import authlib.deprecate  # type: ignore[import-untyped]  # it has no types
+
+    warnings.simplefilter("ignore", authlib.deprecate.AuthlibDeprecationWarning)
+    import oidc_provider_mock  # type: ignore[import-untyped]  # it has no types
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsoleSite]:
+    folder: Path = tmp_path_factory.mktemp("openid")
+    users = [
+        oidc_provider_mock.User(
+            sub="u-1", claims={"name": "Olga P", "realm_access": {"roles": ["night-shift"]}}
+        ),
+        oidc_provider_mock.User(sub="u-2", claims={"realm_access": {"roles": ["canteen"]}}),
+    ]
+    with oidc_provider_mock.run_server_in_thread(user_claims=users) as provider:
+        yield from _with(folder, f"http://localhost:{provider.server_port}")
+
+
+def _with(folder: Path, issuer: str) -> Iterator[ConsoleSite]:
+    settings = {
+        "BRIDGE_CONSOLE_OIDC_ISSUER": issuer,
+        "BRIDGE_CONSOLE_OIDC_CLIENT_ID": "bridge-console",
+        "BRIDGE_CONSOLE_OIDC_CLIENT_SECRET": "for this test alone",
+        "BRIDGE_CONSOLE_OIDC_ROLES_CLAIM": "realm_access.roles",
+        "BRIDGE_CONSOLE_OIDC_ROLES": "night-shift=operator",
+    }
+    with console_site(folder, **settings) as started:
+        yield started
+
+
+def returned(client: httpx.Client, sub: str) -> str:
+    """Where the provider sends the browser back to, once somebody has signed in there."""
+    begun = client.get("/sign-in/oidc")
+    asked = parse_qs(urlsplit(begun.headers["location"]).query)
+    assert (asked["response_type"], asked["code_challenge_method"]) == (["code"], ["S256"])
+    assert asked["state"]
+    assert asked["nonce"]
+    with httpx.Client(trust_env=False) as browser:
+        return browser.post(begun.headers["location"], data={"sub": sub}).headers["location"]
+
+
+def test_whoever_has_a_role_is_let_in_as_that(site: ConsoleSite):
+    with site.client() as client:
+        answer = client.get(returned(client, "u-1"))
+        assert (answer.status_code, answer.headers["location"]) == (303, "/")
+        page = client.get("/").text
+        assert re.search(r"Olga P · operator", page)
+        assert client.get("/audit").status_code == 403
+
+
+def test_whoever_has_none_is_not(site: ConsoleSite):
+    with site.client() as client:
+        answer = client.get(returned(client, "u-2"))
+        assert answer.status_code == 403
+        assert "have no role here" in answer.text
+        assert client.get("/").status_code == 303
+
+
+def test_an_answer_of_another_sign_in_or_used_twice_is_not_taken(site: ConsoleSite):
+    with site.client() as client, site.client() as victim:
+        back = returned(client, "u-1")
+        assert victim.get(back).status_code == 403
+        assert client.get(back).status_code == 303
+        assert client.get(back).status_code == 403
+        altered = returned(client, "u-1").replace("state=", "state=x")
+        assert client.get(altered).status_code == 403
