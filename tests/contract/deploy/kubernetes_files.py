@@ -2,9 +2,12 @@
 
 import functools
 import json
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml  # type: ignore[import-untyped]  # ships no types
@@ -20,8 +23,26 @@ Resource = dict[str, Any]
 
 @functools.cache
 def rendered(folder: str) -> tuple[Resource, ...]:
-    """What `kubectl apply -k` would send."""
-    command = [str(KUBECTL), "kustomize", str(FOLDER / folder)]
+    """What `kubectl apply -k` would send.
+
+    Args:
+        folder: of deploy/kubernetes; after each ``+`` a component that its kustomization is given too.
+    """
+    folder, *components = folder.split("+")
+    if not components:
+        return _rendered(FOLDER / folder)
+    with TemporaryDirectory() as made:
+        copy = Path(made) / "kubernetes"
+        shutil.copytree(FOLDER, copy)
+        file = copy / folder / "kustomization.yaml"
+        before, begin, after = file.read_text().partition("\ncomponents:\n")
+        added = "".join(f"  - ../../components/{name}\n" for name in components)
+        file.write_text(before + begin + added + after)
+        return _rendered(copy / folder)
+
+
+def _rendered(folder: Path) -> tuple[Resource, ...]:
+    command = [str(KUBECTL), "kustomize", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     return tuple(yaml.safe_load_all(done.stdout))
@@ -48,7 +69,25 @@ def pods(folder: str) -> dict[str, Resource]:
     return found
 
 
-def settings(folder: str) -> dict[str, str]:
-    """What the ConfigMap sets."""
-    (found,) = of_kind(folder, "ConfigMap").values()
+def settings(folder: str, name: str = "bridge-settings") -> dict[str, str]:
+    """What the ConfigMap sets, whose name ends in a hash."""
+    maps = of_kind(folder, "ConfigMap").items()
+    (found,) = [one for hashed, one in maps if hashed.rpartition("-")[0] == name]
     return dict(found["data"])
+
+
+def secrets_of_guide() -> dict[str, list[str]]:
+    """The keys of each Secret that README.md says how to make."""
+    rows = re.findall(
+        r"^\| `(bridge-[a-z-]+)`[^|]*\| ([^|]*)\|", (FOLDER / "README.md").read_text(), re.MULTILINE
+    )
+    return {name: re.findall(r"`([^`]+)`", keys) for name, keys in rows}
+
+
+def selects(selector: Resource, labels: dict[str, str]) -> bool:
+    """Whether a selector finds what has these labels."""
+    expressions = selector.get("matchExpressions", [])
+    assert {one["operator"] for one in expressions} <= {"In"}
+    return selector.get("matchLabels", {}).items() <= labels.items() and all(
+        labels.get(one["key"]) in one["values"] for one in expressions
+    )

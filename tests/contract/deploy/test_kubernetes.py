@@ -27,13 +27,16 @@ from tests.contract.deploy.kubernetes_files import (
     of_kind,
     pods,
     rendered,
+    secrets_of_guide,
+    selects,
     settings,
 )
 from tests.contract.deploy.test_guide import defaults
 from tests.contract.deploy.test_image import last
 
 OVERLAYS = ("overlays/rabbitmq", "overlays/nats")
-FOLDERS = (*OVERLAYS, "migration")
+WHOLE = "overlays/rabbitmq+claims+console+traces"
+FOLDERS = (*OVERLAYS, WHOLE, "migration")
 CUSTOM = {
     "ServiceMonitor": ("monitoring.coreos.com/v1", {"selector", "endpoints"}),
     "PrometheusRule": ("monitoring.coreos.com/v1", {"groups"}),
@@ -53,19 +56,6 @@ CUSTOM = {
     ),
 }
 """Kinds of others, with what we use of them: Kubernetes has no schema of these."""
-
-
-@pytest.fixture(scope="module")
-def with_claims(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """An overlay of a site that has the component for claims too."""
-    folder = FOLDER.parent / "kubernetes"
-    made = tmp_path_factory.mktemp("site")
-    inward = Path(*[".."] * len(made.resolve().parts[1:])) / folder.relative_to("/")
-    (made / "kustomization.yaml").write_text(
-        "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
-        f"resources: [{inward}/overlays/rabbitmq]\ncomponents: [{inward}/components/claims]\n"
-    )
-    return str(made)
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
@@ -177,9 +167,7 @@ def test_every_variable_is_a_setting(folder: str):
 def test_a_worker_may_start_with_them(folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     for name in defaults():
         monkeypatch.delenv(name, raising=False)
-    guide = (FOLDER / "README.md").read_text()
-    row = next(line for line in guide.splitlines() if line.startswith("| `bridge-files`"))
-    for key in re.findall(r"`([^`]+)`", row.split("|")[2]):
+    for key in secrets_of_guide()["bridge-files"]:
         file = tmp_path / key
         if key.endswith(".keys"):
             create_ring(file)
@@ -196,17 +184,17 @@ def test_a_worker_may_start_with_them(folder: str, tmp_path: Path, monkeypatch: 
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_secrets_are_named_and_the_guide_says_how_to_make_each(folder: str):
-    guide = (FOLDER / "README.md").read_text()
-    made = dict(re.findall(r"^\| `(bridge-[a-z-]+)`[^|]*\| ([^|]*)\|", guide, re.MULTILINE))
+    made = secrets_of_guide()
     for pod in pods(folder).values():
         for volume in pod["volumes"]:
             if "secret" in volume:
-                assert volume["secret"]["secretName"] in made
+                keys = made[volume["secret"]["secretName"]]
+                assert {item["key"] for item in volume["secret"].get("items", [])} <= set(keys)
                 assert volume["secret"]["defaultMode"] == 0o440  # nobody but the pod's group
         for container in pod["containers"]:
             for one in container["env"]:
                 secret = one["valueFrom"]["secretKeyRef"]
-                assert f"`{secret['key']}`" in made[secret["name"]]
+                assert secret["key"] in made[secret["name"]]
     assert not [one for one in rendered(folder) if one["kind"] == "Secret"]
     assert not re.search(r"://[^/\s:]+:[^@\s…]+@", json.dumps(rendered(folder)))
 
@@ -271,7 +259,7 @@ def test_a_pod_reaches_and_is_reached_by_nobody_else(folder: str, broker: int):
             assert not any(peer.get("ipBlock", {}).get("cidr", "").endswith("/0") for peer in peers)
     selected = {name: one["spec"]["podSelector"] for name, one in policies.items()}
     labels = of_kind(folder, "Deployment")["bridge-worker"]["spec"]["template"]["metadata"]["labels"]
-    assert all(chosen.get("matchLabels", {}).items() <= labels.items() for chosen in selected.values())
+    assert all(selects(chosen, labels) for chosen in selected.values())
 
 
 @pytest.mark.parametrize("folder", OVERLAYS)
@@ -301,27 +289,6 @@ def test_a_job_that_is_misconfigured_is_not_tried_again(folder: str, kind: str, 
     assert rule["onExitCodes"]["values"] == [Exit.UNREADABLE, Exit.MISCONFIGURED]
     if kind == "CronJob":
         assert spec["concurrencyPolicy"] == "Forbid"
-
-
-def test_the_component_for_claims_serves_them(with_claims: str):
-    for one in rendered(with_claims):
-        if one["kind"] not in CUSTOM:
-            kubernetes_validate.validate(one, VERSION, strict=True)
-    given = settings(with_claims)
-    assert set(given) <= set(defaults())
-    worker = pods(with_claims)["bridge-worker"]
-    ports = {port["name"]: port["containerPort"] for port in worker["containers"][0]["ports"]}
-    assert ports == {"claims": int(given["BRIDGE_CLAIMS_PORT"]), "health": 8080}
-    mounts = [mount["mountPath"] for mount in worker["containers"][0]["volumeMounts"]]
-    files = [
-        value for name, value in given.items() if name.startswith("BRIDGE_CLAIMS") and name.endswith("_FILE")
-    ]
-    assert len(files) == 3
-    assert all(str(Path(file).parent) in mounts for file in files)
-    policy = of_kind(with_claims, "NetworkPolicy")["bridge-from-consumers"]["spec"]
-    assert [port["port"] for rule in policy["ingress"] for port in rule["ports"]] == ["claims"]
-    service = of_kind(with_claims, "Service")["bridge-claims"]["spec"]
-    assert [port["targetPort"] for port in service["ports"]] == ["claims"]
 
 
 def test_the_switch_that_the_guide_names_is_the_settings():
