@@ -26,6 +26,7 @@ from bridge.areas.medications.events import MEDICATIONS_PUBLISHED
 from bridge.areas.table import AREAS
 from bridge.bus import open_bus
 from bridge.bus.port import Delivery, Transport
+from bridge.cli.console import demand_extra
 from bridge.cli.demo_booking import show_booking
 from bridge.cli.demo_record import PATIENT as WHOLE_RECORD
 from bridge.cli.demo_record import record_tables
@@ -60,6 +61,7 @@ _PATIENTS = (
 _TIMEOUT = 60.0
 _NEXT = (
     ("make test", "every test, on a real RabbitMQ and a real NATS"),
+    ("bridge demo --console", "the same, with the console for operators to look at it"),
     ("bridge sandbox", "these patients and more, for requests of your own (README.md)"),
     ("bridge map FILE", "what the engine makes of a bundle"),
     ("bridge check FILE", "what is odd about it"),
@@ -138,14 +140,20 @@ def _said(area: Mapping[str, Any]) -> str:
     return text if area["complete"] else f"{text} (incomplete)"
 
 
-def demo() -> None:
-    """Show the story, and end with whether it went as meant."""
+def demo(*, with_console: bool) -> None:
+    """Show the story, and end with whether it went as meant.
+
+    Args:
+        with_console: whether the console is served afterwards, over what is there then.
+    """
+    if with_console:
+        demand_extra()
     console = Console()
     with TemporaryDirectory(prefix="bridge-demo-") as folder:
         log_file = Path(folder) / "demo.log"
         with log_file.open("w", encoding="utf-8") as stream:
             configure_logging("info", "json", stream)
-            sent, is_booked = asyncio.run(_story(console, Path(folder)))
+            sent, is_booked = asyncio.run(_story(console, Path(folder), with_console=with_console))
     as_meant = is_booked and all(
         request.is_over and _failed(request) == request.expected_failure for request in sent
     )
@@ -156,7 +164,7 @@ def _failed(request: _Sent) -> bool:
     return request.last.key in {REQUEST_FAILED, REQUEST_REJECTED}
 
 
-async def _story(console: Console, folder: Path) -> tuple[list[_Sent], bool]:
+async def _story(console: Console, folder: Path, *, with_console: bool) -> tuple[list[_Sent], bool]:
     started = time.perf_counter()
     async with AsyncExitStack() as stack:
         with console.status("starting PDS, SDS, the Spine proxy and a GP practice"):
@@ -178,7 +186,11 @@ async def _story(console: Console, folder: Path) -> tuple[list[_Sent], bool]:
         sent = await _send_all(bus)
         await _follow(console, events, sent)
         is_booked = await show_booking(console, bus, events, sandbox)
-    _summarise(console, list(sent.values()))
+        _summarise(console, list(sent.values()))
+        if with_console:
+            from bridge.cli.demo_console import show_console  # noqa: PLC0415 - of an extra
+
+            await show_console(console, settings, folder)
     return list(sent.values()), is_booked
 
 
