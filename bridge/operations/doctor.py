@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 from bridge.bus import open_bus, try_connection
@@ -12,7 +12,7 @@ from bridge.ledger.audit.trail import AuditBroken
 from bridge.ledger.errors import NoLedger
 from bridge.observe.causes import tls_sentence
 from bridge.operations.site import open_trail
-from bridge.operations.surroundings import Check, collector, database, disk
+from bridge.operations.surroundings import EXPIRY_WARNING, Check, collector, database, disk, sign_in_provider
 from bridge.settings import Settings
 from bridge.spine import Spine
 from bridge.spine.interactions import STRUCTURED_RECORD
@@ -20,7 +20,6 @@ from bridge.spine.tls import certificate_expiries
 
 _BUS_TIMEOUT: Final = 10.0
 """Seconds."""
-_EXPIRY_WARNING: Final = timedelta(days=30)
 
 
 async def examine(settings: Settings) -> Sequence[Check]:
@@ -40,6 +39,7 @@ async def examine(settings: Settings) -> Sequence[Check]:
         *await database(settings),
         await _trail(settings),
         *await collector(),
+        *await sign_in_provider(settings),
         *await _scanner(settings),
         *[check async for check in _national_services(settings)],
     ]
@@ -57,7 +57,7 @@ def _certificates(settings: Settings) -> list[Check]:
     return [
         Check(
             f"certificate {name}",
-            is_good=expires > now + _EXPIRY_WARNING,
+            is_good=expires > now + EXPIRY_WARNING,
             detail=f"expires {expires:%Y-%m-%d}, in {(expires - now).days} days",
         )
         for name, expires in certificate_expiries(settings.spine)

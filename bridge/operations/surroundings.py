@@ -1,4 +1,4 @@
-"""What `bridge doctor` finds around a worker: the ledger's database, the disk, the collector of traces.
+"""What `bridge doctor` finds around a worker and the console: database, disk, collector, OpenID provider.
 
 Each says what to do. Nothing is changed: the database is only read, and the collector is sent no span.
 """
@@ -6,13 +6,15 @@ Each says what to do. Nothing is changed: the database is only read, and the col
 import os
 import shutil
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import httpx
+import orjson
 
 from bridge.errors import BridgeError
 from bridge.ledger.condition import Condition, condition
@@ -24,7 +26,10 @@ _OLDEST_POSTGRES: Final = 14
 _MOST_SKEW: Final = 5.0
 """Seconds: leases are some tens of them."""
 _LEAST_ROOM: Final = 1 << 30
-_COLLECTOR_TIMEOUT: Final = 10.0
+_TIMEOUT: Final = 10.0
+EXPIRY_WARNING: Final = timedelta(days=30)
+"""A certificate that expires sooner is a fault."""
+_ENDPOINTS: Final = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +105,7 @@ async def collector() -> Sequence[Check]:
     authority = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE") or os.environ.get(certificate)
     try:
         trusted = ssl.create_default_context(cafile=authority) if authority else True
-        async with httpx.AsyncClient(verify=trusted, timeout=_COLLECTOR_TIMEOUT, trust_env=False) as client:
+        async with httpx.AsyncClient(verify=trusted, timeout=_TIMEOUT, trust_env=False) as client:
             answer = await client.post(url, headers={"content-type": "application/x-protobuf"})
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as fault:
         told = _tls_fault(fault) or type(fault).__name__
@@ -109,6 +114,57 @@ async def collector() -> Sequence[Check]:
     is_there = answer.status_code in {200, 401, 403}
     told = "answers" if is_there else f"answers {answer.status_code}: see OTEL_EXPORTER_OTLP_ENDPOINT"
     return [Check(what, is_good=is_there, detail=told)]
+
+
+async def sign_in_provider(settings: Settings) -> Sequence[Check]:
+    """The OpenID provider of the console, where one is set: its metadata, and its certificate."""
+    console = settings.console
+    if console.oidc_issuer is None:
+        return []
+    issuer, what = console.oidc_issuer.rstrip("/"), "sign-in of the console"
+    try:
+        trusted = ssl.create_default_context(cafile=console.oidc_ca_file)
+    except OSError:
+        return [Check(what, is_good=False, detail="BRIDGE_CONSOLE_OIDC_CA_FILE: cannot be read")]
+    try:
+        async with (
+            httpx.AsyncClient(verify=trusted, timeout=_TIMEOUT, trust_env=False) as client,
+            client.stream("GET", f"{issuer}/.well-known/openid-configuration") as answer,
+        ):
+            tls = answer.extensions["network_stream"].get_extra_info("ssl_object")
+            expires = _expiry(tls.getpeercert()) if tls else None
+            body = await answer.aread()
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as fault:
+        told = _tls_fault(fault) or type(fault).__name__
+        return [Check(what, is_good=False, detail=f"{told}: see BRIDGE_CONSOLE_OIDC_ISSUER, …_OIDC_CA_FILE")]
+    told = _fault_of_metadata(answer.status_code, body, issuer)
+    if told:
+        return [Check(what, is_good=False, detail=f"{told}: see BRIDGE_CONSOLE_OIDC_ISSUER")]
+    if expires is None:
+        return [Check(what, is_good=True, detail="answers")]
+    days = (expires - datetime.now(UTC)).days
+    told = f"answers; its certificate expires {expires:%Y-%m-%d}, in {days} days"
+    return [Check(what, is_good=days >= EXPIRY_WARNING.days, detail=told)]
+
+
+def _expiry(certificate: Mapping[str, Any]) -> datetime:
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(certificate["notAfter"]), UTC)
+
+
+def _fault_of_metadata(status: int, body: bytes, issuer: str) -> str:
+    """Why nobody could sign in with what the provider says; empty when it may do."""
+    if status != HTTPStatus.OK:
+        return f"answers {status}"
+    try:
+        metadata = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        metadata = None
+    if not isinstance(metadata, dict):
+        return "answers, but with no OpenID metadata"
+    if str(metadata.get("issuer", "")).rstrip("/") != issuer:
+        return "its metadata names another issuer"
+    lacking = ", ".join(name for name in _ENDPOINTS if not metadata.get(name))
+    return f"its metadata lacks {lacking}" if lacking else ""
 
 
 def _tls_fault(error: BaseException) -> str:

@@ -67,7 +67,7 @@ class Authority:
             .issuer_name(self._certificate.subject)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(end - 20 * _DAY if not expired else end - _DAY)
+            .not_valid_before(end - _DAY if expired else min(end - 20 * _DAY, datetime.now(UTC) - _DAY))
             .not_valid_after(end)
             .add_extension(x509.SubjectAlternativeName([_host(host) for host in hosts]), critical=False)
             .add_extension(

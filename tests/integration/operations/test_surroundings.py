@@ -2,12 +2,17 @@
 
 import asyncio
 import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
 
-from bridge.operations.surroundings import collector, disk
-from bridge.settings import BusSettings, LedgerSettings, Settings
+from bridge.operations.surroundings import collector, disk, sign_in_provider
+from bridge.settings import BusSettings, ConsoleSettings, LedgerSettings, Settings
 from tests.support.certificates import Authority
 from tests.support.http_server import HttpServer, Request
 from tests.support.ports import free_port
@@ -77,3 +82,77 @@ async def test_a_collector_that_is_away_or_not_trusted_is_told(
     assert not refused.is_good
     assert "its CA is not trusted here" in refused.detail
     assert trusted.is_good
+
+
+def provider_at(issuer: str | None, ca_file: Path | None = None) -> Settings:
+    return Settings(console=ConsoleSettings(oidc_issuer=issuer, oidc_ca_file=ca_file))
+
+
+@asynccontextmanager
+async def provider(
+    change: Callable[[dict[str, Any]], object] = lambda metadata: metadata,
+    status: int = 200,
+    tls: ssl.SSLContext | None = None,
+) -> AsyncIterator[str]:
+    """An OpenID provider that answers with its metadata, changed; the issuer."""
+    issuer = ""
+
+    async def answer(request: Request, writer: asyncio.StreamWriter) -> None:
+        names = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+        metadata = {"issuer": issuer} | {name: f"{issuer}/{name}" for name in names}
+        is_asked = request.target == "/realms/trust/.well-known/openid-configuration"
+        body = orjson.dumps(change(metadata)) if is_asked else b"{}"
+        head = f"HTTP/1.1 {status} Answer\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        writer.write(head.encode() + body)
+
+    async with HttpServer(answer, tls=tls) as server:
+        issuer = f"{server.url}/realms/trust"
+        yield issuer
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "told"),
+    [
+        (lambda metadata: metadata, 200, ""),
+        (lambda metadata: metadata | {"issuer": metadata["issuer"] + "/"}, 200, ""),
+        (
+            lambda metadata: metadata | {"issuer": "https://other.example"},
+            200,
+            "its metadata names another issuer",
+        ),
+        (lambda metadata: metadata | {"jwks_uri": ""}, 200, "its metadata lacks jwks_uri"),
+        (lambda metadata: [metadata], 200, "answers, but with no OpenID metadata"),
+        (lambda metadata: metadata, 404, "answers 404"),
+    ],
+)
+async def test_a_provider_with_which_nobody_could_sign_in_is_told(
+    change: Callable[[dict[str, Any]], object], status: int, told: str
+):
+    async with provider(change, status) as issuer:
+        (found,) = await sign_in_provider(provider_at(issuer))
+    expected = f"{told}: see BRIDGE_CONSOLE_OIDC_ISSUER" if told else "answers"
+    assert (found.what, found.is_good, found.detail) == ("sign-in of the console", not told, expected)
+
+
+async def test_without_a_provider_or_with_one_that_is_away():
+    assert await sign_in_provider(provider_at(None)) == []
+    (away,) = await sign_in_provider(provider_at(f"http://127.0.0.1:{free_port()}"))
+    assert not away.is_good
+    assert away.detail.startswith("ConnectError: see BRIDGE_CONSOLE_OIDC_ISSUER")
+
+
+async def test_the_certificate_of_the_provider_is_judged(tmp_path: Path):
+    authority = Authority(tmp_path)
+    for days, is_good in ((60, True), (20, False)):
+        issued = authority.issue("provider", hosts=("localhost",), lasts=timedelta(days=days, hours=1))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(issued.cert_file, issued.key_file)
+        async with provider(tls=context) as issuer:
+            (untrusted,) = await sign_in_provider(provider_at(issuer))
+            (found,) = await sign_in_provider(provider_at(issuer, authority.ca_file))
+        assert not untrusted.is_good
+        assert "its CA is not trusted here" in untrusted.detail
+        assert found.is_good is is_good
+        assert f"in {days} days" in found.detail
+    (unreadable,) = await sign_in_provider(provider_at(issuer, tmp_path / "none"))
+    assert unreadable.detail == "BRIDGE_CONSOLE_OIDC_CA_FILE: cannot be read"
