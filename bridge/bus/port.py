@@ -173,10 +173,6 @@ class Publisher(Protocol):
     """Where events go out."""
 
     @property
-    def broker(self) -> str:
-        """Which broker it is, as the log and traces call it."""
-
-    @property
     def largest_body(self) -> int | None:
         """Bytes of a body that the broker takes; None when it does not say."""
 
@@ -196,6 +192,20 @@ class Publisher(Protocol):
             Unroutable: no queue is bound for `topic`: a configuration fault, never retried.
             TooLarge: the broker's limit is below the size of `body`.
         """
+
+
+@runtime_checkable
+class NamesBroker(Protocol):
+    """A bus that says which broker it is on: ours do, one of another package need not."""
+
+    @property
+    def broker(self) -> str:
+        """Which broker it is, as the log and traces call it: a word, such as ``rabbitmq``."""
+
+
+def broker_of(bus: object) -> str:
+    """Which broker a bus is on, as traces call it; of one that does not say, ``unnamed``."""
+    return bus.broker if isinstance(bus, NamesBroker) else "unnamed"
 
 
 class Received(Protocol):

@@ -47,7 +47,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from bridge.bus import control_headers
-from bridge.bus.port import Dead, Delivery, Disposition, Done, Publisher, RetryAfter, Unpublishable
+from bridge.bus.port import Dead, Delivery, Disposition, Done, Publisher, RetryAfter, Unpublishable, broker_of
 from bridge.contracts.envelope import EventStyle
 from bridge.engine.circumstances import circumstances
 from bridge.engine.claims import ClaimChecks
@@ -129,6 +129,7 @@ class Runner:
         self._services = services
         self._journal = services.journal
         self._bus = bus
+        self._broker = broker_of(bus)
         self._settings = settings
         self._queue = pipeline.queue(settings.bus.prefix).name
         style = EventStyle(settings.events.type_prefix, settings.events.source, settings.events.schema_base)
@@ -145,7 +146,7 @@ class Runner:
         """Handle one delivery, to its outcome; logs the one line about it."""
         started = time.perf_counter()
         incoming = self._read(delivery)
-        with trying(incoming, broker=self._bus.broker, queue=self._queue) as made, self._about(incoming):
+        with trying(incoming, broker=self._broker, queue=self._queue) as made, self._about(incoming):
             record(RequestReceived(deliveries=delivery.deliveries, reason=delivery.given_up))
             handled = await self._handle(incoming)
             outcome = told_as(handled.disposition, handled.state)

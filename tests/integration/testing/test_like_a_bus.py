@@ -8,9 +8,12 @@ from uuid import uuid4
 import pytest
 
 from bridge.bus import open_bus
+from bridge.bus.port import Delivery, Done
+from bridge.contracts.envelope import STRUCTURED
 from bridge.engine.worker import consuming
 from bridge.settings import Settings
 from bridge.testing import Site, site
+from bridge.testing.bus import InProcessBus
 from bridge.testing.site import SOURCE
 from pipelines.structured_record import structured_record
 from tests.support.hospital import hospital_on
@@ -35,6 +38,29 @@ async def on_a_bus(
         consuming(settings, [structured_record], bus),
     ):
         return await hospital.outcome(await hospital.ask(cloud_event(data, id="r-1", source=SOURCE)))
+
+
+class OthersBus:
+    """A bus of another package from before buses could say on which broker they are."""
+
+    def __init__(self) -> None:
+        self._bus = InProcessBus()
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "broker":
+            raise AttributeError(name)
+        return getattr(self._bus, name)
+
+
+async def test_a_bus_need_not_say_on_which_broker_it_is(tmp_path):
+    event = json.dumps(cloud_event(record_request("9990000018"), id="r-1", source=SOURCE)).encode()
+    bus: Any = OthersBus()
+    async with site() as here:
+        settings = Settings.load(environ=here.sandbox.environment | {"BRIDGE_STATE_DIR": str(tmp_path)})
+        async with consuming(settings, [structured_record], bus):
+            ended = await bus.deliver(Delivery(event, "r-1", "record.requested.v1", content_type=STRUCTURED))
+    assert ended == Done()
+    assert bus.taken_out("r-1")
 
 
 def lasting(event: dict[str, Any]) -> Any:
