@@ -72,10 +72,10 @@ class Protection:
         if self._proxies:
             if peer not in self._proxies:
                 return PlainTextResponse("only by way of the proxy", 403)
-            if headers.get("x-forwarded-proto") != "https":
+            if headers.getlist("x-forwarded-proto") != ["https"]:
                 return PlainTextResponse("only by https", 403)
             # What the proxy itself saw stands last; what is before it, anybody may have written.
-            told = headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+            told = ",".join(headers.getlist("x-forwarded-for")).rpartition(",")[2].strip()
             scope["client"] = (told or peer, 0)
         if headers.getlist("host") != [headers.get("host")] or headers["host"].casefold() not in self._hosts:
             return PlainTextResponse("no such host", 421)
