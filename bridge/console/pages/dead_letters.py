@@ -1,5 +1,10 @@
-"""Dead letters: by cause, and the jobs that send them again or discard them."""
+"""Dead letters: by cause, and the jobs that send them again or discard them.
 
+Nothing has vouched for what a dead letter says beside its body: the ids of its sender are shown as they go
+into the log, hashed where they may hold an NHS number (JO-033).
+"""
+
+from dataclasses import replace
 from typing import Final, Literal
 
 from starlette.responses import Response
@@ -8,6 +13,7 @@ from bridge.console.asked import PageRequest
 from bridge.console.body_page import data_page
 from bridge.console.page import ConsolePage
 from bridge.console.rights import Right
+from bridge.contracts.envelope import opaque_id
 from bridge.operations import bodies, dead_letter_jobs
 from bridge.operations.dead_letter_jobs import Job, JobKind
 from bridge.operations.dead_letters import MOST_LOOKED_AT, by_cause, find
@@ -54,7 +60,8 @@ async def _job(asked: PageRequest) -> Response:
     async with asked.site.stores() as stores:
         job = await stores.dead_letter_jobs.job(job_id, kind)
         letters = list((await stores.dead_letter_jobs.items(job_id)).values())[:_SAMPLE]
-    return asked.page("dead_letter_job.html", job=job, letters=letters)
+    shown = [replace(letter, message_id=opaque_id(letter.message_id)) for letter in letters]
+    return asked.page("dead_letter_job.html", job=job, letters=shown)
 
 
 async def _letter(asked: PageRequest) -> Response:
@@ -62,7 +69,14 @@ async def _letter(asked: PageRequest) -> Response:
         found = await find(queues, asked.filter("id") or "")
     if found is None:
         raise OperationRefused("there is no such dead letter, or somebody else is looking at it")
-    return asked.page("dead_letter.html", letter=found.facts)
+    facts = found.facts
+    shown = replace(
+        facts,
+        key=opaque_id(facts.key),
+        message_id=opaque_id(facts.message_id),
+        correlation_id=facts.correlation_id and opaque_id(facts.correlation_id),
+    )
+    return asked.page("dead_letter.html", letter=shown)
 
 
 async def _body(asked: PageRequest) -> Response:
@@ -71,7 +85,7 @@ async def _body(asked: PageRequest) -> Response:
         if found is None:
             raise OperationRefused("there is no such dead letter, or somebody else is looking at it")
         body = await bodies.opened_dead_letter(stores, found, actor=asked.actor, reason=asked.field("reason"))
-    return data_page(asked, "Dead letter", [(found.facts.key, body)])
+    return data_page(asked, "Dead letter", [(opaque_id(found.facts.key), body)])
 
 
 async def _confirm(asked: PageRequest) -> Response:

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Mapping
+from hashlib import sha256
 
 import httpx
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from bridge.console.pages import PAGES
 from bridge.console.rights import Role
 from bridge.console.sign_in.users import put_user, remove_user
+from bridge.contracts.envelope import STRUCTURED
 from bridge.record.nhs_number import holds_nhs_number
 from bridge.sandbox import BY_NAME
 from tests.support.console import FAMILY_NAME, PASSWORD, PATIENT, ConsoleSite, sign_in, token
@@ -226,6 +228,28 @@ def test_a_job_of_dead_letters_is_planned_confirmed_and_run(
     _until(lambda: "1 of 1" in olga.get(planned.headers["location"]).text)
     confirmed = [each for each in site.run(site.trail()) if each["event"] == "dead.replay.confirmed"]
     assert [each["user"]["user_id"] for each in confirmed] == ["olga"]
+
+
+@pytest.mark.duty("JO-033")
+def test_a_dead_letter_whose_id_is_an_nhs_number_is_shown_without_it(
+    clients: Mapping[str, httpx.Client], site: ConsoleSite
+):
+    number = BY_NAME["restricted"].nhs_number
+    site.run(
+        site.bus.send("record.requested.v1", b"{}", id=number, correlation_id=number, content_type=STRUCTURED)
+    )
+    olga, shown = clients["olga"], []
+    sent = {"token": token(olga), "kind": "discard", "pipeline": "structured_record"}
+
+    def planned() -> list[str]:
+        job = olga.post("/dead-letters/plan", data=sent).headers.get("location", "/dead-letters")
+        shown.append(olga.get(job).text)
+        return re.findall(r'href="(/dead-letters/letter[^"]*)"', shown[-1])
+
+    _until(lambda: len(planned()) > 1)
+    shown += [olga.get(letter.replace("&amp;", "&")).text for letter in planned()]
+    assert any(sha256(number.encode()).hexdigest() in page for page in shown[-2:])
+    assert [page for page in shown if number in page] == []
 
 
 def test_a_doubt_is_closed_with_what_was_found(clients: Mapping[str, httpx.Client], site: ConsoleSite):
