@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import asyncpg  # type: ignore[import-untyped]  # ships no types
 from sqlalchemy import Connection, NullPool, text
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.util import greenlet_spawn
 
@@ -65,13 +66,19 @@ class PostgresStore:
         )
 
     async def upgrade(self) -> None:
-        """Migrate, then make what indexes are lacking, however long that takes; see `Store`."""
+        """Migrate, then make what indexes are lacking, however long that takes; see `Store`.
+
+        No worker is kept from starting by an index that only lists need: one whose role owns no table leaves
+        them to whoever does.
+        """
         await self.write(schema.upgrade)
         if await self.read(indexes.lacking):
             try:
                 await self._run(self._patient, indexes.make_beside)
             except LedgerUnavailable as fault:
                 record(IndexesNotMade(fault.reason))
+            except ProgrammingError as error:
+                record(IndexesNotMade(getattr(error.orig, "sqlstate", None) or type(error.orig).__name__))
 
     async def write(self, step: LedgerStep[T], *, single: bool = False) -> T:
         """Run `step` in a transaction; see `Store`."""

@@ -4,15 +4,19 @@ import asyncio
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import asyncpg  # type: ignore[import-untyped]  # ships no types
 import pytest
+from structlog.testing import capture_logs
 
 from bridge.ledger.condition import condition
 from bridge.ledger.errors import NoLedger
+from bridge.ledger.opening import open_store
+from bridge.ledger.storage.indexes import lacking
 from bridge.ledger.storage.schema import revisions
 from bridge.operations.retention import prune
 from bridge.operations.site import open_stores, operator
@@ -86,6 +90,21 @@ async def test_the_owner_migrates_and_a_worker_works_without_the_right_to(roles:
         await _execute(roles.worker, "DROP TABLE requests")
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await _execute(roles.worker, "CREATE TABLE more (id int)")
+
+
+async def test_a_worker_starts_without_an_index_that_it_may_not_make(roles: Roles, tmp_path: Path):
+    upgrade = partial(
+        bridge, "ledger", "upgrade", directory=tmp_path, environment={"BRIDGE_LEDGER_URL": roles.owner}
+    )
+    assert upgrade().code == 0
+    await _execute(roles.owner, "DROP INDEX ix_requests_dead")
+    with capture_logs() as lines:
+        async with open_stores(settings(roles.worker, tmp_path)) as stores:
+            assert await stores.ledger.oversight.find("none") == []
+    assert [line["reason"] for line in lines if line["event"] == "indexes_not_made"] == ["42501"]
+    assert upgrade().code == 0
+    async with open_store(settings(roles.worker, tmp_path), read_only=True) as store:
+        assert list(await store.read(lacking)) == []
 
 
 async def test_a_right_that_is_missing_is_named(roles: Roles, tmp_path: Path):
