@@ -32,7 +32,7 @@ from bridge.gpconnect import (
 from bridge.gpconnect.offers import Offers
 from bridge.gpconnect.windows import local
 from bridge.mapping import Asked, SlotSearch, Source, collector_paused, map_patient, map_slots
-from bridge.observe import record
+from bridge.observe import is_heard, record
 from bridge.observe.spans import span, stage
 from bridge.observe.vocabulary.requests import RecordMapped
 from bridge.pipelines.care_record import CareRecord
@@ -175,7 +175,8 @@ class RequestContext:
                 detail="the answer is about another patient, or about none",
                 body_sha256=answer.body_sha256,
             )
-        record(_told(found))
+        if is_heard(RecordMapped):
+            record(_told(found))
         return found
 
     async def care_record(self, patient: TracedPatient, request: CareRecordRequest) -> CareRecord:

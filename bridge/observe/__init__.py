@@ -3,7 +3,7 @@
 from bridge.observe.about import about_request, delivery, pipeline_at_hand
 from bridge.observe.calls import CallNote, noting_calls
 from bridge.observe.logs import configure_logging
-from bridge.observe.recorder import Recorder, record, recording
+from bridge.observe.recorder import Recorder, is_heard, record, recording
 from bridge.observe.redaction import redact
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "about_request",
     "configure_logging",
     "delivery",
+    "is_heard",
     "noting_calls",
     "pipeline_at_hand",
     "record",

@@ -7,16 +7,18 @@ and reaches nobody else.
 """
 
 import contextlib
+import logging
 import re
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import replace
+from functools import cache
 from typing import Any, Final, Protocol
 
 import structlog
 
 from bridge.observe.redaction import redact
-from bridge.observe.vocabulary.base import TelemetryEvent, TextKind, layout
+from bridge.observe.vocabulary.base import Level, TelemetryEvent, TextKind, layout
 from bridge.observe.vocabulary.process import RecorderFailed
 
 WITHHELD: Final = "[withheld]"
@@ -47,6 +49,16 @@ class LogRecorder:
         told = {name: value for name, value in values if value is not None}
         getattr(self._log, event.severity)(event.name, **told)
 
+    def writes_debug(self) -> bool:
+        """Whether lines of the level debug are written: mostly not, and most events of a request are such."""
+        return _writes_debug(structlog.get_config()["wrapper_class"])
+
+
+@cache
+def _writes_debug(wrapper: Any) -> bool:
+    of_level = getattr(wrapper(None, [], {}), "is_enabled_for", None)
+    return of_level is None or bool(of_level(logging.DEBUG))
+
 
 _LOG: Final = LogRecorder()
 _recorders: ContextVar[tuple[Recorder, ...]] = ContextVar("recorders", default=(_LOG,))
@@ -56,12 +68,27 @@ _broken: set[int] = set()
 def record(event: TelemetryEvent) -> None:
     """Report what happened. Never raises, whatever a recorder does."""
     with contextlib.suppress(Exception):
+        recorders = _listening(event.severity)
+        if not recorders:
+            return
         event = _safe(event)
-        for recorder in _recorders.get():
+        for recorder in recorders:
             try:
                 recorder.record(event)
             except Exception as error:  # noqa: BLE001 - who listens must not stop who works
                 _tell_of(recorder, error)
+
+
+def is_heard(event: type[TelemetryEvent]) -> bool:
+    """Whether anybody listens to such events: what is costly to find out need not be, otherwise."""
+    return bool(_listening(event.level))
+
+
+def _listening(level: Level) -> tuple[Recorder, ...]:
+    recorders = _recorders.get()
+    if level != "debug" or _LOG.writes_debug():
+        return recorders
+    return tuple(recorder for recorder in recorders if recorder is not _LOG)
 
 
 @contextlib.contextmanager
@@ -83,6 +110,8 @@ def _tell_of(recorder: Recorder, error: Exception) -> None:
 def _safe(event: TelemetryEvent) -> TelemetryEvent:
     """The event, without what no field is for: free text in a code, and what redaction hides (JO-033)."""
     held = layout(type(event)).texts
+    if not held:
+        return event
     texts = [text for name, _ in held if (text := getattr(event, name))]
     codes = [code for name, kind in held if kind == "code" and (code := getattr(event, name))]
     # Nearly always nothing is to be done: one look at all of them together.

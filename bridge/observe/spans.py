@@ -20,7 +20,7 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Status, StatusCode, Tracer
 
 from bridge.errors import RequestFailed, RequestRejected
-from bridge.observe.recorder import WITHHELD, record
+from bridge.observe.recorder import WITHHELD, is_heard, record
 from bridge.observe.redaction import redact
 from bridge.observe.trace_context import current_trace, in_trace, written_trace
 from bridge.observe.vocabulary.requests import StageEnded, TimedStage
@@ -145,6 +145,9 @@ def publishing(
 @contextmanager
 def timed(stage: TimedStage) -> Iterator[None]:
     """Time a stage of a request (`StageEnded`), without a span of its own."""
+    if not is_heard(StageEnded):
+        yield
+        return
     started = time.perf_counter()
     try:
         yield

@@ -1,14 +1,18 @@
 """What happens is told to everyone who listens, and to nobody's harm."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
-from bridge.observe import record, recording
+from bridge.observe import is_heard, record, recording
 from bridge.observe.recorder import WITHHELD
 from bridge.observe.vocabulary.base import TelemetryEvent
 from bridge.observe.vocabulary.ledger import AuditFoundBroken, LedgerAway
+from bridge.observe.vocabulary.requests import StageEnded
 from bridge.observe.vocabulary.upstreams import CircuitChanged, ReloadRefused, SecretReloaded, UpstreamCall
 
 CALL = UpstreamCall("practice", "urn:x:read", "answered", 12.5, "t-1", practice_ods="A82038", status=200)
@@ -23,6 +27,17 @@ class Listener:
 
     def record(self, event: TelemetryEvent) -> None:
         self.heard.append(event)
+
+
+@contextmanager
+def log_level(level: str) -> Iterator[None]:
+    """A log that writes lines of this level and graver ones."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(level))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
 
 
 class Deaf:
@@ -65,6 +80,20 @@ def test_a_line_is_as_grave_as_what_it_tells(event, level):
     with capture_logs() as lines:
         record(event)
     assert lines[0]["log_level"] == level
+
+
+@pytest.mark.parametrize("level", ["info", "debug"])
+def test_what_nobody_listens_to_need_not_be_made(level):
+    listener = Listener()
+    with log_level(level), capture_logs() as lines:
+        assert is_heard(StageEnded) is (level == "debug")
+        assert is_heard(UpstreamCall)
+        record(StageEnded("map", 1.0))
+        with recording(listener):
+            assert is_heard(StageEnded)
+            record(StageEnded("publish", 2.0))
+    assert listener.heard == [StageEnded("publish", 2.0)]
+    assert [line["stage"] for line in lines] == (["map", "publish"] if level == "debug" else [])
 
 
 async def test_who_listens_hears_everything_inside_the_block_and_in_tasks_that_begin_there():
