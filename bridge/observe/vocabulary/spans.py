@@ -38,7 +38,7 @@ AttributeName: TypeAlias = Literal[
 ]
 
 ATTRIBUTES: Final[dict[AttributeName, str]] = {
-    "messaging.system": "`rabbitmq` or `nats`",
+    "messaging.system": "`rabbitmq`, `nats`, or as another bus names its broker; `unnamed` if it does not",
     "messaging.destination.name": "the work queue, or the topic of an event",
     "messaging.operation.type": "`process`, or `send`",
     "messaging.operation.name": "`process`, or `publish`",
