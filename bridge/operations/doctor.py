@@ -6,13 +6,23 @@ from datetime import UTC, datetime
 from typing import Final
 
 from bridge.bus import open_bus, try_connection
+from bridge.bus.condition import TellsCondition
 from bridge.engine.scanning import Scanner
 from bridge.errors import BridgeError, NoConnection
 from bridge.ledger.audit.trail import AuditBroken
 from bridge.ledger.errors import NoLedger
 from bridge.observe.causes import tls_sentence
 from bridge.operations.site import open_trail
-from bridge.operations.surroundings import EXPIRY_WARNING, Check, collector, database, disk, sign_in_provider
+from bridge.operations.surroundings import (
+    EXPIRY_WARNING,
+    Check,
+    collector,
+    database,
+    disk,
+    of_bus,
+    sign_in_provider,
+)
+from bridge.pipelines.installed import installed_pipelines
 from bridge.settings import Settings
 from bridge.spine import Spine
 from bridge.spine.interactions import STRUCTURED_RECORD
@@ -35,7 +45,7 @@ async def examine(settings: Settings) -> Sequence[Check]:
         *_secrets(settings),
         *_certificates(settings),
         *disk(settings),
-        await _bus(settings),
+        *await _bus(settings),
         *await database(settings),
         await _trail(settings),
         *await collector(),
@@ -64,19 +74,24 @@ def _certificates(settings: Settings) -> list[Check]:
     ]
 
 
-async def _bus(settings: Settings) -> Check:
+async def _bus(settings: Settings) -> Sequence[Check]:
     where = settings.bus.url.partition("://")[0] if settings.bus.url else "embedded NATS"
+    what, found = f"bus ({where})", None
     try:
         if settings.bus.url:
             # Tells the cause, where the bus would go on waiting.
             await try_connection(settings.bus.url, prefix=settings.bus.prefix, with_rights=True)
         async with asyncio.timeout(_BUS_TIMEOUT), open_bus(settings, join=True) as bus:
             is_ready = await bus.ready()
+            if isinstance(bus, TellsCondition):
+                queues = [pipeline.queue(settings.bus.prefix) for pipeline in installed_pipelines()]
+                found = await bus.condition(queues)
     except NoConnection as fault:
-        return Check(f"bus ({where})", is_good=False, detail=str(fault))
+        return [Check(what, is_good=False, detail=str(fault))]
     except TimeoutError:
-        return Check(f"bus ({where})", is_good=False, detail=f"no answer within {_BUS_TIMEOUT:g} s")
-    return Check(f"bus ({where})", is_good=is_ready, detail="connected" if is_ready else "not ready")
+        return [Check(what, is_good=False, detail=f"no answer within {_BUS_TIMEOUT:g} s")]
+    connected = Check(what, is_good=is_ready, detail="connected" if is_ready else "not ready")
+    return [connected, *(of_bus(found) if found else [])]
 
 
 async def _trail(settings: Settings) -> Check:

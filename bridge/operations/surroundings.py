@@ -16,6 +16,7 @@ from typing import Any, Final
 import httpx
 import orjson
 
+from bridge.bus.condition import BusCondition
 from bridge.errors import BridgeError
 from bridge.ledger.condition import Condition, condition
 from bridge.ledger.errors import NoLedger
@@ -71,10 +72,24 @@ def _of_database(found: Condition, now: datetime) -> Iterator[Check]:
     else:
         yield Check("ledger's rights", is_good=True, detail="to read, add, change and delete rows")
     if found.clock is not None:
-        skew = (now - found.clock).total_seconds()
-        is_right = abs(skew) < _MOST_SKEW
-        told = f"{abs(skew):.1f} s {'ahead of' if skew > 0 else 'behind'} the database's"
-        yield Check("clock", is_good=is_right, detail=told if is_right else f"{told}: synchronise both")
+        yield _clock((now - found.clock).total_seconds(), "the database's")
+
+
+def of_bus(found: BusCondition) -> Sequence[Check]:
+    """Limits of the broker by which messages would be lost, and its clock."""
+    what, limits = (
+        "limits of the bus",
+        "; ".join(f"{name}: {', '.join(found.losing[name])}" for name in found.losing),
+    )
+    told = f"messages are dropped without a word by {limits}: take the limit away, or set discard to new"
+    checks = [Check(what, is_good=not limits, detail=told if limits else "none drops messages")]
+    return checks if found.ahead is None else [*checks, _clock(found.ahead, "the broker's")]
+
+
+def _clock(ahead: float, whose: str) -> Check:
+    is_right = abs(ahead) < _MOST_SKEW
+    told = f"{abs(ahead):.1f} s {'ahead of' if ahead > 0 else 'behind'} {whose}"
+    return Check("clock", is_good=is_right, detail=told if is_right else f"{told}: synchronise both")
 
 
 def disk(settings: Settings) -> Sequence[Check]:

@@ -10,7 +10,7 @@ and whose pull consumer takes messages it has no worker for, so that they expire
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
 
 from nats.aio.msg import Msg
@@ -22,7 +22,9 @@ from nats.js.errors import BadRequestError, NoStreamResponseError, NotFoundError
 from bridge.bus import control_headers
 from bridge.bus.backoff import CONFIRM_TIMEOUT, Backoff
 from bridge.bus.base import BrokerBus, Outgoing
+from bridge.bus.condition import BusCondition
 from bridge.bus.nats.client import ReadingClient, answered, leave
+from bridge.bus.nats.condition import condition_of
 from bridge.bus.nats.dead_letters import dead_letters_in
 from bridge.bus.nats.messages import NatsReceived, heard, of_a_request, of_an_event, sent_again
 from bridge.bus.nats.pulling import TROUBLE, move_due, next_message
@@ -195,6 +197,13 @@ class NatsBus(BrokerBus):
                 return True
             await asyncio.sleep(_BETWEEN_LOOKS)
         return False
+
+    async def condition(self, queues: Sequence[QueueSpec]) -> BusCondition:
+        """Whether streams have limits that drop messages, and the server's clock."""
+        names = [name for queue in queues for name in (queue.name, delay_queue(queue), queue.dead_letters)]
+        return await condition_of(
+            self._client, queues=[*map(stream_of, names)], events=stream_of(f"{self._prefix}.events")
+        )
 
     @contextlib.asynccontextmanager
     async def dead_letters(self, queue: QueueSpec) -> AsyncIterator[AsyncIterator[HeldDeadLetter]]:

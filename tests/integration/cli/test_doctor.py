@@ -257,6 +257,8 @@ def test_doctor_says_what_tls_objects_to_at_the_national_services(of_another_ca,
     done = bridge("doctor", directory=tmp_path, environment=wrong)
 
     assert done.code == 1
+    assert "none drops messages" in done.text
+    assert "the broker's" in done.text
     for what in ("PDS access token", "SDS own ASID of "):
         found = next(line for line in done.text.splitlines() if what in line)
         assert "FAILED" in found

@@ -1,0 +1,28 @@
+"""How a broker stands to what the bus needs of it, as far as the broker tells."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from bridge.bus.port import QueueSpec
+
+
+@dataclass(frozen=True, slots=True)
+class BusCondition:
+    """What was found.
+
+    Attributes:
+        losing: names of queues or streams, and the limits by which each drops messages without a word.
+        ahead: seconds by which our clock is ahead of the broker's; None when it does not tell its time.
+    """
+
+    losing: Mapping[str, Sequence[str]]
+    ahead: float | None
+
+
+@runtime_checkable
+class TellsCondition(Protocol):
+    """A bus whose broker can be asked."""
+
+    async def condition(self, queues: Sequence[QueueSpec]) -> BusCondition:
+        """Look at these queues and at the events; what does not exist yet is passed over."""
