@@ -12,6 +12,7 @@ CHOICES: Final = (
     ("168", "the last 7 days"),
     ("720", "the last 30 days"),
 )
+LONGEST: Final = "720"
 _HOURS: Final = {hours for hours, _ in CHOICES}
 
 
@@ -25,6 +26,10 @@ class LookBack(NamedTuple):
 
 def period(asked: PageRequest, default: str = "24") -> LookBack:
     """The period that the address names; else the usual one of the page."""
-    given = asked.filter("hours")
+    return look_back(asked.filter("hours"), default)
+
+
+def look_back(given: str | None, default: str) -> LookBack:
+    """The period of so many hours, if it is one of the choices; else the usual one."""
     hours = given if given in _HOURS else default
     return LookBack(hours, dict(CHOICES)[hours], datetime.now(UTC) - timedelta(hours=int(hours)))

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from bridge.console.asked import PageRequest, address
 from bridge.console.page import ConsolePage
+from bridge.console.pages.periods import LONGEST, look_back
 from bridge.console.rights import Right
 from bridge.operations.audit import patient_keys
 from bridge.operations.errors import OperationRefused
@@ -30,7 +31,10 @@ from bridge.record.nhs_number import holds_nhs_number, is_valid_nhs_number
 
 OUTCOMES: Final[tuple[ListedOutcome, ...]] = get_args(ListedOutcome)
 _PAGE: Final = 50
-_FILTERS: Final = ("outcome", "code", "pipeline", "practice", "correlation", "since", "until", "group")
+_FILTERS: Final = (
+    *("outcome", "code", "pipeline", "practice", "correlation", "since", "until"),
+    *("group", "hours"),  # those of a group that ended in so many hours, as the page of failures counts them
+)
 
 
 async def _show(asked: PageRequest) -> Response:
@@ -81,7 +85,10 @@ async def _listed(
     as_file: bool,
 ) -> Response:
     async with asked.site.stores() as stores:
-        cause = (await group(stores, name)).cause if (name := filters["group"]) else None
+        cause = ended_since = None
+        if filters["group"]:
+            ended_since = look_back(filters["hours"], LONGEST).since
+            cause = (await group(stores, filters["group"], since=ended_since)).cause
         wanted = RequestFilter(
             outcome=next((each for each in OUTCOMES if each == filters["outcome"]), None),
             code=filters["code"],
@@ -92,6 +99,7 @@ async def _listed(
             since=_moment(filters["since"]),
             until=_moment(filters["until"]),
             cause=cause,
+            ended_since=ended_since,
         )
         page = await list_requests(stores, wanted, actor=asked.actor, after=_cursor(after), limit=_PAGE)
     if as_file:
@@ -109,6 +117,7 @@ def _page(
         filters=filters,
         patient_key=patient_key,
         outcomes=OUTCOMES,
+        ended_in=look_back(filters["hours"], LONGEST).words if filters["group"] else None,
         pipelines=[pipeline.name for pipeline in installed_pipelines()],
         more=more,
         next_page=address("/requests", {**filters, "after": more}),

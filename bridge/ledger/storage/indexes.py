@@ -20,6 +20,8 @@ _NAMES: Final = (
     "ix_requests_pipeline",
     "ix_requests_practice",
     "ix_requests_code",
+    "ix_requests_pipeline_code",
+    "ix_requests_practice_code",
     "ix_requests_unsuccessful",
     "ix_requests_unsuccessful_pipeline",
     "ix_requests_unsuccessful_practice",

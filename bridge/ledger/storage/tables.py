@@ -93,7 +93,18 @@ _partial("ix_requests_patient", "patient_key IS NOT NULL", requests.c.patient_ke
 _partial("ix_requests_practice", "practice_ods IS NOT NULL", requests.c.practice_ods, requests.c.received_at)
 _partial("ix_requests_code", "code IS NOT NULL", requests.c.code, requests.c.received_at)
 _partial("ix_requests_unsuccessful", _UNSUCCESSFUL, requests.c.state, requests.c.received_at)
-# They are few, so these cost little; that a pipeline or a practice has none is seen at once.
+# They are few, so these cost little; that a pipeline or a practice has none, or none of a code, is seen at
+# once.
+_partial(
+    "ix_requests_pipeline_code",
+    "code IS NOT NULL",
+    *(requests.c.pipeline, requests.c.code, requests.c.received_at),
+)
+_partial(
+    "ix_requests_practice_code",
+    "code IS NOT NULL",
+    *(requests.c.practice_ods, requests.c.code, requests.c.received_at),
+)
 _partial(
     "ix_requests_unsuccessful_pipeline",
     _UNSUCCESSFUL,

@@ -90,6 +90,14 @@ def test_from_a_group_of_failures_to_the_requests_asked_again_by_the_keyboard_al
     page: Page, site: ConsoleSite
 ):
     page.goto(f"{site.url}/failures")
+    group = page.get_by_role("region", name="response_invalid")
+    group.get_by_role("link", name="Show these requests").press("Enter")
+    page.wait_for_url("**/requests?group=*&hours=12")
+    assert (
+        page.inner_text("caption")
+        == "1 requests of one cause that ended in the last 12 hours, the newest first"
+    )
+    page.go_back()
     page.get_by_role("button", name="Plan to ask again: response_invalid").focus()
     page.keyboard.press("Enter")
     page.wait_for_url("**/replays/job?*")
