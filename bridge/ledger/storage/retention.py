@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, not_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, not_, or_, select, update
 
 from bridge.ledger.model import FOUND_OUT
 from bridge.ledger.storage.store import LedgerStep, Progress, Store, untold
@@ -16,11 +16,19 @@ _PAGE: Final = 200
 """Requests per transaction: writers do not wait for long."""
 
 _Drop = Callable[[Sequence[int], Connection], None]
-_HAS_MESSAGE = exists().where(messages.c.request_id == requests.c.id)
+
+
+def _has(column: ColumnElement[int], *more: ColumnElement[bool]) -> ColumnElement[bool]:
+    # Looked up for each request. For an EXISTS, PostgreSQL reads the whole table again for each page.
+    found = select(column).where(column == requests.c.id, *more).limit(1)
+    return found.scalar_subquery().is_not(None)
+
+
+_HAS_MESSAGE = _has(messages.c.request_id)
 _HAS_BODIES = or_(
     _HAS_MESSAGE,
-    exists().where(event_bodies.c.request_id == requests.c.id),
-    exists().where(intents.c.request_id == requests.c.id, intents.c.payload.is_not(None)),
+    _has(event_bodies.c.request_id),
+    _has(intents.c.request_id, intents.c.payload.is_not(None)),
 )
 
 
