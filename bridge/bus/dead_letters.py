@@ -6,6 +6,7 @@ from hashlib import sha256
 
 from bridge.bus import control_headers
 from bridge.bus.port import DeadLetter, Delivery
+from bridge.observe.redaction import redact
 
 _ID_DIGITS = 16
 UNKNOWN = "unknown"
@@ -27,8 +28,9 @@ def dead_letter_of(
     return DeadLetter(
         id=_identity(message, reason, dead_at),
         message=message,
-        reason=reason,
-        detail=message.headers.get(control_headers.ERROR_DETAIL, ""),
+        # Where the broker itself moved the message, the sender's own headers still stand there (JO-033).
+        reason=redact(reason),
+        detail=redact(message.headers.get(control_headers.ERROR_DETAIL, "")),
         dead_at=dead_at,
     )
 

@@ -234,9 +234,19 @@ def test_headers_that_are_no_text_are_rejected() -> None:
 
 
 @pytest.mark.parametrize("text", INJECTIONS)
-@pytest.mark.parametrize("attribute", ["id", "source", "type", "correlationid", "traceparent"])
+@pytest.mark.parametrize("attribute", ["id", "source", "type", "correlationid", "replayof"])
 def test_no_attribute_carries_a_line_break_or_a_hidden_character(attribute: str, text: str) -> None:
     assert [field for field, _ in faults(orjson.dumps(EVENT | {attribute: text}))] == [attribute]
+
+
+@pytest.mark.parametrize("text", INJECTIONS)
+@pytest.mark.parametrize("attribute", ["traceparent", "tracestate"])
+def test_a_trace_that_does_is_left_out_and_costs_no_request(attribute: str, text: str) -> None:
+    sent = EVENT | {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01", "tracestate": "v=1"} | {attribute: text}
+    delivery = Delivery(orjson.dumps(sent), id="m-1", key="k")
+    case = read_incoming(delivery, pipeline=structured_record, keys=PatientKeys("site key"))
+    assert case.rejection is None
+    assert case.trace is None or (attribute == "tracestate" and not case.trace.trace_state)
 
 
 @pytest.mark.duty("SP-077")
