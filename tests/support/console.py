@@ -26,7 +26,7 @@ from bridge.engine.worker import consuming
 from bridge.ledger.model import FollowUp, Opening, Started
 from bridge.operations.site import Stores, open_stores
 from bridge.pipelines.installed import installed_pipelines
-from bridge.sandbox import BY_NAME, RunningSandbox, SandboxOptions, running
+from bridge.sandbox import BY_NAME, FaultKind, InjectedFault, RunningSandbox, SandboxOptions, running
 from bridge.settings import Settings
 from tests.support.ports import free_port
 
@@ -41,6 +41,8 @@ USERS: Mapping[str, tuple[Role, ...]] = {
     "alma": (Role.VIEWER, Role.CLINICAL, Role.OPERATOR, Role.AUDITOR),
 }
 PATIENT = BY_NAME["rich_record"]
+BROKEN = BY_NAME["repeat_dispensing"]
+"""At whose practice something is broken, until a test mends it."""
 FAMILY_NAME = "Patel"
 """Of whoever asks; no page of metadata names them."""
 ENDED = 25.0
@@ -61,6 +63,10 @@ class ConsoleSite:
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Something asynchronous, in the thread of the installation."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
+
+    def mend_practice(self) -> None:
+        """What answered with no record answers as it should."""
+        self.sandbox.clear_faults(BROKEN.nhs_number)
 
     async def trail(self) -> list[dict[str, Any]]:
         """Every entry of the audit trail."""
@@ -176,10 +182,11 @@ async def ask(site: ConsoleSite, name: str, nhs_number: str, request_id: str | N
 
 
 async def _make_requests(site: ConsoleSite) -> None:
+    site.sandbox.fault(BROKEN.nhs_number, InjectedFault(FaultKind.OUTCOME))
     for name, number in {
         "completed": PATIENT.nhs_number,
         "failed": BY_NAME["restricted"].nhs_number,
-        "unusable": BY_NAME["empty_object"].nhs_number,
+        "unusable": BROKEN.nhs_number,
         "rejected": "9990000019",
     }.items():
         await ask(site, name, number)

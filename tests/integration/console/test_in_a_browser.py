@@ -103,14 +103,19 @@ def test_from_a_group_of_failures_to_the_requests_asked_again_by_the_keyboard_al
     page.wait_for_url("**/replays/job?*")
     check(page)
     assert "0 of 1" in page.inner_text("h2 >> nth=0")
+    site.mend_practice()
     page.get_by_label("Reason").focus()
     page.keyboard.type("the supplier says that it is mended")
     page.keyboard.press("Enter")
     page.wait_for_load_state()
-    while "1 of 1" not in page.inner_text("h2 >> nth=0"):
+    while "1 of 1" not in page.inner_text("h2 >> nth=0") or page.locator(".tiles .good").count() == 0:
         page.get_by_role("link", name="Look again").press("Enter")
         page.wait_for_load_state()
+    assert page.inner_text(".tiles .good").split() == ["completed", "1"]
     check(page)
+    page.get_by_role("row").last.get_by_role("link").last.press("Enter")
+    page.wait_for_url("**/request?key=*")
+    assert "completed" in page.inner_text("main")
     assert any(each["event"] == "replay.confirmed" for each in site.run(site.trail()))
 
 
