@@ -5,6 +5,7 @@ Nothing moves on one command: a plan is shown, somebody confirms it with a reaso
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Literal
 
 import typer
 from rich.console import Console
@@ -78,19 +79,24 @@ def run(kind: JobKind, job_id: str, rate: float) -> None:
 
 def pause(kind: JobKind, job_id: str) -> None:
     """Let the run end after the dead letter at hand."""
-    say(
-        with_stores(load_settings(), lambda stores: stores.dead_letter_jobs.pause(job_id, kind)), _WHAT, _LEFT
-    )
+    _end(kind, job_id, "pause")
 
 
 def stop(kind: JobKind, job_id: str) -> None:
     """End a job for good."""
-    say(with_stores(load_settings(), lambda stores: stores.dead_letter_jobs.stop(job_id, kind)), _WHAT, _LEFT)
+    _end(kind, job_id, "stop")
 
 
 def jobs(kind: JobKind, *, as_json: bool) -> None:
     """List the jobs, newest first."""
     list_jobs(with_stores(load_settings(), lambda stores: stores.dead_letter_jobs.all(kind)), as_json=as_json)
+
+
+def _end(kind: JobKind, job_id: str, how: Literal["pause", "stop"]) -> None:
+    settings = load_settings()
+    who = operator(settings, None)
+    job = with_stores(settings, lambda stores: dead_letter_jobs.end(stores, job_id, kind, how=how, actor=who))
+    say(job, _WHAT, _LEFT)
 
 
 def _sample(found: FoundDeadLetter) -> dict[str, str]:

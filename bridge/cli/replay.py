@@ -5,6 +5,7 @@ Nothing is asked on one command: a plan is shown, somebody confirms it with a re
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Literal
 
 import typer
 from rich.console import Console
@@ -56,12 +57,12 @@ def run(job_id: str, rate: float) -> None:
 
 def pause(job_id: str) -> None:
     """Let the run end after the request at hand."""
-    say(with_stores(load_settings(), lambda stores: replay_jobs.pause(stores, job_id)), _WHAT)
+    _end(job_id, "pause")
 
 
 def stop(job_id: str) -> None:
     """End a job for good."""
-    say(with_stores(load_settings(), lambda stores: replay_jobs.stop(stores, job_id)), _WHAT)
+    _end(job_id, "stop")
 
 
 def show(job_id: str, *, as_json: bool) -> None:
@@ -77,6 +78,12 @@ def show(job_id: str, *, as_json: bool) -> None:
 def list_(*, as_json: bool) -> None:
     """List the jobs, newest first."""
     list_jobs(with_stores(load_settings(), replay_jobs.jobs), as_json=as_json)
+
+
+def _end(job_id: str, how: Literal["pause", "stop"]) -> None:
+    settings = load_settings()
+    who = operator(settings, None)
+    say(with_stores(settings, lambda stores: replay_jobs.end(stores, job_id, how=how, actor=who)), _WHAT)
 
 
 def _print_plan(planned: ReplayPlan) -> None:

@@ -77,7 +77,7 @@ async def run(stores: Stores, job: Job, *, rate: float, progress: Callable[[int]
     """Deal with every dead letter of a confirmed job that is found; the job as it stands then.
 
     It is ``paused`` when some were not found: another look held them, or somebody took them. Another process
-    ends the run with ``stores.dead_letter_jobs.pause`` or ``stop``.
+    ends the run with `end`.
 
     Args:
         stores: the job's; the audit trail gets an entry for every dead letter, by whoever confirmed the job.

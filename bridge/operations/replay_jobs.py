@@ -39,12 +39,11 @@ __all__ = [
     "JobRefused",
     "LeftOut",
     "confirm",
+    "end",
     "jobs",
-    "pause",
     "plan",
     "run",
     "show",
-    "stop",
 ]
 
 WHY_LEFT_OUT: Final[Mapping[LeftOut, str]] = {
@@ -189,7 +188,7 @@ async def confirm(stores: Stores, job_id: str, *, actor: Actor, reason: str) -> 
 async def run(stores: Stores, job_id: str, *, rate: float, progress: Callable[[int], None]) -> Job:
     """Ask again for every request of a confirmed job that may still be; the job as it stands then.
 
-    Another process ends the run with `pause` or `stop`; a run that was killed is gone on with.
+    Another process ends the run with `end`; a run that was killed is gone on with.
 
     Args:
         stores: the job's; the audit trail gets an entry for every request, by whoever confirmed the job.
@@ -208,26 +207,10 @@ async def run(stores: Stores, job_id: str, *, rate: float, progress: Callable[[i
         return await _ReplayRun(stores, queues, takers, rate=rate, progress=progress)(job_id, "replay")
 
 
-async def pause(stores: Stores, job_id: str) -> Job:
-    """Let the process that runs a job end after the request at hand.
-
-    Raises:
-        JobRefused: it is not confirmed, or has ended.
-    """
-    return await stores.replay_jobs.pause(job_id, "replay")
-
-
-async def stop(stores: Stores, job_id: str) -> Job:
-    """End a job for good; what it asked again goes on, the rest stays failed.
-
-    Raises:
-        JobRefused: it has ended.
-    """
-    return await stores.replay_jobs.stop(job_id, "replay")
-
-
 async def end(stores: Stores, job_id: str, *, how: Literal["pause", "stop"], actor: Actor) -> Job:
-    """Pause a job, or end it for good, and tell the audit trail who did.
+    """Let the run of a job end after the request at hand, or end it for good; the audit trail is told who.
+
+    Of one that is ended for good, what was asked again goes on, and the rest stays failed.
 
     Raises:
         JobRefused: it is not run, or has ended.

@@ -184,6 +184,7 @@ async def test_a_pause_is_heard_by_the_run_of_another_process(nats: NatsSite, tm
         assert "paused" in ended.text
         await until_dead(bus, nats, 30 - len(handler.worked_on))
     assert 0 < len(handler.worked_on) < 30
+    assert "dead.replay.paused" in [entry["event"] for entry in await operator.entries()]
 
 
 @pytest.mark.nats

@@ -238,7 +238,8 @@ async def test_a_plan_says_why_they_failed_and_what_is_left_out(on_nats):
     with pytest.raises(OperationRefused, match="no request is in a group of this id"):
         await on_nats.plan(group="0" * 12)
     assert [one.request_key for one in planned.sample] == ["/epr/test r-1"]
-    await replay_jobs.stop(on_nats.stores, other)
+    who = operator(on_nats.stores.settings, "os-user")
+    await replay_jobs.end(on_nats.stores, other, how="stop", actor=who)
     assert (await on_nats.plan()).job.total == 3
     with pytest.raises(JobRefused, match="no failed request can be asked again"):
         await on_nats.plan(code="provider_timeout")
@@ -361,6 +362,9 @@ async def test_a_pause_of_another_process_is_heard_and_a_later_run_goes_on(on_na
     assert "`run` goes on" in paused.text
     assert (await on_nats.run(job_id)).state == "done"
     await on_nats.until_told(*names)
+    now, day = datetime.now(UTC), timedelta(days=1)
+    noted = [one["event"] async for one in on_nats.stores.trail.export(now - day, now + day)]
+    assert noted.count("replay.paused") == 1
 
 
 CUTS = {
