@@ -19,6 +19,8 @@ _KEEP = {
 }
 IS_UNKNOWN = (requests.c.state == "in_doubt") & (func.coalesce(requests.c.code, "") != FOUND_OUT)
 """In doubt, and no person has found out what was done."""
+IS_SETTLED = (requests.c.state == "in_doubt") & (func.coalesce(requests.c.code, "") == FOUND_OUT)
+"""In doubt, and a person has found out what was done: nobody needs to look at it again."""
 
 
 def keep_message(connection: Connection, lease: Lease, sealed: bytes) -> None:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Self
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, case, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, case, or_, select, tuple_
 
-from bridge.ledger.model import FOUND_OUT, FailureCause, ListedOutcome, State
+from bridge.ledger.model import FailureCause, ListedOutcome, State
+from bridge.ledger.storage.in_doubt import IS_SETTLED
 from bridge.ledger.storage.tables import IS_DEAD, IS_OPEN, IS_UNSUCCESSFUL, events, requests
 
 OUTCOME: Final = case(
@@ -21,8 +22,6 @@ OUTCOME: Final = case(
 ).label("outcome")
 MOST: Final = 1000
 """Lines of a page at most."""
-IS_SETTLED: Final = and_(requests.c.state == "in_doubt", func.coalesce(requests.c.code, "") == FOUND_OUT)
-"""In doubt, and a person has found out what was done: nobody needs to look at it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +95,7 @@ class RequestFilter:
         if self.ended_since is not None:
             wanted.append(columns.ended_at >= self.ended_since)
         if self.cause is not None:
-            wanted.append(_of_cause(self.cause))
+            wanted.append(of_cause(self.cause))
         return wanted
 
 
@@ -240,7 +239,8 @@ def is_unsuccessful() -> ColumnElement[bool]:
     return and_(or_(IS_UNSUCCESSFUL, IS_DEAD), ~IS_SETTLED)
 
 
-def _of_cause(cause: FailureCause) -> ColumnElement[bool]:
+def of_cause(cause: FailureCause) -> ColumnElement[bool]:
+    """Requests of one group by cause, as groups count them."""
     columns = requests.c
     same = {
         columns.stage: cause.stage,

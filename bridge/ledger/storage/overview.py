@@ -9,7 +9,8 @@ from typing import Final
 from sqlalchemy import Connection, and_, func, select
 
 from bridge.ledger.model import ListedOutcome
-from bridge.ledger.storage.listing import IS_SETTLED, OUTCOME
+from bridge.ledger.storage.in_doubt import IS_SETTLED
+from bridge.ledger.storage.listing import OUTCOME
 from bridge.ledger.storage.tables import IS_OPEN, requests
 
 _LAST: Final = 1000

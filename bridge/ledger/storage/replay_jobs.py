@@ -20,6 +20,7 @@ from bridge.ledger.keys import VaultError
 from bridge.ledger.model import FailureCause
 from bridge.ledger.storage.bodies import open_message
 from bridge.ledger.storage.jobs import OPEN, JobStore, JobTables, table_of_items, table_of_jobs
+from bridge.ledger.storage.listing import of_cause
 from bridge.ledger.storage.metadata import Instant
 from bridge.ledger.storage.store import Store
 from bridge.ledger.storage.tables import IS_UNSUCCESSFUL, messages, requests
@@ -93,7 +94,7 @@ class WantedRequests:
         practice_ods: the practice that was, or was to be, asked.
         since: received then or later.
         until: received before.
-        cause: of this cause, also those that did not fail but were rejected or are in doubt.
+        cause: of this cause, also those that did not fail but were rejected, are dead or in doubt.
         request_keys: these alone, however they ended; the others do not count then.
     """
 
@@ -252,12 +253,10 @@ def _find(query: Select[Any], connection: Connection) -> list[FoundRequest]:
 
 
 def _failed(wanted: WantedRequests) -> Select[Any]:
-    query = _FOUND.where(IS_UNSUCCESSFUL)
     if wanted.cause is None:
-        query = query.where(requests.c.state == "failed")
+        query = _FOUND.where(IS_UNSUCCESSFUL, requests.c.state == "failed")
     else:
-        of_cause = {name: getattr(wanted.cause, name) for name in FailureCause.__dataclass_fields__}
-        query = query.where(*(requests.c[name] == value for name, value in of_cause.items()))
+        query = _FOUND.where(of_cause(wanted.cause))
     if wanted.pipelines is not None:
         query = query.where(requests.c.pipeline.in_(wanted.pipelines))
     if wanted.code is not None:
