@@ -10,7 +10,6 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass
 from typing import Final, Generic, Literal, TypeVar
 
-from bridge.errors import BridgeError
 from bridge.observe import record
 from bridge.observe.vocabulary.console import ConsoleSourceAway
 from bridge.operations.site import LedgerUnavailable, Queues, Stores, open_queues, open_stores
@@ -83,7 +82,7 @@ class _Kept(Generic[T]):
                     self._is_away = False
                     self._opened.set_result(opened)
                     await self._is_broken.wait()
-            except (BridgeError, OSError, TimeoutError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever a driver raises: it is tried again
                 self._tell(error)
             finally:
                 if self._opened.done():

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from bridge.ledger import StoredEvent
 from bridge.ledger.audit.trail import Actor, Entry
 from bridge.ledger.keys import VaultError
+from bridge.ledger.storage.history import RequestHistory
 from bridge.ledger.vault.vault import AnswerFacts, KeptAnswer
 from bridge.operations import reasons
 from bridge.operations.dead_letters import FoundDeadLetter
@@ -40,9 +41,10 @@ async def opened_events(stores: Stores, request: str, *, actor: Actor, reason: s
         OperationRefused: there is no such request, or none of its events is kept.
     """
     why = reasons.given(reason)
-    await _note(stores, request, "events.opened", actor, {"reason": why})
+    known = await history(stores, request)
+    await _note(stores, known, "events.opened", actor, {"reason": why})
     try:
-        events = await stores.ledger.stored_events((await history(stores, request)).request_key)
+        events = await stores.ledger.stored_events(known.request_key)
     except VaultError as fault:
         raise OperationRefused(f"its events cannot be opened: {fault}") from None
     if not events:
@@ -68,7 +70,7 @@ async def opened_answer(
     known = await history(stores, request)
     if sha256 not in {answer.sha256 for answer in await answers_to(stores, known.request_key)}:
         raise OperationRefused("it is no answer to this request")
-    await _note(stores, request, "answer.opened", actor, {"reason": why, "body_sha256": sha256})
+    await _note(stores, known, "answer.opened", actor, {"reason": why, "body_sha256": sha256})
     try:
         return await stores.vault.open_answer(sha256)
     except VaultError as fault:
@@ -86,8 +88,9 @@ async def opened_dead_letter(stores: Stores, found: FoundDeadLetter, *, actor: A
     return found.dead_letter.message.body
 
 
-async def _note(stores: Stores, request: str, event: str, actor: Actor, facts: Mapping[str, str]) -> None:
-    known = await history(stores, request)
+async def _note(
+    stores: Stores, known: RequestHistory, event: str, actor: Actor, facts: Mapping[str, str]
+) -> None:
     await stores.trail.record(
         Entry(
             event=event,
