@@ -22,7 +22,8 @@ INSERT INTO requests (
     received_at, asked_at, started_at, ended_at, state, code, stage, upstream, detail, dead_letter,
     starts, waits, worker, lease_until, wait_until)
 SELECT n, '/ward r-' || n, 'r-' || n, 'c-' || n,
-    CASE WHEN n % 5 = 0 THEN 'care_record' ELSE 'structured_record' END, 'record.requested.v1',
+    CASE WHEN n % 5 = 0 THEN 'care_record' ELSE 'structured_record' END,
+    CASE WHEN n % 5 = 0 THEN 'care_record.requested.v1' ELSE 'record.requested.v1' END,
     repeat('ab', 32), md5((n / 10)::text), 'A' || 10000 + n * 7 % 50,
     received, received, received, CASE WHEN NOT is_open THEN received + interval '900 ms' END,
     state,
@@ -33,7 +34,7 @@ SELECT n, '/ward r-' || n, 'r-' || n, 'c-' || n,
     CASE WHEN state = 'failed' THEN 'http=' || 500 + n / 20 % 4
         WHEN state = 'rejected' THEN 'data.purpose: is missing' END,
     CASE WHEN state = 'failed' AND n % 160 = 0 THEN 'internal' END,
-    1, 0, 'worker', CASE WHEN state = 'in_flight' THEN $2::timestamptz + interval '1 hour' END,
+    1, CASE WHEN n % 40 = 0 THEN 1 ELSE 0 END, 'worker', CASE WHEN state = 'in_flight' THEN $2::timestamptz + interval '1 hour' END,
     CASE WHEN state IN ('waiting', 'in_doubt') THEN $2::timestamptz + interval '1 hour' END
 FROM (
     SELECT n, $2::timestamptz - ($1 - n) * $3::interval AS received, $1 - n < 40 AS is_open,

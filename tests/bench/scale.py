@@ -128,6 +128,15 @@ def _looks() -> Mapping[str, Mapping[str, _Look]]:
         "code": lambda _: RequestFilter(code="provider_timeout"),
         "no such code": lambda _: RequestFilter(code="none_such"),
         "pipeline": lambda _: RequestFilter(pipeline="care_record"),
+        "operation": lambda _: RequestFilter(operation="care_record.requested.v1"),
+        "operation without failed": lambda _: RequestFilter(
+            operation="documents.requested.v1", outcome="failed"
+        ),
+        "operation and code": lambda _: RequestFilter(
+            operation="care_record.requested.v1", code="patient_not_found"
+        ),
+        "two tries": lambda _: RequestFilter(attempts=2),
+        "no such tries": lambda _: RequestFilter(attempts=9),
         "practice": lambda _: RequestFilter(practice_ods="A10007"),
         "correlation": lambda site: RequestFilter(correlation_id=f"c-{site.count // 2}"),
         "patient": lambda _: RequestFilter(patient_key="c4ca4238a0b923820dcc509a6f75849b"),

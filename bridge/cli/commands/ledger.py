@@ -42,6 +42,10 @@ def list_(  # noqa: PLR0913, PLR0917 - each is an option
     ] = None,
     code: Annotated[str | None, typer.Option(help="Why they did not succeed, or wait.")] = None,
     pipeline: Annotated[str | None, typer.Option(help="Of this pipeline only.")] = None,
+    operation: Annotated[
+        str | None, typer.Option(help="What they ask for, such as record.requested.v1.")
+    ] = None,
+    attempts: Annotated[int | None, typer.Option(min=1, help="How many tries they needed so far.")] = None,
     practice: Annotated[str | None, typer.Option(help="ODS code of the practice that was asked.")] = None,
     correlation_id: Annotated[str | None, typer.Option(help="The sender's.")] = None,
     patient: Annotated[  # noqa: FBT002
@@ -73,6 +77,8 @@ def list_(  # noqa: PLR0913, PLR0917 - each is an option
             outcome=outcome,
             code=code,
             pipeline=pipeline,
+            operation=operation,
+            attempts=attempts,
             practice=practice,
             correlation_id=correlation_id,
             period=(since, until),

@@ -4,6 +4,7 @@ What narrows the list stands in the address, so that it can be sent to somebody.
 is sent in a form, turned into the key of the patient at once, and is in no page.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final, get_args
@@ -31,8 +32,9 @@ from bridge.record.nhs_number import holds_nhs_number, is_valid_nhs_number
 
 OUTCOMES: Final[tuple[ListedOutcome, ...]] = get_args(ListedOutcome)
 _PAGE: Final = 50
+_TRIES: Final = re.compile(r"[1-9]\d{0,3}", re.ASCII)
 _FILTERS: Final = (
-    *("outcome", "code", "pipeline", "practice", "correlation", "since", "until"),
+    *("outcome", "code", "pipeline", "operation", "attempts", "practice", "correlation", "since", "until"),
     *("group", "hours"),  # those of a group that ended in so many hours, as the page of failures counts them
 )
 
@@ -93,6 +95,8 @@ async def _listed(
             outcome=next((each for each in OUTCOMES if each == filters["outcome"]), None),
             code=filters["code"],
             pipeline=filters["pipeline"],
+            operation=filters["operation"],
+            attempts=_tries(filters["attempts"]),
             practice_ods=filters["practice"],
             correlation_id=filters["correlation"],
             patient_key=patient_key,
@@ -119,6 +123,7 @@ def _page(
         outcomes=OUTCOMES,
         ended_in=look_back(filters["hours"], LONGEST).words if filters["group"] else None,
         pipelines=[pipeline.name for pipeline in installed_pipelines()],
+        operations=[each.accepts for pipeline in installed_pipelines() for each in pipeline.operations],
         more=more,
         next_page=address("/requests", {**filters, "after": more}),
         as_file=address("/requests", {**filters, "after": asked.filter("after"), "as": "csv"}),
@@ -133,6 +138,14 @@ def _moment(text: str | None) -> datetime | None:
     except ValueError:
         raise OperationRefused("a time is written as 2026-11-30 or 2026-11-30T08:15, in UTC") from None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _tries(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not _TRIES.fullmatch(text):
+        raise OperationRefused("how many tries is a number, 1 or more")
+    return int(text)
 
 
 def _cursor(text: str | None) -> Cursor | None:

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, case, or
 
 from bridge.ledger.model import FailureCause, ListedOutcome, State
 from bridge.ledger.storage.in_doubt import IS_SETTLED
-from bridge.ledger.storage.tables import IS_DEAD, IS_OPEN, IS_UNSUCCESSFUL, events, requests
+from bridge.ledger.storage.tables import IS_DEAD, IS_OPEN, IS_RETRIED, IS_UNSUCCESSFUL, events, requests
 
 OUTCOME: Final = case(
     (and_(requests.c.dead_letter.is_not(None), requests.c.state.in_(("completed", "failed"))), "dead"),
@@ -53,6 +53,8 @@ class RequestFilter:
         outcome: how they stand.
         code: why they did not succeed, or wait.
         pipeline: whose.
+        operation: what they ask for.
+        attempts: how many tries they needed, or have had, as `RequestLine.attempts` counts them.
         practice_ods: the practice that was asked.
         correlation_id: of the sender.
         patient_key: keyed hash of the NHS number.
@@ -65,6 +67,8 @@ class RequestFilter:
     outcome: ListedOutcome | None = None
     code: str | None = None
     pipeline: str | None = None
+    operation: str | None = None
+    attempts: int | None = None
     practice_ods: str | None = None
     correlation_id: str | None = None
     patient_key: str | None = None
@@ -79,6 +83,7 @@ class RequestFilter:
         equal = {
             columns.code: self.code,
             columns.pipeline: self.pipeline,
+            columns.operation: self.operation,
             columns.practice_ods: self.practice_ods,
             columns.correlation_id: self.correlation_id,
             columns.patient_key: self.patient_key,
@@ -88,6 +93,8 @@ class RequestFilter:
         ]
         if self.outcome is not None:
             wanted.append(_stands(self.outcome))
+        if self.attempts is not None:
+            wanted.append(_waited(self.attempts - 1))
         if self.since is not None:
             wanted.append(columns.received_at >= self.since)
         if self.until is not None:
@@ -232,6 +239,12 @@ def _stands(outcome: ListedOutcome) -> ColumnElement[bool]:
 def _is(state: State) -> ColumnElement[bool]:
     # Written into the statement: a plan made for any state would not use an index of some.
     return requests.c.state == bindparam(None, state, literal_execute=True)
+
+
+def _waited(waits: int) -> ColumnElement[bool]:
+    # Almost all needed one try; the index is of the others alone, and is used where its condition stands.
+    is_so = requests.c.waits == waits
+    return and_(IS_RETRIED, is_so) if waits > 0 else is_so
 
 
 def is_unsuccessful() -> ColumnElement[bool]:

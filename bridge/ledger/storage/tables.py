@@ -24,12 +24,15 @@ from bridge.ledger.storage.metadata import Id, Instant, metadata
 _OPEN = "state IN ('in_flight', 'waiting', 'in_doubt')"
 _IN_LINE = "turn_key IS NOT NULL AND state IN ('in_flight', 'waiting')"
 _UNSUCCESSFUL = "state IN ('failed', 'rejected', 'in_doubt')"
+_RETRIED = "waits > 0"
 _IS_DEAD = "dead_letter IS NOT NULL AND state IN ('completed', 'failed')"
 
 IS_OPEN: Final = text(_OPEN)
 """For statements about open requests: SQLite uses their index only where its very condition stands."""
 IS_UNSUCCESSFUL: Final = text(_UNSUCCESSFUL)
 """The same for those that ended without success."""
+IS_RETRIED: Final = text(_RETRIED)
+"""The same for those that needed more than one try, or are to have another."""
 IS_DEAD: Final = text(_IS_DEAD)
 """The same for those whose message became a dead letter, though its sender was not at fault."""
 
@@ -89,16 +92,23 @@ requests = Table(
 Index("ix_requests_own_id", requests.c.own_id)
 Index("ix_requests_correlation", requests.c.correlation_id, requests.c.received_at)
 Index("ix_requests_pipeline", requests.c.pipeline, requests.c.received_at)
+_partial("ix_requests_operation", "operation IS NOT NULL", requests.c.operation, requests.c.received_at)
+_partial("ix_requests_retried", _RETRIED, requests.c.waits, requests.c.received_at)
 _partial("ix_requests_patient", "patient_key IS NOT NULL", requests.c.patient_key, requests.c.received_at)
 _partial("ix_requests_practice", "practice_ods IS NOT NULL", requests.c.practice_ods, requests.c.received_at)
 _partial("ix_requests_code", "code IS NOT NULL", requests.c.code, requests.c.received_at)
 _partial("ix_requests_unsuccessful", _UNSUCCESSFUL, requests.c.state, requests.c.received_at)
-# They are few, so these cost little; that a pipeline or a practice has none, or none of a code, is seen at
-# once.
+# They are few, so these cost little; that a pipeline, an operation or a practice has none, or none of a code,
+# is seen at once.
 _partial(
     "ix_requests_pipeline_code",
     "code IS NOT NULL",
     *(requests.c.pipeline, requests.c.code, requests.c.received_at),
+)
+_partial(
+    "ix_requests_operation_code",
+    "code IS NOT NULL",
+    *(requests.c.operation, requests.c.code, requests.c.received_at),
 )
 _partial(
     "ix_requests_practice_code",
@@ -109,6 +119,11 @@ _partial(
     "ix_requests_unsuccessful_pipeline",
     _UNSUCCESSFUL,
     *(requests.c.pipeline, requests.c.state, requests.c.received_at),
+)
+_partial(
+    "ix_requests_unsuccessful_operation",
+    _UNSUCCESSFUL,
+    *(requests.c.operation, requests.c.state, requests.c.received_at),
 )
 _partial(
     "ix_requests_unsuccessful_practice",

@@ -82,7 +82,8 @@ def is_whole(text: str) -> bool:
 
 
 async def test_failed_requests_are_listed_and_their_ids_can_be_copied(operator: Operator):
-    ended = await told(operator, "ledger", "list", "--outcome", "failed", "--since", "12h")
+    of_one_try = ("--operation", "record.requested.v1", "--attempts", "1")
+    ended = await told(operator, "ledger", "list", "--outcome", "failed", "--since", "12h", *of_one_try)
     assert is_whole(ended.text)
     assert f"  {LONG_KEY}\n" in ended.text
     assert "/epr r-2\n" in ended.text

@@ -196,6 +196,23 @@ def test_a_patient_is_looked_for_by_a_number_that_is_in_no_page_and_in_the_trail
     assert PATIENT.nhs_number not in refused.text
 
 
+def test_requests_are_narrowed_by_what_they_ask_for_and_by_their_tries(
+    clients: Mapping[str, httpx.Client], site: ConsoleSite
+):
+    vera, completed = clients["vera"], site.requests["completed"].partition(" ")[2]
+
+    def listed(**fields: str) -> httpx.Response:
+        sent = {"token": token(vera), **fields}
+        return vera.post("/requests", data=sent, follow_redirects=True)
+
+    of_one_try = listed(operation="record.requested.v1", attempts="1")
+    assert completed in of_one_try.text
+    assert site.requests["in_doubt"].partition(" ")[2] not in of_one_try.text
+    for other in ({"operation": "slots.requested.v1"}, {"attempts": "2"}):
+        assert completed not in listed(**other).text
+    assert listed(attempts="several").status_code == 409
+
+
 def test_pages_of_metadata_hold_no_patient_and_nobody_who_asked(
     clients: Mapping[str, httpx.Client], site: ConsoleSite
 ):

@@ -74,6 +74,11 @@ async def test_each_filter_finds_its_requests_the_newest_first(ledger: Ledger, c
     assert await ids(ledger, patient_key="f" * 32) == ["r-5"]
     since, until = START + timedelta(seconds=3), START + timedelta(seconds=5)
     assert await ids(ledger, since=since, until=until) == ["r-4", "r-3"]
+    assert await ids(ledger, operation="record.requested.v1") == ["r-7"]
+    assert await ids(ledger, operation="record.requested.v1", outcome="failed") == []
+    assert await ids(ledger, attempts=2) == ["r-6"]
+    assert await ids(ledger, attempts=1, outcome="failed") == ["r-2"]
+    assert await ids(ledger, attempts=3) == []
     assert await ids(ledger, code="none such") == []
 
 
