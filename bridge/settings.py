@@ -138,6 +138,13 @@ class EventsSettings(_Group):
     """Where the site serves the files of ``bridge schemas``; becomes ``dataschema`` of each event."""
 
 
+class R4Settings(_Group):
+    """Records in FHIR R4 (`bridge.renderings.fhir_r4`)."""
+
+    profile: Literal["ukcore-current", "pair-2022"] = "ukcore-current"
+    """``ukcore-current``: as UK Core has it. ``pair-2022``: as the pairs that the NHS published in 2022."""
+
+
 class ClaimsSettings(_Group):
     """Claim checks: events too large for the bus carry a reference, and their data is fetched by HTTPS."""
 
@@ -330,6 +337,9 @@ class Settings(BaseSettings):
     spine: SpineSettings = SpineSettings()
     consumer: ConsumerSettings = ConsumerSettings()
     events: EventsSettings = EventsSettings()
+    renderings: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = ()
+    """Further forms in which every answer is published (`bridge.renderings.table`): ``r4``."""
+    r4: R4Settings = R4Settings()
     claims: ClaimsSettings = ClaimsSettings()
     documents: DocumentsSettings = DocumentsSettings()
     scan: ScanSettings = ScanSettings()

@@ -14,6 +14,7 @@ from typing_extensions import TypedDict
 
 from bridge.contracts.envelope import event_id
 from bridge.contracts.events import Event, Written
+from bridge.contracts.renderings import RenderingOutcome
 from bridge.record import Area, DemographicsCheck, Issue, LinkedProblem, Retrieved, Unmapped
 from bridge.record.common import STRICT
 
@@ -69,8 +70,8 @@ class Part(TypedDict):
 
 
 @with_config(STRICT)
-class RecordCompleted(RecordHeader):
-    """``record.completed.v1``: the manifest; published last. All parts it names were published before."""
+class RecordManifest(RecordHeader):
+    """What a pipeline says of a whole record."""
 
     parts: list[Part]
     areas: list[Area]
@@ -80,9 +81,18 @@ class RecordCompleted(RecordHeader):
     issues: list[Issue]
 
 
+@with_config(STRICT)
+class RecordCompleted(RecordManifest):
+    """``record.completed.v1``: the manifest; published last. All parts it names were published before."""
+
+    renderings: NotRequired[list[RenderingOutcome]]
+    """What became of each further form that the site has switched on or the request asked for. Their messages
+    were published before this event."""
+
+
 def record_completed(record: Retrieved, parts: Sequence[Event], *, request_id: str) -> Event:
     """The manifest of a record whose parts are `parts`."""
-    data: RecordCompleted = {
+    data: RecordManifest = {
         **header(record),
         "parts": [
             {

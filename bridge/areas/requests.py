@@ -19,6 +19,7 @@ from bridge.areas.problems.options import ProblemOptions
 from bridge.areas.referrals.options import ReferralOptions
 from bridge.areas.spec import AreaSpec, AreaTable
 from bridge.areas.table import AREAS
+from bridge.contracts.renderings import RenderingName
 from bridge.contracts.requests import GpConnectRequest, Model, OdsCode
 from bridge.fhir.parameters import Value
 
@@ -120,6 +121,8 @@ class RecordRequest(GpConnectRequest):
     areas: Areas
     practice_ods_code: OdsCode | None = None
     """Checked against the registered practice that PDS names; it never replaces it (CS-005)."""
+    renderings: tuple[RenderingName, ...] = ()
+    """Further forms of the answer that are wanted, beside those that the site has switched on for each."""
 
 
 def record_request(table: AreaTable) -> type[RecordRequest]:

@@ -5,6 +5,7 @@ never one that travels with the event (`bridge.engine.http.claims`): an event in
 nothing.
 """
 
+from base64 import b64decode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -61,6 +62,9 @@ def _unwrapped(message: OutgoingMessage) -> tuple[dict[str, Any], bytes, str]:
     rendered = message.rendered
     if rendered.media_type == STRUCTURED:
         envelope: dict[str, Any] = orjson.loads(rendered.body)
-        return envelope, orjson.dumps(envelope.pop("data")), JSON
+        media_type = envelope.get("datacontenttype", JSON)
+        if "data_base64" in envelope:
+            return envelope, b64decode(envelope.pop("data_base64")), media_type
+        return envelope, orjson.dumps(envelope.pop("data")), media_type
     envelope = message.event.attributes(rendered.topic, media_type=rendered.media_type)
     return envelope | {"id": rendered.id}, rendered.body, rendered.media_type

@@ -1,22 +1,37 @@
-"""From a handler's events to the messages that are owed: each event in every form that is published."""
+"""From a handler's events to the messages that are owed: the events, and the further forms of the answer."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
 
+from bridge.areas.events import RECORD_COMPLETED
+from bridge.areas.requests import RecordRequest
 from bridge.bus.port import Dead, Disposition
 from bridge.contracts.envelope import EventStyle
 from bridge.contracts.events import Event
+from bridge.contracts.renderings import RenderingOutcome
 from bridge.engine.incoming import IncomingRequest
 from bridge.engine.outcomes import INTERNAL, places, unforeseen
 from bridge.ledger import StoredEvent
 from bridge.observe import record
-from bridge.observe.vocabulary.requests import RenderingFailed
-from bridge.renderings.rendering import OutgoingEvent, Rendered, Rendering
+from bridge.observe.vocabulary.requests import RenderingFailed, RenderingWithheld
+from bridge.renderings import cloudevents_json
+from bridge.renderings.rendering import (
+    OutgoingEvent,
+    Rendered,
+    RenderingOptions,
+    RenderingSpec,
+    WholeAnswer,
+    Withheld,
+)
+
+_EVENTS: Final = "events"
+"""What the form that always goes out is called in the log."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutgoingMessage:
-    """One message, and the event that it was made of."""
+    """One message, and the event that it was made of: of a form of the whole answer the last one."""
 
     event: OutgoingEvent
     rendered: Rendered
@@ -29,32 +44,51 @@ class OutgoingMessage:
 
 @dataclass(frozen=True, slots=True)
 class Renderer:
-    """Renders the events of requests.
+    """Renders the answers to requests.
 
     Attributes:
         style: how this installation names its events.
-        renderings: called in this order for each event.
+        renderings: the further forms there are, by name.
+        always: names of those that every answer gets; a request may ask for others.
+        options: what the site chooses of them.
     """
 
     style: EventStyle
-    renderings: Collection[Rendering]
+    renderings: Mapping[str, RenderingSpec]
+    always: Collection[str] = ()
+    options: RenderingOptions = field(default_factory=RenderingOptions)
 
     def render(self, incoming: IncomingRequest, events: Sequence[Event]) -> list[OutgoingMessage]:
         """The messages of what a handler returned, in the order in which they are published.
 
-        All messages of an event come before those of the next one: what closes a record is told last.
+        The further forms stand before the last event: what closes a record is told last, and names them.
 
         Raises:
-            RequestFailed: a rendering raised: half of an answer is none.
+            RequestFailed: an event cannot be written: half of an answer is none. A further form that cannot
+                be made costs its own messages alone.
         """
-        messages = []
-        for number, event in enumerate(events, start=1):
-            outgoing = incoming.outgoing(self.style, event, sequence=f"{number}/{len(events)}")
-            made, error = self._forms(outgoing)
-            if error is not None:
-                raise unforeseen(error) from error
-            messages += [OutgoingMessage(outgoing, rendered) for rendered in made]
-        return messages
+        if not events:
+            return []
+        answer = WholeAnswer(
+            [
+                incoming.outgoing(self.style, event, sequence=f"{number}/{len(events)}")
+                for number, event in enumerate(events, start=1)
+            ]
+        )
+        *parts, last = answer.events
+        try:
+            made = [OutgoingMessage(event, cloudevents_json.render(event)) for event in parts]
+            ids = {last.id_on(last.kind), *(each.rendered.id for each in made)}
+            outcomes: list[RenderingOutcome] = []
+            for spec in self._wanted(incoming, answer):
+                more, told, _error = self._form(spec, answer, ids)
+                made += [OutgoingMessage(last, rendered) for rendered in more]
+                outcomes += told
+            last = _told(last, outcomes)
+            return [*made, OutgoingMessage(last, cloudevents_json.render(last))]
+        except Exception as error:
+            record(RenderingFailed(_EVENTS, last.kind, type(error).__name__, places(error)))
+            raise unforeseen(error) from error
 
     def closing(
         self, incoming: IncomingRequest, event: Event, disposition: Disposition
@@ -70,27 +104,93 @@ class Renderer:
             event: never large.
             disposition: what is done with the message when all renderings tell of it.
         """
-        made, error = self._forms(incoming.outgoing(self.style, event, sequence="1/1"))
-        if error is not None and not isinstance(disposition, Dead):
-            disposition = Dead(INTERNAL, f"rendering: {type(error).__name__}")
+        answer = WholeAnswer([incoming.outgoing(self.style, event, sequence="1/1")])
+        made: list[Rendered] = []
+        failed: Exception | None = None
+        ids = {answer.last.id_on(event.kind)}
+        for spec in self._wanted(incoming, answer):
+            more, _told, error = self._form(spec, answer, ids)
+            made += more
+            failed = failed or error
+        try:
+            made.append(cloudevents_json.render(answer.last))
+        except Exception as error:  # noqa: BLE001 - a site's own event may hold anything
+            record(RenderingFailed(_EVENTS, event.kind, type(error).__name__, places(error)))
+            failed = error
+        if failed is not None and not isinstance(disposition, Dead):
+            disposition = Dead(INTERNAL, f"rendering: {type(failed).__name__}")
         return [_stored(rendered) for rendered in made], disposition
 
-    def _forms(self, event: OutgoingEvent) -> tuple[list[Rendered], Exception | None]:
-        """What the renderings make of an event, and the first error of one, if any raised."""
-        made: list[Rendered] = []
-        first: Exception | None = None
-        for render in self.renderings:
-            try:
-                more = list(render(event))
-                ids = [each.id for each in (*made, *more)]
-                if len(set(ids)) < len(ids):
-                    # The second one would be taken for a repeat.
-                    raise RuntimeError(f"two messages of {event.kind} have one id")  # noqa: TRY301 - as any fault of it
-                made += more
-            except Exception as error:  # noqa: BLE001 - a site's own rendering may raise anything
-                record(RenderingFailed(event.kind, type(error).__name__, places(error)))
-                first = first or error
-        return made, first
+    def _wanted(self, incoming: IncomingRequest, answer: WholeAnswer) -> list[RenderingSpec]:
+        """The forms of an answer, in the order of their table."""
+        request = incoming.request
+        names = {*self.always, *(request.renderings if isinstance(request, RecordRequest) else ())}
+        kinds = {event.kind for event in answer.events}
+        return [
+            spec
+            for name, spec in self.renderings.items()
+            if name in names and not spec.reads.isdisjoint(kinds)
+        ]
+
+    def _form(
+        self, spec: RenderingSpec, answer: WholeAnswer, ids: set[str]
+    ) -> tuple[list[Rendered], list[RenderingOutcome], Exception | None]:
+        """What one form makes of an answer, what is told of that, and its error, if it raised.
+
+        Args:
+            spec: the form.
+            answer: all events.
+            ids: those that are taken; its own are added.
+        """
+        kind = answer.last.kind
+        try:
+            found = list(spec.render(answer, self.options))
+            made = [each for each in found if isinstance(each, Rendered)]
+            taken = [each.id for each in made]
+            if len(set(taken)) < len(taken) or not ids.isdisjoint(taken):
+                # The second one would be taken for a repeat.
+                raise RuntimeError(f"two messages of {kind} have one id")  # noqa: TRY301 - as any fault of it
+            if unknown := {each.topic for each in found} - set(spec.topics):
+                raise RuntimeError(f"no topics of {spec.name}: {unknown}")  # noqa: TRY301 - as any fault of it
+        except Exception as error:  # noqa: BLE001 - a site's own rendering may raise anything
+            record(RenderingFailed(spec.name, kind, type(error).__name__, places(error)))
+            failed: RenderingOutcome = {
+                "rendering": spec.name,
+                "outcome": "withheld",
+                "reason": "internal_error",
+                "detail": type(error).__name__,
+            }
+            return [], [failed], error
+        ids.update(taken)
+        return made, [_outcome(spec, each) for each in found], None
+
+
+def _outcome(spec: RenderingSpec, found: Rendered | Withheld) -> RenderingOutcome:
+    """What the manifest says of one message; a withheld one is told in the log as well."""
+    if isinstance(found, Rendered):
+        return {
+            "rendering": spec.name,
+            "outcome": "rendered",
+            "topic": found.topic,
+            "event_id": found.id,
+        }
+    record(RenderingWithheld(spec.name, found.topic, found.reason, found.detail or None))
+    outcome: RenderingOutcome = {
+        "rendering": spec.name,
+        "outcome": "withheld",
+        "topic": found.topic,
+        "reason": found.reason,
+    }
+    if found.detail:
+        outcome["detail"] = found.detail
+    return outcome
+
+
+def _told(last: OutgoingEvent, outcomes: Sequence[RenderingOutcome]) -> OutgoingEvent:
+    """The event that closes an answer, with what became of its further forms where it is a manifest."""
+    if not outcomes or last.kind != RECORD_COMPLETED:
+        return last
+    return replace(last, data={**last.data, "renderings": outcomes})
 
 
 def _stored(rendered: Rendered) -> StoredEvent:

@@ -23,6 +23,7 @@ may have been, done                    later what a check comes to
 the operation cannot tell of its doubt ``request.failed`` (outcome_unknown),       dead (internal)
                                        later what a check comes to
 a rendering cannot tell how it ended   what the other renderings make of it       dead (internal)
+a rendering cannot tell the answer     the events, and the other renderings       done; told in the manifest
 another of the same patient is first   none                                       delay queue
 it ended before, the id comes again    the stored ones, with the same ids         as the first time
 its id was used by another request     ``request.rejected``                       dead (rejected)
@@ -40,7 +41,7 @@ from sending), then it is in doubt, and is checked until that ends.
 """
 
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -92,7 +93,7 @@ from bridge.observe.vocabulary.requests import (
     RequestReceived,
 )
 from bridge.pipelines.declaration import Pipeline
-from bridge.renderings.rendering import Rendering
+from bridge.renderings.rendering import RenderingOptions, RenderingSpec
 from bridge.settings import Settings
 
 _LEDGER_PAUSE = 5.0
@@ -123,7 +124,7 @@ class Runner:
         services: Services,
         bus: Publisher,
         settings: Settings,
-        renderings: Collection[Rendering],
+        renderings: Mapping[str, RenderingSpec],
     ) -> None:
         self._pipeline = pipeline
         self._services = services
@@ -133,7 +134,8 @@ class Runner:
         self._settings = settings
         self._queue = pipeline.queue(settings.bus.prefix).name
         style = EventStyle(settings.events.type_prefix, settings.events.source, settings.events.schema_base)
-        self._renderer = Renderer(style, renderings)
+        options = RenderingOptions(r4_profile=settings.r4.profile)
+        self._renderer = Renderer(style, renderings, settings.renderings, options)
         claims = ClaimChecks(services.journal.claim_checks, settings.claims)
         self._handling = Handling(pipeline, services, bus.largest_body, settings, self._renderer, claims)
 

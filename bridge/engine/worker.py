@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import signal
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -32,7 +32,7 @@ from bridge.ledger.keys import key_faults
 from bridge.observe import record, recording
 from bridge.observe.vocabulary.process import SecretsExposed, WorkerStarted, WorkerStopped
 from bridge.pipelines.declaration import Pipeline
-from bridge.renderings.rendering import Rendering
+from bridge.renderings.rendering import RenderingSpec
 from bridge.renderings.table import RENDERINGS
 from bridge.settings import Settings
 from bridge.spine import Spine
@@ -75,7 +75,7 @@ async def consuming(
     pipelines: Sequence[Pipeline],
     bus: WorkerBus,
     *,
-    renderings: Collection[Rendering] = RENDERINGS.values(),
+    renderings: Mapping[str, RenderingSpec] = RENDERINGS,
 ) -> AsyncIterator[Worker]:
     """Run the pipelines on a started bus while the block runs; then finish what is in flight.
 
@@ -83,12 +83,12 @@ async def consuming(
         settings: of the installation.
         pipelines: that are run.
         bus: a started one.
-        renderings: in which forms events are published.
+        renderings: the further forms that there are.
 
     Raises:
         Misconfigured: before anything is consumed, with every fault of the settings.
     """
-    check(settings)
+    check(settings, renderings)
     async with (
         Spine.open(settings) as spine,
         open_journal(settings) as journal,
@@ -130,15 +130,23 @@ async def consuming(
             record(WorkerStopped())
 
 
-def check(settings: Settings) -> None:
+def check(settings: Settings, renderings: Mapping[str, RenderingSpec] = RENDERINGS) -> None:
     """Whether a worker may start with these settings.
+
+    Args:
+        settings: of the installation.
+        renderings: the further forms that there are.
 
     Raises:
         Misconfigured: with every fault, those of the key rings too.
     """
     of_keys = key_faults(settings) if settings.ledger.enabled else ()
     of_traces = trace_faults(sandbox=settings.sandbox)
-    settings.check(also=[*of_keys, *claims_faults(settings.claims), *of_traces])
+    unknown = [name for name in settings.renderings if name not in renderings]
+    of_renderings = (
+        [f"BRIDGE_RENDERINGS: names a form that is none of {', '.join(renderings)}"] if unknown else []
+    )
+    settings.check(also=[*of_keys, *of_renderings, *claims_faults(settings.claims), *of_traces])
 
 
 async def run_worker(settings: Settings, pipelines: Sequence[Pipeline]) -> None:

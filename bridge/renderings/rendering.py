@@ -1,11 +1,14 @@
-"""What a rendering is given, and what it gives."""
+"""What a rendering is given, what it gives, and what is known of it before it is called."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from bridge.contracts.envelope import EventStyle, event_attributes, event_id
 from bridge.contracts.events import Written
+from bridge.contracts.renderings import WithheldReason
+
+R4Profile = Literal["ukcore-current", "pair-2022"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +57,49 @@ class OutgoingEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class WholeAnswer:
+    """All events of one request, in the order in which they are published: what a rendering is made of.
+
+    Attributes:
+        events: at least one; of a record the areas come first, and ``record.completed.v1`` is the last.
+    """
+
+    events: Sequence[OutgoingEvent]
+
+    @property
+    def last(self) -> OutgoingEvent:
+        """What closes the answer."""
+        return self.events[-1]
+
+    def of(self, kind: str) -> OutgoingEvent | None:
+        """The event of a kind; None when the answer has none."""
+        return next((event for event in self.events if event.kind == kind), None)
+
+    def id_on(self, topic: str) -> str:
+        """The id of what is published of this answer on a topic: the same answer has the same id."""
+        return self.last.id_on(topic)
+
+    def attributes(self, topic: str, *, media_type: str) -> dict[str, Any]:
+        """CloudEvents attributes of what is published of this answer on a topic.
+
+        It has no `sequence`: that numbers the events, and a reader who waits for all of them counts those.
+
+        Args:
+            topic: where it is published.
+            media_type: of what the CloudEvent carries, or refers to.
+        """
+        attributes = self.last.attributes(topic, media_type=media_type)
+        attributes.pop("sequence", None)
+        return attributes
+
+
+@dataclass(frozen=True, slots=True)
 class Rendered:
     """One message, as it is published.
 
     Attributes:
         topic: on which.
-        id: by which consumers remove repeats; see `OutgoingEvent.id_on`.
+        id: by which consumers remove repeats; see `WholeAnswer.id_on`.
         media_type: of the body.
         body: the bytes. Only here may the NHS number stand.
     """
@@ -70,5 +110,74 @@ class Rendered:
     body: bytes = field(repr=False)
 
 
-Rendering = Callable[[OutgoingEvent], Sequence[Rendered]]
-"""Makes the messages of an event; none of an event that it has nothing to tell of."""
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """A message that is not made, because it could not be read safely. The events go out all the same.
+
+    Attributes:
+        topic: on which it would have been published.
+        reason: as the manifest says it.
+        detail: which field or area, and the rule; never patient data.
+    """
+
+    topic: str
+    reason: WithheldReason
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Something that the events say and a rendering does not.
+
+    Attributes:
+        path: names of fields with dots between, from the subject of the kind of event on, and all below it:
+            ``medications.items.plan.inherited``. ``**`` at its beginning stands for any fields or none:
+            ``**.provenance.content_hash``.
+        why: for whoever reads the form.
+    """
+
+    path: str
+    why: str
+
+    def covers(self, path: Sequence[str]) -> bool:
+        """Whether it names this path, or one above it."""
+        wanted = self.path.split(".")
+        if wanted[0] != "**":
+            return list(path[: len(wanted)]) == wanted
+        rest = wanted[1:]
+        return any(list(path[at : at + len(rest)]) == rest for at in range(len(path) - len(rest) + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class RenderingOptions:
+    """What a site chooses of renderings, all of them together.
+
+    Attributes:
+        r4_profile: how FHIR R4 is written where the published pairs of the NHS and UK Core differ.
+    """
+
+    r4_profile: R4Profile = "ukcore-current"
+
+
+Render: TypeAlias = Callable[[WholeAnswer, RenderingOptions], Sequence[Rendered | Withheld]]
+"""Makes the messages of an answer; none of one that it has nothing to tell of. It raises for nothing that an
+event may hold."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderingSpec:
+    """One form in which answers are published, beside the events.
+
+    Attributes:
+        name: as settings and requests name it.
+        reads: kinds of events; an answer without any of them is not rendered.
+        topics: the media type of the content on each topic that it publishes on.
+        losses: what of these events it does not say; a table in the documentation.
+        render: makes the messages.
+    """
+
+    name: str
+    reads: frozenset[str]
+    topics: Mapping[str, str]
+    losses: Sequence[Lost]
+    render: Render

@@ -1,12 +1,12 @@
-"""Every rendering that is published; to add one, add its line."""
+"""Every further form in which answers are published; to add one, add its line."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
-from bridge.renderings import cloudevents_json
-from bridge.renderings.rendering import Rendering
+from bridge.renderings.rendering import RenderingSpec
 
-RENDERINGS: Final[Mapping[str, Rendering]] = {
-    "cloudevents_json": cloudevents_json.render,
-}
-"""By name. Of each event they are called in this order."""
+_RENDERINGS: Final[tuple[RenderingSpec, ...]] = ()
+
+RENDERINGS: Final[Mapping[str, RenderingSpec]] = MappingProxyType({spec.name: spec for spec in _RENDERINGS})
+"""By name. An answer is given to them in this order."""

@@ -32,6 +32,7 @@ FIELDS: Final[dict[str, str]] = {
     "deliveries": "how often the broker handed over this try",
     "error": "the type of the error; its text may hold anything and is not told",
     "at": "where in the code, innermost last",
+    "rendering": "which form of the answer, as settings and requests name it; `events` are those themselves",
     "event_kind": "which event, such as `request.failed.v1`",
     # side effects
     "kind": "which side effect, such as `book_appointment`",

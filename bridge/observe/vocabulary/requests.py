@@ -179,14 +179,35 @@ class InDoubtFailed(RequestEvent):
 
 @dataclass(frozen=True, slots=True)
 class RenderingFailed(RequestEvent):
-    """A rendering raised an error: its message is not published, and the request is a dead letter."""
+    """A rendering raised an error: nothing is published in that form.
+
+    The manifest says so; where an answer has none, the request is a dead letter. Of `events`, the form that
+    always goes out, the request fails.
+    """
 
     name: ClassVar[str] = "rendering_failed"
     level: ClassVar[Level] = "error"
 
+    rendering: Code
     event_kind: Code
     error: Code
     at: tuple[Words, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RenderingWithheld(RequestEvent):
+    """A further form of an answer is not published on a topic: it could not be read safely.
+
+    The events are, and the manifest says why.
+    """
+
+    name: ClassVar[str] = "rendering_withheld"
+    level: ClassVar[Level] = "warning"
+
+    rendering: Code
+    topic: Code
+    reason: Code
+    detail: Words | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
-"""A second form of what is published: its messages go out with the first one's, under ids of their own."""
+"""A further form of an answer: its messages go out with the events, under ids of their own."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from uuid import uuid4
 
@@ -18,13 +18,18 @@ from bridge.ledger import request_key
 from bridge.operations.dead_letters import dead_letters
 from bridge.operations.site import open_queues
 from bridge.pipelines.installed import installed_pipelines
-from bridge.renderings.rendering import OutgoingEvent, Rendered, Rendering
-from bridge.renderings.table import RENDERINGS
+from bridge.renderings.rendering import (
+    Rendered,
+    RenderingOptions,
+    RenderingSpec,
+    WholeAnswer,
+)
 from bridge.sandbox import BY_NAME
 from bridge.settings import Settings
 from tests.integration.pipeline.test_journal import JournalReader
 from tests.support.hospital import Hospital
 from tests.support.ports import free_port
+from tests.support.published import check
 from tests.support.requests import cloud_event, record_request
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module")]
@@ -33,12 +38,19 @@ LIST = "medications.listed.v1"
 PLAIN = "text/plain; charset=utf-8"
 
 
-def as_list(event: OutgoingEvent) -> Sequence[Rendered]:
-    """The names of the medications, a line each; of no other event anything."""
-    if event.kind != "medications.published.v1":
-        return []
+def as_list(answer: WholeAnswer, _options: RenderingOptions) -> Sequence[Rendered]:
+    """The names of the medications, a line each."""
+    event = answer.of("medications.published.v1")
+    assert event is not None
     lines = "".join(f"{item['medication']['term']}\n" for item in event.data["items"])
-    return [Rendered(LIST, event.id_on(LIST), PLAIN, lines.encode())]
+    return [Rendered(LIST, answer.id_on(LIST), PLAIN, lines.encode())]
+
+
+def spec(name, render, *reads) -> RenderingSpec:
+    return RenderingSpec(name=name, reads=frozenset(reads), topics={LIST: PLAIN}, losses=(), render=render)
+
+
+LISTED = {"list": spec("list", as_list, "medications.published.v1")}
 
 
 class Reader(Hospital):
@@ -55,18 +67,22 @@ class Reader(Hospital):
 
 
 @asynccontextmanager
-async def reader_at(settings: Settings, *, forms: Sequence[Rendering] = (*RENDERINGS.values(), as_list)):
-    """A worker with the second form in its table, and who reads."""
+async def reader_at(settings: Settings, *, forms: Mapping[str, RenderingSpec] = LISTED):
+    """A worker with the further form in its table, switched on, and who reads."""
     async with open_bus(settings) as bus, bus.listen() as events:
         reader = Reader(bus)
         reading = asyncio.create_task(reader.read(events))
         pipelines = installed_pipelines(["structured_record"])
         try:
-            async with consuming(settings, pipelines, bus, renderings=forms):
+            async with consuming(with_forms(settings, forms), pipelines, bus, renderings=forms):
                 yield reader
         finally:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
+
+
+def with_forms(settings: Settings, forms: Mapping[str, RenderingSpec]) -> Settings:
+    return settings.model_copy(update={"renderings": tuple(forms)})
 
 
 @pytest.fixture
@@ -87,12 +103,16 @@ async def test_it_is_owed_in_the_transaction_that_ends_the_request_and_goes_out(
         messages = await reader.messages(await reader.ask(request))
     assert [(each.key, each.content_type) for each in messages] == [
         ("medications.published.v1", "application/cloudevents+json"),
-        (LIST, PLAIN),
         ("allergies.published.v1", "application/cloudevents+json"),
+        (LIST, PLAIN),
         ("record.completed.v1", "application/cloudevents+json"),
     ]
-    first, listed, *_ = messages
-    assert listed.id != first.id
+    first, _, listed, completed = messages
+    data = orjson.loads(completed.body)["data"]
+    check("record.completed.v1", data)
+    assert data["renderings"] == [
+        {"rendering": "list", "outcome": "rendered", "topic": LIST, "event_id": listed.id}
+    ]
     terms = [item["medication"]["term"] for item in orjson.loads(first.body)["data"]["items"]]
     assert listed.body.decode().splitlines() == terms
     assert terms
@@ -113,16 +133,9 @@ async def test_a_request_that_comes_again_gets_it_again_under_the_same_id(settin
     assert [each.id for each in again] == [each.id for each in messages]
 
 
-def wordless(event: OutgoingEvent) -> Sequence[Rendered]:
-    """Cannot tell of a request that ends without an answer."""
-    if event.kind.startswith("request."):
-        raise KeyError(event.data)
-    return []
-
-
-def broken(event: OutgoingEvent) -> Sequence[Rendered]:
+def broken(answer: WholeAnswer, _options: RenderingOptions) -> Sequence[Rendered]:
     """Cannot tell of anything."""
-    raise KeyError(event.data)
+    raise KeyError(answer.last.data)
 
 
 async def dead_letter(settings: Settings) -> DeadLetter:
@@ -141,7 +154,6 @@ def failures(lines) -> list[str]:
     return [line["event_kind"] for line in lines if line["event"] == "rendering_failed"]
 
 
-@pytest.mark.parametrize("first", [False, True])
 @pytest.mark.parametrize(
     ("scenario", "kind", "state", "why"),
     [
@@ -150,10 +162,10 @@ def failures(lines) -> list[str]:
     ],
 )
 async def test_one_that_cannot_tell_how_a_request_ended_costs_its_own_message_alone(
-    settings, scenario, kind, state, why, first
+    settings, scenario, kind, state, why
 ):
     request = cloud_event(record_request(BY_NAME[scenario].nhs_number if scenario else "9990000019"))
-    forms = [wordless, *RENDERINGS.values()] if first else [*RENDERINGS.values(), wordless]
+    forms = {"wordless": spec("wordless", broken, "request.failed.v1", "request.rejected.v1")}
     with capture_logs() as lines:
         async with reader_at(settings, forms=forms) as reader:
             await reader.ask(request)
@@ -176,23 +188,22 @@ async def test_one_that_cannot_tell_how_a_request_ended_costs_its_own_message_al
         assert [each.id for each in await journal.ledger.stored_events(history_key)] == [told.id]
 
 
-async def test_a_request_of_which_nothing_can_be_told_ends_among_the_dead_letters(settings):
+async def test_one_that_cannot_tell_the_answer_costs_itself_alone_and_the_manifest_says_so(settings):
     request = cloud_event(record_request(BY_NAME["rich_record"].nhs_number))
+    forms = {"broken": spec("broken", broken, "medications.published.v1")}
     with capture_logs() as lines:
-        async with reader_at(settings, forms=[broken]) as reader:
-            await reader.ask(request)
-            letter = await dead_letter(settings)
-    assert (letter.reason, letter.message.id) == ("internal", request["id"])
-    assert failures(lines) == ["medications.published.v1", "request.failed.v1"]
-    async with JournalReader(settings) as journal:
-        history = await journal.ledger.oversight.request_history(
-            request_key(request["source"], request["id"])
-        )
-        assert history is not None
-        assert (history.state, history.code, history.events) == ("failed", "internal", [])
-        # Nobody was told, so an operator is.
-        (silent,) = (await journal.balanced()).discrepancies
-        assert (silent.kind, silent.request_keys) == ("silent", [history.request_key])
+        async with reader_at(settings, forms=forms) as reader:
+            messages = await reader.messages(await reader.ask(request))
+    assert [each.key for each in messages] == [
+        "medications.published.v1",
+        "allergies.published.v1",
+        "record.completed.v1",
+    ]
+    assert orjson.loads(messages[-1].body)["data"]["renderings"] == [
+        {"rendering": "broken", "outcome": "withheld", "reason": "internal_error", "detail": "KeyError"}
+    ]
+    assert failures(lines) == ["record.completed.v1"]
+    assert [line["outcome"] for line in lines if line["event"] == "request_handled"] == ["completed"]
 
 
 async def test_a_large_one_is_left_in_the_vault_as_the_bytes_it_is(settings, tmp_path, monkeypatch):
@@ -208,15 +219,19 @@ async def test_a_large_one_is_left_in_the_vault_as_the_bytes_it_is(settings, tmp
         monkeypatch.setenv(f"BRIDGE_CLAIMS_{name}", value)
     settings = Settings.load()
 
-    def repeated(event: OutgoingEvent) -> Sequence[Rendered]:
-        return [Rendered(each.topic, each.id, each.media_type, each.body * 100) for each in as_list(event)]
+    def repeated(answer: WholeAnswer, options: RenderingOptions) -> Sequence[Rendered]:
+        return [
+            Rendered(each.topic, each.id, each.media_type, each.body * 100)
+            for each in as_list(answer, options)
+        ]
 
     request = cloud_event(record_request(BY_NAME["rich_record"].nhs_number))
     async with open_bus(settings) as bus, bus.listen() as events:
         reader = Reader(bus)
         reading = asyncio.create_task(reader.read(events))
-        forms = [*RENDERINGS.values(), repeated]
-        async with consuming(settings, installed_pipelines(["structured_record"]), bus, renderings=forms):
+        forms = {"list": spec("list", repeated, "medications.published.v1")}
+        pipelines = installed_pipelines(["structured_record"])
+        async with consuming(with_forms(settings, forms), pipelines, bus, renderings=forms):
             messages = await reader.messages(await reader.ask(request))
             reference = next(each for each in messages if each.key == LIST)
             event = orjson.loads(reference.body)

@@ -17,7 +17,7 @@ from tests.support.requests import cloud_event, record_request
 
 (PIPELINE,) = installed_pipelines(["structured_record"])
 KEY = "record.requested.v1"
-RENDERER = Renderer(EventStyle("uk.nhs.gpconnect", "/gpconnect-bridge"), RENDERINGS.values())
+RENDERER = Renderer(EventStyle("uk.nhs.gpconnect", "/gpconnect-bridge"), RENDERINGS)
 
 
 def incoming_of(delivery: Delivery) -> IncomingRequest:

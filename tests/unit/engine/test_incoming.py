@@ -14,7 +14,7 @@ from bridge.renderings.table import RENDERINGS
 from tests.support.requests import PATIENT, cloud_event, record_request
 
 RECORDS = Pipeline("records")
-RENDERER = Renderer(EventStyle("uk.nhs", "/bridge"), RENDERINGS.values())
+RENDERER = Renderer(EventStyle("uk.nhs", "/bridge"), RENDERINGS)
 
 
 @RECORDS.operation(accepts="record.requested.v1", request=RecordRequest, publishes={})

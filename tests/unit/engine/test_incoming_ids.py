@@ -16,7 +16,7 @@ from bridge.pipelines.declaration import Pipeline
 from bridge.renderings.table import RENDERINGS
 from tests.support.requests import cloud_event, record_request
 
-RENDERER = Renderer(EventStyle("uk.nhs.gpconnect", "/bridge"), RENDERINGS.values())
+RENDERER = Renderer(EventStyle("uk.nhs.gpconnect", "/bridge"), RENDERINGS)
 FAILED = request_failed(Refused(FailureCode.INTERNAL, stage="engine"), attempts=1)
 REJECTED = request_rejected(RequestRejected("data.areas", "must name one"))
 

@@ -1,89 +1,199 @@
-"""Each event of a request goes out in every form, and no form takes another one's id."""
+"""The events of an answer always go out, its further forms before the last of them, or the reason why not."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from structlog.testing import capture_logs
 
+from bridge.areas.events import RECORD_COMPLETED
 from bridge.bus.port import Dead, Delivery, Done
 from bridge.contracts.envelope import EventStyle
-from bridge.contracts.events import request_failed, request_rejected
+from bridge.contracts.events import Event, request_failed, request_rejected
 from bridge.engine.incoming import read_incoming
 from bridge.engine.outcomes import EngineFault
 from bridge.engine.patient_keys import PatientKeys
 from bridge.engine.rendering import Renderer
 from bridge.errors import FailureCode, Refused, RequestRejected
 from bridge.pipelines.installed import installed_pipelines
-from bridge.renderings import cloudevents_json
-from bridge.renderings.rendering import Rendered
+from bridge.renderings.rendering import (
+    Lost,
+    Rendered,
+    RenderingOptions,
+    RenderingSpec,
+    WholeAnswer,
+    Withheld,
+)
 from tests.support.requests import cloud_event, record_request
 
 (PIPELINE,) = installed_pipelines(["structured_record"])
 STYLE = EventStyle("uk.nhs.gpconnect", "/bridge")
 FAILED = request_failed(Refused(FailureCode.INTERNAL, stage="engine"), attempts=1)
 REJECTED = request_rejected(RequestRejected("data.areas", "must name one"))
+PART = Event("medications.published.v1", {"items": []}, snapshot_id="s-1")
+COMPLETED = Event(RECORD_COMPLETED, {"parts": []}, snapshot_id="s-1")
 WORDS = "failures.in_words.v1"
 
 
-def in_words(event):
-    """Tells of failures only."""
-    if event.kind != "request.failed.v1":
-        return []
-    return [Rendered(WORDS, event.id_on(WORDS), "text/plain", event.data["message"].encode())]
+def form(name, render, *, reads=(PART.kind,), topics=(WORDS,)) -> RenderingSpec:
+    return RenderingSpec(
+        name=name,
+        reads=frozenset(reads),
+        topics=dict.fromkeys(topics, "text/plain"),
+        losses=(),
+        render=render,
+    )
 
 
-@pytest.fixture
-def incoming():
-    body = json.dumps(cloud_event(record_request())).encode()
+def in_words(answer: WholeAnswer, _options: RenderingOptions):
+    return [Rendered(WORDS, answer.id_on(WORDS), "text/plain", answer.events[0].kind.encode())]
+
+
+def guarded(_answer: WholeAnswer, _options: RenderingOptions):
+    return [Withheld(WORDS, "field_too_long", "name: over 20")]
+
+
+def raises(answer: WholeAnswer, _options: RenderingOptions):
+    raise KeyError(answer.last.data)
+
+
+def clashes(answer: WholeAnswer, _options: RenderingOptions):
+    return [Rendered(WORDS, answer.events[0].id_on(PART.kind), "text/plain", b"")]
+
+
+def elsewhere(answer: WholeAnswer, _options: RenderingOptions):
+    return [Rendered("other.v1", answer.id_on("other.v1"), "text/plain", b"")]
+
+
+FORMS = {
+    "words": form("words", in_words),
+    "guarded": form("guarded", guarded),
+    "raises": form("raises", raises),
+    "clashes": form("clashes", clashes),
+    "elsewhere": form("elsewhere", elsewhere),
+}
+
+
+def incoming_of(**data: object):
+    body = json.dumps(cloud_event(record_request() | data)).encode()
     return read_incoming(
         Delivery(body, id="m-1", key="record.requested.v1"), pipeline=PIPELINE, keys=PatientKeys("k")
     )
 
 
-def test_the_forms_of_an_event_come_before_the_next_event(incoming):
-    renderer = Renderer(STYLE, [cloudevents_json.render, in_words])
-    stored = [message.stored for message in renderer.render(incoming, [FAILED, REJECTED])]
-    assert [(message.topic, message.content_type) for message in stored] == [
-        ("request.failed.v1", "application/cloudevents+json"),
-        (WORDS, "text/plain"),
-        ("request.rejected.v1", "application/cloudevents+json"),
+@pytest.fixture
+def incoming():
+    return incoming_of()
+
+
+def told(renderer: Renderer, incoming, events=(PART, COMPLETED)):
+    """Topics in order, and what the manifest says of the forms."""
+    messages = [message.stored for message in renderer.render(incoming, events)]
+    assert len({message.id for message in messages}) == len(messages)
+    return [message.topic for message in messages], json.loads(messages[-1].body)["data"].get("renderings")
+
+
+def test_a_form_stands_before_the_event_that_closes_the_answer_and_is_named_in_it(incoming):
+    topics, named = told(Renderer(STYLE, FORMS, ["words"]), incoming)
+    assert topics == [PART.kind, WORDS, COMPLETED.kind]
+    assert named == [
+        {
+            "rendering": "words",
+            "outcome": "rendered",
+            "topic": WORDS,
+            "event_id": Renderer(STYLE, FORMS, ["words"]).render(incoming, [PART, COMPLETED])[1].stored.id,
+        }
     ]
-    assert len({message.id for message in stored}) == 3
-    words = next(message for message in stored if message.topic == WORDS)
-    assert words.body.decode() == FAILED.data["message"]
-    # Events are numbered, whatever the number of their forms.
-    numbers = [json.loads(message.body)["sequence"] for message in stored if message.topic != WORDS]
-    assert numbers == ["1/2", "2/2"]
-
-
-def test_a_second_form_under_the_id_of_the_first_is_refused_and_not_lost(incoming):
-    renderer = Renderer(STYLE, [cloudevents_json.render, cloudevents_json.render])
-    with pytest.raises(EngineFault, match="internal RuntimeError"), capture_logs() as lines:
-        renderer.render(incoming, [FAILED])
-    told, disposition = renderer.closing(incoming, FAILED, Done())
-    assert [message.topic for message in told] == ["request.failed.v1"]
-    assert disposition == Dead("internal", "rendering: RuntimeError")
-    (line,) = lines
-    assert (line["event"], line["event_kind"], line["error"]) == (
-        "rendering_failed",
-        "request.failed.v1",
-        "RuntimeError",
+    # The events are numbered among themselves, so a reader of them waits for no form.
+    bodies = [message.rendered.body for message in Renderer(STYLE, FORMS).render(incoming, [PART, COMPLETED])]
+    assert [json.loads(body)["sequence"] for body in bodies] == ["1/2", "2/2"]
+    assert "sequence" not in WholeAnswer([incoming.outgoing(STYLE, PART, sequence="1/2")]).attributes(
+        WORDS, media_type="text/plain"
     )
 
 
+def test_without_any_the_manifest_says_nothing_of_forms_and_one_that_reads_none_of_it_is_not_called(incoming):
+    assert told(Renderer(STYLE, FORMS), incoming) == ([PART.kind, COMPLETED.kind], None)
+    assert told(Renderer(STYLE, FORMS, ["raises"]), incoming, [COMPLETED]) == ([COMPLETED.kind], None)
+    assert Renderer(STYLE, FORMS, ["raises"]).render(incoming, []) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("guarded", {"topic": WORDS, "reason": "field_too_long", "detail": "name: over 20"}),
+        ("raises", {"reason": "internal_error", "detail": "KeyError"}),
+        ("clashes", {"reason": "internal_error", "detail": "RuntimeError"}),
+        ("elsewhere", {"reason": "internal_error", "detail": "RuntimeError"}),
+    ],
+)
+def test_a_form_that_cannot_tell_costs_itself_alone_and_the_manifest_says_why(incoming, name, reason):
+    with capture_logs() as lines:
+        topics, named = told(Renderer(STYLE, FORMS, [name, "words"]), incoming)
+    assert topics == [PART.kind, WORDS, COMPLETED.kind]
+    assert {"rendering": name, "outcome": "withheld", **reason} in named
+    (line,) = lines
+    assert line["event"] == ("rendering_withheld" if name == "guarded" else "rendering_failed")
+    assert line["rendering"] == name
+
+
+def test_an_answer_that_cannot_be_written_is_none(incoming):
+    with pytest.raises(EngineFault, match="internal TypeError"), capture_logs() as lines:
+        Renderer(STYLE, FORMS).render(incoming, [replace(PART, data={"items": object()}), COMPLETED])
+    (line,) = lines
+    assert (line["event"], line["rendering"]) == ("rendering_failed", "events")
+
+
+def test_what_a_request_asks_for_is_rendered_beside_what_the_site_has_switched_on():
+    forms = {"r4": form("r4", in_words), "words": form("words", guarded, topics=["words.v1", WORDS])}
+    asked, silent = incoming_of(renderings=["r4"]), incoming_of()
+    assert told(Renderer(STYLE, forms), asked)[0] == [PART.kind, WORDS, COMPLETED.kind]
+    assert [each["rendering"] for each in told(Renderer(STYLE, forms, ["words"]), asked)[1]] == [
+        "r4",
+        "words",
+    ]
+    assert told(Renderer(STYLE, forms), silent)[0] == [PART.kind, COMPLETED.kind]
+    unknown = incoming_of(renderings=["fax"])
+    assert unknown.rejection is not None
+    ((place, rule),) = unknown.rejection.faults
+    assert (place, "'r4'" in rule, "fax" in rule) == ("data.renderings.0", True, False)
+
+
 def test_what_ends_a_request_says_that_it_is_the_only_event(incoming):
-    (told,), _ = Renderer(STYLE, [cloudevents_json.render]).closing(incoming, FAILED, Done())
-    assert json.loads(told.body)["sequence"] == "1/1"
+    (message,), _ = Renderer(STYLE, FORMS).closing(incoming, FAILED, Done())
+    assert json.loads(message.body)["sequence"] == "1/1"
 
 
 def test_what_ends_a_request_is_told_in_every_form_that_can_tell_it(incoming):
-    def raises(event):
-        raise KeyError(event.data)
-
-    renderer = Renderer(STYLE, [raises, cloudevents_json.render, raises, in_words])
-    told, disposition = renderer.closing(incoming, FAILED, Done())
-    assert [message.topic for message in told] == ["request.failed.v1", WORDS]
+    forms = {
+        "raises": form("raises", raises, reads=[FAILED.kind, REJECTED.kind]),
+        "words": form("words", in_words, reads=[FAILED.kind]),
+    }
+    renderer = Renderer(STYLE, forms, ["raises", "words"])
+    messages, disposition = renderer.closing(incoming, FAILED, Done())
+    assert [message.topic for message in messages] == [WORDS, "request.failed.v1"]
     assert disposition == Dead("internal", "rendering: KeyError")
     # A dead letter says why it is one already.
     assert renderer.closing(incoming, REJECTED, Dead("rejected", "x"))[1] == Dead("rejected", "x")
-    assert Renderer(STYLE, [raises]).closing(incoming, FAILED, Done())[0] == []
+    unwritten = replace(FAILED, data={"code": object()})
+    assert Renderer(STYLE, {}).closing(incoming, unwritten, Done()) == (
+        [],
+        Dead("internal", "rendering: TypeError"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "covered"),
+    [
+        ("medications.items.plan.inherited", True),
+        ("medications.items.plan", True),
+        ("medications.items.plan.inherited.0", False),
+        ("items.plan.inherited", False),
+        ("**.plan.inherited", True),
+        ("**.inherited", True),
+        ("**.plan.status", False),
+        ("allergies.items.plan.inherited", False),
+    ],
+)
+def test_a_loss_names_a_field_and_all_below_it(path, covered):
+    assert Lost(path, "why").covers(["medications", "items", "plan", "inherited"]) is covered

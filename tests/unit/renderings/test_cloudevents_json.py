@@ -38,7 +38,7 @@ def outgoing(schema_base: str | None, **extensions: str | None) -> OutgoingEvent
     ],
 )
 def test_an_event_is_one_structured_cloudevent(schema_base, schema):
-    (rendered,) = render(outgoing(schema_base, correlationid="c", traceparent=None, sequence="1/3"))
+    rendered = render(outgoing(schema_base, correlationid="c", traceparent=None, sequence="1/3"))
     assert (rendered.topic, rendered.id, rendered.media_type) == (
         KIND,
         IDENTITY,
@@ -70,9 +70,9 @@ def test_what_is_no_json_has_no_schema_of_the_kind():
 def test_what_is_written_already_is_taken_as_it_is_while_it_is_what_the_data_says():
     plain = outgoing(None)
     items = plain.data["items"]
-    body = render(plain)[0].body
-    same = render(replace(plain, written={"items": Written.of(items), "other": Written.of(1)}))[0].body
-    marked = render(replace(plain, written={"items": Written(items, b'["as it is"]')}))[0].body
-    changed = render(replace(plain, written={"items": Written.of(["somebody else"])}))[0].body
+    body = render(plain).body
+    same = render(replace(plain, written={"items": Written.of(items), "other": Written.of(1)})).body
+    marked = render(replace(plain, written={"items": Written(items, b'["as it is"]')})).body
+    changed = render(replace(plain, written={"items": Written.of(["somebody else"])})).body
     assert orjson.loads(same)["data"] == orjson.loads(changed)["data"] == orjson.loads(body)["data"]
     assert orjson.loads(marked)["data"] == {"items": ["as it is"], "issues": []}
