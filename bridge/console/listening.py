@@ -11,6 +11,7 @@ from bridge.errors import Misconfigured
 from bridge.operations.site import key_faults
 from bridge.settings import ConsoleSettings, Settings
 
+_USUAL_PORTS: Final = {"http": 80, "https": 443}
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 
@@ -36,9 +37,19 @@ def listening(settings: ConsoleSettings) -> Listening:
     scheme = "https" if settings.cert_file else "http"
     own = [f"{f'[{name}]' if ':' in name else name}:{settings.port}" for name in _LOOPBACK]
     url = settings.url.rstrip("/") if settings.url else f"{scheme}://{own[0]}"
-    hosts = [urlsplit(url).netloc.casefold()] if settings.url else own
+    hosts = _named(url) if settings.url else own
     proxies = frozenset(str(address) for address in settings.proxies)
     return Listening(url, frozenset(hosts), proxies, is_secure=url.startswith("https:"))
+
+
+def _named(url: str) -> list[str]:
+    """What clients send as Host of this address: most leave its port out where it is the usual one."""
+    parts = urlsplit(url)
+    host, usual = parts.netloc.casefold(), _USUAL_PORTS.get(parts.scheme)
+    if parts.port not in (None, usual):
+        return [host]
+    bare = host.removesuffix(f":{usual}")
+    return [bare, f"{bare}:{usual}"]
 
 
 def check(settings: Settings) -> None:
@@ -47,7 +58,12 @@ def check(settings: Settings) -> None:
     Raises:
         Misconfigured: with everything that is missing or unsafe.
     """
-    problems = [*_door_faults(settings), *_transport_faults(settings), *key_faults(settings)]
+    problems = [
+        *_door_faults(settings),
+        *_transport_faults(settings),
+        *_address_faults(settings),
+        *key_faults(settings),
+    ]
     if settings.patient_key is None:
         problems.append("BRIDGE_PATIENT_KEY or BRIDGE_PATIENT_KEY_FILE: is required")
     if problems:
@@ -91,18 +107,27 @@ def _transport_faults(settings: Settings) -> Iterator[str]:
     ):
         if file is not None and not file.is_file():
             yield f"{name}: cannot be read"
-    has_tls = bool(console.cert_file or console.proxies)
-    if not settings.sandbox and not has_tls:
+    if not settings.sandbox and not _has_tls(console):
         yield (
             "BRIDGE_CONSOLE_CERT_FILE or BRIDGE_CONSOLE_PROXIES: is required outside the sandbox: passwords "
             "and records go this way"
         )
+
+
+def _address_faults(settings: Settings) -> Iterator[str]:
+    console = settings.console
     if console.url is None:
         if console.proxies or console.host not in _LOOPBACK:
             yield "BRIDGE_CONSOLE_URL: is required where browsers do not come by this machine's own address"
     elif urlsplit(console.url).scheme != "https" and not settings.sandbox:
         yield "BRIDGE_CONSOLE_URL: must be https outside the sandbox"
+    elif not urlsplit(console.url).netloc:
+        yield "BRIDGE_CONSOLE_URL: must be https://host[:port]"
     elif urlsplit(console.url).path not in ("", "/"):
         yield "BRIDGE_CONSOLE_URL: has no path: the console is at the root of its host"
-    elif not has_tls and urlsplit(console.url).scheme == "https":
+    elif not _has_tls(console) and urlsplit(console.url).scheme == "https":
         yield "BRIDGE_CONSOLE_URL: is https, and neither a certificate nor a proxy is named"
+
+
+def _has_tls(console: ConsoleSettings) -> bool:
+    return bool(console.cert_file or console.proxies)

@@ -63,7 +63,9 @@ class _Kept(Generic[T]):
             raise Away(self.source)
         try:
             return await asyncio.wait_for(asyncio.shield(self._opened), _FIRST_WAIT)
-        except TimeoutError:
+        except TimeoutError as error:
+            # Whoever asks next is told at once, until it is there.
+            self._tell(error)
             raise Away(self.source) from None
 
     def broken(self, error: BaseException) -> None:
