@@ -92,7 +92,7 @@ def to_write(data: Mapping[str, Any], written: Mapping[str, Written]) -> Mapping
     parts = {
         name: orjson.Fragment(json) for name, (value, json) in written.items() if data.get(name) is value
     }
-    return {**data, **parts} if parts else data
+    return {**data, **parts}
 
 
 EVENT_TYPES: dict[str, Any] = {

@@ -1,7 +1,8 @@
 """Mutation testing: does a test fail when the code says something else?
 
 ``operators`` changes one thing of a module, ``targets`` says which modules and which tests are to notice,
-``running`` lets those tests run over each change, ``__main__`` tells what none of them noticed.
+``reach`` measures which of these come to which line, ``running`` lets them run over each change, ``equivalents``
+lists changes that change nothing, ``__main__`` tells what no test noticed.
 
 Why not a tool from the shelf: mutmut works in a copy of the repository, where an editable install imports what was
 not changed, and leaves everything outside functions alone, which is most of what is published here; cosmic-ray

@@ -4,16 +4,23 @@
 """
 
 import argparse
+import contextlib
+import io
 import os
 import random
+import shutil
 import sys
 from pathlib import Path
 
-from tests.mutants.operators import Mutant
-from tests.mutants.running import FOLDER, Verdict, judged, load_once
+from tests.mutants.equivalents import equivalents
+from tests.mutants.forks import load_once
+from tests.mutants.operators import Mutant, mutants
+from tests.mutants.reach import FOLDER, KEPT, known, measure
+from tests.mutants.running import Verdict, judged
 from tests.mutants.targets import ROOT, TARGETS
 
-FATES = ("killed", "survived", "unreached")
+FATES = ("killed", "survived", "unreached", "equivalent")
+TOLD = ("survived", "unreached")
 
 
 def main(arguments: list[str]) -> int:
@@ -21,30 +28,51 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("modules", nargs="*", type=Path, help="some of the targets; none: all of them")
     parser.add_argument("--sample", type=int, help="so many changes of each module, drawn at random")
     parser.add_argument("--seed", type=int, default=0, help="draw others")
+    parser.add_argument("--seconds", type=float, default=30, help="that the tests of one change may take")
+    parser.add_argument("--anew", action="store_true", help="forget which tests come to which line")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args(arguments)
     os.chdir(ROOT)
-    work = [(file, target.tests) for target in TARGETS for file in target.files()]
-    unknown = set(given.modules) - {file for file, _ in work}
-    if unknown:
+    every = {file: target.tests for target in TARGETS for file in target.files()}
+    if unknown := set(given.modules) - set(every):
         parser.error(f"no target: {', '.join(sorted(map(str, unknown)))}")
+    modules = given.modules or list(every)
 
-    def chosen(every: list[Mutant]) -> list[Mutant]:
-        if given.sample is None or given.sample >= len(every):
-            return every
-        drawn = random.Random(given.seed).sample(every, given.sample)
+    def chosen(found: list[Mutant]) -> list[Mutant]:
+        if given.sample is None or given.sample >= len(found):
+            return found
+        drawn = random.Random(given.seed).sample(found, given.sample)
         return sorted(drawn, key=lambda mutant: mutant.number)
 
+    if given.anew:
+        shutil.rmtree(KEPT, ignore_errors=True)
     FOLDER.mkdir(exist_ok=True)
-    load_once()
+    tests = dict.fromkeys(test for module in modules for test in every[module])
+    with contextlib.redirect_stdout(io.StringIO()):
+        load_once(list(tests), compiled=FOLDER / "compiled")
+    for test in measure(modules, every, processes=given.processes):
+        print(f"fails without any change, and so judges nothing: {test}", flush=True)
     lines: list[str] = []
-    for file, tests in work:
-        if given.modules and file not in given.modules:
-            continue
-        verdicts = list(judged(file, tests, chosen, processes=given.processes))
-        lines += _told(file, verdicts)
+    for file in modules:
+        verdicts = judged(
+            file,
+            known(file, every[file]),
+            chosen,
+            processes=given.processes,
+            seconds=given.seconds,
+            equivalent=_equivalent(file),
+        )
+        lines += _told(file, list(verdicts))
     (FOLDER / "survivors.txt").write_text("\n".join(lines) + "\n")
     return 0
+
+
+def _equivalent(file: Path) -> set[int]:
+    source = file.read_text(encoding="utf-8")
+    every = mutants(source)
+    return {
+        number for each in equivalents() if each.module == str(file) for number in each.numbers(source, every)
+    }
 
 
 def _told(file: Path, verdicts: list[Verdict]) -> list[str]:
@@ -53,10 +81,11 @@ def _told(file: Path, verdicts: list[Verdict]) -> list[str]:
         f"{file}: {len(verdicts)} changes, " + ", ".join(f"{count} {fate}" for fate, count in counts.items())
     ]
     left = sorted(
-        (verdict for verdict in verdicts if verdict.fate != "killed"),
-        key=lambda verdict: verdict.mutant.number,
+        (verdict for verdict in verdicts if verdict.fate in TOLD), key=lambda verdict: verdict.mutant.number
     )
-    lines += [f"  {each.fate:<9}  {file}:{each.mutant.lines[0]}  {each.mutant.change}" for each in left]
+    for each in left:
+        judges = f"  ({each.judges} of {each.reaching} tests)" if each.judges < each.reaching else ""
+        lines.append(f"  {each.fate:<9}  {file}:{each.mutant.lines[0]}  {each.mutant.change}{judges}")
     for line in lines:
         print(line, flush=True)
     return lines

@@ -26,7 +26,7 @@ class Target:
 
 
 _ENGINE = ("tests/unit/engine", "tests/integration/pipeline/test_structured_record.py")
-_MAPPING = ("tests/unit/mapping", "tests/contract/golden/test_corpus.py")
+_MAPPING = ("tests/unit/mapping", "tests/unit/areas", "tests/contract/golden/test_corpus.py")
 
 TARGETS: Sequence[Target] = (
     Target("bridge/engine/retry.py", ("tests/unit/engine",)),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.mutants.equivalents import equivalents
 from tests.mutants.operators import changed, mutants
 from tests.mutants.targets import ROOT, TARGETS
 
@@ -87,6 +88,13 @@ def test_targets_and_their_tests_exist(target):
     assert any(mutants(Path(ROOT / file).read_text(encoding="utf-8")) for file in target.files())
 
 
+@pytest.mark.parametrize("each", equivalents(), ids=lambda each: f"{each.module} {each.change}")
+def test_what_is_said_to_change_nothing_is_a_change_of_a_target(each):
+    source = Path(ROOT / each.module).read_text(encoding="utf-8")
+    assert Path(each.module) in {file for target in TARGETS for file in target.files()}
+    assert each.numbers(source, mutants(source))
+
+
 MODULE = """
 LIMIT = 3
 NAME = "noticed"
@@ -98,9 +106,17 @@ def is_over(number):
 
 def unheard():
     return NAME == "unheard"
+
+def same(number):
+    return number + 0
 """
 TESTS_OF_IT = """
-from small import NAME, is_over
+import time
+from small import NAME, is_over, same
+
+def test_dear():
+    time.sleep(0.5)
+    assert not is_over(3)
 
 def test_over():
     assert is_over(5)
@@ -108,39 +124,74 @@ def test_over():
 
 def test_name():
     assert NAME == "noticed"
+    assert same(3) == 3
+"""
+BROKEN = """
+from small import is_over
+
+def test_broken():
+    assert is_over(0)
 """
 JUDGED = """
+import contextlib
+import io
 import json
 from pathlib import Path
-from tests.mutants.running import FOLDER, judged
+from tests.mutants.forks import tested
+from tests.mutants.reach import KEPT, known, measure
+from tests.mutants.running import judged
 
-FOLDER.mkdir()
-found = judged(Path("small.py"), ["test_small.py"], lambda every: every, processes=2)
-print(json.dumps({f"{each.mutant.lines[0]} {each.mutant.change}": each.fate for each in found}))
+file, tests = Path("small.py"), ["test_small.py", "test_broken.py"]
+with contextlib.redirect_stdout(io.StringIO()):
+    tested(["--collect-only", "test_nothing.py"], plugins=())
+
+def measured():
+    broken = measure([file], {file: tests}, processes=2)
+    return broken, (KEPT / "test_small.py.json").stat().st_mtime_ns
+
+broken, first = measured()
+_, again = measured()
+found = judged(file, known(file, tests), lambda every: every, processes=2, seconds=0.2, equivalent={NOTHING})
+told = {
+    f"{each.mutant.lines[0]} {each.mutant.change}": f"{each.fate} {each.judges}/{each.reaching}" for each in found
+}
+file.write_text(file.read_text() + "# changed")
+_, anew = measured()
+print(json.dumps([broken, told, again == first, anew == first]), flush=True)
 """
 
 
-def test_what_became_of_a_change_is_told(tmp_path: Path):
+def test_what_became_of_a_change_is_told_and_what_was_measured_is_kept(tmp_path: Path):
     (tmp_path / "small.py").write_text(MODULE)
     (tmp_path / "test_small.py").write_text(TESTS_OF_IT)
+    (tmp_path / "test_broken.py").write_text(BROKEN)
+    (tmp_path / "test_nothing.py").write_text("def test_nothing(): ...")
+    [nothing] = [each.number for each in mutants(MODULE) if each.change == "Add → Sub"]
     done = subprocess.run(
-        [sys.executable, "-c", JUDGED],
+        [sys.executable, "-c", JUDGED.replace("NOTHING", str(nothing))],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert json.loads(done.stdout) == {
-        "2 3 → 4": "survived",
-        "3 'noticed' → 'noticed~'": "killed",
-        "6 > → >=": "survived",
-        "7 returns None": "killed",
-        "7 True → False": "killed",
-        "8 returns None": "survived",
-        "8 False → True": "killed",
-        "11 returns None": "unreached",
-        "11 == → !=": "unreached",
-        "11 'unheard' → 'unheard~'": "unreached",
+    broken, told, is_kept, is_kept_of_another = json.loads(done.stdout)
+    assert broken == ["test_broken.py::test_broken"]
+    # What is dear does not run where others have taken the time already; what fails anyway judges nothing.
+    assert told == {
+        "2 3 → 4": "survived 2/3",
+        "3 'noticed' → 'noticed~'": "killed 0/0",
+        "6 > → >=": "survived 1/2",
+        "7 returns None": "killed 0/0",
+        "7 True → False": "killed 0/0",
+        "8 returns None": "survived 1/2",
+        "8 False → True": "killed 0/0",
+        "11 returns None": "unreached 0/0",
+        "11 == → !=": "unreached 0/0",
+        "11 'unheard' → 'unheard~'": "unreached 0/0",
+        "14 returns None": "killed 0/0",
+        "14 Add → Sub": "equivalent 0/0",
+        "14 0 → 1": "killed 0/0",
     }
-    assert (tmp_path / "small.py").read_text() == MODULE
+    assert (is_kept, is_kept_of_another) == (True, False)
+    assert (tmp_path / "small.py").read_text() == f"{MODULE}# changed"

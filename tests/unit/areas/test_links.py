@@ -160,6 +160,22 @@ def test_what_is_contained_is_led_to():
     ]
 
 
+@pytest.mark.parametrize(
+    ("contained", "path", "kind"),
+    [
+        ({"resourceType": {"code": "Practitioner"}, "id": "x"}, "contained.resourceType", "other"),
+        ({"resourceType": "Practitioner", "id": {"value": "x"}}, "contained.id", "unknown"),
+    ],
+)
+def test_what_is_contained_and_cannot_be_told_is_named_by_its_path(contained, path, kind):
+    record = record_of(visit(contained=[contained]), content({"reference": "#x"}))
+    [[link]] = [each["items"] for each in record["visits"]]
+    assert link["kind"] == kind
+    assert [(each["code"], each["source_ref"], each["path"]) for each in record["issues"]] == [
+        ("unreadable_element", "Encounter/e1", path)
+    ]
+
+
 def test_what_came_along_counts_for_nothing_of_its_area():
     record = record_of(visit(), content({"reference": "Immunization/i1"}), immunisation())
     [item] = record["immunisations"]

@@ -1,5 +1,7 @@
 """Each field of the events of a record says what the record says, and nothing else."""
 
+from dataclasses import replace
+
 import orjson
 import pytest
 
@@ -120,6 +122,7 @@ def test_what_is_written_once_is_what_each_event_says(record):
         said = {name: json for name, (value, json) in event.written.items() if event.data.get(name) is value}
         assert {name: orjson.dumps(event.data[name]) for name in said} == said
         assert orjson.dumps(to_write(event.data, event.written)) == orjson.dumps(event.data)
+        assert (event, repr(event)) == ((unwritten := replace(event, written={})), repr(unwritten))
     assert all(event.written["issues"] is events[0].written["issues"] for event in events)
 
 

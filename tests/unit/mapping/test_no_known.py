@@ -41,6 +41,7 @@ OF_KIND = {
     "N.K.D.A.": ["drug"],
     "Allergies: NKDA": ["drug"],
     "No known food/drug allergies": ["drug", "food"],
+    "**No known 'drug' allergies**": ["drug"],
     "No known intolerances": ["other"],
     "No known adverse reactions": ["other"],
 }
