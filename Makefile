@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 UV_VERSION := 0.13.9
 
-# Half of the time of the tests is waiting, for brokers and servers: two for each of two cores.
-PROCESSES ?= 4
+# Most of the time of the tests is waiting, for brokers and servers: three for each of two cores.
+PROCESSES ?= 6
 N ?= 1
 
 # Where somebody has it set, each of the processes that the tests start would compile everything anew.

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections import Counter
+from contextlib import ExitStack
 
 import pytest
 
@@ -14,6 +15,7 @@ from tests.support.hospital import hospital_on
 from tests.support.postgres import fresh_database
 from tests.support.processes import worker
 from tests.support.reception import Reception, example, routing_key
+from tests.support.tcp_proxy import TcpProxy
 
 PIPELINE = "appointments"
 ONLY = ("--pipeline", PIPELINE)
@@ -34,11 +36,16 @@ async def test_a_worker_that_wakes_up_books_nothing_any_more(broker, installed, 
     async with (
         installed(broker, settings=settings, patients=20) as site,
         hospital_on(site.bus) as hospital,
+        TcpProxy(broker.node.url) as link,
     ):
         reception = Reception(hospital)
         patient = next(one.nhs_number for one in site.sandbox.crowd if one.practice_ods == MAIN.ods)
         log = tmp_path / "frozen.log"
-        with worker(site.environment, output=log, arguments=ONLY) as frozen:
+        environment = site.environment | {"BRIDGE_BUS_URL": link.url}
+        with ExitStack() as stack:
+            starting = worker(environment, output=log, arguments=ONLY)
+            # In a thread: the link to its broker is served by this one.
+            frozen = await asyncio.to_thread(stack.enter_context, starting)
             outages.reads(log)
             offer = (await reception.free_slots(patient))[0]["offer"]
             request = example("appointment.requested", patient={"nhs_number": patient}, choices=[[offer]])
@@ -48,6 +55,7 @@ async def test_a_worker_that_wakes_up_books_nothing_any_more(broker, installed, 
             async with open_stores(site.settings) as stores:
                 await until(lambda: is_written_down(stores.ledger, request))
             frozen.process.send_signal(signal.SIGSTOP)
+            link.cut()  # as the broker does by itself once the signs of life have been missing for 30 s to 45 s
             try:
                 site.sandbox.clear_faults()
                 async with site.worker(pipeline=PIPELINE):
