@@ -1,0 +1,1 @@
+"""A whole record as one FHIR R4 Bundle."""
