@@ -113,10 +113,15 @@ class QueueSpec:
     Attributes:
         name: e.g. ``gpconnect.structured_record``.
         keys: routing keys on the request exchange that lead here, e.g. ``record.requested.v1``.
+        topics: of events that lead here too, from the declaration on; ``*`` stands for one word.
+        in_order: one process at a time takes from it, and what that one leaves unfinished is handed to the
+            next before all that came later. What waits in a delay queue comes back whenever it is due.
     """
 
     name: str
-    keys: Sequence[str]
+    keys: Sequence[str] = ()
+    topics: Sequence[str] = ()
+    in_order: bool = False
 
     @property
     def dead_letters(self) -> str:

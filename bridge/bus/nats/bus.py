@@ -49,6 +49,8 @@ _CONNECT_TIMEOUT = 5
 _LOOKS = 5
 _BETWEEN_LOOKS = 0.2
 """Seconds between two looks for a worker."""
+_BETWEEN_TURNS = 1.0
+"""Seconds between two looks whether the process that has the turn is gone."""
 _ROOM_FOR_HEADERS = 4096
 _SLOWEST_HEARTBEAT = 3600
 _NO_HEADERS: frozenset[str] = frozenset()
@@ -137,7 +139,8 @@ class NatsBus(BrokerBus):
         """
         work = [*(f"{self._requests}{key}" for key in queue.keys), again(queue)]
         wait = delay_queue(queue)
-        await self._have_stream(queue.name, work, RetentionPolicy.WORK_QUEUE)
+        copied = [f"{self._events}{topic}" for topic in queue.topics]
+        await self._have_stream(queue.name, work, RetentionPolicy.WORK_QUEUE, copied)
         await self._have_stream(wait, [wait], RetentionPolicy.WORK_QUEUE)
         await self._have_stream(queue.dead_letters, [queue.dead_letters], RetentionPolicy.LIMITS)
         for name in (queue.name, wait):
@@ -146,6 +149,12 @@ class NatsBus(BrokerBus):
 
     async def receive(self, queue: QueueSpec, take: Take, *, concurrency: int) -> None:
         """Start giving each message to `take`, and moving copies out of the delay queue when they are due."""
+        if queue.in_order:
+            self._loops.append(asyncio.create_task(self._receive_in_turn(queue, take, concurrency)))
+        else:
+            await self._begin_to_receive(queue, take, concurrency)
+
+    async def _begin_to_receive(self, queue: QueueSpec, take: Take, concurrency: int) -> None:
         work = await self._js.pull_subscribe_bind(CONSUMER, stream_of(queue.name))
         wait = await self._js.pull_subscribe_bind(CONSUMER, stream_of(delay_queue(queue)))
         self._sources += [work, wait]
@@ -153,6 +162,26 @@ class NatsBus(BrokerBus):
             asyncio.create_task(self._take_work(queue, take, work, concurrency)),
             asyncio.create_task(move_due(queue, wait, self._put_copy, partial(self._about, queue))),
         ]
+
+    async def _receive_in_turn(self, queue: QueueSpec, take: Take, concurrency: int) -> None:
+        """Wait until no other process takes from the queue, then take from it, oldest first.
+
+        What the last one had in hand when it was lost would come back only after `ack_wait`, behind what
+        came later. A consumer made anew begins with the first message that nobody has acknowledged.
+        """
+        backoff = Backoff("pull_retrying")
+        while True:
+            try:
+                if await self.is_attended(queue):
+                    await asyncio.sleep(_BETWEEN_TURNS)
+                    continue
+                await self._js.delete_consumer(stream_of(queue.name), CONSUMER)
+                await declare_consumer(self._js, queue.name, ack_wait=self._ack_wait)
+                await self._begin_to_receive(queue, take, concurrency)
+            except TROUBLE as error:
+                await backoff.wait(error)
+            else:
+                return
 
     @property
     def largest_body(self) -> int | None:
@@ -222,11 +251,12 @@ class NatsBus(BrokerBus):
             return False
 
     async def _stop_receiving(self) -> None:
-        await end(*self._loops)
+        while self._loops:  # one that waits for its turn may just have begun others
+            ending, self._loops = self._loops, []
+            await end(*ending)
         for source in self._sources:
             with contextlib.suppress(*TROUBLE):  # else the server hands to us what we give back
                 await source.unsubscribe()
-        self._loops.clear()
         self._sources.clear()
 
     async def _disconnect(self) -> None:
@@ -255,7 +285,9 @@ class NatsBus(BrokerBus):
     async def _give(self, queue: QueueSpec, take: Take, message: Msg) -> None:
         # Senders publish to the subjects of the requests; copies of ours come by another one.
         trusted = control_headers.ALL if message.subject == again(queue) else _NO_HEADERS
-        received = NatsReceived(message, self._requests, trusted, self._put_copy)
+        is_event = message.subject.startswith(self._events)
+        led_by = self._events if is_event else self._requests
+        received = NatsReceived(message, led_by, trusted, self._put_copy)
         self._held[message.reply] = message
         try:
             await take(received)
@@ -274,7 +306,7 @@ class NatsBus(BrokerBus):
                     await message.in_progress()
 
     async def _has_consumer(self, name: str) -> bool:
-        if any(loop.done() for loop in self._loops):
+        if any(loop.done() and (loop.cancelled() or loop.exception()) for loop in self._loops):
             return False
         try:
             await self._js.consumer_info(stream_of(name), CONSUMER)
@@ -293,8 +325,10 @@ class NatsBus(BrokerBus):
             record(QueueDeclaredAgain(name))
         return await self._has_consumer(name)
 
-    async def _have_stream(self, name: str, subjects: list[str], retention: RetentionPolicy) -> None:
-        make = partial(declare_stream, self._js, name, subjects, retention)
+    async def _have_stream(
+        self, name: str, subjects: list[str], retention: RetentionPolicy, copied: Sequence[str] = ()
+    ) -> None:
+        make = partial(declare_stream, self._js, name, subjects, retention, copied)
         try:
             await self._persist(make, "declare_retrying", stream=stream_of(name))
         except BadRequestError as error:

@@ -4,6 +4,7 @@
 ``<prefix>.events.<topic>``     stream ``<prefix>_events``: kept until somebody purges it
 ``<prefix>.requests.<key>``     the work queue's stream, ``<queue>`` with ``_`` for ``.``
 ``<queue>.again``               the same stream: copies whose delay is over
+``<prefix>.events.<topic>``     the same stream too, for a queue of events: copied there by the server
 ``<queue>.wait``                stream ``<queue>_wait``, the delay queue: moved by any worker when due
 ``<queue>.dead``                stream ``<queue>_dead``: dead letters
 ==============================  =====================================================================
@@ -11,10 +12,11 @@
 A subject belongs to one stream, so a routing key belongs to one queue here.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from nats.js import JetStreamContext
-from nats.js.api import ConsumerConfig, RetentionPolicy, StorageType, StreamConfig
+from nats.js.api import ConsumerConfig, RetentionPolicy, StorageType, StreamConfig, StreamSource
 from nats.js.errors import NotFoundError
 
 from bridge.bus.port import QueueSpec
@@ -41,9 +43,20 @@ def delay_queue(queue: QueueSpec) -> str:
 
 
 async def declare_stream(
-    js: JetStreamContext, subject: str, subjects: list[str], retention: RetentionPolicy
+    js: JetStreamContext,
+    subject: str,
+    subjects: list[str],
+    retention: RetentionPolicy,
+    copied: Sequence[str] = (),
 ) -> None:
     """Make the stream that is named after `subject` exist, durably, and hold these subjects.
+
+    Args:
+        js: connected.
+        subject: what the stream is named after.
+        subjects: that lead here.
+        retention: of a new stream.
+        copied: subjects of the stream of events whose messages the server copies here, from now on.
 
     Raises:
         BadRequestError: another stream holds one of them already.
@@ -53,12 +66,23 @@ async def declare_stream(
         found = (await js.stream_info(stream_of(subject))).config
     except NotFoundError:
         await js.add_stream(
-            wanted, retention=retention, storage=StorageType.FILE, duplicate_window=_DUPLICATES
+            wanted,
+            retention=retention,
+            storage=StorageType.FILE,
+            duplicate_window=_DUPLICATES,
+            sources=[await _source(js, one) for one in copied] or None,
         )
     else:
         # Limits and replicas are the operator's; only what leads here is ours.
         if set(found.subjects or ()) != set(subjects):
             await js.update_stream(found, subjects=subjects)
+
+
+async def _source(js: JetStreamContext, subject: str) -> StreamSource:
+    """What is published under these subjects of events from now on."""
+    stream = await js.find_stream_name_by_subject(subject)
+    last = (await js.stream_info(stream)).state.last_seq
+    return StreamSource(stream, filter_subject=subject, opt_start_seq=last + 1)
 
 
 async def declare_consumer(js: JetStreamContext, subject: str, *, ack_wait: float) -> None:

@@ -109,6 +109,9 @@ class RabbitBus(BrokerBus):
         self._interval = watch_interval
         self._watches: list[asyncio.Task[None]] = []
         self._taken: dict[str, int] = {}
+        self._has_turn = False
+        """Whether this process takes from a queue in order, or is to."""
+        self._is_leaving = False
 
     async def try_connection(self, *, with_rights: bool) -> None:
         """Connect once and close the connection; see `bridge.bus.rabbit.trial`."""
@@ -160,6 +163,8 @@ class RabbitBus(BrokerBus):
         """Start giving each message to `take`; one whose time has not come goes back to wait."""
 
         async def on_message(message: RabbitMessage) -> None:
+            if self._is_leaving:
+                return  # it goes back with the connection
             read_strictly()  # a task of its own, begun by the one that reads
             received = RabbitReceived(message.raw_message, queue.name, self._put_into)
             headers = received.delivery.headers
@@ -179,6 +184,7 @@ class RabbitBus(BrokerBus):
         )
         subscriber(on_message)
         await subscriber.start()
+        self._has_turn = self._has_turn or queue.in_order
 
     @property
     def largest_body(self) -> int | None:
@@ -248,12 +254,19 @@ class RabbitBus(BrokerBus):
     async def _stop_receiving(self) -> None:
         await end(*self._watches)
         self._watches.clear()
+        if self._has_turn:
+            # A consumer that is cancelled makes room for the next, who would then get what comes after the
+            # messages that are in hand here. Those go back in order when the connection ends.
+            self._is_leaving = True
+            return
         for subscriber in self._broker.subscribers:
             with contextlib.suppress(*_GONE):  # the link is gone, and the consumer with it
                 await asyncio.wait_for(subscriber.stop(), CALL_TIMEOUT)
 
     async def _disconnect(self) -> None:
         with contextlib.suppress(*_GONE):
+            if self._has_turn:
+                await asyncio.wait_for((await self._broker.connect()).close(), CALL_TIMEOUT)
             await asyncio.wait_for(self._broker.stop(), CALL_TIMEOUT)
 
     def _delay_queue(self, queue: QueueSpec, seconds: float) -> str:
@@ -312,7 +325,8 @@ class RabbitBus(BrokerBus):
             return False  # the driver restores the consumer, or the process is to be started anew
         runner = consumer.runner
         before, self._taken[name] = self._taken.get(name), runner.taken
-        idle = runner.busy < runner.concurrency and runner.taken == before
+        idle = runner.busy < runner.concurrency and runner.taken == before and not consumer.queue.in_order
+        # Of a queue in order another process may have the turn: then nothing is handed to this one.
         return bool(found.consumer_count) and not (found.message_count and idle)
 
 

@@ -24,7 +24,7 @@ class Topology:
     """Which queues belong to a work queue.
 
     Args:
-        prefix: first part of the name of the exchange that requests come by.
+        prefix: first part of the names of the exchanges that requests and events come by.
         delays: of the delay queues, in whole seconds, ascending.
 
     Raises:
@@ -33,6 +33,7 @@ class Topology:
 
     def __init__(self, prefix: str, delays: Sequence[int]) -> None:
         self._requests = f"{prefix}.requests"
+        self._events = f"{prefix}.events"
         self._delays = tuple(whole("delays", delay, most=_LONGEST_TTL) for delay in delays)
 
     def delay_queue(self, queue: QueueSpec, seconds: float) -> str:
@@ -51,17 +52,19 @@ class Topology:
             ChannelPreconditionFailed: a queue of that name exists with other arguments.
         """
         await channel.declare_queue(queue.dead_letters, durable=True, arguments={"x-queue-type": "quorum"})
-        work = await channel.declare_queue(
-            queue.name,
-            durable=True,
-            arguments=_passing_on(queue.dead_letters) | {"x-delivery-limit": _DELIVERY_LIMIT},
-        )
+        arguments = _passing_on(queue.dead_letters) | {"x-delivery-limit": _DELIVERY_LIMIT}
+        if queue.in_order:
+            # What the one that has it leaves goes back to the head, before another gets anything.
+            arguments["x-single-active-consumer"] = True
+        work = await channel.declare_queue(queue.name, durable=True, arguments=arguments)
         for delay in self._delays:
             # One delay per queue: only the head of a queue expires.
             arguments = _passing_on(queue.name) | {"x-message-ttl": delay * 1000}
             await channel.declare_queue(_delay_queue(queue, delay), durable=True, arguments=arguments)
         for key in queue.keys:
             await work.bind(self._requests, key)
+        for topic in queue.topics:
+            await work.bind(self._events, topic)
 
 
 async def look(channel: AbstractChannel, queue: str) -> Queue.DeclareOk:

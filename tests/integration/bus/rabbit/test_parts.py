@@ -3,6 +3,7 @@
 import pytest
 
 from tests.integration.bus.delayed_redelivery import DelayedRedeliveryConformance
+from tests.integration.bus.events_in_order import EventsInOrderConformance
 from tests.integration.bus.transport import TransportConformance
 
 pytestmark = pytest.mark.rabbit
@@ -14,3 +15,7 @@ class TestTransport(TransportConformance):
 
 class TestDelayedRedelivery(DelayedRedeliveryConformance):
     """By the broker's own means."""
+
+
+class TestEventsInOrder(EventsInOrderConformance):
+    """One process at a time."""
