@@ -311,6 +311,66 @@ class ConsoleSettings(_Group):
     """Which value of it gives which role: ``their-value=role``."""
 
 
+class MllpSettings(_Group):
+    """The peer to which rendered HL7 v2 messages are sent by MLLP (`bridge.engine.mllp`)."""
+
+    peer: Annotated[str, Field(pattern=r"^mllps?://[A-Za-z0-9.-]+:[0-9]{1,5}$")] | None = None
+    """``mllps://host:port`` with TLS, ``mllp://host:port`` without; unset sends nothing."""
+    connections: Annotated[int, Field(ge=1, le=100)] = 1
+    """To the peer at the same time, one message at a time on each."""
+    connect_timeout: Annotated[float, Field(gt=0)] = 5.0
+    ack_timeout: Annotated[float, Field(gt=0)] = 30.0
+    """Seconds that the peer has for its acknowledgement; after that the message is sent again."""
+    ca_file: Path | None = None
+    """The authority that issued the peer's certificate; unset trusts those of the system."""
+    cert_file: Path | None = None
+    """Certificate chain that we show to the peer, where it asks for one."""
+    key_file: Path | None = None
+    give_up_after: Annotated[float, Field(gt=0)] = 72 * 3600.0
+    """Seconds for which a message that the peer answers with an error (AE, CE) is sent again; then it is a
+    dead letter. A peer that does not answer is waited for without an end."""
+
+
+class ListenerSettings(_Group):
+    """The MLLP listener: ADT messages of the hospital that ask for records (`bridge.engine.mllp`)."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    cert_file: Path | None = None
+    """Certificate chain of the listener; unset takes connections without TLS."""
+    key_file: Path | None = None
+    ca_file: Path | None = None
+    """The authority that issued the clients' certificates; set, every client must show one."""
+    users_file: Path | None = None
+    """Who the users are that messages name: EVN-5, or PV1-7 (`bridge.engine.mllp.users`)."""
+    triggers: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = (
+        "ADT^A01",
+        "ADT^A04",
+        "ADT^A05",
+        "ADT^A28",
+        "ADT^A31",
+    )
+    """Messages (MSH-9) that ask for a record."""
+    areas: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = ("medications", "allergies")
+    """The clinical areas that are asked for, each with its default options."""
+    processing_id: Annotated[str, Field(pattern=r"^[PTD]$")] = "P"
+    """The only MSH-11 that is taken: a message for training asks nothing of a practice."""
+    nhs_authorities: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = (
+        "NHS",
+        "2.16.840.1.113883.2.1.4.1",
+    )
+    """How senders name the authority of NHS numbers in PID-3.4: by name, or by OID."""
+    max_bytes: Annotated[int, Field(ge=1024)] = 256 * 1024
+    """Of a message; the connection of a larger one is closed."""
+    max_connections: Annotated[int, Field(ge=1, le=1000)] = 50
+    idle_seconds: Annotated[float, Field(gt=0)] = 3600.0
+    """A connection is closed after so long without a message."""
+    frame_seconds: Annotated[float, Field(gt=0)] = 30.0
+    """How long a message may take to arrive once it has begun."""
+    ack_seconds: Annotated[float, Field(gt=0)] = 10.0
+    """How long the broker may take to hold the request; then the answer is AE, and the sender sends again."""
+
+
 class Settings(BaseSettings):
     """Everything the engine can be told. Sections are documented at their classes."""
 
@@ -353,6 +413,8 @@ class Settings(BaseSettings):
     health: HealthSettings = HealthSettings()
     metrics: MetricsSettings = MetricsSettings()
     console: ConsoleSettings = ConsoleSettings()
+    mllp: MllpSettings = MllpSettings()
+    listener: ListenerSettings = ListenerSettings()
 
     @classmethod
     def load(
@@ -413,6 +475,9 @@ class Settings(BaseSettings):
         yield from (f"{name}: is required" for name, value in required.items() if not value)
         if bool(self.spine.cert_file) != bool(self.spine.key_file):
             yield "BRIDGE_SPINE_CERT_FILE and BRIDGE_SPINE_KEY_FILE: set both or neither"
+        for name, group in (("MLLP", self.mllp), ("LISTENER", self.listener)):
+            if bool(group.cert_file) != bool(group.key_file):
+                yield f"BRIDGE_{name}_CERT_FILE and BRIDGE_{name}_KEY_FILE: set both or neither"
         if self.claims.url is not None:
             yield from self._missing_for_claims()
 
@@ -444,6 +509,13 @@ class Settings(BaseSettings):
             "BRIDGE_CLAIMS_CONSUMERS_FILE": self.claims.consumers_file,
             "BRIDGE_CLAIMS_CERT_FILE": self.claims.cert_file,
             "BRIDGE_CLAIMS_KEY_FILE": self.claims.key_file,
+            "BRIDGE_MLLP_CA_FILE": self.mllp.ca_file,
+            "BRIDGE_MLLP_CERT_FILE": self.mllp.cert_file,
+            "BRIDGE_MLLP_KEY_FILE": self.mllp.key_file,
+            "BRIDGE_LISTENER_CERT_FILE": self.listener.cert_file,
+            "BRIDGE_LISTENER_KEY_FILE": self.listener.key_file,
+            "BRIDGE_LISTENER_CA_FILE": self.listener.ca_file,
+            "BRIDGE_LISTENER_USERS_FILE": self.listener.users_file,
         }
         for name, path in files.items():
             if path is None:
@@ -469,6 +541,9 @@ class Settings(BaseSettings):
             "BRIDGE_AUDIT_KEYS_FILE": self.audit.keys_file,
             "BRIDGE_CLAIMS_CONSUMERS_FILE": self.claims.consumers_file,
             "BRIDGE_CLAIMS_KEY_FILE": self.claims.key_file,
+            "BRIDGE_MLLP_KEY_FILE": self.mllp.key_file,
+            "BRIDGE_LISTENER_KEY_FILE": self.listener.key_file,
+            "BRIDGE_LISTENER_USERS_FILE": self.listener.users_file,
             "BRIDGE_CONSOLE_KEY_FILE": self.console.key_file,
             "BRIDGE_CONSOLE_USERS_FILE": self.console.users_file,
             "BRIDGE_CONSOLE_OIDC_CLIENT_SECRET_FILE": self.console.oidc_client_secret_file,

@@ -20,6 +20,7 @@ _EXIT_CODES = (
 _COMMANDS = {
     "demo": ("demo", "demo", "The whole story on this machine in a few seconds."),
     "run": ("run", "run", "Run a worker until it is stopped."),
+    "mllp": ("mllp", "app", "Exchange HL7 v2 messages with the hospital's interface engine."),
     "sandbox": ("sandbox", "sandbox", "Run PDS, SDS, the Spine proxy and a GP practice, with test patients."),
     "send": ("send", "send", "Send one request to the bus."),
     "map": ("bundles", "map_", "Map bundles to GpRecord JSON."),

@@ -21,6 +21,7 @@ from bridge.engine.journal import Journal
 from bridge.engine.journal.opening import open_journal
 from bridge.engine.kill_switch import KillSwitch
 from bridge.engine.memory_budget import MemoryBudget
+from bridge.engine.mllp.rendered import delivery_queue
 from bridge.engine.outbox import pay_owed
 from bridge.engine.patient_keys import PatientKeys
 from bridge.engine.runner import Runner
@@ -117,6 +118,9 @@ async def consuming(
             await bus.declare(queue)
             await bus.consume(queue, runner, concurrency=settings.bus.concurrency)
             runners.append(runner)
+        if settings.mllp.peer is not None:
+            # What is rendered while no sender runs waits there for one.
+            await bus.declare(delivery_queue(settings.bus.prefix))
         chores = [
             asyncio.create_task(pay_owed(journal.outbox, bus)),
             asyncio.create_task(check_in_doubt(journal, runners, settings)),

@@ -61,7 +61,11 @@ DEAD_REASONS: Final = Known(
         "expired",
         "internal",
         "parked_by_broker",
+        "body_not_kept",
+        "peer_error",
+        "peer_rejected",
         "rejected",
+        "superseded",
         "too_large",
         "unpublishable",
         "unreadable",
@@ -91,6 +95,7 @@ CALL_OUTCOMES: Final = Known(
         "too_large",
         "withheld",
         "write_timeout",
+        "wrong_control_id",
     }
 )
 AREA_OUTCOMES: Final = Known(get_args(AreaOutcome))

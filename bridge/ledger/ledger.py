@@ -101,6 +101,10 @@ class Ledger:
         """
         return self._leases.lasts(lease)
 
+    async def is_superseded(self, request_key: str) -> bool:
+        """Whether a request of the same turn and operation (`Opening`) that came after it has completed."""
+        return await self.store.read(lambda connection: patient_order.is_superseded(connection, request_key))
+
     async def due_for_check(self, pipeline: str, *, limit: int = 100) -> Sequence[str]:
         """Keys of the requests of a pipeline that are in doubt and due to be checked; see `reopen`."""
         now = self._clock()

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Literal, Self
 
 EndState = Literal["completed", "failed", "rejected", "in_doubt"]
@@ -48,6 +48,7 @@ class Opening:
         requester: None when the body could not be read.
         attempt: of the delivery, as the bus counts; see `Running`.
         turn_key: of requests that are worked on one after another, in order of arrival; None of all others.
+        turn_kept: how late one of them may be for its next try and still hold up those behind it.
         own_id: the sender's id of the request, by which it is found too.
         operation: what it asks for; None when the queue takes no such message.
         asked_at: when its sender says that it was asked.
@@ -63,6 +64,7 @@ class Opening:
     requester: RequesterFacts | None = None
     attempt: int = 1
     turn_key: str | None = None
+    turn_kept: timedelta = timedelta(hours=1)
     own_id: str | None = None
     operation: str | None = None
     asked_at: datetime | None = None

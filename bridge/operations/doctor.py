@@ -7,12 +7,15 @@ from typing import Final
 
 from bridge.bus import open_bus, try_connection
 from bridge.bus.condition import TellsCondition
+from bridge.engine.mllp.users import read_users
 from bridge.engine.scanning import Scanner
-from bridge.errors import BridgeError, NoConnection
+from bridge.errors import BridgeError, Misconfigured, NoConnection
 from bridge.ledger.audit.trail import AuditBroken
 from bridge.ledger.errors import NoLedger
+from bridge.mllp.peer import Peer, PeerAway
+from bridge.mllp.tls import expiries as mllp_expiries
 from bridge.observe.causes import tls_sentence
-from bridge.operations.site import open_trail
+from bridge.operations.site import open_trail, queues_of
 from bridge.operations.surroundings import (
     EXPIRY_WARNING,
     Check,
@@ -22,7 +25,6 @@ from bridge.operations.surroundings import (
     of_bus,
     sign_in_provider,
 )
-from bridge.pipelines.installed import installed_pipelines
 from bridge.settings import Settings
 from bridge.spine import Spine
 from bridge.spine.interactions import STRUCTURED_RECORD
@@ -51,6 +53,8 @@ async def examine(settings: Settings) -> Sequence[Check]:
         *await collector(),
         *await sign_in_provider(settings),
         *await _scanner(settings),
+        *await _peer(settings),
+        *_users(settings),
         *[check async for check in _national_services(settings)],
     ]
 
@@ -70,7 +74,10 @@ def _certificates(settings: Settings) -> list[Check]:
             is_good=expires > now + EXPIRY_WARNING,
             detail=f"expires {expires:%Y-%m-%d}, in {(expires - now).days} days",
         )
-        for name, expires in certificate_expiries(settings.spine)
+        for name, expires in (
+            *certificate_expiries(settings.spine),
+            *mllp_expiries(settings.mllp, settings.listener),
+        )
     ]
 
 
@@ -84,8 +91,7 @@ async def _bus(settings: Settings) -> Sequence[Check]:
         async with asyncio.timeout(_BUS_TIMEOUT), open_bus(settings, join=True) as bus:
             is_ready = await bus.ready()
             if isinstance(bus, TellsCondition):
-                queues = [pipeline.queue(settings.bus.prefix) for pipeline in installed_pipelines()]
-                found = await bus.condition(queues)
+                found = await bus.condition(list(queues_of(settings).values()))
     except NoConnection as fault:
         return [Check(what, is_good=False, detail=str(fault))]
     except TimeoutError:
@@ -120,6 +126,34 @@ async def _scanner(settings: Settings) -> list[Check]:
             await document.verdict()
 
     return [await _try("malware scanner", scan(), "answers")]
+
+
+async def _peer(settings: Settings) -> list[Check]:
+    """The peer of HL7 v2 messages, where there is one: it is connected to, and nothing is sent."""
+    if settings.mllp.peer is None:
+        return []
+    what = "HL7 v2 peer"
+    try:
+        await Peer(settings.mllp).try_connection()
+    except PeerAway as fault:
+        words = tls_sentence(fault.reason)
+        return [
+            Check(what, is_good=False, detail=f"{fault.reason}: {words}" if words else fault.reason),
+        ]
+    secured = settings.mllp.peer.startswith("mllps:")
+    return [Check(what, is_good=True, detail="connected, with TLS" if secured else "connected, without TLS")]
+
+
+def _users(settings: Settings) -> list[Check]:
+    """The directory of users of the listener, where there is one."""
+    if settings.listener.users_file is None:
+        return []
+    what = "directory of users"
+    try:
+        found = read_users(settings.listener.users_file)
+    except Misconfigured as fault:
+        return [Check(what, is_good=False, detail="; ".join(fault.problems))]
+    return [Check(what, is_good=True, detail=f"{len(found)} users")]
 
 
 async def _national_services(settings: Settings) -> AsyncIterator[Check]:

@@ -113,6 +113,10 @@ BY_DETAIL: Final[Mapping[str, str]] = MappingProxyType(
             "Working on these took the worker down ten times. Do not send them again before the cause is "
             "known: keep one (bridge dead show), look at memory and the log, and report it."
         ),
+        "body_not_kept": (
+            "HL7 v2 messages stood in the vault for longer than BRIDGE_CLAIMS_KEEP_DAYS before they were "
+            "sent: the sender was stopped, or the peer away. Ask for these patients' records anew."
+        ),
         "event_too_large": (
             "The answer is larger than a message of the broker may be: set BRIDGE_CLAIMS_URL. " + _ASK_AGAIN
         ),
@@ -122,6 +126,22 @@ BY_DETAIL: Final[Mapping[str, str]] = MappingProxyType(
         "parked_by_broker": (
             "The broker gave these up by itself, as by a policy of the queue (length, time to live). Check "
             "the queue's policy. They were not worked on. " + _ASK_AGAIN
+        ),
+        "peer_away": (
+            "The HL7 v2 peer gives no acknowledgement. bridge doctor says whether it can be reached; nothing "
+            "is lost, and messages are sent again by themselves."
+        ),
+        "peer_error": (
+            "The HL7 v2 peer answered with an error (AE, CE) for longer than BRIDGE_MLLP_GIVE_UP_AFTER. Ask "
+            "the team of the interface engine, then send the dead letters again (bridge dead replay plan)."
+        ),
+        "peer_rejected": (
+            "The HL7 v2 peer does not take these messages (AR, CR); the detail has its code and field. Ask "
+            "the team of the interface engine, then send the dead letters again (bridge dead replay plan)."
+        ),
+        "superseded": (
+            "Nothing to repair: a newer message about the same patient was delivered before this one was "
+            "sent again, so it was left out. Discard the dead letter."
         ),
         "retries_stopped": (
             "Automated retries are switched off by the kill switch. Switch them on again when what it was "

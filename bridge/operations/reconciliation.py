@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Literal
 
 from bridge.bus.port import QueueDepth
+from bridge.engine.mllp.rendered import HL7V2_DELIVERY
 from bridge.ledger import Balance
 from bridge.operations.site import Queues, Stores
 
@@ -116,6 +117,9 @@ async def _account(
     stores: Stores, queues: Queues, pipeline: str, since: datetime | None, until: datetime | None
 ) -> Account:
     balance = await stores.ledger.oversight.draw_balance(pipeline=pipeline, since=since, until=until)
+    if pipeline == HL7V2_DELIVERY:  # what is delivered is told to the peer, and by no event
+        odd = [each for each in balance.discrepancies if each.kind != "silent"]
+        balance = replace(balance, discrepancies=odd)
     discarded = await stores.dead_letter_jobs.discarded(pipeline, REJECTED)
     depth = await queues.bus.depth(queues.by_pipeline[pipeline])
     whole = since is None and until is None

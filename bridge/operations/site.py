@@ -8,6 +8,7 @@ from typing import Protocol
 
 from bridge.bus import open_bus
 from bridge.bus.port import DeadLetterStore, QueueInspection, QueueSpec, Transport
+from bridge.engine.mllp.rendered import HL7V2_DELIVERY, delivery_queue
 from bridge.ledger import Ledger, open_ledger
 from bridge.ledger.audit.trail import Actor, AuditTrail
 from bridge.ledger.errors import LedgerUnavailable
@@ -110,16 +111,30 @@ async def open_trail(settings: Settings) -> AsyncIterator[AuditTrail]:
 async def open_queues(settings: Settings, pipelines: Sequence[str] = ()) -> AsyncIterator[Queues]:
     """The declared queues of these pipelines (all that are installed, when none is named).
 
+    Where a peer is set the one from which HL7 v2 messages are sent to it is among them.
+
     Raises:
         Misconfigured: a pipeline is unknown, or the bus cannot be used.
     """
-    by_pipeline = {
-        pipeline.name: pipeline.queue(settings.bus.prefix) for pipeline in installed_pipelines(pipelines)
-    }
+    by_pipeline = queues_of(settings, pipelines)
     async with open_bus(settings, join=True) as bus:
         for queue in by_pipeline.values():
             await bus.declare(queue)
         yield Queues(bus, by_pipeline)
+
+
+def queues_of(settings: Settings, pipelines: Sequence[str] = ()) -> dict[str, QueueSpec]:
+    """The queues of these pipelines by name; see `open_queues`.
+
+    Raises:
+        Misconfigured: a pipeline is unknown.
+    """
+    prefix = settings.bus.prefix
+    sends = settings.mllp.peer is not None and (not pipelines or HL7V2_DELIVERY in pipelines)
+    others = [name for name in pipelines if not (sends and name == HL7V2_DELIVERY)]
+    installed = installed_pipelines(others) if others or not pipelines else []
+    queues = {pipeline.name: pipeline.queue(prefix) for pipeline in installed}
+    return queues | ({HL7V2_DELIVERY: delivery_queue(prefix)} if sends else {})
 
 
 def operator(settings: Settings, user: str, name: str | None = None) -> Actor:

@@ -88,6 +88,9 @@ class RequestJournal(Protocol):
     ) -> bool:
         """Write down what became of an intent whose lease was lost; whether the events of doubt are owed."""
 
+    async def is_superseded(self, request_key: str) -> bool:
+        """Whether one of the same turn and operation that came after it has completed."""
+
     async def count_unfinished(self) -> Unfinished | None:
         """How much has not ended, is in doubt, or is owed; None when nothing is written down.
 
@@ -193,6 +196,10 @@ class AuditedRequests:
         return await self._ledger.came_late(
             lease, intent, result=result, reopening=reopening, also=self._trail.step(entry)
         )
+
+    async def is_superseded(self, request_key: str) -> bool:
+        """See `RequestJournal.is_superseded`."""
+        return await self._ledger.is_superseded(request_key)
 
     async def count_unfinished(self) -> Unfinished:
         """See `RequestJournal.count_unfinished`."""

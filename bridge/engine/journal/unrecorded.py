@@ -38,6 +38,10 @@ class Unrecorded:
         """Nobody has told anything meanwhile."""
         return False
 
+    async def is_superseded(self, _request_key: str) -> bool:
+        """Nothing is known."""
+        return False
+
     async def count_unfinished(self) -> None:
         """Nothing is known."""
 

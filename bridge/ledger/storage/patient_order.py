@@ -1,27 +1,37 @@
 """Per-patient ordering: requests with one `turn_key` are worked on one after another, in order of arrival.
 
 Whoever is not next waits, in the same transaction in which it was taken up: so a request in flight is one
-that is next, on however many workers.
+that is next, on however many workers. A request that is late for its retry, or whose worker is gone, for
+longer than `Opening.turn_kept` holds up nobody any more: its message was taken out of the queue by hand. The
+balance names it.
 """
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, and_, bindparam, func, null, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, exists, func, null, or_, select, update
 
 from bridge.ledger.model import BeginResult, Behind, Lease, Opening, Started
 from bridge.ledger.storage.requests import Holder, open_again, open_new
 from bridge.ledger.storage.tables import requests
 from bridge.ledger.vault.sealing import Sealer
 
-GIVEN_UP_AFTER: Final = timedelta(hours=1)
-"""A request that is this late for its retry, or whose worker is gone for so long, holds up nobody any more:
-its message was taken out of the queue by hand. The balance names it."""
 _FIRST_LOOK: Final = 1.0
 _DOUBLINGS: Final = 4
 BEHIND: Final = "behind_another"
+_earlier = requests.alias("earlier")
 
+_SUPERSEDED = select(
+    exists().where(
+        _earlier.c.request_key == bindparam("key"),
+        requests.c.patient_key == _earlier.c.patient_key,  # has an index
+        requests.c.turn_key == _earlier.c.turn_key,
+        requests.c.operation == _earlier.c.operation,
+        requests.c.id > _earlier.c.id,
+        requests.c.state == "completed",
+    )
+)
 _LOCK = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("patient"), 0)))
 _others = (requests.c.turn_key == bindparam("patient")) & (requests.c.id != bindparam("row"))
 _is_attended = or_(
@@ -61,6 +71,11 @@ def open_in_order(connection: Connection, opening: Opening, holder: Holder, seal
     return Behind(until)
 
 
+def is_superseded(connection: Connection, request_key: str) -> bool:
+    """Whether a request of the same turn and operation that came after this one has completed."""
+    return bool(connection.execute(_SUPERSEDED, {"key": request_key}).scalar_one())
+
+
 def _has_expired(opening: Opening, holder: Holder) -> bool:
     # It sends nothing any more, so it need not wait to tell that.
     return opening.expires_at is not None and opening.expires_at <= holder.now
@@ -71,7 +86,7 @@ def _ahead(connection: Connection, opening: Opening, lease: Lease, holder: Holde
         "patient": opening.turn_key,
         "row": lease.row,
         "now": holder.now,
-        "lost_before": holder.now - GIVEN_UP_AFTER,
+        "lost_before": holder.now - opening.turn_kept,
     }
     return connection.execute(_AHEAD, asked).all()
 

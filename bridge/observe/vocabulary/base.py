@@ -12,7 +12,7 @@ fault that is `rejected`."""
 EndedAs: TypeAlias = Literal["completed", "failed", "rejected", "in_doubt"]
 """How a request stands in the ledger once a try has ended it, whatever was done with its message."""
 
-UpstreamName: TypeAlias = Literal["pds", "sds", "ssp", "practice"]
+UpstreamName: TypeAlias = Literal["pds", "sds", "ssp", "practice", "mllp"]
 
 Code: TypeAlias = Annotated[str, "code"]
 """A word or a name without blanks: a failure code, a queue, an ODS code, the type of an error, an id."""

@@ -1,0 +1,231 @@
+"""The two processes: one sends HL7 v2 messages, the other listens for those that ask for records."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+from pydantic import ValidationError
+
+from bridge.areas.requests import Areas
+from bridge.bus import open_bus
+from bridge.bus.port import Bus
+from bridge.contracts.envelope import EventStyle, faults_of
+from bridge.engine.http.health import health_endpoints
+from bridge.engine.journal.opening import open_journal
+from bridge.engine.mllp.answering import RequestsBus, TriggerAnswers
+from bridge.engine.mllp.delivery import Hl7v2Delivery
+from bridge.engine.mllp.rendered import HL7V2_DELIVERY, delivery_queue
+from bridge.engine.mllp.users import SETTING as USERS
+from bridge.engine.mllp.users import read_users
+from bridge.engine.worker import ConsumerLostError, check
+from bridge.errors import Misconfigured
+from bridge.figures import Figures, Sources
+from bridge.mllp.listener import listening
+from bridge.mllp.peer import Peer
+from bridge.mllp.tls import expiries
+from bridge.observe import record, recording
+from bridge.observe.vocabulary.mllp import DeliveryStarted
+from bridge.observe.vocabulary.process import WorkerStopped
+from bridge.settings import Settings
+from bridge.spine.reload import Reloaded
+from bridge.spine.tls import CertificateFact
+
+_IN_HAND: Final = 4
+"""Messages in hand for each connection: while one patient's wait for each other, others' go out."""
+
+
+def check_sender(settings: Settings) -> None:
+    """Whether a sender may start with these settings.
+
+    Raises:
+        Misconfigured: with every fault, those of a worker too, whose environment it shares.
+    """
+    _check(settings, () if settings.mllp.peer else ("BRIDGE_MLLP_PEER: is required",))
+
+
+def check_listener(settings: Settings) -> None:
+    """Whether a listener may start with these settings.
+
+    Raises:
+        Misconfigured: with every fault, those of a worker too, whose environment it shares.
+    """
+    _check(settings, list(_listener_faults(settings)))
+
+
+def _check(settings: Settings, also: list[str] | tuple[str, ...]) -> None:
+    problems = list(also)
+    try:
+        check(settings)
+    except Misconfigured as fault:
+        problems += fault.problems
+    if problems:
+        raise Misconfigured(*problems)
+
+
+def _listener_faults(settings: Settings) -> Iterator[str]:
+    listener = settings.listener
+    required = {"BRIDGE_LISTENER_PORT": listener.port, USERS: listener.users_file}
+    yield from (f"{name}: is required" for name, value in required.items() if value is None)
+    if listener.ca_file is not None and listener.cert_file is None:
+        yield "BRIDGE_LISTENER_CA_FILE: is of no use without BRIDGE_LISTENER_CERT_FILE"
+    try:
+        Areas.model_validate({area: {} for area in listener.areas})
+    except ValidationError as error:
+        yield from (f"BRIDGE_LISTENER_AREAS: {place}: {rule}" for place, rule in faults_of(error))
+
+
+@asynccontextmanager
+async def delivering(settings: Settings, bus: Bus) -> AsyncIterator[Sources]:
+    """Send HL7 v2 messages to the peer while the block runs; then finish what is in flight.
+
+    Args:
+        settings: of the installation.
+        bus: a started one.
+
+    Raises:
+        Misconfigured: before anything is sent, with every fault of the settings.
+    """
+    check_sender(settings)
+    peer = Peer(settings.mllp)
+    queue = delivery_queue(settings.bus.prefix)
+    async with open_journal(settings) as journal:
+        await bus.declare(queue)
+        handler = Hl7v2Delivery(journal, peer, settings)
+        await bus.consume(queue, handler, concurrency=settings.mllp.connections * _IN_HAND)
+        record(DeliveryStarted(settings.mllp.connections))
+        try:
+            yield Sources(
+                bus=bus,
+                queues={HL7V2_DELIVERY: queue},
+                ready=journal.requests.ready,
+                count_unfinished=journal.requests.count_unfinished,
+                bulkheads=tuple,
+                certificates=partial(_certificates, settings),
+                clock_skew=lambda: None,
+                retries_stopped=lambda _pipeline: False,
+            )
+        finally:
+            await bus.stop(grace=settings.stop_grace)
+            await peer.close()
+            record(WorkerStopped())
+
+
+async def run_sender(settings: Settings) -> None:
+    """Deliver until SIGTERM or SIGINT, then stop in order.
+
+    Raises:
+        Misconfigured: the settings do not allow a start.
+        ConsumerLostError: the consumer is gone for good.
+    """
+    check_sender(settings)
+    async with _process(settings) as process, process.bus() as bus, delivering(settings, bus) as sources:
+        process.figures.watch(sources)
+        await process.run(_readiness(bus, sources.ready))
+
+
+@asynccontextmanager
+async def taking_triggers(settings: Settings, bus: RequestsBus) -> AsyncIterator[int]:
+    """Take ADT messages while the block runs; the port.
+
+    Args:
+        settings: of the installation.
+        bus: a started one.
+
+    Raises:
+        Misconfigured: before anything is taken, with every fault of the settings.
+    """
+    check_listener(settings)
+    file = settings.listener.users_file
+    assert file is not None, "a listener without a directory of users does not start"
+    users = Reloaded("listener_users", [file], partial(read_users, file))
+    style = EventStyle(
+        settings.events.type_prefix, f"{settings.events.source}/mllp", settings.events.schema_base
+    )
+    answers = TriggerAnswers(bus, users, settings.listener, style)
+    async with listening(settings.listener, answers, grace=settings.stop_grace) as port:
+        yield port
+
+
+async def run_listener(settings: Settings) -> None:
+    """Listen until SIGTERM or SIGINT, then acknowledge what is in hand.
+
+    Raises:
+        Misconfigured: the settings do not allow a start.
+    """
+    check_listener(settings)
+    async with _process(settings) as process, process.bus() as bus, taking_triggers(settings, bus):
+        await process.run(_readiness(bus))
+
+
+@dataclass
+class _Process:
+    """A process that runs until it is told to stop, or its consumer is gone."""
+
+    settings: Settings
+    figures: Figures
+    _stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    _is_lost: bool = False
+    _is_serving: bool = False
+    _readiness: Callable[[], Awaitable[Mapping[str, bool]]] | None = None
+    _starting: "asyncio.Task[object] | None" = field(default_factory=asyncio.current_task)
+
+    @asynccontextmanager
+    async def bus(self) -> AsyncIterator[Bus]:
+        async with open_bus(self.settings, on_lost=self.lose, join=True) as bus:
+            yield bus
+
+    def lose(self) -> None:
+        self._is_lost = True
+        self._stopping.set()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if not self._is_serving and self._starting is not None:
+            self._starting.cancel()  # the broker is away, or slow: nothing is in flight yet
+
+    async def readiness(self) -> Mapping[str, bool]:
+        return await self._readiness() if self._readiness else {"started": False}
+
+    async def run(self, readiness: Callable[[], Awaitable[Mapping[str, bool]]]) -> None:
+        """Wait for the end.
+
+        Raises:
+            ConsumerLostError: it came by itself.
+        """
+        self._readiness, self._is_serving = readiness, True
+        await self._stopping.wait()
+        self._readiness = None
+        if self._is_lost:
+            raise ConsumerLostError
+
+
+@asynccontextmanager
+async def _process(settings: Settings) -> AsyncIterator[_Process]:
+    process = _Process(settings, Figures(by_practice=settings.metrics.by_practice))
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, process.stop)
+    # To be opened before the bus: the tasks of a connection hear of nobody who begins to listen later.
+    with nullcontext() if settings.health.port is None else recording(process.figures):
+        try:
+            async with health_endpoints(settings.health, process.readiness, process.figures):
+                yield process
+        finally:
+            await process.figures.end()
+
+
+def _readiness(
+    bus: Bus, ledger: Callable[[], Awaitable[Mapping[str, bool]]] | None = None
+) -> Callable[[], Awaitable[Mapping[str, bool]]]:
+    async def ready() -> Mapping[str, bool]:
+        return {"bus": await bus.ready(), **(await ledger() if ledger else {})}
+
+    return ready
+
+
+def _certificates(settings: Settings) -> list[CertificateFact]:
+    return [CertificateFact(name, expires) for name, expires in expiries(settings.mllp, settings.listener)]
