@@ -11,9 +11,9 @@ from typing import Final, Literal, get_args
 
 from bridge.hl7v2 import ASCII, Header, Message, MessageFault, ReadSegment, Segment, read, write
 
-Word = Literal["AA", "CA", "AE", "CE", "AR", "CR"]
+PeerCode = Literal["AA", "CA", "AE", "CE", "AR", "CR"]
 """MSA-1: accepted, an error that may pass, rejected. With C where a peer only says that it has it."""
-Answer = Literal["AA", "AE", "AR"]
+AckCode = Literal["AA", "AE", "AR"]
 """MSA-1 as we say it."""
 
 ERRORS: Final = {
@@ -48,7 +48,7 @@ class Acknowledgement:
         why: codes and fields of its errors, in words of the standard; empty when it named none.
     """
 
-    word: Word
+    word: PeerCode
     control_id: str
     why: str
 
@@ -73,13 +73,13 @@ def read_acknowledgement(body: bytes) -> Acknowledgement:
     msa = message.first("MSA")
     if msa is None:
         raise MessageFault("MSA", "is required of an acknowledgement")
-    word = next((each for each in get_args(Word) if each == msa.text(1)), None)
+    word = next((each for each in get_args(PeerCode) if each == msa.text(1)), None)
     if word is None:
         raise MessageFault("MSA-1", "is no acknowledgement code")
     return Acknowledgement(word, msa.text(2), "; ".join(_errors(message)))
 
 
-def acknowledged(message: Message, answer: Answer, said: str, *, at: str, fault: str | None = None) -> bytes:
+def acknowledged(message: Message, answer: AckCode, said: str, *, at: str, fault: str | None = None) -> bytes:
     """The acknowledgement of a message that could be read.
 
     Args:

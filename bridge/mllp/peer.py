@@ -55,7 +55,7 @@ class PeerAway(Exception):  # noqa: N818 - what it is
 
 
 @dataclass(slots=True)
-class _Connection:
+class _PeerConnection:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
@@ -85,7 +85,7 @@ class Peer:
         )
         self._settings = settings
         self._free = asyncio.Semaphore(settings.connections)
-        self._idle: list[_Connection] = []
+        self._idle: list[_PeerConnection] = []
 
     async def send(self, message: bytes, *, kind: str, control_id: str) -> Acknowledgement:
         """Send a message on a connection that is free, and return the peer's word about it.
@@ -148,7 +148,7 @@ class Peer:
             return acknowledgement
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[_Connection]:
+    async def _connection(self) -> AsyncIterator[_PeerConnection]:
         """One that nobody else uses meanwhile. It is kept only when all went well."""
         connection = await self._kept() or await self._connect()
         try:
@@ -158,7 +158,7 @@ class Peer:
             raise
         self._idle.append(connection)
 
-    async def _kept(self) -> _Connection | None:
+    async def _kept(self) -> _PeerConnection | None:
         while self._idle:
             connection = self._idle.pop()
             if connection.is_usable:
@@ -166,7 +166,7 @@ class Peer:
             await _close(connection)
         return None
 
-    async def _connect(self) -> _Connection:
+    async def _connect(self) -> _PeerConnection:
         try:
             async with asyncio.timeout(self._settings.connect_timeout):
                 reader, writer = await asyncio.open_connection(
@@ -181,7 +181,7 @@ class Peer:
             raise PeerAway(_reason(error, "connect_failed")) from None
         # A peer that is gone without a word is noticed although nothing is sent for hours.
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        return _Connection(reader, writer)
+        return _PeerConnection(reader, writer)
 
 
 def _reason(error: OSError, otherwise: str) -> str:
@@ -189,7 +189,7 @@ def _reason(error: OSError, otherwise: str) -> str:
     return next((tls_code(each) for each in of_tls), otherwise)
 
 
-async def _close(connection: _Connection) -> None:
+async def _close(connection: _PeerConnection) -> None:
     connection.writer.close()
     with contextlib.suppress(OSError, TimeoutError):
         async with asyncio.timeout(_FAREWELL):

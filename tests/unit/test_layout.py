@@ -172,7 +172,7 @@ def test_an_alias_counts_by_what_it_stands_for(one: str, other: str, are_two: bo
 ARROWS = "Arrows point one way"
 NO_IO = "What reads, maps and describes does no I/O"
 BUS = "The bus, the ledger and what observes know nothing of the domain"
-CALLS = "Spine and GP Connect know neither the bus nor the mapping"
+CALLS = "Spine, GP Connect and MLLP know neither the bus nor the mapping"
 BROKERS = "Only the bus knows brokers"
 DATABASES = "Only the ledger knows databases"
 JUDGE = "The sandbox judges independently"

@@ -12,7 +12,7 @@ from bridge.contracts.envelope import STRUCTURED, EventStyle
 from bridge.contracts.requests import Requester
 from bridge.engine.mllp.triggers import KEY, Trigger, name_of, trigger_of
 from bridge.hl7v2 import Message, MessageFault, read, timestamp
-from bridge.mllp.acknowledgements import Answer, acknowledged, refused
+from bridge.mllp.acknowledgements import AckCode, acknowledged, refused
 from bridge.observe import about_request, record
 from bridge.observe.vocabulary.mllp import TriggerHandled
 from bridge.settings import ListenerSettings
@@ -56,7 +56,7 @@ class TriggerAnswers:
         started = time.perf_counter()
         at = timestamp(datetime.now(UTC))
 
-        def told(answer: Answer, trigger: str | None, reason: str | None, faults: str | None) -> None:
+        def told(answer: AckCode, trigger: str | None, reason: str | None, faults: str | None) -> None:
             spent = round((time.perf_counter() - started) * 1000, 1)
             record(TriggerHandled(answer, spent, trigger, reason, faults))
 

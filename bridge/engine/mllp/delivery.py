@@ -18,9 +18,9 @@ one of the patient was delivered since
 =========================================  ================  =========================================
 
 It is sent again as it is, under the same control id (MSH-10), by which the receiver knows it. Messages about
-one patient are never sent in another order than they came in: in hand they wait for their turn, and once one of
-them waits in a delay queue the ledger has those behind it wait too. What holds a message up before the ledger
-knows it is waited for with the message in hand.
+one patient are never sent in another order than they came in: in hand they wait for each other, and once one
+of them waits in a delay queue the ledger has those behind it wait too. What holds a message up before the
+ledger knows it is waited for with the message in hand.
 """
 
 import asyncio
@@ -38,8 +38,8 @@ from bridge.contracts.envelope import opaque_id
 from bridge.engine.circumstances import circumstances
 from bridge.engine.journal import Journal
 from bridge.engine.journal.requests import Facts
+from bridge.engine.mllp.one_per_patient import OnePerPatient
 from bridge.engine.mllp.rendered import HL7V2_DELIVERY, RenderedMessage, read_rendered
-from bridge.engine.mllp.turns import Turns
 from bridge.engine.outcomes import TryFacts, told_as
 from bridge.errors import FailureCode, RequestRejected
 from bridge.hl7v2 import UTF_8, MessageFault, read
@@ -74,13 +74,13 @@ _LONGEST_PAUSE: Final = 15.0
 _LEDGER_PAUSE: Final = 2.0
 _STAGE: Final = "delivery"
 _TURN_KEPT: Final = timedelta(hours=72)
-"""How late a message may be for its next try and still hold up those behind it: a sender that was stopped over
+"""How late a message may be for its next try and still hold up those behind it: a sender that was stopped for
 a weekend finds them in order."""
 _LARGEST: Final = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class _Ending:
+class _TryOutcome:
     """What a try comes to."""
 
     disposition: Disposition
@@ -101,7 +101,7 @@ class Hl7v2Delivery:
         self._journal = journal
         self._peer = peer
         self._settings = settings
-        self._turns = Turns()
+        self._in_hand = OnePerPatient()
         self._is_lost = False
 
     async def __call__(self, delivery: Delivery) -> Disposition:
@@ -112,20 +112,20 @@ class Hl7v2Delivery:
         except RequestRejected as fault:
             with self.about(delivery):
                 return Dead("unreadable", str(fault))
-        async with self._turns.of(message.patient_key):
+        async with self._in_hand.of(message.patient_key):
             with self._about_message(message, delivery):
-                ending = await self._to_ending(message, delivery)
+                outcome = await self._to_outcome(message, delivery)
                 record(
                     RequestHandled(
-                        outcome=told_as(ending.disposition, ending.state),
+                        outcome=told_as(outcome.disposition, outcome.state),
                         duration_ms=round((time.perf_counter() - started) * 1000, 1),
                         operation=message.topic,
-                        ended=ending.state,
-                        age_s=_age(message) if ending.state else None,
-                        **ending.facts,
+                        ended=outcome.state,
+                        age_s=_age(message) if outcome.state else None,
+                        **outcome.facts,
                     )
                 )
-                return ending.disposition
+                return outcome.disposition
 
     def about(self, delivery: Delivery) -> AbstractContextManager[None]:
         """Around what a bus logs of a delivery, whether it is handed over or not."""
@@ -142,7 +142,7 @@ class Hl7v2Delivery:
             attempt=delivery.attempt,
         )
 
-    async def _to_ending(self, message: RenderedMessage, delivery: Delivery) -> _Ending:
+    async def _to_outcome(self, message: RenderedMessage, delivery: Delivery) -> _TryOutcome:
         facts = _facts(message, delivery)
         while True:
             try:
@@ -159,7 +159,7 @@ class Hl7v2Delivery:
 
     async def _go_on(
         self, message: RenderedMessage, delivery: Delivery, facts: Facts, begun: BeginResult
-    ) -> _Ending:
+    ) -> _TryOutcome:
         match begun:
             case Started(lease):
                 try:
@@ -171,47 +171,53 @@ class Hl7v2Delivery:
             case Behind(until):
                 return _put_off(_until(until), "behind_another")
             case Ended(state="completed"):
-                return _Ending(Done(), None, {"reason": "ended_before"})
+                return _TryOutcome(Done(), None, {"reason": "ended_before"})
             case Ended() | Conflict():
-                return _Ending(Dead("peer_rejected", "as the first time"), None, {"reason": "ended_before"})
+                return _TryOutcome(
+                    Dead("peer_rejected", "as the first time"), None, {"reason": "ended_before"}
+                )
 
-    async def _try(self, message: RenderedMessage, delivery: Delivery, facts: Facts, lease: Lease) -> _Ending:
+    async def _try(
+        self, message: RenderedMessage, delivery: Delivery, facts: Facts, lease: Lease
+    ) -> _TryOutcome:
         with noting_calls() as calls:
             try:
-                ending = await self._send(message, delivery, lease)
+                outcome = await self._send(message, delivery, lease)
             except (NotKept, KeyUnknown, SealBroken):
-                ending = _dead("body_not_kept", "the vault has it no more", FailureCode.CONFIGURATION)
+                outcome = _dead("body_not_kept", "the vault has it no more", FailureCode.CONFIGURATION)
             except MessageFault as fault:
-                ending = _dead("unreadable", str(fault), FailureCode.INTERNAL)
-        if isinstance(ending.disposition, RetryAfter):
-            await self._put_to_wait(facts, lease, ending, calls)
+                outcome = _dead("unreadable", str(fault), FailureCode.INTERNAL)
+        if isinstance(outcome.disposition, RetryAfter):
+            await self._put_to_wait(facts, lease, outcome, calls)
         else:
-            assert ending.state is not None, "what is not tried again has ended"
+            assert outcome.state is not None, "what is not tried again has ended"
             await self._journal.requests.finish(
                 lease,
                 facts,
-                state=ending.state,
-                code=ending.facts.get("code"),
+                state=outcome.state,
+                code=outcome.facts.get("code"),
                 events=(),
                 calls=calls,
-                told=circumstances(ending.facts, calls, ending.disposition),
+                told=circumstances(outcome.facts, calls, outcome.disposition),
             )
-        return ending
+        return outcome
 
-    async def _put_to_wait(self, facts: Facts, lease: Lease, ending: _Ending, calls: list[CallNote]) -> None:
-        assert isinstance(ending.disposition, RetryAfter), "only such an ending waits"
+    async def _put_to_wait(
+        self, facts: Facts, lease: Lease, outcome: _TryOutcome, calls: list[CallNote]
+    ) -> None:
+        assert isinstance(outcome.disposition, RetryAfter), "only such an outcome waits"
         await self._journal.requests.wait(
             lease,
             facts,
-            seconds=ending.disposition.seconds,
-            code=ending.disposition.reason,
-            is_counted=ending.disposition.reason == FailureCode.PROVIDER_ERROR,  # else it was not answered
+            seconds=outcome.disposition.seconds,
+            code=outcome.disposition.reason,
+            is_counted=outcome.disposition.reason == FailureCode.PROVIDER_ERROR,  # else it was not answered
             calls=calls,
-            told=circumstances(ending.facts, calls, ending.disposition),
+            told=circumstances(outcome.facts, calls, outcome.disposition),
         )
-        record(RetryDue(**ending.facts))
+        record(RetryDue(**outcome.facts))
 
-    async def _send(self, message: RenderedMessage, delivery: Delivery, lease: Lease) -> _Ending:
+    async def _send(self, message: RenderedMessage, delivery: Delivery, lease: Lease) -> _TryOutcome:
         if delivery.given_up is not None:
             return _dead("parked_by_broker", delivery.given_up, FailureCode.INTERNAL)
         is_replayed = control_headers.REPLAY_JOB in delivery.headers
@@ -228,7 +234,7 @@ class Hl7v2Delivery:
             return _put_off(
                 self._settings.retry.max_delay, FailureCode.PROVIDER_TIMEOUT, f"peer_away {fault.reason}"
             )
-        return self._ending(answer, lease)
+        return self._outcome_of(answer, lease)
 
     async def _body(self, message: RenderedMessage) -> bytes:
         if message.er7 is not None:
@@ -265,9 +271,9 @@ class Hl7v2Delivery:
             self._is_lost = fault is not None
             record(PeerBack() if fault is None else PeerLost(fault.reason))
 
-    def _ending(self, answer: Acknowledgement, lease: Lease) -> _Ending:
+    def _outcome_of(self, answer: Acknowledgement, lease: Lease) -> _TryOutcome:
         if answer.is_accepted:
-            return _Ending(Done(), "completed", {})
+            return _TryOutcome(Done(), "completed", {})
         said = f"{answer.word} {answer.why}".strip()
         if answer.is_rejected:
             return _dead("peer_rejected", said, FailureCode.REQUEST_REFUSED)
@@ -303,16 +309,16 @@ def _facts(message: RenderedMessage, delivery: Delivery) -> Facts:
     return Facts(opening=opening, event=message.topic, person=None, nhs_number=None)
 
 
-def _put_off(seconds: float, reason: str, detail: str | None = None) -> _Ending:
+def _put_off(seconds: float, reason: str, detail: str | None = None) -> _TryOutcome:
     facts: TryFacts = {"reason": reason, "retry_in_s": round(seconds, 1)}
     if detail is not None:
         facts = {"code": reason, "stage": _STAGE, "detail": detail, "retry_in_s": round(seconds, 1)}
-    return _Ending(RetryAfter(seconds, reason, is_bounded=True), None, facts)
+    return _TryOutcome(RetryAfter(seconds, reason, is_bounded=True), None, facts)
 
 
-def _dead(reason: str, detail: str, code: FailureCode) -> _Ending:
+def _dead(reason: str, detail: str, code: FailureCode) -> _TryOutcome:
     facts: TryFacts = {"code": code.value, "stage": _STAGE, "detail": f"{reason} {detail}"}
-    return _Ending(Dead(reason, detail), "failed", facts)
+    return _TryOutcome(Dead(reason, detail), "failed", facts)
 
 
 def _until(moment: datetime) -> float:

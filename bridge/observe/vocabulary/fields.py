@@ -20,7 +20,8 @@ FIELDS: Final[dict[str, str]] = {
     "areas": "`area:outcome:items` of each area of the record",
     "unmapped": "`area:reason:count` of what was received and is not among the items",
     "code": "the code of the failure, as in `request.failed`",
-    "stage": "where it failed: `request`, `pds`, `sds`, `spine`, `provider`, `mapping`, `engine`; "
+    "stage": "where it failed: `request`, `pds`, `sds`, `spine`, `provider`, `mapping`, `engine`, `delivery` "
+    "(to the HL7 v2 peer); "
     "of `stage_ended` what took the time: `map`, `ledger`, `publish`",
     "detail": "more about it: codes, and words of ours",
     "reason": "why, as a code",
@@ -39,13 +40,13 @@ FIELDS: Final[dict[str, str]] = {
     "is_done": "whether it was done; false: it may have been",
     "verdict": "what the practice's diary says: `done` or `not_done`",
     # calls
-    "upstream": "`pds`, `sds`, `ssp` (the Spine Secure Proxy) or `practice`",
+    "upstream": "`pds`, `sds`, `ssp` (the Spine Secure Proxy), `practice`, or `mllp` (the HL7 v2 peer)",
     "interaction": "what was asked",
     "practice_ods": "ODS code of the practice",
     "result": "`answered`, or how the call failed, such as `read_timeout`",
     "status": "of HTTP",
     "bytes": "of the body of the answer",
-    "trace_id": "the id of this one call that both sides log, such as `Ssp-TraceID`; "
+    "trace_id": "the id of this one call that both sides log, such as `Ssp-TraceID`, or MSH-10; "
     "that of the whole trace is `otel_trace_id`",
     "circuit": "`open`: nothing is sent; `half_open`: one call tries; `closed`: calls pass",
     "failures": "failed calls in a row, each for another request",
@@ -89,6 +90,9 @@ FIELDS: Final[dict[str, str]] = {
     "marked": "how many of them are dealt with",
     "source": "where figures are read from: `bus` or `ledger`",
     "recorder": "what failed to listen",
+    # HL7 v2
+    "answer": "what was said to an HL7 v2 message (MSA-1): `AA`, `AE` or `AR`",
+    "trigger": "which message asks for a record, such as `ADT^A01`; absent where it is none of the site's",
     # console
     "user": "who is signed in, as their provider or the users' file names them",
     "roles": "what they are to the console: `viewer`, `clinical`, `operator`, `auditor`",

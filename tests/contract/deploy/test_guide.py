@@ -31,6 +31,8 @@ def names(first_column: str) -> list[str]:
 def written(default: object) -> str:
     if default is None or default == ():
         return ""
+    if isinstance(default, tuple):
+        return f"`{','.join(map(str, default))}`"
     return f"`{str(default).lower() if isinstance(default, bool) else format_number(default)}`"
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 
-from bridge.observe.vocabulary import base, bus, console, ledger, process, requests, upstreams
+from bridge.observe.vocabulary import base, bus, console, ledger, mllp, process, requests, upstreams
 from bridge.observe.vocabulary.base import Outcome, RequestEvent, TelemetryEvent, layout
 from bridge.observe.vocabulary.fields import BOUND, FIELDS, TRACED
 from pipelines.appointments import telemetry
@@ -27,6 +27,7 @@ SUBJECTS = {
     "Ledger, keys and audit trail": ledger,
     "Bus": bus,
     "Process": process,
+    "HL7 v2 by MLLP": mllp,
     "Console": console,
 }
 LEVELS = ("debug", "info", "warning", "error")
