@@ -5,7 +5,7 @@ from typing import Final
 
 from bridge.bus.port import Dead, Disposition
 from bridge.engine.outcomes import TryFacts
-from bridge.ledger import Circumstances
+from bridge.ledger import Circumstances, QualityFound
 from bridge.observe import CallNote
 from bridge.observe.redaction import redact
 
@@ -14,13 +14,19 @@ _UPSTREAMS: Final[Mapping[str, str]] = {"pds": "pds", "sds": "sds", "spine": "ss
 """Who is in the way, by the stage where a request failed."""
 
 
-def circumstances(facts: TryFacts, calls: Sequence[CallNote], disposition: Disposition) -> Circumstances:
+def circumstances(
+    facts: TryFacts,
+    calls: Sequence[CallNote],
+    disposition: Disposition,
+    found: Sequence[QualityFound] = (),
+) -> Circumstances:
     """How a try ended.
 
     Args:
         facts: what is told of it: codes, and words of ours.
         calls: that were made, in the order in which they ended.
         disposition: what is done with the message.
+        found: how good the records were that came.
     """
     faults = facts.get("faults")
     stage = "request" if faults else facts.get("stage")
@@ -32,6 +38,7 @@ def circumstances(facts: TryFacts, calls: Sequence[CallNote], disposition: Dispo
         detail=redact(detail)[:_LONGEST] if detail else None,
         practice_ods=facts.get("practice_ods") or _last_asked(calls),
         dead_letter=disposition.reason if isinstance(disposition, Dead) else None,
+        found=found,
     )
 
 

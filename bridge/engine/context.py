@@ -1,7 +1,7 @@
 """What stands behind a handler's `Context`: the services of a worker, and one try of a request."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import MutableSequence, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -18,6 +18,7 @@ from bridge.engine.journal import Journal
 from bridge.engine.kill_switch import KillSwitch
 from bridge.engine.memory_budget import MemoryBudget, Reservation
 from bridge.engine.patient_keys import PatientKeys
+from bridge.engine.quality import quality_of
 from bridge.engine.side_effects import SideEffects
 from bridge.errors import AppointmentRefusal, ResponseInvalid
 from bridge.gpconnect import (
@@ -31,6 +32,7 @@ from bridge.gpconnect import (
 )
 from bridge.gpconnect.offers import Offers
 from bridge.gpconnect.windows import local
+from bridge.ledger import QualityFound
 from bridge.mapping import Asked, SlotSearch, Source, collector_paused, map_patient, map_slots
 from bridge.observe import is_heard, record
 from bridge.observe.spans import span, stage
@@ -68,12 +70,14 @@ class RequestContext:
         services: the shared clients.
         reservation: bounds how much is made of answers at a time.
         side_effects: what this request was about to do, and did, in earlier tries.
+        found: takes how good each record is that is mapped.
         ends_at: when this try is cut off, by the event loop's clock.
         largest_event: bytes that one event may have, where the bus has a limit and nothing gets around it.
     """
 
     __slots__ = (
         "_ends_at",
+        "_found",
         "_largest_event",
         "_request",
         "_request_key",
@@ -90,6 +94,7 @@ class RequestContext:
         *,
         reservation: Reservation,
         side_effects: SideEffects,
+        found: MutableSequence[QualityFound],
         ends_at: float,
         largest_event: int | None,
     ) -> None:
@@ -98,6 +103,7 @@ class RequestContext:
         self._services = services
         self._reservation = reservation
         self._side_effects = side_effects
+        self._found = found
         self._ends_at = ends_at
         self._largest_event = largest_event
 
@@ -168,6 +174,7 @@ class RequestContext:
                 ),
                 table=areas.table,
             )
+            noted = quality_of(found, areas.table)
             del parsed  # inside of the pause: the collector need not search the bundle
         if found["demographics"]["verdict"] == "reject":
             raise ResponseInvalid(
@@ -175,6 +182,7 @@ class RequestContext:
                 detail="the answer is about another patient, or about none",
                 body_sha256=answer.body_sha256,
             )
+        self._found.append(QualityFound(answer.practice_ods, answer.supplier_ods, noted))
         if is_heard(RecordMapped):
             record(_told(found))
         return found

@@ -125,6 +125,7 @@ class Handling:
             self._services,
             reservation=attempt.reservation,
             side_effects=attempt.side_effects,
+            found=attempt.found,
             ends_at=asyncio.get_running_loop().time() + self._settings.request_timeout,
             largest_event=None if self._settings.claims.url else self._largest_body,
         )

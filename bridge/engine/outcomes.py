@@ -12,7 +12,7 @@ from bridge.bus.port import Dead, Delivery, Disposition, Done, RetryAfter
 from bridge.engine.memory_budget import Reservation
 from bridge.engine.side_effects import SideEffects
 from bridge.errors import FailureCode, HeldBack, RequestFailed, ResponseInvalid
-from bridge.ledger import EndState, Lease, StoredEvent
+from bridge.ledger import EndState, Lease, QualityFound, StoredEvent
 from bridge.observe.causes import is_lack_of_files
 from bridge.observe.vocabulary.base import Outcome
 
@@ -45,6 +45,7 @@ class Try:
         side_effects: what it was about to do, and did, before.
         is_check: whether it is in doubt already: nobody is told so again.
         losses: how many tries before this one ended without a word, with their worker.
+        found: how good the records are that it mapped: noted as it goes, kept if the request ends with it.
     """
 
     lease: Lease
@@ -52,6 +53,7 @@ class Try:
     side_effects: SideEffects
     is_check: bool = False
     losses: int = 0
+    found: list[QualityFound] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,6 @@ from bridge.ledger import (
     Ended,
     EndState,
     FollowUp,
-    Lease,
     LeaseLost,
     LedgerUnavailable,
     OwedEvents,
@@ -184,7 +183,7 @@ class Runner:
                     attempt = Try(reopened.lease, reservation, side_effects, is_check=True)
                     outcome = await self._handling.outcome_of(incoming, attempt)
                 assert isinstance(outcome, RequestOutcome), "a check is not retried, but made again later"
-                await self._finish(incoming, reopened.lease, outcome, calls, check_at=next_check)
+                await self._finish(incoming, attempt, outcome, calls, check_at=next_check)
                 await self._publish(incoming, outcome.events, outcome.disposition)
             ended = told_as(outcome.disposition, outcome.state)
             tell_outcome(made, ended, outcome.facts)
@@ -332,27 +331,27 @@ class Runner:
                 )
                 return _Handled(outcome.disposition, facts={"code": code, "retry_in_s": round(pause, 1)})
             check_at = datetime.now(UTC) + timedelta(seconds=self._settings.settle_after)
-            await self._finish(incoming, lease, outcome, calls, check_at=check_at)
+            await self._finish(incoming, attempt, outcome, calls, check_at=check_at)
             disposition = await self._publish(incoming, outcome.events, outcome.disposition)
             return _Handled(disposition, outcome.state, outcome.facts, has_ended=True)
 
     async def _finish(
         self,
         incoming: IncomingRequest,
-        lease: Lease,
+        attempt: Try,
         outcome: RequestOutcome,
         calls: Sequence[CallNote],
         *,
         check_at: datetime | None,
     ) -> None:
         await self._journal.requests.finish(
-            lease,
+            attempt.lease,
             incoming.facts,
             state=outcome.state,
             code=outcome.code,
             events=outcome.events,
             calls=calls,
-            told=circumstances(outcome.facts, calls, outcome.disposition),
+            told=circumstances(outcome.facts, calls, outcome.disposition, attempt.found),
             follow_up=self._follow_up(incoming, outcome.state, check_at),
         )
 

@@ -24,6 +24,7 @@ from bridge.engine.memory_budget import MemoryBudget
 from bridge.engine.mllp.rendered import delivery_queue
 from bridge.engine.outbox import pay_owed
 from bridge.engine.patient_keys import PatientKeys
+from bridge.engine.quality import fold_quality
 from bridge.engine.runner import Runner
 from bridge.engine.scanning import Scanner
 from bridge.figures import Figures, Sources
@@ -124,6 +125,7 @@ async def consuming(
         chores = [
             asyncio.create_task(pay_owed(journal.outbox, bus)),
             asyncio.create_task(check_in_doubt(journal, runners, settings)),
+            asyncio.create_task(fold_quality(journal.quality)),
         ]
         record(WorkerStarted(tuple(pipeline.name for pipeline in pipelines)))
         try:

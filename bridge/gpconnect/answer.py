@@ -22,6 +22,7 @@ class PracticeAnswer:
         retrieved_at: when it had arrived, RFC 3339, UTC.
         trace_id: `Ssp-TraceID` of the call.
         practice_ods: the practice that was asked.
+        supplier_ods: who made the practice's system, where the directory was asked and says so.
         body_sha256: identifies the body in logs and records.
     """
 
@@ -29,6 +30,7 @@ class PracticeAnswer:
     retrieved_at: str
     trace_id: str
     practice_ods: str
+    supplier_ods: str | None = None
     body_sha256: str = field(init=False)
 
     def __post_init__(self) -> None:

@@ -105,6 +105,7 @@ class GpConnect:
             retrieved_at=timestamp(),
             trace_id=answer.trace_id,
             practice_ods=patient.practice_ods,
+            supplier_ods=answer.supplier_ods,
         )
 
     async def care_record_section(

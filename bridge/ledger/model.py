@@ -16,6 +16,9 @@ FOUND_OUT: Final = "found_out"
 IntentVerdict = Literal["done", "not_done", "refused", "not_sent"]
 """What became of an intent: done or not, as the other side tells when it is asked; refused in its answer; or
 never sent, by our own decision."""
+QualityKind = Literal["outcome", "items", "unmapped", "issue", "degraded"]
+"""What is counted of a record: how an area was answered; its items; what is not among them; an issue code; a
+transfer-degraded code, which has no clinical meaning."""
 
 
 def request_key(source: str, request_id: str) -> str:
@@ -133,6 +136,40 @@ class RecordedCall:
 
 
 @dataclass(frozen=True, slots=True)
+class QualityNote:
+    """Something about what a practice sent, as often as it was met in one record.
+
+    Attributes:
+        kind: what it is about.
+        area: the clinical area; empty where it is of none, or cannot be told.
+        code: an outcome, reason, issue code or degraded code.
+        count: how often.
+        example: ``Type/id`` of a resource, for the supplier to look at; None where there is none to show.
+    """
+
+    kind: QualityKind
+    area: str
+    code: str
+    count: int
+    example: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QualityFound:
+    """One record, as far as it says how good it is. Nothing of the patient.
+
+    Attributes:
+        practice_ods: who sent it.
+        supplier_ods: whose system the practice has, as the directory says; None: it did not say.
+        notes: what was met.
+    """
+
+    practice_ods: str
+    supplier_ods: str | None
+    notes: Sequence[QualityNote]
+
+
+@dataclass(frozen=True, slots=True)
 class Circumstances:
     """What is told of how a try ended, beside its code: by this requests are listed, and grouped by cause.
 
@@ -144,6 +181,7 @@ class Circumstances:
         detail: more about it, at most 200 characters.
         practice_ods: the practice that was, or was to be, asked.
         dead_letter: the reason of the dead letter that its message became; None: it became none.
+        found: how good the records were that came; counted when the request has ended.
     """
 
     stage: str | None = None
@@ -151,6 +189,7 @@ class Circumstances:
     detail: str | None = None
     practice_ods: str | None = None
     dead_letter: str | None = None
+    found: Sequence[QualityFound] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """What an operator asks of the ledger, finds out, or has erased; it takes no lease."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -13,12 +14,16 @@ from bridge.ledger.storage import (
     in_doubt,
     listing,
     overview,
+    quality,
     recovery,
     retention,
     unfinished,
 )
 from bridge.ledger.storage.store import LedgerStep, Progress, Store, untold
 from bridge.settings import LedgerSettings
+
+_FOLDS: Final = 25
+"""Transactions that a look at the quality of records makes at most, to count what ended just now."""
 
 
 class Oversight:
@@ -73,6 +78,30 @@ class Oversight:
     async def practices(self, *, since: datetime) -> Sequence[overview.PracticeOverview]:
         """How requests to each practice that was asked since then ended, the worst first."""
         return await self._store.read(lambda connection: overview.practices(connection, since=since))
+
+    async def fold_quality(self) -> bool:
+        """Count some of what requests left of how good records were; whether more may be left."""
+        return await self._store.write(quality.fold)
+
+    async def quality(
+        self, *, since: date, practice_ods: str | None, supplier_ods: str | None, by_practice: bool
+    ) -> tuple[datetime | None, Sequence[quality.QualityLine]]:
+        """How good records were from a day on, and up to when they are counted; None: all are."""
+        folds = 0
+        while folds < _FOLDS and await self.fold_quality():
+            folds += 1
+
+        def step(connection: Connection) -> tuple[datetime | None, Sequence[quality.QualityLine]]:
+            lines = quality.summary(
+                connection,
+                since=since,
+                practice_ods=practice_ods,
+                supplier_ods=supplier_ods,
+                by_practice=by_practice,
+            )
+            return quality.counted_until(connection), lines
+
+        return await self._store.read(step)
 
     async def survey(self) -> recovery.Recovery:
         """What workers that are gone have left unfinished."""

@@ -53,10 +53,12 @@ class ProxyAnswer:
     Attributes:
         answer: status, headers and body.
         trace_id: `Ssp-TraceID` of this attempt.
+        supplier_ods: who made the practice's system, where the directory says so.
     """
 
     answer: Answer
     trace_id: str
+    supplier_ods: str | None = None
 
 
 class Proxy:
@@ -153,7 +155,7 @@ class Proxy:
             practice_ods=practice.ods,
             receiver=receiver,
         )
-        return ProxyAnswer(await self._bulkheads.of(practice.ods).run(send), trace_id)
+        return ProxyAnswer(await self._bulkheads.of(practice.ods).run(send), trace_id, practice.supplier_ods)
 
     def _token(
         self,

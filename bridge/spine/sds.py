@@ -26,6 +26,8 @@ _INTERACTION_SYSTEM: Final = "https://fhir.nhs.uk/Id/nhsServiceInteractionId"
 _PARTY_KEY_SYSTEM: Final = "https://fhir.nhs.uk/Id/nhsMhsPartyKey"
 _ASID_SYSTEM: Final = "https://fhir.nhs.uk/Id/nhsSpineASID"
 
+_SUPPLIER_EXTENSION: Final = "https://fhir.nhs.uk/StructureDefinition/Extension-SDS-ManufacturingOrganisation"
+
 # An ASID becomes a header and a party key part of a query; real ones are under thirty characters.
 _IDENTIFIER = re.compile(r"[\x21-\x7e]{1,100}")
 
@@ -49,6 +51,7 @@ class PracticeEndpoint:
         party_key: joins endpoint and system.
         asid: of the practice's system, for `Ssp-To`.
         looked_up_at: RFC 3339, UTC: the age of this answer.
+        supplier_ods: who made the practice's system; None where the directory does not say.
     """
 
     ods: str
@@ -56,6 +59,7 @@ class PracticeEndpoint:
     party_key: str
     asid: str
     looked_up_at: str
+    supplier_ods: str | None = None
 
 
 class Sds:
@@ -127,7 +131,7 @@ class Sds:
             for party_key in _identifiers(endpoint, _PARTY_KEY_SYSTEM)
         }
         pairs = {
-            (address, party_key, asid)
+            (address, party_key, asid): _supplier(device)
             for address, party_key in sorted(endpoints)
             for device in await self._search("Device", ods, interaction, party_key=party_key)
             if party_key in _identifiers(device, _PARTY_KEY_SYSTEM)
@@ -138,9 +142,14 @@ class Sds:
             raise Refused(FailureCode.PRACTICE_NOT_ENABLED, stage="sds", detail=detail)
         if len(pairs) > 1:  # never the first one: it may be another system's
             raise Refused(FailureCode.CONFIGURATION, stage="sds", detail=f"ambiguous pairs={len(pairs)}")
-        ((address, party_key, asid),) = pairs
+        (((address, party_key, asid), supplier),) = pairs.items()
         return PracticeEndpoint(
-            ods=ods, service_root=address, party_key=party_key, asid=asid, looked_up_at=timestamp()
+            ods=ods,
+            service_root=address,
+            party_key=party_key,
+            asid=asid,
+            looked_up_at=timestamp(),
+            supplier_ods=supplier,
         )
 
     async def own_asid(self, organisation_ods: str, interaction: Interaction) -> str:
@@ -218,6 +227,19 @@ def _missing(found: list[dict[str, Any]], endpoints: set[tuple[str, str]]) -> st
     if any(not _identifiers(endpoint, _PARTY_KEY_SYSTEM) for endpoint in found):
         return "endpoint_without_party_key"
     return "endpoint_without_address" if found else "endpoint_not_found"
+
+
+def _supplier(device: dict[str, Any]) -> str | None:
+    """Who made a system, as its record says; decides nothing."""
+    sent = device.get("extension")
+    for extension in sent if isinstance(sent, list) else []:
+        if isinstance(extension, dict) and extension.get("url") == _SUPPLIER_EXTENSION:
+            reference = extension.get("valueReference")
+            identifier = reference.get("identifier") if isinstance(reference, dict) else None
+            value = identifier.get("value") if isinstance(identifier, dict) else None
+            if isinstance(value, str) and _ODS_CODE.fullmatch(value):
+                return value
+    return None
 
 
 def _resources(bundle: dict[str, Any], resource: str) -> list[dict[str, Any]]:

@@ -185,6 +185,7 @@ async def _make_requests(site: ConsoleSite) -> None:
     site.sandbox.fault(BROKEN.nhs_number, InjectedFault(FaultKind.OUTCOME))
     for name, number in {
         "completed": PATIENT.nhs_number,
+        "degraded": BY_NAME["degraded_codes"].nhs_number,
         "failed": BY_NAME["restricted"].nhs_number,
         "unusable": BROKEN.nhs_number,
         "rejected": "9990000019",

@@ -11,6 +11,7 @@ from bridge.console.pages import (
     in_doubt,
     overview,
     practices,
+    quality,
     replay_jobs,
     request,
     requests,
@@ -26,6 +27,7 @@ PAGES: Final[Sequence[ConsolePage]] = (
     *dead_letters.PAGES,
     *in_doubt.PAGES,
     *practices.PAGES,
+    *quality.PAGES,
     *audit.PAGES,
     *system.PAGES,
 )

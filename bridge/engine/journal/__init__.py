@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from bridge.engine.journal.answers import AnswerJournal
 from bridge.engine.journal.claim_checks import ClaimCheckJournal
-from bridge.engine.journal.requests import LeaseJournal, OutboxJournal, RequestJournal
+from bridge.engine.journal.requests import LeaseJournal, OutboxJournal, QualityJournal, RequestJournal
 from bridge.engine.journal.side_effects import SideEffectJournal
 
 
@@ -27,6 +27,7 @@ class Journal:
         side_effects: what is about to be caused at a practice, and what became of it.
         answers: of practices, kept encrypted.
         claim_checks: the data of large events.
+        quality: how good records are, counted.
     """
 
     requests: RequestJournal
@@ -35,3 +36,4 @@ class Journal:
     side_effects: SideEffectJournal
     answers: AnswerJournal
     claim_checks: ClaimCheckJournal
+    quality: QualityJournal

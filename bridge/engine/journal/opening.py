@@ -61,6 +61,7 @@ def journal_on(ledger: Ledger, trail: AuditTrail, vault: Vault) -> Journal:
         side_effects=ledger,
         answers=VaultAnswers(vault),
         claim_checks=AuditedClaimChecks(vault, trail),
+        quality=ledger.oversight,
     )
 
 

@@ -124,6 +124,13 @@ class OutboxJournal(Protocol):
         """Ended requests whose events nobody published."""
 
 
+class QualityJournal(Protocol):
+    """What requests leave of how good records were. The ledger's own step."""
+
+    async def fold_quality(self) -> bool:
+        """Count some of it by day; whether more may be left."""
+
+
 class AuditedRequests:
     """The life of a request on the ledger, each step in one transaction with its audit entry."""
 

@@ -14,7 +14,7 @@ from bridge.ledger.vault.vault import ClaimCheck, Deposit
 def unrecorded() -> Journal:
     """A journal that keeps nothing."""
     nothing = Unrecorded()
-    return Journal(nothing, nothing, nothing, nothing, nothing, nothing)
+    return Journal(nothing, nothing, nothing, nothing, nothing, nothing, nothing)
 
 
 class Unrecorded:
@@ -77,6 +77,10 @@ class Unrecorded:
 
     async def settle(self, *_: object, **__: object) -> None:
         """Nothing is kept."""
+
+    async def fold_quality(self) -> bool:
+        """Nothing is kept."""
+        return False
 
     async def keep_answer(self, *_: object) -> None:
         """Nothing is kept."""

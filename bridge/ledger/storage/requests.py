@@ -29,6 +29,7 @@ from bridge.ledger.storage.bodies import SealedEvent, open_event
 from bridge.ledger.storage.group_commit import DIALECTS, add_rows, write_now
 from bridge.ledger.storage.intents import intents_of
 from bridge.ledger.storage.prepared import Prepared
+from bridge.ledger.storage.quality import note
 from bridge.ledger.storage.tables import attempts, calls, event_bodies, events, requests
 from bridge.ledger.vault.sealing import Sealer
 
@@ -215,6 +216,8 @@ def finish(
     if _END.run(connection, found).rowcount != 1:
         raise LeaseLost
     _add_calls(connection, lease, made)
+    if told.found:
+        note(connection, lease.request_key, told.found, now)
 
 
 def add_events(connection: Connection, row: int, start: int, owed: Sequence[SealedEvent]) -> None:

@@ -9,6 +9,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, not_, or_, select, update
 
 from bridge.ledger.model import FOUND_OUT
+from bridge.ledger.storage import quality
 from bridge.ledger.storage.store import LedgerStep, Progress, Store, untold
 from bridge.ledger.storage.tables import event_bodies, events, intents, messages, requests
 
@@ -69,6 +70,7 @@ async def prune(
         await each(and_(_over_since(bodies_before), _HAS_BODIES), _drop_bodies),
         await each(_over_since(requests_before), _forget),
     )
+    await store.write(lambda connection: quality.forget(connection, requests_before))
     await store.give_back_space()
     return pruned
 

@@ -1,4 +1,4 @@
-"""``bridge ledger list``, ``show`` and ``failures``: what an operator sees of a bad night, 80 columns wide."""
+"""``bridge ledger list``, ``show``, ``failures`` and ``quality``: what an operator sees of a bad night, 80 columns wide."""
 
 import asyncio
 import csv
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bridge.engine.patient_keys import PatientKeys
-from bridge.ledger import Circumstances, EndState, Started, request_key
+from bridge.ledger import Circumstances, EndState, QualityFound, QualityNote, Started, request_key
 from bridge.ledger.audit.trail import Entry
 from bridge.operations.site import Stores
 from tests.integration.ledger.site import NHS_NUMBER, events, opening
@@ -22,6 +22,14 @@ NOW = datetime.now(UTC)
 LONG_ID = "5f2c8f0e-1d55-4f0c-9a56-0d7f1f6f0a11-of-a-sender-that-likes-its-ids-to-be-long"
 LONG_KEY = request_key("/hospital.example/epr/ward-system", LONG_ID)
 TIMEOUT = Circumstances("provider", "practice", "read_timeout", "A12345")
+NOTICED = QualityFound(
+    "A12345",
+    "YGM01",
+    [
+        QualityNote("issue", "allergies", "degraded_code", 2, "AllergyIntolerance/a1"),
+        QualityNote("outcome", "allergies", "items", 1),
+    ],
+)
 REJECTED = Circumstances("request", None, "data.patient.nhs_number: is required", None, "rejected")
 
 
@@ -48,7 +56,7 @@ def operator(tmp_path_factory: pytest.TempPathFactory) -> Operator:
     async def fill() -> None:
         patient = PatientKeys(operator.environment["BRIDGE_PATIENT_KEY"]).of(NHS_NUMBER)
         async with operator.stores() as stores:
-            await end(stores, 1, "completed", None, Circumstances(practice_ods="A12345"))
+            await end(stores, 1, "completed", None, Circumstances(practice_ods="A12345", found=[NOTICED]))
             for number in (2, 3):
                 await end(stores, number, "failed", "provider_timeout", TIMEOUT, correlation_id="c-ward")
             await end(stores, 4, "rejected", None, REJECTED, own_id="=HYPERLINK(1)")
@@ -167,3 +175,15 @@ async def test_what_is_no_time_is_refused_by_its_option(operator: Operator):
     for text in ("yesterday", "12 h", "999999d"):
         ended = await told(operator, "failures", "--since", text, code=2)
         assert "--since" in ended.errors
+
+
+async def test_what_practices_sent_is_told_by_supplier_and_as_csv_for_it(operator: Operator):
+    ended = await told(operator, "quality", "--since", "2d")
+    assert is_whole(ended.text)
+    assert "2 x issue degraded_code in allergies\n    supplier YGM01: 1 records of 1 practice" in ended.text
+    assert "example: AllergyIntolerance/a1 of A12345\n    request: /epr r-1\n" in ended.text
+    ended = await told(operator, "quality", "--csv", "--supplier", "YGM01")
+    (line,) = csv.DictReader(io.StringIO(ended.text))
+    assert (line["practice_ods"], line["code"], line["count"]) == ("A12345", "degraded_code", "2")
+    assert line["meaning"] == "The code is a transfer-degraded one and has no clinical meaning."
+    assert "r-1" not in ended.text

@@ -1,5 +1,7 @@
 """Who may open and do what, over HTTP; and what no page, however asked for, gives away or lets anybody do."""
 
+import csv
+import io
 import re
 import time
 from collections.abc import Mapping
@@ -46,6 +48,7 @@ TABLE: Mapping[tuple[str, str], str] = {
     ("POST", "/in-doubt/check"): "olga",
     ("POST", "/in-doubt/close"): "olga",
     ("GET", "/practices"): EVERYBODY,
+    ("GET", "/quality"): EVERYBODY,
     ("GET", "/audit"): "axel",
     ("GET", "/system"): "olga axel",
     ("POST", "/system/retries/stop"): "olga",
@@ -213,13 +216,29 @@ def test_requests_are_narrowed_by_what_they_ask_for_and_by_their_tries(
     assert listed(attempts="several").status_code == 409
 
 
+def test_data_quality_is_told_by_supplier_and_exported_for_it(
+    clients: Mapping[str, httpx.Client], site: ConsoleSite
+):
+    vera = clients["vera"]
+    page = vera.get("/quality")
+    assert "Every record that came is counted." in page.text
+    told = list(csv.DictReader(io.StringIO(vera.get("/quality", params={"as": "csv"}).text)))
+    assert {line["kind"] for line in told} >= {"issue", "degraded"}
+    assert {line["supplier_ods"] for line in told} == {"YGS01"}
+    for line in told:
+        assert line["code"] in page.text
+    assert any(line["example_ref"] for line in told)
+    nothing = vera.get("/quality", params={"supplier": "YGS99"})
+    assert "Nothing was noticed" in nothing.text
+
+
 def test_pages_of_metadata_hold_no_patient_and_nobody_who_asked(
     clients: Mapping[str, httpx.Client], site: ConsoleSite
 ):
     numbers = {each.nhs_number for each in BY_NAME.values()}
     pages = [clients["alma"].get(path) for path in METADATA]
     pages += [clients["alma"].get("/request", params={"key": key}) for key in site.requests.values()]
-    pages += [clients["alma"].get(path, params={"as": "csv"}) for path in ("/requests", "/audit")]
+    pages += [clients["alma"].get(path, params={"as": "csv"}) for path in ("/requests", "/quality", "/audit")]
     for page in pages:
         assert [number for number in numbers if number in page.text] == [], page.url
         assert FAMILY_NAME not in page.text or page.url.path in ("/audit", "/request"), page.url

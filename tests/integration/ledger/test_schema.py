@@ -133,10 +133,12 @@ async def test_a_server_that_forgets_commits_is_refused(postgres_url: str):
 
 COLUMNS = ("own_id", "operation", "asked_at", "practice_ods", "stage", "upstream", "detail", "dead_letter")
 
+OF_LATER_VERSIONS = ("quality_days", "quality_notes", "replay_job_requests", "replay_jobs")
+
 
 def take_away_lists(connection: Connection) -> None:
     """Make a ledger of version 7 as far as lists of requests are concerned."""
-    for table in ("replay_job_requests", "replay_jobs"):  # of the version after it
+    for table in OF_LATER_VERSIONS:
         connection.execute(text(f"DROP TABLE {table}"))
     for index in indexes.every():
         connection.execute(text(f"DROP INDEX {index.name}"))

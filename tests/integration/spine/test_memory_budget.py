@@ -70,6 +70,7 @@ def context(
             KillSwitch(Path("no-such-switch")),
         ),
         reservation=reservation,
+        found=[],
         side_effects=SideEffects(
             journal.side_effects, LEASE, [], SideEffectLimits(settle_after=1.0, retries=1, is_allowed=False)
         ),

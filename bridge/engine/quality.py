@@ -1,0 +1,116 @@
+"""What a record says of how good it is: codes and numbers, as the practice's supplier is told them."""
+
+import asyncio
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from bridge.areas import GpRecord
+from bridge.areas.spec import AreaTable
+from bridge.engine.journal.requests import QualityJournal
+from bridge.ledger import LedgerUnavailable, QualityKind, QualityNote
+from bridge.mapping.coded import is_degraded
+from bridge.observe import record as tell
+from bridge.observe.vocabulary.ledger import LedgerAway
+from bridge.record.nhs_number import holds_nhs_number
+
+_FOLD_EVERY: Final = 60.0
+_DEGRADED: Final = "degraded_code"
+_REF: Final = re.compile(r"[A-Z][A-Za-z]{1,39}/[A-Za-z0-9.-]{1,64}", re.ASCII)
+_OF_PERSONS: Final = ("Patient/", "RelatedPerson/")
+
+
+async def fold_quality(journal: QualityJournal) -> None:
+    """Count what requests leave, now and then; runs until it is cancelled."""
+    while True:
+        await asyncio.sleep(_FOLD_EVERY)
+        try:
+            while await journal.fold_quality():
+                pass
+        except LedgerUnavailable as fault:
+            tell(LedgerAway(fault.reason, "quality"))
+
+
+def quality_of(record: GpRecord, table: AreaTable) -> list[QualityNote]:
+    """How each area was answered, what is not among its items, and what was noticed: nothing of the patient.
+
+    What costs something is done for items alone about which something was noticed.
+
+    Args:
+        record: as it was mapped.
+        table: the areas that it was mapped with.
+    """
+    counted = _Counted()
+    for area in record["areas"]:
+        counted.add("outcome", area["area"], area["outcome"])
+        if area["mapped"]:
+            counted.add("items", area["area"], "items", count=area["mapped"])
+    for one in record["unmapped"]:
+        counted.add("unmapped", one.get("area", ""), one["reason"], one["source_ref"])
+    if record["issues"]:
+        areas = _noticed(record, table, counted)
+        for issue in record["issues"]:
+            ref = issue.get("source_ref")
+            counted.add("issue", _area_of(ref, areas, table), issue["code"], ref)
+    return counted.notes()
+
+
+class _Counted:
+    def __init__(self) -> None:
+        self._found: dict[tuple[QualityKind, str, str], tuple[int, str | None]] = {}
+
+    def add(self, kind: QualityKind, area: str, code: str, ref: str | None = None, *, count: int = 1) -> None:
+        before, example = self._found.get((kind, area, code), (0, None))
+        if example is None and ref is not None and _may_be_shown(ref):
+            example = ref
+        self._found[kind, area, code] = before + count, example
+
+    def notes(self) -> list[QualityNote]:
+        return [
+            QualityNote(kind, area, code, count, example)
+            for (kind, area, code), (count, example) in self._found.items()
+        ]
+
+
+def _may_be_shown(ref: str) -> bool:
+    """Whether it is an id and no more: a practice may send anything as one, and a person's is theirs."""
+    return _REF.fullmatch(ref) is not None and not ref.startswith(_OF_PERSONS) and not holds_nhs_number(ref)
+
+
+def _noticed(record: GpRecord, table: AreaTable, counted: _Counted) -> Mapping[str, str]:
+    """The area of each resource of which something was noticed; counts degraded codes, once for an item."""
+    fields: Mapping[str, Any] = record
+    areas: dict[str, str] = {}
+    for spec in table.areas:
+        for item in fields[spec.name]:
+            codes: set[str] = set()
+            for part in spec.parts_of(item):
+                if part["issue_codes"]:
+                    areas[part["provenance"]["source_ref"]] = spec.name
+                    codes.update(part["issue_codes"])
+            if _DEGRADED in codes:
+                for code in dict.fromkeys(_degraded_codes(item)):
+                    counted.add("degraded", spec.name, code, item["provenance"]["source_ref"])
+    return areas
+
+
+def _area_of(ref: str | None, areas: Mapping[str, str], table: AreaTable) -> str:
+    """Whose item it is, or by its type whose it would be; none where several could be meant."""
+    if ref is None:
+        return ""
+    if ref in areas:
+        return areas[ref]
+    known = table.kinds.get(ref.partition("/")[0], ())
+    return known[0][0] if len(known) == 1 else ""
+
+
+def _degraded_codes(value: Any) -> Iterator[str]:
+    """The transfer-degraded codes anywhere in an item."""
+    if isinstance(value, dict):
+        if value.get("coding_quality") == "degraded":
+            yield from (each["code"] for each in value["codings"] if is_degraded(each))
+        for each in value.values():
+            yield from _degraded_codes(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _degraded_codes(each)
