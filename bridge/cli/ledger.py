@@ -28,9 +28,12 @@ def balance(pipelines: Sequence[str], since: str | None, until: str | None, *, a
     """Print whether every request is accounted for."""
     settings = load_settings()
     first, last = moment(since, "--since"), moment(until, "--until")
-    found = with_stores_and_queues(
-        settings, pipelines, lambda stores, queues: reconcile(stores, queues, since=first, until=last)
-    )
+    with progress_bar("requests looked at") as progress:
+        found = with_stores_and_queues(
+            settings,
+            pipelines,
+            lambda stores, queues: reconcile(stores, queues, since=first, until=last, progress=progress),
+        )
     if as_json:
         print_json(found.as_json())
     else:

@@ -38,14 +38,26 @@ class Oversight:
         self._clock = clock
 
     async def draw_balance(
-        self, *, pipeline: str | None = None, since: datetime | None = None, until: datetime | None = None
+        self,
+        *,
+        pipeline: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        progress: Progress = untold,
     ) -> balance.Balance:
-        """Where the requests received in a period are now, and what does not add up."""
+        """Where the requests received in a period are now, and what does not add up; `progress` is told."""
         period = balance.BalancePeriod(pipeline, since, until)
-        late_since = self._late_since()
-        return await self._store.read(
-            lambda connection: balance.draw_balance(connection, period, late_since=late_since)
+        return await balance.draw_balance(
+            self._store, period, late_since=self._late_since(), progress=progress
         )
+
+    async def count_waiting(self, pipeline: str) -> int:
+        """How many requests of a pipeline wait for another try at this moment."""
+        return await self._store.read(lambda connection: balance.count_waiting(connection, pipeline))
+
+    async def size(self) -> int:
+        """About how many requests there are: never fewer."""
+        return await self._store.read(balance.size)
 
     async def request_history(self, request_key: str) -> history.RequestHistory | None:
         """The whole history of one request; None when the ledger does not know it."""

@@ -13,8 +13,9 @@ from bridge.engine.patient_keys import PatientKeys
 from bridge.errors import Misconfigured
 from bridge.ledger.audit.browsing import AuditNote, AuditPage, AuditPlace, newest
 from bridge.ledger.audit.chain import Head
+from bridge.ledger.audit.matching import Unmatched
 from bridge.ledger.audit.trail import Actor, AuditBroken, AuditInquiry, AuditTrail
-from bridge.ledger.audit.verification import Finding, Unmatched
+from bridge.ledger.audit.verification import Finding
 from bridge.ledger.storage.store import Progress, untold
 from bridge.operations import reasons
 from bridge.operations.errors import OperationRefused

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 from bridge.bus.port import QueueDepth
 from bridge.engine.mllp.rendered import HL7V2_DELIVERY
 from bridge.ledger import Balance
+from bridge.ledger.storage.store import Progress, untold
 from bridge.operations.site import Queues, Stores
 
 _LOOKS: Final = 3
@@ -85,7 +86,12 @@ class Reconciliation:
 
 
 async def reconcile(
-    stores: Stores, queues: Queues, *, since: datetime | None = None, until: datetime | None = None
+    stores: Stores,
+    queues: Queues,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    progress: Progress = untold,
 ) -> Reconciliation:
     """Whether every request of these pipelines is accounted for, in the ledger and at the broker.
 
@@ -94,44 +100,67 @@ async def reconcile(
         queues: of the pipelines that are asked about.
         since: only requests received then or later.
         until: only requests received before.
+        progress: told now and then how many requests were looked at, of how many where that is known.
     """
-    return Reconciliation(
-        [await _settled(stores, queues, pipeline, since, until) for pipeline in queues.by_pipeline]
-    )
+    total = await stores.ledger.oversight.size() if since is None and until is None else None
+    accounts: list[Account] = []
+    looked_at = 0
+    for pipeline in queues.by_pipeline:
+
+        def told(count: int, _of: int | None, *, before: int = looked_at) -> None:
+            progress(before + count, total)
+
+        account = await _settled(stores, queues, pipeline, since, until, told)
+        accounts.append(account)
+        looked_at += account.balance.received
+    return Reconciliation(accounts)
 
 
 async def _settled(
-    stores: Stores, queues: Queues, pipeline: str, since: datetime | None, until: datetime | None
+    stores: Stores,
+    queues: Queues,
+    pipeline: str,
+    since: datetime | None,
+    until: datetime | None,
+    progress: Progress,
 ) -> Account:
     """The account of one pipeline; looked at again when it does not add up, because requests are moving."""
     for look in range(_LOOKS):
         if look:
             await asyncio.sleep(_BETWEEN)
-        account = await _account(stores, queues, pipeline, since, until)
+        account = await _account(stores, queues, pipeline, since, until, progress)
         if account.holds:
             break
     return account
 
 
 async def _account(
-    stores: Stores, queues: Queues, pipeline: str, since: datetime | None, until: datetime | None
+    stores: Stores,
+    queues: Queues,
+    pipeline: str,
+    since: datetime | None,
+    until: datetime | None,
+    progress: Progress,
 ) -> Account:
-    balance = await stores.ledger.oversight.draw_balance(pipeline=pipeline, since=since, until=until)
+    oversight = stores.ledger.oversight
+    balance = await oversight.draw_balance(pipeline=pipeline, since=since, until=until, progress=progress)
     if pipeline == HL7V2_DELIVERY:  # what is delivered is told to the peer, and by no event
         odd = [each for each in balance.discrepancies if each.kind != "silent"]
         balance = replace(balance, discrepancies=odd)
+    # In a large ledger that took minutes, and some may have ended since.
+    waiting = min(balance.waiting, await oversight.count_waiting(pipeline))
     discarded = await stores.dead_letter_jobs.discarded(pipeline, REJECTED)
     depth = await queues.bus.depth(queues.by_pipeline[pipeline])
     whole = since is None and until is None
-    missing = _missing(balance, depth, discarded) if whole else ()
+    missing = _missing(waiting, balance.rejected, depth, discarded) if whole else ()
     return Account(pipeline, balance, depth, discarded, missing)
 
 
-def _missing(balance: Balance, depth: QueueDepth, discarded: int) -> list[Missing]:
+def _missing(waiting: int, rejected: int, depth: QueueDepth, discarded: int) -> list[Missing]:
     # A message whose wait is over is ready again until somebody takes it. More at the broker than in the
     # ledger is no loss: copies of one request wait for it, and other messages die too.
     short = (
-        Missing("waiting", balance.waiting - depth.waiting - depth.ready),
-        Missing("dead_letters", balance.rejected - depth.dead - depth.ready - discarded),
+        Missing("waiting", waiting - depth.waiting - depth.ready),
+        Missing("dead_letters", rejected - depth.dead - depth.ready - discarded),
     )
     return [one for one in short if one.count > 0]

@@ -34,7 +34,8 @@ from bridge.ledger.audit.chain import (
     is_sealed,
     sealed_head,
 )
-from bridge.ledger.audit.verification import ENDED_BEFORE, FORGOTTEN, Finding, Unmatched, verify
+from bridge.ledger.audit.matching import ENDED_BEFORE, FORGOTTEN, Unmatched
+from bridge.ledger.audit.verification import Finding, verify
 from bridge.ledger.keys import KeyFile, KeyUnknown
 from bridge.ledger.storage.group_commit import commit_under_way
 from bridge.ledger.storage.prepared import Prepared

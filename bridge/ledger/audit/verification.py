@@ -1,18 +1,21 @@
-"""Whether the audit trail is whole: reads every entry, and names the sequence numbers where it is not."""
+"""Whether the audit trail is whole: reads every entry, and names the sequence numbers where it is not.
+
+It goes through entries and requests so many at a time, each part in a short step of its own, so that it takes
+as long for each in a trail of any size, and holds up nobody. Whether ledger and trail know the same requests
+is looked at in `bridge.ledger.audit.matching`.
+"""
 
 import hmac
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal
 
-import orjson
-from sqlalchemy import Connection, exists, func, select
+from sqlalchemy import Connection, func, select
 
 from bridge.ledger.audit.chain import (
     CHAINS,
     FIRST_PREVIOUS,
-    MAX_TEXT,
     Head,
     entries,
     entry_mac,
@@ -20,19 +23,12 @@ from bridge.ledger.audit.chain import (
     heads,
     is_sealed,
 )
+from bridge.ledger.audit.matching import FORGOTTEN, Unmatched, erased_before, unheld, unrecorded
 from bridge.ledger.keys import KeyRing, KeyUnknown
-from bridge.ledger.model import EndState
+from bridge.ledger.storage import balance
 from bridge.ledger.storage.store import Progress, Store, untold
-from bridge.ledger.storage.tables import requests
 
 _PAGE: Final = 500
-_NAMED: Final = 20
-FORGOTTEN: Final = "requests.forgotten"
-"""Event of the entry that is written before requests are erased whose time is over."""
-ENDED_BEFORE: Final = "ended_before"
-"""Its fact: the moment before which they had ended (ISO 8601)."""
-_SLACK: Final = timedelta(days=1)
-"""An entry is stamped a moment after its request has ended, perhaps by another clock."""
 
 FindingKind = Literal[
     "changed",  # the entry, or its place, is not what was written; or it was never written by this engine
@@ -63,28 +59,6 @@ class Finding:
         return f"{self.kind} lane {self.chain} sequence {where}"
 
 
-@dataclass(frozen=True, slots=True)
-class Unmatched:
-    """Requests that only one of ledger and trail knows, where both are written at once.
-
-    Attributes:
-        kind: ``unrecorded``: the ledger has its end and the trail does not: the trail was wiped or put back,
-            or somebody wrote to the ledger. ``unheld``: the trail has entries of it and the ledger, which
-            forgets none so young, does not hold it: somebody deleted it there.
-        count: how many.
-        request_keys: of the oldest.
-    """
-
-    kind: Literal["unrecorded", "unheld"]
-    count: int
-    request_keys: Sequence[str]
-    chain: None = None
-
-    def __str__(self) -> str:
-        more = ", ..." if self.count > len(self.request_keys) else ""
-        return f"{self.kind} {self.count} requests: {', '.join(self.request_keys)}{more}"
-
-
 async def verify(
     store: Store,
     ring: KeyRing,
@@ -101,11 +75,13 @@ async def verify(
         known: heads that were noted outside the database earlier.
         kept_for: how long the ledger keeps a request that has ended; None: for ever. One that is no fault to
             have been erased is older than that, or than what the trail itself says was erased.
-        progress: told now and then how many entries were checked, of how many.
+        progress: told now and then how many entries and requests were looked at, of how many.
     """
     findings: list[Finding | Unmatched] = []
     ends = await store.read(_ends)
-    checked, total = 0, sum(end.last for end in ends)
+    trail = sum(end.last for end in ends)
+    told = _Told(progress, 2 * trail + await store.read(balance.size))
+    erased = None if kept_for is None else datetime.now(UTC) - kept_for
     for end in ends:
         if not end.exists:
             findings.append(Finding("forged", end.chain, 1, end.last))
@@ -114,49 +90,57 @@ async def verify(
         # What is appended while this runs lies after both, and is left for the next time.
         async for row in _rows(store, end.chain, max(end.last, end.head["sequence"] if end.head else 0)):
             walk.step(row)
-            checked += 1
-            if not checked % _PAGE:
-                progress(checked, total)
+            told.one_more()
         findings += walk.end(end.head)
-    for compare in (_unrecorded, lambda connection: _unheld(connection, kept_for)):
-        unmatched = await store.read(compare)
-        if unmatched.count:
-            findings.append(unmatched)
-    return findings
+        erased = _later(erased, walk.erased_before)
+    compared = [await unrecorded(store, told.beside(trail))]
+    gone = await unheld(store, erased, told.beside(told.total - trail))
+    if gone.count:
+        # Requests may have been erased meanwhile, which the trail says.
+        since = await _erased_since(store, ring, ends)
+        gone = await unheld(store, _later(erased, since), untold)
+    return findings + [unmatched for unmatched in (*compared, gone) if unmatched.count]
 
 
-def _unrecorded(connection: Connection) -> Unmatched:
-    entry = exists().where(
-        entries.c.request_key == func.substr(requests.c.request_key, 1, MAX_TEXT),
-        entries.c.outcome == requests.c.state,
-    )
-    lacking = requests.c.state.in_(get_args(EndState)) & ~entry
-    count = connection.scalar(select(func.count()).select_from(requests).where(lacking)) or 0
-    named = select(requests.c.request_key).where(lacking).order_by(requests.c.id).limit(_NAMED)
-    return Unmatched("unrecorded", count, connection.scalars(named).all() if count else ())
+class _Told:
+    """How far a check is: entries, then requests, then the keys in entries."""
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        self._progress = progress
+        self._entries = 0
+        self.total = total
+
+    def one_more(self) -> None:
+        """An entry was checked."""
+        self._entries += 1
+        if not self._entries % _PAGE:
+            self._progress(self._entries, self.total)
+
+    def beside(self, done: int) -> Progress:
+        """Of a part that begins when so much is done."""
+        return lambda more, _of: self._progress(min(done + more, self.total), self.total)
 
 
-def _unheld(connection: Connection, kept_for: timedelta | None) -> Unmatched:
-    """By its first entry, because others may come after its end: who looked at the answer, who found out."""
-    key, first = entries.c.request_key, func.min(entries.c.recorded_at)
-    held = exists().where(requests.c.request_key == key)
-    # A key that had to be cut is nobody's.
-    unheld = select(key).where(key.is_not(None), func.length(key) < MAX_TEXT, ~held).group_by(key)
-    erased = _erased_before(connection, kept_for)
-    if erased is not None:
-        unheld = unheld.having(first >= erased + _SLACK)
-    count = connection.scalar(select(func.count()).select_from(unheld.subquery())) or 0
-    named = unheld.order_by(first, key).limit(_NAMED)
-    return Unmatched("unheld", count, connection.scalars(named).all() if count else ())
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    return max((moment for moment in (one, other) if moment is not None), default=None)
 
 
-def _erased_before(connection: Connection, kept_for: timedelta | None) -> datetime | None:
-    """When requests may have ended that were erased: by today's setting, or by the trail under another."""
-    noted = connection.scalars(select(entries.c.details).where(entries.c.event == FORGOTTEN))
-    moments = [datetime.fromisoformat(orjson.loads(details)["facts"][ENDED_BEFORE]) for details in noted]
-    if kept_for is not None:
-        moments.append(datetime.now(UTC) - kept_for)
-    return max(moments, default=None)
+async def _erased_since(store: Store, ring: KeyRing, ends: Sequence["_End"]) -> datetime | None:
+    """Before when requests had ended that were erased after these ends of the chains, as the trail says."""
+    erased = None
+    for end in ends:
+        after = [entries.c.lane == end.chain, entries.c.sequence > end.last, entries.c.event == FORGOTTEN]
+        for row in await store.read(fetch(select(entries).where(*after))):
+            if _is_genuine(ring, row):
+                erased = _later(erased, erased_before(row["details"]))
+    return erased
+
+
+def _is_genuine(ring: KeyRing, row: Mapping[str, Any]) -> bool:
+    try:
+        return hmac.compare_digest(row["mac"], entry_mac(ring, row))
+    except KeyUnknown:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,16 +154,25 @@ class _End:
 
 
 def _ends(connection: Connection) -> list[_End]:
-    tail = select(func.max(entries.c.sequence)).where(entries.c.lane == heads.c.lane).scalar_subquery()
-    found = {row["lane"]: row for row in fetch(select(heads, tail.label("last")))(connection)}
-    tails = select(entries.c.lane, func.max(entries.c.sequence)).group_by(entries.c.lane)
-    last = {chain: sequence for chain, sequence in connection.execute(tails)}  # noqa: C416 - typed so
-    last |= {chain: head["last"] or 0 for chain, head in found.items()}  # of the same moment as the head
+    found = {row["lane"]: row for row in fetch(select(heads))(connection)}
     chains = range(CHAINS[connection.dialect.name])
     return [
-        _End(chain, found.get(chain), last.get(chain, 0), chain in chains)
-        for chain in sorted({*chains, *last})
+        _End(chain, found.get(chain), _last(connection, chain), chain in chains)
+        for chain in sorted({*chains, *found, *_chains(connection)})
     ]
+
+
+def _chains(connection: Connection) -> Iterator[int]:
+    """The chains that have entries, each by one look into the index."""
+    chain = connection.scalar(select(func.min(entries.c.lane)))
+    while chain is not None:
+        yield chain
+        chain = connection.scalar(select(func.min(entries.c.lane)).where(entries.c.lane > chain))
+
+
+def _last(connection: Connection, chain: int) -> int:
+    last = select(func.max(entries.c.sequence)).where(entries.c.lane == chain)
+    return connection.scalar(last) or 0
 
 
 async def _rows(store: Store, chain: int, last: int) -> AsyncIterator[Mapping[str, Any]]:
@@ -210,6 +203,7 @@ class _Walk:
         self._last_sequence = 0
         self._last_mac = FIRST_PREVIOUS
         self._findings: list[Finding] = []
+        self.erased_before: datetime | None = None
 
     def step(self, row: Mapping[str, Any]) -> None:
         sequence = row["sequence"]
@@ -222,6 +216,8 @@ class _Walk:
         kind = self._judge(row)
         if kind is not None:
             self._find(kind, sequence)
+        if row["event"] == FORGOTTEN and kind in (None, "unlinked"):
+            self.erased_before = _later(self.erased_before, erased_before(row["details"]))
         noted = self._known.pop(sequence, None)
         if noted is not None and not hmac.compare_digest(noted.mac, row["mac"]):
             self._find("put_back", sequence)

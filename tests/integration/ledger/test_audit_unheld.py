@@ -5,7 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bridge.ledger import Ledger
+from bridge.ledger.audit.matching import unheld, unrecorded
 from bridge.ledger.audit.trail import AuditBroken
+from bridge.ledger.storage.store import untold
 from tests.integration.ledger.site import START, events, opening, started
 from tests.integration.ledger.trail import OFFICER, Site, entry
 
@@ -36,6 +38,18 @@ async def test_a_request_that_somebody_deleted_is_named(site: Site):
     assert await found(site) == []
     await site.intrude("DELETE FROM requests WHERE request_key IN ('/epr r-1', '/epr r-3')")
     assert await found(site) == ["unheld 2 requests: /epr r-1, /epr r-3"]
+
+
+async def test_both_are_compared_in_parts_that_leave_nothing_out_and_count_nothing_twice(site: Site):
+    await site.trail.record(entry(1))  # a second one of the same request
+    await site.intrude(
+        "DELETE FROM requests WHERE request_key IN ('/epr r-1', '/epr r-3')",
+        "DELETE FROM audit_entries WHERE request_key = '/epr r-2'",
+    )
+    for size in (1, 2, 3, 100):
+        gone = await unheld(site.store, None, untold, part=size)
+        assert str(gone) == "unheld 2 requests: /epr r-1, /epr r-3"
+        assert str(await unrecorded(site.store, untold, part=size)) == "unrecorded 1 requests: /epr r-2"
 
 
 async def test_one_whose_time_is_over_is_not_missed(site: Site):

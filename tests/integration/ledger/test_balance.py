@@ -18,6 +18,7 @@ from bridge.ledger import (
     open_ledger,
 )
 from bridge.ledger.keys import add_key
+from bridge.ledger.storage.balance import BalancePeriod, draw_balance
 from bridge.settings import Settings
 from tests.integration.ledger.site import START, Clock, events, opening, sealer_in, started
 
@@ -75,6 +76,30 @@ async def test_the_balance_of_a_pipeline_and_a_period(ledger: Ledger):
     assert (since.received, since.completed, since.failed) == (2, 1, 1)
     until = await ledger.oversight.draw_balance(until=START - timedelta(hours=1))
     assert (until.received, until.completed) == (1, 1)
+
+
+async def test_it_is_drawn_in_parts_that_leave_nothing_out_and_count_nothing_twice(
+    ledger: Ledger, clock: Clock
+):
+    for number, state in enumerate(ENDS):
+        moment = START + timedelta(seconds=number // 2)  # two at a time, so that parts end between equals
+        await end(ledger, number, state, received_at=moment)
+    for number in (6, 7):
+        claim = started(await ledger.begin(opening(number, received_at=START + timedelta(seconds=number))))
+        await ledger.finish(claim.lease, state="completed", code=None, events=[])
+    told: list[int] = []
+    for size in (1, 2, 3, 100):
+        drawn = await draw_balance(
+            ledger.store,
+            BalancePeriod(),
+            late_since=clock(),
+            progress=lambda count, _of: told.append(count),
+            part=size,
+        )
+        assert (drawn.received, drawn.completed, drawn.failed, drawn.rejected) == (8, 5, 2, 1)
+        assert drawn.discrepancies == [Discrepancy("silent", 2, [opening(n).request_key for n in (6, 7)])]
+    assert told[-1] == 8
+    assert await ledger.oversight.size() == 8
 
 
 async def test_a_request_whose_worker_is_gone_is_named(ledger: Ledger, clock: Clock):
