@@ -31,7 +31,7 @@ from bridge.contracts.decoding import MAX_BYTES, json_object
 from bridge.contracts.requests import GpConnectRequest
 from bridge.errors import RequestRejected
 from bridge.record.dates import rfc3339
-from bridge.record.nhs_number import holds_nhs_number, plain_nhs_number
+from bridge.record.nhs_number import holds_nhs_number, nhs_number_of, plain_nhs_number
 from bridge.record.sections import SECTIONS
 
 STRUCTURED = "application/cloudevents+json"
@@ -41,6 +41,7 @@ _EVENT_IDS: UUID = uuid5(NAMESPACE_URL, "urn:gpconnect-bridge:event")
 _PLAIN_NAME = frozenset("abcdefghijklmnopqrstuvwxyz_")
 _ID = re.compile(r"[\x21-\x7e]{1,200}")
 _NO_NUMBER = "must not contain an NHS number"
+_STATE_HEADERS = frozenset(f"{prefix}tracestate" for prefix in ("", *_HEADER_PREFIXES))
 _LONGEST_NAME = 64
 _MOST_FAULTS = 20
 
@@ -61,6 +62,7 @@ class Attributes(BaseModel):
 
     None of them, and no header or property of the message, may hold an NHS number: a request with ten digits
     there whose check digit is right is rejected, blanks and hyphens ignored. A UUID is never taken for one.
+    A ``tracestate`` that holds one is left out instead: what a vendor of tracing writes, no sender knows.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
@@ -79,7 +81,8 @@ class Attributes(BaseModel):
     traceparent: Annotated[_Lenient | None, BeforeValidator(_as_text)] = None
     """W3C trace context. Whatever is no such context is ignored."""
     tracestate: Annotated[_Lenient | None, BeforeValidator(_as_text)] = None
-    """Goes with ``traceparent`` into every event; over 512 characters, or malformed, it is left out."""
+    """Goes with ``traceparent`` into every event; over 512 characters, malformed, or with what may be an NHS
+    number in it, it is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +92,8 @@ class Incoming:
     Attributes:
         attributes: of the envelope.
         data: what is asked.
-        carried: properties and headers of the message beside its body: the name that a fault is told under,
-            and the text.
+        carried: properties and headers of the message beside its body, but for ``tracestate``: the name that
+            a fault is told under, and the text.
     """
 
     attributes: Attributes
@@ -119,19 +122,24 @@ class Incoming:
         except ValidationError as error:
             raise _rejected(error, "data") from None
         asked = request.patient.nhs_number
-        if faults := [
-            (place, _NO_NUMBER)
-            for place, text in self._outside()
-            # The number that is asked about is found wherever it stands; of others, see `holds_nhs_number`.
-            if holds_nhs_number(text) or asked in plain_nhs_number(text)
-        ]:
+        if faults := [(place, _NO_NUMBER) for place, text in self._outside() if _holds(text, asked)]:
             raise _rejection(faults)
         return request
 
+    def vouched_for(self, tracestate: str | None) -> str | None:
+        """What a tracing vendor wrote beside the request, unless it may hold an NHS number (JO-033).
+
+        That costs the value and never the request. It is told to nobody.
+        """
+        patient = self.data.get("patient") if isinstance(self.data, dict) else None
+        asked = patient.get("nhs_number") if isinstance(patient, dict) else None
+        number = nhs_number_of(asked) if isinstance(asked, str) else None
+        return None if tracestate is None or _holds(tracestate, number) else tracestate
+
     def _outside(self) -> Iterator[tuple[str, str]]:
-        """All that is sent outside the data: it goes into headers, logs and the ledger (JO-033)."""
+        """All that is sent outside the data and goes into headers, logs and the ledger (JO-033)."""
         named = self.attributes
-        for name in ("id", "source", "type", "correlationid", "replayof", "traceparent", "tracestate"):
+        for name in ("id", "source", "type", "correlationid", "replayof", "traceparent"):
             yield name, getattr(named, name) or ""
         for name, value in (named.model_extra or {}).items():
             yield _plain(name), f"{name}: {value}"
@@ -189,7 +197,11 @@ def read_envelope(
         ("routing key", key),
         ("content_type", content_type or ""),
         ("correlation_id", correlation_id or ""),
-        *((f"headers.{_plain_header(name)}", f"{name}: {value}") for name, value in headers.items()),
+        *(
+            (f"headers.{_plain_header(name)}", f"{name}: {value}")
+            for name, value in headers.items()
+            if name.casefold() not in _STATE_HEADERS
+        ),
     ]
     try:
         read = Attributes.model_validate_json(orjson.dumps(attributes), strict=True)
@@ -198,6 +210,11 @@ def read_envelope(
         raise RequestRejected("headers", "must be text in UTF-8") from None
     except ValidationError as error:
         raise _rejected(error) from None
+
+
+def _holds(text: str, asked: str | None) -> bool:
+    # The number that is asked about is found wherever it stands; of others, see `holds_nhs_number`.
+    return holds_nhs_number(text) or (asked is not None and asked in plain_nhs_number(text))
 
 
 def opaque_id(sent: str, *, is_refused: bool = False) -> str:

@@ -312,6 +312,8 @@ def _sent_trace(
         if any(place.endswith(TRACEPARENT) for place, _rule in rejection.faults):
             return None
         sent = [(parent, None) for parent, _state in sent if parent and not holds_nhs_number(parent)]
+    elif incoming is not None:
+        sent = [(parent, incoming.vouched_for(state)) for parent, state in sent]
     return next((found for parent, state in sent if (found := read_trace(parent, state))), None)
 
 

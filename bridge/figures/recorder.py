@@ -20,6 +20,7 @@ from bridge.figures.table import AGE_BUCKETS, BUCKETS, FIGURES, PREFIX, STAGE_BU
 from bridge.observe import pipeline_at_hand
 from bridge.observe.vocabulary.base import TelemetryEvent
 from bridge.observe.vocabulary.bus import MessageDead
+from bridge.observe.vocabulary.process import SpansLost
 from bridge.observe.vocabulary.requests import InDoubtEnded, RecordMapped, RequestHandled, StageEnded
 from bridge.observe.vocabulary.upstreams import UpstreamCall
 
@@ -59,6 +60,7 @@ class Counts:
             UpstreamCall: self._called,
             StageEnded: self._stage_ended,
             RecordMapped: self._mapped,
+            SpansLost: self._spans_lost,
         }
 
     def begin(self, queues: Mapping[str, QueueSpec]) -> None:
@@ -110,6 +112,9 @@ class Counts:
 
     def _stage_ended(self, event: StageEnded) -> None:
         self._histograms["stage_duration_seconds"].labels(event.stage).observe(event.duration_ms / 1000)
+
+    def _spans_lost(self, event: SpansLost) -> None:
+        self._counters["spans_lost_total"].labels(event.reason).inc(event.spans)
 
     def _mapped(self, event: RecordMapped) -> None:
         for told in event.areas:

@@ -77,6 +77,12 @@ FIGURES: Final[Mapping[str, Figure]] = {
         ("area", "outcome"),
         "How areas of records were answered, such as items or nothing_recorded.",
     ),
+    "spans_lost_total": Figure(
+        "counter",
+        ("reason",),
+        "Spans of traces that no collector has: it refused them (collector), or they were more than may wait "
+        "for it (queue_full).",
+    ),
     "in_flight": Figure("gauge", ("pipeline",), "Requests that a worker has now, by the ledger."),
     "waiting": Figure(
         "gauge",

@@ -20,6 +20,9 @@ _FILES: Final = tuple(
     for signal in ("TRACES_", "")
     for what in ("CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY")
 )
+_QUEUE: Final = ("OTEL_BSP_MAX_QUEUE_SIZE", 2048)
+_BATCH: Final = ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512)
+"""Spans that may wait, and that go out together, as the SDK has it; no batch may be larger than the queue."""
 _SAMPLERS: Final = frozenset({"always_on", "always_off", "traceidratio"})
 _ONLY_INSIDE: Final = (".svc", ".cluster.local")
 """How names end that a cluster gives out, and that nothing outside of it can be reached by."""
@@ -44,6 +47,30 @@ def trace_faults(*, sandbox: bool, environ: Mapping[str, str] = os.environ) -> l
     return list(_faults(sandbox=sandbox, environ=environ)) if traces_are_on(environ) else []
 
 
+def longest_queue(environ: Mapping[str, str] = os.environ) -> int:
+    """Spans that may wait for the collector."""
+    return _number(_QUEUE, environ) or _QUEUE[1]
+
+
+def _number(variable: tuple[str, int], environ: Mapping[str, str]) -> int | None:
+    """A whole number over 0, or the default; None of what is none."""
+    name, default = variable
+    said = environ.get(name, "").strip()
+    if not said:
+        return default
+    return int(said) if said.isascii() and said.isdigit() and int(said) else None
+
+
+def _of_queue(environ: Mapping[str, str]) -> Iterator[str]:
+    sizes = [_number(variable, environ) for variable in (_QUEUE, _BATCH)]
+    for (name, _), size in zip((_QUEUE, _BATCH), sizes, strict=True):
+        if size is None:
+            yield f"{name}: must be a whole number over 0"
+    most, batch = sizes
+    if most and batch and batch > most:
+        yield f"{_QUEUE[0]}: must be {batch} ({_BATCH[0]}) or more"
+
+
 def _faults(*, sandbox: bool, environ: Mapping[str, str]) -> Iterator[str]:
     name, endpoint = _first(_ENDPOINTS, environ) or ("", "")
     if find_spec("opentelemetry.sdk") is None or find_spec("opentelemetry.exporter") is None:
@@ -55,6 +82,7 @@ def _faults(*, sandbox: bool, environ: Mapping[str, str]) -> Iterator[str]:
         if environ.get(protocol, "").strip() not in ("", "http/protobuf"):
             yield f"{protocol}: http/protobuf is the only one that is offered"
     yield from _of_sampler(environ)
+    yield from _of_queue(environ)
     for file in _FILES:
         if path := environ.get(file):
             try:

@@ -23,6 +23,7 @@ from bridge.pipelines.requests import (
     AppointmentsRequest,
     SlotsRequest,
 )
+from bridge.pipelines.telemetry import stage
 from pipelines.appointments import side_effects
 from pipelines.appointments.booking import book_first, bookings, enrolled
 from pipelines.appointments.in_doubt import in_doubt_about
@@ -200,13 +201,15 @@ async def list_appointments(request: AppointmentsRequest, gp: Context) -> list[E
     if patient is None:
         return [events.patient_not_found(at.header)]
     listed = await at.practice.patient_appointments(patient.id, request.start, request.end)
-    found = map_appointments(
-        [each.resource for each in listed.found],
-        practice_ods_code=at.practice.practice_ods,
-        first_day=max(request.start, today()),
-        last_day=request.end,
-        retrieved_at=timestamp(),
-        context=await at.people_and_places(listed.found),
-        issues=listed.issues,
-    )
+    context = await at.people_and_places(listed.found)
+    with stage("map"):
+        found = map_appointments(
+            [each.resource for each in listed.found],
+            practice_ods_code=at.practice.practice_ods,
+            first_day=max(request.start, today()),
+            last_day=request.end,
+            retrieved_at=timestamp(),
+            context=context,
+            issues=listed.issues,
+        )
     return [events.appointments_found(at.header, found)]

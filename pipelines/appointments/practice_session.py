@@ -20,7 +20,7 @@ from bridge.pipelines.practice import (
 )
 from bridge.pipelines.records import Appointment, PracticePatient
 from bridge.pipelines.requests import AppointmentRef, Offer
-from bridge.pipelines.telemetry import record
+from bridge.pipelines.telemetry import record, stage
 from pipelines.appointments.telemetry import NamesNotAvailable, ParticipantNotReadable
 
 
@@ -147,13 +147,14 @@ class PracticeSession:
         except RequestFailed as failure:
             record(NamesNotAvailable(failure.code.value))
             context = []
-        return map_appointment(
-            stored.resource,
-            practice_ods_code=self.practice.practice_ods,
-            retrieved_at=stored.retrieved_at,
-            context=context,
-            issues=stored.issues,
-        )
+        with stage("map"):
+            return map_appointment(
+                stored.resource,
+                practice_ods_code=self.practice.practice_ods,
+                retrieved_at=stored.retrieved_at,
+                context=context,
+                issues=stored.issues,
+            )
 
     def as_known(self, patient: LocalPatient) -> PracticePatient:
         """The patient as this practice knows them, held against the request and PDS (FN-036)."""

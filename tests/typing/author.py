@@ -477,6 +477,8 @@ class LabelPrinted(telemetry.RequestEvent):
 
 def of_the_log(printer: str) -> None:
     telemetry.record(LabelPrinted(printer, "paper low", 2))
+    with telemetry.stage("map"):
+        telemetry.record(LabelPrinted(printer, "ready", 1))
     telemetry.record("label_printed")  # type: ignore[arg-type]
 
 

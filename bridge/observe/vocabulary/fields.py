@@ -66,6 +66,7 @@ FIELDS: Final[dict[str, str]] = {
     "waiting_helps": "whether it may pass by itself",
     "times": "how often, this time included",
     "messages": "how many messages",
+    "spans": "how many spans of traces",
     "port": "TCP port",
     "exit_code": "of a process that ended",
     # ledger

@@ -169,12 +169,23 @@ class FiguresNotRead(TelemetryEvent):
 
 @dataclass(frozen=True, slots=True)
 class SpansNotSent(TelemetryEvent):
-    """Spans of traces are lost: the collector takes none (told once), or took too long at the stop."""
+    """Spans of traces are lost: the collector takes none, or too few (told once), or too late at the stop."""
 
     name: ClassVar[str] = "spans_not_sent"
     level: ClassVar[Level] = "warning"
 
-    reason: Literal["collector", "stopping"]
+    reason: Literal["collector", "queue_full", "stopping"]
+
+
+@dataclass(frozen=True, slots=True)
+class SpansLost(TelemetryEvent):
+    """How many spans of traces were lost since this was told the last time, and why."""
+
+    name: ClassVar[str] = "spans_lost"
+    level: ClassVar[Level] = "debug"
+
+    reason: Literal["collector", "queue_full"]
+    spans: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,13 @@
 """What changes something is tried without a bus as well: done once, settled, or in doubt."""
 
 from datetime import UTC, datetime, timedelta
+from typing import ClassVar
 
+from bridge.observe.recorder import recording
+from bridge.observe.vocabulary.base import TelemetryEvent
+from bridge.observe.vocabulary.requests import StageEnded
 from bridge.pipelines.events import APPOINTMENT_BOOKED, SLOTS_FOUND, AppointmentBooked, SlotsFound
-from bridge.pipelines.requests import AppointmentRequest, SlotsRequest
+from bridge.pipelines.requests import AppointmentRequest, AppointmentsRequest, SlotsRequest
 from bridge.sandbox import MAIN
 from bridge.testing import FaultKind, InjectedFault, Result, Site, site
 from pipelines.appointments.pipeline import appointments
@@ -45,3 +49,19 @@ async def test_while_nobody_can_tell_the_request_is_in_doubt_and_says_so():
         here.fault(PATIENT, InjectedFault(FaultKind.STATUS, status=503))
         ended = await here.finish(first)
     assert (ended.outcome, ended.kinds) == ("in_doubt", ["appointment.in_doubt.v1"])
+
+
+async def test_mapping_of_appointments_is_a_stage_as_that_of_records_is():
+    class Stages:
+        seen: ClassVar[list[str]] = []
+
+        def record(self, event: TelemetryEvent) -> None:
+            if isinstance(event, StageEnded):
+                self.seen.append(event.stage)
+
+    async with site() as here:
+        today = datetime.now(UTC).date()
+        listed = here.request(AppointmentsRequest, PATIENT, start=today, end=today + timedelta(days=7))
+        with recording(Stages()):
+            assert (await here.run(appointments, listed)).outcome == "completed"
+    assert "map" in Stages.seen

@@ -57,6 +57,10 @@ def test_a_token_goes_to_another_machine_by_https_alone():
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "many"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "0"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "100"),  # a batch has 512, unless it is told otherwise
+        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "-1"),
         (ENDPOINT, "collector.example:4318"),
         (ENDPOINT, "grpc://collector.example"),
         (ENDPOINT, "https://user:word@collector.example"),
