@@ -66,9 +66,10 @@ class BoundedSpans(SpanProcessor):
         if refused := self._exporter.refused():
             record(SpansLost("collector", refused))
         # The exporter takes a batch out of the queue before it says so: there is never less room than this.
-        if self._handed - self._exporter.taken < self._most:
+        waiting = self._handed - self._exporter.taken
+        if waiting < self._most:
             self._handed += 1
-            self._is_full = False
+            self._is_full = self._is_full and waiting > self._most // 2
             self._queue.on_end(span)
             return
         record(SpansLost("queue_full", 1))
@@ -78,7 +79,7 @@ class BoundedSpans(SpanProcessor):
 
     def shutdown(self) -> None:
         """Send what waits, and nothing any more."""
-        self._queue.shutdown()
+        self._queue.shutdown()  # type: ignore[no-untyped-call]  # the SDK says no types of it
 
     def force_flush(self, timeout_millis: int | None = None) -> bool:
         """Send what waits now."""
