@@ -24,7 +24,7 @@ _KINDS: Final = {
     "location": "Location",
     "service": "HealthcareService",
 }
-_R4_TYPES: Final = {
+R4_TYPES: Final = {
     "ProcedureRequest": "ServiceRequest",
     "ReferralRequest": "ServiceRequest",
 }
@@ -133,7 +133,7 @@ class R4Scope:
             reference["identifier"] = {"system": SOURCE_REF, "value": source_ref}
             kind = source_ref.partition("/")[0]
             if kind.isalpha() and kind != source_ref:
-                reference["type"] = _R4_TYPES.get(kind, kind)
+                reference["type"] = R4_TYPES.get(kind, kind)
 
     def party(self, party: Party | None, allowed: Collection[str] = PERSONS) -> Resource | None:
         """A reference to who took part, whose resource is in `shared` then; None of nobody.

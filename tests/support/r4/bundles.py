@@ -104,3 +104,15 @@ def _addresses(bundle: Resource) -> Iterator[str]:
         named = (entry["resource"]["resourceType"], entry["resource"].get("id", ""))
         if not entry["fullUrl"].startswith("urn:uuid:") and not entry["fullUrl"].endswith("/".join(named)):
             yield f"Bundle: {entry['fullUrl']} is no address of {named}"
+
+
+def codings(value: Any) -> Iterator[Resource]:
+    """Every code that stands in a concept."""
+    if isinstance(value, list):
+        for each in value:
+            yield from codings(each)
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            if key == "coding":
+                yield from each
+            yield from codings(each)

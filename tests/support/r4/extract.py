@@ -18,6 +18,7 @@ KINDS = [
     "DiagnosticReport",
     "DocumentReference",
     "Encounter",
+    "HealthcareService",
     "Immunization",
     "List",
     "Location",

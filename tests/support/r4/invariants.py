@@ -89,8 +89,9 @@ def invariant_faults(resource: Resource) -> list[str]:
     """The invariants that a resource of a bundle, or the bundle, breaks."""
     kind = resource["resourceType"]
     rules = BUNDLE if kind == "Bundle" else {**EVERY_RESOURCE, **INVARIANTS.get(kind, {})}
-    # Looking marks what is looked at, so it gets a copy.
-    return [f"{kind}: {key}" for key, rule in rules.items() if _looked(rule)(_copy(resource), None) != [True]]
+    looked_at = _copy(resource)  # looking marks what is looked at
+    found = {key: _looked(rule)(looked_at, {"resource": looked_at}) for key, rule in rules.items()}
+    return [f"{kind}: {key}" for key, holds in found.items() if holds != [True]]
 
 
 def _copy(resource: Resource) -> Resource:
@@ -99,5 +100,5 @@ def _copy(resource: Resource) -> Resource:
 
 
 @cache
-def _looked(rule: str) -> Callable[[Resource, None], list[Any]]:
+def _looked(rule: str) -> Callable[[Resource, Resource], list[Any]]:
     return fhirpathpy.compile(rule, models["r4"])

@@ -9,6 +9,7 @@ from tests.support.r4 import faults
 
 PATIENT, VISIT, WEIGHT, COUGH, JAB = (f"urn:uuid:0193c6a0-7d1e-7c32-9a51-2f6d0c1b7e1{n}" for n in range(5))
 PROFILE = "https://fhir.hl7.org.uk/StructureDefinition/UKCore-"
+CODE = {"coding": [{"system": "http://snomed.info/sct", "code": "27113001"}]}
 ABSENT = {
     "extension": [
         {"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}
@@ -82,6 +83,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     (WEIGHT, {"referenceRange": [{"type": {"text": "usual"}}]}, "obs-3"),
     (WEIGHT, {"dataAbsentReason": {"text": "?"}}, "obs-6"),
     (WEIGHT, {"valueQuantity": None, "valueRatio": {"numerator": {"value": 1}}}, "rat-1"),
+    (WEIGHT, {"code": CODE, "component": [{"code": CODE}]}, "obs-7"),
     (WEIGHT, {"code": {"text": " "}}, "an empty value"),
     (WEIGHT, {"hasMember": []}, "empty list"),
     (WEIGHT, {"hasMember": [{"reference": VISIT}]}, "a Encounter is none of"),
