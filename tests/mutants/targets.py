@@ -25,31 +25,36 @@ class Target:
         )
 
 
-_ENGINE = ("tests/unit/engine", "tests/integration/pipeline/test_structured_record.py")
 _MAPPING = ("tests/unit/mapping", "tests/unit/areas", "tests/contract/golden/test_corpus.py")
+_PUBLISHED = ("tests/unit/contracts", "tests/contract/schemas")
+_WITHOUT_BUS = ("tests/unit/engine", "tests/unit/renderings", "tests/integration/testing")
+_SIDE_EFFECTS = (
+    "tests/unit/engine/test_side_effect_limits.py",
+    "tests/integration/testing",
+    "tests/integration/side_effects/test_once.py",
+    "tests/integration/side_effects/test_patient_order.py",
+)
+_ENGINE = (
+    *_WITHOUT_BUS,
+    *_SIDE_EFFECTS,
+    "tests/integration/pipeline/test_structured_record.py",
+    "tests/integration/pipeline/test_own_faults.py",
+    "tests/integration/pipeline/test_journal.py",
+    "tests/integration/pipeline/test_second_rendering.py",
+)
 
 TARGETS: Sequence[Target] = (
     Target("bridge/engine/retry.py", ("tests/unit/engine",)),
     Target("bridge/engine/outcomes.py", _ENGINE),
-    Target(
-        "bridge/engine/runner.py", (*_ENGINE, "tests/integration/pipeline", "tests/integration/side_effects")
-    ),
-    Target(
-        "bridge/engine/handling.py",
-        (*_ENGINE, "tests/integration/pipeline", "tests/integration/side_effects"),
-    ),
-    Target("bridge/engine/side_effects.py", (*_ENGINE, "tests/integration/side_effects")),
-    Target("bridge/engine/in_doubt*.py", (*_ENGINE, "tests/integration/side_effects")),
-    Target("bridge/engine/rendering.py", (*_ENGINE, "tests/unit/renderings")),
-    Target("bridge/renderings/**/*.py", ("tests/unit/renderings", "tests/unit/engine")),
-    Target(
-        "bridge/engine/journal/*.py",
-        (*_ENGINE, "tests/integration/pipeline", "tests/integration/side_effects"),
-    ),
-    Target("bridge/contracts/*events.py", ("tests/unit/contracts", "tests/contract/schemas")),
-    Target(
-        "bridge/areas/**/events.py", ("tests/unit/contracts", "tests/contract/schemas", "tests/unit/areas")
-    ),
+    Target("bridge/engine/runner.py", _ENGINE),
+    Target("bridge/engine/handling.py", _ENGINE),
+    Target("bridge/engine/side_effects.py", _SIDE_EFFECTS),
+    Target("bridge/engine/in_doubt*.py", _SIDE_EFFECTS),
+    Target("bridge/engine/rendering.py", _ENGINE),
+    Target("bridge/engine/journal/*.py", (*_ENGINE, "tests/integration/pipeline/test_claims.py")),
+    Target("bridge/renderings/**/*.py", _WITHOUT_BUS),
+    Target("bridge/contracts/*events.py", _PUBLISHED),
+    Target("bridge/areas/**/events.py", (*_PUBLISHED, "tests/unit/areas")),
     Target("bridge/contracts/envelope.py", ("tests/unit/contracts", "tests/unit/engine")),
     Target("bridge/mapping/*.py", _MAPPING),
     Target("bridge/areas/description.py", _MAPPING),
