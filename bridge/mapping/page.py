@@ -20,7 +20,6 @@ Html = NewType("Html", str)
 """Markup of this page, or text that was escaped."""
 
 _LONDON: Final = ZoneInfo("Europe/London")
-_MONTH: Final = len("2004-05")
 
 
 def text(value: str) -> Html:
@@ -160,6 +159,6 @@ def when(sent: PartialDate | None) -> str | None:
         return f"“{value}” (cannot be read as a date)"
     if sent["precision"] == "placeholder":
         return f"not known (sent as {value})"
-    if sent["precision"] == "month" and len(value) == _MONTH:
+    if sent["precision"] == "month":
         return (day(f"{value}-01") or value)[3:]
     return moment(value) if sent["precision"] == "instant" else day(value) if "-" in value else value

@@ -117,7 +117,7 @@ def _add_extensions(item: Item, patient: PracticePatient) -> None:
 
 
 def _registration(item: Item, parts: dict[str, list[JsonObject]]) -> Registration | None:
-    for sent in parts.get("registrationtype", ())[:1]:
+    for sent in parts.get("registrationtype", ()):
         concept = extension_value(sent)
         code = code_in(concept, systems.REGISTRATION_TYPE)
         registration: Registration = {"kind": "other"}

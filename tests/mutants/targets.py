@@ -13,7 +13,10 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Modules, by pattern, and the files or folders of the tests that must notice a change in them."""
+    """Modules, by pattern, and the files or folders of the tests that must notice a change in them.
+
+    Of a module that several name the last counts.
+    """
 
     modules: str
     tests: tuple[str, ...]
@@ -55,8 +58,12 @@ TARGETS: Sequence[Target] = (
     Target("bridge/renderings/**/*.py", _WITHOUT_BUS),
     Target("bridge/contracts/*events.py", _PUBLISHED),
     Target("bridge/areas/**/events.py", (*_PUBLISHED, "tests/unit/areas")),
-    Target("bridge/contracts/envelope.py", ("tests/unit/contracts", "tests/unit/engine")),
+    Target(
+        "bridge/contracts/envelope.py",
+        ("tests/unit/contracts", "tests/unit/engine", "tests/fuzz/test_requests.py"),
+    ),
     Target("bridge/mapping/*.py", _MAPPING),
+    Target("bridge/mapping/bounds.py", (*_MAPPING, "tests/fuzz/test_growth.py")),
     Target("bridge/areas/description.py", _MAPPING),
     Target("bridge/areas/allergies/mapping.py", _MAPPING),
     Target("bridge/areas/allergies/no_known.py", _MAPPING),

@@ -163,6 +163,7 @@ def test_what_is_contained_is_led_to():
 @pytest.mark.parametrize(
     ("contained", "path", "kind"),
     [
+        (3, "contained", "unknown"),
         ({"resourceType": {"code": "Practitioner"}, "id": "x"}, "contained.resourceType", "other"),
         ({"resourceType": "Practitioner", "id": {"value": "x"}}, "contained.id", "unknown"),
     ],

@@ -314,6 +314,33 @@ def test_labels_are_carried_and_no_other_label_is_read_as_not_for_the_patient() 
     assert allergy(record)["provenance"]["security_labels"] == ["TABOO"]
 
 
+@pytest.mark.parametrize(
+    ("security", "path"), [([{"code": {"value": "NOPAT"}}], "meta.security"), (["NOPAT"], "meta")]
+)
+def test_a_label_that_cannot_be_read_is_told_by_its_place(security: Any, path: str) -> None:
+    record = mapped(b.record(b.allergy(meta={"security": security})))
+    assert allergy(record)["provenance"]["security_labels"] == []
+    assert ("unreadable_element", "AllergyIntolerance/a1", path) in [
+        (each["code"], each.get("source_ref"), each.get("path")) for each in record["issues"]
+    ]
+
+
+def test_an_item_that_has_no_identifier_of_its_own_is_said_to_have_an_id_that_may_change() -> None:
+    record = mapped(b.record(b.allergy(identifier=[])))
+    assert allergy(record)["item_id"] == "AllergyIntolerance/a1"
+    assert ("unstable_id", "AllergyIntolerance/a1", "identifier") in [
+        (each["code"], each.get("source_ref"), each.get("path")) for each in record["issues"]
+    ]
+
+
+def test_an_entry_of_a_list_of_no_area_that_names_nothing_is_told_by_its_place() -> None:
+    listed = b.record_list("24781000000107", entry=[{"item": {"display": "A problem"}}])
+    record = mapped(b.record(listed))
+    assert ("display_only_reference", "entry.item") in [
+        (each["code"], each.get("path")) for each in record["issues"]
+    ]
+
+
 @pytest.mark.duty("CS-036")
 def test_unknown_elements_and_extensions_are_passed_over() -> None:
     strange: Any = {

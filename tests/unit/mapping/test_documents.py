@@ -228,10 +228,12 @@ def test_what_the_profile_does_not_list_is_not_used_and_said_to_be_there():
         docStatus="preliminary",
         relatesTo=[{"code": "replaces", "target": {"reference": "DocumentReference/0"}}],
         content=[{"attachment": attachment(data="c2VjcmV0")}],
+        context={"sourcePatientInfo": {"reference": "Patient/0"}},
     )
     result = found(document)
     assert [issue["path"] for issue in result["issues"]] == [
         "content.attachment.data",
+        "context.sourcePatientInfo",
         "docStatus",
         "relatesTo",
     ]
@@ -261,7 +263,13 @@ def test_one_that_cannot_be_read_and_what_does_not_belong_cost_no_other():
 def test_what_may_change_the_meaning_of_all_calls_for_a_person(bundle):
     result = found(reference(), **bundle)
     assert result["demographics"]["verdict"] == "review"
-    assert "modifier_extension" in only(reference(modifierExtension=[{"url": "urn:x"}]))["issue_codes"]
+
+
+def test_what_may_change_the_meaning_of_one_is_told_of_that_one():
+    result = found(reference(modifierExtension=[{"url": "urn:x"}]), reference("2"))
+    assert [(each["code"], each["source_ref"]) for each in result["issues"]] == [
+        ("modifier_extension", "DocumentReference/1")
+    ]
 
 
 def test_the_order_of_entries_changes_nothing_and_the_newest_comes_first():

@@ -1,11 +1,14 @@
 """What may change the meaning of an item makes it unusable for decision support, wherever it stands."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from bridge.areas import map_record
+from bridge.mapping import Asked
 from tests.support import bundles as b
-from tests.support.mapped import allergy, area, course, issue_codes, mapped
+from tests.support.mapped import SOURCE, allergy, area, course, issue_codes, mapped
 
 MODIFIERS = [
     ({"modifierExtension": [{"url": "x", "valueBoolean": True}]}, "modifier_extension"),
@@ -177,3 +180,12 @@ def test_a_list_of_ended_allergies_with_one_ends_none_that_does_not_say_so_itsel
 
     assert states() == {"resolved"}
     assert states(modifierExtension=[{"url": "x"}]) == {"unknown"}
+
+
+def test_a_record_in_which_there_can_be_none_is_the_same_without_looking() -> None:
+    wanted = Asked(nhs_number=b.NHS_NUMBER)
+    looked, passed_over = (
+        map_record(b.typical_record(), asked=wanted, source=replace(SOURCE, may_hold_modifiers=may))
+        for may in (True, False)
+    )
+    assert passed_over == looked

@@ -57,6 +57,7 @@ def patient(**changes: Any) -> dict[str, Any]:
                         "valuePeriod": {"start": "2027-03-01", "end": "2027-06-01"},
                     },
                     {"url": "preferredBranchSurgery", "valueReference": {"reference": "Location/17"}},
+                    {"url": "preferredBranchSurgery", "valueReference": {"reference": "Location/18"}},
                 ],
             },
             {
@@ -142,6 +143,32 @@ def test_differences_are_for_a_person_to_look_at():
     assert {each["field"] for each in found["demographics"]["differences"]} == {"birth_date", "gender"}
     assert mapped(patient(address=[]))["demographics"]["verdict"] == "accept", "addresses are never compared"
     assert mapped(patient(), Asked(nhs_number="9990000026"))["demographics"]["verdict"] == "reject"
+
+
+def test_of_an_address_whatever_is_sent_is_kept():
+    sent = [{"city": "Leeds"}, {"country": "Wales", "district": "Gwynedd"}, {"text": "1 High Street"}, {}]
+    assert mapped(patient(address=sent))["addresses"] == [
+        {"lines": [], "city": "Leeds"},
+        {"lines": [], "district": "Gwynedd", "country": "Wales"},
+        {"lines": ["1 High Street"]},
+    ]
+
+
+def test_a_patient_goes_by_the_name_that_is_official_else_by_one_in_use():
+    names = [
+        {"use": "maiden", "text": "Siân Jones"},
+        {"use": "usual", "text": "Nick"},
+        {"use": "nickname", "text": "Nicky"},
+        {"use": "official", "text": "Siân O'Brien"},
+        {"use": "official", "text": "Siân Smith"},
+    ]
+    assert [mapped(patient(name=names[: at + 1]))["name"]["text"] for at in range(5)] == [
+        "Siân Jones",
+        "Nick",
+        "Nick",
+        "Siân O'Brien",
+        "Siân O'Brien",
+    ]
 
 
 def test_registrations_of_other_kinds_and_none():
