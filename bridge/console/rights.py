@@ -32,6 +32,8 @@ class Right(StrEnum):
     REPLAY = "replay"
     """Plan, confirm, run, pause and stop jobs, of dead letters and of requests."""
     CLOSE_DOUBTS = "close_doubts"
+    ASK_PRACTICE = "ask_practice"
+    """Have a worker ask a practice what its system is."""
     READ_AUDIT = "read_audit"
     SEE_SYSTEM = "see_system"
     SWITCH_RETRIES = "switch_retries"
@@ -46,6 +48,7 @@ MAY: Final[Mapping[Right, frozenset[Role]]] = MappingProxyType(
         Right.OPEN_BODIES: frozenset({Role.CLINICAL}),
         Right.REPLAY: frozenset({Role.OPERATOR}),
         Right.CLOSE_DOUBTS: frozenset({Role.OPERATOR}),
+        Right.ASK_PRACTICE: frozenset({Role.OPERATOR}),
         Right.READ_AUDIT: frozenset({Role.AUDITOR}),
         Right.SEE_SYSTEM: frozenset({Role.OPERATOR, Role.AUDITOR}),
         Right.SWITCH_RETRIES: frozenset({Role.OPERATOR}),

@@ -27,6 +27,7 @@ from bridge.engine.patient_keys import PatientKeys
 from bridge.engine.quality import fold_quality
 from bridge.engine.runner import Runner
 from bridge.engine.scanning import Scanner
+from bridge.engine.sightings import Sight, answer_asks, keep_sightings
 from bridge.figures import Figures, Sources
 from bridge.gpconnect.client import GpConnect
 from bridge.gpconnect.offers import Offers
@@ -122,10 +123,13 @@ async def consuming(
         if settings.mllp.peer is not None:
             # What is rendered while no sender runs waits there for one.
             await bus.declare(delivery_queue(settings.bus.prefix))
+        sight = Sight(spine, services.gpconnect, journal.sightings)
         chores = [
             asyncio.create_task(pay_owed(journal.outbox, bus)),
             asyncio.create_task(check_in_doubt(journal, runners, settings)),
             asyncio.create_task(fold_quality(journal.quality)),
+            asyncio.create_task(keep_sightings(sight, journal.sightings)),
+            asyncio.create_task(answer_asks(journal.asks, services.gpconnect, sight)),
         ]
         record(WorkerStarted(tuple(pipeline.name for pipeline in pipelines)))
         try:

@@ -25,7 +25,10 @@ class Capability:
     retrieved_at: str
 
 
-def read_capability(body: bytes, wanted: Literal["CapabilityStatement", "Conformance"]) -> Capability:
+StatementKind = Literal["CapabilityStatement", "Conformance"]
+
+
+def read_capability(body: bytes, wanted: StatementKind) -> Capability:
     """Read a statement.
 
     Raises:

@@ -1,17 +1,17 @@
 """The GP Connect client: one patient's record from the practice that holds it."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Final
 
 from bridge.contracts.requests import Patient, Requester
 from bridge.errors import FailureCode, HeldBack, Refused, RequestFailed
 from bridge.fhir.parameters import DayPeriod, Wanted
 from bridge.gpconnect.answer import PracticeAnswer
-from bridge.gpconnect.capability import Capability, read_capability
+from bridge.gpconnect.capability import Capability
 from bridge.gpconnect.care_record import care_record_parameters, check_trace
 from bridge.gpconnect.documents import Documents
 from bridge.gpconnect.practice import PracticeClient
-from bridge.gpconnect.practice_call import PracticeCall
+from bridge.gpconnect.practice_call import CapabilitiesSaid, PracticeCall
 from bridge.gpconnect.structured import StructuredAnswer, structured_parameters
 from bridge.record.sections import SectionCode
 from bridge.spine import Spine
@@ -42,6 +42,7 @@ class GpConnect:
 
     def __init__(self, spine: Spine) -> None:
         self._spine = spine
+        self._capabilities: CapabilitiesSaid = {}
         self._documents_versions = TtlCache[str, str](_REMEMBERED)
         self._conformances = TtlCache[tuple[Hashable, str], Capability](_REMEMBERED)
 
@@ -158,10 +159,8 @@ class GpConnect:
         key = (encounter, practice_ods)
         known = None if encounter is None else self._conformances.get(key)
         if known is None:
-            answer = await self._ask(
-                practice_ods, CARE_RECORD_METADATA, requested_by=requested_by, encounter=encounter
-            )
-            known = read_capability(answer.answer.body, "Conformance")
+            call = self._call(practice_ods, requested_by, encounter)
+            known = await call.capability(CARE_RECORD_METADATA, "Conformance")
             if encounter is not None:
                 self._conformances.put(key, known, _SESSION_SECONDS)
         return known
@@ -181,8 +180,11 @@ class GpConnect:
             Refused, ResponseInvalid, Unavailable: as for a record.
         """
         interaction = STRUCTURED_METADATA if structured_specific else FOUNDATIONS_METADATA
-        answer = await self._ask(practice_ods, interaction, requested_by=requested_by)
-        return read_capability(answer.answer.body, "CapabilityStatement")
+        return await self._call(practice_ods, requested_by, None).capability(interaction)
+
+    def capabilities(self) -> Mapping[tuple[str, str], Capability]:
+        """What practices last said they are, by practice and interaction."""
+        return self._capabilities
 
     def at(
         self,
@@ -201,7 +203,7 @@ class GpConnect:
             encounter_id: requests of one user in one encounter of one patient share directory look-ups.
         """
         encounter = _encounter(requested_by, nhs_number, encounter_id)
-        return PracticeClient(PracticeCall(self._spine, practice_ods, requested_by, encounter))
+        return PracticeClient(self._call(practice_ods, requested_by, encounter))
 
     def documents(
         self,
@@ -213,7 +215,7 @@ class GpConnect:
     ) -> Documents:
         """The documents server of one practice, for one request; arguments are those of `at`."""
         encounter = _encounter(requested_by, nhs_number, encounter_id)
-        return Documents(PracticeCall(self._spine, practice_ods, requested_by, encounter))
+        return Documents(self._call(practice_ods, requested_by, encounter))
 
     async def documents_version(self, documents: Documents) -> str | None:
         """The version of Access Document that a practice declares, asked for once in a while (DO-018).
@@ -248,8 +250,11 @@ class GpConnect:
         nhs_number: str | None = None,
         body: bytes = b"",
     ) -> ProxyAnswer:
-        call = PracticeCall(self._spine, practice_ods, requested_by, encounter)
+        call = self._call(practice_ods, requested_by, encounter)
         return await call.ask(interaction, nhs_number=nhs_number, body=body)
+
+    def _call(self, practice_ods: str, requested_by: Requester, encounter: Hashable) -> PracticeCall:
+        return PracticeCall(self._spine, practice_ods, requested_by, encounter, self._capabilities)
 
 
 def _encounter(requested_by: Requester, nhs_number: str | None, encounter_id: str | None) -> Hashable:

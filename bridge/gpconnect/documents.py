@@ -14,7 +14,7 @@ from typing import Final
 from bridge.errors import FailureCode, Refused, RequestFailed
 from bridge.fhir import systems
 from bridge.gpconnect.answer import PracticeAnswer
-from bridge.gpconnect.capability import Capability, read_capability
+from bridge.gpconnect.capability import Capability
 from bridge.gpconnect.errors import provider_code
 from bridge.gpconnect.foundations import one_patient
 from bridge.gpconnect.practice_call import PracticeCall
@@ -83,8 +83,7 @@ class Documents:
 
     async def capability(self) -> Capability:
         """What the practice's documents server offers, and in which version (DO-017)."""
-        answer = await self._call.ask(DOCUMENTS_METADATA)
-        return read_capability(answer.answer.body, "CapabilityStatement")
+        return await self._call.capability(DOCUMENTS_METADATA)
 
     async def search(self, nhs_number: str, wanted: DocumentSearch) -> PracticeAnswer:
         """The documents of a patient, with everybody they name.

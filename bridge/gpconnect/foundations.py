@@ -9,7 +9,7 @@ from typing import Final
 from bridge.errors import FailureCode, Refused, RequestFailed, ResponseInvalid
 from bridge.fhir import systems
 from bridge.fhir.read import Item, JsonObject, is_current
-from bridge.gpconnect.capability import Capability, read_capability
+from bridge.gpconnect.capability import Capability
 from bridge.gpconnect.errors import provider_code
 from bridge.gpconnect.ids import ResourceId, ResourceKind
 from bridge.gpconnect.practice_call import PracticeCall, SentResource, body_sha256, resource_of, searchset_of
@@ -53,8 +53,7 @@ class Foundations:
     async def capability(self) -> Capability:
         """What the practice's system offers, and in which version (FN-013); asked for once (FN-014)."""
         if not self._capability:
-            answer = await self._call.ask(FOUNDATIONS_METADATA)
-            self._capability.append(read_capability(answer.answer.body, "CapabilityStatement"))
+            self._capability.append(await self._call.capability(FOUNDATIONS_METADATA))
         (known,) = self._capability
         return known
 

@@ -1,7 +1,7 @@
 """One practice as one person asks it: where it is, and what its answers amount to."""
 
 import hashlib
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,6 +14,7 @@ from bridge.errors import RequestFailed, ResponseInvalid
 from bridge.fhir.parsing import loads
 from bridge.fhir.read import JsonObject
 from bridge.gpconnect.answer import MEDIA_TYPES
+from bridge.gpconnect.capability import Capability, StatementKind, read_capability
 from bridge.gpconnect.errors import DirectoryStale, error_for
 from bridge.gpconnect.ids import ResourceId, ResourceKind
 from bridge.observe import record
@@ -25,6 +26,7 @@ from bridge.spine.proxy import ProxyAnswer, Sender
 from bridge.spine.sds import PracticeEndpoint
 
 OK: Final = frozenset({200})
+CapabilitiesSaid = MutableMapping[tuple[str, str], Capability]
 ErrorFor = Callable[[Answer], RequestFailed | None]
 """What an error answer means to one operation; None leaves it to what it means to all."""
 
@@ -38,12 +40,14 @@ class PracticeCall:
         practice_ods: who is asked.
         requested_by: the real user and organisation.
         encounter: requests of one encounter share directory look-ups (SP-014); None shares nothing.
+        capabilities: takes what practices say they are, by practice and interaction.
     """
 
     spine: Spine = field(repr=False)
     practice_ods: str
     requested_by: Requester = field(repr=False)
     encounter: Hashable = field(default=None, repr=False)
+    capabilities: CapabilitiesSaid = field(default_factory=dict, repr=False)
     _directory: dict[str, PracticeEndpoint] = field(default_factory=dict, repr=False)
 
     async def ask(
@@ -97,6 +101,18 @@ class PracticeCall:
             except DirectoryStale as stale:  # the proxy refused it, so nothing reached the practice
                 record(PracticeMoved(self.practice_ods, stale.detail))
             return _accepted(await ask(await self.endpoint(interaction, fresh=True)), success, error)
+
+    async def capability(
+        self, interaction: Interaction, kind: StatementKind = "CapabilityStatement"
+    ) -> Capability:
+        """Ask what the practice's system is.
+
+        Raises:
+            Refused, ResponseInvalid, Unavailable: as `ask`; what came is no such statement.
+        """
+        said = read_capability((await self.ask(interaction)).answer.body, kind)
+        self.capabilities[self.practice_ods, interaction.id] = said
+        return said
 
     async def endpoint(self, interaction: Interaction, *, fresh: bool = False) -> PracticeEndpoint:
         """Where the practice is: looked up once for each interaction of a request (AP-001, FN-001).

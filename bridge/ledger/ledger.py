@@ -70,7 +70,8 @@ class Ledger:
         """For steps of other parts of the ledger, such as the vault and the audit trail."""
         self.oversight = Oversight(store, settings, clock)
         """What an operator asks of it, or finds out; no worker's lease is needed for that."""
-        self._sealer = sealer
+        self.sealer = sealer
+        """Encrypts bodies."""
         self._clock = clock
         self._leases = WorkerLeases(timedelta(seconds=settings.lease_seconds), clock, up)
 
@@ -124,7 +125,7 @@ class Ledger:
         reopened = await self._take(
             holder,
             lambda connection: in_doubt.reopen(
-                connection, request_key, holder, self._sealer, check_at=check_again_at
+                connection, request_key, holder, self.sealer, check_at=check_again_at
             ),
             first,
         )
@@ -161,7 +162,7 @@ class Ledger:
         """
         sealed = await self._seal(lease.request_key, events)
         message = follow_up.message if follow_up else None
-        asked = message and seal_message(self._sealer, lease.request_key, message)
+        asked = message and seal_message(self.sealer, lease.request_key, message)
         now = self._clock()
 
         def step(connection: Connection) -> None:
@@ -234,7 +235,7 @@ class Ledger:
     async def stored_events(self, request_key: str) -> list[StoredEvent]:
         """The stored outcome of a request: its events, as far as their bodies are still kept."""
         return await self.store.read(
-            lambda connection: requests.stored_events(connection, request_key, self._sealer)
+            lambda connection: requests.stored_events(connection, request_key, self.sealer)
         )
 
     async def published(self, request_key: str, event_ids: Collection[str]) -> None:
@@ -250,7 +251,7 @@ class Ledger:
         before = self._late_since()
         return await self.store.read(
             lambda connection: requests.unpublished(
-                connection, ended_before=before, limit=limit, sealer=self._sealer
+                connection, ended_before=before, limit=limit, sealer=self.sealer
             )
         )
 
@@ -270,7 +271,7 @@ class Ledger:
                 payload=payload,
                 settle_key=settle_key,
                 now=now,
-                sealer=self._sealer,
+                sealer=self.sealer,
             )
         )
 
@@ -302,7 +303,7 @@ class Ledger:
                 verdict=verdict,
                 result=result,
                 now=now,
-                sealer=self._sealer,
+                sealer=self.sealer,
             )
         )
 
@@ -330,8 +331,8 @@ class Ledger:
             Whether it had ended, and its events in doubt are owed.
         """
         sealed = await self._seal(lease.request_key, reopening.events)
-        message = seal_message(self._sealer, lease.request_key, reopening.message)
-        said = seal_result(self._sealer, lease.request_key, intent.kind, result)
+        message = seal_message(self.sealer, lease.request_key, reopening.message)
+        said = seal_result(self.sealer, lease.request_key, intent.kind, result)
         now = self._clock()
 
         def step(connection: Connection) -> bool:
@@ -361,7 +362,7 @@ class Ledger:
         if opening.turn_key is not None:
             return await self._take(
                 holder,
-                lambda connection: patient_order.open_in_order(connection, opening, holder, self._sealer),
+                lambda connection: patient_order.open_in_order(connection, opening, holder, self.sealer),
                 first,
             )
         new = await self._take(
@@ -370,7 +371,7 @@ class Ledger:
         if new is not None:
             return new
         return await self._take(
-            holder, lambda connection: requests.open_again(connection, opening, holder, self._sealer)
+            holder, lambda connection: requests.open_again(connection, opening, holder, self.sealer)
         )
 
     async def _take(
@@ -394,8 +395,8 @@ class Ledger:
 
     async def _seal(self, key: str, events: Sequence[StoredEvent]) -> list[SealedEvent]:
         if sum(len(event.body) for event in events) > _WORTH_A_THREAD:
-            return await asyncio.to_thread(seal_events, self._sealer, key, events)
-        return seal_events(self._sealer, key, events)
+            return await asyncio.to_thread(seal_events, self.sealer, key, events)
+        return seal_events(self.sealer, key, events)
 
     def _late_since(self) -> datetime:
         return self._clock() - self._leases.duration

@@ -15,7 +15,9 @@ from bridge.ledger.errors import LedgerUnavailable
 from bridge.ledger.keys import key_faults, open_keys
 from bridge.ledger.opening import open_store
 from bridge.ledger.storage.dead_letter_jobs import DeadLetterJobs
+from bridge.ledger.storage.practice_asks import PracticeAsks
 from bridge.ledger.storage.replay_jobs import ReplayJobs
+from bridge.ledger.storage.sightings import Sightings
 from bridge.ledger.vault.aes_gcm import AesGcmSealer
 from bridge.ledger.vault.vault import Vault
 from bridge.pipelines.installed import installed_pipelines
@@ -47,6 +49,8 @@ class Stores:
         vault: answers of practices and data of large events, sealed.
         dead_letter_jobs: that send dead letters again, or discard them.
         replay_jobs: jobs that ask failed requests again.
+        sightings: what workers see of those they call.
+        asks: practices that a worker is to ask what their systems are.
     """
 
     settings: Settings
@@ -55,6 +59,8 @@ class Stores:
     vault: Vault
     dead_letter_jobs: DeadLetterJobs
     replay_jobs: ReplayJobs
+    sightings: Sightings
+    asks: PracticeAsks
 
 
 class OperatedBus(Transport, DeadLetterStore, QueueInspection, Protocol):
@@ -90,6 +96,8 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
             Vault(ledger.store, sealer, keep_answers=timedelta(days=settings.vault.keep_answers_days)),
             DeadLetterJobs(ledger.store, lease=lease),
             ReplayJobs(ledger.store, sealer, lease=lease),
+            Sightings(ledger.store, ledger.worker_id),
+            PracticeAsks(ledger.store, sealer),
         )
 
 

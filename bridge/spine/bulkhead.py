@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final, Literal
 
@@ -98,6 +99,8 @@ class BulkheadFacts:
         in_flight: calls that wait for an answer.
         opened: how often the circuit opened since the start.
         held_back: calls that were not made since the start.
+        answered_at: when an answer came last that was no failure of this side; None: none did yet.
+        failed_at: when a call failed last by a fault of this side; None: none did yet.
     """
 
     upstream: Literal["pds", "sds", "ssp", "practice"]
@@ -106,6 +109,8 @@ class BulkheadFacts:
     in_flight: int
     opened: int
     held_back: int
+    answered_at: datetime | None = None
+    failed_at: datetime | None = None
 
 
 class Bulkhead:
@@ -143,6 +148,8 @@ class Bulkhead:
         self._heard_at = 0.0
         self._opened = 0
         self._held_back = 0
+        self._answered_at: datetime | None = None
+        self._failed_at: datetime | None = None
 
     async def run(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
         """Make the call, if it may be made now, and learn from how it ends.
@@ -175,7 +182,14 @@ class Bulkhead:
     def facts(self) -> BulkheadFacts:
         """How it is now."""
         return BulkheadFacts(
-            self._upstream, self._where, self._circuit, self._in_flight, self._opened, self._held_back
+            self._upstream,
+            self._where,
+            self._circuit,
+            self._in_flight,
+            self._opened,
+            self._held_back,
+            self._answered_at,
+            self._failed_at,
         )
 
     def _admit(self) -> bool:
@@ -222,7 +236,9 @@ class Bulkhead:
         """Give the place back, and learn from how the call ended; `fine` is None when that says nothing."""
         self._in_flight -= 1
         if fine:
-            self._heard_at = self._clock()
+            self._heard_at, self._answered_at = self._clock(), datetime.now(UTC)
+        elif fine is not None:
+            self._failed_at = datetime.now(UTC)
         if is_probe:
             self._probing = False
             if fine is not None:  # else the next call is the probe

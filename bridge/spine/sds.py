@@ -5,8 +5,10 @@ FHIR R4. Endpoint is the MHS record, Device the AS record; the party key joins t
 
 import re
 import uuid
+from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, Literal
 from urllib.parse import quote
@@ -62,6 +64,25 @@ class PracticeEndpoint:
     supplier_ods: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class DirectoryAnswer:
+    """What the directory last said of one capability of a practice.
+
+    Attributes:
+        ods: the practice.
+        interaction: the capability.
+        at: when it said so.
+        endpoint: where it is; None when it has none, or no single one.
+        detail: why.
+    """
+
+    ods: str
+    interaction: str
+    at: datetime
+    endpoint: PracticeEndpoint | None = None
+    detail: str | None = None
+
+
 class Sds:
     """The SDS client.
 
@@ -93,6 +114,7 @@ class Sds:
         self._practices = TtlCache[tuple[Hashable, str, str], PracticeEndpoint](_REMEMBERED)
         self._practice_calls = SingleFlight[tuple[Hashable, str, str], PracticeEndpoint]()
         self._own = TtlCache[tuple[str, str], tuple[str, ...]](_REMEMBERED)
+        self._said: OrderedDict[tuple[str, str], DirectoryAnswer] = OrderedDict()
         self._own_calls = SingleFlight[tuple[str, str], tuple[str, ...]]()
 
     async def practice(
@@ -122,7 +144,30 @@ class Sds:
             self._practices.put(key, known, _FOUND_SECONDS)
         return known
 
+    def answers(self) -> list[DirectoryAnswer]:
+        """What the directory last said of practices, of the last thousand that were looked up."""
+        return list(self._said.values())
+
     async def _look_up(self, ods: str, interaction: Interaction) -> PracticeEndpoint:
+        endpoint, detail = None, None
+        try:
+            endpoint = await self._search_practice(ods, interaction)
+        except Refused as refusal:
+            detail = refusal.detail
+            raise
+        finally:
+            if endpoint or detail:  # else it did not answer
+                self._remember(DirectoryAnswer(ods, interaction.id, datetime.now(UTC), endpoint, detail))
+        return endpoint
+
+    def _remember(self, answer: DirectoryAnswer) -> None:
+        key = answer.ods, answer.interaction
+        self._said[key] = answer
+        self._said.move_to_end(key)
+        if len(self._said) > _REMEMBERED:
+            self._said.popitem(last=False)
+
+    async def _search_practice(self, ods: str, interaction: Interaction) -> PracticeEndpoint:
         found = await self._search("Endpoint", ods, interaction)
         endpoints = {
             (address, party_key)

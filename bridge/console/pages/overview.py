@@ -14,6 +14,7 @@ from bridge.console.rights import Right
 from bridge.console.site import Unknown
 from bridge.operations import audit, installation, retries
 from bridge.operations.overview import PipelineOverview, pipelines
+from bridge.operations.practices import CalledSeen, national_services
 from bridge.settings import Settings
 
 _CERTIFICATE_SOON: Final = timedelta(days=30)
@@ -32,10 +33,12 @@ async def _show(asked: PageRequest) -> Response:
     known = await asked.site.of_ledger(lambda stores: pipelines(stores, since=since.since))
     depths = await asked.site.of_bus(queue_states)
     trail = await asked.site.of_ledger(audit.state)
+    services = await asked.site.of_ledger(national_services)
     return asked.page(
         "overview.html",
-        todo=list(_todo(asked.site.settings, known, depths, trail)),
+        todo=list(_todo(asked.site.settings, known, depths, trail, services)),
         pipelines=known,
+        services=services,
         depths=depths,
         period=since,
         periods=CHOICES,
@@ -47,6 +50,7 @@ def _todo(
     known: Sequence[PipelineOverview] | Unknown,
     depths: Mapping[str, QueueState] | Unknown,
     trail: str | Unknown | None,
+    services: Sequence[CalledSeen] | Unknown,
 ) -> Iterator[ToDo]:
     if isinstance(trail, str):
         yield ToDo(f"The audit trail is broken: {trail}. Nothing is asked of anybody.", "/audit", is_bad=True)
@@ -66,6 +70,10 @@ def _todo(
         dead = sum(each.dead for each in depths.values())
         if dead:
             yield ToDo(f"Dead letters to send again, or to discard: {dead}.", "/dead-letters", is_bad=False)
+    if not isinstance(services, Unknown):
+        away = [each.upstream for each in services if each.circuits.keys() - {"closed"}]
+        if away:
+            yield ToDo(f"Workers do not call, or only try: {', '.join(away)}.", "/", is_bad=True)
     yield from _of_settings(settings)
 
 

@@ -1,19 +1,48 @@
-"""Practices: how each one that was asked answers."""
+"""Practices: how each one that was asked answers; and of one, all that is known of it, as of when."""
 
 from starlette.responses import Response
 
 from bridge.console.asked import PageRequest
 from bridge.console.page import ConsolePage
-from bridge.console.pages.periods import CHOICES, period
+from bridge.console.pages.periods import CHOICES, LONGEST, look_back, period
 from bridge.console.rights import Right
 from bridge.operations.overview import practices
+from bridge.operations.practices import ask, circuits, practice
+from bridge.operations.quality import meaning
 
 
 async def _show(asked: PageRequest) -> Response:
     since = period(asked)
     async with asked.site.stores() as stores:
         found = await practices(stores, since=since.since)
-    return asked.page("practices.html", practices=found, period=since, periods=CHOICES)
+        seen = await circuits(stores)
+    return asked.page("practices.html", practices=found, circuits=seen, period=since, periods=CHOICES)
 
 
-PAGES = (ConsolePage("/practices", Right.SEE_REQUESTS, _show, title="Practices"),)
+async def _one(asked: PageRequest) -> Response:
+    since = look_back(None, LONGEST)
+    async with asked.site.stores() as stores:
+        found = await practice(stores, asked.filter("ods") or "", since=since.since)
+    return asked.page("practice.html", found=found, meaning=meaning, period=since)
+
+
+async def _ask(asked: PageRequest) -> Response:
+    ods = asked.field("ods")
+    async with asked.site.stores() as stores:
+        await ask(
+            stores,
+            ods,
+            actor=asked.actor,
+            given_name=asked.field("given_name"),
+            family_name=asked.field("family_name"),
+            organisation_name=asked.field("organisation_name"),
+            reason=asked.field("reason"),
+        )
+    return asked.to("/practice", told="A worker that runs asks the practice in a few seconds.", ods=ods)
+
+
+PAGES = (
+    ConsolePage("/practices", Right.SEE_REQUESTS, _show, title="Practices"),
+    ConsolePage("/practice", Right.SEE_REQUESTS, _one),
+    ConsolePage("/practice/ask", Right.ASK_PRACTICE, _ask, "POST"),
+)

@@ -9,6 +9,7 @@ from bridge.console.page import ConsolePage
 from bridge.console.pages.queues import queue_states
 from bridge.console.rights import Right
 from bridge.operations import installation, retries
+from bridge.operations.practices import directory
 
 
 async def _show(asked: PageRequest) -> Response:
@@ -21,6 +22,7 @@ async def _show(asked: PageRequest) -> Response:
         soon=timedelta(days=30),
         queues=await asked.site.of_bus(queue_states),
         switch=retries.look(settings),
+        directory=await asked.site.of_ledger(directory),
     )
 
 

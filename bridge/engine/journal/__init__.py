@@ -10,6 +10,7 @@ from bridge.engine.journal.answers import AnswerJournal
 from bridge.engine.journal.claim_checks import ClaimCheckJournal
 from bridge.engine.journal.requests import LeaseJournal, OutboxJournal, QualityJournal, RequestJournal
 from bridge.engine.journal.side_effects import SideEffectJournal
+from bridge.engine.journal.sightings import AskJournal, SightingJournal
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class Journal:
         answers: of practices, kept encrypted.
         claim_checks: the data of large events.
         quality: how good records are, counted.
+        sightings: what this worker sees of those it calls.
+        asks: practices that an operator wants asked.
     """
 
     requests: RequestJournal
@@ -37,3 +40,5 @@ class Journal:
     answers: AnswerJournal
     claim_checks: ClaimCheckJournal
     quality: QualityJournal
+    sightings: SightingJournal
+    asks: AskJournal

@@ -10,12 +10,15 @@ from bridge.engine.journal import Journal
 from bridge.engine.journal.answers import VaultAnswers
 from bridge.engine.journal.claim_checks import AuditedClaimChecks
 from bridge.engine.journal.requests import AuditedRequests
+from bridge.engine.journal.sightings import AuditedAsks
 from bridge.engine.journal.unrecorded import unrecorded
 from bridge.errors import Misconfigured
 from bridge.ledger import Ledger, LedgerUnavailable, open_ledger
 from bridge.ledger.audit.trail import AuditTrail
 from bridge.ledger.keys import Keys, open_keys
 from bridge.ledger.storage.fingerprints import compare, held_by
+from bridge.ledger.storage.practice_asks import PracticeAsks
+from bridge.ledger.storage.sightings import Sightings
 from bridge.ledger.vault.aes_gcm import AesGcmSealer
 from bridge.ledger.vault.vault import Vault
 from bridge.observe import record
@@ -62,6 +65,8 @@ def journal_on(ledger: Ledger, trail: AuditTrail, vault: Vault) -> Journal:
         answers=VaultAnswers(vault),
         claim_checks=AuditedClaimChecks(vault, trail),
         quality=ledger.oversight,
+        sightings=Sightings(ledger.store, ledger.worker_id),
+        asks=AuditedAsks(PracticeAsks(ledger.store, ledger.sealer), trail),
     )
 
 

@@ -241,7 +241,7 @@ def _entry(facts: Facts, outcome: str, code: str | None, calls: Sequence[CallNot
         event=facts.event,
         outcome=outcome,
         code=code,
-        actor=_actor(facts.person) if facts.person else None,
+        actor=actor_of(facts.person) if facts.person else None,
         patient_key=facts.opening.patient_key,
         nhs_number=facts.nhs_number,
         request_key=facts.opening.request_key,
@@ -252,7 +252,8 @@ def _entry(facts: Facts, outcome: str, code: str | None, calls: Sequence[CallNot
     )
 
 
-def _actor(person: Person) -> Actor:
+def actor_of(person: Person) -> Actor:
+    """Who asks, for the audit trail."""
     names = (person.prefix, *person.given_names, person.family_name)
     return Actor(
         user_id=person.user_id,

@@ -2,19 +2,22 @@
 
 import math
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import fields
 from datetime import UTC, datetime
 
 from bridge.engine.journal import Journal
 from bridge.gpconnect.answer import PracticeAnswer
 from bridge.ledger import BeginResult, Intent, Lease, Opening, OwedEvents, Started, StoredEvent
 from bridge.ledger.keys import NotKept
+from bridge.ledger.storage.practice_asks import PracticeAsk
+from bridge.ledger.storage.sightings import WorkerSighting
 from bridge.ledger.vault.vault import ClaimCheck, Deposit
 
 
 def unrecorded() -> Journal:
     """A journal that keeps nothing."""
     nothing = Unrecorded()
-    return Journal(nothing, nothing, nothing, nothing, nothing, nothing, nothing)
+    return Journal(*[nothing] * len(fields(Journal)))
 
 
 class Unrecorded:
@@ -76,6 +79,19 @@ class Unrecorded:
         return Intent(0, lease.request_key, kind, settle_key, datetime.now(UTC), payload)
 
     async def settle(self, *_: object, **__: object) -> None:
+        """Nothing is kept."""
+
+    async def keep(self, _sighting: WorkerSighting) -> None:
+        """Nothing is kept."""
+
+    async def stop(self) -> None:
+        """Nothing is kept."""
+
+    async def take(self) -> Sequence[PracticeAsk]:
+        """Nothing is known."""
+        return ()
+
+    async def end(self, *_: object, **__: object) -> None:
         """Nothing is kept."""
 
     async def fold_quality(self) -> bool:

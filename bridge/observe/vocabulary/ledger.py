@@ -34,7 +34,7 @@ class LedgerAway(TelemetryEvent):
     name: ClassVar[str] = "ledger_unavailable"
 
     reason: Code
-    task: Literal["request", "owed_events", "in_doubt", "keys", "quality"]
+    task: Literal["request", "owed_events", "in_doubt", "keys", "quality", "sightings", "asks"]
 
     @property
     def severity(self) -> Level:

@@ -90,3 +90,15 @@ class UnsignedOfferTaken(TelemetryEvent):
     level: ClassVar[Level] = "warning"
 
     practice_ods: Code
+
+
+@dataclass(frozen=True, slots=True)
+class PracticeAskFailed(TelemetryEvent):
+    """A practice that an operator wanted asked could not be, by an error that nobody foresaw."""
+
+    name: ClassVar[str] = "practice_ask_failed"
+    level: ClassVar[Level] = "error"
+
+    practice_ods: Code
+    error: Code
+    at: tuple[Words, ...]

@@ -12,7 +12,7 @@ import axe_playwright_python  # type: ignore[import-untyped]  # it has no types
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
-from tests.integration.console.test_rights import METADATA
+from tests.integration.console.test_rights import METADATA, PRACTICE
 from tests.support.chromium import chromium
 from tests.support.console import PASSWORD, ConsoleSite
 
@@ -43,11 +43,12 @@ def addresses(site: ConsoleSite) -> list[str]:
     known = [
         path
         for path in METADATA
-        if path not in ("/request", "/dead-letters/job", "/dead-letters/letter", "/replays/job")
+        if path not in ("/request", "/practice", "/dead-letters/job", "/dead-letters/letter", "/replays/job")
     ]
     return [
         *known,
         *(f"/request?key={key.replace(' ', '%20')}" for key in site.requests.values()),
+        f"/practice?ods={PRACTICE.ods}",
         "/nowhere",
     ]
 

@@ -16,6 +16,7 @@ from bridge.console.sign_in.users import put_user, remove_user
 from bridge.contracts.envelope import STRUCTURED
 from bridge.record.nhs_number import holds_nhs_number
 from bridge.sandbox import BY_NAME
+from bridge.sandbox.world import PRACTICES
 from tests.support.console import FAMILY_NAME, PASSWORD, PATIENT, ConsoleSite, sign_in, token
 
 EVERYBODY = "vera clara olga axel"
@@ -48,12 +49,15 @@ TABLE: Mapping[tuple[str, str], str] = {
     ("POST", "/in-doubt/check"): "olga",
     ("POST", "/in-doubt/close"): "olga",
     ("GET", "/practices"): EVERYBODY,
+    ("GET", "/practice"): EVERYBODY,
+    ("POST", "/practice/ask"): "olga",
     ("GET", "/quality"): EVERYBODY,
     ("GET", "/audit"): "axel",
     ("GET", "/system"): "olga axel",
     ("POST", "/system/retries/stop"): "olga",
     ("POST", "/system/retries/allow"): "olga",
 }
+PRACTICE = PRACTICES[0]
 METADATA = [path for (method, path), _ in TABLE.items() if method == "GET"]
 HEADERS = {
     "cache-control": "no-store",
@@ -232,12 +236,49 @@ def test_data_quality_is_told_by_supplier_and_exported_for_it(
     assert "Nothing was noticed" in nothing.text
 
 
+def test_a_practice_is_shown_as_workers_saw_it_and_is_asked_now_by_the_one_who_says_who_they_are(
+    clients: Mapping[str, httpx.Client], site: ConsoleSite
+):
+    vera, olga = clients["vera"], clients["olga"]
+    listed = vera.get("/practices").text
+    (ods,) = {*re.findall(r'href="/practice\?ods=([A-Z0-9]+)"', listed)} & {PRACTICE.ods}
+    at = f"/practice?ods={ods}"
+    _until(lambda: "closed</span> in 1 worker" in vera.get(at).text)
+    page = vera.get(at).text
+    assert "nobody has asked it for its capability statement" in page
+    assert re.search(r"medications</th><td [^>]*>yes<", page)
+    assert PRACTICE.manufacturer in page  # as the directory says
+    assert "Ask now" not in page
+    person = {"given_name": "Olga", "family_name": "Brandt", "organisation_name": "Sandbox General Hospital"}
+    sent = {"token": token(olga), "ods": ods, **person}
+    assert olga.post("/practice/ask", data=sent).status_code == 409  # no reason
+    assert olga.post("/practice/ask", data={**sent, "family_name": "", "reason": "x"}).status_code == 409
+    assert olga.post("/practice/ask", data={**sent, "reason": "new version?"}).status_code == 303
+    _until(lambda: ": it answered, <time" in vera.get(at).text)
+    page = vera.get(at).text
+    assert "gpc.registerpatient" in page
+    assert "Brandt" not in page
+    events = {each["event"]: each for each in site.run(site.trail()) if each.get("practice_ods") == ods}
+    assert events["practice.ask"]["facts"]["reason"] == "new version?"
+    assert events["practice.capability"]["user"]["name"] == "Olga Brandt"
+
+
+def test_national_services_are_shown_as_workers_last_saw_them_and_what_the_directory_answers(
+    clients: Mapping[str, httpx.Client],
+):
+    overview = clients["vera"].get("/").text
+    for service in ("PDS", "SDS", "Spine Secure Proxy"):
+        assert re.search(rf"{service}</th><td [^>]*><span class=\"state completed\">closed</span>", overview)
+    assert PRACTICE.manufacturer in clients["olga"].get("/system").text
+
+
 def test_pages_of_metadata_hold_no_patient_and_nobody_who_asked(
     clients: Mapping[str, httpx.Client], site: ConsoleSite
 ):
     numbers = {each.nhs_number for each in BY_NAME.values()}
     pages = [clients["alma"].get(path) for path in METADATA]
     pages += [clients["alma"].get("/request", params={"key": key}) for key in site.requests.values()]
+    pages.append(clients["alma"].get("/practice", params={"ods": PRACTICE.ods}))
     pages += [clients["alma"].get(path, params={"as": "csv"}) for path in ("/requests", "/quality", "/audit")]
     for page in pages:
         assert [number for number in numbers if number in page.text] == [], page.url

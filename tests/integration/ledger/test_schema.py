@@ -133,7 +133,10 @@ async def test_a_server_that_forgets_commits_is_refused(postgres_url: str):
 
 COLUMNS = ("own_id", "operation", "asked_at", "practice_ods", "stage", "upstream", "detail", "dead_letter")
 
-OF_LATER_VERSIONS = ("quality_days", "quality_notes", "replay_job_requests", "replay_jobs")
+OF_LATER_VERSIONS = (
+    *("practice_asks", "capabilities_seen", "directory_seen", "upstreams_seen", "workers_seen"),
+    *("quality_days", "quality_notes", "replay_job_requests", "replay_jobs"),
+)
 
 
 def take_away_lists(connection: Connection) -> None:
