@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help install demo programs test faults outages fuzz week mutants lint style types outside check bench duties clean
+.PHONY: help install demo programs test faults outages fuzz mllp week mutants lint style types outside check bench duties clean
 
 help:
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -46,6 +46,9 @@ outages: install ## the same once, and writes the outage matrix of deploy/README
 
 fuzz: install ## the fuzzers for long, with new examples each time
 	$(BIN)/python -m pytest tests/fuzz -k "spoilt or any or anything" --hypothesis-profile=long --timeout=0 $(ARGS)
+
+mllp: install ## a sender of HL7 v2 that is killed a hundred times, on both brokers
+	MLLP_MESSAGES=$(or $(MESSAGES),400) $(BIN)/python -m pytest tests/faults/pipeline/test_mllp.py --timeout=0 $(ARGS)
 
 week: install ## a week of appointments in which everything goes wrong; SEED=… does it again
 	WEEK_OPERATIONS=$(or $(OPERATIONS),2000) WEEK_SEED=$(SEED) $(BIN)/python -m pytest tests/faults/week -s --timeout=0 $(ARGS)

@@ -192,6 +192,20 @@ OUTAGES: Final[Mapping[str, Outage]] = {
         "eight times at most; its ports accept again within a second of there being files",
         "Let the process have more files: a worker raises its own limit as far as the service manager, or the container, allows",
     ),
+    "mllp_sender_killed": Outage(
+        "The sender of HL7 v2 messages is killed, again and again",
+        "Messages come later by `BRIDGE_LEDGER_LEASE_SECONDS`; one that was not acknowledged, or whose acknowledgement was "
+        "not written down yet, comes once more with the same MSH-10",
+        "The next sender begins with what was left, before what came later: the messages of a patient arrive in order",
+        "Start a sender, if nothing else does",
+    ),
+    "mllp_peer_away": Outage(
+        "The hospital's interface engine (the HL7 v2 peer) is away",
+        "Messages come later, in order, each at least once and with the same MSH-10",
+        "The sender holds what it has in hand (`peer_lost`), the rest waits in its queue, and it connects again until it can "
+        "(`peer_back`)",
+        "Bring the peer back; the doctor says how a connection to it fails",
+    ),
     "clock_set": Outage(
         "A worker's clock is set, by more than a minute, while it works",
         "Nothing, once it is right again; while it is wrong, practices may refuse its tokens",

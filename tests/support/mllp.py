@@ -114,9 +114,12 @@ class ScriptedPeer:
     delay: float = 0.0
     port: int = 0
     messages: list[bytes] = field(default_factory=list)
+    accepted: set[bytes] = field(default_factory=set)
     connections: int = 0
     most_at_once: int = 0
     busy: int = 0
+    server: asyncio.Server | None = None
+    writers: set[asyncio.StreamWriter] = field(default_factory=set)
 
     @property
     def control_ids(self) -> list[str]:
@@ -133,6 +136,7 @@ class ScriptedPeer:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self.writers.add(writer)
         try:
             while True:
                 message = (await reader.readuntil(END))[1 : -len(END)]
@@ -144,12 +148,23 @@ class ScriptedPeer:
                 answer = self.reply(message, self.control_ids.count(control_id_of(message)))
                 if answer is None:
                     return
+                if b"MSA|AA|" in answer:
+                    self.accepted.add(message)
                 writer.write(answer)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
+            self.writers.discard(writer)
             writer.close()
+
+    async def leave(self) -> None:
+        """Listen no more, and cut every connection."""
+        assert self.server is not None
+        self.server.close()
+        for writer in self.writers:
+            writer.transport.abort()
+        await self.server.wait_closed()
 
 
 @asynccontextmanager
@@ -157,12 +172,12 @@ async def peer_at_work(
     reply: Reply = accept, *, delay: float = 0.0, port: int = 0, tls: Any = None
 ) -> AsyncIterator[ScriptedPeer]:
     peer = ScriptedPeer(reply, delay)
-    server = await asyncio.start_server(peer.serve, "127.0.0.1", port, ssl=tls)
-    peer.port = server.sockets[0].getsockname()[1]
+    peer.server = await asyncio.start_server(peer.serve, "127.0.0.1", port, ssl=tls)
+    peer.port = peer.server.sockets[0].getsockname()[1]
     try:
         yield peer
     finally:
-        server.close()
+        await peer.leave()
 
 
 def environment(folder: Path, **settings: str) -> dict[str, str]:
