@@ -19,6 +19,7 @@ MODULES = (
     "ledger",
     "bulkhead",
     "documents",
+    "mllp_sender",
     "scale",
 )
 

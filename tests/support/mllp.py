@@ -154,6 +154,8 @@ class ScriptedPeer:
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
+        except asyncio.CancelledError:
+            pass  # the peer goes, and waits for nobody
         finally:
             self.writers.discard(writer)
             writer.close()
