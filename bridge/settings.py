@@ -251,6 +251,8 @@ class LedgerSettings(_Group):
     keep_failed_messages_days: Annotated[int, Field(ge=0)] = 30
     """What was asked by requests that failed (sealed), for ``bridge replay``, after they ended, and no longer
     than events. 0 keeps none: then none can be asked again."""
+    keep_change_bases_days: Annotated[int, Field(ge=1)] = 90
+    """What the next answer about a patient is compared with to tell changes (sealed), after the last one."""
     keep_metadata_days: Annotated[int, Field(ge=1)] = 2920
     """Everything else about a request, after it ended: eight years."""
 

@@ -12,6 +12,7 @@ import orjson
 from pydantic import with_config
 from typing_extensions import TypedDict
 
+from bridge.contracts.changes import AreaCompared, ChangedSince
 from bridge.contracts.envelope import event_id
 from bridge.contracts.events import Event, Written
 from bridge.contracts.renderings import RenderingOutcome
@@ -47,16 +48,27 @@ class RecordHeader(TypedDict):
 
 
 @with_config(STRICT)
-class AreaPublished(RecordHeader):
-    """What every event of one area holds besides its `items`."""
+class AreaTold(RecordHeader):
+    """What every event of one area holds besides its items, or what changed of them."""
 
     area: Area
     """How it was answered. ``not_requested``: all items came along with something else."""
-    content_hash: str
     linked_problems: list[LinkedProblem]
     """Why: the problems that the items' ``problem_refs`` name."""
     unmapped: list[Unmapped]
     issues: list[Issue]
+
+
+@with_config(STRICT)
+class AreaPublished(AreaTold):
+    """What every event of one area holds besides its `items`."""
+
+    content_hash: str
+
+
+@with_config(STRICT)
+class AreaChanged(AreaTold, ChangedSince):
+    """What every event of the changes of one area holds besides its `changes`."""
 
 
 @with_config(STRICT)
@@ -88,6 +100,11 @@ class RecordCompleted(RecordManifest):
     renderings: NotRequired[list[RenderingOutcome]]
     """What became of each further form that the site has switched on or the request asked for. Their messages
     were published before this event."""
+    changed: NotRequired[bool]
+    """Where changes are told of: whether any area that was asked for is not as it was told last. Absent: some
+    could not be compared, and `compared` says which."""
+    compared: NotRequired[list[AreaCompared]]
+    """Where changes are told of: what a comparison of each area that was asked for came to."""
 
 
 def record_completed(record: Retrieved, parts: Sequence[Event], *, request_id: str) -> Event:

@@ -90,6 +90,10 @@ def _only_itself(item: Any) -> Iterator[Any]:
     yield item
 
 
+def _never(_: Any) -> bool:
+    return False
+
+
 def _no_remark(_: AreaAnswer[Any], __: Area) -> None:
     return None
 
@@ -128,13 +132,16 @@ class AreaSpec(AreaFacts, Generic[OptionsT, ItemT]):
         brings: the names of the areas that come with it when it is asked for.
         kind: of its event, ``<subject>.<verb>.v1``.
         data: TypedDict of that event's data.
+        changed: the same of ``<name>.changed.v1``, which tells what changed since it was told last.
         publish: the event, of a record that has the fields of this area; without options where the area was
             not asked for, and is published for what came along.
+        is_over: whether the practice's record says that an item has ended. Of most items it never does.
     """
 
     read: Callable[[AreaAnswer[OptionsT]], list[ItemT]]
     kind: str
     data: Any
+    changed: Any
     publish: Callable[[Any, OptionsT | None], Event]
     options: type[OptionsT] | None = None
     query: Callable[[OptionsT], Mapping[str, Value]] | None = None
@@ -154,9 +161,15 @@ class AreaSpec(AreaFacts, Generic[OptionsT, ItemT]):
     remark: Callable[[AreaAnswer[OptionsT], Area], None] = _no_remark
     conclude: Callable[[Reading, list[ItemT], Mapping[str, Area]], Conclusion] = _no_conclusion
     marks_unlisted: bool = True
+    is_over: Callable[[ItemT], bool] = _never
     always_read: bool = False
     brings_linked: bool = False
     brings: frozenset[str] = frozenset()
+
+    @property
+    def changed_kind(self) -> str:
+        """Of the event that tells what changed."""
+        return f"{self.name}.changed.v1"
 
     def list_name(self, item: ItemT) -> str:
         """The name of the list that an item belongs to."""

@@ -14,6 +14,7 @@ from bridge.cli.terminal import (
     load_settings,
     moment,
     operator,
+    patient_key,
     print_json,
     with_stores,
     with_stores_and_queues,
@@ -72,8 +73,20 @@ def prune(actor: str | None) -> None:
         "messages of failed requests": erased.messages,
         "requests without their bodies now": erased.bodies,
         "requests forgotten": erased.requests,
+        "bases of changes": erased.bases,
     }
     typer.echo(", ".join(f"{what}: {count}" for what, count in counts.items()))
+
+
+def erase_base(reason: str, actor: str | None) -> None:
+    """Delete what is kept of a patient to tell changes by."""
+    settings = load_settings()
+    who = operator(settings, actor)
+    patient = patient_key(settings)
+    was_there = with_stores(
+        settings, lambda stores: retention.erase_base(stores, patient, actor=who, reason=reason)
+    )
+    typer.echo("erased" if was_there else "nothing was kept")
 
 
 def upgrade() -> None:

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 from bridge.bus.port import EXPIRED, Dead, RetryAfter
@@ -27,11 +29,12 @@ from bridge.engine.rendering import Renderer
 from bridge.engine.retry import pause_before_retry
 from bridge.engine.side_effects import TooEarly
 from bridge.errors import FailureCode, RequestFailed, RequestRejected, Unavailable
-from bridge.ledger import LeaseLost, LedgerUnavailable, StoredEvent
+from bridge.ledger import LeaseLost, LedgerUnavailable, NewBase
 from bridge.observe import record
-from bridge.observe.vocabulary.requests import HandlerFailed, RequestInDoubt, RetryDue
+from bridge.observe.vocabulary.requests import ChangeBaseUnreadable, HandlerFailed, RequestInDoubt, RetryDue
 from bridge.pipelines.declaration import Pipeline
 from bridge.pipelines.errors import Partial
+from bridge.renderings.rendering import ToldBefore
 from bridge.settings import Settings
 from bridge.spine.bulkhead import current_request_key
 
@@ -39,6 +42,8 @@ from bridge.spine.bulkhead import current_request_key
 # handed it over says nothing: that counts each connection lost under a worker that does well.
 CRASH_LOOP: Final = 10
 """Also how many tries may end with an error that is not the handler's and that nobody foresaw."""
+_COMPARISONS: Final = 10
+"""How often an answer is compared anew because others about the patient ended first; then it is not."""
 UNDER_WAY: Final = "may_be_under_way"
 """Why a request waits until its side effect may be settled; that is no attempt."""
 
@@ -85,9 +90,9 @@ class Handling:
             self._check_deliverable(incoming, attempt)
             async with asyncio.timeout(self._settings.request_timeout):
                 events = await operation.handler(request, self._context(incoming, request, attempt))
-            messages = await self._messages(incoming, events)
+            outcome = await self._completed(incoming, events)
             if side_effects.are_told:
-                return RequestOutcome("completed", messages, facts={"events": len(messages)})
+                return outcome
             # What it says leaves out something that was, or may have been, done.
             failure: RequestFailed = Unavailable(FailureCode.INTERNAL, stage="engine", detail="effect_untold")
         except RequestRejected as rejection:
@@ -154,14 +159,39 @@ class Handling:
                 raise RequestRejected("expires_at", "has passed: the request expired before it was read")
             raise RequestFailed(FailureCode.REQUEST_EXPIRED, stage="engine")
 
-    async def _messages(self, incoming: IncomingRequest, events: Sequence[Event]) -> list[StoredEvent]:
-        """Rendered at once, so that what is held while the bus is slow is bytes and not object trees."""
-        rendered = self._renderer.render(incoming, events)
-        messages = await self._claims.check_in(incoming.opening.request_key, rendered)
+    async def _completed(
+        self, incoming: IncomingRequest, events: Sequence[Event], *, comparisons: int = 0
+    ) -> RequestOutcome:
+        """What is told of what a handler returned.
+
+        Rendered at once, so that what is held while the bus is slow is bytes and not object trees. The
+        events themselves are held until the request has ended, where they may have to be compared again.
+        """
+        before = ToldBefore()
+        key = next((event.patient_key for event in events if event.patient_key), None)
+        read_as: str | None = None
+        is_compared = key is not None and self._renderer.compares(incoming, events)
+        if key is not None and is_compared:
+            kept = await self._services.journal.bases.last(key)
+            read_as = kept.token
+            if kept.fault is not None:
+                record(ChangeBaseUnreadable(kept.fault))
+            before = ToldBefore(kept.body, "base_unusable" if kept.fault else None)
+            if comparisons >= _COMPARISONS:
+                before = ToldBefore(fault="busy")
+        answer = self._renderer.render(incoming, events, before)
+        messages = await self._claims.check_in(incoming.opening.request_key, answer.messages)
         largest = self._largest_body
         if largest is not None and any(len(message.body) > largest for message in messages):
             raise RequestFailed(FailureCode.CONFIGURATION, stage="engine", detail="event_too_large")
-        return messages
+        outcome = RequestOutcome("completed", messages, facts={"events": len(messages)})
+        if key is None or answer.base is None:
+            return outcome
+        return replace(
+            outcome,
+            base=NewBase(key, read_as, answer.base),
+            again=partial(self._completed, incoming, events, comparisons=comparisons + 1),
+        )
 
     def _rejected(self, incoming: IncomingRequest, rejection: RequestRejected) -> RequestOutcome:
         messages, disposition = self._renderer.closing(
@@ -183,18 +213,16 @@ class Handling:
         return RequestOutcome("failed", messages, disposition, failure.code.value, facts)
 
     async def _partly(
-        self, incoming: IncomingRequest, attempt: Try, partial: Partial
+        self, incoming: IncomingRequest, attempt: Try, failure: Partial
     ) -> RequestOutcome | Retry:
-        outcome = self._failed(incoming, attempt, partial)
+        outcome = self._failed(incoming, attempt, failure)
         if isinstance(outcome, Retry):
             return outcome
         try:
-            messages = await self._messages(incoming, partial.events)
-        except RequestFailed as failure:
-            return self._failed(incoming, attempt, failure)
-        facts = facts_of(partial)
-        facts["events"] = len(messages)
-        return RequestOutcome("completed", messages, facts=facts)
+            completed = await self._completed(incoming, failure.events)
+        except RequestFailed as fault:
+            return self._failed(incoming, attempt, fault)
+        return replace(completed, facts={**facts_of(failure), **completed.facts})
 
     def _in_doubt(
         self, incoming: IncomingRequest, attempt: Try, failure: RequestFailed

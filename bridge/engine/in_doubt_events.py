@@ -40,7 +40,7 @@ def events_in_doubt(
         operation, request = incoming.readable()
         if operation.in_doubt is None:
             raise RuntimeError("an operation with side effects must declare in_doubt")  # noqa: TRY301 - as the rest
-        told = renderer.render(incoming, [operation.in_doubt(request, doubt)])
+        told = renderer.render(incoming, [operation.in_doubt(request, doubt)]).messages
         return [message.stored for message in told], disposition
     except Exception as error:  # noqa: BLE001 - see above
         record(InDoubtFailed(type(error).__name__, places(error)))

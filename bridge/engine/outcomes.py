@@ -1,6 +1,7 @@
 """How one try of a request may end, and how what a handler raised is told to logs, events and the bus."""
 
 import traceback
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -12,7 +13,7 @@ from bridge.bus.port import Dead, Delivery, Disposition, Done, RetryAfter
 from bridge.engine.memory_budget import Reservation
 from bridge.engine.side_effects import SideEffects
 from bridge.errors import FailureCode, HeldBack, RequestFailed, ResponseInvalid
-from bridge.ledger import EndState, Lease, QualityFound, StoredEvent
+from bridge.ledger import EndState, Lease, NewBase, QualityFound, StoredEvent
 from bridge.observe.causes import is_lack_of_files
 from bridge.observe.vocabulary.base import Outcome
 
@@ -58,13 +59,20 @@ class Try:
 
 @dataclass(frozen=True, slots=True)
 class RequestOutcome:
-    """How a request ends: what is written down, published, and done with the message (`disposition`)."""
+    """How a request ends: what is written down, published, and done with the message (`disposition`).
+
+    Attributes:
+        base: what the next answer about the patient is compared with.
+        again: makes it anew where `base` was made from what is not kept any more.
+    """
 
     state: EndState
     events: list[StoredEvent]
     disposition: Disposition = field(default_factory=Done)
     code: str | None = None
     facts: TryFacts = field(default_factory=TryFacts)
+    base: NewBase | None = None
+    again: Callable[[], Awaitable["RequestOutcome"]] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

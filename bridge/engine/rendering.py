@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final
 
 from bridge.areas.events import RECORD_COMPLETED
 from bridge.areas.requests import RecordRequest
@@ -18,9 +18,11 @@ from bridge.observe.vocabulary.requests import RenderingFailed, RenderingWithhel
 from bridge.renderings import cloudevents_json
 from bridge.renderings.rendering import (
     OutgoingEvent,
+    Remembered,
     Rendered,
     RenderingOptions,
     RenderingSpec,
+    ToldBefore,
     WholeAnswer,
     Withheld,
 )
@@ -43,6 +45,34 @@ class OutgoingMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class RenderedAnswer:
+    """What a handler returned, rendered.
+
+    Attributes:
+        messages: in the order in which they are published.
+        base: what the next answer about the patient is compared with; None: what is kept stays.
+    """
+
+    messages: Sequence[OutgoingMessage]
+    base: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """What one form made of an answer.
+
+    Attributes:
+        told: what the manifest says of it.
+        error: that it raised, if it did.
+    """
+
+    made: Sequence[Rendered]
+    told: Sequence[RenderingOutcome]
+    remembered: Remembered | None = None
+    error: Exception | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Renderer:
     """Renders the answers to requests.
 
@@ -58,34 +88,46 @@ class Renderer:
     always: Collection[str] = ()
     options: RenderingOptions = field(default_factory=RenderingOptions)
 
-    def render(self, incoming: IncomingRequest, events: Sequence[Event]) -> list[OutgoingMessage]:
+    def compares(self, incoming: IncomingRequest, events: Sequence[Event]) -> bool:
+        """Whether any form of these events is made with what is kept of the answers before."""
+        kinds = frozenset(event.kind for event in events)
+        return any(spec.compares for spec in self._wanted(incoming, kinds))
+
+    def render(
+        self, incoming: IncomingRequest, events: Sequence[Event], before: ToldBefore | None = None
+    ) -> RenderedAnswer:
         """The messages of what a handler returned, in the order in which they are published.
 
         The further forms stand before the last event: what closes a record is told last, and names them.
+
+        Args:
+            incoming: the request.
+            events: what its handler returned.
+            before: what is kept about the patient, where that `compares`.
 
         Raises:
             RequestFailed: an event cannot be written: half of an answer is none. A further form that cannot
                 be made costs its own messages alone.
         """
         if not events:
-            return []
+            return RenderedAnswer([])
         answer = WholeAnswer(
             [
                 incoming.outgoing(self.style, event, sequence=f"{number}/{len(events)}")
                 for number, event in enumerate(events, start=1)
-            ]
+            ],
+            before or ToldBefore(),
         )
         *parts, last = answer.events
         try:
             made = [OutgoingMessage(event, cloudevents_json.render(event)) for event in parts]
             ids = {last.id_on(last.kind), *(each.rendered.id for each in made)}
-            outcomes: list[RenderingOutcome] = []
-            for spec in self._wanted(incoming, answer):
-                more, told, _error = self._form(spec, answer, ids)
-                made += [OutgoingMessage(last, rendered) for rendered in more]
-                outcomes += told
-            last = _told(last, outcomes)
-            return [*made, OutgoingMessage(last, cloudevents_json.render(last))]
+            forms = [self._form(spec, answer, ids) for spec in self._wanted(incoming, answer.kinds)]
+            made += [OutgoingMessage(last, rendered) for form in forms for rendered in form.made]
+            told = _told(last, forms)
+            made.append(OutgoingMessage(told, cloudevents_json.render(told)))
+            base = next((form.remembered.base for form in forms if form.remembered), None)
+            return RenderedAnswer(made, base)
         except Exception as error:
             record(RenderingFailed(_EVENTS, last.kind, type(error).__name__, places(error)))
             raise unforeseen(error) from error
@@ -108,10 +150,10 @@ class Renderer:
         made: list[Rendered] = []
         failed: Exception | None = None
         ids = {answer.last.id_on(event.kind)}
-        for spec in self._wanted(incoming, answer):
-            more, _told, error = self._form(spec, answer, ids)
-            made += more
-            failed = failed or error
+        for spec in self._wanted(incoming, answer.kinds):
+            form = self._form(spec, answer, ids)
+            made += form.made
+            failed = failed or form.error
         try:
             made.append(cloudevents_json.render(answer.last))
         except Exception as error:  # noqa: BLE001 - a site's own event may hold anything
@@ -121,21 +163,18 @@ class Renderer:
             disposition = Dead(INTERNAL, f"rendering: {type(failed).__name__}")
         return [_stored(rendered) for rendered in made], disposition
 
-    def _wanted(self, incoming: IncomingRequest, answer: WholeAnswer) -> list[RenderingSpec]:
-        """The forms of an answer, in the order of their table."""
+    def _wanted(self, incoming: IncomingRequest, kinds: frozenset[str]) -> list[RenderingSpec]:
+        """The forms of events of these kinds, in the order of their table."""
         request = incoming.request
         names = {*self.always, *(request.renderings if isinstance(request, RecordRequest) else ())}
-        kinds = {event.kind for event in answer.events}
         return [
             spec
             for name, spec in self.renderings.items()
             if name in names and not spec.reads.isdisjoint(kinds)
         ]
 
-    def _form(
-        self, spec: RenderingSpec, answer: WholeAnswer, ids: set[str]
-    ) -> tuple[list[Rendered], list[RenderingOutcome], Exception | None]:
-        """What one form makes of an answer, what is told of that, and its error, if it raised.
+    def _form(self, spec: RenderingSpec, answer: WholeAnswer, ids: set[str]) -> _Form:
+        """What one form makes of an answer, and what is told of that.
 
         Args:
             spec: the form.
@@ -150,7 +189,8 @@ class Renderer:
             if len(set(taken)) < len(taken) or not ids.isdisjoint(taken):
                 # The second one would be taken for a repeat.
                 raise RuntimeError(f"two messages of {kind} have one id")  # noqa: TRY301 - as any fault of it
-            if unknown := {each.topic for each in found} - set(spec.topics):
+            told = [each for each in found if not isinstance(each, Remembered)]
+            if unknown := {each.topic for each in told} - set(spec.topics):
                 raise RuntimeError(f"no topics of {spec.name}: {unknown}")  # noqa: TRY301 - as any fault of it
         except Exception as error:  # noqa: BLE001 - a site's own rendering may raise anything
             record(RenderingFailed(spec.name, kind, type(error).__name__, places(error)))
@@ -160,9 +200,10 @@ class Renderer:
                 "reason": "internal_error",
                 "detail": type(error).__name__,
             }
-            return [], [failed], error
+            return _Form([], [failed], error=error)
         ids.update(taken)
-        return made, [_outcome(spec, each) for each in found], None
+        remembered = next((each for each in found if isinstance(each, Remembered)), None)
+        return _Form(made, [_outcome(spec, each) for each in told], remembered)
 
 
 def _outcome(spec: RenderingSpec, found: Rendered | Withheld) -> RenderingOutcome:
@@ -186,11 +227,17 @@ def _outcome(spec: RenderingSpec, found: Rendered | Withheld) -> RenderingOutcom
     return outcome
 
 
-def _told(last: OutgoingEvent, outcomes: Sequence[RenderingOutcome]) -> OutgoingEvent:
+def _told(last: OutgoingEvent, forms: Sequence[_Form]) -> OutgoingEvent:
     """The event that closes an answer, with what became of its further forms where it is a manifest."""
-    if not outcomes or last.kind != RECORD_COMPLETED:
+    if last.kind != RECORD_COMPLETED:
         return last
-    return replace(last, data={**last.data, "renderings": outcomes})
+    said: dict[str, Any] = {}
+    if outcomes := [outcome for form in forms for outcome in form.told]:
+        said["renderings"] = outcomes
+    for form in forms:
+        if form.remembered is not None:
+            said |= form.remembered.manifest
+    return replace(last, data={**last.data, **said}) if said else last
 
 
 def _stored(rendered: Rendered) -> StoredEvent:

@@ -65,6 +65,7 @@ from bridge.engine.side_effects import SideEffectLimits, SideEffects, lease_marg
 from bridge.engine.tracing import checking, tell_outcome, trying
 from bridge.errors import FailureCode
 from bridge.ledger import (
+    BaseMoved,
     Behind,
     Conflict,
     Ended,
@@ -183,7 +184,7 @@ class Runner:
                     attempt = Try(reopened.lease, reservation, side_effects, is_check=True)
                     outcome = await self._handling.outcome_of(incoming, attempt)
                 assert isinstance(outcome, RequestOutcome), "a check is not retried, but made again later"
-                await self._finish(incoming, attempt, outcome, calls, check_at=next_check)
+                outcome = await self._finish(incoming, attempt, outcome, calls, check_at=next_check)
                 await self._publish(incoming, outcome.events, outcome.disposition)
             ended = told_as(outcome.disposition, outcome.state)
             tell_outcome(made, ended, outcome.facts)
@@ -331,7 +332,7 @@ class Runner:
                 )
                 return _Handled(outcome.disposition, facts={"code": code, "retry_in_s": round(pause, 1)})
             check_at = datetime.now(UTC) + timedelta(seconds=self._settings.settle_after)
-            await self._finish(incoming, attempt, outcome, calls, check_at=check_at)
+            outcome = await self._finish(incoming, attempt, outcome, calls, check_at=check_at)
             disposition = await self._publish(incoming, outcome.events, outcome.disposition)
             return _Handled(disposition, outcome.state, outcome.facts, has_ended=True)
 
@@ -343,27 +344,37 @@ class Runner:
         calls: Sequence[CallNote],
         *,
         check_at: datetime | None,
-    ) -> None:
-        await self._journal.requests.finish(
-            attempt.lease,
-            incoming.facts,
-            state=outcome.state,
-            code=outcome.code,
-            events=outcome.events,
-            calls=calls,
-            told=circumstances(outcome.facts, calls, outcome.disposition, attempt.found),
-            follow_up=self._follow_up(incoming, outcome.state, check_at),
-        )
+    ) -> RequestOutcome:
+        """End the request; with which outcome, where another one about the patient ended meanwhile."""
+        while True:
+            try:
+                await self._journal.requests.finish(
+                    attempt.lease,
+                    incoming.facts,
+                    state=outcome.state,
+                    code=outcome.code,
+                    events=outcome.events,
+                    calls=calls,
+                    told=circumstances(outcome.facts, calls, outcome.disposition, attempt.found),
+                    follow_up=self._follow_up(incoming, outcome, check_at),
+                )
+            except BaseMoved:
+                assert outcome.again is not None, "what has a base can be compared anew"
+                outcome = await outcome.again()
+            else:
+                # Publishing may take long: the answer itself is not held on to.
+                return replace(outcome, base=None, again=None)
 
     def _follow_up(
-        self, incoming: IncomingRequest, state: EndState, check_at: datetime | None
+        self, incoming: IncomingRequest, outcome: RequestOutcome, check_at: datetime | None
     ) -> FollowUp | None:
-        """What is kept to check a request in doubt, or to ask again for a read that failed."""
-        if state == "in_doubt":
+        """What is kept: to check a request in doubt, to ask again for a read that failed, to compare with."""
+        if outcome.state == "in_doubt":
             return FollowUp(stored(incoming.delivery), check_at)
-        if state == "failed" and incoming.changes_nothing and self._settings.ledger.keep_failed_messages_days:
+        is_asked_again = outcome.state == "failed" and incoming.changes_nothing
+        if is_asked_again and self._settings.ledger.keep_failed_messages_days:
             return FollowUp(stored(incoming.delivery))
-        return None
+        return None if outcome.base is None else FollowUp(base=outcome.base)
 
     async def _pay_what_is_owed(self, incoming: IncomingRequest, ended: Ended) -> _Handled:
         outcome: Disposition = Done()

@@ -1,6 +1,6 @@
 """The ledger: what was asked, what was sent and answered, and how it ended; durable before it is said."""
 
-from bridge.ledger.errors import IntentOpen, LeaseLost, LedgerUnavailable
+from bridge.ledger.errors import BaseMoved, IntentOpen, LeaseLost, LedgerUnavailable
 from bridge.ledger.ledger import Ledger
 from bridge.ledger.model import (
     BeginResult,
@@ -13,6 +13,7 @@ from bridge.ledger.model import (
     Intent,
     IntentVerdict,
     Lease,
+    NewBase,
     Opening,
     OwedEvents,
     QualityFound,
@@ -38,6 +39,7 @@ from bridge.ledger.vault.sealing import Sealer
 
 __all__ = [
     "Balance",
+    "BaseMoved",
     "BeginResult",
     "Behind",
     "Circumstances",
@@ -53,6 +55,7 @@ __all__ = [
     "LeaseLost",
     "Ledger",
     "LedgerUnavailable",
+    "NewBase",
     "OpenRequests",
     "Opening",
     "OwedEvents",

@@ -5,6 +5,7 @@
     BridgeError
     ├── LedgerUnavailable   the database cannot do it now: do not acknowledge, try again
     ├── LeaseLost           another worker has taken the request over: drop the work, publish nothing
+    ├── BaseMoved           another request about the patient ended first: compare with what is kept now
     ├── IntentOpen          a fault of the pipeline: it must settle before it intends the same again
     └── Misconfigured
         └── NoLedger        it is only to be read, and no worker has made it yet
@@ -31,6 +32,10 @@ class LedgerUnavailable(BridgeError):  # noqa: N818 - named for what happened, a
 
 class LeaseLost(BridgeError):  # noqa: N818
     """The lease ran out and another worker took the request, or what it was for has ended already."""
+
+
+class BaseMoved(BridgeError):  # noqa: N818
+    """What is kept of a patient is not what this answer was compared with: nothing was written."""
 
 
 class IntentOpen(BridgeError):  # noqa: N818

@@ -36,6 +36,7 @@ from bridge.ledger.model import (
     Intent,
     IntentVerdict,
     Lease,
+    NewBase,
     Opening,
     OwedEvents,
     RecordedCall,
@@ -48,6 +49,7 @@ from bridge.ledger.oversight import Oversight
 from bridge.ledger.storage import in_doubt, intents, late, patient_order, requests
 from bridge.ledger.storage.bodies import SealedEvent, seal_events, seal_message, seal_result
 from bridge.ledger.storage.store import LedgerStep, Store
+from bridge.ledger.vault.bases import SealedBase, keep_base, seal_base
 from bridge.ledger.vault.sealing import Sealer
 from bridge.settings import LedgerSettings
 
@@ -72,6 +74,7 @@ class Ledger:
         """What an operator asks of it, or finds out; no worker's lease is needed for that."""
         self.sealer = sealer
         """Encrypts bodies."""
+        self._keep_bases = timedelta(days=settings.keep_change_bases_days)
         self._clock = clock
         self._leases = WorkerLeases(timedelta(seconds=settings.lease_seconds), clock, up)
 
@@ -154,13 +157,15 @@ class Ledger:
             events: in the order they are to be published. An event whose id is there already is not changed.
             calls: in the order they were made.
             told: what is told of it beside the code.
-            follow_up: of a request in doubt, or one that failed and may be asked again.
+            follow_up: what is kept for what may come after it.
             also: runs in the same transaction, e.g. the entry in the audit trail.
 
         Raises:
             LeaseLost: another worker has the request: publish nothing.
+            BaseMoved: its base is made from what is not kept any more: the request has not ended.
         """
         sealed = await self._seal(lease.request_key, events)
+        kept = await self._sealed_base(follow_up.base if follow_up else None)
         message = follow_up.message if follow_up else None
         asked = message and seal_message(self.sealer, lease.request_key, message)
         now = self._clock()
@@ -179,6 +184,8 @@ class Ledger:
             requests.add_events(connection, lease.row, lease.token, sealed)
             if asked:
                 in_doubt.keep_message(connection, lease, asked)
+            if kept:
+                keep_base(connection, kept, now=now, keep=self._keep_bases)
             if also is not None:
                 also(connection)
 
@@ -397,6 +404,11 @@ class Ledger:
         if sum(len(event.body) for event in events) > _WORTH_A_THREAD:
             return await asyncio.to_thread(seal_events, self.sealer, key, events)
         return seal_events(self.sealer, key, events)
+
+    async def _sealed_base(self, base: NewBase | None) -> SealedBase | None:
+        if base is not None and len(base.body) > _WORTH_A_THREAD:
+            return await asyncio.to_thread(seal_base, self.sealer, base)
+        return None if base is None else seal_base(self.sealer, base)
 
     def _late_since(self) -> datetime:
         return self._clock() - self._leases.duration

@@ -267,16 +267,33 @@ class Reopened:
 
 
 @dataclass(frozen=True, slots=True)
+class NewBase:
+    """What is kept of a patient from now on.
+
+    Attributes:
+        patient_key: whose.
+        read_as: the token of what it was made from; None: there was nothing.
+        body: the bytes.
+    """
+
+    patient_key: str
+    read_as: str | None
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class FollowUp:
     """What may follow the end of a request: one in doubt is checked, one that failed may be asked again.
 
     Attributes:
         message: what was asked, for whoever does so; the first one is kept.
         check_at: of one in doubt: when it is checked; None: never, a person must find out.
+        base: of one that told of a record: what the next answer about the patient is compared with.
     """
 
     message: bytes | None = field(default=None, repr=False)
     check_at: datetime | None = None
+    base: NewBase | None = None
 
 
 @dataclass(frozen=True, slots=True)

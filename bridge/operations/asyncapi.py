@@ -5,6 +5,7 @@ from importlib.metadata import version
 from typing import Any, Final
 
 from bridge.areas.schema import record_schema
+from bridge.areas.table import AREAS
 from bridge.contracts.envelope import STRUCTURED, Attributes
 from bridge.contracts.events import EVENT_TYPES, REQUEST_FAILED, REQUEST_REJECTED
 from bridge.contracts.schemas import component_schemas, envelope_schema, schema_of
@@ -93,6 +94,8 @@ def _published(pipelines: Sequence[Pipeline]) -> Mapping[str, Any]:
     found: dict[str, Any] = {}
     for _, operation in _operations(pipelines):
         found |= operation.publishes
+    # What changed of an area is told by a rendering of any pipeline that publishes it.
+    found |= {area.changed_kind: area.changed for area in AREAS.areas if area.kind in found}
     return found | {kind: EVENT_TYPES[kind] for kind in (REQUEST_FAILED, REQUEST_REJECTED)}
 
 

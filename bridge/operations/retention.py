@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from bridge.ledger.audit.trail import Actor
+from bridge.ledger.audit.trail import Actor, Entry
 from bridge.ledger.storage.store import Progress, untold
+from bridge.operations import reasons
 from bridge.operations.site import Stores
 
 
@@ -19,6 +20,7 @@ class Erased:
         messages: of requests that failed, which can be asked again no more.
         bodies: of requests that stay without them.
         requests: forgotten.
+        bases: what patients' next answers were to be compared with.
     """
 
     answers: int
@@ -27,6 +29,7 @@ class Erased:
     messages: int
     bodies: int
     requests: int
+    bases: int
 
 
 async def prune(stores: Stores, *, actor: Actor, progress: Progress = untold) -> Erased:
@@ -44,6 +47,7 @@ async def prune(stores: Stores, *, actor: Actor, progress: Progress = untold) ->
     facts_before = now - timedelta(days=stores.settings.ledger.keep_metadata_days)
     await stores.trail.note_forgotten(actor, facts_before)
     of_vault = await stores.vault.prune(now, facts_before=facts_before)
+    bases = await stores.bases.prune(now)
     of_ledger = await stores.ledger.oversight.prune(now, progress=progress)
     return Erased(
         answers=of_vault.answers,
@@ -52,4 +56,32 @@ async def prune(stores: Stores, *, actor: Actor, progress: Progress = untold) ->
         messages=of_ledger.messages,
         bodies=of_ledger.bodies,
         requests=of_ledger.requests,
+        bases=bases,
     )
+
+
+async def erase_base(stores: Stores, patient_key: str, *, actor: Actor, reason: str) -> bool:
+    """Delete what the next answer about a patient would be compared with; that one is told whole then.
+
+    Who erases it, and why, is noted in the audit trail, in the same transaction.
+
+    Args:
+        stores: all that is kept.
+        patient_key: whose.
+        actor: who erases.
+        reason: why.
+
+    Returns:
+        whether there was anything.
+
+    Raises:
+        ReasonMissing: the reason is blank.
+    """
+    entry = Entry(
+        event="change_base.erased",
+        outcome="completed",
+        actor=actor,
+        patient_key=patient_key,
+        facts={"reason": reasons.given(reason)},
+    )
+    return await stores.bases.erase(patient_key, also=stores.trail.step(entry))

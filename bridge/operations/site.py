@@ -19,6 +19,7 @@ from bridge.ledger.storage.practice_asks import PracticeAsks
 from bridge.ledger.storage.replay_jobs import ReplayJobs
 from bridge.ledger.storage.sightings import Sightings
 from bridge.ledger.vault.aes_gcm import AesGcmSealer
+from bridge.ledger.vault.bases import ChangeBases
 from bridge.ledger.vault.vault import Vault
 from bridge.pipelines.installed import installed_pipelines
 from bridge.settings import Settings
@@ -47,6 +48,7 @@ class Stores:
         ledger: what happened to each request.
         trail: who asked about whom, and who did what.
         vault: answers of practices and data of large events, sealed.
+        bases: what patients' next answers are compared with, sealed.
         dead_letter_jobs: that send dead letters again, or discard them.
         replay_jobs: jobs that ask failed requests again.
         sightings: what workers see of those they call.
@@ -57,6 +59,7 @@ class Stores:
     ledger: Ledger
     trail: AuditTrail
     vault: Vault
+    bases: ChangeBases
     dead_letter_jobs: DeadLetterJobs
     replay_jobs: ReplayJobs
     sightings: Sightings
@@ -94,6 +97,7 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
             ledger,
             trail,
             Vault(ledger.store, sealer, keep_answers=timedelta(days=settings.vault.keep_answers_days)),
+            ChangeBases(ledger.store, sealer),
             DeadLetterJobs(ledger.store, lease=lease),
             ReplayJobs(ledger.store, sealer, lease=lease),
             Sightings(ledger.store, ledger.worker_id),

@@ -57,19 +57,40 @@ class OutgoingEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class ToldBefore:
+    """What is kept of the answers about a patient before this one.
+
+    Attributes:
+        base: as the rendering that tells of changes wrote it; None: there is nothing.
+        fault: why nothing can be compared with it: it cannot be opened, or answers about the patient ended
+            one after the other all the while.
+    """
+
+    base: bytes | None = field(default=None, repr=False)
+    fault: Literal["base_unusable", "busy"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class WholeAnswer:
     """All events of one request, in the order in which they are published: what a rendering is made of.
 
     Attributes:
         events: at least one; of a record the areas come first, and ``record.completed.v1`` is the last.
+        before: what is kept about the patient, for a rendering that `compares`.
     """
 
     events: Sequence[OutgoingEvent]
+    before: ToldBefore = field(default_factory=ToldBefore)
 
     @property
     def last(self) -> OutgoingEvent:
         """What closes the answer."""
         return self.events[-1]
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """Of its events."""
+        return frozenset(event.kind for event in self.events)
 
     def of(self, kind: str) -> OutgoingEvent | None:
         """The event of a kind; None when the answer has none."""
@@ -126,6 +147,19 @@ class Withheld:
 
 
 @dataclass(frozen=True, slots=True)
+class Remembered:
+    """What a comparison came to, beside its messages.
+
+    Attributes:
+        base: what the next answer about the patient is compared with; None: what is kept stays as it is.
+        manifest: fields of the manifest that say so.
+    """
+
+    base: bytes | None = field(repr=False)
+    manifest: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Lost:
     """Something that the events say and a rendering does not.
 
@@ -159,7 +193,7 @@ class RenderingOptions:
     r4_profile: R4Profile = "ukcore-current"
 
 
-Render: TypeAlias = Callable[[WholeAnswer, RenderingOptions], Sequence[Rendered | Withheld]]
+Render: TypeAlias = Callable[[WholeAnswer, RenderingOptions], Sequence[Rendered | Withheld | Remembered]]
 """Makes the messages of an answer; none of one that it has nothing to tell of. It raises for nothing that an
 event may hold."""
 
@@ -174,6 +208,7 @@ class RenderingSpec:
         topics: the media type of the content on each topic that it publishes on.
         losses: what of these events it does not say; a table in the documentation.
         render: makes the messages.
+        compares: whether it is given what is kept of the answers before, and says what is kept of this one.
     """
 
     name: str
@@ -181,3 +216,4 @@ class RenderingSpec:
     topics: Mapping[str, str]
     losses: Sequence[Lost]
     render: Render
+    compares: bool = False

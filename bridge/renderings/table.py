@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from bridge.renderings.changes.spec import CHANGES
 from bridge.renderings.rendering import RenderingSpec
 
-_RENDERINGS: Final[tuple[RenderingSpec, ...]] = ()
+_RENDERINGS: Final[tuple[RenderingSpec, ...]] = (CHANGES,)
 
 RENDERINGS: Final[Mapping[str, RenderingSpec]] = MappingProxyType({spec.name: spec for spec in _RENDERINGS})
 """By name. An answer is given to them in this order."""

@@ -26,6 +26,7 @@ from bridge.sandbox.serving import Tls, listening, serving
 from bridge.sandbox.spine.pds import SandboxPds, Tokens
 from bridge.sandbox.spine.proxy import DirectForward, Forward, HttpForward, SandboxProxy
 from bridge.sandbox.spine.sds import SandboxSds
+from bridge.sandbox.structured.record import Record
 from bridge.sandbox.structured.store import RecordFile, RecordStore, read_folder
 from bridge.sandbox.web import App, AsgiReceive, AsgiScope, AsgiSend, server
 from bridge.sandbox.world import CONSUMERS, SUPPLIER_ODS
@@ -100,6 +101,7 @@ class RunningSandbox:
     _faults: FaultBoard
     _practice: Practices = field(repr=False)
     _tokens: Tokens = field(repr=False)
+    _store: RecordStore = field(repr=False)
     _switch_on: Callable[[], None] = field(repr=False)
 
     def fault(self, key: str, fault: InjectedFault) -> None:
@@ -130,9 +132,22 @@ class RunningSandbox:
         """
         return self._practice.surgeries[ods].patients
 
+    def change_record(self, nhs_number: str, change: Callable[[Record], None]) -> None:
+        """Let a patient's practice hold something else from now on, as time goes by.
+
+        Args:
+            nhs_number: of a scenario's patient.
+            change: changes the record in place.
+
+        Raises:
+            KeyError: no scenario has a record under this NHS number.
+        """
+        self._store.change(nhs_number, change)
+
     def reset(self) -> None:
-        """As at the start: only the scenarios' own faults and appointments, and no calls."""
+        """As at the start: only the scenarios' own faults, records and appointments, and no calls."""
         self._faults.clear()
+        self._store.reset()
         self._switch_on()
         self._practice.reset()
         self.calls.clear()
@@ -245,6 +260,7 @@ def _build(
         _faults=faults,
         _practice=practice,
         _tokens=tokens,
+        _store=store,
         _switch_on=switch_on,
     )
     steering = Control(faults, calls, diary=sandbox.diary, reset=sandbox.reset)

@@ -6,6 +6,7 @@ from pydantic import with_config
 
 from bridge.areas.allergies.model import Allergy, AllergyFields, AllergyKind, AllergyStatement
 from bridge.areas.events import RecordHeader, answered, hash_of, header, record_event
+from bridge.contracts.changes import ChangedSince, ItemChange
 from bridge.contracts.events import Event, Written
 from bridge.record import Area, Issue, LinkedProblem, Retrieved, Unmapped
 from bridge.record.common import STRICT
@@ -14,8 +15,8 @@ ALLERGIES_PUBLISHED: Final = "allergies.published.v1"
 
 
 @with_config(STRICT)
-class AllergiesPublished(RecordHeader):
-    """``allergies.published.v1``: allergies and intolerances, active and (when asked for) ended."""
+class AllergiesTold(RecordHeader):
+    """What events of allergies hold besides the allergies, or what changed of them."""
 
     area: Area
     ended_area: Area
@@ -28,11 +29,28 @@ class AllergiesPublished(RecordHeader):
     """With ``no_known_allergies_of_kind``: of what no allergy is known. Empty with any other statement."""
     requires_prescribing_block: bool
     """A degraded drug allergy is present: prescribing must be prevented until it is re-coded (CS-084)."""
-    content_hash: str
-    items: list[Allergy]
     linked_problems: list[LinkedProblem]
     unmapped: list[Unmapped]
     issues: list[Issue]
+
+
+@with_config(STRICT)
+class AllergiesPublished(AllergiesTold):
+    """``allergies.published.v1``: allergies and intolerances, active and (when asked for) ended."""
+
+    content_hash: str
+    items: list[Allergy]
+
+
+@with_config(STRICT)
+class AllergiesChanged(AllergiesTold, ChangedSince):
+    """``allergies.changed.v1``: what became of allergies and intolerances since they were told last.
+
+    Whether there are any is in `allergy_statement` alone: that none is among the changes says nothing.
+    """
+
+    changes: list[ItemChange[Allergy]]
+    """By `item_id`."""
 
 
 class AllergyRecord(Retrieved, AllergyFields):

@@ -3,7 +3,12 @@
 from collections.abc import Collection
 from typing import Final
 
-from bridge.areas.allergies.events import ALLERGIES_PUBLISHED, AllergiesPublished, allergies_published
+from bridge.areas.allergies.events import (
+    ALLERGIES_PUBLISHED,
+    AllergiesChanged,
+    AllergiesPublished,
+    allergies_published,
+)
 from bridge.areas.allergies.mapping import COPIES, map_allergies, name_of_list
 from bridge.areas.allergies.model import Allergy
 from bridge.areas.allergies.options import AllergyOptions
@@ -40,7 +45,9 @@ ALLERGIES: Final = AreaSpec(
     conclude=conclude,
     kind=ALLERGIES_PUBLISHED,
     data=AllergiesPublished,
+    changed=AllergiesChanged,
     marks_unlisted=False,
     always_read=True,
     publish=lambda record, _: allergies_published(record),
+    is_over=lambda allergy: allergy["clinical_status"] == "resolved",
 )

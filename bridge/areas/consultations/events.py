@@ -5,7 +5,8 @@ from typing import Final
 from pydantic import with_config
 
 from bridge.areas.consultations.model import Consultation
-from bridge.areas.events import AreaPublished
+from bridge.areas.events import AreaChanged, AreaPublished
+from bridge.contracts.changes import ItemChange
 from bridge.record.common import STRICT
 
 CONSULTATIONS_PUBLISHED: Final = "consultations.published.v1"
@@ -22,3 +23,11 @@ class ConsultationsPublished(AreaPublished):
 
     items: list[Consultation]
     """The consultations, the newest first."""
+
+
+@with_config(STRICT)
+class ConsultationsChanged(AreaChanged):
+    """``consultations.changed.v1``: what became of consultations since they were told last."""
+
+    changes: list[ItemChange[Consultation]]
+    """By `item_id`."""

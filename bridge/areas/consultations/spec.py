@@ -3,7 +3,11 @@
 from collections.abc import Iterator
 from typing import Final
 
-from bridge.areas.consultations.events import CONSULTATIONS_PUBLISHED, ConsultationsPublished
+from bridge.areas.consultations.events import (
+    CONSULTATIONS_PUBLISHED,
+    ConsultationsChanged,
+    ConsultationsPublished,
+)
 from bridge.areas.consultations.mapping import map_consultations
 from bridge.areas.consultations.model import Consultation
 from bridge.areas.consultations.narrative import is_narrative
@@ -41,5 +45,6 @@ CONSULTATIONS: Final[AreaSpec[ConsultationOptions, Consultation]] = AreaSpec(
     brings_linked=True,
     kind=CONSULTATIONS_PUBLISHED,
     data=ConsultationsPublished,
+    changed=ConsultationsChanged,
     publish=lambda record, _: area_published(CONSULTATIONS_PUBLISHED, record, "consultations"),
 )

@@ -6,7 +6,8 @@ from typing import Final, Literal
 from pydantic import with_config
 
 from bridge.areas.diary_entries.model import DiaryEntry, DiaryFields
-from bridge.areas.events import AreaPublished, area_published
+from bridge.areas.events import AreaChanged, AreaPublished, area_published
+from bridge.contracts.changes import ItemChange
 from bridge.contracts.events import Event
 from bridge.record import Retrieved
 from bridge.record.common import STRICT
@@ -29,6 +30,21 @@ class DiaryEntriesPublished(AreaPublished):
     """To be shown with the items (CS-108, CS-111). A fixed text."""
     items: list[DiaryEntry]
     """Planned actions that are not complete: no `code` among them says that anything was done or is so."""
+
+
+@with_config(STRICT)
+class DiaryEntriesChanged(AreaChanged):
+    """``diary_entries.changed.v1``: what became of planned actions since they were told last.
+
+    One that is `not_returned` may have been done, or not: that it is complete is nowhere said (CS-107).
+    """
+
+    meaning: Literal["planned_not_done"]
+    """Of every item (CS-107, CS-109)."""
+    advice: str
+    """To be shown with the items (CS-108, CS-111). A fixed text."""
+    changes: list[ItemChange[DiaryEntry]]
+    """By `item_id`."""
 
 
 class DiaryRecord(Retrieved, DiaryFields):

@@ -4,6 +4,7 @@ from typing import Final
 
 from bridge.areas.diary_entries.events import (
     DIARY_ENTRIES_PUBLISHED,
+    DiaryEntriesChanged,
     DiaryEntriesPublished,
     diary_entries_published,
 )
@@ -27,5 +28,6 @@ DIARY_ENTRIES: Final[AreaSpec[DiaryOptions, DiaryEntry]] = AreaSpec(
     brings=frozenset({"documents"}),
     kind=DIARY_ENTRIES_PUBLISHED,
     data=DiaryEntriesPublished,
+    changed=DiaryEntriesChanged,
     publish=lambda record, _: diary_entries_published(record),
 )

@@ -4,7 +4,8 @@ from typing import Final
 
 from pydantic import with_config
 
-from bridge.areas.events import AreaPublished
+from bridge.areas.events import AreaChanged, AreaPublished
+from bridge.contracts.changes import ItemChange
 from bridge.record.common import STRICT
 from bridge.record.documents import Document
 
@@ -20,3 +21,11 @@ class DocumentsPublished(AreaPublished):
 
     items: list[Document]
     """Each `location` is as sent: give it to ``document.requested``, never open it as it is."""
+
+
+@with_config(STRICT)
+class DocumentsChanged(AreaChanged):
+    """``documents.changed.v1``: what became of documents since they were told last."""
+
+    changes: list[ItemChange[Document]]
+    """By `item_id`."""

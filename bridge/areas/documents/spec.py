@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from bridge.areas.documents.events import DOCUMENTS_PUBLISHED, DocumentsPublished
+from bridge.areas.documents.events import DOCUMENTS_PUBLISHED, DocumentsChanged, DocumentsPublished
 from bridge.areas.documents.mapping import map_documents_of_record
 from bridge.areas.events import area_published
 from bridge.areas.spec import AreaSpec
@@ -26,5 +26,6 @@ DOCUMENTS: Final[AreaSpec[Model, Document]] = AreaSpec(
     pieces_of=_pieces_of,
     kind=DOCUMENTS_PUBLISHED,
     data=DocumentsPublished,
+    changed=DocumentsChanged,
     publish=lambda record, _: area_published(DOCUMENTS_PUBLISHED, record, "documents"),
 )

@@ -4,7 +4,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from bridge.areas.events import area_published
-from bridge.areas.immunisations.events import IMMUNISATIONS_PUBLISHED, ImmunisationsPublished
+from bridge.areas.immunisations.events import (
+    IMMUNISATIONS_PUBLISHED,
+    ImmunisationsChanged,
+    ImmunisationsPublished,
+)
 from bridge.areas.immunisations.mapping import map_immunisations
 from bridge.areas.immunisations.model import Immunisation
 from bridge.areas.immunisations.options import ImmunisationOptions
@@ -33,5 +37,6 @@ IMMUNISATIONS: Final[AreaSpec[ImmunisationOptions, Immunisation]] = AreaSpec(
     brings=frozenset({"observations"}),
     kind=IMMUNISATIONS_PUBLISHED,
     data=ImmunisationsPublished,
+    changed=ImmunisationsChanged,
     publish=lambda record, _: area_published(IMMUNISATIONS_PUBLISHED, record, "immunisations"),
 )

@@ -4,7 +4,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from bridge.areas.events import area_published
-from bridge.areas.investigations.events import INVESTIGATIONS_PUBLISHED, InvestigationsPublished
+from bridge.areas.investigations.events import (
+    INVESTIGATIONS_PUBLISHED,
+    InvestigationsChanged,
+    InvestigationsPublished,
+)
 from bridge.areas.investigations.mapping import is_request, map_investigations, observations_of
 from bridge.areas.investigations.model import InvestigationReport
 from bridge.areas.investigations.options import InvestigationOptions
@@ -52,5 +56,6 @@ INVESTIGATIONS: Final[AreaSpec[InvestigationOptions, InvestigationReport]] = Are
     brings=frozenset({"documents"}),
     kind=INVESTIGATIONS_PUBLISHED,
     data=InvestigationsPublished,
+    changed=InvestigationsChanged,
     publish=lambda record, _: area_published(INVESTIGATIONS_PUBLISHED, record, "investigations"),
 )

@@ -3,7 +3,12 @@
 from collections.abc import Iterator
 from typing import Final
 
-from bridge.areas.medications.events import MEDICATIONS_PUBLISHED, MedicationsPublished, medications_published
+from bridge.areas.medications.events import (
+    MEDICATIONS_PUBLISHED,
+    MedicationsChanged,
+    MedicationsPublished,
+    medications_published,
+)
 from bridge.areas.medications.mapping import map_medications
 from bridge.areas.medications.model import MedicationCourse
 from bridge.areas.medications.options import MedicationOptions
@@ -47,6 +52,11 @@ def _remark(answer: AreaAnswer[MedicationOptions], area: Area) -> None:
     answer.reading.report("search_date_ignored", path=area["area"])
 
 
+def _is_over(course: MedicationCourse) -> bool:
+    """Said to be, and by its dates: `completed` alone means issued in one GP system, and over in another."""
+    return course["status"] in ("completed", "stopped") and course["course_state"]["state"] == "ended"
+
+
 MEDICATIONS: Final = AreaSpec(
     name="medications",
     parameter=PARAMETER,
@@ -66,7 +76,9 @@ MEDICATIONS: Final = AreaSpec(
     remark=_remark,
     kind=MEDICATIONS_PUBLISHED,
     data=MedicationsPublished,
+    changed=MedicationsChanged,
     marks_unlisted=False,
     always_read=True,
     publish=medications_published,
+    is_over=_is_over,
 )

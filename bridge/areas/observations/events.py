@@ -4,7 +4,8 @@ from typing import Final
 
 from pydantic import with_config
 
-from bridge.areas.events import AreaPublished
+from bridge.areas.events import AreaChanged, AreaPublished
+from bridge.contracts.changes import ItemChange
 from bridge.record.common import STRICT
 from bridge.record.observations import Observation
 
@@ -20,3 +21,11 @@ class ObservationsPublished(AreaPublished):
 
     items: list[Observation]
     """The newest first; status entries of immunisations among them (`immunisation_status`)."""
+
+
+@with_config(STRICT)
+class ObservationsChanged(AreaChanged):
+    """``observations.changed.v1``: what became of observations since they were told last."""
+
+    changes: list[ItemChange[Observation]]
+    """By `item_id`."""

@@ -4,7 +4,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from bridge.areas.events import area_published
-from bridge.areas.observations.events import OBSERVATIONS_PUBLISHED, ObservationsPublished
+from bridge.areas.observations.events import (
+    OBSERVATIONS_PUBLISHED,
+    ObservationsChanged,
+    ObservationsPublished,
+)
 from bridge.areas.observations.mapping import is_observation, map_observations
 from bridge.areas.observations.options import ObservationOptions
 from bridge.areas.observations.query import PARAMETER, PERIOD, query
@@ -41,5 +45,6 @@ OBSERVATIONS: Final[AreaSpec[ObservationOptions, Observation]] = AreaSpec(
     pieces_of=_pieces_of,
     kind=OBSERVATIONS_PUBLISHED,
     data=ObservationsPublished,
+    changed=ObservationsChanged,
     publish=lambda record, _: area_published(OBSERVATIONS_PUBLISHED, record, "observations"),
 )

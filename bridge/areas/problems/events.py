@@ -4,8 +4,9 @@ from typing import Final
 
 from pydantic import with_config
 
-from bridge.areas.events import AreaPublished
+from bridge.areas.events import AreaChanged, AreaPublished
 from bridge.areas.problems.model import Problem
+from bridge.contracts.changes import ItemChange
 from bridge.record.common import STRICT
 
 PROBLEMS_PUBLISHED: Final = "problems.published.v1"
@@ -20,3 +21,11 @@ class ProblemsPublished(AreaPublished):
 
     items: list[Problem]
     """The active ones first, then by their onset, the newest first."""
+
+
+@with_config(STRICT)
+class ProblemsChanged(AreaChanged):
+    """``problems.changed.v1``: what became of problems since they were told last."""
+
+    changes: list[ItemChange[Problem]]
+    """By `item_id`."""

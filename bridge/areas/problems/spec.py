@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from bridge.areas.events import area_published
-from bridge.areas.problems.events import PROBLEMS_PUBLISHED, ProblemsPublished
+from bridge.areas.problems.events import PROBLEMS_PUBLISHED, ProblemsChanged, ProblemsPublished
 from bridge.areas.problems.mapping import map_problems
 from bridge.areas.problems.model import Problem
 from bridge.areas.problems.options import ProblemOptions
@@ -33,5 +33,7 @@ PROBLEMS: Final[AreaSpec[ProblemOptions, Problem]] = AreaSpec(
     brings_linked=True,
     kind=PROBLEMS_PUBLISHED,
     data=ProblemsPublished,
+    changed=ProblemsChanged,
     publish=lambda record, _: area_published(PROBLEMS_PUBLISHED, record, "problems"),
+    is_over=lambda problem: problem["clinical_status"] == "inactive",
 )

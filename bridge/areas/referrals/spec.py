@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from bridge.areas.events import area_published
-from bridge.areas.referrals.events import REFERRALS_PUBLISHED, ReferralsPublished
+from bridge.areas.referrals.events import REFERRALS_PUBLISHED, ReferralsChanged, ReferralsPublished
 from bridge.areas.referrals.mapping import map_referrals
 from bridge.areas.referrals.model import Referral
 from bridge.areas.referrals.options import ReferralOptions
@@ -34,5 +34,6 @@ REFERRALS: Final[AreaSpec[ReferralOptions, Referral]] = AreaSpec(
     brings=frozenset({"documents"}),
     kind=REFERRALS_PUBLISHED,
     data=ReferralsPublished,
+    changed=ReferralsChanged,
     publish=lambda record, _: area_published(REFERRALS_PUBLISHED, record, "referrals"),
 )

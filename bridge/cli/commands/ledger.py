@@ -142,6 +142,21 @@ def prune(actor: ActorOption = None) -> None:
 
 
 @app.command()
+def erase_base(
+    reason: Annotated[str, typer.Option(help="Why; for the audit trail.")] = "",
+    actor: ActorOption = None,
+) -> None:
+    """Delete what a patient's next answer would be compared with, for good: it is told whole then.
+
+    The NHS number is typed at a prompt, or read from standard input. What is kept tells items apart, and
+    says nothing else of them; events and answers of practices go when their time is over (ledger prune).
+    """
+    from bridge.cli import ledger
+
+    ledger.erase_base(reason, actor)
+
+
+@app.command()
 def upgrade() -> None:
     """Bring the ledger's database to the schema of this version, before its workers start.
 

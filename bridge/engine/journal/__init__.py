@@ -7,6 +7,7 @@ there only where something is added, such as the audit entry in the same transac
 from dataclasses import dataclass
 
 from bridge.engine.journal.answers import AnswerJournal
+from bridge.engine.journal.bases import BaseJournal
 from bridge.engine.journal.claim_checks import ClaimCheckJournal
 from bridge.engine.journal.requests import LeaseJournal, OutboxJournal, QualityJournal, RequestJournal
 from bridge.engine.journal.side_effects import SideEffectJournal
@@ -31,6 +32,7 @@ class Journal:
         quality: how good records are, counted.
         sightings: what this worker sees of those it calls.
         asks: practices that an operator wants asked.
+        bases: what patients' next answers are compared with.
     """
 
     requests: RequestJournal
@@ -42,3 +44,4 @@ class Journal:
     quality: QualityJournal
     sightings: SightingJournal
     asks: AskJournal
+    bases: BaseJournal

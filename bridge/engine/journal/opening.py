@@ -20,6 +20,7 @@ from bridge.ledger.storage.fingerprints import compare, held_by
 from bridge.ledger.storage.practice_asks import PracticeAsks
 from bridge.ledger.storage.sightings import Sightings
 from bridge.ledger.vault.aes_gcm import AesGcmSealer
+from bridge.ledger.vault.bases import ChangeBases
 from bridge.ledger.vault.vault import Vault
 from bridge.observe import record
 from bridge.observe.vocabulary.ledger import KeysDiffer, LedgerAway, LedgerDisabled
@@ -67,6 +68,7 @@ def journal_on(ledger: Ledger, trail: AuditTrail, vault: Vault) -> Journal:
         quality=ledger.oversight,
         sightings=Sightings(ledger.store, ledger.worker_id),
         asks=AuditedAsks(PracticeAsks(ledger.store, ledger.sealer), trail),
+        bases=ChangeBases(ledger.store, ledger.sealer),
     )
 
 

@@ -65,7 +65,11 @@ class RequestJournal(Protocol):
         told: Circumstances,
         follow_up: FollowUp | None = None,
     ) -> None:
-        """Write down how it ended, what is to be published, and what is needed to check or ask again."""
+        """Write down how it ended, what is to be published, and what is needed to check or ask again.
+
+        Raises:
+            BaseMoved: another request about the patient ended meanwhile; this one has not.
+        """
 
     async def wait(
         self,

@@ -11,6 +11,7 @@ from bridge.ledger import BeginResult, Intent, Lease, Opening, OwedEvents, Start
 from bridge.ledger.keys import NotKept
 from bridge.ledger.storage.practice_asks import PracticeAsk
 from bridge.ledger.storage.sightings import WorkerSighting
+from bridge.ledger.vault.bases import KeptBase
 from bridge.ledger.vault.vault import ClaimCheck, Deposit
 
 
@@ -104,6 +105,10 @@ class Unrecorded:
     async def kept_answers(self, _request_key: str) -> Sequence[tuple[str, PracticeAnswer]]:
         """Nothing is kept."""
         return ()
+
+    async def last(self, _patient_key: str) -> KeptBase:
+        """Nothing is kept."""
+        return KeptBase()
 
     async def check_in(self, *_: object) -> ClaimCheck:
         """Not possible: the settings are refused."""

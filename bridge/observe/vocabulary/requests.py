@@ -211,6 +211,19 @@ class RenderingWithheld(RequestEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeBaseUnreadable(RequestEvent):
+    """What an answer was to be compared with cannot be opened: each area is told whole.
+
+    Its key was taken out of the ring, or the database was changed.
+    """
+
+    name: ClassVar[str] = "change_base_unreadable"
+    level: ClassVar[Level] = "warning"
+
+    reason: Code
+
+
+@dataclass(frozen=True, slots=True)
 class SideEffectSettled(RequestEvent):
     """The practice was asked what became of a booking, or another change, whose answer was lost."""
 

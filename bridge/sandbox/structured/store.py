@@ -2,7 +2,7 @@
 
 import json
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -146,6 +146,25 @@ class RecordStore:
             encoded = encode(record.answer(query))
             self._keep(query, encoded)
         return _with_id(encoded, trace_id)
+
+    def change(self, number: str, change: Callable[[Record], None]) -> None:
+        """Let a practice hold something else of a scenario's patient from now on.
+
+        Raises:
+            KeyError: no scenario has a record under this NHS number.
+        """
+        record = self._record(number)
+        if record is None:
+            raise KeyError(number)
+        change(record)
+        for query in [known for known in self._encoded if known.nhs_number == number]:
+            self._bytes -= len(self._encoded.pop(query))
+
+    def reset(self) -> None:
+        """Every record as at the start."""
+        self._records.clear()
+        self._encoded.clear()
+        self._bytes = 0
 
     def _record(self, number: str) -> Record | None:
         if number not in self._records:

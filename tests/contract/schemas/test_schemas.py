@@ -14,6 +14,7 @@ from bridge.areas.allergies.events import allergies_published
 from bridge.areas.events import record_completed
 from bridge.areas.medications.events import medications_published
 from bridge.areas.medications.options import MedicationOptions
+from bridge.areas.table import AREAS
 from bridge.contracts.events import EVENT_TYPES, request_failed, request_rejected
 from bridge.contracts.glossary import GLOSSARY
 from bridge.contracts.schemas import schema_of, strict_schema_of
@@ -42,6 +43,7 @@ KINDS = {
 SCHEMAS = message_schemas(installed_pipelines())
 WRITTEN = {
     "gp-record": GpRecord,
+    **{area.changed_kind: area.changed for area in AREAS.areas},
     **EVENT_TYPES,
     **{
         kind: model

@@ -2,7 +2,7 @@
 
 from pydantic import with_config
 
-from bridge.areas.events import AreaPublished, area_published
+from bridge.areas.events import AreaChanged, AreaPublished, area_published
 from bridge.areas.spec import AreaAnswer, AreaSpec
 from bridge.contracts.requests import Model
 from bridge.fhir.read import Item
@@ -56,5 +56,6 @@ LETTERS: AreaSpec[Model, Letter] = AreaSpec(
     read=map_letters,
     kind=LETTERS_PUBLISHED,
     data=LettersPublished,
+    changed=AreaChanged,
     publish=lambda record, _: area_published(LETTERS_PUBLISHED, record, "letters"),
 )

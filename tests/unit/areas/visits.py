@@ -6,7 +6,7 @@ from typing import Any, NotRequired
 from pydantic import with_config
 from typing_extensions import TypedDict
 
-from bridge.areas.events import AreaPublished, area_published
+from bridge.areas.events import AreaChanged, AreaPublished, area_published
 from bridge.areas.period import PeriodOptions
 from bridge.areas.spec import AreaAnswer, AreaSpec, ListOfArea
 from bridge.fhir.index import ReceivedEntry
@@ -108,5 +108,6 @@ VISITS: AreaSpec[VisitOptions, Visit] = AreaSpec(
     brings_linked=True,
     kind=VISITS_PUBLISHED,
     data=VisitsPublished,
+    changed=AreaChanged,
     publish=lambda record, _: area_published(VISITS_PUBLISHED, record, "visits"),
 )

@@ -88,7 +88,7 @@ def incoming():
 
 def told(renderer: Renderer, incoming, events=(PART, COMPLETED)):
     """Topics in order, and what the manifest says of the forms."""
-    messages = [message.stored for message in renderer.render(incoming, events)]
+    messages = [message.stored for message in renderer.render(incoming, events).messages]
     assert len({message.id for message in messages}) == len(messages)
     return [message.topic for message in messages], json.loads(messages[-1].body)["data"].get("renderings")
 
@@ -101,11 +101,17 @@ def test_a_form_stands_before_the_event_that_closes_the_answer_and_is_named_in_i
             "rendering": "words",
             "outcome": "rendered",
             "topic": WORDS,
-            "event_id": Renderer(STYLE, FORMS, ["words"]).render(incoming, [PART, COMPLETED])[1].stored.id,
+            "event_id": Renderer(STYLE, FORMS, ["words"])
+            .render(incoming, [PART, COMPLETED])
+            .messages[1]
+            .stored.id,
         }
     ]
     # The events are numbered among themselves, so a reader of them waits for no form.
-    bodies = [message.rendered.body for message in Renderer(STYLE, FORMS).render(incoming, [PART, COMPLETED])]
+    bodies = [
+        message.rendered.body
+        for message in Renderer(STYLE, FORMS).render(incoming, [PART, COMPLETED]).messages
+    ]
     assert [json.loads(body)["sequence"] for body in bodies] == ["1/2", "2/2"]
     assert "sequence" not in WholeAnswer([incoming.outgoing(STYLE, PART, sequence="1/2")]).attributes(
         WORDS, media_type="text/plain"
@@ -115,7 +121,7 @@ def test_a_form_stands_before_the_event_that_closes_the_answer_and_is_named_in_i
 def test_without_any_the_manifest_says_nothing_of_forms_and_one_that_reads_none_of_it_is_not_called(incoming):
     assert told(Renderer(STYLE, FORMS), incoming) == ([PART.kind, COMPLETED.kind], None)
     assert told(Renderer(STYLE, FORMS, ["raises"]), incoming, [COMPLETED]) == ([COMPLETED.kind], None)
-    assert Renderer(STYLE, FORMS, ["raises"]).render(incoming, []) == []
+    assert Renderer(STYLE, FORMS, ["raises"]).render(incoming, []).messages == []
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+from bridge.areas.events import AreaChanged
 from bridge.areas.spec import AreaSpec, ListOfArea
 from tests.unit.areas.immunisations.events import (
     IMMUNISATIONS_PUBLISHED,
@@ -19,5 +20,6 @@ IMMUNISATIONS = AreaSpec(
     read=map_immunisations,
     kind=IMMUNISATIONS_PUBLISHED,
     data=ImmunisationsPublished,
+    changed=AreaChanged,
     publish=immunisations_published,
 )
