@@ -32,10 +32,14 @@ _PROTOCOL: Final = "http://hl7.org/fhir/3.0/StructureDefinition/extension-Immuni
 _DAY: Final = len("2004-05-06")
 
 LOSSES: Final[Sequence[Lost]] = (
+    Lost("immunisations.items.vaccine_absent_reason", "Its words alone: a null flavour is no vaccine."),
     Lost("immunisations.items.target_diseases", "They stand in `protocolApplied`, each with its protocol."),
-    Lost(
-        "immunisations.items.not_given_reasons.codings",
-        "R4 has one reason; of further ones, and where it may have been given, the words stand in notes.",
+    *(
+        Lost(
+            f"immunisations.items.not_given_reasons.{name}",
+            "R4 has one reason; of further ones, and where it may have been given, the words stand in notes.",
+        )
+        for name in ("codings", "coding_quality")
     ),
     Lost("immunisations.items.dose_number", "It stands in `protocolApplied`."),
     Lost(

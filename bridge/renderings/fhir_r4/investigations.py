@@ -60,6 +60,8 @@ LOSSES: Final[Sequence[Lost]] = (
         "investigations.items.groups.grouped_by",
         "That nothing but their order says what belongs to a heading; its members say the same.",
     ),
+    Lost("investigations.items.filing_comments.source_ref", "As of any item: see its identifiers."),
+    Lost("investigations.items.specimens.fasted_for.unit_system", "Told in words, with the unit."),
     Lost("investigations.items.filing_comments.comment", "It has `text` in its place."),
     Lost("investigations.items.filing_comments.effective", "It has `filed_at` in its place."),
 )

@@ -8,9 +8,50 @@ from bridge.record.dates import days, earliest
 from bridge.renderings.fhir_r4.common import Resource, absent, period, put_date
 from bridge.renderings.fhir_r4.scope import R4_TYPES, R4Scope
 from bridge.renderings.fhir_r4.uk_core import AS_SENT, SOURCE_REF
+from bridge.renderings.rendering import Lost
 
+_LINKS: Final = (
+    "about", "actual_problem", "also_about", "answers.answer", "consultation", "documents",
+    "earlier_referrals", "headings.items", "topics.items", "members", "part_of", "problems", "reason_items",
+    "related", "related_content", "specimen", "target",
+)  # fmt: skip
+"""Fields that hold links."""
 Told = Mapping[str, Any]
 """An item of the record, or a part of one, as its event has it."""
+LOSSES: Final[Sequence[Lost]] = (
+    Lost("**.concept_id", "It is the SNOMED CT code among the codings."),
+    Lost("**.description_id", "UK Core has retired the extension that it stood in; the term is there."),
+    Lost("**.preferred_term", "It is the display of the SNOMED CT code."),
+    Lost("**.original_text", "It is the text of the concept where it is what the GP saw."),
+    Lost("**.degrade_code", "A code that means nothing is never written: the words stand alone."),
+    Lost("**.term_from", "The words are in the text of the concept, wherever they are from."),
+    Lost("**.codings.user_selected", "Of concepts whose words stand alone."),
+    Lost("**.precision", "It follows from the date, or from why there is none."),
+    Lost("**.issue_codes", "What is odd about the data stands in the events."),
+    Lost("**.provenance.content_hash", "Items are compared by the hashes of the events."),
+    Lost("**.provenance.list_codes", "Which lists an item stands in, the Lists of the Bundle say."),
+    Lost("**.provenance.problem_refs", "The problems name the items."),
+    Lost("**.provenance.holder_ods", "The practice is the managing organisation of the patient."),
+    Lost("**.provenance.source_ref", "An item is known by its identifiers and by its `item_id`."),
+    Lost("**.provenance.recorder", "Where R4 has an element for who entered it, it stands there."),
+    Lost("**.provenance.author", "Where R4 has an element for who is responsible, it stands there."),
+    Lost("**.provenance.recorded_at", "Where R4 has an element for it, it stands there."),
+    Lost("**.provenance.encounter_ref", "Of what names its consultation by a link, the link."),
+    Lost("**.business_ids.use", "One that R4 does not know."),
+    Lost("**.version_identifier.use", "One that R4 does not know."),
+    Lost("**.linked_only", "What only came along stands in no List."),
+    *(
+        Lost(f"**.{link}.{name}", why)
+        for link in _LINKS
+        for name, why in (
+            ("kind", "The resource that it leads to says what it is."),
+            ("in_record", "It is a literal reference then."),
+            ("item_id", "The resource that it leads to has it."),
+            ("reference", "Of what was sent it is the address."),
+        )
+    ),
+)
+"""What no item, or none of these areas, says in R4; the paths hold wherever such a field stands."""
 _DAY: Final = len("2004-05-06")
 
 

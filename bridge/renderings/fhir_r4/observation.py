@@ -59,7 +59,13 @@ LOSSES: Final[Sequence[Lost]] = (
     Lost("**.blood_pressure", "It follows from the code."),
     Lost("**.immunisation_status", "It follows from the code, and from what refers to it."),
     Lost("**.answers.source_ref", "R4 has the answers among the components, without the response."),
-    Lost("**.absent_reason.codings", "Beside a value R4 has no reason for none: its words stand in a note."),
+    Lost("**.answers.value.read_from", "An answer is never read from a comment."),
+    *(
+        Lost(
+            f"**.absent_reason.{name}", "Beside a value R4 has no reason for none: its words stand in a note."
+        )
+        for name in ("codings", "coding_quality")
+    ),
     *(
         Lost(f"**.{range_}.{end}.{name}", "Of a range with a comparator, which is told in words.")
         for range_ in ("reference_ranges", "age", "value")
