@@ -477,9 +477,6 @@ class Settings(BaseSettings):
         yield from (f"{name}: is required" for name, value in required.items() if not value)
         if bool(self.spine.cert_file) != bool(self.spine.key_file):
             yield "BRIDGE_SPINE_CERT_FILE and BRIDGE_SPINE_KEY_FILE: set both or neither"
-        for name, group in (("MLLP", self.mllp), ("LISTENER", self.listener)):
-            if bool(group.cert_file) != bool(group.key_file):
-                yield f"BRIDGE_{name}_CERT_FILE and BRIDGE_{name}_KEY_FILE: set both or neither"
         if self.claims.url is not None:
             yield from self._missing_for_claims()
 
@@ -511,13 +508,6 @@ class Settings(BaseSettings):
             "BRIDGE_CLAIMS_CONSUMERS_FILE": self.claims.consumers_file,
             "BRIDGE_CLAIMS_CERT_FILE": self.claims.cert_file,
             "BRIDGE_CLAIMS_KEY_FILE": self.claims.key_file,
-            "BRIDGE_MLLP_CA_FILE": self.mllp.ca_file,
-            "BRIDGE_MLLP_CERT_FILE": self.mllp.cert_file,
-            "BRIDGE_MLLP_KEY_FILE": self.mllp.key_file,
-            "BRIDGE_LISTENER_CERT_FILE": self.listener.cert_file,
-            "BRIDGE_LISTENER_KEY_FILE": self.listener.key_file,
-            "BRIDGE_LISTENER_CA_FILE": self.listener.ca_file,
-            "BRIDGE_LISTENER_USERS_FILE": self.listener.users_file,
         }
         for name, path in files.items():
             if path is None:

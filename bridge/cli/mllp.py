@@ -6,7 +6,8 @@ from collections.abc import Coroutine
 import typer
 
 from bridge.cli.exits import Exit
-from bridge.engine.mllp.running import check_listener, check_sender, run_listener, run_sender
+from bridge.engine.mllp.running import run_listener, run_sender
+from bridge.engine.mllp.starting import check_listener, check_sender
 from bridge.engine.worker import ConsumerLostError
 from bridge.observe import configure_logging
 from bridge.settings import Settings

@@ -13,16 +13,12 @@ from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-
 from bridge.bus.port import Delivery
 from bridge.settings import Settings
 
 START, END = b"\x0b", b"\x1c\r"
 TOPIC = "allergies.rendered.hl7v2.v1"
 NHS_NUMBER = "9990000018"
-MADE_UP = "http://127.0.0.1:9"
 USERS = {
     "DR481": {
         "user_id": "u-481",
@@ -183,34 +179,13 @@ async def peer_at_work(
 
 
 def environment(folder: Path, **settings: str) -> dict[str, str]:
-    """Settings that are complete, of an installation that asks nobody anything: PDS and SDS are made up."""
-    key = folder / "pds.pem"
-    if not key.exists():
-        key.write_bytes(
-            rsa.generate_private_key(65537, 2048).private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-        )
+    """Settings of a sender and a listener; the peer and the port are what a test adds."""
     users = folder / "users.json"
     users.write_text(json.dumps(USERS))
     return {
         "BRIDGE_SANDBOX": "true",
         "BRIDGE_STATE_DIR": str(folder),
-        "BRIDGE_PDS_URL": MADE_UP,
-        "BRIDGE_PDS_TOKEN_URL": MADE_UP,
-        "BRIDGE_PDS_CLIENT_ID": "client",
-        "BRIDGE_PDS_KEY_FILE": str(key),
-        "BRIDGE_PDS_KEY_ID": "key",
-        "BRIDGE_SDS_URL": MADE_UP,
-        "BRIDGE_SDS_API_KEY": "made-up",
-        "BRIDGE_CONSUMER_ENDPOINT_URL": "https://consumer.example.test",
-        "BRIDGE_CONSUMER_SUPPLIER_ODS": "YGM00",
         "BRIDGE_CONSUMER_ORGANISATIONS": "RZZ01",
-        "BRIDGE_CONSUMER_DEVICE_ID": "d1",
-        "BRIDGE_CONSUMER_IDENTIFIER_SYSTEM": "https://consumer.example.test/ids",
-        "BRIDGE_SPINE_ALLOWED_HOSTS": "127.0.0.1",
         "BRIDGE_PATIENT_KEY": "made-up-key-of-the-tests",
         "BRIDGE_LEDGER_LEASE_SECONDS": "2",
         "BRIDGE_RETRY_FIRST_DELAY": "0.1",

@@ -2,27 +2,23 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from pydantic import ValidationError
-
-from bridge.areas.requests import Areas
 from bridge.bus import open_bus
 from bridge.bus.port import Bus
-from bridge.contracts.envelope import EventStyle, faults_of
+from bridge.contracts.envelope import EventStyle
 from bridge.engine.http.health import health_endpoints
 from bridge.engine.journal.opening import open_journal
 from bridge.engine.mllp.answering import RequestsBus, TriggerAnswers
 from bridge.engine.mllp.delivery import Hl7v2Delivery
 from bridge.engine.mllp.rendered import HL7V2_DELIVERY, delivery_queue
-from bridge.engine.mllp.users import SETTING as USERS
+from bridge.engine.mllp.starting import check_listener, check_sender
 from bridge.engine.mllp.users import read_users
-from bridge.engine.worker import ConsumerLostError, check
-from bridge.errors import Misconfigured
+from bridge.engine.worker import ConsumerLostError
 from bridge.figures import Figures, Sources
 from bridge.mllp.listener import listening
 from bridge.mllp.peer import Peer
@@ -36,46 +32,6 @@ from bridge.spine.tls import CertificateFact
 
 _IN_HAND: Final = 4
 """Messages in hand for each connection: while one patient's wait for each other, others' go out."""
-
-
-def check_sender(settings: Settings) -> None:
-    """Whether a sender may start with these settings.
-
-    Raises:
-        Misconfigured: with every fault, those of a worker too, whose environment it shares.
-    """
-    _check(settings, () if settings.mllp.peer else ("BRIDGE_MLLP_PEER: is required",))
-
-
-def check_listener(settings: Settings) -> None:
-    """Whether a listener may start with these settings.
-
-    Raises:
-        Misconfigured: with every fault, those of a worker too, whose environment it shares.
-    """
-    _check(settings, list(_listener_faults(settings)))
-
-
-def _check(settings: Settings, also: list[str] | tuple[str, ...]) -> None:
-    problems = list(also)
-    try:
-        check(settings)
-    except Misconfigured as fault:
-        problems += fault.problems
-    if problems:
-        raise Misconfigured(*problems)
-
-
-def _listener_faults(settings: Settings) -> Iterator[str]:
-    listener = settings.listener
-    required = {"BRIDGE_LISTENER_PORT": listener.port, USERS: listener.users_file}
-    yield from (f"{name}: is required" for name, value in required.items() if value is None)
-    if listener.ca_file is not None and listener.cert_file is None:
-        yield "BRIDGE_LISTENER_CA_FILE: is of no use without BRIDGE_LISTENER_CERT_FILE"
-    try:
-        Areas.model_validate({area: {} for area in listener.areas})
-    except ValidationError as error:
-        yield from (f"BRIDGE_LISTENER_AREAS: {place}: {rule}" for place, rule in faults_of(error))
 
 
 @asynccontextmanager

@@ -17,7 +17,8 @@ from bridge.bus import open_bus
 from bridge.bus.port import Bus, QueueSpec
 from bridge.contracts.requests import Requester
 from bridge.engine.incoming import envelope_of
-from bridge.engine.mllp.running import check_listener, taking_triggers
+from bridge.engine.mllp.running import taking_triggers
+from bridge.engine.mllp.starting import check_listener
 from bridge.errors import Misconfigured
 from bridge.pipelines.requests import RecordRequest
 from tests.integration.bus.transport import Taking, acknowledge
@@ -265,7 +266,7 @@ async def test_with_tls_only_clients_of_the_authority_are_heard(folder, requests
 async def test_all_faults_of_the_settings_are_told_at_once(folder, tmp_path):
     users = tmp_path / "users.json"
     settings = settings_of(
-        folder, BRIDGE_LISTENER_AREAS="allergies,shoes", BRIDGE_LISTENER_CA_FILE=str(folder / "pds.pem")
+        folder, BRIDGE_LISTENER_AREAS="allergies,shoes", BRIDGE_LISTENER_CA_FILE=str(folder / "users.json")
     )
     with pytest.raises(Misconfigured) as fault:
         check_listener(settings)

@@ -1,0 +1,73 @@
+"""Whether sender and listener may start. Neither asks a practice, so neither needs a key to the Spine."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from bridge.areas.requests import Areas
+from bridge.contracts.envelope import faults_of
+from bridge.engine.mllp.users import SETTING as USERS
+from bridge.environment import misspelt
+from bridge.errors import Misconfigured
+from bridge.ledger.keys import key_faults
+from bridge.settings import ListenerSettings, MllpSettings, Settings
+
+
+def check_sender(settings: Settings) -> None:
+    """Whether a sender may start with these settings.
+
+    Raises:
+        Misconfigured: with everything that is missing, half set or unreadable.
+    """
+    required: dict[str, object] = {
+        "BRIDGE_MLLP_PEER": settings.mllp.peer,
+        "BRIDGE_PATIENT_KEY or BRIDGE_PATIENT_KEY_FILE": settings.patient_key,
+    }
+    keys = key_faults(settings) if settings.ledger.enabled else ()
+    if not settings.ledger.enabled and not settings.sandbox:
+        keys = ("BRIDGE_LEDGER_ENABLED: cannot be switched off outside the sandbox",)
+    _refuse([*_missing(required), *_files("BRIDGE_MLLP", settings.mllp), *keys])
+
+
+def check_listener(settings: Settings) -> None:
+    """Whether a listener may start with these settings.
+
+    Raises:
+        Misconfigured: with everything that is missing, half set or unreadable.
+    """
+    listener = settings.listener
+    required: dict[str, object] = {"BRIDGE_LISTENER_PORT": listener.port, USERS: listener.users_file}
+    _refuse([*_missing(required), *_files("BRIDGE_LISTENER", listener), *_areas(listener)])
+
+
+def _refuse(problems: list[str]) -> None:
+    if problems := [*misspelt(Settings), *problems]:
+        raise Misconfigured(*problems)
+
+
+def _missing(required: dict[str, object]) -> Iterable[str]:
+    return (f"{name}: is required" for name, value in required.items() if not value)
+
+
+def _files(prefix: str, group: MllpSettings | ListenerSettings) -> Iterator[str]:
+    files: dict[str, Path | None] = {
+        f"{prefix}_{name}": getattr(group, name.lower()) for name in ("CERT_FILE", "KEY_FILE", "CA_FILE")
+    }
+    for name, file in files.items():
+        try:
+            if file is not None and not file.read_bytes().strip():
+                yield f"{name}: the file is empty"
+        except OSError as error:
+            yield f"{name}: cannot be read ({error.strerror})"
+    if bool(group.cert_file) != bool(group.key_file):
+        yield f"{prefix}_CERT_FILE and {prefix}_KEY_FILE: set both or neither"
+
+
+def _areas(listener: ListenerSettings) -> Iterator[str]:
+    if listener.ca_file is not None and listener.cert_file is None:
+        yield "BRIDGE_LISTENER_CA_FILE: is of no use without BRIDGE_LISTENER_CERT_FILE"
+    try:
+        Areas.model_validate({area: {} for area in listener.areas})
+    except ValidationError as error:
+        yield from (f"BRIDGE_LISTENER_AREAS: {place}: {rule}" for place, rule in faults_of(error))
