@@ -35,7 +35,7 @@ from tests.contract.deploy.test_guide import defaults
 from tests.contract.deploy.test_image import last
 
 OVERLAYS = ("overlays/rabbitmq", "overlays/nats")
-WHOLE = "overlays/rabbitmq+claims+console+traces"
+WHOLE = "overlays/rabbitmq+claims+console+mllp+traces"
 FOLDERS = (*OVERLAYS, WHOLE, "migration")
 CUSTOM = {
     "ServiceMonitor": ("monitoring.coreos.com/v1", {"selector", "endpoints"}),

@@ -8,6 +8,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]  # ships no types
 
 from bridge.console.serving import check, console
+from bridge.engine.mllp.starting import check_listener, check_sender
 from bridge.ledger.keys import create_ring
 from bridge.operations.installation import certificates
 from bridge.settings import Settings
@@ -180,3 +181,61 @@ def test_the_component_for_traces_switches_them_on_and_opens_the_way():
     namespace = peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
     assert endpoint.host.split(".")[1:] == [namespace, "svc", "cluster", "local"]
     assert not traces_are_on(settings("overlays/nats"))
+
+
+MLLP = ("overlays/rabbitmq+mllp", "overlays/nats+mllp")
+BOTH_WAYS = {"bridge-mllp-send": check_sender, "bridge-mllp-listen": check_listener}
+
+
+@pytest.mark.parametrize("name", BOTH_WAYS)
+def test_each_side_of_mllp_may_start_with_what_its_pod_has(name: str, tmp_path: Path):
+    pod = pods(MLLP[0])[name]
+    given = settings(MLLP[0]) | settings(MLLP[0], "bridge-mllp")
+    assert set(given) <= set(defaults())
+    for mount in pod["containers"][0]["volumeMounts"]:
+        volume = next(one for one in pod["volumes"] if one["name"] == mount["name"])
+        if "secret" not in volume:
+            continue
+        folder = tmp_path / volume["name"]
+        folder.mkdir()
+        for item in volume["secret"]["items"]:
+            if item["key"].endswith(".keys"):
+                create_ring(folder / item["path"])
+            else:
+                (folder / item["path"]).write_text("given by the platform")
+        given = {key: value.replace(mount["mountPath"], str(folder)) for key, value in given.items()}
+    variables = {one["name"] for one in pod["containers"][0]["env"]}
+    addresses = {"BRIDGE_BUS_URL": "amqps://bridge:3f9c@broker.example/"} | (
+        {"BRIDGE_LEDGER_URL": "postgresql://ledger.example/l"} if "BRIDGE_LEDGER_URL" in variables else {}
+    )
+    found = Settings.load(check=BOTH_WAYS[name], environ=given | addresses)
+    for file in (found.spine.key_file, found.pds.key_file, found.sds.api_key_file):
+        assert file is not None
+        assert not file.exists()
+
+
+@pytest.mark.parametrize(("folder", "broker"), [(MLLP[0], 5671), (MLLP[1], 4222)])
+def test_each_side_of_mllp_reaches_and_is_reached_by_whom_it_needs(folder: str, broker: int):
+    labels = {
+        name: of_kind(folder, "Deployment")[name]["spec"]["template"]["metadata"]["labels"]
+        for name in BOTH_WAYS
+    }
+    common = {"bridge-nothing-else": [53, 53], "bridge-to-ledger": [5432], "bridge-to-broker": [broker]}
+    peer = int(settings(folder)["BRIDGE_MLLP_PEER"].rpartition(":")[2])
+    assert ways(folder, labels["bridge-mllp-send"], "egress") == common | {
+        "bridge-to-interface-engine": [peer]
+    }
+    assert ways(folder, labels["bridge-mllp-listen"], "egress") == common
+    watched = {"bridge-mllp-from-prometheus": ["health"]}
+    assert ways(folder, labels["bridge-mllp-send"], "ingress") == watched
+    assert ways(folder, labels["bridge-mllp-listen"], "ingress") == watched | {
+        "bridge-from-interface-engine": ["mllp"]
+    }
+    spec = of_kind(folder, "Deployment")["bridge-mllp-send"]["spec"]
+    assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
+    for name in BOTH_WAYS:
+        assert container_of(folder, name)["image"] == container_of(folder, "bridge-worker")["image"]
+    ports = {one["name"]: one["containerPort"] for one in container_of(folder, "bridge-mllp-listen")["ports"]}
+    assert str(ports["mllp"]) == settings(folder, "bridge-mllp")["BRIDGE_LISTENER_PORT"]
+    service = of_kind(folder, "Service")["bridge-mllp"]["spec"]
+    assert service["selector"].items() <= labels["bridge-mllp-listen"].items()
