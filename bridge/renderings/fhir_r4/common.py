@@ -82,16 +82,25 @@ def _coding(coding: Coding, profile: R4Profile) -> Resource:
         found["display"] = coding["display"]
     if "user_selected" in coding:
         found["userSelected"] = coding["user_selected"]
-    if "description_term" in coding or "description_id" in coding:
-        extensions = []
-        if profile == "pair-2022" and "description_id" in coding:
-            identifier = {"system": SNOMED, "value": coding["description_id"]}
-            extensions.append({"url": DESCRIPTION_ID, "valueIdentifier": identifier})
-        if "description_term" in coding:
-            extensions.append({"url": DESCRIPTION_TERM, "valueString": coding["description_term"]})
-        if extensions:
-            found["extension"] = extensions
+    if (extension := _description(coding, profile)) is not None:
+        found["extension"] = [extension]
     return found
+
+
+def _description(coding: Coding, profile: R4Profile) -> Resource | None:
+    """The description of a concept that was chosen: UK Core has its term only, the published pairs both."""
+    term = coding.get("description_term")
+    if term is None and "description_id" not in coding:
+        return None
+    if profile == "ukcore-current":
+        return None if term is None else {"url": DESCRIPTION_TERM, "valueString": term}
+    parts: list[Resource] = []
+    if "description_id" in coding:
+        identifier = {"system": SNOMED, "value": coding["description_id"]}
+        parts.append({"url": "descriptionId", "valueIdentifier": identifier})
+    if term is not None:
+        parts.append({"url": "descriptionDisplay", "valueString": term})
+    return {"url": DESCRIPTION_ID, "extension": parts}
 
 
 def put_date(element: Resource, name: str, when: PartialDate | None) -> None:
@@ -184,10 +193,8 @@ def simple_quantity(amount: Quantity) -> Resource:
     if "comparator" not in amount:
         return quantity(amount)
     value = amount.get("value_as_sent") or f"{amount.get('value', '')}"
-    words = " ".join(
-        part for part in (amount["comparator"], value, amount.get("unit", ""), amount.get("text", "")) if part
-    )
-    return {**absent("as-text"), "unit": words}
+    parts = (amount.get("comparator"), value, amount.get("unit"), amount.get("text"))
+    return {**absent("as-text"), "unit": " ".join(part for part in parts if part)}
 
 
 def _decimal(amount: Quantity) -> object:

@@ -1,13 +1,13 @@
 """What all resources of one Bundle share: ids, references, profiles, and who took part."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID, uuid5
 
 from bridge.fhir.systems import ODS_ORGANISATION, PROFESSIONAL_IDS
-from bridge.record import Identified, Party
-from bridge.renderings.fhir_r4.common import Resource, identifiers
-from bridge.renderings.fhir_r4.uk_core import ACT_CODE, ITEM_ID, SOURCE_REF, profile_of
+from bridge.record import AreaItem, Identified, Party
+from bridge.renderings.fhir_r4.common import Resource, identifiers, own
+from bridge.renderings.fhir_r4.uk_core import ACT_CODE, ISSUE_CODE, ITEM_ID, SOURCE_REF, profile_of
 from bridge.renderings.rendering import R4Profile
 
 PERSONS: Final = frozenset({"Practitioner", "PractitionerRole", "Patient", "RelatedPerson"})
@@ -64,7 +64,7 @@ class R4Scope:
         """The id of a resource: the same in every answer for the same thing of this patient and practice."""
         return str(uuid5(self._space, f"{kind} {name}"))
 
-    def start(self, kind: str, item: Identified, *, profile: str | None = None) -> Resource:
+    def start(self, kind: str, item: Identified | AreaItem, *, profile: str | None = None) -> Resource:
         """The resource of an item, or of a part of one, with its id, profile, labels and identifiers.
 
         Whatever names the item by its `source_ref` or `item_id` leads to it from now on.
@@ -81,12 +81,21 @@ class R4Scope:
         self._by_ref[item["item_id"]] = url
         found = identifiers(provenance["business_ids"])
         found.append({"system": ITEM_ID, "value": item["item_id"]})
-        return {
+        resource: Resource = {
             "resourceType": kind,
             "id": resource_id,
-            "meta": self.meta(profile or kind, *provenance["security_labels"]),
+            "meta": self.meta(profile or kind, provenance["security_labels"], item["issue_codes"]),
             "identifier": found,
         }
+        if "linked_only" in item:
+            resource["extension"] = [own("linked-only", valueBoolean=True)]
+        return resource
+
+    def name(self, kind: str, source_ref: str) -> str:
+        """The id of the resource for what the practice calls `source_ref`, which leads to it now."""
+        resource_id = self.id(kind, source_ref)
+        self._by_ref[source_ref] = f"urn:uuid:{resource_id}"
+        return resource_id
 
     def derived(self, kind: str, item: Identified, part: str, *, profile: str | None = None) -> Resource:
         """A resource made of a part of an item that has no id of its own: its medication, for example.
@@ -100,17 +109,29 @@ class R4Scope:
         return {
             "resourceType": kind,
             "id": self.id(kind, f"{item['item_id']} {part}"),
-            "meta": self.meta(profile or kind, *item["provenance"]["security_labels"]),
+            "meta": self.meta(profile or kind, item["provenance"]["security_labels"]),
         }
 
-    def meta(self, profile: str, *labels: str) -> Resource:
-        """The profile, and the labels that a practice has put on an item (CS-059)."""
-        key = (profile, *labels)
+    def meta(self, profile: str, labels: Sequence[str] = (), issues: Sequence[str] = ()) -> Resource:
+        """The profile, and the labels that a practice has put on an item (CS-059).
+
+        Args:
+            profile: of UK Core: the name of a type, or of a further profile of it.
+            labels: `security_labels`.
+            issues: `issue_codes`: what a reader should know about the item, as tags.
+        """
+        key = profile, *labels, "", *issues
         if (found := self._metas.get(key)) is None:
             found = self._metas[key] = {"profile": [profile_of(profile)]}
             if labels:
                 found["security"] = [{"system": ACT_CODE, "code": label} for label in labels]
+            if issues:
+                found["tag"] = [{"system": ISSUE_CODE, "code": code} for code in issues]
         return found
+
+    def address(self, ref: str) -> str | None:
+        """The `fullUrl` of an item that has a resource, by its `item_id` or its `source_ref`."""
+        return self._by_ref.get(ref)
 
     def reference(self, source_ref: str, display: str | None = None) -> Resource:
         """A reference to what the practice calls `source_ref`, or to an item by its `item_id`.

@@ -27,6 +27,7 @@ DEGRADED = {
 }  # fmt: skip
 """The codes of what lost its code on its way between two systems: they mean nothing."""
 OF_ITEMS = {
+    "medications": "MedicationStatement",
     "immunisations": "Immunization",
     "problems": "Condition",
     "consultations": "Encounter",

@@ -2,14 +2,13 @@
 
 from typing import Any
 
-import orjson
-
 from bridge.areas import AREAS, map_record
+from bridge.areas.events import record_completed
 from bridge.mapping import Asked, Source
-from bridge.renderings.fhir_r4.areas import AREAS_IN_R4
-from bridge.renderings.fhir_r4.scope import R4Scope
-from bridge.renderings.fhir_r4.uk_core import DATA_ABSENT_REASON, profile_of
+from bridge.renderings.fhir_r4.spec import R4
+from bridge.renderings.fhir_r4.uk_core import DATA_ABSENT_REASON
 from tests.support import bundles as b
+from tests.support.answers import answer_with, only
 from tests.support.r4.bundles import faults
 
 _EVERYTHING = {area.name: area.options() if area.options is not None else None for area in AREAS.areas}
@@ -27,26 +26,12 @@ def rendered(*sent: Any) -> Any:
 
 def rendered_record(record: Any) -> Any:
     """The bundle of a record, as a reader parses it."""
-    scope = R4Scope(record, "ukcore-current")
-    patient = {"resourceType": "Patient", "id": scope.patient["reference"][9:], "meta": scope.meta("Patient")}
-    found = [
-        resource
-        for name, area in AREAS_IN_R4.items()
-        for resource in area.resources(record.get(name, []), scope)
+    parts = [
+        area.publish(record, area.options() if area.options is not None else None)
+        for area in AREAS.areas
+        if area.name in record
     ]
-    scope.settle()
-    bundle = {
-        "resourceType": "Bundle",
-        "id": "b1",
-        "meta": {"profile": [profile_of("Bundle")]},
-        "type": "collection",
-        "timestamp": record["retrieved_at"],
-        "entry": [
-            {"fullUrl": f"urn:uuid:{each['id']}", "resource": each}
-            for each in [patient, *scope.shared, *found]
-        ],
-    }
-    return orjson.loads(orjson.dumps(bundle))
+    return only(R4, answer_with([*parts, record_completed(record, parts, request_id="r1")]))
 
 
 def absent(reason: str = "unknown") -> Any:

@@ -69,14 +69,21 @@ def test_a_degraded_code_is_never_a_code():
 def test_the_description_that_was_chosen_stands_where_the_profile_has_it():
     coding = {**SNOMED, "description_id": "151541000006118", "description_term": "Penicillin allergy"}
     text: Any = {"term": "x", "term_from": "text", "coding_quality": "coded", "codings": [coding]}
-    names = {
-        profile: [each["url"].rpartition("-")[2] for each in concept(text, profile)["coding"][0]["extension"]]
-        for profile in ("ukcore-current", "pair-2022")
-    }
-    assert names == {
-        "ukcore-current": ["CodingSCTDescDisplay"],
-        "pair-2022": ["CodingSCTDescId", "CodingSCTDescDisplay"],
-    }
+    (current,) = concept(text, "ukcore-current")["coding"][0]["extension"]
+    assert (current["url"].rpartition("-")[2], current["valueString"]) == (
+        "CodingSCTDescDisplay",
+        "Penicillin allergy",
+    )
+    # As in coding-sctdescid-3to4_000 of the published pairs.
+    (pair,) = concept(text, "pair-2022")["coding"][0]["extension"]
+    assert pair["url"].rpartition("-")[2] == "CodingSCTDescId"
+    assert pair["extension"] == [
+        {
+            "url": "descriptionId",
+            "valueIdentifier": {"system": "http://snomed.info/sct", "value": "151541000006118"},
+        },
+        {"url": "descriptionDisplay", "valueString": "Penicillin allergy"},
+    ]
 
 
 def test_an_amount_has_the_digits_and_the_comparator_it_was_sent_with():
