@@ -8,8 +8,10 @@ import contextlib
 import io
 import os
 import random
+import re
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 
 from tests.mutants.equivalents import equivalents
@@ -21,6 +23,7 @@ from tests.mutants.targets import ROOT, TARGETS
 
 FATES = ("killed", "survived", "unreached", "equivalent")
 TOLD = ("survived", "unreached")
+SURVIVORS = FOLDER / "survivors.txt"
 
 
 def main(arguments: list[str]) -> int:
@@ -29,6 +32,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--sample", type=int, help="so many changes of each module, drawn at random")
     parser.add_argument("--seed", type=int, default=0, help="draw others")
     parser.add_argument("--seconds", type=float, default=30, help="that the tests of one change may take")
+    parser.add_argument("--again", action="store_true", help="only what survived the last time")
     parser.add_argument("--anew", action="store_true", help="forget which tests come to which line")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args(arguments)
@@ -38,7 +42,11 @@ def main(arguments: list[str]) -> int:
         parser.error(f"no target: {', '.join(sorted(map(str, unknown)))}")
     modules = given.modules or list(every)
 
-    def chosen(found: list[Mutant]) -> list[Mutant]:
+    survived = _survived() if given.again else None
+
+    def chosen(file: Path, found: list[Mutant]) -> list[Mutant]:
+        if survived is not None:
+            return [each for each in found if _named(file, each) in survived]
         if given.sample is None or given.sample >= len(found):
             return found
         drawn = random.Random(given.seed).sample(found, given.sample)
@@ -57,13 +65,13 @@ def main(arguments: list[str]) -> int:
         verdicts = judged(
             file,
             known(file, every[file]),
-            chosen,
+            partial(chosen, file),
             processes=given.processes,
             seconds=given.seconds,
             equivalent=_equivalent(file),
         )
         lines += _told(file, list(verdicts))
-    (FOLDER / "survivors.txt").write_text("\n".join(lines) + "\n")
+    SURVIVORS.write_text("\n".join(lines) + "\n")
     return 0
 
 
@@ -73,6 +81,17 @@ def _equivalent(file: Path) -> set[int]:
     return {
         number for each in equivalents() if each.module == str(file) for number in each.numbers(source, every)
     }
+
+
+def _named(file: Path, mutant: Mutant) -> str:
+    return f"{file}:{mutant.lines[0]}  {mutant.change}"
+
+
+def _survived() -> set[str]:
+    """Changes that stand in the list of the last run, by name."""
+    lines = SURVIVORS.read_text(encoding="utf-8").splitlines()
+    found = (re.fullmatch(r"  survived +(.+?)(?:  \(\d+ of \d+ tests\))?", line) for line in lines)
+    return {each[1] for each in found if each is not None}
 
 
 def _told(file: Path, verdicts: list[Verdict]) -> list[str]:
@@ -85,7 +104,7 @@ def _told(file: Path, verdicts: list[Verdict]) -> list[str]:
     )
     for each in left:
         judges = f"  ({each.judges} of {each.reaching} tests)" if each.judges < each.reaching else ""
-        lines.append(f"  {each.fate:<9}  {file}:{each.mutant.lines[0]}  {each.mutant.change}{judges}")
+        lines.append(f"  {each.fate:<9}  {_named(file, each.mutant)}{judges}")
     for line in lines:
         print(line, flush=True)
     return lines

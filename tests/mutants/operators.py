@@ -144,6 +144,8 @@ def _expressions(statement: ast.stmt) -> Iterator[tuple[ast.AST, str, int | None
                 holder, ast.JoinedStr | ast.Global | ast.match_case
             ):
                 continue
+            if isinstance(holder, ast.ClassDef) and field == "keywords":
+                continue  # `total=False` is read by type checkers, and by schemas with tests of their own.
             for place, node in enumerate(value) if isinstance(value, list) else ((None, value),):
                 if isinstance(node, ast.stmt | ast.ExceptHandler | ast.pattern | ast.match_case):
                     continue

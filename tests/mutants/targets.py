@@ -57,7 +57,7 @@ TARGETS: Sequence[Target] = (
     Target("bridge/engine/journal/*.py", (*_ENGINE, "tests/integration/pipeline/test_claims.py")),
     Target("bridge/renderings/**/*.py", _WITHOUT_BUS),
     Target("bridge/contracts/*events.py", _PUBLISHED),
-    Target("bridge/areas/**/events.py", (*_PUBLISHED, "tests/unit/areas")),
+    Target("bridge/areas/**/events.py", (*_PUBLISHED, "tests/unit/areas", "tests/unit/mapping")),
     Target(
         "bridge/contracts/envelope.py",
         ("tests/unit/contracts", "tests/unit/engine", "tests/fuzz/test_requests.py"),

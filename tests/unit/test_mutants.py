@@ -57,6 +57,7 @@ def test_one_thing_is_changed(source, change, becomes):
         '"""What it is, ten_words_long."""',
         "def f(a: Literal['b'] = c) -> Literal['d']:\n    '''Docstring.'''",
         "x: Final[Literal['b']] = y",
+        "class A(TypedDict, total=False):\n    b: str",
         "x = 'prose is left alone'",
         "log.info('event', code=1)",
         "assert a == 3",

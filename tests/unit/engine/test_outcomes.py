@@ -3,8 +3,16 @@ import errno
 import pytest
 
 from bridge.bus.control_headers import RETRY_REASON
-from bridge.bus.port import Dead, Delivery, Done
-from bridge.engine.outcomes import EngineFault, disposition_of, facts_of, places, unforeseen, waited_for
+from bridge.bus.port import Dead, Delivery, Done, RetryAfter
+from bridge.engine.outcomes import (
+    EngineFault,
+    disposition_of,
+    facts_of,
+    places,
+    told_as,
+    unforeseen,
+    waited_for,
+)
 from bridge.errors import FailureCode, HeldBack, Refused, ResponseInvalid
 
 
@@ -38,6 +46,25 @@ def test_the_log_tells_of_a_failure_in_codes():
 def test_an_answer_that_cannot_be_used_is_found_again_by_its_hash():
     failure = ResponseInvalid(stage="provider", detail="truncated", body_sha256="ab" * 32)
     assert facts_of(failure)["body_sha256"] == "ab" * 32
+
+
+@pytest.mark.parametrize(
+    ("disposition", "state", "word"),
+    [
+        (Done(), "completed", "completed"),
+        (Done(), "failed", "failed"),
+        (Done(), "in_doubt", "in_doubt"),
+        (Dead("internal"), "completed", "dead"),
+        (Dead("internal"), "failed", "dead"),
+        (Dead("rejected"), "rejected", "rejected"),
+        (Dead("internal"), "in_doubt", "in_doubt"),
+        (RetryAfter(1.0, "internal"), None, "retrying"),
+        (RetryAfter(1.0, "internal"), "completed", "retrying"),
+        (Done(), None, "retrying"),
+    ],
+)
+def test_how_a_request_stands_is_one_word(disposition, state, word):
+    assert told_as(disposition, state) == word
 
 
 def deep(levels):
