@@ -33,6 +33,8 @@ _PUBLISHED = ("tests/unit/contracts", "tests/contract/schemas")
 _WITHOUT_BUS = ("tests/unit/engine", "tests/unit/renderings", "tests/integration/testing")
 _SIDE_EFFECTS = (
     "tests/unit/engine/test_side_effect_limits.py",
+    "tests/integration/engine/test_runner.py",
+    "tests/integration/engine/test_side_effects.py",
     "tests/integration/testing",
     "tests/integration/side_effects/test_once.py",
     "tests/integration/side_effects/test_patient_order.py",
@@ -41,7 +43,6 @@ _ENGINE = (
     *_WITHOUT_BUS,
     *_SIDE_EFFECTS,
     "tests/integration/pipeline/test_structured_record.py",
-    "tests/integration/pipeline/test_own_faults.py",
     "tests/integration/pipeline/test_journal.py",
     "tests/integration/pipeline/test_second_rendering.py",
 )
