@@ -51,6 +51,18 @@ _REST: Final = (
     f"""INSERT INTO event_bodies (request_id, event_id, sealed) SELECT request_id, event_id, '\\x00'
     FROM events WHERE request_id % {AUDITED} = 1 AND request_id <= $1""",
     "INSERT INTO messages (request_id, sealed) SELECT id, '\\x00' FROM requests WHERE state = 'failed' AND id <= $1",
+    # What they were like: five codes in each of three areas, of fifty practices on each day.
+    """INSERT INTO quality_days (day, practice_ods, supplier_ods, area, kind, code, count, records, example)
+    SELECT to_char(ended_at AT TIME ZONE 'UTC', 'YYYY-MM-DD'), practice_ods, 'YGM0' || substr(practice_ods, 6, 1),
+        area, kind, kind || '_' || number, count(*), count(*), ''
+    FROM requests, unnest(ARRAY['medications', 'allergies', 'problems']) AS area,
+        unnest(ARRAY['issue', 'outcome']) AS kind, generate_series(1, 5) AS number
+    WHERE state = 'completed' AND id <= $1 GROUP BY 1, 2, 3, 4, 5, 6""",
+    """INSERT INTO workers_seen (worker, started_at, seen_at) SELECT 'w-' || n, now(), now()
+    FROM generate_series(1, least($1, 4)) AS n""",
+    """INSERT INTO upstreams_seen (worker, upstream, place, circuit, in_flight)
+    SELECT worker, 'practice', practice_ods, 'closed', 0 FROM workers_seen,
+        (SELECT DISTINCT practice_ods FROM requests WHERE id <= $1) AS practices""",
     "SELECT setval(pg_get_serial_sequence('requests', 'id'), $1)",
 )
 

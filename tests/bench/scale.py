@@ -28,6 +28,8 @@ from bridge.observe import configure_logging
 from bridge.operations import audit
 from bridge.operations.failures import failures, group
 from bridge.operations.overview import pipelines, practices
+from bridge.operations.practices import circuits, directory, national_services, practice
+from bridge.operations.quality import quality
 from bridge.operations.requests import Cursor, ListedOutcome, RequestFilter, find, history, list_requests
 from bridge.operations.site import Actor, Stores, open_stores, operator
 from bridge.pipelines.installed import installed_pipelines
@@ -176,6 +178,14 @@ def _looks() -> Mapping[str, Mapping[str, _Look]]:
             "all": lambda site: failures(site.stores, since=site.back(12)),
             "a pipeline": lambda site: failures(site.stores, since=site.back(12), pipeline="care_record"),
         },
+        "data quality and practices": {
+            "24 hours": lambda site: quality(site.stores, since=site.back(24)),
+            "24 hours, by practice": lambda site: quality(site.stores, since=site.back(24), by_practice=True),
+            "a practice": lambda site: practice(site.stores, "A10007", since=site.back(720)),
+            "circuits": lambda site: circuits(site.stores),
+            "national services": lambda site: national_services(site.stores),
+            "the directory": lambda site: directory(site.stores),
+        },
         "overview and practices, 24 hours": {
             "overview": lambda site: pipelines(site.stores, since=site.back(24)),
             "practices": lambda site: practices(site.stores, since=site.back(24)),
@@ -189,6 +199,7 @@ def _looks() -> Mapping[str, Mapping[str, _Look]]:
             **{path: _get(path) for path in pages},
             "/requests of failed": _get("/requests", outcome="failed"),
             "/requests of a group": lambda site: _page(site, "/requests", group=site.group, hours="12"),
+            "/practice": _get("/practice", ods="A10007"),
             "/request": lambda site: _page(site, "/request", key=f"/ward r-{site.count // 2}"),
         },
     }

@@ -1,8 +1,6 @@
 """One request: what happened when, what came of it, and, for who may, what is in it."""
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final
 
 from starlette.responses import Response
 
@@ -10,35 +8,12 @@ from bridge.console.asked import PageRequest
 from bridge.console.body_page import data_page, events_page
 from bridge.console.page import ConsolePage
 from bridge.console.rights import Right
+from bridge.console.timeline import lanes, steps
 from bridge.operations import audit, bodies
-from bridge.operations.requests import RequestHistory, SeveralRequests, history
+from bridge.operations.requests import SeveralRequests, history
 from bridge.operations.site import Stores
 
 _MOST_NOTES: Final = 50
-_LANES: Final = (("pds", "PDS"), ("sds", "SDS"))
-
-
-class TimelineStep(NamedTuple):
-    """Something that happened to a request.
-
-    Attributes:
-        lane: where: message, PDS, SDS, practice, ledger or events.
-        words: what.
-        at: when it began.
-        took: how long; None of what takes no time.
-        result: how it ended; None of what cannot fail.
-        start, width: of the bar, in hundredths of the whole time.
-        is_fault: whether it failed.
-    """
-
-    lane: str
-    words: str
-    at: datetime
-    took: timedelta | None
-    result: str | None
-    start: float
-    width: float
-    is_fault: bool
 
 
 async def _show(asked: PageRequest) -> Response:
@@ -48,10 +23,12 @@ async def _show(asked: PageRequest) -> Response:
             known = await history(stores, reference)
         except SeveralRequests as several:
             return asked.to("/requests", correlation=several.lines[0].correlation_id)
+        happened = steps(known)
         return asked.page(
             "request.html",
             known=known,
-            steps=steps(known),
+            lanes=lanes(happened),
+            steps=happened,
             answers=await bodies.answers_to(stores, known.request_key),
             notes=await _notes(asked, stores, known.request_key),
         )
@@ -81,54 +58,6 @@ async def _answer(asked: PageRequest) -> Response:
             reason=asked.field("reason"),
         )
     return data_page(asked, f"Answer of {answer.practice_ods}", [(answer.interaction, answer.body)])
-
-
-def steps(known: RequestHistory) -> Sequence[TimelineStep]:
-    """What happened to a request, in order, each with its place in the whole time."""
-    found: list[tuple[str, str, datetime, timedelta | None, str | None, bool]] = [
-        ("message", "received", known.received_at, None, None, False)
-    ]
-    for attempt in known.attempts:
-        took = attempt.ended_at - attempt.started_at if attempt.ended_at else None
-        ended = attempt.code or attempt.outcome
-        is_fault = attempt.outcome not in (None, "completed", "waiting")
-        found.append(("engine", f"try {attempt.start}", attempt.started_at, took, ended, is_fault))
-        for call in attempt.calls:
-            result = call.code or (str(call.status) if call.status else "no answer")
-            found.append(
-                (
-                    dict(_LANES).get(call.where.casefold(), f"practice {call.where}"),
-                    call.what,
-                    call.started_at,
-                    timedelta(milliseconds=call.duration_ms),
-                    result,
-                    call.code is not None,
-                )
-            )
-    if known.ended_at is not None:
-        found.append(("ledger", f"ended: {known.state}", known.ended_at, None, known.code, bool(known.code)))
-    found += [
-        ("events", event.topic, event.published_at, None, "published", False)
-        for event in known.events
-        if event.published_at is not None
-    ]
-    found.sort(key=lambda each: each[2])
-    begin = found[0][2]
-    whole = max((at + (took or timedelta()) - begin for _, _, at, took, _, _ in found), default=timedelta())
-    scale = 100 / max(whole.total_seconds(), 0.001)
-    return [
-        TimelineStep(
-            lane,
-            words,
-            at,
-            took,
-            result,
-            round((at - begin).total_seconds() * scale, 2),
-            max(0.8, round((took or timedelta()).total_seconds() * scale, 2)),
-            is_fault,
-        )
-        for lane, words, at, took, result, is_fault in found
-    ]
 
 
 PAGES = (

@@ -272,6 +272,16 @@ def test_national_services_are_shown_as_workers_last_saw_them_and_what_the_direc
     assert PRACTICE.manufacturer in clients["olga"].get("/system").text
 
 
+def test_a_request_is_shown_in_lanes_from_the_message_to_its_events(
+    clients: Mapping[str, httpx.Client], site: ConsoleSite
+):
+    page = clients["vera"].get("/request", params={"key": site.requests["completed"]}).text
+    lanes = re.findall(r'<tr><th scope="row" data-label="Where">([^<]+)</th><td><svg', page)
+    assert lanes == [
+        *("message", "engine", "PDS", "SDS", f"practice {PRACTICE.ods}", "mapping", "ledger", "events")
+    ]
+
+
 def test_pages_of_metadata_hold_no_patient_and_nobody_who_asked(
     clients: Mapping[str, httpx.Client], site: ConsoleSite
 ):
