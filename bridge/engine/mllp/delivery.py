@@ -66,9 +66,6 @@ from bridge.observe.vocabulary.mllp import PeerBack, PeerLost
 from bridge.observe.vocabulary.requests import RequestHandled, RetryDue
 from bridge.settings import Settings
 
-_IN_HAND_FOR: Final = 300.0
-"""Seconds for which a message is held while the peer is away. Brokers take a message back from who holds it
-for half an hour."""
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 15.0
 _LEDGER_PAUSE: Final = 2.0
@@ -95,14 +92,19 @@ class Hl7v2Delivery:
         journal: where deliveries are written down.
         peer: where they go.
         settings: of the installation.
+        in_hand_for: seconds for which a message is held while the peer is away. Brokers take a message back
+            from who holds it for half an hour.
     """
 
-    def __init__(self, journal: Journal, peer: Peer, settings: Settings) -> None:
+    def __init__(
+        self, journal: Journal, peer: Peer, settings: Settings, *, in_hand_for: float = 300.0
+    ) -> None:
         self._journal = journal
         self._peer = peer
         self._settings = settings
         self._in_hand = OnePerPatient()
         self._is_lost = False
+        self._in_hand_for = in_hand_for
 
     async def __call__(self, delivery: Delivery) -> Disposition:
         """Handle one delivery, to its outcome; logs the one line about it."""
@@ -250,7 +252,7 @@ class Hl7v2Delivery:
             PeerAway: it is to wait elsewhere.
         """
         loop = asyncio.get_running_loop()
-        held_until = loop.time() + _IN_HAND_FOR
+        held_until = loop.time() + self._in_hand_for
         pause = _FIRST_PAUSE
         while True:
             try:

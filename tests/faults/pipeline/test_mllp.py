@@ -1,6 +1,7 @@
 """HL7 v2 on its way to the hospital's interface engine, while its sender is killed and while the engine is away."""
 
 import asyncio
+import contextlib
 import json
 import os
 import random
@@ -16,6 +17,8 @@ import pytest
 from bridge.bus.port import Bus
 from bridge.engine.mllp.rendered import HL7V2_DELIVERY, delivery_queue
 from tests.faults.installation import until
+from tests.integration.bus.transport import Taking
+from tests.integration.bus.transport import acknowledge as take_and_acknowledge
 from tests.support.mllp import (
     END,
     START,
@@ -24,11 +27,13 @@ from tests.support.mllp import (
     a31,
     accept,
     acknowledgement,
+    adt,
     environment,
     event,
     patient_of,
     peer_at_work,
 )
+from tests.support.ports import free_port
 from tests.support.processes import Child, bridge, child
 
 IN_THE_GATE = 16
@@ -201,3 +206,57 @@ async def test_messages_wait_for_a_peer_that_is_away(delivering, outages):
             assert await asyncio.to_thread(sender.stop) == 0
         delivered = await site.check()
     outages.saw("mllp_peer_away", on=site.title, ends=delivered)
+
+
+async def test_a_listener_that_is_killed_has_acknowledged_nothing_that_is_not_on_the_broker(broker, tmp_path):
+    """Its sender sends each message until it hears AA: what was not acknowledged comes again as the same request."""
+    chance = random.Random(SEED)
+    port = free_port()
+    async with broker.site() as site:
+        variables = environment(
+            tmp_path,
+            BRIDGE_BUS_URL=broker.node.url,
+            BRIDGE_BUS_PREFIX=site.prefix,
+            BRIDGE_LISTENER_PORT=str(port),
+        )
+        bus = site.bus()
+        await bus.start()
+        try:
+            await bus.declare(site.queue)
+            taken = Taking(take_and_acknowledge)
+            await bus.receive(site.queue, taken, concurrency=5)
+            listeners = [tmp_path / f"listener-{number}.log" for number in range(3)]
+            sending = asyncio.create_task(send_until_accepted(port, MESSAGES))
+            for log in listeners:
+                with child(
+                    "bridge", ["mllp", "listen"], environment=variables, output=log, forked=True
+                ) as listener:
+                    await asyncio.to_thread(listener.wait_for, "listener_started")
+                    if log != listeners[-1]:
+                        await asyncio.sleep(chance.uniform(0, 0.2))
+                        listener.kill()
+                        continue
+                    accepted = await sending
+                    assert await asyncio.to_thread(listener.stop) == 0
+            await until(lambda: {each.id for each in taken.deliveries} == accepted)
+        finally:
+            await bus.stop(grace=5)
+    assert len(accepted) == MESSAGES
+
+
+async def send_until_accepted(port: int, count: int) -> set[str]:
+    """Send messages one after the other, each until it is accepted; the ids of their requests."""
+    accepted = set()
+    for number in range(count):
+        said = ""
+        while "MSA|AA|" not in said:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                try:
+                    writer.write(START + adt(control_id=f"M{number}").encode() + END)
+                    said = (await reader.readuntil(END)).decode()
+                finally:
+                    writer.close()
+            await asyncio.sleep(0.02)
+        accepted.add(said.partition("|request ")[2].partition("\r")[0])
+    return accepted

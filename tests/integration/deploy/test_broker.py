@@ -129,7 +129,7 @@ def test_running_it_again_changes_passwords_and_nothing_else(broker: Broker, tmp
 
 def test_no_bound_discards_silently(broker: Broker):
     policies = [policy["definition"] for policy in broker.definitions()["policies"]]
-    assert [policy["overflow"] for policy in policies] == ["reject-publish"] * 2
+    assert [policy["overflow"] for policy in policies] == ["reject-publish"] * 3
 
 
 def test_the_guide_names_the_permissions(broker: Broker):

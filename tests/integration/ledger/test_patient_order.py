@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bridge.ledger import Behind, FollowUp, Ledger, Running, Started, open_ledger
+from bridge.ledger import Behind, FollowUp, Ledger, Opening, Running, Started, open_ledger
 from bridge.settings import Settings
 from tests.integration.ledger.site import START, Clock, events, opening, sealer_in, started
 
@@ -53,6 +53,35 @@ async def test_the_third_waits_for_the_second(ledger: Ledger, clock: Clock):
     clock.turn(5)
     assert isinstance(await ledger.begin(opening(3, turn_key=PATIENT, attempt=2)), Behind)
     assert isinstance(await ledger.begin(opening(2, turn_key=PATIENT, attempt=2)), Started)
+
+
+async def test_how_late_one_may_be_that_still_holds_up_others_is_theirs_to_say(ledger: Ledger, clock: Clock):
+    for number, kept in ((1, timedelta(hours=1)), (2, timedelta(hours=72))):
+        kind = {"turn_key": f"{kept} {PATIENT}", "turn_kept": kept}
+        first = started(await ledger.begin(opening(number, **kind)))
+        await ledger.wait(first.lease, until=clock() + timedelta(seconds=5), reason="provider_timeout")
+    clock.turn(2 * 3600)
+    hour, days = timedelta(hours=1), timedelta(hours=72)
+    assert isinstance(await ledger.begin(opening(3, turn_key=f"{hour} {PATIENT}", turn_kept=hour)), Started)
+    assert isinstance(await ledger.begin(opening(4, turn_key=f"{days} {PATIENT}", turn_kept=days)), Behind)
+
+
+async def test_a_request_is_superseded_by_one_of_its_kind_that_came_later_and_completed(ledger: Ledger):
+    def kind(number: int, operation: str, turn: str = PATIENT) -> Opening:
+        return opening(number, turn_key=turn, operation=operation)
+
+    asked = kind(1, "allergies")
+    first = started(await ledger.begin(asked))
+    await ledger.finish(first.lease, state="failed", code="internal", events=events(1))
+    for number, other in ((2, kind(2, "medications")), (3, kind(3, "allergies", turn="f" * 32))):
+        begun = started(await ledger.begin(other))
+        await ledger.finish(begun.lease, state="completed", code=None, events=events(number))
+    assert not await ledger.is_superseded(asked.request_key)
+    later = started(await ledger.begin(kind(4, "allergies")))
+    assert not await ledger.is_superseded(asked.request_key)
+    await ledger.finish(later.lease, state="completed", code=None, events=events(4))
+    assert await ledger.is_superseded(asked.request_key)
+    assert not await ledger.is_superseded(kind(4, "allergies").request_key)
 
 
 async def test_a_request_in_doubt_lets_the_next_one_go(ledger: Ledger, clock: Clock):

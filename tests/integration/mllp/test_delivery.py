@@ -56,7 +56,7 @@ async def state_of(journal: Journal, key: str) -> tuple[str, str | None]:
 @pytest.fixture
 def sending(folder, tmp_path):
     @asynccontextmanager
-    async def opened(reply=accept, **settings: str) -> AsyncIterator[Sender]:
+    async def opened(reply=accept, *, in_hand_for=60.0, **settings: str) -> AsyncIterator[Sender]:
         async with peer_at_work(reply) as peer:
             loaded = settings_of(
                 folder,
@@ -69,7 +69,9 @@ def sending(folder, tmp_path):
             )
             client = Peer(loaded.mllp)
             async with open_journal(loaded) as journal:
-                yield Sender(Hl7v2Delivery(journal, client, loaded), peer, journal, loaded)
+                yield Sender(
+                    Hl7v2Delivery(journal, client, loaded, in_hand_for=in_hand_for), peer, journal, loaded
+                )
             await client.close()
 
     return opened
@@ -161,6 +163,22 @@ async def test_a_message_is_held_until_the_peer_is_there(sending, folder):
         assert not handling.done()
         async with peer_at_work(port=port) as peer:
             assert await handling == Done()
+            assert peer.control_ids == ["M1"]
+
+
+async def test_a_message_that_was_held_for_long_enough_waits_elsewhere_and_keeps_its_place(sending):
+    first, second = event(a31("M1")), event(a31("M2"))
+    async with sending(in_hand_for=0.2) as sender:
+        port = sender.peer.port
+        await sender.peer.leave()
+        outcomes = await asyncio.gather(*(sender.handle(delivery(each)) for each in (first, second)))
+        assert [type(each) for each in outcomes] == [RetryAfter, RetryAfter]
+        assert await sender.state(first) == ("waiting", "provider_timeout")
+        assert await sender.state(second) == ("waiting", "behind_another")
+        async with peer_at_work(port=port) as peer:
+            await asyncio.sleep(1.1)
+            assert isinstance(await sender.handle(delivery(second, attempt=2)), RetryAfter)
+            assert await sender.handle(delivery(first, attempt=2)) == Done()
             assert peer.control_ids == ["M1"]
 
 
