@@ -55,7 +55,7 @@ TARGETS: Sequence[Target] = (
     Target("bridge/engine/side_effects.py", _SIDE_EFFECTS),
     Target("bridge/engine/in_doubt*.py", _SIDE_EFFECTS),
     Target("bridge/engine/rendering.py", _ENGINE),
-    Target("bridge/engine/journal/*.py", (*_ENGINE, "tests/integration/pipeline/test_claims.py")),
+    Target("bridge/engine/journal/*.py", (*_ENGINE, "tests/integration/engine/test_journal.py")),
     Target("bridge/renderings/**/*.py", _WITHOUT_BUS),
     Target("bridge/contracts/*events.py", _PUBLISHED),
     Target("bridge/areas/**/events.py", (*_PUBLISHED, "tests/unit/areas", "tests/unit/mapping")),
