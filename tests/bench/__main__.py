@@ -10,6 +10,7 @@ from tests.bench.result import Result
 MODULES = (
     "mapping",
     "whole_record",
+    "renderings",
     "care_record",
     "slots",
     "worker_cpu",

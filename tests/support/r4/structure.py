@@ -54,7 +54,7 @@ def r4b_faults(resource: Resource, kinds: Mapping[str, str]) -> list[str]:
         kinds: the type of each resource of the bundle, by its address.
     """
     try:
-        model = _model(resource["resourceType"]).model_validate(dict(resource))
+        model = _model(resource["resourceType"]).model_validate(_without_annotated_values(resource))
     except ValidationError as error:
         wrong = [each for each in error.errors() if not _is_said_to_be_absent(resource, each)]
         return [f"{resource['resourceType']}.{each['loc']}: {each['msg']}" for each in wrong]
@@ -75,6 +75,16 @@ def _validator(kind: str) -> Draft6Validator:
 def _model(kind: str) -> type[R4BResource]:
     found: type[R4BResource] = getattr(import_module(f"fhir.resources.R4B.{kind.lower()}"), kind)
     return found
+
+
+def _without_annotated_values(value: Any) -> Any:
+    """The same without extensions of the values of extensions, which `fhir.resources` does not know."""
+    if isinstance(value, list):
+        return [_without_annotated_values(each) for each in value]
+    if not isinstance(value, Mapping):
+        return value
+    annotated = {key for key in value if "url" in value and key.startswith("_value") and key[1:] in value}
+    return {key: _without_annotated_values(each) for key, each in value.items() if key not in annotated}
 
 
 def _is_said_to_be_absent(resource: Resource, error: ErrorDetails) -> bool:
