@@ -25,7 +25,11 @@ from bridge.renderings.rendering import Lost
 
 NONE_KNOWN: Final = frozenset({"no_known_allergies", "no_known_allergies_of_kind"})
 """The statements of a record that may be told as one of no known allergy."""
-LOSSES: Final[Sequence[Lost]] = ()
+LOSSES: Final[Sequence[Lost]] = (
+    Lost("allergies.items.ended.reason.codings", "UK Core has words alone for why an allergy ended."),
+    Lost("allergies.items.ended.reason.coding_quality", "UK Core has words alone for why an allergy ended."),
+    Lost("allergies.items.onset_age.unit_system", "Of an age that is told in words."),
+)
 _CLINICAL: Final = f"{CODES}allergyintolerance-clinical"
 _VERIFICATION: Final = f"{CODES}allergyintolerance-verification"
 _END: Final = f"{UK_CORE}Extension-UKCore-AllergyIntoleranceEnd"
@@ -89,19 +93,26 @@ def _allergy(sent: Told, scope: R4Scope) -> Resource:
 
 
 def _put_onset(found: Resource, item: Allergy) -> None:
-    """One of date, age and words: R4 has room for one."""
-    if "onset" in item and item["onset"]["precision"] != "unparsed":
-        put_date(found, "onsetDateTime", item["onset"])
-    elif "onset_age" in item:
+    """Date, age or words: R4 has room for one, and what else was sent is kept in words."""
+    said: list[str] = []
+    if "onset" in item:
+        if item["onset"]["precision"] == "unparsed":
+            said.append(item["onset"]["value"])
+        else:
+            put_date(found, "onsetDateTime", item["onset"])
+    if "onset_age" in item:
         age = item["onset_age"]
-        if "value" in age and is_of_ucum(age):
+        is_age = "value" in age and is_of_ucum(age)
+        if is_age and "onset" not in item:
             found["onsetAge"] = quantity(age)
         else:
-            found["onsetString"] = words(age)
-    elif "onset_text" in item:
-        found["onsetString"] = item["onset_text"]
-    elif "onset" in item:
-        found["onsetString"] = item["onset"]["value"]
+            said.append(words(age))
+    if "onset_text" in item:
+        said.append(item["onset_text"])
+    if said and not any(name.startswith(("onset", "_onset")) for name in found):
+        found["onsetString"] = said.pop(0)
+    for each in said:
+        add_extension(found, own("onset", valueString=each))
 
 
 def _reaction(reaction: Reaction, scope: R4Scope) -> Resource:

@@ -54,6 +54,7 @@ def bundle(data: Mapping[str, Any], events: Sequence[OutgoingEvent], profile: R4
     doubts: dict[str, list[str]] = {}
     unrendered: list[str] = []
     codes: dict[str, str | None] = {}
+    said: dict[str, Mapping[str, Any]] = {}
     for event in events:
         if "items" not in event.data:
             continue
@@ -64,6 +65,7 @@ def bundle(data: Mapping[str, Any], events: Sequence[OutgoingEvent], profile: R4
             continue
         codes[spec.name] = None
         codes |= {each.name: each.code for each in spec.lists}
+        said[spec.name] = event.data
         area, told = AREAS_IN_R4[spec.name], event.data["items"]
         if area.in_doubt is not None and (doubtful := area.in_doubt(event.data)):
             doubts[spec.name] = [each["substance"]["term"] for each in doubtful]
@@ -74,10 +76,15 @@ def bundle(data: Mapping[str, Any], events: Sequence[OutgoingEvent], profile: R4
     scope.settle()
     lists = [
         list_resource(
-            each, codes[each["area"]], named.get(each["area"], []), doubts.get(each["area"], []), scope
+            each,
+            codes[name],
+            named.get(name, []),
+            scope,
+            doubts=doubts.get(name, []),
+            said=said.get(name, {}),
         )
         for each in data["areas"]
-        if each["area"] in codes and (each["outcome"] != "not_requested" or named.get(each["area"]))
+        if (name := each["area"]) in codes and (each["outcome"] != "not_requested" or name in named)
     ]
     outcome = outcome_resource(data, unrendered, [words for each in doubts.values() for words in each], scope)
     whole = lists if outcome is None else [outcome, *lists]

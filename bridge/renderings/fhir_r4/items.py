@@ -27,7 +27,6 @@ LOSSES: Final[Sequence[Lost]] = (
     Lost("**.term_from", "The words are in the text of the concept, wherever they are from."),
     Lost("**.codings.user_selected", "Of concepts whose words stand alone."),
     Lost("**.precision", "It follows from the date, or from why there is none."),
-    Lost("**.issue_codes", "What is odd about the data stands in the events."),
     Lost("**.provenance.content_hash", "Items are compared by the hashes of the events."),
     Lost("**.provenance.list_codes", "Which lists an item stands in, the Lists of the Bundle say."),
     Lost("**.provenance.problem_refs", "The problems name the items."),
@@ -39,7 +38,6 @@ LOSSES: Final[Sequence[Lost]] = (
     Lost("**.provenance.encounter_ref", "Of what names its consultation by a link, the link."),
     Lost("**.business_ids.use", "One that R4 does not know."),
     Lost("**.version_identifier.use", "One that R4 does not know."),
-    Lost("**.linked_only", "What only came along stands in no List."),
     *(
         Lost(f"**.{link}.{name}", why)
         for link in _LINKS
@@ -71,7 +69,11 @@ def start(scope: R4Scope, kind: str, item: Told, *, profile: str | None = None) 
         "business_ids": item.get("business_ids", []),
         "security_labels": item["security_labels"],
     }
-    part: Any = {"item_id": item["source_ref"], "provenance": provenance, "issue_codes": []}
+    part: Any = {
+        "item_id": item["source_ref"],
+        "provenance": provenance,
+        "issue_codes": item.get("issue_codes", []),
+    }
     return scope.start(kind, part, profile=profile)
 
 

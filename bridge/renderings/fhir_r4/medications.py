@@ -35,6 +35,8 @@ LOSSES: Final[Sequence[Lost]] = (
         "**.dosage.structured",
         "Parts of a dosage that R4 does not have, or that are not of its types. The words say it all.",
     ),
+    Lost("**.dosage.recorded", "Where no words were sent, `_text` says so."),
+    Lost("**.dosage.absent_reason", "Where no words were sent, it stands in `_text`."),
 )
 _PRESCRIPTION: Final = "https://fhir.nhs.uk/Id/prescription-order-number"
 _LAST_ISSUE: Final = f"{UK_CORE}Extension-UKCore-MedicationStatementLastIssueDate"

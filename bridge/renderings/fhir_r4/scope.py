@@ -6,7 +6,7 @@ from uuid import UUID, uuid5
 
 from bridge.fhir.systems import ODS_ORGANISATION, PROFESSIONAL_IDS
 from bridge.record import AreaItem, Identified, Party
-from bridge.renderings.fhir_r4.common import Resource, identifiers, own
+from bridge.renderings.fhir_r4.common import Resource, identifiers
 from bridge.renderings.fhir_r4.uk_core import ACT_CODE, ISSUE_CODE, ITEM_ID, SOURCE_REF, profile_of
 from bridge.renderings.rendering import R4Profile
 
@@ -16,6 +16,8 @@ PARTIES: Final = PERSONS | {"Organization"}
 
 _IDS: Final = UUID("0b6e7d52-33c5-5d8a-8a4e-5b1a0d6f9c11")
 """Namespace of the ids of resources; a constant of this product."""
+_CAME_ALONG: Final = "linked_only"
+"""Tag of an item that is here because something else was asked for; it says nothing about its area."""
 _ID_SYSTEMS: Final = {name: system for system, name in PROFESSIONAL_IDS.items()}
 _KINDS: Final = {
     "practitioner": "Practitioner",
@@ -81,15 +83,13 @@ class R4Scope:
         self._by_ref[item["item_id"]] = url
         found = identifiers(provenance["business_ids"])
         found.append({"system": ITEM_ID, "value": item["item_id"]})
-        resource: Resource = {
+        tags = item["issue_codes"] if "linked_only" not in item else [*item["issue_codes"], _CAME_ALONG]
+        return {
             "resourceType": kind,
             "id": resource_id,
-            "meta": self.meta(profile or kind, provenance["security_labels"], item["issue_codes"]),
+            "meta": self.meta(profile or kind, provenance["security_labels"], tags),
             "identifier": found,
         }
-        if "linked_only" in item:
-            resource["extension"] = [own("linked-only", valueBoolean=True)]
-        return resource
 
     def name(self, kind: str, source_ref: str) -> str:
         """The id of the resource for what the practice calls `source_ref`, which leads to it now."""

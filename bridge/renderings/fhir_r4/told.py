@@ -1,8 +1,10 @@
 """How complete a Bundle is: a List for each list of an area, an OperationOutcome for what must be known."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final, get_type_hints
 
+from bridge.areas.events import AreaPublished
 from bridge.fhir.systems import SNOMED
 from bridge.record import Area, AreaWarning, Issue, Unmapped
 from bridge.renderings.fhir_r4.common import Resource, concept_of, own, put_date
@@ -48,11 +50,18 @@ _TITLES: Final = {
     "allergies": "Allergies and adverse reactions",
 }
 _DOUBT: Final = "The practice says so, and the record as a whole does not:"
+_OF_ALL_AREAS: Final = frozenset({*get_type_hints(AreaPublished), "items", "ended_area"})
 _UNFINISHED: Final = "This list is not complete."
 
 
 def list_resource(
-    area: Area, snomed: str | None, entries: Sequence[Resource], doubts: Sequence[str], scope: R4Scope
+    area: Area,
+    snomed: str | None,
+    entries: Sequence[Resource],
+    scope: R4Scope,
+    *,
+    doubts: Sequence[str] = (),
+    said: Mapping[str, Any] = MappingProxyType({}),
 ) -> Resource:
     """The List of one list of an area: what stands in it, else why nothing does.
 
@@ -60,8 +69,9 @@ def list_resource(
         area: how it was answered.
         snomed: code of the list, if it has one.
         entries: references to what stands in it.
-        doubts: what the practice says in it that the record as a whole does not.
         scope: the Bundle.
+        doubts: what the practice says in it that the record as a whole does not.
+        said: data of the area's event, where it is the area's main list.
     """
     name, outcome = area["area"], area["outcome"]
     title = _TITLES.get(name) or name.replace("_", " ").capitalize()
@@ -76,7 +86,7 @@ def list_resource(
         "meta": scope.meta("List"),
         "extension": [
             *(_warning(each) for each in area["warnings"]),
-            own("area", extension=_described(area)),
+            own("area", extension=[*_described(area), *_own_fields(said)]),
         ],
         "status": "current",
         "mode": "snapshot",
@@ -144,6 +154,20 @@ def _described(area: Area) -> list[Resource]:
         for name, value in area.get("limited_to", {}).items()
     ]
     return parts
+
+
+def _own_fields(said: Mapping[str, Any]) -> Iterator[Resource]:
+    """What the event of this area says as a whole and those of other areas do not: `allergy_statement`."""
+    for name, value in said.items():
+        if name in _OF_ALL_AREAS:
+            continue
+        url = name.replace("_", "-")
+        if isinstance(value, bool):
+            yield {"url": url, "valueBoolean": value}
+        elif isinstance(value, str):
+            yield {"url": url, "valueString": value}
+        elif isinstance(value, list):
+            yield from ({"url": url, "valueString": each} for each in value if isinstance(each, str))
 
 
 def outcome_resource(
