@@ -161,8 +161,9 @@ def _answer(delivery: Delivery) -> HeardEvent:
     event = orjson.loads(delivery.body)
     if delivery.key in _NO:
         return HeardEvent(event, "no")
-    number, _, total = event["sequence"].partition("/")
-    is_last = number == total and delivery.key not in _NOT_YET
+    # Messages of renderings are not counted: they have no `sequence`.
+    number, slash, total = event.get("sequence", "").partition("/")
+    is_last = bool(slash) and number == total and delivery.key not in _NOT_YET
     return HeardEvent(event, "done" if is_last else "open")
 
 

@@ -49,7 +49,7 @@ class AnyHospital(ABC):
         return [(delivery.key, json.loads(delivery.body)) for delivery in self.deliveries[correlation_id]]
 
     def is_over(self, correlation_id: str) -> bool:
-        sequences = [json.loads(delivery.body)["sequence"] for delivery in self.deliveries[correlation_id]]
+        sequences = [event.get("sequence", "1/") for _, event in self.events(correlation_id)]
         return any(number == total for number, _, total in (text.partition("/") for text in sequences))
 
 

@@ -40,7 +40,8 @@ def request(**attributes: str) -> OutgoingRequest:
 
 
 async def tell(bus: Bus, kind: str, sequence: str, about: str = "r-1") -> None:
-    body = orjson.dumps({"type": f"{PREFIX}.{kind}", "sequence": sequence})
+    numbered = {"sequence": sequence} if sequence else {}
+    body = orjson.dumps({"type": f"{PREFIX}.{kind}", **numbered})
     await bus.publish(kind, body, id=f"{kind} {sequence}", content_type="x", correlation_id=about)
 
 
@@ -94,6 +95,10 @@ async def test_what_no_worker_takes_is_not_sent_unless_it_is_to_wait(site: NatsS
     ("told", "expected"),
     [
         ([("a.v1", "1/2"), ("b.v1", "2/2")], [("a.v1", "open"), ("b.v1", "done")]),
+        (  # a rendering's message is not counted among the events
+            [("a.v1", "1/2"), ("a.rendered.r4.v1", ""), ("b.v1", "2/2")],
+            [("a.v1", "open"), ("a.rendered.r4.v1", "open"), ("b.v1", "done")],
+        ),
         ([("request.failed.v1", "1/1")], [("request.failed.v1", "no")]),
         (
             [("appointment.in_doubt.v1", "1/1"), ("appointment.refused.v1", "1/1")],
