@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import json
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from bridge.bus.port import Dead, Disposition, Done, RetryAfter
 from bridge.engine.journal import Journal
 from bridge.engine.journal.opening import open_journal
 from bridge.engine.mllp.delivery import Hl7v2Delivery
+from bridge.ledger.storage.sqlite import BUSY_SECONDS
 from bridge.mllp.peer import Peer
 from bridge.settings import Settings
 from tests.support.mllp import (
@@ -270,3 +272,18 @@ async def test_a_message_without_a_control_id_is_none(sending):
     async with sending() as sender:
         outcome = await sender.handle(delivery(event(a31(""))))
     assert outcome == Dead("unreadable", "MSH-10 is required")
+
+
+async def test_while_the_ledger_cannot_be_written_messages_are_held_and_keep_their_order(sending):
+    async with sending() as sender:
+        assert await sender.handle(delivery(event(a31("M0")))) == Done()
+        lock = sqlite3.connect(sender.settings.state_dir / "ledger.db", isolation_level=None)
+        lock.execute("BEGIN EXCLUSIVE")
+        told = [event(a31("M1")), event(a31("M2"))]
+        handling = [asyncio.create_task(sender.handle(delivery(each))) for each in told]
+        await asyncio.sleep(BUSY_SECONDS + 0.5)  # until the ledger has said that it cannot
+        assert not any(each.done() for each in handling)
+        lock.execute("ROLLBACK")
+        lock.close()
+        assert await asyncio.gather(*handling) == [Done(), Done()]
+        assert sender.peer.control_ids == ["M0", "M1", "M2"]
