@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from bridge.areas import GpRecord
@@ -78,19 +78,19 @@ def _may_be_shown(ref: str) -> bool:
 
 
 def _noticed(record: GpRecord, table: AreaTable, counted: _Counted) -> Mapping[str, str]:
-    """The area of each resource of which something was noticed; counts degraded codes, once for an item."""
+    """The area of each resource of which something was noticed; counts degraded codes."""
     fields: Mapping[str, Any] = record
     areas: dict[str, str] = {}
     for spec in table.areas:
         for item in fields[spec.name]:
-            codes: set[str] = set()
             for part in spec.parts_of(item):
-                if part["issue_codes"]:
-                    areas[part["provenance"]["source_ref"]] = spec.name
-                    codes.update(part["issue_codes"])
-            if _DEGRADED in codes:
-                for code in dict.fromkeys(_degraded_codes(item)):
-                    counted.add("degraded", spec.name, code, item["provenance"]["source_ref"])
+                if not part["issue_codes"]:
+                    continue
+                ref = part["provenance"]["source_ref"]
+                areas[ref] = spec.name
+                if _DEGRADED in part["issue_codes"]:
+                    for code in _degraded_codes(part):
+                        counted.add("degraded", spec.name, code, ref)
     return areas
 
 
@@ -104,13 +104,18 @@ def _area_of(ref: str | None, areas: Mapping[str, str], table: AreaTable) -> str
     return known[0][0] if len(known) == 1 else ""
 
 
-def _degraded_codes(value: Any) -> Iterator[str]:
-    """The transfer-degraded codes anywhere in an item."""
-    if isinstance(value, dict):
-        if value.get("coding_quality") == "degraded":
-            yield from (each["code"] for each in value["codings"] if is_degraded(each))
-        for each in value.values():
-            yield from _degraded_codes(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from _degraded_codes(each)
+def _degraded_codes(part: Mapping[str, Any]) -> list[str]:
+    """The transfer-degraded codes of an item or a part of one, each once; parts inside go by themselves."""
+    found: dict[str, None] = {}
+    to_do: list[Any] = list(part.values())
+    while to_do:
+        value = to_do.pop()
+        if type(value) is list:
+            to_do += value
+        elif type(value) is not dict or "issue_codes" in value:
+            continue
+        elif "coding_quality" not in value:
+            to_do += value.values()
+        elif value["coding_quality"] == "degraded":
+            found |= dict.fromkeys(each["code"] for each in value["codings"] if is_degraded(each))
+    return list(found)

@@ -141,8 +141,9 @@ class PracticeAsks:
 
         def step(connection: Connection) -> None:
             same = (asks.c.practice_ods == ask.practice_ods, asks.c.asked_at == ask.asked_at)
-            ended = update(asks).where(*same).values(ended_at=now, code=code, detail=detail, lease_until=None)
-            connection.execute(ended)
+            told = {"ended_at": now, "code": code, "detail": detail, "lease_until": None}
+            # Nobody needs to know any more as whom the practice was asked; the audit trail does.
+            connection.execute(update(asks).where(*same).values(**told, sealed=b""))
             also(connection)
 
         await self._store.write(step)
