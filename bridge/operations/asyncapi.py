@@ -10,6 +10,7 @@ from bridge.contracts.envelope import STRUCTURED, Attributes
 from bridge.contracts.events import EVENT_TYPES, REQUEST_FAILED, REQUEST_REJECTED
 from bridge.contracts.schemas import component_schemas, envelope_schema, schema_of
 from bridge.pipelines.declaration import Operation, Pipeline
+from bridge.renderings.table import RENDERINGS
 
 _EXTENSIONS: Final = {
     "correlationid": {"type": "string", "description": "As in the request; absent there: the request's id."},
@@ -71,6 +72,10 @@ def asyncapi_document(pipelines: Sequence[Pipeline], *, prefix: str, type_prefix
         messages[kind] = _event(kind, f"CloudEvents structured, type {type_prefix}.{kind}.")
         channels[kind] = _channel(kind, f"{prefix}.events", "")
         operations[f"publish-{kind}"] = _operation("send", kind, model)
+    for kind, media_type in _rendered_as_bytes(pipelines).items():
+        messages[kind] = _bytes(kind, f"CloudEvents structured, type {type_prefix}.{kind}.", media_type)
+        channels[kind] = _channel(kind, f"{prefix}.events", "")
+        operations[f"publish-{kind}"] = _operation("send", kind, _rendered_as_bytes)
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -96,7 +101,22 @@ def _published(pipelines: Sequence[Pipeline]) -> Mapping[str, Any]:
         found |= operation.publishes
     # What changed of an area is told by a rendering of any pipeline that publishes it.
     found |= {area.changed_kind: area.changed for area in AREAS.areas if area.kind in found}
+    for spec in RENDERINGS.values():
+        if not spec.reads.isdisjoint(found):
+            found |= spec.data
     return found | {kind: EVENT_TYPES[kind] for kind in (REQUEST_FAILED, REQUEST_REJECTED)}
+
+
+def _rendered_as_bytes(pipelines: Sequence[Pipeline]) -> Mapping[str, str]:
+    """A further form of the answer, where the site has switched it on or the request asks for it."""
+    published = _published(pipelines)
+    return {
+        topic: media_type
+        for spec in RENDERINGS.values()
+        if not spec.reads.isdisjoint(published)
+        for topic, media_type in spec.topics.items()
+        if topic not in published
+    }
 
 
 def _message(kind: str, summary: str) -> dict[str, Any]:
@@ -122,6 +142,21 @@ def _event(kind: str, summary: str) -> dict[str, Any]:
     payload["properties"] |= _EXTENSIONS | _CLAIM_CHECK
     del payload["required"]
     payload["oneOf"] = [{"required": ["data"]}, {"required": list(_CLAIM_CHECK)}]
+    return message
+
+
+def _bytes(kind: str, summary: str, media_type: str) -> dict[str, Any]:
+    """An event whose data is no JSON, and so is written in base64."""
+    message = _event(kind, summary)
+    payload = message["payload"]
+    del payload["properties"]["data"]
+    payload["properties"]["data_base64"] = {
+        "type": "string",
+        "contentEncoding": "base64",
+        "contentMediaType": media_type,
+        "description": f"A message of the media type {media_type}.",
+    }
+    payload["oneOf"][0] = {"required": ["data_base64"]}
     return message
 
 

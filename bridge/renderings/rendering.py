@@ -206,6 +206,7 @@ class RenderingSpec:
         name: as settings and requests name it.
         reads: kinds of events; an answer without any of them is not rendered.
         topics: the media type of the content on each topic that it publishes on.
+        data: the type of `data` on each topic that carries JSON, for the schemas; others carry `data_base64`.
         losses: what of these events it does not say; a table in the documentation.
         render: makes the messages.
         compares: whether it is given what is kept of the answers before, and says what is kept of this one.
@@ -215,5 +216,6 @@ class RenderingSpec:
     reads: frozenset[str]
     topics: Mapping[str, str]
     losses: Sequence[Lost]
+    data: Mapping[str, Any] = field(default_factory=dict)
     render: Render
     compares: bool = False

@@ -13,14 +13,13 @@ from bridge.fhir.systems import NHS_NUMBER
 from bridge.record import LinkedProblem
 from bridge.renderings.fhir_r4.areas import AREAS_IN_R4
 from bridge.renderings.fhir_r4.common import Resource, absent, concept, concept_of, own
+from bridge.renderings.fhir_r4.event import FHIR_JSON, R4_RENDERED
 from bridge.renderings.fhir_r4.items import Told
 from bridge.renderings.fhir_r4.scope import R4Scope
 from bridge.renderings.fhir_r4.told import list_resource, outcome_resource
 from bridge.renderings.fhir_r4.uk_core import CODES, SOURCE_REF
 from bridge.renderings.rendering import OutgoingEvent, R4Profile, Rendered, RenderingOptions, WholeAnswer
 
-R4_RENDERED: Final = "record.rendered.r4.v1"
-FHIR_JSON: Final = "application/fhir+json"
 _AREAS: Final = {spec.kind: spec for spec in AREAS.areas}
 _SNAPSHOT: Final = "urn:gpconnect-bridge:snapshot-id"
 _LABEL: Final = "urn:gpconnect-bridge:source-label"

@@ -4,7 +4,8 @@ from typing import Final
 
 from bridge.areas.events import RECORD_COMPLETED
 from bridge.renderings.fhir_r4.areas import AREAS_IN_R4
-from bridge.renderings.fhir_r4.bundle import FHIR_JSON, R4_RENDERED, render
+from bridge.renderings.fhir_r4.bundle import render
+from bridge.renderings.fhir_r4.event import FHIR_JSON, R4_RENDERED, R4Bundle
 from bridge.renderings.fhir_r4.items import LOSSES
 from bridge.renderings.rendering import Lost, RenderingSpec
 
@@ -22,6 +23,7 @@ R4: Final = RenderingSpec(
     name="r4",
     reads=frozenset({RECORD_COMPLETED}),
     topics={R4_RENDERED: FHIR_JSON},
+    data={R4_RENDERED: R4Bundle},
     losses=(
         *dict.fromkeys(
             [*_OF_THE_ANSWER, *LOSSES, *(loss for area in AREAS_IN_R4.values() for loss in area.losses)]

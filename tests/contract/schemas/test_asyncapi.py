@@ -28,6 +28,7 @@ PUBLISHED = {
     "request.failed.v1",
     "request.rejected.v1",
 }
+PUBLISHED.add("record.rendered.r4.v1")
 PUBLISHED |= {kind.replace(".published.", ".changed.") for kind in PUBLISHED if ".published." in kind}
 
 

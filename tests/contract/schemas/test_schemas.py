@@ -22,6 +22,7 @@ from bridge.errors import FailureCode, Misconfigured, Refused, RequestRejected
 from bridge.mapping import Asked, Source
 from bridge.operations.asyncapi import message_schemas
 from bridge.pipelines.installed import installed_pipelines
+from bridge.renderings.table import RENDERINGS
 from bridge.sandbox import SCENARIOS
 from bridge.sandbox.structured.parameters import ALLERGIES, MEDICATION, Query
 from tests.support.requests import cloud_event, record_request
@@ -45,6 +46,7 @@ WRITTEN = {
     "gp-record": GpRecord,
     **{area.changed_kind: area.changed for area in AREAS.areas},
     **EVENT_TYPES,
+    **{topic: model for spec in RENDERINGS.values() for topic, model in spec.data.items()},
     **{
         kind: model
         for pipeline in installed_pipelines()

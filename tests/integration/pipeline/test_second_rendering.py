@@ -1,7 +1,7 @@
 """A further form of an answer: its messages go out with the events, under ids of their own."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from uuid import uuid4
 
@@ -18,18 +18,21 @@ from bridge.ledger import request_key
 from bridge.operations.dead_letters import dead_letters
 from bridge.operations.site import open_queues
 from bridge.pipelines.installed import installed_pipelines
+from bridge.renderings.fhir_r4.event import R4_RENDERED
 from bridge.renderings.rendering import (
     Rendered,
     RenderingOptions,
     RenderingSpec,
     WholeAnswer,
 )
+from bridge.renderings.table import RENDERINGS
 from bridge.sandbox import BY_NAME
 from bridge.settings import Settings
 from tests.integration.pipeline.test_journal import JournalReader
 from tests.support.hospital import Hospital
 from tests.support.ports import free_port
 from tests.support.published import check
+from tests.support.r4 import faults
 from tests.support.requests import cloud_event, record_request
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module")]
@@ -67,21 +70,31 @@ class Reader(Hospital):
 
 
 @asynccontextmanager
-async def reader_at(settings: Settings, *, forms: Mapping[str, RenderingSpec] = LISTED):
+async def reader_at(
+    settings: Settings,
+    *,
+    forms: Mapping[str, RenderingSpec] = LISTED,
+    switched_on: Iterable[str] | None = None,
+):
     """A worker with the further form in its table, switched on, and who reads."""
     async with open_bus(settings) as bus, bus.listen() as events:
         reader = Reader(bus)
         reading = asyncio.create_task(reader.read(events))
         pipelines = installed_pipelines(["structured_record"])
         try:
-            async with consuming(with_forms(settings, forms), pipelines, bus, renderings=forms):
+            async with consuming(
+                with_forms(settings, forms if switched_on is None else switched_on),
+                pipelines,
+                bus,
+                renderings=forms,
+            ):
                 yield reader
         finally:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
 
 
-def with_forms(settings: Settings, forms: Mapping[str, RenderingSpec]) -> Settings:
+def with_forms(settings: Settings, forms: Iterable[str]) -> Settings:
     return settings.model_copy(update={"renderings": tuple(forms)})
 
 
@@ -245,3 +258,33 @@ async def test_a_large_one_is_left_in_the_vault_as_the_bytes_it_is(settings, tmp
     assert "data" not in event
     assert answer.headers["content-type"] == PLAIN
     assert len(answer.content) == event["datasize"] > 1024
+
+
+async def test_a_record_in_r4_that_is_asked_for_waits_in_the_vault_where_it_is_large(
+    settings, tmp_path, monkeypatch
+):
+    port, file = free_port(), tmp_path / "consumers"
+    token = add_consumer(file, "epr-1")
+    claims = {"URL": f"http://127.0.0.1:{port}", "PORT": str(port), "ABOVE_BYTES": "8192"}
+    for name, value in (claims | {"CONSUMERS_FILE": str(file)}).items():
+        monkeypatch.setenv(f"BRIDGE_CLAIMS_{name}", value)
+    settings = Settings.load()
+    nhs_number = BY_NAME["rich_record"].nhs_number
+    request = cloud_event(record_request(nhs_number, renderings=["r4"]))
+    async with reader_at(settings, forms=RENDERINGS, switched_on=()) as reader:
+        messages = await reader.messages(await reader.ask(request))
+        reference = next(each for each in messages if each.key == R4_RENDERED)
+        event = orjson.loads(reference.body)
+        async with httpx.AsyncClient() as client:
+            answer = await client.get(event["dataref"], headers={"authorization": f"Bearer {token}"})
+        completed = orjson.loads(messages[-1].body)
+    assert [each.key for each in messages].index(R4_RENDERED) == len(messages) - 2
+    assert answer.headers["content-type"] == event["datacontenttype"] == "application/fhir+json"
+    assert nhs_number not in str(event)
+    bundle = orjson.loads(answer.content)
+    check(R4_RENDERED, bundle)
+    assert faults(bundle, seen=set()) == []
+    assert completed["data"]["renderings"] == [
+        {"rendering": "r4", "outcome": "rendered", "topic": R4_RENDERED, "event_id": reference.id}
+    ]
+    assert bundle["id"] == completed["data"]["snapshot_id"]
