@@ -44,6 +44,18 @@ def trying(incoming: IncomingRequest, *, broker: str, queue: str) -> Iterator[Sp
 
 
 @contextmanager
+def delivering_to_peer(
+    request_key: str, context: SpanContext | None, topic: str, said: SpanAttributes
+) -> Iterator[Span]:
+    """Around one delivery of a rendered message, in the trace of the request that asked for the record."""
+    with (
+        _trace(request_key, context),
+        span(f"process {topic}", said, kind=SpanKind.CONSUMER) as made,
+    ):
+        yield made
+
+
+@contextmanager
 def checking(incoming: IncomingRequest) -> Iterator[Span]:
     """Around one check of a request in doubt, which no message brings."""
     with _trace_of(incoming), span(_name("check", incoming), _named(incoming)) as made:

@@ -32,6 +32,7 @@ from bridge.mllp.framing import FrameBroken, begins, framed, rest_of_frame
 from bridge.mllp.tls import peer_context
 from bridge.observe import record
 from bridge.observe.causes import causes, tls_code
+from bridge.observe.spans import SpanAttributes, SpanKind, span
 from bridge.observe.vocabulary.upstreams import UpstreamCall
 from bridge.settings import MllpSettings
 from bridge.spine.reload import Reloaded
@@ -98,18 +99,28 @@ class Peer:
         Raises:
             PeerAway: there is none.
         """
+        said: SpanAttributes = {
+            "bridge.upstream": "mllp",
+            "bridge.interaction": kind,
+            "bridge.trace_id": control_id,
+            "server.address": self._host,
+            "server.port": self._port,
+        }
         async with self._free:
             started = time.perf_counter()
             result = "cancelled"
-            try:
-                answer = await self._exchange(message, control_id)
-                result = "answered"
-            except PeerAway as fault:
-                result = fault.reason
-                raise
-            finally:
-                spent = round((time.perf_counter() - started) * 1000, 1)
-                record(UpstreamCall("mllp", kind, result, spent, trace_id=control_id))
+            with span("MLLP send", said, kind=SpanKind.CLIENT) as made:
+                try:
+                    answer = await self._exchange(message, control_id)
+                    result = "answered"
+                except PeerAway as fault:
+                    result = fault.reason
+                    made.failed(result)
+                    raise
+                finally:
+                    made.tell({"bridge.result": result})
+                    spent = round((time.perf_counter() - started) * 1000, 1)
+                    record(UpstreamCall("mllp", kind, result, spent, trace_id=control_id))
             return answer
 
     async def try_connection(self) -> None:

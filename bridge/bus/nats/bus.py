@@ -175,13 +175,21 @@ class NatsBus(BrokerBus):
                 if await self.is_attended(queue):
                     await asyncio.sleep(_BETWEEN_TURNS)
                     continue
-                await self._js.delete_consumer(stream_of(queue.name), CONSUMER)
-                await declare_consumer(self._js, queue.name, ack_wait=self._ack_wait)
+                await self._have_all_handed_over_again(queue)
                 await self._begin_to_receive(queue, take, concurrency)
             except TROUBLE as error:
                 await backoff.wait(error)
             else:
                 return
+
+    async def _have_all_handed_over_again(self, queue: QueueSpec) -> None:
+        """Whatever somebody who is gone was given and has not acknowledged, oldest first, and at once."""
+        stream = stream_of(queue.name)
+        with contextlib.suppress(NotFoundError):  # one who was about to do the same is gone too
+            if not (await self._js.consumer_info(stream, CONSUMER)).num_ack_pending:
+                return
+            await self._js.delete_consumer(stream, CONSUMER)
+        await declare_consumer(self._js, queue.name, ack_wait=self._ack_wait)
 
     @property
     def largest_body(self) -> int | None:

@@ -41,6 +41,7 @@ from bridge.engine.journal.requests import Facts
 from bridge.engine.mllp.one_per_patient import OnePerPatient
 from bridge.engine.mllp.rendered import HL7V2_DELIVERY, RenderedMessage, read_rendered
 from bridge.engine.outcomes import TryFacts, told_as
+from bridge.engine.tracing import delivering_to_peer, tell_outcome
 from bridge.errors import FailureCode, RequestRejected
 from bridge.hl7v2 import UTF_8, MessageFault, read
 from bridge.ledger import (
@@ -61,6 +62,7 @@ from bridge.ledger.keys import KeyUnknown, NotKept, SealBroken
 from bridge.mllp.acknowledgements import Acknowledgement
 from bridge.mllp.peer import Peer, PeerAway
 from bridge.observe import CallNote, about_request, noting_calls, record
+from bridge.observe.spans import SpanAttributes
 from bridge.observe.vocabulary.ledger import AuditFoundBroken, LedgerAway
 from bridge.observe.vocabulary.mllp import PeerBack, PeerLost
 from bridge.observe.vocabulary.requests import RequestHandled, RetryDue
@@ -114,12 +116,23 @@ class Hl7v2Delivery:
         except RequestRejected as fault:
             with self.about(delivery):
                 return Dead("unreadable", str(fault))
+        said: SpanAttributes = {
+            "bridge.request_key": message.request_key,
+            "bridge.pipeline": HL7V2_DELIVERY,
+            "bridge.attempt": delivery.attempt,
+            "messaging.message.id": message.id,
+        }
         async with self._in_hand.of(message.patient_key):
-            with self._about_message(message, delivery):
+            with (
+                delivering_to_peer(message.request_key, message.trace, message.topic, said) as made,
+                self._about_message(message, delivery),
+            ):
                 outcome = await self._to_outcome(message, delivery)
+                told = told_as(outcome.disposition, outcome.state)
+                tell_outcome(made, told, outcome.facts)
                 record(
                     RequestHandled(
-                        outcome=told_as(outcome.disposition, outcome.state),
+                        outcome=told,
                         duration_ms=round((time.perf_counter() - started) * 1000, 1),
                         operation=message.topic,
                         ended=outcome.state,

@@ -11,6 +11,7 @@ from bridge.bus.port import Delivery, QueueSpec
 from bridge.contracts.decoding import json_object
 from bridge.errors import RequestRejected
 from bridge.ledger import request_key
+from bridge.observe.trace_context import TRACEPARENT, TRACESTATE, SpanContext, read_trace
 
 HL7V2_DELIVERY: Final = "hl7v2_delivery"
 """The pipeline that sends them, as the ledger, the log and figures name it."""
@@ -37,6 +38,7 @@ class RenderedMessage:
         patient_key: whose messages are sent one after the other.
         correlation_id: of the request that asked for the record.
         published_at: when it was rendered; None when the event does not say.
+        trace: of the request; None when the event does not say.
         er7: the message; None when it waits in the vault.
         claim_id: under which it does.
     """
@@ -47,6 +49,7 @@ class RenderedMessage:
     patient_key: str
     correlation_id: str
     published_at: datetime | None
+    trace: SpanContext | None
     er7: bytes | None = field(repr=False)
     claim_id: str | None
 
@@ -69,6 +72,7 @@ def read_rendered(delivery: Delivery) -> RenderedMessage:
         patient_key=_text(event, "patientkey"),
         correlation_id=_text(event, "correlationid") if "correlationid" in event else event_id,
         published_at=_moment(event.get("time")),
+        trace=_trace(event),
         er7=None if reference else _bytes(event),
         claim_id=_text(event, "dataref").rpartition("/")[2] if reference else None,
     )
@@ -87,6 +91,13 @@ def _bytes(event: Mapping[str, Any]) -> bytes:
         return b64decode(found if isinstance(found, str) else "\n", validate=True)
     except (binascii.Error, ValueError):
         raise RequestRejected("data_base64", "must be the message, in base64") from None
+
+
+def _trace(event: Mapping[str, Any]) -> SpanContext | None:
+    parent, state = event.get(TRACEPARENT), event.get(TRACESTATE)
+    if not isinstance(parent, str):
+        return None
+    return read_trace(parent, state if isinstance(state, str) else None)
 
 
 def _moment(sent: object) -> datetime | None:

@@ -29,6 +29,7 @@ from bridge.observe.vocabulary.process import WorkerStopped
 from bridge.settings import Settings
 from bridge.spine.reload import Reloaded
 from bridge.spine.tls import CertificateFact
+from bridge.traces import tracing
 
 _IN_HAND: Final = 4
 """Messages in hand for each connection: while one patient's wait for each other, others' go out."""
@@ -168,8 +169,12 @@ async def _process(settings: Settings) -> AsyncIterator[_Process]:
     # To be opened before the bus: the tasks of a connection hear of nobody who begins to listen later.
     with nullcontext() if settings.health.port is None else recording(process.figures):
         try:
-            async with health_endpoints(settings.health, process.readiness, process.figures):
+            async with (
+                tracing() as traces,
+                health_endpoints(settings.health, process.readiness, process.figures),
+            ):
                 yield process
+                traces.stop_by(loop.time() + settings.stop_grace)
         finally:
             await process.figures.end()
 

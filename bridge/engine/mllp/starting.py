@@ -12,6 +12,7 @@ from bridge.environment import misspelt
 from bridge.errors import Misconfigured
 from bridge.ledger.keys import key_faults
 from bridge.settings import ListenerSettings, MllpSettings, Settings
+from bridge.traces import trace_faults
 
 
 def check_sender(settings: Settings) -> None:
@@ -27,7 +28,7 @@ def check_sender(settings: Settings) -> None:
     keys = key_faults(settings) if settings.ledger.enabled else ()
     if not settings.ledger.enabled and not settings.sandbox:
         keys = ("BRIDGE_LEDGER_ENABLED: cannot be switched off outside the sandbox",)
-    _refuse([*_missing(required), *_files("BRIDGE_MLLP", settings.mllp), *keys])
+    _refuse([*_missing(required), *_files("BRIDGE_MLLP", settings.mllp), *keys], sandbox=settings.sandbox)
 
 
 def check_listener(settings: Settings) -> None:
@@ -38,11 +39,12 @@ def check_listener(settings: Settings) -> None:
     """
     listener = settings.listener
     required: dict[str, object] = {"BRIDGE_LISTENER_PORT": listener.port, USERS: listener.users_file}
-    _refuse([*_missing(required), *_files("BRIDGE_LISTENER", listener), *_areas(listener)])
+    found = [*_missing(required), *_files("BRIDGE_LISTENER", listener), *_areas(listener)]
+    _refuse(found, sandbox=settings.sandbox)
 
 
-def _refuse(problems: list[str]) -> None:
-    if problems := [*misspelt(Settings), *problems]:
+def _refuse(problems: list[str], *, sandbox: bool) -> None:
+    if problems := [*misspelt(Settings), *problems, *trace_faults(sandbox=sandbox)]:
         raise Misconfigured(*problems)
 
 

@@ -10,6 +10,9 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from sqlalchemy import text
 
 from bridge.bus import control_headers
@@ -19,10 +22,12 @@ from bridge.engine.journal.opening import open_journal
 from bridge.engine.mllp.delivery import Hl7v2Delivery
 from bridge.ledger.storage.sqlite import BUSY_SECONDS
 from bridge.mllp.peer import Peer
+from bridge.observe.spans import making_spans
 from bridge.settings import Settings
 from tests.support.mllp import (
     END,
     START,
+    TOPIC,
     ScriptedPeer,
     a31,
     accept,
@@ -287,3 +292,23 @@ async def test_while_the_ledger_cannot_be_written_messages_are_held_and_keep_the
         lock.close()
         assert await asyncio.gather(*handling) == [Done(), Done()]
         assert sender.peer.control_ids == ["M0", "M1", "M2"]
+
+
+async def test_a_delivery_belongs_to_the_trace_of_the_request_and_says_what_the_peer_was_sent(sending):
+    spans = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
+    told = event(a31("M1")) | {"traceparent": f"00-{trace_id}-00f067aa0ba902b7-01"}
+    async with sending() as sender:
+        with making_spans(provider.get_tracer("test")):
+            assert await sender.handle(delivery(told)) == Done()
+    sent, handled = spans.get_finished_spans()
+    assert (sent.name, handled.name) == ("MLLP send", f"process {TOPIC}")
+    assert {f"{span.context.trace_id:032x}" for span in (sent, handled)} == {trace_id}
+    assert sent.parent is not None
+    assert sent.parent.span_id == handled.context.span_id
+    said = dict(sent.attributes or {}) | {"bridge.outcome": (handled.attributes or {})["bridge.outcome"]}
+    assert [said[f"bridge.{name}"] for name in ("trace_id", "result", "outcome")] == [
+        *("M1", "answered", "completed"),
+    ]
