@@ -4,9 +4,11 @@ Whether a form tells a value is seen by changing it: what the form says then cha
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
-from tests.support.published import schema_of
+from bridge.areas.publishing import record_events
+from bridge.contracts.schemas import schema_of
 
 Path = tuple[str | int, ...]
 
@@ -31,7 +33,7 @@ def example(kind: str, choice: int = 0) -> tuple[dict[str, Any], list[Leaf]]:
         kind: of the event.
         choice: which of several types a value has that may be of several, from 0.
     """
-    schema = schema_of(kind)
+    schema = _schema(kind)
     made = _Example(schema.get("$defs", {}), choice)
     data = made.value(schema, ())
     assert isinstance(data, dict)
@@ -63,6 +65,12 @@ def changes(data: dict[str, Any], leaf: Leaf) -> Iterator[None]:
         # Whoever looks at the first change alone leaves all as it was, in its order.
         place.clear()
         place.update(whole) if isinstance(place, dict) else place.extend(whole)
+
+
+@cache
+def _schema(kind: str) -> dict[str, Any]:
+    """Of one kind alone: those of everything that is published take seconds."""
+    return schema_of(record_events()[kind], kind)
 
 
 class _Example:

@@ -15,11 +15,6 @@ def check(kind: str, data: dict[str, Any]) -> None:
     assert faults == [], kind
 
 
-def schema_of(kind: str) -> dict[str, Any]:
-    """The schema of the data of an event or a request."""
-    return _schemas()[kind]
-
-
 @cache
 def _validator(kind: str) -> Draft202012Validator:
     return Draft202012Validator(_schemas()[kind], format_checker=FormatChecker())

@@ -15,6 +15,7 @@ CASES = Path(__file__).parents[4] / "shared" / "cases"
 
 pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason="the cases are not here")
 
+seen: set[Any] = set()
 BUNDLES = sorted(each.stem for each in CASES.glob("*.json") if not each.stem.startswith("html-"))
 
 
@@ -25,7 +26,7 @@ def bundle(name: str) -> Any:
 
 @pytest.mark.parametrize("name", BUNDLES)
 def test_a_case_is_valid(name: str) -> None:
-    assert faults(bundle(name)) == []
+    assert faults(bundle(name), seen=seen) == []
 
 
 def listed(name: str, title: str) -> Any:

@@ -1,6 +1,7 @@
 """Every answer of the corpus in FHIR R4: valid, with everything that is in the record, whatever order it came in.
 
-The dear readers of `support/r4` look at one resource of each shape; `R4_CORPUS=all` has them look at every one.
+The dear readers of `support/r4` look at what holds something new, and every fourth answer comes in another order;
+`R4_CORPUS=all` has them look at every resource, and shuffles every answer.
 """
 
 import os
@@ -37,7 +38,7 @@ OF_ITEMS = {
     "diary_entries": "ServiceRequest",
     "documents": "DocumentReference",
 }
-shapes: set[Any] | None = None if EVERY_ONE else set()
+seen: set[Any] | None = None if EVERY_ONE else set()
 
 
 @cache
@@ -62,7 +63,7 @@ def parts(item: Any) -> Iterator[Any]:
 
 @pytest.mark.parametrize("name", files("bundle"))
 def test_it_is_valid(name: str) -> None:
-    assert faults(answer(name)[1], seen=shapes) == []
+    assert faults(answer(name)[1], seen=seen) == []
 
 
 @pytest.mark.parametrize("name", files("bundle"))
@@ -87,7 +88,7 @@ def test_everything_that_is_in_the_record_is_in_it_once(name: str) -> None:
     assert below - {item_id for _, item_id in told} == set()
 
 
-@pytest.mark.parametrize("name", files("bundle"))
+@pytest.mark.parametrize("name", files("bundle")[:: 1 if EVERY_ONE else 4])
 def test_the_order_of_entries_changes_nothing(name: str) -> None:
     sent = content(name)
     entries = list(sent.get("entry", []))

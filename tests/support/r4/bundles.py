@@ -7,29 +7,31 @@ from tests.support.r4.invariants import invariant_faults
 from tests.support.r4.structure import element_faults, r4_faults, r4b_faults, schema_faults
 
 Resource = Mapping[str, Any]
+_CODED = ("status", "intent", "mode", "docStatus", "clinicalStatus", "verificationStatus", "class")
 
 
 def faults(bundle: Resource, *, seen: set[Any] | None = None) -> list[str]:
     """All that speaks against a bundle of the rendering.
 
     Every resource is read by the definitions of R4, and every element and reference is looked at. What is dear
-    (the JSON Schema, R4B, FHIRPath) is done for one resource of each shape.
+    (the JSON Schema, R4B, FHIRPath) is done for resources in which there is something new.
 
     Args:
         bundle: as it is published.
-        seen: the shapes that were looked at, which are added to; None to look at every resource.
+        seen: what there was in those that were looked at, which is added to; None to look at every resource.
     """
     addressed = resources(bundle)
     kinds = {address: each["resourceType"] for address, each in addressed.items()}
-    found = [*r4_faults(bundle), *invariant_faults(_without_content(bundle)), *_addresses(bundle)]
+    found = [*r4_faults(bundle), *_addresses(bundle)]
+    if _is_new({("Bundle", *sorted(bundle))}, seen):
+        found += invariant_faults(_without_content(bundle))
     for resource in addressed.values():
         found += element_faults(resource)
         found += [f"{resource['resourceType']}: {each} leads nowhere" for each in dangling(resource, kinds)]
-        shape = shape_of(resource)
-        if seen is None or shape not in seen:
-            if seen is not None:
-                seen.add(shape)
-            found += schema_faults(resource) + r4b_faults(resource, kinds) + invariant_faults(resource)
+        if _is_new(elements_of(resource), seen):
+            found += schema_faults(resource) + r4b_faults(resource, kinds)
+        if _is_new({(resource["resourceType"], *sorted(resource), *_codes(resource))}, seen):
+            found += invariant_faults(resource)
     return found
 
 
@@ -62,16 +64,22 @@ def dangling(resource: Resource, addresses: Iterable[str]) -> list[str]:
     return [each for each in references(resource) if each not in contained and each not in addresses]
 
 
-def shape_of(resource: Resource) -> tuple[Any, ...]:
-    """What tells one resource from another to a validator: its elements, and the codes that it has itself."""
-    return (resource["resourceType"], frozenset(_paths(resource, "")), *map(str, _codes(resource)))
+def elements_of(resource: Resource) -> set[Any]:
+    """What tells one resource from another to who knows no invariants: each element, and each code of its own."""
+    kind = resource["resourceType"]
+    return {(kind, each) for each in (*_paths(resource, ""), *_codes(resource))}
 
 
-def _codes(resource: Resource) -> Iterator[Any]:
-    for name in ("status", "intent", "mode", "docStatus"):
-        yield resource.get(name)
-    for name in ("clinicalStatus", "verificationStatus", "class"):
-        yield resource.get(name)
+def _codes(resource: Resource) -> list[str]:
+    return [f"{name} {resource[name]}" for name in _CODED if name in resource]
+
+
+def _is_new(features: set[Any], seen: set[Any] | None) -> bool:
+    if seen is None:
+        return True
+    is_new = not features <= seen
+    seen |= features
+    return is_new
 
 
 def _paths(value: Any, path: str) -> Iterator[str]:

@@ -128,11 +128,11 @@ def test_it_finds_of_the_bundle(change: dict[str, Any], fault: str):
     assert any(fault in each for each in faults({**bundle(), **change}))
 
 
-def test_a_shape_that_was_looked_at_is_not_looked_at_again_but_read_all_the_same():
+def test_what_holds_nothing_new_is_not_looked_at_again_but_read_all_the_same():
     seen: set[Any] = set()
     assert faults(bundle(), seen=seen) == []
-    shapes = len(seen)
+    known = len(seen)
     wrong = bundle()
     wrong["entry"][2]["resource"]["effectiveDateTime"] = "yesterday"
     assert faults(wrong, seen=seen) != []
-    assert len(seen) == shapes
+    assert len(seen) == known
