@@ -81,12 +81,15 @@ class Renderer:
         renderings: the further forms there are, by name.
         always: names of those that every answer gets; a request may ask for others.
         options: what the site chooses of them.
+        largest: bytes that a message may have; None is without a limit. A larger one of a further form is
+            withheld: the events must not fail for it.
     """
 
     style: EventStyle
     renderings: Mapping[str, RenderingSpec]
     always: Collection[str] = ()
     options: RenderingOptions = field(default_factory=RenderingOptions)
+    largest: int | None = None
 
     def compares(self, incoming: IncomingRequest, events: Sequence[Event]) -> bool:
         """Whether any form of these events is made with what is kept of the answers before."""
@@ -183,7 +186,8 @@ class Renderer:
         """
         kind = answer.last.kind
         try:
-            found = list(spec.render(answer, self.options))
+            sent = list(spec.render(answer, self.options))
+            found = [self._within_bounds(each) for each in sent]
             made = [each for each in found if isinstance(each, Rendered)]
             taken = [each.id for each in made]
             if len(set(taken)) < len(taken) or not ids.isdisjoint(taken):
@@ -202,8 +206,15 @@ class Renderer:
             }
             return _Form([], [failed], error=error)
         ids.update(taken)
-        remembered = next((each for each in found if isinstance(each, Remembered)), None)
+        # What was not told must not be what the next answer is compared with.
+        remembered = next((each for each in found if isinstance(each, Remembered) and found == sent), None)
         return _Form(made, [_outcome(spec, each) for each in told], remembered)
+
+    def _within_bounds(self, found: Rendered | Withheld | Remembered) -> Rendered | Withheld | Remembered:
+        """What a form gave; a message that no broker would take is withheld."""
+        if self.largest is None or not isinstance(found, Rendered) or len(found.body) <= self.largest:
+            return found
+        return Withheld(found.topic, "too_large", f"{len(found.body)} bytes, at most {self.largest}")
 
 
 def _outcome(spec: RenderingSpec, found: Rendered | Withheld) -> RenderingOutcome:

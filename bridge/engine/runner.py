@@ -135,7 +135,8 @@ class Runner:
         self._queue = pipeline.queue(settings.bus.prefix).name
         style = EventStyle(settings.events.type_prefix, settings.events.source, settings.events.schema_base)
         options = RenderingOptions(r4_profile=settings.r4.profile)
-        self._renderer = Renderer(style, renderings, settings.renderings, options)
+        largest = None if settings.claims.url else bus.largest_body
+        self._renderer = Renderer(style, renderings, settings.renderings, options, largest)
         claims = ClaimChecks(services.journal.claim_checks, settings.claims)
         self._handling = Handling(pipeline, services, bus.largest_body, settings, self._renderer, claims)
 

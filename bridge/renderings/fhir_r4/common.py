@@ -30,6 +30,7 @@ _INSTANT: Final = re.compile(
     re.ASCII,
 )
 _DECIMAL: Final = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
+_COMPARATORS: Final = frozenset({"<", "<=", ">=", ">"})
 _IDENTIFIER_USES: Final = frozenset({"usual", "official", "temp", "secondary", "old"})
 
 
@@ -64,7 +65,8 @@ def concept(text: CodedText, profile: R4Profile) -> Resource:
         return found
     if quality == "null_flavour":
         return {**absent("unknown"), "text": text["term"]}
-    return {"coding": [_coding(each, profile) for each in text["codings"]], "text": text["term"]}
+    codings = [coding for each in text["codings"] if (coding := _coding(each, profile))]
+    return {"coding": codings, "text": text["term"]} if codings else {"text": text["term"]}
 
 
 def is_absent(text: CodedText) -> bool:
@@ -170,9 +172,11 @@ def quantity(amount: Quantity) -> Resource:
     """A Quantity with the digits and the comparator it was sent with; words alone stand as its unit."""
     found: Resource = {}
     if "value" in amount:
-        found["value"] = _decimal(amount)
         if "comparator" in amount:
+            if amount["comparator"] not in _COMPARATORS:
+                return _in_words(amount)
             found["comparator"] = amount["comparator"]
+        found["value"] = _decimal(amount)
         if "unit" in amount:
             found["unit"] = amount["unit"]
         if "unit_code" in amount and "unit_system" in amount:
@@ -190,8 +194,11 @@ def simple_quantity(amount: Quantity) -> Resource:
 
     Read without its comparator it would be another amount.
     """
-    if "comparator" not in amount:
-        return quantity(amount)
+    return _in_words(amount) if "comparator" in amount else quantity(amount)
+
+
+def _in_words(amount: Quantity) -> Resource:
+    """An amount whose comparator R4 has no place for."""
     value = amount.get("value_as_sent") or f"{amount.get('value', '')}"
     parts = (amount.get("comparator"), value, amount.get("unit"), amount.get("text"))
     return {**absent("as-text"), "unit": " ".join(part for part in parts if part)}

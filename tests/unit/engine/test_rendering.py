@@ -14,7 +14,8 @@ from bridge.engine.incoming import read_incoming
 from bridge.engine.outcomes import EngineFault
 from bridge.engine.patient_keys import PatientKeys
 from bridge.engine.rendering import Renderer
-from bridge.errors import FailureCode, Refused, RequestRejected
+from bridge.engine.worker import check
+from bridge.errors import FailureCode, Misconfigured, Refused, RequestRejected
 from bridge.pipelines.installed import installed_pipelines
 from bridge.renderings.rendering import (
     Lost,
@@ -24,6 +25,7 @@ from bridge.renderings.rendering import (
     WholeAnswer,
     Withheld,
 )
+from bridge.settings import Settings
 from tests.support.requests import cloud_event, record_request
 
 (PIPELINE,) = installed_pipelines(["structured_record"])
@@ -143,6 +145,15 @@ def test_a_form_that_cannot_tell_costs_itself_alone_and_the_manifest_says_why(in
     assert line["rendering"] == name
 
 
+def test_one_that_no_broker_would_take_is_withheld_and_the_events_go_out(incoming):
+    renderer = Renderer(STYLE, FORMS, ["words"], largest=10)
+    topics, named = told(renderer, incoming)
+    assert topics == [PART.kind, COMPLETED.kind]
+    assert [(each["outcome"], each["reason"], each["topic"]) for each in named] == [
+        ("withheld", "too_large", WORDS)
+    ]
+
+
 def test_an_answer_that_cannot_be_written_is_none(incoming):
     with pytest.raises(EngineFault, match="internal TypeError"), capture_logs() as lines:
         Renderer(STYLE, FORMS).render(incoming, [replace(PART, data={"items": object()}), COMPLETED])
@@ -203,3 +214,12 @@ def test_what_ends_a_request_is_told_in_every_form_that_can_tell_it(incoming):
 )
 def test_a_loss_names_a_field_and_all_below_it(path, covered):
     assert Lost(path, "why").covers(["medications", "items", "plan", "inherited"]) is covered
+
+
+def test_a_form_that_there_is_not_keeps_a_worker_from_starting():
+    settings = Settings(sandbox=True, renderings=("r4", "fax"))
+    with pytest.raises(Misconfigured) as fault:
+        check(settings)
+    (told_of,) = [each for each in fault.value.problems if each.startswith("BRIDGE_RENDERINGS: ")]
+    assert "r4" in told_of
+    assert "fax" not in told_of

@@ -88,10 +88,12 @@ def test_the_description_that_was_chosen_stands_where_the_profile_has_it():
 
 def test_an_amount_has_the_digits_and_the_comparator_it_was_sent_with():
     sent: Any = {"value": 1.5, "value_as_sent": "1.50", "comparator": "<", "unit": "mg"}
-    assert orjson.dumps(quantity(sent)) == b'{"value":1.50,"comparator":"<","unit":"mg"}'
+    assert orjson.dumps(quantity(sent)) == b'{"comparator":"<","value":1.50,"unit":"mg"}'
     # Where R4 has no comparator the amount must not be read without it.
     simple = simple_quantity(sent)
     assert ("value" in simple, simple["unit"]) == (False, "< 1.50 mg")
+    unknown: Any = {**sent, "comparator": "about"}
+    assert ("value" in quantity(unknown), quantity(unknown)["unit"]) == (False, "about 1.50 mg")
     assert simple_quantity({"value": 28.0, "unit": "tablet"}) == {"value": 28, "unit": "tablet"}
     assert simple_quantity({"text": "1 pack of 28 tablet(s)"})["unit"] == "1 pack of 28 tablet(s)"
 
