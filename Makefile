@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help install demo programs test faults outages fuzz mllp week mutants lint style types outside check bench duties clean
+.PHONY: help install demo programs test faults outages fuzz mllp week imports mutants lint style types outside check bench duties clean
 
 help:
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -49,6 +49,9 @@ fuzz: install ## the fuzzers for long, with new examples each time
 
 mllp: install ## a sender of HL7 v2 that is killed a hundred times, on both brokers
 	MLLP_MESSAGES=$(or $(MESSAGES),400) $(BIN)/python -m pytest tests/faults/pipeline/test_mllp.py --timeout=0 $(ARGS)
+
+imports: install ## an EPR imports what is published of 2,000 requests while everything breaks; SEED=… does it again
+	IMPORTS_REQUESTS=$(or $(REQUESTS),2000) IMPORTS_SEED=$(SEED) $(BIN)/python -m pytest tests/faults/importing -s --timeout=0 $(ARGS)
 
 week: install ## a week of appointments in which everything goes wrong; SEED=… does it again
 	WEEK_OPERATIONS=$(or $(OPERATIONS),2000) WEEK_SEED=$(SEED) $(BIN)/python -m pytest tests/faults/week -s --timeout=0 $(ARGS)

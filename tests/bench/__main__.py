@@ -11,6 +11,7 @@ MODULES = (
     "mapping",
     "whole_record",
     "renderings",
+    "changes",
     "care_record",
     "slots",
     "worker_cpu",
