@@ -36,7 +36,7 @@ class TimelineStep(NamedTuple):
     width: float = 0.0
 
 
-class Lane(NamedTuple):
+class TimelineRow(NamedTuple):
     """Everything that happened in one place, and for how long it did."""
 
     name: str
@@ -64,13 +64,13 @@ def steps(known: RequestHistory) -> Sequence[TimelineStep]:
     ]
 
 
-def lanes(found: Sequence[TimelineStep]) -> Sequence[Lane]:
+def lanes(found: Sequence[TimelineStep]) -> Sequence[TimelineRow]:
     """The same by where it happened, from the message to the events."""
     names = dict.fromkeys(each.lane for each in found)
     in_order = sorted(names, key=lambda name: _ORDER.index(name.partition(" ")[0]))
     by_name = {name: [each for each in found if each.lane == name] for name in in_order}
     return [
-        Lane(name, each, sum((step.took or timedelta() for step in each), timedelta()))
+        TimelineRow(name, each, sum((step.took or timedelta() for step in each), timedelta()))
         for name, each in by_name.items()
     ]
 

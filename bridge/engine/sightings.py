@@ -43,7 +43,7 @@ _LONGEST: Final = 200
 Seen = UpstreamSeen | DirectorySeen | CapabilitySeen
 
 
-class _Told(NamedTuple):
+class _LastTold(NamedTuple):
     """What was told last, what of it is told at once when it changes, and when that was."""
 
     seen: Seen
@@ -64,7 +64,7 @@ class Sight:
         self._spine = spine
         self._gpconnect = gpconnect
         self._journal = journal
-        self._told: dict[tuple[str, ...], _Told] = {}
+        self._told: dict[tuple[str, ...], _LastTold] = {}
 
     async def tell(self) -> None:
         """Write down what is new.
@@ -74,7 +74,7 @@ class Sight:
         """
         now = time.monotonic()
         new = {
-            key: _Told(seen, at_once, now)
+            key: _LastTold(seen, at_once, now)
             for key, seen, at_once in self._look()
             if self._is_due(key, seen, at_once, now)
         }

@@ -80,7 +80,7 @@ async def verify(
     findings: list[Finding | Unmatched] = []
     ends = await store.read(_ends)
     trail = sum(end.last for end in ends)
-    told = _Told(progress, 2 * trail + await store.read(balance.size))
+    told = _ProgressTold(progress, 2 * trail + await store.read(balance.size))
     erased = None if kept_for is None else datetime.now(UTC) - kept_for
     for end in ends:
         if not end.exists:
@@ -102,7 +102,7 @@ async def verify(
     return findings + [unmatched for unmatched in (*compared, gone) if unmatched.count]
 
 
-class _Told:
+class _ProgressTold:
     """How far a check is: entries, then requests, then the keys in entries."""
 
     def __init__(self, progress: Progress, total: int) -> None:

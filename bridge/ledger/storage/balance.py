@@ -90,7 +90,7 @@ class BalancePeriod:
 
 
 @dataclass(slots=True)
-class _Part:
+class _BalancePart:
     """What one step found.
 
     Attributes:
@@ -153,7 +153,7 @@ def size(connection: Connection) -> int:
 
 def _part(
     period: BalancePeriod, after: datetime | None, late_since: datetime, size: int
-) -> LedgerStep[_Part]:
+) -> LedgerStep[_BalancePart]:
     """A step: look at about `size` requests that were received later than `after`."""
     received_at = requests.c.received_at
     wanted = period.conditions()
@@ -161,7 +161,7 @@ def _part(
         wanted.append(received_at > after)
     oddities = _oddities(late_since)
 
-    def step(connection: Connection) -> _Part:
+    def step(connection: Connection) -> _BalancePart:
         # All that were received at the same moment are in the same part.
         end = select(received_at).where(*wanted).order_by(received_at).offset(size - 1).limit(1)
         last = connection.scalar(end)
@@ -175,7 +175,7 @@ def _part(
         for state, count, *of_kinds in rows:
             states[state] += count
             counts.update(dict(zip(oddities, of_kinds, strict=True)))
-        return _Part(
+        return _BalancePart(
             last, states, counts, {kind: _keys(connection, [*within, oddities[kind]]) for kind in +counts}
         )
 
