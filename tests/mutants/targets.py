@@ -1,6 +1,6 @@
 """Which modules are changed, and which tests are to notice: what is published, and the life of a request.
 
-The tests are those that need no more than a NATS server. They run in the changed process itself: what only a
+The tests are the cheap ones that prove enough. They run in the changed process itself: what only a
 worker of its own shows (`tests/faults`) is not seen from here.
 """
 
@@ -30,33 +30,26 @@ class Target:
 
 _MAPPING = ("tests/unit/mapping", "tests/unit/areas", "tests/contract/golden/test_corpus.py")
 _PUBLISHED = ("tests/unit/contracts", "tests/contract/schemas")
-_WITHOUT_BUS = ("tests/unit/engine", "tests/unit/renderings", "tests/integration/testing")
-_SIDE_EFFECTS = (
-    "tests/unit/engine/test_side_effect_limits.py",
+_ENGINE = (
+    "tests/unit/engine",
+    "tests/unit/renderings",
+    "tests/integration/engine/test_journal.py",
     "tests/integration/engine/test_runner.py",
     "tests/integration/engine/test_side_effects.py",
     "tests/integration/testing",
-    "tests/integration/side_effects/test_once.py",
-    "tests/integration/side_effects/test_patient_order.py",
 )
-_ENGINE = (
-    *_WITHOUT_BUS,
-    *_SIDE_EFFECTS,
-    "tests/integration/pipeline/test_structured_record.py",
-    "tests/integration/pipeline/test_journal.py",
-    "tests/integration/pipeline/test_second_rendering.py",
-)
+_IN_DOUBT = (*_ENGINE, "tests/integration/side_effects/test_once.py")
 
 TARGETS: Sequence[Target] = (
     Target("bridge/engine/retry.py", ("tests/unit/engine",)),
     Target("bridge/engine/outcomes.py", _ENGINE),
     Target("bridge/engine/runner.py", _ENGINE),
     Target("bridge/engine/handling.py", _ENGINE),
-    Target("bridge/engine/side_effects.py", _SIDE_EFFECTS),
-    Target("bridge/engine/in_doubt*.py", _SIDE_EFFECTS),
+    Target("bridge/engine/side_effects.py", _ENGINE),
+    Target("bridge/engine/in_doubt*.py", _IN_DOUBT),
     Target("bridge/engine/rendering.py", _ENGINE),
-    Target("bridge/engine/journal/*.py", (*_ENGINE, "tests/integration/engine/test_journal.py")),
-    Target("bridge/renderings/**/*.py", _WITHOUT_BUS),
+    Target("bridge/engine/journal/*.py", _ENGINE),
+    Target("bridge/renderings/**/*.py", _ENGINE),
     Target("bridge/contracts/*events.py", _PUBLISHED),
     Target("bridge/areas/**/events.py", (*_PUBLISHED, "tests/unit/areas", "tests/unit/mapping")),
     Target(
