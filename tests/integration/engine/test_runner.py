@@ -1,5 +1,6 @@
 """How each delivery of a request ends, and what is kept of it: a worker on a ledger, and a bus inside this process."""
 
+import asyncio
 import contextlib
 import json
 from dataclasses import replace
@@ -295,3 +296,50 @@ async def test_what_expired_before_it_was_read_is_rejected_and_later_it_failed(l
     ended, [(kind, data)] = await lives.ends(again(late, **how), seen())
     assert (ended, kind, data["code"]) == (Done(), "request.failed.v1", "request_expired")
     assert ACTS.ran == 0
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def checked():
+    """A worker that soon looks again at what is in doubt."""
+    bus = Bus()
+    async with (
+        site({"BRIDGE_RETRY_SETTLE_AFTER": "0.2"}) as here,
+        open_stores(here.settings) as stores,
+        consuming(here.settings, [acts], bus),
+    ):
+        yield Lives(here.settings, bus, stores)
+
+
+@pytest.mark.parametrize(
+    ("found", "kind"), [({"id": "b-1"}, SEEN), (None, "request.failed.v1")], ids=["done", "not done"]
+)
+async def test_a_doubt_ends_by_itself_with_what_is_found_and_nothing_is_sent(checked, found, kind):
+    message, sent = checked.message(CHANGE), []
+    _, [(first, _)] = await checked.ends(message, partial(stumbles_after, lost))
+    assert first == DOUBTFUL
+
+    async def send():
+        sent.append(1)
+
+    async def settle():
+        return found
+
+    async def settles(gp) -> list[Event]:
+        await gp.once(KIND, key="1", payload={"a": 1}, send=send, settle=settle)
+        return seen()
+
+    ACTS.next = [settles]
+    while not (told := checked.bus.taken_out(message.id)):
+        await asyncio.sleep(0.02)
+    assert ([each.kind for each in told], sent) == ([kind], [])
+    assert await checked.stores.ledger.due_for_check("acts") == []
+
+
+async def test_a_doubt_that_lasts_is_told_of_once(checked):
+    message = checked.message(CHANGE)
+    _, [(first, _)] = await checked.ends(message, partial(stumbles_after, lost))
+    assert first == DOUBTFUL
+    ran, ACTS.next = ACTS.ran, [partial(stumbles_after, lost)]
+    while ACTS.ran < ran + 2:
+        await asyncio.sleep(0.02)
+    assert checked.bus.taken_out(message.id) == []
