@@ -51,12 +51,16 @@ def tested(arguments: Sequence[str], *, plugins: Sequence[object]) -> int:
 
 
 def forked(work: Callable[[], int], *, said: Path | None = None) -> int:
-    """A process that does this, and ends with what it returns; what it prints is kept there, or nowhere."""
+    """A process that does this, and ends with what it returns; what it prints is kept there, or nowhere.
+
+    It has a group of its own, with all that it starts.
+    """
     process = os.fork()
     if process:
         return process
     code = 70
     try:
+        os.setpgid(0, 0)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         kept = os.open(said or os.devnull, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         for stream in (1, 2):

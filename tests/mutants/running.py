@@ -4,12 +4,15 @@ The changed module is compiled from the changed tree. Of the tests that come to 
 first, and as many as fit into the time that one change may take.
 """
 
+import contextlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
 import os
 import resource
+import signal
 import sys
+import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -25,6 +28,7 @@ from tests.mutants.reach import AS_IMPORTED, BaselineError, Reach
 FUSE_SECONDS = 30
 CPU_SECONDS = 120
 NOT_NOTICED = {pytest.ExitCode.OK}
+NEVER_ENDS = 71
 NO_TEST = pytest.ExitCode.NO_TESTS_COLLECTED
 
 
@@ -109,6 +113,10 @@ def _first(tests: Sequence[str], reach: Reach, seconds: float) -> list[str]:
 def _next_done(running: dict[int, Verdict]) -> Verdict:
     process, status = os.wait()
     verdict = running.pop(process)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(
+            process, signal.SIGKILL
+        )  # servers that its tests started, where it did not come to stop them
     code = os.waitstatus_to_exitcode(status)
     if code == NO_TEST:
         raise BaselineError(f"no test ran over line {verdict.mutant.lines[0]}")
@@ -120,6 +128,10 @@ def _try(file: Path, source: str, mutant: Mutant, judges: Sequence[str], reach: 
     code = compile(changed(source, mutant.number), str(file.absolute()), "exec", dont_inherit=True)
     sys.meta_path.insert(0, _Changed(file, code))
     fuse = max(FUSE_SECONDS, 5 * max(reach.seconds[test] for test in judges))
+    # What a test waits for may never come, and then nor does the end of what it set up.
+    ends = threading.Timer(2 * fuse, os._exit, [NEVER_ENDS])
+    ends.daemon = True
+    ends.start()
     return tested([*judges, "--exitfirst", f"--timeout={fuse}"], plugins=[_InOrder(judges)])
 
 

@@ -343,3 +343,35 @@ async def test_a_doubt_that_lasts_is_told_of_once(checked):
     while ACTS.ran < ran + 2:
         await asyncio.sleep(0.02)
     assert checked.bus.taken_out(message.id) == []
+
+
+@pytest.mark.parametrize("reason", ["retries_stopped", "expired"])
+async def test_what_may_be_done_is_asked_about_and_not_sent_when_it_may_not_be_tried_again(checked, reason):
+    message, calls = checked.message(CHANGE), []
+
+    async def send():
+        calls.append("send")
+        raise TIMEOUT
+
+    async def settle():
+        calls.append("settle")
+
+    async def sends(gp) -> list[Event]:
+        await gp.once(KIND, key="1", payload={"a": 1}, send=send, settle=settle)
+        return seen()
+
+    ended, told = await checked.ends(message, sends)
+    assert (ended.reason, told, calls) == ("provider_timeout", [], ["send"])
+    late = again(message, given_up=EXPIRED if reason == "expired" else None)
+    switch = switch_file(checked.settings)
+    if reason == "retries_stopped":
+        switch.touch()
+    try:
+        while isinstance(ended, RetryAfter):
+            await asyncio.sleep(ended.seconds)
+            ended, told = await checked.ends(late)
+    finally:
+        switch.unlink(missing_ok=True)
+    [(kind, data)] = told
+    assert (ended, kind, data["code"], data["detail"]) == (Done(), "request.failed.v1", "not_done", reason)
+    assert calls == ["send", "settle"]

@@ -167,6 +167,11 @@ def test_items_with_one_business_id_are_never_merged() -> None:
     ids = [each["item_id"] for each in record["allergies"]]
     assert ids == [f"{b.DATA}|same#AllergyIntolerance/a1", f"{b.DATA}|same#AllergyIntolerance/a2"]
     assert all("identifier_clash" in each["issue_codes"] for each in record["allergies"])
+    clashes = [each for each in record["issues"] if each["code"] == "identifier_clash"]
+    assert [(each["source_ref"], each["path"]) for each in clashes] == [
+        ("AllergyIntolerance/a1", "identifier"),
+        ("AllergyIntolerance/a2", "identifier"),
+    ]
 
 
 def test_different_resources_with_one_id_are_all_kept() -> None:
