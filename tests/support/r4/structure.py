@@ -68,7 +68,9 @@ def element_faults(resource: Resource) -> list[str]:
 
 @cache
 def _validator(kind: str) -> Draft6Validator:
-    return Draft6Validator({**orjson.loads(SCHEMA.read_bytes()), "$ref": f"#/definitions/{kind}"})
+    # Its patterns are those of XML Schema, where white space is that of ASCII: a hard space is a letter.
+    definitions = SCHEMA.read_text(encoding="utf-8").replace('"pattern":"', '"pattern":"(?a)')
+    return Draft6Validator({**orjson.loads(definitions), "$ref": f"#/definitions/{kind}"})
 
 
 @cache

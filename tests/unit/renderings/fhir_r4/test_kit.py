@@ -128,6 +128,12 @@ def test_it_finds_of_the_bundle(change: dict[str, Any], fault: str):
     assert any(fault in each for each in faults({**bundle(), **change}))
 
 
+def test_a_hard_space_is_no_fault():
+    sent = bundle()
+    sent["entry"][2]["resource"]["note"] = [{"text": "Seen by the nurse\xa0"}]
+    assert faults(sent) == []
+
+
 def test_what_holds_nothing_new_is_not_looked_at_again_but_read_all_the_same():
     seen: set[Any] = set()
     assert faults(bundle(), seen=seen) == []
