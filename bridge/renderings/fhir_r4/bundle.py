@@ -12,7 +12,15 @@ from bridge.contracts.envelope import STRUCTURED
 from bridge.fhir.systems import NHS_NUMBER
 from bridge.record import LinkedProblem
 from bridge.renderings.fhir_r4.areas import AREAS_IN_R4
-from bridge.renderings.fhir_r4.common import Resource, absent, concept, concept_of, own
+from bridge.renderings.fhir_r4.common import (
+    MAY_BE_CONTROL,
+    Resource,
+    absent,
+    concept,
+    concept_of,
+    own,
+    without_control,
+)
 from bridge.renderings.fhir_r4.event import FHIR_JSON, R4_RENDERED
 from bridge.renderings.fhir_r4.items import Told
 from bridge.renderings.fhir_r4.scope import R4Scope
@@ -34,7 +42,10 @@ def render(answer: WholeAnswer, options: RenderingOptions) -> Sequence[Rendered]
     if completed is None:
         return []
     attributes = answer.attributes(R4_RENDERED, media_type=FHIR_JSON)
-    body = orjson.dumps(attributes | {"data": bundle(completed.data, answer.events, options.r4_profile)})
+    content = bundle(completed.data, answer.events, options.r4_profile)
+    body = orjson.dumps(attributes | {"data": content})
+    if MAY_BE_CONTROL.search(body) is not None:
+        body = orjson.dumps(attributes | {"data": without_control(content)})
     return [Rendered(R4_RENDERED, attributes["id"], STRUCTURED, body)]
 
 

@@ -31,6 +31,10 @@ _INSTANT: Final = re.compile(
 )
 _DECIMAL: Final = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 _COMPARATORS: Final = frozenset({"<", "<=", ">=", ">"})
+MAY_BE_CONTROL: Final = re.compile(rb"\\(?:b|f|u00[01])")
+"""In JSON: a control character, or words that look like the escape of one."""
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+"""What no string of R4 may hold."""
 _IDENTIFIER_USES: Final = frozenset({"usual", "official", "temp", "secondary", "old"})
 
 
@@ -247,3 +251,14 @@ def put(element: Resource, **values: Any) -> None:
 def chosen(table: Mapping[str, str], value: str | None) -> str | None:
     """The code that stands for one of ours; None where there is none."""
     return None if value is None else table.get(value)
+
+
+def without_control(value: Any) -> Any:
+    """The same with the replacement character for each control character, which R4 forbids in strings."""
+    if isinstance(value, str):
+        return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", value)
+    if isinstance(value, list):
+        return [without_control(each) for each in value]
+    if isinstance(value, dict):
+        return {name: without_control(each) for name, each in value.items()}
+    return value

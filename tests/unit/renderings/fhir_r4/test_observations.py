@@ -118,6 +118,15 @@ def test_the_comment_stands_with_it_because_it_may_say_the_opposite():
     assert notes(observed(comment="No evidence of\n  this")) == ["No evidence of\n  this"]
 
 
+@pytest.mark.parametrize("said", ["a\x0bb", "a\x00b", "a\x1fb", "a\fb", "a\bb"])
+def test_a_control_character_that_r4_forbids_is_seen_to_have_been_there(said: str):
+    assert notes(observed(comment=said)) == ["a\N{REPLACEMENT CHARACTER}b"]
+
+
+def test_words_that_look_like_an_escape_stay_as_they_are():
+    assert notes(observed(comment="C:\\backup\tand\nmore \\u0001")) == ["C:\\backup\tand\nmore \\u0001"]
+
+
 def test_a_day_of_entry_is_no_moment():
     found = observed(issued="2026-02-03")
     assert "issued" not in found
