@@ -35,6 +35,10 @@ LOSSES: Final[Sequence[Lost]] = (
         "**.dosage.structured",
         "Parts of a dosage that R4 does not have, or that are not of its types. The words say it all.",
     ),
+    Lost(
+        "medications.items.plan.repeat.issues_authorised",
+        "`numberOfRepeatsAllowed` is one less: R4 counts repeats after the first. An extension has all.",
+    ),
     Lost("**.dosage.recorded", "Where no words were sent, `_text` says so."),
     Lost("**.dosage.absent_reason", "Where no words were sent, it stands in `_text`."),
 )
