@@ -69,10 +69,17 @@ def lanes(found: Sequence[TimelineStep]) -> Sequence[TimelineRow]:
     names = dict.fromkeys(each.lane for each in found)
     in_order = sorted(names, key=lambda name: _ORDER.index(name.partition(" ")[0]))
     by_name = {name: [each for each in found if each.lane == name] for name in in_order}
-    return [
-        TimelineRow(name, each, sum((step.took or timedelta() for step in each), timedelta()))
-        for name, each in by_name.items()
-    ]
+    return [TimelineRow(name, each, _busy(each)) for name, each in by_name.items()]
+
+
+def _busy(found: Sequence[TimelineStep]) -> timedelta:
+    """How long something went on; what went on at the same time counts once."""
+    busy, until = timedelta(), found[0].at
+    for each in found:
+        end = each.at + (each.took or timedelta())
+        busy += max(timedelta(), end - max(each.at, until))
+        until = max(until, end)
+    return busy
 
 
 def _steps(known: RequestHistory) -> Iterator[TimelineStep]:

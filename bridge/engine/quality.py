@@ -42,6 +42,8 @@ def quality_of(record: GpRecord, table: AreaTable) -> list[QualityNote]:
     """
     counted = _Counted()
     for area in record["areas"]:
+        if area["outcome"] == "not_requested":
+            continue
         counted.add("outcome", area["area"], area["outcome"])
         if area["mapped"]:
             counted.add("items", area["area"], "items", count=area["mapped"])

@@ -41,7 +41,6 @@ _LATELY: Final = timedelta(seconds=30)
 """A worker that has not told for so long is gone, or cannot tell."""
 _ODS: Final = re.compile(r"[A-Z0-9]{3,10}", re.ASCII)
 _UNSUPPORTED: Final = "not_supported"
-_UNASKED: Final = "not_requested"
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +220,7 @@ def _areas(answered: Iterable[QualityLine]) -> Sequence[AreaAnswered]:
     """Of each area the last day on which the practice answered for it."""
     days: dict[str, dict[str, date]] = {}
     for line in answered:
-        if line.kind == "outcome" and line.code != _UNASKED:
+        if line.kind == "outcome":
             days.setdefault(line.area, {})[line.code] = line.last_day
     found = []
     for area, outcomes in sorted(days.items()):

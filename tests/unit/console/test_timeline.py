@@ -21,7 +21,8 @@ def history(*attempts: Attempt, state: str = "completed", stage: str | None = No
     facts = dict.fromkeys(RequestHistory.__dataclass_fields__)
     ended_at = attempts[-1].ended_at
     published = ended_at and ended_at + timedelta(milliseconds=50)
-    told = [KnownEvent("e-1", "record.completed.v1", 10, published)] if published else []
+    topics = ("medications.published.v1", "record.completed.v1")
+    told = [KnownEvent(f"e-{topic}", topic, 10, published) for topic in topics] if published else []
     facts |= {"received_at": START, "state": state, "stage": stage, "attempts": attempts}
     return RequestHistory(**facts | {"ended_at": ended_at, "intents": (), "events": told})  # type: ignore[arg-type]
 
@@ -59,7 +60,8 @@ def test_lanes_go_from_the_message_to_the_events_and_hold_every_step():
     assert practice.took == timedelta(milliseconds=390)
     (mapping,) = by_name["mapping"].steps  # between the last answer and the end
     assert (mapping.at, mapping.took) == (at(850), timedelta(milliseconds=100))
-    (event,) = by_name["events"].steps
+    event, _ = by_name["events"].steps  # published together: that counts once
+    assert by_name["events"].took == timedelta(milliseconds=50)
     assert (event.start, event.width) == (95.0, 5.0)  # from the end to the broker's word, of one second
 
 

@@ -17,6 +17,7 @@ def test_codes_are_counted_by_area_each_item_once_with_an_example():
     notes = quality_of(active_allergies(degraded("a1"), degraded("a2"), bundles.allergy("a3")), AREAS)
     assert QualityNote("outcome", "allergies", "items", 1) in notes
     assert QualityNote("items", "allergies", "items", 3) in notes
+    assert "not_requested" not in {note.code for note in notes}
     of_degraded = [note for note in notes if "degraded" in (note.kind, note.code.partition("_")[0])]
     assert of_degraded == [
         QualityNote("degraded", "allergies", DEGRADED_DRUG_ALLERGY, 2, "AllergyIntolerance/a1"),
