@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from structlog.testing import capture_logs
 
 from bridge.areas.requests import RecordRequest
 from bridge.bus.control_headers import FAULTS
@@ -180,9 +181,11 @@ async def test_an_error_nobody_foresaw_is_tried_again_ever_later(lives, faults, 
     policy = lives.settings.retry
     lives.bus.stumbles = True
     try:
-        ended, told = await lives.ends(message, seen())
+        with capture_logs() as logs:
+            ended, told = await lives.ends(message, seen())
     finally:
         lives.bus.stumbles = False
+    assert [line["error"] for line in logs if line["event"] == "handling_failed"] == ["KeyError"]
     pause = min(policy.max_delay, policy.first_delay * times)
     assert (ended, told) == (RetryAfter(pause, "internal", is_bounded=True, is_fault=True), [])
     assert await lives.ends(again(message)) == (Done(), [(SEEN, {"seen": True})]), "it is owed"
@@ -255,7 +258,12 @@ async def test_an_error_of_the_handler_is_a_dead_letter_whenever_the_message_com
         "internal",
     )
     again_ = Dead("internal", "as the first time")
-    assert await lives.ends(replace(message, deliveries=2)) == (again_, []), "the broker asks what is owed"
+    with capture_logs() as logs:
+        assert await lives.ends(replace(message, deliveries=2)) == (again_, []), (
+            "the broker asks what is owed"
+        )
+    [handled] = [line for line in logs if line["event"] == "request_handled"]
+    assert (handled["reason"], handled["events"]) == ("ended_before", 0)
     assert await lives.ends(message) == (again_, [(kind, data)]), "the sender asks what it was"
     assert ACTS.ran == 1
 
