@@ -35,6 +35,10 @@ class _Group(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+_HeaderText = Annotated[str, Field(max_length=180, pattern=r"^[\x20-\x7e]*$")]
+"""An application or a facility in MSH; with ``^`` between components, where it has several."""
+
+
 class BusSettings(_Group):
     """The message bus. Without a URL an embedded NATS server is started, for one machine only."""
 
@@ -143,6 +147,23 @@ class R4Settings(_Group):
 
     profile: Literal["ukcore-current", "pair-2022"] = "ukcore-current"
     """``ukcore-current``: as UK Core has it. ``pair-2022``: as the pairs that the NHS published in 2022."""
+
+
+class Hl7v2Settings(_Group):
+    """HL7 v2 messages (`bridge.renderings.hl7v2`): what is agreed with whoever receives them."""
+
+    sending_application: _HeaderText = "GPCONNECT"
+    """MSH-3."""
+    sending_facility: _HeaderText | None = None
+    """MSH-4: the ODS code of the trust, as a rule."""
+    receiving_application: _HeaderText | None = None
+    """MSH-5."""
+    receiving_facility: _HeaderText | None = None
+    """MSH-6."""
+    processing_id: Literal["P", "T", "D"] = "P"
+    """MSH-11: production, training or debugging."""
+    charset: Literal["UNICODE UTF-8", "8859/1"] = "UNICODE UTF-8"
+    """MSH-18. With ``8859/1`` a message that has any other character is withheld; none is replaced."""
 
 
 class ClaimsSettings(_Group):
@@ -400,8 +421,9 @@ class Settings(BaseSettings):
     consumer: ConsumerSettings = ConsumerSettings()
     events: EventsSettings = EventsSettings()
     renderings: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = ()
-    """Further forms in which every answer is published (`bridge.renderings.table`): ``r4``."""
+    """Further forms in which every answer is published (`bridge.renderings.table`): ``r4``, ``hl7v2``."""
     r4: R4Settings = R4Settings()
+    hl7v2: Hl7v2Settings = Hl7v2Settings()
     claims: ClaimsSettings = ClaimsSettings()
     documents: DocumentsSettings = DocumentsSettings()
     scan: ScanSettings = ScanSettings()

@@ -7,7 +7,7 @@ from typing_extensions import TypedDict
 
 from bridge.record.common import STRICT, NonEmptyText
 
-RenderingName = Literal["r4", "changes"]
+RenderingName = Literal["r4", "hl7v2", "changes"]
 """As a request and ``BRIDGE_RENDERINGS`` name a form."""
 WithheldReason = Literal[
     "area_incomplete",

@@ -12,11 +12,13 @@ from bridge.contracts.events import Event
 from bridge.contracts.renderings import RenderingOutcome
 from bridge.engine.incoming import IncomingRequest
 from bridge.engine.outcomes import INTERNAL, places, unforeseen
+from bridge.hl7v2 import charset_named
 from bridge.ledger import StoredEvent
 from bridge.observe import record
 from bridge.observe.vocabulary.requests import RenderingFailed, RenderingWithheld
 from bridge.renderings import cloudevents_json
 from bridge.renderings.rendering import (
+    Hl7v2Options,
     OutgoingEvent,
     Remembered,
     Rendered,
@@ -26,6 +28,7 @@ from bridge.renderings.rendering import (
     WholeAnswer,
     Withheld,
 )
+from bridge.settings import Settings
 
 _EVENTS: Final = "events"
 """What the form that always goes out is called in the log."""
@@ -215,6 +218,20 @@ class Renderer:
         if self.largest is None or not isinstance(found, Rendered) or len(found.body) <= self.largest:
             return found
         return Withheld(found.topic, "too_large", f"{len(found.body)} bytes, at most {self.largest}")
+
+
+def rendering_options(settings: Settings) -> RenderingOptions:
+    """What the site chooses of renderings."""
+    of = settings.hl7v2
+    charset = charset_named(of.charset)
+    assert charset is not None  # the setting allows no other
+    hl7v2 = Hl7v2Options(
+        sending=(of.sending_application, of.sending_facility or ""),
+        receiving=(of.receiving_application or "", of.receiving_facility or ""),
+        processing_id=of.processing_id,
+        charset=charset,
+    )
+    return RenderingOptions(r4_profile=settings.r4.profile, hl7v2=hl7v2)
 
 
 def _outcome(spec: RenderingSpec, found: Rendered | Withheld) -> RenderingOutcome:

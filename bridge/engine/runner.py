@@ -60,7 +60,7 @@ from bridge.engine.memory_budget import Reservation
 from bridge.engine.messages import restored, stored
 from bridge.engine.outbox import publish
 from bridge.engine.outcomes import RequestOutcome, Retry, Try, TryFacts, places, told_as
-from bridge.engine.rendering import Renderer
+from bridge.engine.rendering import Renderer, rendering_options
 from bridge.engine.side_effects import SideEffectLimits, SideEffects, lease_margin
 from bridge.engine.tracing import checking, tell_outcome, trying
 from bridge.errors import FailureCode
@@ -93,7 +93,7 @@ from bridge.observe.vocabulary.requests import (
     RequestReceived,
 )
 from bridge.pipelines.declaration import Pipeline
-from bridge.renderings.rendering import RenderingOptions, RenderingSpec
+from bridge.renderings.rendering import RenderingSpec
 from bridge.settings import Settings
 
 _LEDGER_PAUSE = 5.0
@@ -134,9 +134,10 @@ class Runner:
         self._settings = settings
         self._queue = pipeline.queue(settings.bus.prefix).name
         style = EventStyle(settings.events.type_prefix, settings.events.source, settings.events.schema_base)
-        options = RenderingOptions(r4_profile=settings.r4.profile)
         largest = None if settings.claims.url else bus.largest_body
-        self._renderer = Renderer(style, renderings, settings.renderings, options, largest)
+        self._renderer = Renderer(
+            style, renderings, settings.renderings, rendering_options(settings), largest
+        )
         claims = ClaimChecks(services.journal.claim_checks, settings.claims)
         self._handling = Handling(pipeline, services, bus.largest_body, settings, self._renderer, claims)
 

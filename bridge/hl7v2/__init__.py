@@ -23,7 +23,8 @@ read in the character set of its MSH-18 (UTF-8, 8859/1, ASCII; where it names no
 """
 
 from bridge.hl7v2.charsets import ASCII, LATIN_1, UTF_8, Charset, charset_named
-from bridge.hl7v2.faults import MessageFault
+from bridge.hl7v2.escaping import escape
+from bridge.hl7v2.faults import FieldTooLong, MessageFault
 from bridge.hl7v2.reading import MAX_BYTES, Message, ReadField, ReadHeader, ReadSegment, read
 from bridge.hl7v2.timestamps import timestamp
 from bridge.hl7v2.writing import ComponentValue, FieldValue, Header, Segment, write
@@ -35,6 +36,7 @@ __all__ = [
     "UTF_8",
     "Charset",
     "ComponentValue",
+    "FieldTooLong",
     "FieldValue",
     "Header",
     "Message",
@@ -44,6 +46,7 @@ __all__ = [
     "ReadSegment",
     "Segment",
     "charset_named",
+    "escape",
     "read",
     "timestamp",
     "write",

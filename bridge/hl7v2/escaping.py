@@ -7,16 +7,17 @@ hexadecimal: a vertical tab or a file separator would spoil the frame of MLLP.
 import re
 from typing import Final
 
-_TO_ESCAPE: Final = re.compile(r"\r\n|[|^~&\\\x00-\x1f\x7f\x85\u2028\u2029]")
+_TO_ESCAPE: Final = re.compile(r"[|^~&\\\x00-\x1f\x7f\x85\u2028\u2029]")
+_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f]")
 _ESCAPED: Final = {
     "\\": "\\E\\",
     "|": "\\F\\",
     "^": "\\S\\",
     "~": "\\R\\",
     "&": "\\T\\",
-    **{chr(code): f"\\X{code:02X}\\" for code in (*range(0x20), 0x7F)},
     **dict.fromkeys(["\r\n", "\r", "\n", "\x85", "\u2028", "\u2029"], "\\.br\\"),
 }
+"""In the order in which they are replaced: the escape character before those whose sequences have it."""
 _NULL: Final = '""'
 _NULL_ESCAPED: Final = "\\X22\\\\X22\\"
 _KNOWN: Final = r"([EFSTRHN]|\.br|\.sp\d*|X(?:[0-9A-Fa-f]{2})+)"
@@ -27,9 +28,12 @@ def escape(text: str) -> str:
 
     Two quotation marks alone would tell the receiver to delete what it has: they are written in hexadecimal.
     """
-    if _TO_ESCAPE.search(text):
-        return _TO_ESCAPE.sub(lambda found: _ESCAPED[found[0]], text)
-    return text if text != _NULL else _NULL_ESCAPED
+    if not _TO_ESCAPE.search(text):
+        return text if text != _NULL else _NULL_ESCAPED
+    for sent, written in _ESCAPED.items():
+        if sent in text:
+            text = text.replace(sent, written)
+    return _CONTROLS.sub(lambda found: f"\\X{ord(found[0]):02X}\\", text)
 
 
 class Unescaper:

@@ -15,3 +15,10 @@ class MessageFault(ValueError):  # noqa: N818 - what the message has
         super().__init__(f"{place} {rule}")
         self.place = place
         self.rule = rule
+
+
+class FieldTooLong(MessageFault):
+    """A field over its length. It is never cut."""
+
+    def __init__(self, place: str, longest: int) -> None:
+        super().__init__(place, f"is longer than {longest} characters")

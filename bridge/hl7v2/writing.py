@@ -7,11 +7,12 @@ from typing import Final
 
 from bridge.hl7v2.charsets import UTF_8, Charset
 from bridge.hl7v2.escaping import escape
-from bridge.hl7v2.faults import MessageFault
+from bridge.hl7v2.faults import FieldTooLong, MessageFault
 
 ComponentValue = str | tuple[str, ...]
 """Text, or its sub-components."""
-FieldValue = str | tuple[ComponentValue, ...] | list[str | tuple[ComponentValue, ...]]
+_Repetition = str | tuple[ComponentValue, ...]
+FieldValue = _Repetition | list[str] | list[_Repetition]
 """Of a field: text; a tuple of components; a list of repetitions. What is empty is not sent."""
 
 _ENCODING_CHARACTERS: Final = "^~\\&"
@@ -66,7 +67,8 @@ def write(header: Header, segments: Sequence[Segment], lengths: Mapping[str, int
             Delimiters and escape sequences count, as a receiver's column has to hold them.
 
     Raises:
-        MessageFault: a field is over its length, or has a character that the character set has not.
+        FieldTooLong: a field is over its length.
+        MessageFault: it has a character that the character set has not.
     """
     msh = [
         "MSH",
@@ -126,7 +128,7 @@ def _held_to(place: str, longest: int, lines: Sequence[Sequence[str]]) -> None:
         if line[0] != name or index >= len(line) or len(line[index]) <= longest:
             continue
         if any(len(each) > longest for each in line[index].split("~")):
-            raise MessageFault(place, f"is longer than {longest} characters")
+            raise FieldTooLong(place, longest)
 
 
 def _not_in(charset: Charset, lines: Sequence[Sequence[str]]) -> MessageFault:

@@ -5,7 +5,7 @@ through `text`, which escapes it; `Html` is what went through, so that the type 
 """
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from functools import cache
 from hashlib import sha256
@@ -18,8 +18,11 @@ from bridge.record import PartialDate
 
 Html = NewType("Html", str)
 """Markup of this page, or text that was escaped."""
+Fact = tuple[str, str | Sequence[str] | None]
+"""A name, and its values, of which there may be several."""
 
 _LONDON: Final = ZoneInfo("Europe/London")
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def text(value: str) -> Html:
@@ -49,17 +52,29 @@ def notice(*lines: str, alert: bool) -> Html:
     )
 
 
-def facts(pairs: Iterable[tuple[str, str | Sequence[str] | None]]) -> Html:
-    """Names with their values, of which there may be several; a name without any is left out."""
-    rows = [(name, [value] if isinstance(value, str) else value or []) for name, value in pairs]
+def facts(pairs: Iterable[Fact]) -> Html:
+    """Names with their values; a name without any is left out."""
     return element(
         "dl",
         *(
-            joined([element("dt", text(name)), *(element("dd", text(line)) for line in lines)])
-            for name, values in rows
-            if (lines := [value for value in values if value])
+            joined([element("dt", text(name)), *(element("dd", text(line)) for line in values)])
+            for name, values in _stated(pairs)
         ),
     )
+
+
+def flat(pairs: Iterable[Fact]) -> list[str]:
+    """The same in lines of text, each with its name."""
+    return [f"{name}: {value}" for name, values in _stated(pairs) for value in values]
+
+
+def _stated(pairs: Iterable[Fact]) -> Iterator[tuple[str, list[str]]]:
+    for name, said in pairs:
+        if isinstance(said, str):
+            if said:
+                yield name, [said]
+        elif said and (values := [value for value in said if value]):
+            yield name, values
 
 
 def lines(values: Iterable[str]) -> Html:
@@ -134,7 +149,7 @@ def spaced(nhs_number: str) -> str:
 def day(value: str | None) -> str | None:
     """A whole FHIR date as `dd-Mmm-yyyy`, as the common user interface writes dates (HT-025)."""
     try:
-        return date.fromisoformat(value).strftime("%d-%b-%Y") if value else None
+        return _day(date.fromisoformat(value)) if value else None
     except ValueError:
         return value
 
@@ -147,7 +162,13 @@ def moment(value: str | None) -> str | None:
         return value
     if read is None or read.tzinfo is None:
         return value
-    return read.astimezone(_LONDON).strftime("%d-%b-%Y %H:%M %Z")
+    local = read.astimezone(_LONDON)
+    return f"{_day(local)} {local.hour:02}:{local.minute:02} {local.tzname()}"
+
+
+def _day(of: date) -> str:
+    # A record has a thousand dates, and `strftime` costs five times as much.
+    return f"{of.day:02}-{_MONTHS[of.month - 1]}-{of.year}"
 
 
 def when(sent: PartialDate | None) -> str | None:

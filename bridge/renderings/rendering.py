@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias
 from bridge.contracts.envelope import EventStyle, event_attributes, event_id
 from bridge.contracts.events import Written
 from bridge.contracts.renderings import WithheldReason
+from bridge.hl7v2 import UTF_8, Charset
 
 R4Profile = Literal["ukcore-current", "pair-2022"]
 
@@ -183,14 +184,33 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
+class Hl7v2Options:
+    """What a site agrees with whoever receives its HL7 v2 messages.
+
+    Attributes:
+        sending: application and facility (MSH-3, MSH-4).
+        receiving: likewise (MSH-5, MSH-6).
+        processing_id: MSH-11: ``P`` for production, ``T`` for training, ``D`` for debugging.
+        charset: MSH-18. A message with a character that it has not is withheld.
+    """
+
+    sending: tuple[str, str] = ("GPCONNECT", "")
+    receiving: tuple[str, str] = ("", "")
+    processing_id: str = "P"
+    charset: Charset = UTF_8
+
+
+@dataclass(frozen=True, slots=True)
 class RenderingOptions:
     """What a site chooses of renderings, all of them together.
 
     Attributes:
         r4_profile: how FHIR R4 is written where the published pairs of the NHS and UK Core differ.
+        hl7v2: what stands at the head of HL7 v2 messages.
     """
 
     r4_profile: R4Profile = "ukcore-current"
+    hl7v2: Hl7v2Options = Hl7v2Options()
 
 
 Render: TypeAlias = Callable[[WholeAnswer, RenderingOptions], Sequence[Rendered | Withheld | Remembered]]

@@ -1,6 +1,7 @@
 """Allergies: the statement, active items, and ended ones that nobody takes for active (CS-084 to CS-086)."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from bridge.areas.allergies.events import AllergiesPublished
 from bridge.areas.allergies.model import Allergy, Reaction
@@ -9,10 +10,11 @@ from bridge.areas.record_page.provenance import LinkedProblems, by_ref, marks, n
 from bridge.areas.record_page.words import KINDS, amount, concept, quality, statement, stop
 from bridge.mapping.page import Html, element, joined, lines, notice, table, text, when
 
-_BLOCK = (
+BLOCK: Final = (
     "Prescribing must be prevented: a drug allergy without a usable code is recorded, "
     "and no automatic check can see it until it is coded again."
 )
+"""Of a record with `requires_prescribing_block`."""
 _ITEM_BLOCK = "Prescribing must be prevented until this is coded again."
 _GROUPS = {
     "active": ("Active allergies and intolerances", "active"),
@@ -36,7 +38,7 @@ def allergies(data: AllergiesPublished) -> Html:
     words = statement(said, data["no_known_allergy_kinds"])
     parts = [notice(words, alert=said != "no_known_allergies")]
     if data["requires_prescribing_block"] or any(item["requires_prescribing_block"] for item in items):
-        parts.append(notice(_BLOCK, alert=True))
+        parts.append(notice(BLOCK, alert=True))
     parts.append(completeness(data["area"]))
     for name, (title, state) in _GROUPS.items():
         if name == "ended":
@@ -72,6 +74,21 @@ def _row(item: Allergy, state: str, problems: LinkedProblems) -> list[Html]:
                 *origin(item["provenance"]),
             ]
         ),
+    ]
+
+
+def allergy_lines(item: Allergy, problems: LinkedProblems) -> list[str]:
+    """Everything that is said of an allergy, in lines of text: its name and state first."""
+    _, state = _GROUPS[_group(item)]
+    return [
+        f"{concept(item['substance'])} ({state})",
+        *_about(item),
+        *(line for reaction in item["reactions"] for line in _reaction(reaction)),
+        *_dates(item),
+        *_warnings(item),
+        *notes(item["notes"]),
+        *(f"Reason: {reason}" for reason in reasons(item["provenance"], problems)),
+        *origin(item["provenance"]),
     ]
 
 

@@ -1,7 +1,7 @@
 """How completely an area was answered, and what the practice warns of (CS-044, CS-092)."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from bridge.areas.record_page.words import AREAS, OUTCOMES, REASONS
@@ -13,40 +13,44 @@ _NO_ITEMS = "No item that was sent belongs here; see above what that means."
 
 def completeness(area: Area) -> Html:
     """What its items, or that there are none, must not be mistaken for."""
+    parts = [notice(first, *more, alert=True) for first, *more in alerts(area)]
+    counted = f"listed by the practice {area['listed']}, shown {area['mapped']}, received {area['received']}"
+    if linked := area.get("linked"):
+        counted += f", came along with something else {linked}"
+    parts.append(facts([(f"{name(area)}, counted", counted), *_stated(area)]))
+    return joined(parts)
+
+
+def completeness_lines(area: Area) -> list[str]:
+    """The same in lines of text."""
+    stated = [f"{title}: {value}" for title, value in _stated(area) if value]
+    return [*(" ".join(each) for each in alerts(area)), *stated]
+
+
+def alerts(area: Area) -> Iterator[list[str]]:
+    """What a reader of an area must not miss: each in one sentence or more."""
     outcome = area["outcome"]
-    parts = [] if outcome == "items" else [notice(f"{name(area)}: {OUTCOMES[outcome]}", alert=True)]
+    if outcome != "items":
+        yield [f"{name(area)}: {OUTCOMES[outcome]}"]
     if not area["complete"]:
-        parts.append(notice(f"{name(area)}: incomplete. Do not take this for the whole.", alert=True))
+        yield [f"{name(area)}: incomplete. Do not take this for the whole."]
     for warning in area["warnings"]:
         missing = when(warning.get("missing_before"))
         said = [f"What was recorded before {missing} may be missing."] if missing else []
         if concerned := warning.get("secondary_list"):
             said.append(f"It concerns what came along: {concerned}.")
-        parts.append(notice(f"{name(area)}: {warning['text']}", *said, alert=True))
+        yield [f"{name(area)}: {warning['text']}", *said]
     if area["placeholders"]:
-        named = f"{name(area)}: there are items that the practice could only name:"
-        parts.append(notice(named, *area["placeholders"], alert=True))
+        yield [f"{name(area)}: there are items that the practice could only name:", *area["placeholders"]]
     if searched := day(area.get("search_from")):
-        only = f"{name(area)}: only what was active on or after {searched} was asked for."
-        parts.append(notice(only, alert=True))
+        yield [f"{name(area)}: only what was active on or after {searched} was asked for."]
     if limits := area.get("limited_to"):
         said = [f"{option}: {value}" for option, value in limits.items()]
-        parts.append(
-            notice(f"{name(area)}: the request left something out. It asked with:", *said, alert=True)
-        )
-    counted = f"listed by the practice {area['listed']}, shown {area['mapped']}, received {area['received']}"
-    if linked := area.get("linked"):
-        counted += f", came along with something else {linked}"
-    parts.append(
-        facts(
-            [
-                (f"{name(area)}, counted", counted),
-                ("The practice says", area.get("note")),
-                ("Reason for an empty list", area.get("empty_reason")),
-            ]
-        )
-    )
-    return joined(parts)
+        yield [f"{name(area)}: the request left something out. It asked with:", *said]
+
+
+def _stated(area: Area) -> list[tuple[str, str | None]]:
+    return [("The practice says", area.get("note")), ("Reason for an empty list", area.get("empty_reason"))]
 
 
 def name(area: Area) -> str:

@@ -49,16 +49,30 @@ def _row(item: Immunisation, state: str, problems: LinkedProblems) -> list[Html]
         lines(_product(item)),
         lines(_dates(item) or ["no date sent"]),
         lines(_warnings(item)),
-        lines(
-            [
-                *notes(item["notes"]),
-                *(_performer(each) for each in item["performers"]),
-                *([f"Place: {place}"] if (place := party(item.get("location"))) else []),
-                *(f"Problem: {reason}" for reason in reasons(item["provenance"], problems)),
-                *origin(item["provenance"]),
-            ]
-        ),
+        lines(_beside(item, problems)),
     ]
+
+
+def immunisation_lines(item: Immunisation, problems: LinkedProblems) -> list[str]:
+    """Everything that is said of an immunisation, in lines of text: what, and whether it was given, first."""
+    _, state = _GROUPS[_group(item)]
+    return [
+        f"{concept(item['procedure'])} ({state})",
+        *_about(item),
+        *_product(item),
+        *_dates(item),
+        *_warnings(item),
+        *_beside(item, problems),
+    ]
+
+
+def _beside(item: Immunisation, problems: LinkedProblems) -> Iterator[str]:
+    yield from notes(item["notes"])
+    yield from (_performer(each) for each in item["performers"])
+    if place := party(item.get("location")):
+        yield f"Place: {place}"
+    yield from (f"Problem: {reason}" for reason in reasons(item["provenance"], problems))
+    yield from origin(item["provenance"])
 
 
 def _about(item: Immunisation) -> Iterator[str]:

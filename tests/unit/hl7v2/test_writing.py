@@ -30,9 +30,10 @@ def broken_into_lines(text: str) -> str:
 
 def everywhere(text: str) -> list[Segment]:
     """A text in a field, a component, a sub-component and a repetition."""
+    repetitions: list[str | tuple[str | tuple[str, ...], ...]] = [text, "x", (("a", text), text)]
     return [
         Segment("OBX", {1: "1", 2: "TX", 3: ("code", text, "L"), 5: text, 11: "F"}),
-        Segment("AL1", {1: "1", 3: ("", text), 5: [text, "x", (("a", text), text)]}),
+        Segment("AL1", {1: "1", 3: ("", text), 5: repetitions}),
     ]
 
 
@@ -80,11 +81,16 @@ def test_a_third_reader_gives_the_same_text(text: str):
 
 
 def test_a_message_as_it_stands_on_the_wire():
+    numbers: list[str | tuple[str | tuple[str, ...], ...]] = [
+        ("9990000018", "", "", ("NHS", "", ""), "NH"),
+        "",
+        "L1",
+    ]
     body = write(
         HEADER,
         [
             Segment("EVN", {2: "20261122090002+0000", 6: ""}),
-            Segment("PID", {3: [("9990000018", "", "", ("NHS", "", ""), "NH"), "", "L1"], 5: ("", "")}),
+            Segment("PID", {3: numbers, 5: ("", "")}),
             Segment("AL1", {5: ["rash", "wheeze"], 1: "1", 3: ("91936005", "Penicillin", "SCT", "", "")}),
         ],
     )
