@@ -24,6 +24,7 @@ _COMMANDS = {
     "sandbox": ("sandbox", "sandbox", "Run PDS, SDS, the Spine proxy and a GP practice, with test patients."),
     "send": ("send", "send", "Send one request to the bus."),
     "map": ("bundles", "map_", "Map bundles to GpRecord JSON."),
+    "render": ("render", "render", "Print a bundle's record in FHIR R4, HL7 v2 or as changes."),
     "check": ("bundles", "check", "List how bundles deviate from base FHIR STU3."),
     "preview": ("preview", "preview", "Write one HTML page of what event files hold."),
     "console": ("console", "app", "Serve the pages for operators, in a browser."),

@@ -28,6 +28,7 @@ from bridge.bus import open_bus
 from bridge.bus.port import Delivery, Transport
 from bridge.cli.console import demand_extra
 from bridge.cli.demo_booking import show_booking
+from bridge.cli.demo_forms import WANTED, forms_table
 from bridge.cli.demo_record import PATIENT as WHOLE_RECORD
 from bridge.cli.demo_record import record_tables
 from bridge.cli.exits import Exit
@@ -43,13 +44,15 @@ from bridge.settings import Settings
 
 _KEY = "record.requested.v1"
 _AREAS: Final[Mapping[str, Any]] = MappingProxyType({"areas": {"medications": {}, "allergies": {}}})
+_THREE_FORMS: Final[Mapping[str, Any]] = MappingProxyType({**_AREAS, "renderings": WANTED})
 _EVERY_AREA: Final[Mapping[str, Any]] = MappingProxyType(
     {"areas": {area.name: {} for area in AREAS.areas if area.options is not None}}
 )
 _CARE_RECORD_KEY = "care_record.requested.v1"
 _PIPELINES = ("structured_record", "care_record", "appointments")
+_SHOWN = "rich_record"
 _PATIENTS = (
-    "rich_record",
+    _SHOWN,
     "no_known_allergies",
     "empty_record",
     "withheld_items",
@@ -64,6 +67,7 @@ _NEXT = (
     ("bridge demo --console", "the same, with the console for operators to look at it"),
     ("bridge sandbox", "these patients and more, for requests of your own (README.md)"),
     ("bridge map FILE", "what the engine makes of a bundle"),
+    ("bridge render FILE --as hl7v2", "the same for an interface engine; --as r4 for an EPR"),
     ("bridge check FILE", "what is odd about it"),
     ("bridge preview FILE", "events of a record as one page to look at"),
     ("bridge schemas DIR", "the messages, for your own systems"),
@@ -96,8 +100,9 @@ class _Sent:
     def add(self, delivery: Delivery) -> None:
         event = orjson.loads(delivery.body)
         self.events.append(_Published(delivery.key, event))
-        number, _, total = event["sequence"].partition("/")
-        if number == total:
+        # Further forms have no number: the events are counted.
+        number, _, total = event.get("sequence", "").partition("/")
+        if total and number == total:
             self.took = time.perf_counter() - self.sent_at
 
     @property
@@ -117,7 +122,7 @@ class _Sent:
         return f"[green]completed[/green]: {self._answer()}"
 
     def _answer(self) -> str:
-        parts = {key: event["data"] for key, event in self.events}
+        parts = {key: event["data"] for key, event in self.events if "sequence" in event}
         if CARE_RECORD_COMPLETED in parts:
             published = parts[CARE_RECORD_COMPLETED]["published"]
             return ", ".join(f"{section['title']} ({section['state']})" for section in published)
@@ -212,7 +217,9 @@ async def _send_all(bus: Transport) -> dict[str, _Sent]:
 
     for name in _PATIENTS:
         scenario = BY_NAME[name]
-        await send(name, scenario.reason, scenario.nhs_number, fails=name in {"restricted", "empty_object"})
+        fails = name in {"restricted", "empty_object"}
+        wanted = _THREE_FORMS if name == _SHOWN else _AREAS
+        await send(name, scenario.reason, scenario.nhs_number, wanted=wanted, fails=fails)
     whole = BY_NAME[WHOLE_RECORD]
     await send(whole.name, whole.reason, whole.nhs_number, wanted=_EVERY_AREA)
     await send("broken message", "an NHS number with a wrong check digit", "9990000019", fails=True)
@@ -280,10 +287,12 @@ def _summarise(console: Console, sent: list[_Sent]) -> None:
     for request in sent:
         table.add_row(request.name, request.reason, "\n".join(key for key, _ in request.events))
     console.print(table)
-    data = _published(sent, "rich_record")
+    data = _published(sent, _SHOWN)
     if MEDICATIONS_PUBLISHED in data:
         console.print(_medications(data[MEDICATIONS_PUBLISHED]))
         console.print(_allergies(data[ALLERGIES_PUBLISHED]))
+        shown = next(request for request in sent if request.name == _SHOWN)
+        console.print(forms_table(dict(shown.events), _SHOWN))
     whole = _published(sent, WHOLE_RECORD)
     if RECORD_COMPLETED in whole:
         console.print(*record_tables(whole))
@@ -298,7 +307,7 @@ def _summarise(console: Console, sent: list[_Sent]) -> None:
 def _published(sent: list[_Sent], name: str) -> dict[str, Any]:
     """The data of what came of a request, by kind."""
     request = next(request for request in sent if request.name == name)
-    return {key: event["data"] for key, event in request.events}
+    return {key: event["data"] for key, event in request.events if "data" in event}
 
 
 def _medications(data: Mapping[str, Any]) -> Table:

@@ -9,6 +9,7 @@ import pytest
 from bridge.areas import check_record
 from bridge.sandbox import BY_NAME
 from bridge.sandbox.structured.parameters import ALLERGIES, MEDICATION, Query
+from tests.support.bundles import typical_record
 from tests.support.processes import bridge
 
 COMMANDS = (
@@ -17,6 +18,7 @@ COMMANDS = (
     "sandbox",
     "send",
     "map",
+    "render",
     "check",
     "preview",
     "doctor",
@@ -236,3 +238,32 @@ def test_settings_come_from_the_file_that_is_named_and_the_environment_wins(tmp_
     assert "org.file.record.completed.v1" in done.text
     assert "from-file" not in done.text
     assert bridge("--env-file", "nowhere.env", "asyncapi", directory=tmp_path).code == 2
+
+
+def test_a_bundle_is_rendered_without_any_server(files, tmp_path):
+    (tmp_path / "record.json").write_bytes(orjson.dumps(typical_record()))
+    messages = bridge("render", str(tmp_path / "record.json"), "--as", "hl7v2", directory=tmp_path)
+    assert messages.code == 0
+    assert re.findall(r"^MSH(?:[^|\n]*\|){8}(\w+\^\w+)", messages.text, re.MULTILINE) == [
+        "ADT^A31",
+        "ORU^R01",
+    ]
+    assert "AL1|1|DA|91936005^Allergy to penicillin^SCT|MO|Weal\n" in messages.text
+    whole = bridge("render", str(tmp_path / "record.json"), "--as", "r4", directory=tmp_path)
+    assert json.loads(whole.text)["resourceType"] == "Bundle"
+    refused = bridge("render", str(files / "list.json"), "--as", "r4", directory=tmp_path)
+    assert (refused.code, refused.text) == (2, "")
+    assert "is not a FHIR Bundle" in refused.errors
+
+
+def test_what_is_withheld_is_told_with_its_reason(tmp_path):
+    long = typical_record()
+    for entry in long["entry"]:
+        if entry["resource"]["resourceType"] == "AllergyIntolerance":
+            entry["resource"]["code"] = {"text": "x" * 251}
+    (tmp_path / "record.json").write_bytes(orjson.dumps(long))
+    told = bridge("render", str(tmp_path / "record.json"), "--as", "hl7v2", directory=tmp_path)
+    assert told.code == 1
+    assert told.errors == (
+        "allergies.rendered.hl7v2.v1: withheld: field_too_long: AL1-3 is longer than 250 characters\n"
+    )

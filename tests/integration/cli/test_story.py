@@ -231,6 +231,9 @@ def test_demo_shows_the_whole_story(tmp_path):
     assert "Amoxicillin 250mg capsules" in done.text
     assert "rich_record: allergies, statement: active_allergies" in done.text
     assert "Allergy to penicillin" in done.text
+    forms = done.text[done.text.index("rich_record: one allergy, in three forms") :]
+    for part in ('"clinical_status":"active"', '"resourceType":"AllergyIntolerance"', "AL1|1|DA|91936005^"):
+        assert part in "".join(forms.replace("│", " ").split()), part
     in_one_line = " ".join(done.text.split())
     assert re.search(
         r"whole_record completed: .*consultations 1 items.*documents 1 that came along", in_one_line
