@@ -1,6 +1,7 @@
 """A further form of an answer: its messages go out with the events, under ids of their own."""
 
 import asyncio
+from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from uuid import uuid4
@@ -12,6 +13,7 @@ from structlog.testing import capture_logs
 
 from bridge.bus import open_bus
 from bridge.bus.port import DeadLetter, Delivery
+from bridge.contracts.envelope import STRUCTURED
 from bridge.engine.http.consumers import add_consumer
 from bridge.engine.worker import consuming
 from bridge.ledger import request_key
@@ -38,6 +40,7 @@ from tests.support.requests import cloud_event, record_request
 pytestmark = [pytest.mark.asyncio(loop_scope="module")]
 
 LIST = "medications.listed.v1"
+ENCODED = "medications.encoded.v1"
 PLAIN = "text/plain; charset=utf-8"
 
 
@@ -50,7 +53,9 @@ def as_list(answer: WholeAnswer, _options: RenderingOptions) -> Sequence[Rendere
 
 
 def spec(name, render, *reads) -> RenderingSpec:
-    return RenderingSpec(name=name, reads=frozenset(reads), topics={LIST: PLAIN}, losses=(), render=render)
+    return RenderingSpec(
+        name=name, reads=frozenset(reads), topics={LIST: PLAIN, ENCODED: PLAIN}, losses=(), render=render
+    )
 
 
 LISTED = {"list": spec("list", as_list, "medications.published.v1")}
@@ -233,9 +238,13 @@ async def test_a_large_one_is_left_in_the_vault_as_the_bytes_it_is(settings, tmp
     settings = Settings.load()
 
     def repeated(answer: WholeAnswer, options: RenderingOptions) -> Sequence[Rendered]:
+        """Many lists, as the bytes they are, and in an event that has them in base64."""
+        (listed,) = as_list(answer, options)
+        body = listed.body * 100
+        event = answer.attributes(ENCODED, media_type=PLAIN) | {"data_base64": b64encode(body).decode()}
         return [
-            Rendered(each.topic, each.id, each.media_type, each.body * 100)
-            for each in as_list(answer, options)
+            Rendered(LIST, listed.id, PLAIN, body),
+            Rendered(ENCODED, event["id"], STRUCTURED, orjson.dumps(event)),
         ]
 
     request = cloud_event(record_request(BY_NAME["rich_record"].nhs_number))
@@ -246,18 +255,20 @@ async def test_a_large_one_is_left_in_the_vault_as_the_bytes_it_is(settings, tmp
         pipelines = installed_pipelines(["structured_record"])
         async with consuming(with_forms(settings, forms), pipelines, bus, renderings=forms):
             messages = await reader.messages(await reader.ask(request))
-            reference = next(each for each in messages if each.key == LIST)
-            event = orjson.loads(reference.body)
-            async with httpx.AsyncClient() as client:
-                answer = await client.get(event["dataref"], headers={"authorization": f"Bearer {token}"})
+            references = {each.key: each for each in messages if each.key in (LIST, ENCODED)}
+            found = {topic: orjson.loads(each.body) for topic, each in references.items()}
+            async with httpx.AsyncClient(headers={"authorization": f"Bearer {token}"}) as client:
+                answers = {topic: await client.get(event["dataref"]) for topic, event in found.items()}
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)
-    assert reference.content_type == "application/cloudevents+json"
-    assert (event["id"], event["datacontenttype"]) == (reference.id, PLAIN)
-    assert event["type"].endswith(LIST)
-    assert "data" not in event
-    assert answer.headers["content-type"] == PLAIN
-    assert len(answer.content) == event["datasize"] > 1024
+    assert answers[LIST].content == answers[ENCODED].content
+    for topic, event in found.items():
+        assert references[topic].content_type == "application/cloudevents+json"
+        assert (event["id"], event["datacontenttype"]) == (references[topic].id, PLAIN)
+        assert event["type"].endswith(topic)
+        assert {"data", "data_base64"}.isdisjoint(event)
+        assert answers[topic].headers["content-type"] == PLAIN
+        assert len(answers[topic].content) == event["datasize"] > 1024
 
 
 async def test_a_record_in_r4_that_is_asked_for_waits_in_the_vault_where_it_is_large(
