@@ -31,6 +31,7 @@ _INSTANT: Final = re.compile(
 )
 _DECIMAL: Final = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 _COMPARATORS: Final = frozenset({"<", "<=", ">=", ">"})
+_SPACE: Final = re.compile(r"\s", re.ASCII)
 MAY_BE_CONTROL: Final = re.compile(rb"\\(?:b|f|u00[01])")
 """In JSON: a control character, or words that look like the escape of one."""
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
@@ -81,7 +82,7 @@ def is_absent(text: CodedText) -> bool:
 def _coding(coding: Coding, profile: R4Profile) -> Resource:
     found: Resource = {}
     if "system" in coding:
-        found["system"] = coding["system"]
+        put_uri(found, "system", coding["system"])
     if "code" in coding:
         found["code"] = coding["code"]
     if "display" in coding:
@@ -185,7 +186,8 @@ def quantity(amount: Quantity) -> Resource:
             found["unit"] = amount["unit"]
         if "unit_code" in amount and "unit_system" in amount:
             # R4: no code without its system.
-            found["system"], found["code"] = amount["unit_system"], amount["unit_code"]
+            put_uri(found, "system", amount["unit_system"])
+            found["code"] = amount["unit_code"]
         if "text" in amount and amount["text"] != amount.get("unit"):
             add_extension(found, _as_sent(amount["text"]))
         return found
@@ -235,7 +237,7 @@ def identifiers(business_ids: Sequence[BusinessId]) -> list[Resource]:
         if each.get("use") in _IDENTIFIER_USES:
             identifier["use"] = each["use"]
         if "system" in each:
-            identifier["system"] = each["system"]
+            put_uri(identifier, "system", each["system"])
         identifier["value"] = each["value"]
         found.append(identifier)
     return found
@@ -262,3 +264,11 @@ def without_control(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: without_control(each) for name, each in value.items()}
     return value
+
+
+def put_uri(element: Resource, name: str, sent: str) -> None:
+    """Set an address. One with white space in it is none in R4: it is kept as it was sent."""
+    if _SPACE.search(sent) is None:
+        element[name] = sent
+    else:
+        element[f"_{name}"] = {"extension": [*absent("error")["extension"], _as_sent(sent)]}

@@ -6,7 +6,15 @@ A document that cannot be asked for has no address here, and says why; it is tol
 from collections.abc import Sequence
 from typing import Final
 
-from bridge.renderings.fhir_r4.common import Resource, absent, concept, concept_of, identifiers, put_date
+from bridge.renderings.fhir_r4.common import (
+    Resource,
+    absent,
+    concept,
+    concept_of,
+    identifiers,
+    put_date,
+    put_uri,
+)
 from bridge.renderings.fhir_r4.items import Told, as_sent, link, links, put_instant, start
 from bridge.renderings.fhir_r4.scope import PARTIES, R4Scope
 from bridge.renderings.fhir_r4.uk_core import ACT_CODE
@@ -66,7 +74,7 @@ def _attachment(item: Told) -> Resource:
     if "content_type" in item:
         attachment["contentType"] = item["content_type"]
     if item["retrievable"]:
-        attachment["url"] = item["location"]
+        put_uri(attachment, "url", item["location"])
     else:
         attachment["_url"] = absent("unsupported")
     if item.get("size_bytes", 0) > 0:

@@ -201,12 +201,13 @@ class R4Scope:
             return {}
         ids = party.get("professional_ids", {})
         content: Resource = {}
-        if ids:
-            content["identifier"] = [
-                {"system": _ID_SYSTEMS[which], "value": value}
-                for which, value in ids.items()
-                if which in _ID_SYSTEMS
-            ]
+        known = [
+            {"system": _ID_SYSTEMS[which], "value": value}
+            for which, value in ids.items()
+            if which in _ID_SYSTEMS
+        ]
+        if known:
+            content["identifier"] = known
         if name is not None:
             content["name"] = name if kind in ("location", "service") else [{"text": name}]
         if kind == "related_person":

@@ -139,7 +139,12 @@ def _of_types(value: dict[str, Any], path: str, name: str) -> Iterator[str]:
             yield f"{path}: an extension without an address"
     if isinstance(value.get("start"), str) and isinstance(value.get("end"), str) and _is_late(value):
         yield f"{path}: per-1, it ends before it begins"
-    if "code" in value and isinstance(value["code"], str) and "value" in value and "system" not in value:
+    if (
+        "code" in value
+        and isinstance(value["code"], str)
+        and "value" in value
+        and not value.keys() & {"system", "_system"}
+    ):
         yield f"{path}: qty-3, a code of a unit without its system"
     if "comparator" in value and name in SIMPLE_QUANTITIES:
         yield f"{path}: sqty-1, a comparator"
