@@ -45,7 +45,8 @@ class ForeignServer:
                 answer: bytes = START + acknowledgement(self.incoming_message.encode()) + END
                 return answer.decode()
 
-        server = MLLPServer("127.0.0.1", self.port, {"ADT^A31^ADT_A05": (Keeping,)})
+        known = dict.fromkeys(("ADT^A31^ADT_A05", "ORU^R01^ORU_R01"), (Keeping,))
+        server = MLLPServer("127.0.0.1", self.port, known)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
@@ -104,6 +105,7 @@ async def test_an_admission_becomes_a_record_on_the_bus_and_a_message_at_the_int
                 "BRIDGE_STATE_DIR": str(tmp_path / "state"),
                 "BRIDGE_LISTENER_PORT": str(port),
                 "BRIDGE_MLLP_PEER": f"mllp://127.0.0.1:{server.port}",
+                "BRIDGE_RENDERINGS": "hl7v2",
             }
         )
 
@@ -128,16 +130,11 @@ async def test_an_admission_becomes_a_record_on_the_bus_and_a_message_at_the_int
                 published = {"medications.published.v1", "allergies.published.v1", "record.completed.v1"}
                 assert events.keys() >= published
                 assert len(sandbox.calls.of("practice", nhs_number=patient)) == 1
-                told = event(a31("M1")) | {
-                    name: events["record.completed.v1"][name] for name in ("correlationid", "patientkey")
-                }
-                await work.publish(
-                    TOPIC,
-                    json.dumps(told).encode(),
-                    id=told["id"],
-                    content_type="application/cloudevents+json",
-                    correlation_id=request_id,
-                )
-                await until(lambda: server.messages)
+                await until(lambda: len(server.messages) == 2)
                 depth = await delivery.depth(delivery_queue(settings.bus.prefix))
                 assert depth.dead == 0
+    arrived = [hl7.parse(message) for message in server.messages]
+    assert {str(message.segment("MSH")[9]) for message in arrived} == {"ADT^A31^ADT_A05", "ORU^R01^ORU_R01"}
+    assert all(patient in str(message.segment("PID")[3]) for message in arrived)
+    [snapshot] = [message for message in arrived if str(message.segment("MSH")[9]).startswith("ADT")]
+    assert len(snapshot.segments("AL1")) >= 1
