@@ -15,7 +15,6 @@ from bridge.cli.jobs import end_with, list_jobs, progress_of, say
 from bridge.cli.terminal import (
     load_settings,
     operator,
-    os_user,
     print_json,
     with_stores,
     with_stores_and_queues,
@@ -38,11 +37,13 @@ def plan(
     kind: JobKind, pipelines: list[str], reason: str | None, limit: int | None, *, as_json: bool
 ) -> None:
     """Freeze the dead letters that are there now as a job, and show a sample."""
+    settings = load_settings()
+    who = operator(settings, None)
 
     async def frozen(stores: Stores, queues: Queues) -> tuple[Job, Sequence[FoundDeadLetter]]:
-        return await dead_letter_jobs.plan(stores, queues, kind, reason=reason, limit=limit, by=os_user())
+        return await dead_letter_jobs.plan(stores, queues, kind, reason=reason, limit=limit, actor=who)
 
-    job, found = with_stores_and_queues(load_settings(), pipelines, frozen)
+    job, found = with_stores_and_queues(settings, pipelines, frozen)
     sample = [_sample(one) for one in found[:_SAMPLE]]
     if as_json:
         print_json(asdict(job) | {"sample": sample})

@@ -34,7 +34,9 @@ def list_(*, as_json: bool) -> None:
 
 def check(request: str) -> None:
     """Have a request in doubt checked next by a running worker."""
-    with_stores(load_settings(), lambda stores: in_doubt.check(stores, request))
+    settings = load_settings()
+    who = operator(settings, None)
+    with_stores(settings, lambda stores: in_doubt.check(stores, request, actor=who))
 
 
 def close(request: str, reason: str, actor: str | None) -> None:

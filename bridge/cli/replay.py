@@ -13,22 +13,28 @@ from rich.table import Table
 
 from bridge.cli.jobs import end_with, list_jobs, progress_of, say
 from bridge.cli.tables import titled
-from bridge.cli.terminal import load_settings, operator, os_user, print_json, with_stores
+from bridge.cli.terminal import load_settings, operator, print_json, with_stores, with_stores_and_queues
 from bridge.operations import replay_jobs
+from bridge.operations.lost_messages import give_up_lost
 from bridge.operations.replay_jobs import WHY_LEFT_OUT, Job, ReplayPlan, Selection
 from bridge.operations.site import Stores
 
 _WHAT = "requests"
+_OF_ALL_TIME = " (of all time: --since leaves out older ones)"
 
 
 def plan(selection: Selection, *, as_json: bool) -> None:
     """Freeze failed requests as a job, and show what is in it."""
-    planned = with_stores(load_settings(), lambda stores: replay_jobs.plan(stores, selection, by=os_user()))
+    settings = load_settings()
+    who = operator(settings, None)
+    planned = with_stores(settings, lambda stores: replay_jobs.plan(stores, selection, actor=who))
     if as_json:
         print_json(asdict(planned) | asdict(planned.job))
         return
     job = planned.job
     typer.echo(f"job {job.id}: {job.total} failed requests to ask again")
+    received = f"received from {planned.oldest:%Y-%m-%d %H:%M} to {planned.newest:%Y-%m-%d %H:%M} UTC"
+    typer.echo(received + (_OF_ALL_TIME if planned.is_of_all_time else ""))
     _print_plan(planned)
     if not planned.kept_days:
         typer.echo("BRIDGE_LEDGER_KEEP_FAILED_MESSAGES_DAYS is 0: of what fails from now on nothing is kept")
@@ -63,6 +69,18 @@ def pause(job_id: str) -> None:
 def stop(job_id: str) -> None:
     """End a job for good."""
     _end(job_id, "stop")
+
+
+def lost(job_id: str, actor: str | None, reason: str) -> None:
+    """Give up what a job has sent and no queue holds."""
+    settings = load_settings()
+    who = operator(settings, actor)
+    given_up = with_stores_and_queues(
+        settings,
+        [],
+        lambda stores, queues: give_up_lost(stores, queues, job_id, actor=who, reason=reason),
+    )
+    typer.echo(f"job {job_id}: {given_up} requests are given up as lost; they can be planned again")
 
 
 def show(job_id: str, *, as_json: bool) -> None:

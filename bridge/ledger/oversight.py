@@ -130,12 +130,22 @@ class Oversight:
         """Keys of all requests in doubt of which no person has found out what was done."""
         return await self._store.read(in_doubt.keys_in_doubt)
 
-    async def check_soon(self, request_key: str) -> bool:
-        """Have a request in doubt checked next, also one that was given up; False when it is not in doubt."""
+    async def check_soon(self, request_key: str, *, also: LedgerStep[object]) -> bool:
+        """Have a request in doubt checked next, also one that was given up; False when it is not in doubt.
+
+        Args:
+            request_key: of the request.
+            also: as for `close`.
+        """
         now = self._clock()
-        return await self._store.write(
-            lambda connection: in_doubt.check_soon(connection, request_key, now=now)
-        )
+
+        def step(connection: Connection) -> bool:
+            is_due = in_doubt.check_soon(connection, request_key, now=now)
+            if is_due:
+                also(connection)
+            return is_due
+
+        return await self._store.write(step)
 
     async def close(self, request_key: str, *, also: LedgerStep[object]) -> bool:
         """Note that a person has found out what was done; False when it is not in doubt, or being checked.

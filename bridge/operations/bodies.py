@@ -1,4 +1,4 @@
-"""What is in a request, opened for somebody with a reason, once the audit trail has it.
+"""What is in a request, opened for somebody with a reason, once the audit trail has it (`audited`).
 
 Bodies are events that were published, answers of practices, and dead letters: patient data, all of them.
 """
@@ -11,6 +11,7 @@ from bridge.ledger.keys import VaultError
 from bridge.ledger.storage.history import RequestHistory
 from bridge.ledger.vault.vault import AnswerFacts, KeptAnswer
 from bridge.operations import reasons
+from bridge.operations.audited import audited
 from bridge.operations.dead_letters import FoundDeadLetter
 from bridge.operations.errors import OperationRefused
 from bridge.operations.requests import history
@@ -42,13 +43,13 @@ async def opened_events(stores: Stores, request: str, *, actor: Actor, reason: s
     """
     why = reasons.given(reason)
     known = await history(stores, request)
-    await _note(stores, known, "events.opened", actor, {"reason": why})
-    try:
-        events = await stores.ledger.stored_events(known.request_key)
-    except VaultError as fault:
-        raise OperationRefused(f"its events cannot be opened: {fault}") from None
-    if not events:
-        raise OperationRefused("no event of it is kept, or none was published")
+    async with audited(stores.trail, _entry(known, "events.opened", actor, {"reason": why})):
+        try:
+            events = await stores.ledger.stored_events(known.request_key)
+        except VaultError as fault:
+            raise OperationRefused(f"its events cannot be opened: {fault}") from None
+        if not events:
+            raise OperationRefused("no event of it is kept, or none was published")
     return events
 
 
@@ -70,11 +71,12 @@ async def opened_answer(
     known = await history(stores, request)
     if sha256 not in {answer.sha256 for answer in await answers_to(stores, known.request_key)}:
         raise OperationRefused("it is no answer to this request")
-    await _note(stores, known, "answer.opened", actor, {"reason": why, "body_sha256": sha256})
-    try:
-        return await stores.vault.open_answer(sha256)
-    except VaultError as fault:
-        raise OperationRefused(f"the answer cannot be opened: {fault}") from None
+    entry = _entry(known, "answer.opened", actor, {"reason": why, "body_sha256": sha256})
+    async with audited(stores.trail, entry):
+        try:
+            return await stores.vault.open_answer(sha256)
+        except VaultError as fault:
+            raise OperationRefused(f"the answer cannot be opened: {fault}") from None
 
 
 async def opened_dead_letter(stores: Stores, found: FoundDeadLetter, *, actor: Actor, reason: str) -> bytes:
@@ -88,17 +90,13 @@ async def opened_dead_letter(stores: Stores, found: FoundDeadLetter, *, actor: A
     return found.dead_letter.message.body
 
 
-async def _note(
-    stores: Stores, known: RequestHistory, event: str, actor: Actor, facts: Mapping[str, str]
-) -> None:
-    await stores.trail.record(
-        Entry(
-            event=event,
-            outcome="completed",
-            actor=actor,
-            patient_key=known.patient_key,
-            request_key=known.request_key,
-            correlation_id=known.correlation_id,
-            facts=facts,
-        )
+def _entry(known: RequestHistory, event: str, actor: Actor, facts: Mapping[str, str]) -> Entry:
+    return Entry(
+        event=event,
+        outcome="completed",
+        actor=actor,
+        patient_key=known.patient_key,
+        request_key=known.request_key,
+        correlation_id=known.correlation_id,
+        facts=facts,
     )

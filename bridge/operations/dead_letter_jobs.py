@@ -14,7 +14,7 @@ from bridge.ledger.audit.trail import Actor, Entry
 from bridge.ledger.storage.dead_letter_jobs import JobDeadLetter
 from bridge.ledger.storage.jobs import Job, JobKind, JobRefused
 from bridge.operations.dead_letters import FoundDeadLetter, dead_letters
-from bridge.operations.jobs import JobRun, confirmed, ended_by_hand
+from bridge.operations.jobs import JobRun, confirmed, ended_by_hand, planned_by
 from bridge.operations.site import Queues, Stores, open_queues
 
 __all__ = ["Job", "JobKind", "JobRefused", "confirm", "end", "plan", "run"]
@@ -23,7 +23,7 @@ _ENDED: Final = {"pause": "paused", "stop": "stopped"}
 
 
 async def plan(
-    stores: Stores, queues: Queues, kind: JobKind, *, reason: str | None, limit: int | None, by: str
+    stores: Stores, queues: Queues, kind: JobKind, *, reason: str | None, limit: int | None, actor: Actor
 ) -> tuple[Job, Sequence[FoundDeadLetter]]:
     """Freeze the dead letters that are there now as a job; the job, and its letters without their bodies.
 
@@ -33,7 +33,7 @@ async def plan(
         kind: what is to be done with them.
         reason: only those that are dead for it.
         limit: at most so many, the oldest of each pipeline first.
-        by: who plans.
+        actor: who plans; the audit trail is told.
 
     Raises:
         JobRefused: no dead letter is left.
@@ -44,7 +44,11 @@ async def plan(
             chosen.append(one.without_body())
             if len(chosen) == limit:
                 break
-    job = await stores.dead_letter_jobs.plan(kind, [_frozen(one) for one in chosen], by=by)
+    wanted = {"pipelines": ",".join(queues.by_pipeline), "cause": reason or "any"}
+    noted = planned_by(stores, f"dead.{kind}.planned", actor, wanted)
+    job = await stores.dead_letter_jobs.plan(
+        kind, [_frozen(one) for one in chosen], by=actor.user_id, also=noted
+    )
     frozen = await stores.dead_letter_jobs.items(job.id)
     return job, [one for one in chosen if one.dead_letter.id in frozen]
 

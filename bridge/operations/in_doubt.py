@@ -1,6 +1,6 @@
 """Requests in doubt: nobody knows what was done for them, until the practice or a person says."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bridge.ledger import RequestHistory
 from bridge.ledger.audit.trail import Actor, Entry
@@ -17,30 +17,20 @@ async def in_doubt(stores: Stores) -> Sequence[RequestHistory]:
     return [await history(stores, key) for key in await stores.ledger.oversight.keys_in_doubt()]
 
 
-async def check(stores: Stores, request: str, *, actor: Actor | None = None) -> None:
+async def check(stores: Stores, request: str, *, actor: Actor) -> None:
     """Have a request in doubt checked next by a running worker, also one that was given up.
 
     Args:
         stores: the ledger and the audit trail.
         request: as `history` takes it.
-        actor: who wants it; the audit trail is told first.
+        actor: who wants it.
 
     Raises:
         OperationRefused: there is no such request, or it is not in doubt.
     """
     known = await history(stores, request)
-    if actor is not None:
-        await stores.trail.record(
-            Entry(
-                event="doubt.check_asked",
-                outcome="completed",
-                actor=actor,
-                patient_key=known.patient_key,
-                request_key=known.request_key,
-                correlation_id=known.correlation_id,
-            )
-        )
-    if not await stores.ledger.oversight.check_soon(known.request_key):
+    also = stores.trail.step(_entry(known, "doubt.check_asked", actor, {}))
+    if not await stores.ledger.oversight.check_soon(known.request_key, also=also):
         raise OperationRefused(_NOT_IN_DOUBT)
 
 
@@ -61,14 +51,18 @@ async def close(stores: Stores, request: str, *, actor: Actor, reason: str) -> N
     """
     why = reasons.given(reason)
     known = await history(stores, request)
-    entry = Entry(
-        event="doubt.closed",
+    also = stores.trail.step(_entry(known, "doubt.closed", actor, {"reason": why}))
+    if not await stores.ledger.oversight.close(known.request_key, also=also):
+        raise OperationRefused(_NOT_IN_DOUBT)
+
+
+def _entry(known: RequestHistory, event: str, actor: Actor, facts: Mapping[str, str]) -> Entry:
+    return Entry(
+        event=event,
         outcome="completed",
         actor=actor,
         patient_key=known.patient_key,
         request_key=known.request_key,
         correlation_id=known.correlation_id,
-        facts={"reason": why},
+        facts=facts,
     )
-    if not await stores.ledger.oversight.close(known.request_key, also=stores.trail.step(entry)):
-        raise OperationRefused(_NOT_IN_DOUBT)

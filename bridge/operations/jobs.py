@@ -8,14 +8,34 @@ from uuid import uuid4
 
 from bridge.ledger.audit.trail import Actor, Entry
 from bridge.ledger.storage.jobs import Job, JobItem, JobKind, JobStore
+from bridge.ledger.storage.store import LedgerStep
 from bridge.observe import record
 from bridge.observe.vocabulary.process import JobLeft
 from bridge.operations import reasons
 from bridge.operations.site import Stores, operator
 
-__all__ = ["Job", "JobRun", "confirmed"]
+__all__ = ["Job", "JobRun", "confirmed", "planned_by"]
 
 I = TypeVar("I", bound=JobItem)  # noqa: E741 - an item
+
+
+def planned_by(
+    stores: Stores, event: str, actor: Actor, facts: Mapping[str, str]
+) -> Callable[[Job], LedgerStep[object]]:
+    """Who planned a job, and over how many, for the audit trail: in the transaction that plans it.
+
+    Args:
+        stores: the audit trail.
+        event: of the entry in the trail.
+        actor: who plans.
+        facts: what else is known of the plan: codes and counts.
+    """
+
+    def noted(job: Job) -> LedgerStep[object]:
+        told = {"job": job.id, "total": str(job.total), **facts}
+        return stores.trail.step(Entry(event=event, outcome="completed", actor=actor, facts=told))
+
+    return noted
 
 
 async def confirmed(

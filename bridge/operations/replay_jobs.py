@@ -26,7 +26,7 @@ from bridge.ledger.storage.jobs import Job, JobRefused, new_job_id
 from bridge.ledger.storage.replay_jobs import FoundRequest, JobRequest, LeftOut, Ready, WantedRequests
 from bridge.observe.trace_context import TRACEPARENT, TRACESTATE
 from bridge.operations.failures import FailureCause, group, group_id
-from bridge.operations.jobs import JobRun, confirmed, ended_by_hand
+from bridge.operations.jobs import JobRun, confirmed, ended_by_hand, planned_by
 from bridge.operations.requests import history
 from bridge.operations.sending import NotTaken
 from bridge.operations.site import Queues, Stores, open_queues
@@ -52,6 +52,7 @@ WHY_LEFT_OUT: Final[Mapping[LeftOut, str]] = {
     "expired": "the answer is of no use any more, as its sender says (--include-expired asks all the same)",
     "in_another_job": "in another confirmed job",
     "key_unknown": "sealed with a vault key that is gone",
+    "lost": "sent, and on no queue any more, as an operator found: it can be asked again",
     "message_not_kept": "what was asked is not kept (any more)",
     "not_failed": "not failed",
     "not_taken": "no installed pipeline takes it",
@@ -124,6 +125,9 @@ class ReplayPlan:
         left_out: how many were left out, by reason.
         sample: the oldest.
         kept_days: how long the installation keeps what was asked; 0: no new failure can be asked again.
+        oldest, newest: when the first and the last of them was received.
+        is_of_all_time: whether nothing was said of since when: a group counts what ended of its cause ever,
+            where `bridge failures` counts some hours.
     """
 
     job: Job
@@ -131,6 +135,9 @@ class ReplayPlan:
     left_out: Mapping[LeftOut, int]
     sample: Sequence[SampleRequest]
     kept_days: int
+    oldest: datetime
+    newest: datetime
+    is_of_all_time: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +154,8 @@ class ReplayProgress:
     ends: Mapping[str, int]
 
 
-async def plan(stores: Stores, selection: Selection, *, by: str) -> ReplayPlan:
-    """Freeze the failed requests that are meant as a job; nothing is asked yet.
+async def plan(stores: Stores, selection: Selection, *, actor: Actor) -> ReplayPlan:
+    """Freeze the failed requests that are meant as a job; nothing is asked yet. The audit trail is told.
 
     Raises:
         OperationRefused: a request, or a group, that is named is not known.
@@ -163,13 +170,24 @@ async def plan(stores: Stores, selection: Selection, *, by: str) -> ReplayPlan:
         raise JobRefused(_none(left_out, kept_days))
     job_id = new_job_id()
     items = [_frozen(one, job_id, include_expired=selection.include_expired) for one in frozen]
-    job = await stores.replay_jobs.plan("replay", items, by=by, job_id=job_id)
+    noted = planned_by(stores, "replay.planned", actor, _told(selection, left_out))
+    job = await stores.replay_jobs.plan("replay", items, by=actor.user_id, also=noted, job_id=job_id)
     held = await stores.replay_jobs.items(job_id)
     planned = [one for one in frozen if one.first_key in held]
     if lost := len(frozen) - len(planned):  # another job was confirmed meanwhile
         left_out["in_another_job"] += lost
     sample = [_sample(one) for one in planned[:_SAMPLE]]
-    return ReplayPlan(job, _causes(planned), dict(left_out), sample, kept_days)
+    received = [one.received_at for one in planned]
+    return ReplayPlan(
+        job,
+        _causes(planned),
+        dict(left_out),
+        sample,
+        kept_days,
+        oldest=min(received),
+        newest=max(received),
+        is_of_all_time=selection.since is None and selection.requests is None,
+    )
 
 
 async def confirm(stores: Stores, job_id: str, *, actor: Actor, reason: str) -> Job:
@@ -324,6 +342,23 @@ async def _wanted(stores: Stores, selection: Selection) -> WantedRequests:
         cause=(await group(stores, selection.group)).cause if selection.group is not None else None,
         request_keys=keys,
     )
+
+
+def _told(selection: Selection, left_out: Mapping[LeftOut, int]) -> dict[str, str]:
+    """What is meant, for the audit trail: what narrowed it down, and what was left out."""
+    said = {
+        "requests": len(selection.requests) if selection.requests is not None else None,
+        "group": selection.group,
+        "pipelines": ",".join(selection.pipelines) if selection.pipelines is not None else None,
+        "code": selection.code,
+        "practice": selection.practice_ods,
+        "since": selection.since and selection.since.isoformat(),
+        "until": selection.until and selection.until.isoformat(),
+        "limit": selection.limit,
+        "include_expired": selection.include_expired or None,
+        "left_out": ",".join(f"{reason}:{count}" for reason, count in sorted(left_out.items())) or None,
+    }
+    return {name: str(value) for name, value in said.items() if value is not None}
 
 
 def _chosen(

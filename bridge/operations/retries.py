@@ -9,6 +9,7 @@ from pathlib import Path
 from bridge.engine.kill_switch import switch_file
 from bridge.ledger.audit.trail import Actor, Entry
 from bridge.operations import reasons
+from bridge.operations.audited import audited
 from bridge.operations.errors import OperationRefused
 from bridge.operations.site import Stores
 from bridge.settings import Settings
@@ -48,12 +49,12 @@ async def stop(stores: Stores, *, actor: Actor, reason: str) -> None:
         ReasonMissing: the reason is blank.
         OperationRefused: the file cannot be written.
     """
-    await _note(stores, "retries.stopped", actor, reason)
     file = switch_file(stores.settings)
-    try:
-        file.write_text("", encoding="utf-8")
-    except OSError as error:
-        raise OperationRefused(f"the switch cannot be set: {file.name}: {error.strerror}") from None
+    async with audited(stores.trail, _entry("retries.stopped", actor, reason)):
+        try:
+            file.write_text("", encoding="utf-8")
+        except OSError as error:
+            raise OperationRefused(f"the switch cannot be set: {file.name}: {error.strerror}") from None
 
 
 async def allow(stores: Stores, *, actor: Actor, reason: str) -> None:
@@ -63,14 +64,15 @@ async def allow(stores: Stores, *, actor: Actor, reason: str) -> None:
         ReasonMissing: the reason is blank.
         OperationRefused: the file cannot be taken away.
     """
-    await _note(stores, "retries.allowed", actor, reason)
     file = switch_file(stores.settings)
-    try:
-        file.unlink(missing_ok=True)
-    except OSError as error:
-        raise OperationRefused(f"the switch cannot be taken away: {file.name}: {error.strerror}") from None
+    async with audited(stores.trail, _entry("retries.allowed", actor, reason)):
+        try:
+            file.unlink(missing_ok=True)
+        except OSError as error:
+            why = f"{file.name}: {error.strerror}"
+            raise OperationRefused(f"the switch cannot be taken away: {why}") from None
 
 
-async def _note(stores: Stores, event: str, actor: Actor, reason: str) -> None:
+def _entry(event: str, actor: Actor, reason: str) -> Entry:
     facts = {"reason": reasons.given(reason)}
-    await stores.trail.record(Entry(event=event, outcome="completed", actor=actor, facts=facts))
+    return Entry(event=event, outcome="completed", actor=actor, facts=facts)

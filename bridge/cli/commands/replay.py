@@ -99,6 +99,18 @@ def stop(job_id: JobArgument) -> None:
 
 
 @app.command()
+def lost(job_id: JobArgument, reason: WhyOption, actor: ActorOption = None) -> None:
+    """Give up what a job has sent and what is on no queue any more, such as one that was purged.
+
+    Refused while a queue of its pipelines holds anything. What is given up can be planned again; a message
+    that turns up after all is answered, as it is a read. Writes down who decided it, and why.
+    """
+    from bridge.cli import replay
+
+    replay.lost(job_id, actor, reason)
+
+
+@app.command()
 def show(job_id: JobArgument, as_json: JsonOption = False) -> None:  # noqa: FBT002
     """Tell how far a job is, and what came of the requests that it asked again. Changes nothing."""
     from bridge.cli import replay

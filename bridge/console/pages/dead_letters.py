@@ -50,7 +50,7 @@ async def _plan(asked: PageRequest) -> Response:
             kind,
             reason=asked.field("reason") or None,
             limit=None,
-            by=asked.actor.user_id,
+            actor=asked.actor,
         )
     return asked.to("/dead-letters/job", id=job.id, kind=kind)
 

@@ -31,7 +31,7 @@ async def _plan(asked: PageRequest) -> Response:
         include_expired=asked.field("expired") == "yes",
     )
     async with asked.site.stores() as stores:
-        plan = await replay_jobs.plan(stores, selection, by=asked.actor.user_id)
+        plan = await replay_jobs.plan(stores, selection, actor=asked.actor)
     left = ", ".join(f"{count} {why.replace('_', ' ')}" for why, count in plan.left_out.items())
     return asked.to("/replays/job", told=f"Left out: {left}." if left else None, id=plan.job.id)
 

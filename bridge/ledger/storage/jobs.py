@@ -184,13 +184,22 @@ class JobStore(Generic[I]):
         self._lease = lease
         self._clock = clock
 
-    async def plan(self, kind: JobKind, found: Sequence[I], *, by: str, job_id: str | None = None) -> Job:
+    async def plan(
+        self,
+        kind: JobKind,
+        found: Sequence[I],
+        *,
+        by: str,
+        also: Callable[[Job], LedgerStep[object]],
+        job_id: str | None = None,
+    ) -> Job:
         """Freeze a set, without what another confirmed job has.
 
         Args:
             kind: what is to be done with it.
             found: the set.
             by: who plans.
+            also: given the job, what runs in the same transaction (the audit trail's entry).
             job_id: of `new_job_id`, where what is frozen depends on it.
 
         Raises:
@@ -212,7 +221,9 @@ class JobStore(Generic[I]):
                 row | {"job_id": job_id, "number": number} for number, row in enumerate(frozen, start=1)
             ]
             connection.execute(insert(self._items), numbered)
-            return self._find(connection, job_id)
+            job = self._find(connection, job_id)
+            also(job)(connection)
+            return job
 
         return await self._store.write(step)
 

@@ -22,7 +22,7 @@ from bridge.ledger.storage.bodies import open_message
 from bridge.ledger.storage.jobs import OPEN, JobStore, JobTables, table_of_items, table_of_jobs
 from bridge.ledger.storage.listing import of_cause
 from bridge.ledger.storage.metadata import Instant
-from bridge.ledger.storage.store import Store
+from bridge.ledger.storage.store import LedgerStep, Store
 from bridge.ledger.storage.tables import IS_UNSUCCESSFUL, messages, requests
 from bridge.ledger.vault.sealing import Sealer
 
@@ -32,6 +32,7 @@ LeftOut = Literal[
     "expired",
     "in_another_job",
     "key_unknown",
+    "lost",
     "message_not_kept",
     "not_failed",
     "not_taken",
@@ -42,8 +43,10 @@ LeftOut = Literal[
 
 ``answered``: it was asked again, and completed. ``changes_something``: it is no read. ``expired``: and those
 were not asked for. ``in_another_job``: one that is confirmed. ``key_unknown``: what was asked is
-sealed with a vault key that is gone. ``not_taken``: no installed pipeline takes it. ``superseded``: it is in
-the plan already, as what it was asked again as. ``under_way``: it was asked again, and that has not ended.
+sealed with a vault key that is gone. ``lost``: it was asked again, and an operator found its message on no
+queue any more, which is no reason not to ask once more. ``not_taken``: no installed pipeline takes it.
+``superseded``: it is in the plan already, as what it was asked again as. ``under_way``: it was asked again,
+and that has not ended.
 """
 
 SHORTEST_LIFE: Final = timedelta(minutes=5)
@@ -226,8 +229,51 @@ class ReplayJobs(JobStore[JobRequest]):
         for is_marked, left_out, state, count in await self._store.read(
             lambda connection: connection.execute(query).all()
         ):
-            ended[left_out or state or ("not_arrived" if is_marked else "to_do")] += count
+            ended[_end(left_out, state, is_marked=is_marked)] += count
         return ended
+
+    async def give_up_lost(self, job_id: str, *, also: Callable[[int], LedgerStep[object]]) -> int:
+        """Note of what a job has sent and nobody has in hand, nor has ended, that its message is lost.
+
+        Whoever calls this has found no message on the queues.
+
+        Args:
+            job_id: of the job.
+            also: given how many, what runs in the same transaction; not called for none.
+
+        Returns:
+            How many.
+        """
+        before = self._clock() - self._lease
+        has_ended = requests.c.ended_at.is_not(None)
+        is_minded = func.coalesce(requests.c.wait_until, requests.c.lease_until) >= before
+        minded = select(requests.c.request_key).where(
+            requests.c.request_key == replays.c.replay_key, or_(has_ended, is_minded)
+        )
+        given_up = (
+            update(replays)
+            .where(
+                replays.c.job_id == job_id,
+                replays.c.marked_at < before,
+                replays.c.left_out.is_(None),
+                ~minded.exists(),
+            )
+            .values(left_out="lost")
+        )
+
+        def step(connection: Connection) -> int:
+            count = connection.execute(given_up).rowcount
+            if count:
+                also(count)(connection)
+            return count
+
+        return await self._store.write(step)
+
+
+def _end(left_out: str | None, state: str | None, *, is_marked: bool) -> str:
+    if left_out == "lost" and state in ("completed", "failed", "rejected"):
+        return state  # it turned up after all
+    return left_out or state or ("not_arrived" if is_marked else "to_do")
 
 
 _FOUND: Final[Select[Any]] = (
@@ -285,7 +331,8 @@ def _standing(first_keys: Sequence[str], job_id: str | None, connection: Connect
             replays.c.request_key.in_(first_keys),
             # Sent, by what its job noted or, of one that was cut off before that, by what came of it.
             or_(replays.c.marked_at.is_not(None), requests.c.id.is_not(None)),
-            replays.c.left_out.is_(None),
+            # One that was given up as lost, and was answered after all, is answered.
+            or_(replays.c.left_out.is_(None), requests.c.state == "completed"),
         )
     )
     for key, state in connection.execute(sent):

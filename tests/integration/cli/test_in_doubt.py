@@ -54,7 +54,8 @@ async def test_a_request_in_doubt_is_listed_checked_again_and_closed(operator: O
         assert (await stores.ledger.oversight.draw_balance()).holds
         pruned = await stores.ledger.oversight.prune(datetime.now(UTC) + timedelta(days=31))
         assert pruned.bodies == 1
-    [_, noted] = await operator.entries()
+    [_, asked, noted] = await operator.entries()
+    assert (asked["event"], asked["outcome"]) == ("doubt.check_asked", "completed")
     assert (noted["event"], noted["request_key"], noted["user"]["name"], noted["facts"]["reason"]) == (
         "doubt.closed",
         KEY,

@@ -1,6 +1,7 @@
 """Jobs over dead letters as the ledger keeps them; what they do on a broker is in tests/integration/operations."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -26,8 +27,15 @@ def nothing(_connection: object) -> None:
     """No entry in the audit trail."""
 
 
+def not_noted(_job: Job) -> Callable[[object], None]:
+    """The same, of a plan."""
+    return nothing
+
+
 async def planned(jobs: DeadLetterJobs, *numbers: int) -> Job:
-    return await jobs.plan("replay", [dead_letter(number) for number in numbers], by="os-user")
+    return await jobs.plan(
+        "replay", [dead_letter(number) for number in numbers], by="os-user", also=not_noted
+    )
 
 
 async def confirm(jobs: DeadLetterJobs, job: Job) -> Job:
@@ -85,4 +93,4 @@ async def test_what_does_not_exist_is_refused(jobs: DeadLetterJobs):
         with pytest.raises(JobRefused, match="no such job"):
             await refused
     with pytest.raises(JobRefused, match="no such dead letter"):
-        await jobs.plan("replay", [], by="os-user")
+        await jobs.plan("replay", [], by="os-user", also=not_noted)

@@ -1,6 +1,7 @@
 """Jobs over failed requests as the ledger keeps them; what they do on a bus is in tests/integration/pipeline."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -37,12 +38,17 @@ def item(job_id: str, key: str = FIRST, **other: Any) -> JobRequest:
     return JobRequest(key, "structured_record", "provider_timeout", "c-1", replay_key, **other)
 
 
-async def planned(replays: ReplayJobs, job_id: str, *items: JobRequest) -> Job:
-    return await replays.plan("replay", items or [item(job_id)], by="os-user", job_id=job_id)
-
-
 def nothing(_connection: object) -> None:
     """No entry in the audit trail."""
+
+
+def not_noted(_about: object) -> Callable[[object], None]:
+    """The same, of a plan and of what is given up."""
+    return nothing
+
+
+async def planned(replays: ReplayJobs, job_id: str, *items: JobRequest) -> Job:
+    return await replays.plan("replay", items or [item(job_id)], by="os-user", also=not_noted, job_id=job_id)
 
 
 async def confirm(replays: ReplayJobs, job: Job) -> Job:
@@ -100,6 +106,40 @@ async def test_of_a_family_one_at_a_time_is_under_way(ledger: Ledger, replays: R
     await end(ledger, (await sent(replays, "j3")).replay_key, "completed")
     assert await replays.standing([FIRST]) == {FIRST: "answered"}
     assert await replays.take("j2", item("j2")) == "answered"
+
+
+async def test_what_was_sent_and_is_lost_is_under_way_until_it_is_given_up(
+    ledger: Ledger, replays: ReplayJobs, clock: Clock
+):
+    await end(ledger)
+    one = await sent(replays, "j1")
+    assert await replays.give_up_lost("j1", also=not_noted) == 0  # it may be on its way
+    clock.turn(61)
+    assert await replays.standing([FIRST]) == {FIRST: "under_way"}
+    assert await replays.give_up_lost("j1", also=not_noted) == 1
+    assert dict(await replays.ends("j1")) == {"lost": 1}
+    assert await replays.standing([FIRST]) == {}
+    await planned(replays, "j2")
+    assert await replays.take("j2", item("j2")) == Ready(MESSAGE, None)
+    # It turns up after all.
+    await end(ledger, one.replay_key, "completed")
+    assert dict(await replays.ends("j1")) == {"completed": 1}
+    assert await replays.standing([FIRST]) == {FIRST: "answered"}
+
+
+async def test_what_a_worker_has_in_hand_or_has_ended_is_not_lost(
+    ledger: Ledger, replays: ReplayJobs, clock: Clock
+):
+    await end(ledger)
+    one = await sent(replays, "j1")
+    clock.turn(61)
+    claim = started(await ledger.begin(opening(request_key=one.replay_key)))
+    assert await replays.give_up_lost("j1", also=not_noted) == 0
+    await ledger.wait(claim.lease, until=clock() + timedelta(seconds=300), reason="provider_timeout")
+    assert await replays.give_up_lost("j1", also=not_noted) == 0
+    clock.turn(300 + 61)  # the message that was to come back did not
+    assert await replays.give_up_lost("j1", also=not_noted) == 1
+    assert await replays.standing([FIRST]) == {}
 
 
 async def test_what_a_stopped_job_sent_and_never_noted_is_under_way_too(ledger: Ledger, replays: ReplayJobs):

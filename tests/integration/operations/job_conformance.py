@@ -63,7 +63,9 @@ class JobConformance:
         assert [(one.id, one.state, one.actor, one.confirmed_by, one.reason) for one in known] == [
             (job.id, "done", "Sam Ple", "os-user", "queue was bound")
         ]
-        confirmation, letter = await operator.entries()
+        planning, confirmation, letter = await operator.entries()
+        assert (planning["event"], planning["user_id"]) == ("dead.replay.planned", "os-user")
+        assert (planning["facts"]["job"], planning["facts"]["total"]) == (job.id, "1")
         assert confirmation["event"] == "dead.replay.confirmed"
         assert letter["event"] == "dead.replay"
         assert (letter["user_id"], letter["user"]["name"]) == ("os-user", "Sam Ple")
@@ -85,7 +87,7 @@ class JobConformance:
         assert (ended.state, ended.marked) == ("done", 2)
         assert handler.worked_on == []
         events = [entry["event"] for entry in await operator.entries()]
-        assert events == ["dead.discard.confirmed", "dead.discard", "dead.discard"]
+        assert events == ["dead.discard.planned", "dead.discard.confirmed", "dead.discard", "dead.discard"]
 
     async def test_nothing_runs_that_was_not_confirmed(self, site: Site, operator: Operator):
         async with bus_with(site, MendableHandler()) as bus, operator.stores() as stores:
@@ -211,7 +213,8 @@ async def plan(
     limit: int | None = None,
 ) -> tuple[Job, Sequence[FoundDeadLetter]]:
     queues = Queues(bus, {PIPELINE: site.queue})
-    return await dead_letter_jobs.plan(stores, queues, kind, reason=reason, limit=limit, by="os-user")
+    actor = actor_of(stores.settings, "os-user", "Sam Ple")
+    return await dead_letter_jobs.plan(stores, queues, kind, reason=reason, limit=limit, actor=actor)
 
 
 async def confirm(stores: Stores, job: Job) -> Job:

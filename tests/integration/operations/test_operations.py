@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from bridge.ledger.keys import open_keys
 from bridge.ledger.storage.fingerprints import compare, held_by
 from bridge.operations import (
     audit,
+    bodies,
     bundles,
     dead_letter_jobs,
     dead_letters,
@@ -26,6 +28,7 @@ from bridge.operations import (
     preview,
     requests,
     retention,
+    retries,
 )
 from bridge.operations.doctor import examine
 from bridge.operations.errors import OperationRefused
@@ -34,7 +37,7 @@ from bridge.operations.reconciliation import Missing, reconcile
 from bridge.operations.site import Stores, open_queues, open_stores, open_trail
 from bridge.operations.site import operator as actor_of
 from bridge.sandbox import SandboxOptions, running
-from bridge.settings import Settings
+from bridge.settings import RetrySettings, Settings
 from tests.support.bundles import typical_record
 from tests.support.bus_sites import NatsSite, until
 from tests.support.operators import (
@@ -115,7 +118,12 @@ async def test_a_job_is_planned_confirmed_and_run(site: NatsSite, operator: Oper
         await make_dead_letters(bus, site, "r-1", "r-2")
         async with open_queues(operator.settings) as queues:
             planned, found = await dead_letter_jobs.plan(
-                stores, queues, "replay", reason="internal", limit=None, by="u-1"
+                stores,
+                queues,
+                "replay",
+                reason="internal",
+                limit=None,
+                actor=actor_of(operator.settings, "u-1"),
             )
         assert (planned.state, planned.total, planned.planned_by) == ("planned", 2, "u-1")
         assert [one.facts.message_id for one in found] == ["r-1", "r-2"]
@@ -130,7 +138,8 @@ async def test_a_job_is_planned_confirmed_and_run(site: NatsSite, operator: Oper
         ended = await dead_letter_jobs.run(stores, job, rate=100, progress=moved.append)
         assert (ended.state, ended.marked, moved) == ("done", 2, [1, 1])
         await until(lambda: sorted(handler.ids) == ["r-1", "r-2"])
-        confirmation, *letters = await noted(stores)
+        planning, confirmation, *letters = await noted(stores)
+        assert planning == ("dead.replay.planned", "u-1", None)
         assert confirmation == ("dead.replay.confirmed", "Sam Ple", "mended")
         assert letters == [("dead.replay", "Sam Ple", "mended")] * 2
 
@@ -178,16 +187,44 @@ async def test_a_request_in_doubt_is_listed_checked_and_closed(stores: Stores):
         "provider_timeout",
         None,
     )
-    await in_doubt.check(stores, "r-1")
+    actor = actor_of(stores.settings, "u-1", "Sam Ple")
+    await in_doubt.check(stores, "r-1", actor=actor)
     (doubtful,) = await in_doubt.in_doubt(stores)
     assert doubtful.wait_until is not None
-    actor = actor_of(stores.settings, "u-1", "Sam Ple")
     await in_doubt.close(stores, "r-1", actor=actor, reason="rang the practice")
     with pytest.raises(OperationRefused, match="not in doubt"):
         await in_doubt.close(stores, "r-1", actor=actor, reason="twice")
     with pytest.raises(OperationRefused, match="does not know"):
-        await in_doubt.check(stores, "r-2")
-    assert await noted(stores) == [("doubt.closed", "Sam Ple", "rang the practice")]
+        await in_doubt.check(stores, "r-2", actor=actor)
+    with pytest.raises(OperationRefused, match="not in doubt"):
+        await in_doubt.check(stores, "r-1", actor=actor)
+    # What was refused is no entry: the entry and what it tells of are one transaction.
+    assert await noted(stores) == [
+        ("doubt.check_asked", "Sam Ple", None),
+        ("doubt.closed", "Sam Ple", "rang the practice"),
+    ]
+
+
+async def test_what_is_noted_first_and_then_fails_is_noted_as_failed(stores: Stores, tmp_path: Path):
+    actor = actor_of(stores.settings, "u-1", "Sam Ple")
+    await stores.ledger.begin(opening("r-1"))
+    with pytest.raises(OperationRefused, match="no event of it is kept"):
+        await bodies.opened_events(stores, "r-1", actor=actor, reason="asked by the ward")
+    nowhere = RetrySettings(switch_file=tmp_path / "no-such-folder" / "stop")
+    broken = replace(stores, settings=stores.settings.model_copy(update={"retry": nowhere}))
+    with pytest.raises(OperationRefused, match="cannot be set"):
+        await retries.stop(broken, actor=actor, reason="PDS is being mended")
+    now = datetime.now(UTC)
+    told = [
+        (one["event"], one["outcome"], one.get("code"))
+        async for one in stores.trail.export(now - DAY, now + DAY)
+    ]
+    assert told == [
+        ("events.opened", "completed", None),
+        ("events.opened", "failed", "OperationRefused"),
+        ("retries.stopped", "completed", None),
+        ("retries.stopped", "failed", "OperationRefused"),
+    ]
 
 
 async def test_one_request_its_record_once_more_and_its_large_event(stores: Stores):

@@ -9,18 +9,22 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import nats
 import orjson
 import pytest
 import pytest_asyncio
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
+from bridge.bus.nats.streams import stream_of
 from bridge.ledger.keys import add_key
+from bridge.ledger.storage.replay_jobs import JobRequest
 from bridge.operations import replay_jobs
 from bridge.operations.errors import OperationRefused
 from bridge.operations.failures import failures
+from bridge.operations.lost_messages import give_up_lost
 from bridge.operations.replay_jobs import JobRefused, ReplayPlan, Selection
-from bridge.operations.site import Stores, open_stores, operator
+from bridge.operations.site import Actor, Stores, open_queues, open_stores, operator
 from bridge.sandbox import BY_NAME, FaultKind, InjectedFault
 from tests.integration.pipeline.conftest import Engine, running_engine
 from tests.support.bus_sites import until
@@ -68,11 +72,14 @@ class House:
         return found.in_flight == found.waiting == 0
 
     async def plan(self, **selected: Any) -> ReplayPlan:
-        return await replay_jobs.plan(self.stores, Selection(**selected), by="os-user")
+        return await replay_jobs.plan(self.stores, Selection(**selected), actor=self.who)
+
+    @property
+    def who(self) -> Actor:
+        return operator(self.stores.settings, "os-user", "Sam Ple")
 
     async def confirm(self, job_id: str) -> None:
-        who = operator(self.stores.settings, "os-user", "Sam Ple")
-        await replay_jobs.confirm(self.stores, job_id, actor=who, reason="the practice is back")
+        await replay_jobs.confirm(self.stores, job_id, actor=self.who, reason="the practice is back")
 
     async def confirmed(self, **selected: Any) -> str:
         job_id = (await self.plan(**selected)).job.id
@@ -164,6 +171,15 @@ async def test_each_is_asked_again_once_under_an_id_that_the_epr_can_tell(house)
         assert {event.get("replayof") for kind, event in events if kind != FAILED} == {first}
         [failed] = house.told(first, FAILED)
         assert "replayof" not in failed
+    assert planned.is_of_all_time
+    now, day = datetime.now(UTC), timedelta(days=1)
+    [noted] = [
+        one
+        async for one in house.stores.trail.export(now - day, now + day)
+        if one["event"] == "replay.planned"
+    ]
+    assert noted["user"]["user_id"] == "os-user"
+    assert noted["facts"] == {"job": planned.job.id, "total": "2"}
     progress = await replay_jobs.show(house.stores, planned.job.id)
     # What was asked is kept of the two that failed, and of nothing that completed.
     assert await house.kept() == 2
@@ -208,7 +224,8 @@ async def test_who_why_and_which_job_is_on_record(on_nats):
     assert await on_nats.stores.trail.verify() == []
     now, day = datetime.now(UTC), timedelta(days=1)
     entries = [one async for one in on_nats.stores.trail.export(now - day, now + day)]
-    confirmation, asked = [one for one in entries if one["event"].startswith("replay.")]
+    planning, confirmation, asked = [one for one in entries if one["event"].startswith("replay.")]
+    assert (planning["event"], planning["facts"]["total"]) == ("replay.planned", "1")
     assert (confirmation["event"], asked["event"]) == ("replay.confirmed", "replay.asked")
     assert (asked["user_id"], asked["user"]["name"]) == ("os-user", "Sam Ple")
     assert (asked["request_key"], asked["correlation_id"]) == ("/epr/test r-1", "r-1")
@@ -365,6 +382,52 @@ async def test_a_pause_of_another_process_is_heard_and_a_later_run_goes_on(on_na
     now, day = datetime.now(UTC), timedelta(days=1)
     noted = [one["event"] async for one in on_nats.stores.trail.export(now - day, now + day)]
     assert noted.count("replay.paused") == 1
+
+
+@pytest.mark.nats
+async def test_what_was_purged_is_given_up_by_an_operator_and_not_while_a_queue_holds_anything(
+    on_nats, nats_url
+):
+    stores = on_nats.stores
+    # Of a pipeline that no worker here takes from; sent as a run does.
+    item = JobRequest("/epr d-1", "documents", "provider_timeout", "c-1", "/epr d-2")
+    job = await stores.replay_jobs.plan("replay", [item], by="u", also=lambda _job: lambda _to: None)
+    await on_nats.confirm(job.id)
+    await stores.replay_jobs.start(job.id, "replay", runner="a")
+    async with open_queues(stores.settings, ["documents"]) as queues:
+        await queues.bus.send("document.requested.v1", b"{}", id="d-2", content_type="application/json")
+        await stores.replay_jobs.mark(job.id, "/epr d-1", also=lambda _to: None, left_out=None)
+        await stores.replay_jobs.release(job.id, runner="a", complete=True)
+        given = {"actor": on_nats.who, "reason": "purged by hand"}
+        with pytest.raises(JobRefused, match="1 messages of documents wait"):
+            await give_up_lost(stores, queues, job.id, **given)
+        client = await nats.connect(nats_url)
+        await client.jetstream().purge_stream(stream_of(queues.by_pipeline["documents"].name))
+        await client.close()
+        assert await _ends(on_nats, job.id, not_arrived=1)
+        await until(lambda: _is_given_up(stores, queues, job.id, given))
+    assert await _ends(on_nats, job.id, lost=1)
+    assert await stores.replay_jobs.standing(["/epr d-1"]) == {}
+    now, day = datetime.now(UTC), timedelta(days=1)
+    [noted] = [
+        one async for one in stores.trail.export(now - day, now + day) if one["event"] == "replay.lost"
+    ]
+    assert (noted["user"]["name"], noted["facts"]["reason"], noted["facts"]["total"]) == (
+        "Sam Ple",
+        "purged by hand",
+        "1",
+    )
+    again = await on_nats.command("replay", "lost", job.id, "--reason", "once more")
+    assert (again.code, "nothing that it has sent is lost" in again.errors) == (1, True)
+
+
+async def _is_given_up(stores, queues, job_id, given) -> bool:
+    """Once it is longer ago than a lease lasts."""
+    try:
+        return await give_up_lost(stores, queues, job_id, **given) == 1
+    except JobRefused:
+        await asyncio.sleep(0.2)
+        return False
 
 
 CUTS = {
