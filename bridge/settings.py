@@ -44,6 +44,12 @@ class BusSettings(_Group):
 
     url: str | None = Field(default=None, repr=False)  # it holds the password
     """``amqp://``, ``amqps://``, ``nats://`` or of another installed bus; unset starts the embedded NATS."""
+    management_url: str | None = None
+    """Of RabbitMQ's management API: ``bridge doctor`` asks it for policies and rights; nothing else does."""
+    management_user: str | None = None
+    """Has the tag ``monitoring``; ``administrator``, to be told the rights of the worker's own user."""
+    management_password: SecretStr | None = None
+    management_password_file: Path | None = None
     prefix: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")] = "gpconnect"
     """First part of every exchange, queue and stream name."""
     concurrency: Annotated[int, Field(ge=1, le=2000)] = 50
@@ -527,6 +533,7 @@ class Settings(BaseSettings):
             "BRIDGE_SPINE_KEY_FILE": self.spine.key_file,
             "BRIDGE_SPINE_CRL_FILE": self.spine.crl_file,
             "BRIDGE_PATIENT_KEY_FILE": self.patient.key_file,
+            "BRIDGE_BUS_MANAGEMENT_PASSWORD_FILE": self.bus.management_password_file,
             "BRIDGE_CLAIMS_CONSUMERS_FILE": self.claims.consumers_file,
             "BRIDGE_CLAIMS_CERT_FILE": self.claims.cert_file,
             "BRIDGE_CLAIMS_KEY_FILE": self.claims.key_file,
@@ -553,6 +560,7 @@ class Settings(BaseSettings):
             "BRIDGE_PATIENT_KEY_FILE": self.patient.key_file,
             "BRIDGE_VAULT_KEYS_FILE": self.vault.keys_file,
             "BRIDGE_AUDIT_KEYS_FILE": self.audit.keys_file,
+            "BRIDGE_BUS_MANAGEMENT_PASSWORD_FILE": self.bus.management_password_file,
             "BRIDGE_CLAIMS_CONSUMERS_FILE": self.claims.consumers_file,
             "BRIDGE_CLAIMS_KEY_FILE": self.claims.key_file,
             "BRIDGE_MLLP_KEY_FILE": self.mllp.key_file,
@@ -580,6 +588,7 @@ class Settings(BaseSettings):
             "BRIDGE_SDS_URL": self.sds.url,
             "BRIDGE_SSP_URL": self.ssp.url,
             "BRIDGE_CLAIMS_URL": self.claims.url,
+            "BRIDGE_BUS_MANAGEMENT_URL": self.bus.management_url,
         }
         yield from (
             f"{name}: must be https outside the sandbox"
@@ -595,6 +604,7 @@ class Settings(BaseSettings):
             "BRIDGE_SDS_API_KEY": self.sds_api_key,
             "BRIDGE_PATIENT_KEY": self.patient_key,
             "BRIDGE_CONSOLE_OIDC_CLIENT_SECRET": self.oidc_client_secret,
+            "BRIDGE_BUS_MANAGEMENT_PASSWORD": self.management_password,
             "BRIDGE_BUS_URL": urlsplit(self.bus.url or "").password,
             "BRIDGE_LEDGER_URL": urlsplit(self.ledger.url or "").password,
         }
@@ -613,6 +623,11 @@ class Settings(BaseSettings):
     def sds_api_key(self) -> str | None:
         """The SDS API key, from its variable or its file."""
         return _secret(self.sds.api_key, self.sds.api_key_file)
+
+    @property
+    def management_password(self) -> str | None:
+        """The password for the broker's management API, from its variable or its file."""
+        return _secret(self.bus.management_password, self.bus.management_password_file)
 
     @property
     def patient_key(self) -> str | None:

@@ -15,6 +15,7 @@ from bridge.ledger.errors import NoLedger
 from bridge.mllp.peer import Peer, PeerAway
 from bridge.mllp.tls import expiries as mllp_expiries
 from bridge.observe.causes import tls_sentence
+from bridge.operations.broker_policies import broker_policies
 from bridge.operations.site import open_trail, queues_of
 from bridge.operations.surroundings import (
     EXPIRY_WARNING,
@@ -48,6 +49,7 @@ async def examine(settings: Settings) -> Sequence[Check]:
         *_certificates(settings),
         *disk(settings),
         *await _bus(settings),
+        *await broker_policies(settings),
         *await database(settings),
         await _trail(settings),
         *await collector(),

@@ -72,7 +72,7 @@ def _of_database(found: Condition, now: datetime) -> Iterator[Check]:
     else:
         yield Check("ledger's rights", is_good=True, detail="to read, add, change and delete rows")
     if found.clock is not None:
-        yield _clock((now - found.clock).total_seconds(), "the database's")
+        yield of_clock((now - found.clock).total_seconds(), "the database's")
 
 
 def of_bus(found: BusCondition) -> Sequence[Check]:
@@ -83,10 +83,11 @@ def of_bus(found: BusCondition) -> Sequence[Check]:
     )
     told = f"messages are dropped without a word by {limits}: take the limit away, or set discard to new"
     checks = [Check(what, is_good=not limits, detail=told if limits else "none drops messages")]
-    return checks if found.ahead is None else [*checks, _clock(found.ahead, "the broker's")]
+    return checks if found.ahead is None else [*checks, of_clock(found.ahead, "the broker's")]
 
 
-def _clock(ahead: float, whose: str) -> Check:
+def of_clock(ahead: float, whose: str) -> Check:
+    """How far our clock is ahead of another one, in seconds."""
     is_right = abs(ahead) < _MOST_SKEW
     told = f"{abs(ahead):.1f} s {'ahead of' if ahead > 0 else 'behind'} {whose}"
     return Check("clock", is_good=is_right, detail=told if is_right else f"{told}: synchronise both")

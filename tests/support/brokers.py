@@ -155,6 +155,11 @@ class RabbitNode(Node):
         )
         return done.stdout
 
+    def enable(self, plugin: str) -> None:
+        """Have the running node load a plugin."""
+        command = ["rabbitmq-plugins", "--quiet", "enable", plugin]
+        subprocess.run(command, env=self.environment(), check=True, capture_output=True, timeout=180)
+
     def settle(self) -> None:
         # Messages are synchronised before they are confirmed; definitions of queues up to 2 s later.
         time.sleep(3)
