@@ -61,6 +61,22 @@ async def examine(settings: Settings) -> Sequence[Check]:
     ]
 
 
+async def examine_for_console(settings: Settings) -> Sequence[Check]:
+    """Try what the console needs: the broker, the ledger, and its OpenID provider.
+
+    Args:
+        settings: complete, as the console demands them.
+    """
+    return [
+        Check("settings", is_good=True, detail="complete"),
+        *_secrets(settings),
+        *await _bus(settings),
+        *await database(settings),
+        await _trail(settings),
+        *await sign_in_provider(settings),
+    ]
+
+
 def _secrets(settings: Settings) -> list[Check]:
     return [
         Check(name, is_good=settings.sandbox, detail="every user of this machine may read the file")

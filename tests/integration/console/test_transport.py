@@ -121,6 +121,25 @@ async def test_whoever_is_no_proxy_is_not_answered_whatever_they_forward(folder:
         assert (answer.status_code, answer.text) == (403, "only by way of the proxy")
 
 
+def test_the_doctor_tries_what_the_console_needs_without_the_settings_of_a_worker(folder: Path):
+    authority = Authority(folder)
+    issued = authority.issue("console")
+    provider = {
+        "OIDC_ISSUER": f"https://127.0.0.1:{free_port()}",
+        "OIDC_CLIENT_ID": "console",
+        "OIDC_CLIENT_SECRET": "made up for this test",
+        "OIDC_ROLES": "night=operator",
+        "CERT_FILE": str(issued.cert_file),
+        "KEY_FILE": str(issued.key_file),
+    }
+    environment = variables(folder, provider) | {"COLUMNS": "200"}
+    ended = processes.bridge("doctor", "--console", directory=folder, environment=environment)
+    assert ended.code == 1, ended.errors
+    for line in ("sign-in of the console", "bus (nats)", "ledger and audit trail"):
+        assert line in ended.text
+    assert "PDS" not in ended.text
+
+
 def test_a_console_that_may_not_start_says_why_and_ends_with_3(folder: Path):
     ended = processes.bridge("console", directory=folder, environment=variables(folder, {}))
     assert ended.code == 3
