@@ -65,7 +65,7 @@ async def test_what_the_peer_refused_is_sent_again_by_a_job_once_it_is_mended(na
                 mended.append(True)
                 actor = operator(settings, "sample")
                 job, _found = await dead_letter_jobs.plan(
-                    stores, queues, "replay", reason=None, limit=None, by="sample"
+                    stores, queues, "replay", reason=None, limit=None, actor=actor
                 )
                 job = await dead_letter_jobs.confirm(
                     stores, job.id, "replay", actor=actor, reason="the interface engine was mended"
