@@ -29,6 +29,11 @@ PUBLISHED = {
     "request.rejected.v1",
 }
 PUBLISHED.add("record.rendered.r4.v1")
+ENCODED = {
+    "allergies.rendered.hl7v2.v1",
+    "medications.rendered.hl7v2.v1",
+    "immunisations.rendered.hl7v2.v1",
+}
 PUBLISHED |= {kind.replace(".published.", ".changed.") for kind in PUBLISHED if ".published." in kind}
 
 
@@ -92,7 +97,7 @@ def test_every_topic_is_sent_to_and_every_queue_received_from(document):
         }
         for action in ("receive", "send")
     }
-    assert channels == {"receive": {"record.requested.v1"}, "send": PUBLISHED}
+    assert channels == {"receive": {"record.requested.v1"}, "send": PUBLISHED | ENCODED}
     for operation in operations:
         (message,) = operation["messages"]
         # The official rule: a message of an operation is one of its channel's.
@@ -106,6 +111,16 @@ def test_names_are_those_of_the_site(document):
     for kind in PUBLISHED:
         assert document["channels"][kind]["bindings"]["amqp"]["exchange"]["name"] == "gp.events"
         assert f"org.site.{kind}" in document["components"]["messages"][kind]["summary"]
+
+
+@pytest.mark.parametrize("kind", sorted(ENCODED))
+def test_what_is_no_json_is_in_base64(document, kind):
+    payload = document["components"]["messages"][kind]["payload"]
+    validator = Draft202012Validator({"$ref": f"#/components/messages/{kind}/payload", **document})
+    event = {"specversion": "1.0", "id": "1", "source": "/b", "type": f"org.site.{kind}"}
+    assert payload["properties"]["data_base64"]["contentMediaType"] == "x-application/hl7-v2+er7"
+    assert validator.is_valid(event | {"data_base64": "TVNI"})
+    assert not validator.is_valid(event)
 
 
 def test_its_payloads_say_what_the_schemas_of_their_own_say(document):
