@@ -1,10 +1,11 @@
 """What an EPR does with what is published: it stages parts, imports a record once it is whole, and never deletes.
 
-It reads the events themselves, the same in FHIR R4, and the changes; each keeps a copy of its own. Nothing of the bridge is used, so
+It reads the events themselves, the same in FHIR R4 and HL7 v2, and the changes; each keeps a copy of its own. Nothing of the bridge is used, so
 whoever builds an importer may begin here. Events may come in any order, and as often as they like.
 """
 
 import json
+from base64 import b64decode
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from tests.support.copies import AreaCopy
 
 COMPLETED = "record.completed.v1"
 IN_R4 = "record.rendered.r4.v1"
+IN_V2 = "allergies.rendered.hl7v2.v1"
 Event = Mapping[str, Any]
 
 
@@ -24,6 +26,7 @@ class Chart:
     Attributes:
         whole: of each area the newest answer: when it was retrieved, and its items by id.
         r4: of the newest answer: when it was retrieved, and its resources in FHIR R4.
+        v2: of the newest one that has a message of allergies in HL7 v2: when it was retrieved, and that.
         changes: of each area the copy that the changes keep.
         waiting: changes by area and base, whose base has not come yet.
         ever: ids of all items of an area that were ever told.
@@ -31,6 +34,7 @@ class Chart:
 
     whole: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
     r4: tuple[str, list[Any]] = ("", [])
+    v2: tuple[str, str] = ("", "")
     changes: dict[str, AreaCopy] = field(default_factory=lambda: defaultdict(AreaCopy))
     waiting: dict[str, dict[str | None, Event]] = field(default_factory=lambda: defaultdict(dict))
     ever: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -82,6 +86,10 @@ class Importer:
                 resources = [entry["resource"] for entry in part["data"]["entry"]]
                 chart.r4 = max(chart.r4, (manifest["data"]["retrieved_at"], resources), key=_when)
                 continue
+            if part["type"].endswith(IN_V2):
+                message = b64decode(part["data_base64"]).decode()  # MSH-18 says UTF-8
+                chart.v2 = max(chart.v2, (manifest["data"]["retrieved_at"], message), key=_when)
+                continue
             area, verb, _version = part["type"].split(".")[-3:]
             if verb == "published":
                 _take_whole(chart, area, part["data"])
@@ -100,7 +108,7 @@ def _named(manifest: Event) -> set[str]:
     return {manifest["id"], *(part["event_id"] for part in data["parts"]), *forms}
 
 
-def _when(told: tuple[str, list[Any]]) -> str:
+def _when(told: tuple[str, Any]) -> str:
     return told[0]
 
 

@@ -101,6 +101,17 @@ def facts_of_resources(area: str, resources: list[Any]) -> Facts:
     return {_identifier(each): _course(each) for each in found}
 
 
+def active_codes(facts: Facts) -> list[str]:
+    """Codes of active allergies; empty for one that has none."""
+    return sorted(code for status, code in facts.values() if status == "active")
+
+
+def codes_of_message(message: str) -> list[str]:
+    """The same of AL1 segments: in HL7 v2 an allergy has no identity."""
+    agents = [line.split("|")[3].split("^") for line in message.split("\r") if line.startswith("AL1|")]
+    return sorted(agent[0] if agent[2:3] == ["SCT"] else "" for agent in agents)
+
+
 def _course(resource: Any) -> tuple[str, ...]:
     return resource["status"], next(
         (each["text"] for each in resource.get("dosage", ()) if "text" in each), ""

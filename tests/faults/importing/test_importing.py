@@ -20,6 +20,7 @@ import pytest
 from bridge.bus import open_bus
 from bridge.engine.patient_keys import PatientKeys
 from bridge.pipelines.installed import installed_pipelines
+from bridge.renderings.table import RENDERINGS
 from bridge.sandbox import BY_NAME, RunningSandbox, SandboxOptions, running
 from bridge.sandbox.structured.record import Record
 from bridge.settings import Settings
@@ -28,7 +29,9 @@ from tests.faults.importing.practice import (
     CHANGES,
     PATIENTS,
     Facts,
+    active_codes,
     coded,
+    codes_of_message,
     facts_of,
     facts_of_items,
     facts_of_resources,
@@ -47,7 +50,7 @@ AT_ONCE = 2
 """Requests about one patient at the same time."""
 PIPELINE = "structured_record"
 SETTINGS = {
-    "BRIDGE_RENDERINGS": "changes,r4",
+    "BRIDGE_RENDERINGS": ",".join(RENDERINGS),
     "BRIDGE_PDS_RATE_PER_SECOND": "1000",
     "BRIDGE_RETRY_FIRST_DELAY": "0.2",
     "BRIDGE_RETRY_MAX_DELAY": "0.5",
@@ -205,6 +208,8 @@ def compare(chart: Chart, held: dict[str, Facts]) -> None:
         assert chart.waiting[area] == {}, "no event of changes is missing"
         assert facts_of_items(area, items) == facts
         assert facts_of_resources(area, chart.r4[1]) == coded(facts)
+        if area == "allergies":
+            assert codes_of_message(chart.v2[1]) == active_codes(coded(facts))
         assert copy.returned == items, "changes lead to the same as the events themselves"
         assert chart.ever[area] <= copy.items.keys(), "what did not come again is kept"
         assert copy.not_returned.keys() == copy.items.keys() - items.keys()
