@@ -43,7 +43,8 @@ async def test_a_worker_that_wakes_up_books_nothing_any_more(broker, installed, 
         log = tmp_path / "frozen.log"
         environment = site.environment | {"BRIDGE_BUS_URL": link.url}
         with ExitStack() as stack:
-            starting = worker(environment, output=log, arguments=ONLY)
+            # Forked, as the commands below are: loading everything once more takes half a minute on a slow machine.
+            starting = worker(environment, output=log, arguments=ONLY, forked=True)
             # In a thread: the link to its broker is served by this one.
             frozen = await asyncio.to_thread(stack.enter_context, starting)
             outages.reads(log)
