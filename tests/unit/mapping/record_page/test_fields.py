@@ -64,8 +64,10 @@ FOR_MACHINES = {
     "ReferralsPublished.source_hash",
     "RecordCompleted.patient_key", "RecordCompleted.source_hash", "Quantity.unit_code", "Quantity.unit_system",
     "Quantity.value",
+    "AreaCompared.area", "AreaCompared.base_snapshot_id",
+    "RenderingOutcome.detail", "RenderingOutcome.event_id", "RenderingOutcome.rendering", "RenderingOutcome.topic",
 }  # fmt: skip
-"""Ids, hashes, codes behind words that are shown, and numbers that are shown as they were sent."""
+"""What became of the further forms; ids, hashes, codes behind words that are shown, and numbers that are shown as they were sent."""
 ELSEWHERE = {
     "Dosage.absent_reason", "Part.items", "RecordCompleted.counts", "LinkedProblem.source_ref",
     "Provenance.problem_refs", "Link.reference", "Link.source_ref", "FilingComment.comment",
