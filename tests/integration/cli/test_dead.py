@@ -72,6 +72,7 @@ async def test_the_story_of_a_replay(rabbit: RabbitSite, tmp_path: Path):
     assert (known["actor"], known["reason"]) == ("Sam Ple", "bug 7 is mended")
     assert known["planned_by"] == known["confirmed_by"]
     assert [entry["event"] for entry in await operator.entries()] == [
+        "dead.replay.planned",
         "dead.replay.confirmed",
         "dead.replay",
         "dead.replay",
