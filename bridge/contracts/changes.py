@@ -18,14 +18,15 @@ whose ids mean nothing here. `base_unusable`: what was kept of it cannot be open
 of each item was asked for before.
 """
 NotCompared = Literal[
-    "patient_in_review", "practice_unknown", "older_answer", "less_asked", "ids_repeat", "busy"
+    "patient_in_review", "practice_unknown", "older_answer", "less_asked", "ids_repeat", "busy", "too_large"
 ]
 """Why nothing is told of changes: what was told last stays what the next answer is compared with.
 
 `patient_in_review`: a person must look at the patient's details first. `practice_unknown`: the answer does
 not say whose it is. `older_answer`: a newer one has been told of. `less_asked`: more of each item was asked
 for before. `ids_repeat`: two items have one id. `busy`: answers about this patient ended one after the other
-all the while.
+all the while. `too_large`: no broker takes the event of one of the areas, and claim checks are off, so that
+none is told.
 """
 
 

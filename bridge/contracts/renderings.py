@@ -22,7 +22,8 @@ WithheldReason = Literal[
 `area_incomplete`: an area is partial, withheld or failed, and the form would be read as all there is.
 `patient_in_review`: a person must look at the patient's details first. `field_too_long`: a field would have
 to be cut. `not_expressible`: the form has no way to say something that must be said. `too_large`: no
-broker takes such a message, and claim checks are off. `internal_error`: a fault of ours; it is in the log.
+broker takes such a message, or one that it must not go without, and claim checks are off. `internal_error`: a
+fault of ours; it is in the log.
 """
 
 

@@ -191,6 +191,8 @@ class Renderer:
         try:
             sent = list(spec.render(answer, self.options))
             found = [self._within_bounds(each) for each in sent]
+            if spec.compares and found != sent:
+                found = self._none_of(spec, answer, found)
             made = [each for each in found if isinstance(each, Rendered)]
             taken = [each.id for each in made]
             if len(set(taken)) < len(taken) or not ids.isdisjoint(taken):
@@ -209,8 +211,7 @@ class Renderer:
             }
             return _Form([], [failed], error=error)
         ids.update(taken)
-        # What was not told must not be what the next answer is compared with.
-        remembered = next((each for each in found if isinstance(each, Remembered) and found == sent), None)
+        remembered = next((each for each in found if isinstance(each, Remembered)), None)
         return _Form(made, [_outcome(spec, each) for each in told], remembered)
 
     def _within_bounds(self, found: Rendered | Withheld | Remembered) -> Rendered | Withheld | Remembered:
@@ -218,6 +219,25 @@ class Renderer:
         if self.largest is None or not isinstance(found, Rendered) or len(found.body) <= self.largest:
             return found
         return Withheld(found.topic, "too_large", f"{len(found.body)} bytes, at most {self.largest}")
+
+    def _none_of(
+        self, spec: RenderingSpec, answer: WholeAnswer, found: Sequence[Rendered | Withheld | Remembered]
+    ) -> list[Rendered | Withheld | Remembered]:
+        """What a form that compares comes to where one of its messages is too large: none of them goes out.
+
+        What is kept is of all areas together. Were some told and it not moved, an area that became as it was
+        before would be "unchanged", and its readers would hold what was told in between for good.
+        """
+        withheld = [
+            Withheld(each.topic, "too_large", "with another message of this form")
+            if isinstance(each, Rendered)
+            else each
+            for each in found
+            if not isinstance(each, Remembered)
+        ]
+        untold = replace(answer, before=replace(answer.before, fault="too_large"))
+        remembered = [each for each in spec.render(untold, self.options) if isinstance(each, Remembered)]
+        return [*withheld, *(replace(each, base=None) for each in remembered)]
 
 
 def rendering_options(settings: Settings) -> RenderingOptions:

@@ -64,11 +64,12 @@ class ToldBefore:
     Attributes:
         base: as the rendering that tells of changes wrote it; None: there is nothing.
         fault: why nothing can be compared with it: it cannot be opened, or answers about the patient ended
-            one after the other all the while.
+            one after the other all the while. Or a message that tells what changed is too large: then nothing
+            of the answer may be told or kept.
     """
 
     base: bytes | None = field(default=None, repr=False)
-    fault: Literal["base_unusable", "busy"] | None = None
+    fault: Literal["base_unusable", "busy", "too_large"] | None = None
 
 
 @dataclass(frozen=True, slots=True)

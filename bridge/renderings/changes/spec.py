@@ -26,8 +26,9 @@ _HASH_OF_ALL: Final = "It is of all items together; each change has the hashes o
 def render(answer: WholeAnswer, _: RenderingOptions) -> Sequence[Rendered | Remembered]:
     """An event for each area that is not as it was told last, and what is kept for the next answer."""
     found = compare(answer.events, _base(answer.before))
-    if answer.before.fault == "busy":
-        found = found.not_told("busy")
+    fault = answer.before.fault
+    if fault in ("busy", "too_large"):
+        found = found.not_told(fault)
     manifest: dict[str, Any] = {"compared": found.compared} if found.compared else {}
     if found.changed is not None:
         manifest["changed"] = found.changed

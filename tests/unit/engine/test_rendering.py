@@ -22,9 +22,11 @@ from bridge.renderings.rendering import (
     Rendered,
     RenderingOptions,
     RenderingSpec,
+    ToldBefore,
     WholeAnswer,
     Withheld,
 )
+from bridge.renderings.table import RENDERINGS
 from bridge.settings import Settings
 from tests.support.requests import cloud_event, record_request
 
@@ -152,6 +154,48 @@ def test_one_that_no_broker_would_take_is_withheld_and_the_events_go_out(incomin
     assert [(each["outcome"], each["reason"], each["topic"]) for each in named] == [
         ("withheld", "too_large", WORDS)
     ]
+
+
+def about(allergies: int, problems: int, *, size: int = 1, at: str = "09") -> list[Event]:
+    """An answer about two areas, each of one item, of some content and size."""
+
+    def area(name: str, **item: object) -> Event:
+        block = {"area": name, "outcome": "items", "complete": True, "warnings": []}
+        data = {
+            "snapshot_id": f"s-{at}",
+            "retrieved_at": f"2026-11-22T{at}:00:00Z",
+            "holder_ods": "A99999",
+            "demographics": {"verdict": "accept"},
+            "area": block,
+            "unmapped": [],
+            "items": [{"item_id": name, "clinical_status": "active", **item}],
+        }
+        return Event(f"{name}.published.v1", data, snapshot_id=f"s-{at}")
+
+    return [area("allergies", n=allergies), area("problems", n=problems, words="x" * size), COMPLETED]
+
+
+def test_of_changes_all_are_told_or_none(incoming):
+    """Were one told and the base not moved, the way back would be "unchanged": its readers hold the new one."""
+    renderer = Renderer(STYLE, RENDERINGS, ["changes"], largest=4000)
+    base = renderer.render(incoming, about(1, 1)).base
+    with capture_logs():
+        answer = renderer.render(incoming, about(2, 2, size=4000, at="10"), ToldBefore(base))
+    *parts, last = [message.rendered for message in answer.messages]
+    manifest = json.loads(last.body)["data"]
+    assert [each.topic for each in parts] == ["allergies.published.v1", "problems.published.v1"]
+    assert "changed" not in manifest
+    assert [(each["outcome"], each["reason"]) for each in manifest["compared"]] == [
+        ("not_compared", "too_large"),
+        ("not_compared", "too_large"),
+    ]
+    assert [(each["outcome"], each["reason"], each["topic"]) for each in manifest["renderings"]] == [
+        ("withheld", "too_large", "allergies.changed.v1"),
+        ("withheld", "too_large", "problems.changed.v1"),
+    ]
+    assert answer.base is None
+    back = renderer.render(incoming, about(1, 1, at="11"), ToldBefore(base))
+    assert json.loads(back.messages[-1].rendered.body)["data"]["changed"] is False
 
 
 def test_an_answer_that_cannot_be_written_is_none(incoming):
