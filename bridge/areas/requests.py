@@ -4,9 +4,9 @@ Options stand inside the area they belong to, so an option of an area that is no
 """
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, get_args
 
-from pydantic import create_model, model_validator
+from pydantic import Field, create_model, model_validator
 
 from bridge.areas.allergies.options import AllergyOptions
 from bridge.areas.consultations.options import ConsultationOptions
@@ -121,7 +121,7 @@ class RecordRequest(GpConnectRequest):
     areas: Areas
     practice_ods_code: OdsCode | None = None
     """Checked against the registered practice that PDS names; it never replaces it (CS-005)."""
-    renderings: tuple[RenderingName, ...] = ()
+    renderings: Annotated[tuple[RenderingName, ...], Field(max_length=len(get_args(RenderingName)))] = ()
     """Further forms of the answer that are wanted, beside those that the site has switched on for each."""
 
 

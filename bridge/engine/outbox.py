@@ -6,6 +6,7 @@ operator took out of its queue.
 """
 
 import asyncio
+from typing import Final
 
 from bridge.bus.port import Publisher, Unpublishable
 from bridge.engine.journal.requests import OutboxJournal
@@ -21,8 +22,11 @@ from bridge.observe.vocabulary.requests import (
     OwedNotPublished,
     OwedUnreadable,
 )
+from bridge.renderings.table import RENDERINGS
 
 _INTERVAL = 30.0
+_FORMS: Final = frozenset(topic for rendering in RENDERINGS.values() for topic in rendering.topics)
+"""Topics of further forms."""
 
 
 async def pay_owed(outbox: OutboxJournal, bus: Publisher) -> None:
@@ -42,12 +46,17 @@ async def pay_owed(outbox: OutboxJournal, bus: Publisher) -> None:
 async def publish(owed: OwedEvents, outbox: OutboxJournal, bus: Publisher) -> None:
     """Publish the events of a request, and note that the broker holds them.
 
+    Each event waits for the one before it: what closes a record names what was published. A further form of
+    the answer holds up nothing: where its reader has no queue, who reads the events has them all.
+
     Raises:
-        Unpublishable: the broker will never take one of them; they stay owed.
+        Unpublishable: the broker will never take one of them; what did not go out stays owed.
     """
-    try:
-        with timed("publish"):
-            for event in owed.events:
+    out: list[str] = []
+    first: Unpublishable | None = None
+    with timed("publish"):
+        for event in owed.events:
+            try:
                 await bus.publish(
                     event.topic,
                     event.body,
@@ -55,16 +64,22 @@ async def publish(owed: OwedEvents, outbox: OutboxJournal, bus: Publisher) -> No
                     content_type=event.content_type,
                     correlation_id=owed.correlation_id,
                 )
-    except Unpublishable as fault:
-        record(EventUnpublishable(fault.topic, fault.reason))
-        raise
-    if owed.events:
+            except Unpublishable as fault:
+                record(EventUnpublishable(fault.topic, fault.reason))
+                if event.topic not in _FORMS:
+                    raise
+                first = first or fault
+            else:
+                out.append(event.id)
+    if out:
         try:
             with timed("ledger"):
-                await outbox.published(owed.request_key, [event.id for event in owed.events])
+                await outbox.published(owed.request_key, out)
         except LedgerUnavailable as fault:
             # They are out; at worst they go out once more, with the same ids.
             record(LedgerAway(fault.reason, "owed_events"))
+    if first is not None:
+        raise first
 
 
 async def _pay(owed: OwedEvents, outbox: OutboxJournal, bus: Publisher) -> None:

@@ -8,10 +8,12 @@ from typing import Any, Final
 from bridge.areas import GpRecord
 from bridge.areas.spec import AreaTable
 from bridge.engine.journal.requests import QualityJournal
+from bridge.engine.outcomes import places
 from bridge.ledger import LedgerUnavailable, QualityKind, QualityNote
 from bridge.mapping.coded import is_degraded
 from bridge.observe import record as tell
 from bridge.observe.vocabulary.ledger import LedgerAway
+from bridge.observe.vocabulary.process import ChoreFailed
 from bridge.record.nhs_number import holds_nhs_number
 
 _FOLD_EVERY: Final = 60.0
@@ -29,6 +31,8 @@ async def fold_quality(journal: QualityJournal) -> None:
                 pass
         except LedgerUnavailable as fault:
             tell(LedgerAway(fault.reason, "quality"))
+        except Exception as error:  # noqa: BLE001 - a chore of the worker, which must not end unnoticed
+            tell(ChoreFailed("quality", type(error).__name__, places(error)))
 
 
 def quality_of(record: GpRecord, table: AreaTable) -> list[QualityNote]:

@@ -26,6 +26,7 @@ from bridge.ledger.storage.sightings import CapabilitySeen, DirectorySeen, Upstr
 from bridge.observe import noting_calls, record
 from bridge.observe.redaction import redact
 from bridge.observe.vocabulary.ledger import LedgerAway
+from bridge.observe.vocabulary.process import ChoreFailed
 from bridge.observe.vocabulary.upstreams import PracticeAskFailed
 from bridge.spine import Spine
 from bridge.spine.bulkhead import BulkheadFacts
@@ -155,6 +156,8 @@ async def keep_sightings(sight: Sight, journal: SightingJournal) -> None:
                 if not is_away:  # once: every few seconds is too often
                     record(LedgerAway(fault.reason, "sightings"))
                 is_away = True
+            except Exception as error:  # noqa: BLE001 - a chore of the worker, which must not end unnoticed
+                record(ChoreFailed("sightings", type(error).__name__, places(error)))
             await asyncio.sleep(_EVERY)
     finally:
         with contextlib.suppress(LedgerUnavailable):
@@ -171,6 +174,8 @@ async def answer_asks(journal: AskJournal, gpconnect: GpConnect, sight: Sight) -
             record(LedgerAway(fault.reason, "asks"))
         except AuditBroken:
             pass  # requests tell of it; what cannot be recorded is not asked
+        except Exception as error:  # noqa: BLE001 - a chore of the worker, which must not end unnoticed
+            record(ChoreFailed("asks", type(error).__name__, places(error)))
         await asyncio.sleep(_EVERY)
 
 

@@ -128,7 +128,9 @@ class Message:
         return (each for each in self.segments if each.name == name)
 
 
-def read(body: bytes, *, assumed: Charset = ASCII, max_bytes: int = MAX_BYTES) -> Message:
+def read(
+    body: bytes, *, assumed: Charset = ASCII, whatever: Charset | None = None, max_bytes: int = MAX_BYTES
+) -> Message:
     """Read one message.
 
     A line feed may stand after or for a carriage return, as many senders have it: inside a field neither can.
@@ -136,6 +138,7 @@ def read(body: bytes, *, assumed: Charset = ASCII, max_bytes: int = MAX_BYTES) -
     Args:
         body: as it came, without its frame.
         assumed: the character set of a message that names none.
+        whatever: what it is read in whatever it names, by whom its codes alone matter.
         max_bytes: the largest that is read.
 
     Raises:
@@ -146,7 +149,7 @@ def read(body: bytes, *, assumed: Charset = ASCII, max_bytes: int = MAX_BYTES) -
         raise MessageFault("message", f"is larger than {max_bytes} bytes")
     # Delimiters are ASCII, whatever the character set; so is the name of it.
     delimiters = _delimiters(body.decode("latin-1"))
-    charset = _charset(body, delimiters[0], delimiters[2], assumed)
+    charset = whatever or _charset(body, delimiters[0], delimiters[2], assumed)
     try:
         text = body.decode(charset.codec)
     except UnicodeDecodeError:

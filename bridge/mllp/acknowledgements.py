@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
-from bridge.hl7v2 import ASCII, Header, Message, MessageFault, ReadSegment, Segment, read, write
+from bridge.hl7v2 import ASCII, LATIN_1, Header, Message, MessageFault, ReadSegment, Segment, read, write
 
 PeerCode = Literal["AA", "CA", "AE", "CE", "AR", "CR"]
 """MSA-1: accepted, an error that may pass, rejected. With C where a peer only says that it has it."""
@@ -66,10 +66,12 @@ class Acknowledgement:
 def read_acknowledgement(body: bytes) -> Acknowledgement:
     """An acknowledgement, as it stood in its frame.
 
+    Any byte is a character of 8859/1: the peer's word counts, whatever its own text (MSA-3) is written in.
+
     Raises:
         MessageFault: it is none.
     """
-    message = read(body)
+    message = read(body, whatever=LATIN_1)
     msa = message.first("MSA")
     if msa is None:
         raise MessageFault("MSA", "is required of an acknowledgement")

@@ -62,12 +62,16 @@ def trigger_of(
         MessageFault: it asks for none; the text names the field and the rule.
     """
     header = message.header
+    msh = message.segments[0]
     if name_of(message) not in settings.triggers:
         raise MessageFault("MSH-9", f"is none of {', '.join(settings.triggers)}")
     if header.processing_id != settings.processing_id:
         raise MessageFault("MSH-11", f"must be {settings.processing_id}")
     if not header.control_id or len(header.control_id) > _LONGEST_CONTROL_ID:
         raise MessageFault("MSH-10", f"must have 1 to {_LONGEST_CONTROL_ID} characters")
+    control = msh.repeats(10)
+    if len(control) > 1 or control[0].text(2) or control[0].text(1, 2):
+        raise MessageFault("MSH-10", "must be one text: an acknowledgement names no more of it")
     data: dict[str, Any] = {
         "patient": {"nhs_number": _nhs_number(message, settings.nhs_authorities)},
         "areas": {area: {} for area in settings.areas},
@@ -76,8 +80,8 @@ def trigger_of(
     }
     if encounter := _encounter(message):
         data["encounter_id"] = encounter
-    # Each part is told apart from the next, or two senders' ids could come to the same.
-    request_id = str(uuid5(_IDS, orjson.dumps([*header.sending, header.control_id]).decode()))
+    # Each part is told apart from the next and taken as it was sent: two senders' ids never come to the same.
+    request_id = str(uuid5(_IDS, orjson.dumps([msh.raw(number) for number in (3, 4, 10)]).decode()))
     attributes = event_attributes(
         style,
         KEY,

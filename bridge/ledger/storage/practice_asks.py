@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Column, Connection, LargeBinary, Table, Text, or_, select, update
+from sqlalchemy import Column, Connection, LargeBinary, Row, Table, Text, or_, select, update
 
 from bridge.ledger.clocks import utc_now
+from bridge.ledger.keys import VaultError
 from bridge.ledger.storage.group_commit import DIALECTS
 from bridge.ledger.storage.metadata import Instant, metadata
 from bridge.ledger.storage.store import LedgerStep, Store
@@ -116,22 +117,23 @@ class PracticeAsks:
 
         def step(connection: Connection) -> Sequence[PracticeAsk]:
             first(connection)
-            rows = connection.execute(due).all()
-            if rows:
-                taken = asks.c.practice_ods.in_([row.practice_ods for row in rows])
+            found = [ask for row in connection.execute(due) if (ask := self._opened(row)) is not None]
+            if found:
+                taken = asks.c.practice_ods.in_([ask.practice_ods for ask in found])
                 connection.execute(update(asks).where(taken).values(lease_until=now + _LEASE))
-            return [
-                PracticeAsk(
-                    row.practice_ods,
-                    row.asked_at,
-                    self._sealer.open(row.sealed, _context(row.practice_ods)),
-                )
-                for row in rows
-            ]
+            return found
 
         if not await self._store.read(lambda connection: connection.execute(_ANY).first()):
             return ()
         return await self._store.write(step)
+
+    def _opened(self, row: Row[Any]) -> PracticeAsk | None:
+        """An ask; None of one that is sealed with a key which this worker has not, and another one may."""
+        try:
+            requester = self._sealer.open(row.sealed, _context(row.practice_ods))
+        except VaultError:
+            return None
+        return PracticeAsk(row.practice_ods, row.asked_at, requester)
 
     async def end(
         self, ask: PracticeAsk, *, code: str | None, detail: str | None, also: LedgerStep[object]

@@ -90,6 +90,7 @@ FIELDS: Final[dict[str, str]] = {
     "total": "how many the job is over",
     "marked": "how many of them are dealt with",
     "source": "where figures are read from: `bus` or `ledger`",
+    "chore": "what a worker does now and then: `sightings`, `asks`, `quality`",
     "recorder": "what failed to listen",
     # HL7 v2
     "answer": "what was said to an HL7 v2 message (MSA-1): `AA`, `AE` or `AR`",

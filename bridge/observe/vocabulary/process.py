@@ -196,6 +196,18 @@ class SpansSentAgain(TelemetryEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class ChoreFailed(TelemetryEvent):
+    """Something that a worker does now and then met an error that nobody foresaw; it is tried again."""
+
+    name: ClassVar[str] = "chore_failed"
+    level: ClassVar[Level] = "error"
+
+    chore: Code
+    error: Code
+    at: tuple[Words, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RecorderFailed(TelemetryEvent):
     """Something that listens to what happens raised an error; told once for each, and work goes on."""
 

@@ -3,6 +3,8 @@
 import asyncio
 from datetime import timedelta
 
+import pytest
+
 from bridge.ledger import Ledger
 from bridge.ledger.clocks import utc_now
 from bridge.ledger.storage.practice_asks import PracticeAsks
@@ -13,13 +15,21 @@ from bridge.ledger.storage.sightings import (
     UpstreamSeen,
     WorkerSighting,
 )
-from tests.integration.ledger.site import NHS_NUMBER
+from tests.integration.ledger.site import NHS_NUMBER, sealer_in
 
 NOW = utc_now()
 PDS = UpstreamSeen("pds", "", "closed", 1, NOW, None)
 PRACTICE = UpstreamSeen("practice", "A12345", "open", 0, None, NOW)
 FOUND = DirectorySeen("A12345", "urn:record", NOW, "YGM01", "200000000359", "https://practice.example/fhir")
 SAID = CapabilitySeen("A12345", "urn:metadata", NOW, "1.5.0", ("gpc.getstructuredrecord",))
+
+
+@pytest.fixture
+def elsewhere(tmp_path):
+    """A folder with another key."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    return folder
 
 
 async def test_each_worker_tells_for_itself_and_what_others_say_is_shared_the_newest_counts(ledger: Ledger):
@@ -58,7 +68,7 @@ async def test_workers_that_tell_of_the_same_practices_at_once_do_not_wait_for_e
     assert len(await workers[0].directory()) == 20
 
 
-async def test_a_practice_is_asked_by_one_worker_and_whoever_asks_is_sealed(ledger: Ledger):
+async def test_a_practice_is_asked_by_one_worker_and_whoever_asks_is_sealed(ledger: Ledger, elsewhere):
     asks = PracticeAsks(ledger.store, ledger.sealer)
 
     def nothing(_: object) -> None:
@@ -67,6 +77,8 @@ async def test_a_practice_is_asked_by_one_worker_and_whoever_asks_is_sealed(ledg
     person = f'{{"family_name":"Brandt {NHS_NUMBER}"}}'.encode()
     for _ in range(2):
         await asks.ask("A12345", asked_by="olga", requester=person, also=nothing)
+    other_keys = PracticeAsks(ledger.store, sealer_in(elsewhere))
+    assert await other_keys.take(nothing) == [], "whoever has the key answers it"
     taken = [each for some in await asyncio.gather(*(asks.take(nothing) for _ in range(3))) for each in some]
     assert [(each.practice_ods, each.requester) for each in taken] == [("A12345", person)]
     await asks.ask("A12345", asked_by="vera", requester=person, also=nothing)  # it is under way

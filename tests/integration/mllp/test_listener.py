@@ -112,16 +112,18 @@ async def test_a_foreign_client_s_message_becomes_a_request_on_the_bus(requests,
 
 
 async def test_the_same_message_is_the_same_request_and_another_sender_s_is_another(requests, port):
-    first, again, other, elsewhere = await exchange(
+    first, again, other, *elsewhere = await exchange(
         port,
         adt(control_id="B1"),
         adt(control_id="B1"),
         adt(control_id="B2"),
         adt(control_id="B1").replace("|EPR|RZZ01|", "|PAS|RZZ01|"),
+        adt(control_id="B1").replace("|EPR|RZZ01|", "|EPR^1.2.3^ISO|RZZ01|"),
+        adt(control_id="B1").replace("|EPR|RZZ01|", "|EPR^1.2.4^ISO|RZZ01|"),
     )
-    ids = [msa(answer)[2].removeprefix("request ") for answer in (first, again, other, elsewhere)]
+    ids = [msa(answer)[2].removeprefix("request ") for answer in (first, again, other, *elsewhere)]
     assert ids[0] == ids[1]
-    assert len(set(ids)) == 3
+    assert len(set(ids)) == 5
     bodies = [each.body for each in requests.taken.deliveries if each.id == ids[0]]
     assert len({json.dumps(json.loads(body)["data"]) for body in bodies}) == 1
 
@@ -133,6 +135,8 @@ async def test_the_same_message_is_the_same_request_and_another_sender_s_is_anot
         ({"header": {"event": "ORU^R01"}}, "MSH-9"),
         ({"header": {"processing": "T"}}, "MSH-11"),
         ({"header": {"control_id": ""}}, "MSH-10"),
+        ({"header": {"control_id": "7^1"}}, "MSH-10"),
+        ({"header": {"control_id": "7~1"}}, "MSH-10"),
         ({"header": {"charset": "UNICODE"}}, "MSH-18"),
         ({"PID": ""}, "PID"),
         ({"PID": "PID|1||H123^^^RZZ01^MR"}, "PID-3"),

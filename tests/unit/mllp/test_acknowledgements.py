@@ -35,6 +35,13 @@ def test_of_an_error_only_code_and_field_are_told(lines, why):
     assert not found.is_accepted
 
 
+@pytest.mark.parametrize("charset", ["", "8859/15", "UNICODE UTF-8", "8859/1~UNICODE UTF-8"])
+def test_the_peer_s_word_counts_whatever_its_own_text_is_written_in(charset):
+    sent = f"{MSH.removesuffix(chr(13))}||||||{charset}\rMSA|AA|M1|Müller £\r"
+    found = read_acknowledgement(sent.encode("iso-8859-15", errors="replace"))
+    assert (found.word, found.control_id, found.is_accepted) == ("AA", "M1", True)
+
+
 @pytest.mark.parametrize("body", ["MSA|OK|M1", "MSA||M1", "PID|1"])
 def test_what_says_nothing_about_a_message_is_no_acknowledgement(body):
     with pytest.raises(MessageFault):
