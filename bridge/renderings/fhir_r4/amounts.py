@@ -13,7 +13,7 @@ Amount = Mapping[str, Any]
 
 def words(item: Amount) -> str:
     """An amount as it is read aloud: comparator, number as it was sent, unit; else its words."""
-    number = item.get("value_as_sent") or (f"{item['value']:g}" if "value" in item else "")
+    number = item.get("value_as_sent") or (f"{item['value']:.15g}" if "value" in item else "")
     unit = item.get("unit") or item.get("unit_code") or item.get("code") or ""
     said = " ".join(part for part in (item.get("comparator", ""), number, unit) if part)
     return "; ".join(part for part in (said, item.get("text", "")) if part) or "not stated"

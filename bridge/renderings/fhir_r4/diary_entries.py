@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from bridge.renderings.fhir_r4.common import Resource, annotations, concept, put, put_date
-from bridge.renderings.fhir_r4.items import Told, put_period, start
+from bridge.renderings.fhir_r4.items import Told, put_period, start, state
 from bridge.renderings.fhir_r4.scope import R4Scope
 from bridge.renderings.fhir_r4.service_requests import add_shared, put_request_status
 from bridge.renderings.rendering import Lost
@@ -25,7 +25,7 @@ def resources(items: Sequence[Told], scope: R4Scope) -> list[Resource]:
 
 def _diary_entry(scope: R4Scope, item: Told) -> Resource:
     resource = start(scope, "ServiceRequest", item)
-    put_request_status(resource, item.get("source_status", "active"))
+    put_request_status(resource, state(item, "active"))
     resource["intent"] = "plan"
     add_shared(scope, resource, item)
     due = item.get("due", {})

@@ -9,13 +9,14 @@ from typing import Final
 from bridge.renderings.fhir_r4.common import (
     Resource,
     absent,
+    add_extension,
     concept,
     concept_of,
     identifiers,
     put_date,
     put_uri,
 )
-from bridge.renderings.fhir_r4.items import Told, as_sent, link, links, put_instant, start
+from bridge.renderings.fhir_r4.items import Told, as_sent, link, links, put_instant, start, state
 from bridge.renderings.fhir_r4.scope import PARTIES, R4Scope
 from bridge.renderings.fhir_r4.uk_core import ACT_CODE
 from bridge.renderings.rendering import Lost
@@ -41,11 +42,13 @@ def _document_reference(scope: R4Scope, item: Told) -> Resource:
     resource = start(scope, "DocumentReference", item)
     if "version_identifier" in item:
         [resource["masterIdentifier"]] = identifiers([item["version_identifier"]])
-    status = item.get("source_status", "current")
+    status = state(item, "current")
     if status in _STATUSES:
         resource["status"] = status
     else:
-        resource["_status"] = {"extension": [*absent("unknown")["extension"], as_sent(status)]}
+        resource["_status"] = absent("unknown")
+        if status is not None:
+            add_extension(resource["_status"], as_sent(status))
     resource["type"] = concept(item["type"], scope.profile)
     resource["subject"] = scope.patient
     put_instant(resource, "date", item.get("indexed_at"))

@@ -1,9 +1,9 @@
 """Immunisations to Immunization of R4.
 
 One that was not given is `not-done`, with the reason, or with the statement that none is known
-(ukcore-imm-1). One of which it cannot be told has no state, so that nobody takes it for given. `vaccineCode`
-is the product alone: what was done stands in UK Core's VaccinationProcedure, and where no product is named
-none is made of that.
+(ukcore-imm-1). One of which it cannot be told has no state, so that nobody takes it for given; nor has one
+that was sent as given, but in another state than completed, or in none. `vaccineCode` is the product alone:
+what was done stands in UK Core's VaccinationProcedure, and where no product is named none is made of that.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,13 +21,14 @@ from bridge.renderings.fhir_r4.common import (
     put_date,
     simple_quantity,
 )
-from bridge.renderings.fhir_r4.items import Told, as_sent, note, put_encounter, start
+from bridge.renderings.fhir_r4.items import Told, as_sent, note, put_encounter, start, state
 from bridge.renderings.fhir_r4.scope import R4Scope
 from bridge.renderings.fhir_r4.uk_core import CODES, UK_CORE
 from bridge.renderings.rendering import Lost
 
 _PERFORMERS: Final = frozenset({"Practitioner", "PractitionerRole", "Organization"})
 _FUNCTIONS: Final = {"administering": "AP", "entering": "EP"}
+_COMPLETED: Final = "completed"
 _PROTOCOL: Final = "http://hl7.org/fhir/3.0/StructureDefinition/extension-Immunization.vaccinationProtocol"
 _DAY: Final = len("2004-05-06")
 
@@ -88,19 +89,22 @@ def _add_status(scope: R4Scope, resource: Resource, item: Told) -> Iterator[str]
     """The state, by whether it was given; what has no place beside it is told in notes."""
     given = item.get("given")
     reasons = item["not_given_reasons"]
-    sent = item.get("source_status")
+    sent = state(item, _COMPLETED)
     if sent == "entered-in-error":
         resource["status"] = sent
     elif given is None:
         resource["_status"] = absent("unknown")
         yield "It cannot be told whether it was given."
+    elif given and sent == _COMPLETED:
+        resource["status"] = sent
     elif given:
-        resource["status"] = "completed"
+        resource["_status"] = absent("unknown")
+        yield "It was sent as given, but not as completed."
     else:
         resource["status"] = "not-done"
         resource["statusReason"] = concept(reasons[0], scope.profile) if reasons else absent("unknown")
         reasons = reasons[1:]
-    if sent is not None and sent != "entered-in-error":
+    if sent not in (None, _COMPLETED, "entered-in-error"):
         add_extension(resource.setdefault("_status", {}), as_sent(sent))
     yield from (f"Reason for not giving it, as sent: {each['term']}" for each in reasons)
 

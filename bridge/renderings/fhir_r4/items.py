@@ -148,6 +148,12 @@ def put_status(resource: Resource, sent: str | None, known: Collection[str]) -> 
         resource["_status"] = {"extension": [as_sent(sent)]}
 
 
+def state(item: Told, usual: str) -> str | None:
+    """The state that was sent, None where none was: the record keeps only one that is not `usual`."""
+    sent: str | None = item.get("source_status", None if "unknown_status" in item["issue_codes"] else usual)
+    return sent
+
+
 def as_sent(text: str) -> Resource:
     """An extension with the words that were sent, where R4 has no place for them."""
     return {"url": AS_SENT, "valueString": text}

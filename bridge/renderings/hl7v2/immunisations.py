@@ -2,7 +2,8 @@
 
 A vaccination that was not given is in no RXA: a reader that does not look at RXA-20 would take it for given,
 and it says nothing of other days (CS-098). Where of one it cannot be told whether, or when, it was given, the
-whole area is a report: the list of those given would not be whole.
+whole area is a report: the list of those given would not be whole. So it is where one was sent as given, but
+not as completed: RXA-20 says of each that it is.
 """
 
 from collections.abc import Iterator, Mapping
@@ -30,7 +31,7 @@ def content(data: ImmunisationsPublished) -> Content:
     whole = is_whole(data["area"], besides=("include_not_given", "include_statuses"))
     given = [item for item in data["items"] if item.get("given") is True]
     can_be_told = all("given" in item for item in data["items"]) and all(
-        date_of(item.get("date")) for item in given
+        "unknown_status" not in item["issue_codes"] and date_of(item.get("date")) for item in given
     )
     if whole and given and can_be_told:
         segments = [

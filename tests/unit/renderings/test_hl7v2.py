@@ -343,6 +343,14 @@ def test_where_it_cannot_be_told_whether_or_when_the_area_is_a_report(spoilt: Re
     assert (kind(found), found.all("RXA"), len(words(found, "ITEM"))) == ("ORU^R01", [], 2)
 
 
+@pytest.mark.parametrize("status", ["stopped", "on-hold", "in-progress", "not-done", None])
+def test_one_that_was_given_and_not_completed_makes_the_area_a_report(status: str | None):
+    found = of_immunisations(immunisation(), immunisation("i2", status=status))
+    assert (kind(found), found.all("RXA"), len(words(found, "ITEM"))) == ("ORU^R01", [], 2)
+    of_none = of_immunisations(immunisation(), immunisation("i2", status=status, notGiven=True))
+    assert (kind(of_none), len(of_none.all("RXA"))) == ("VXU^V04", 1)
+
+
 def test_immunisations_that_are_not_whole_are_a_report():
     found = of_immunisations(immunisation(), warnings=("data-in-transit",))
     assert (kind(found), found.all("RXA"), len(words(found, "ITEM"))) == ("ORU^R01", [], 1)

@@ -40,6 +40,12 @@ def test_one_that_is_not_current_has_no_address():
     assert "draft" in [each.get("valueString") for each in of_no_state["_status"]["extension"]]
 
 
+def test_one_without_a_state_is_not_said_to_be_current():
+    found = document(status=None)
+    assert "status" not in found
+    assert found["_status"] == absent()
+
+
 def test_one_that_the_patient_must_not_see_says_so_on_the_document():
     label = {"coding": [{"system": "http://hl7.org/fhir/v3/ActCode", "code": "NOPAT"}]}
     found = document(securityLabel=[label])

@@ -72,6 +72,17 @@ def test_one_that_was_entered_in_error_is_that_and_not_completed():
     assert immunization(status="entered-in-error")["status"] == "entered-in-error"
 
 
+@pytest.mark.parametrize("sent", ["stopped", "on-hold", "in-progress", "not-done", None])
+def test_one_that_was_given_and_not_completed_has_no_state_and_keeps_the_one_that_was_sent(sent: str | None):
+    found = immunization(status=sent)
+    assert "status" not in found
+    kept = [each["valueString"] for each in found["_status"]["extension"] if each["url"].endswith("as-sent")]
+    assert kept == ([] if sent is None else [sent])
+    assert absent()["extension"][0] in found["_status"]["extension"]
+    assert notes(found) == ["It was sent as given, but not as completed."]
+    assert immunization(status=sent, notGiven=True)["status"] == "not-done"
+
+
 def test_the_product_is_the_vaccine_and_a_null_flavour_stays_one():
     assert immunization(vaccineCode=VACCINE)["vaccineCode"]["coding"][0]["code"] == "39114911000001105"
     assert immunization(vaccineCode=NULL)["vaccineCode"] == {**absent(), "text": "unknown"}

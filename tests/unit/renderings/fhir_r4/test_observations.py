@@ -76,6 +76,10 @@ def test_a_coded_value_keeps_its_codes():
     [
         ({"low": {"value": 1}, "high": {"value": 2}}, {"low": {"value": 1}, "high": {"value": 2}}),
         ({"high": {"value": 5, "comparator": "<", "unit": "g"}}, {"text": "from open to < 5 g"}),
+        (
+            {"high": {"value": 12345.67, "comparator": "<", "unit": "g"}},
+            {"text": "from open to < 12345.67 g"},
+        ),
         ({"low": {"value": 9}, "high": {"value": 2}}, {"text": "from 9 to 2"}),
         ({"text": "see leaflet"}, {"text": "see leaflet"}),
         (

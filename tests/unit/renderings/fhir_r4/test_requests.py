@@ -52,9 +52,10 @@ def test_a_diary_entry_not_to_do_something_says_that():
 
 
 @pytest.mark.parametrize(
-    ("sent", "told"), [("suspended", "on-hold"), ("cancelled", "revoked"), ("done", "unknown")]
+    ("sent", "told"),
+    [("suspended", "on-hold"), ("cancelled", "revoked"), ("done", "unknown"), (None, "unknown")],
 )
-def test_a_state_is_one_of_r4_or_unknown(sent: str, told: str):
+def test_a_state_is_one_of_r4_or_unknown(sent: str | None, told: str):
     assert planned(status=sent)["status"] == told
 
 
