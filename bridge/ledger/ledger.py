@@ -106,7 +106,7 @@ class Ledger:
         return self._leases.lasts(lease)
 
     async def is_superseded(self, request_key: str) -> bool:
-        """Whether a request of the same turn and operation (`Opening`) that came after it has completed."""
+        """Whether one of the same turn and operation has completed whose `Opening.asked_at` is later."""
         return await self.store.read(lambda connection: patient_order.is_superseded(connection, request_key))
 
     async def due_for_check(self, pipeline: str, *, limit: int = 100) -> Sequence[str]:

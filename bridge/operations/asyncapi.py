@@ -31,6 +31,14 @@ _EXTENSIONS: Final = {
     "tracestate": {"type": "string", "description": "Goes with `traceparent`."},
     "sequence": {"type": "string", "description": "Which of how many events of the answer: `2/3`."},
 }
+_SNAPSHOT: Final = {
+    "snapshotat": {
+        "type": "string",
+        "format": "date-time",
+        "description": "When the practice's answer came of which this is the whole list (A31, VXU); a report "
+        "(ORU) has none. Replace no list by an older one.",
+    },
+}
 _CLAIM_CHECK: Final = {
     "dataref": {"type": "string", "format": "uri", "description": "Where a large event's data is fetched."},
     "datahash": {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$", "description": "Of that data."},
@@ -150,6 +158,7 @@ def _bytes(kind: str, summary: str, media_type: str) -> dict[str, Any]:
     message = _event(kind, summary)
     payload = message["payload"]
     del payload["properties"]["data"]
+    payload["properties"] |= _SNAPSHOT
     payload["properties"]["data_base64"] = {
         "type": "string",
         "contentEncoding": "base64",

@@ -64,6 +64,7 @@ def event(er7: bytes, *, event_id: str | None = None, patient: str = "P1", **cha
         "datacontenttype": "x-application/hl7-v2+er7",
         "correlationid": "c1",
         "patientkey": f"key-of-{patient}",
+        "snapshotat": "2026-11-29T08:59:58.000Z",
         "data_base64": base64.b64encode(er7).decode(),
     } | changes
 

@@ -93,7 +93,7 @@ class RequestJournal(Protocol):
         """Write down what became of an intent whose lease was lost; whether the events of doubt are owed."""
 
     async def is_superseded(self, request_key: str) -> bool:
-        """Whether one of the same turn and operation that came after it has completed."""
+        """Whether one of the same turn and operation has completed that was asked later."""
 
     async def count_unfinished(self) -> Unfinished | None:
         """How much has not ended, is in doubt, or is owed; None when nothing is written down.

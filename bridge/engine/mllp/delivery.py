@@ -13,14 +13,18 @@ another of the same patient is first       waiting           delay queue
 it was delivered before                    completed         done
 its data is not in the vault any more      failed            dead (body_not_kept)
 it is no such message                      none              dead (unreadable)
-a dead letter, sent again, and a newer     failed            dead (superseded)
-one of the patient was delivered since
+a dead letter, sent again, of an older     failed            dead (superseded)
+list than one that was delivered
 =========================================  ================  =========================================
 
 It is sent again as it is, under the same control id (MSH-10), by which the receiver knows it. Messages about
 one patient are never sent in another order than they came in: in hand they wait for each other, and once one
 of them waits in a delay queue the ledger has those behind it wait too. What holds a message up before the
 ledger knows it is waited for with the message in hand.
+
+Which of two lists (A31, VXU) of a patient and topic is older is told by when the practice answered
+(``snapshotat``), never by when a message came: dead letters are sent again in any order. Two of one answer
+are of one age. Reports (ORU) replace nothing, so each of them is sent.
 """
 
 import asyncio
@@ -236,8 +240,8 @@ class Hl7v2Delivery:
         if delivery.given_up is not None:
             return _dead("parked_by_broker", delivery.given_up, FailureCode.INTERNAL)
         is_replayed = control_headers.REPLAY_JOB in delivery.headers
-        if is_replayed and await self._journal.requests.is_superseded(message.request_key):
-            return _dead("superseded", "a newer one was delivered since", FailureCode.REQUEST_EXPIRED)
+        if is_replayed and await self._journal.requests.is_superseded(lease.request_key):
+            return _dead("superseded", "a newer list was delivered before", FailureCode.REQUEST_EXPIRED)
         er7 = await self._body(message)
         header = read(er7, assumed=UTF_8, max_bytes=_LARGEST).header
         if not header.control_id:
@@ -306,7 +310,7 @@ def _facts(message: RenderedMessage, delivery: Delivery) -> Facts:
     """What the ledger is told: the event is known by its source and id, and nothing else is looked at."""
     key = message.request_key
     if job := delivery.headers.get(control_headers.REPLAY_JOB):
-        key = f"{key} {job}"  # a dead letter that is sent again is one more delivery, behind all others
+        key = f"{key} {job}"  # a dead letter that is sent again is one more delivery
     opening = Opening(
         request_key=key,
         pipeline=HL7V2_DELIVERY,
@@ -319,7 +323,7 @@ def _facts(message: RenderedMessage, delivery: Delivery) -> Facts:
         turn_kept=_TURN_KEPT,
         own_id=message.id,
         operation=message.topic,
-        asked_at=message.published_at,
+        asked_at=message.snapshot_at,  # a report replaces nothing, so it is neither older nor newer
     )
     return Facts(opening=opening, event=message.topic, person=None, nhs_number=None)
 

@@ -4,7 +4,7 @@ import binascii
 from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from bridge.bus.port import Delivery, QueueSpec
@@ -38,6 +38,7 @@ class RenderedMessage:
         patient_key: whose messages are sent one after the other.
         correlation_id: of the request that asked for the record.
         published_at: when it was rendered; None when the event does not say.
+        snapshot_at: when the practice's answer came of which it is the whole list; None of a report.
         trace: of the request; None when the event does not say.
         er7: the message; None when it waits in the vault.
         claim_id: under which it does.
@@ -49,6 +50,7 @@ class RenderedMessage:
     patient_key: str
     correlation_id: str
     published_at: datetime | None
+    snapshot_at: datetime | None
     trace: SpanContext | None
     er7: bytes | None = field(repr=False)
     claim_id: str | None
@@ -72,6 +74,7 @@ def read_rendered(delivery: Delivery) -> RenderedMessage:
         patient_key=_text(event, "patientkey"),
         correlation_id=_text(event, "correlationid") if "correlationid" in event else event_id,
         published_at=_moment(event.get("time")),
+        snapshot_at=_moment(event.get("snapshotat")),
         trace=_trace(event),
         er7=None if reference else _bytes(event),
         claim_id=_text(event, "dataref").rpartition("/")[2] if reference else None,
@@ -105,4 +108,4 @@ def _moment(sent: object) -> datetime | None:
         found = datetime.fromisoformat(sent) if isinstance(sent, str) else None
     except ValueError:
         return None
-    return found if found is not None and found.tzinfo else None
+    return found.astimezone(UTC) if found is not None and found.tzinfo else None

@@ -120,7 +120,7 @@ class RequestLine:
         code: why it did not succeed, or waits.
         stage, upstream, detail, practice_ods, dead_letter: see `bridge.ledger.model.Circumstances`.
         attempts: tries that count as such.
-        asked_at: when its sender says that it was asked.
+        asked_at: when its sender says that it was asked (`Opening`).
         wait_until: its retry; of one in doubt its next check, None: a person must find out.
     """
 

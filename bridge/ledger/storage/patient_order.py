@@ -28,7 +28,7 @@ _SUPERSEDED = select(
         requests.c.patient_key == _earlier.c.patient_key,  # has an index
         requests.c.turn_key == _earlier.c.turn_key,
         requests.c.operation == _earlier.c.operation,
-        requests.c.id > _earlier.c.id,
+        requests.c.asked_at > _earlier.c.asked_at,  # one that is sent again is a newer row, and no newer
         requests.c.state == "completed",
     )
 )
@@ -72,7 +72,10 @@ def open_in_order(connection: Connection, opening: Opening, holder: Holder, seal
 
 
 def is_superseded(connection: Connection, request_key: str) -> bool:
-    """Whether a request of the same turn and operation that came after this one has completed."""
+    """Whether a request of the same turn and operation has completed that was asked after this one.
+
+    Of two of one moment neither is the newer; one without a moment (`Opening.asked_at`) is none either.
+    """
     return bool(connection.execute(_SUPERSEDED, {"key": request_key}).scalar_one())
 
 

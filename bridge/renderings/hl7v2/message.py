@@ -37,12 +37,22 @@ class Content:
     kind: tuple[str, str, str]
     segments: Sequence[Segment] = field(repr=False)
 
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether a receiver may replace by it what it has; a report (ORU) replaces nothing."""
+        return self.kind[0] != "ORU"
+
 
 def message(
     answer: WholeAnswer, data: RecordHeader, topic: str, options: Hl7v2Options, content: Content
 ) -> Rendered | Withheld:
-    """One message of an answer, in a structured CloudEvent; withheld where a field cannot be told."""
+    """One message of an answer, in a structured CloudEvent; withheld where a field cannot be told.
+
+    A list that replaces another one says how old it is (``snapshotat``): none is to be replaced by an older.
+    """
     attributes = answer.attributes(topic, media_type=ER7)
+    if content.is_snapshot:
+        attributes["snapshotat"] = data["retrieved_at"]
     at = moment_of(attributes["time"])
     header = Header(
         sending=_components(options.sending),

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bridge.ledger import Behind, FollowUp, Ledger, Opening, Running, Started, open_ledger
+from bridge.ledger import Behind, EndState, FollowUp, Ledger, Opening, Running, Started, open_ledger
 from bridge.settings import Settings
 from tests.integration.ledger.site import START, Clock, events, opening, sealer_in, started
 
@@ -66,22 +66,30 @@ async def test_how_late_one_may_be_that_still_holds_up_others_is_theirs_to_say(l
     assert isinstance(await ledger.begin(opening(4, turn_key=f"{days} {PATIENT}", turn_kept=days)), Behind)
 
 
-async def test_a_request_is_superseded_by_one_of_its_kind_that_came_later_and_completed(ledger: Ledger):
-    def kind(number: int, operation: str, turn: str = PATIENT) -> Opening:
-        return opening(number, turn_key=turn, operation=operation)
+async def test_a_request_is_superseded_by_one_of_its_kind_that_was_asked_later_and_completed(ledger: Ledger):
+    def kind(number: int, operation: str, second: int | None, turn: str = PATIENT) -> Opening:
+        asked_at = None if second is None else START + timedelta(seconds=second)
+        return opening(number, turn_key=turn, operation=operation, asked_at=asked_at)
 
-    asked = kind(1, "allergies")
-    first = started(await ledger.begin(asked))
-    await ledger.finish(first.lease, state="failed", code="internal", events=events(1))
-    for number, other in ((2, kind(2, "medications")), (3, kind(3, "allergies", turn="f" * 32))):
-        begun = started(await ledger.begin(other))
-        await ledger.finish(begun.lease, state="completed", code=None, events=events(number))
+    async def ended(asked: Opening, *, state: EndState = "completed") -> None:
+        begun = started(await ledger.begin(asked))
+        await ledger.finish(begun.lease, state=state, code=None, events=())
+
+    asked = kind(1, "allergies", 5)
+    await ended(asked, state="failed")
+    await ended(kind(2, "medications", 6))
+    await ended(kind(3, "allergies", 6, turn="f" * 32))
+    await ended(kind(4, "allergies", 5))
+    await ended(kind(5, "allergies", None))
+    await ended(kind(6, "allergies", 6), state="failed")
     assert not await ledger.is_superseded(asked.request_key)
-    later = started(await ledger.begin(kind(4, "allergies")))
-    assert not await ledger.is_superseded(asked.request_key)
-    await ledger.finish(later.lease, state="completed", code=None, events=events(4))
+    await ended(kind(7, "allergies", 6))
     assert await ledger.is_superseded(asked.request_key)
-    assert not await ledger.is_superseded(kind(4, "allergies").request_key)
+    # What came after it, and was asked before, is the older one all the same.
+    await ended(kind(8, "allergies", 4), state="failed")
+    assert await ledger.is_superseded(kind(8, "allergies", 4).request_key)
+    for number, second in ((7, 6), (5, None)):
+        assert not await ledger.is_superseded(kind(number, "allergies", second).request_key)
 
 
 async def test_a_request_in_doubt_lets_the_next_one_go(ledger: Ledger, clock: Clock):

@@ -38,6 +38,9 @@ from tests.support.mllp import (
     settings_of,
 )
 
+LATER = "2026-11-29T08:59:58.001Z"
+"""A millisecond after the list of every other event."""
+
 
 @dataclasses.dataclass
 class Sender:
@@ -226,7 +229,7 @@ async def test_a_dead_letter_that_is_sent_again_goes_out_unless_a_newer_one_did(
         return START + acknowledgement(message, "AR" if b"|M1|" in message and not mended else "AA") + END
 
     mended: list[bool] = []
-    told, newer = event(a31("M1")), event(a31("M2"))
+    told, newer = event(a31("M1")), event(a31("M2"), snapshotat=LATER)
     async with sending(refuse_first) as sender:
         assert isinstance(await sender.handle(delivery(told)), Dead)
         mended.append(True)
@@ -238,6 +241,26 @@ async def test_a_dead_letter_that_is_sent_again_goes_out_unless_a_newer_one_did(
         assert isinstance(outcome, Dead)
         assert outcome.reason == "superseded"
         assert sender.peer.control_ids == ["M1", "M1", "M2"]
+
+
+@pytest.mark.parametrize("first", ["older", "newer"])
+async def test_of_two_dead_letters_that_are_sent_again_in_any_order_the_newer_one_is_delivered(
+    sending, first
+):
+    def refuse(message, times):
+        return START + acknowledgement(message, "AR" if times == 1 else "AA") + END
+
+    told = {"older": event(a31("M1")), "newer": event(a31("M2"), snapshotat=LATER)}
+    async with sending(refuse) as sender:
+        for letter in told.values():
+            assert isinstance(await sender.handle(delivery(letter)), Dead)
+        again = sorted(told, key=lambda age: age != first)
+        job = {control_headers.REPLAY_JOB: "job-1"}
+        outcomes = {age: await sender.handle(delivery(told[age], headers=job)) for age in again}
+        assert outcomes["newer"] == Done()
+        assert sender.peer.control_ids[-1] == "M2"
+        left_out = isinstance(outcomes["older"], Dead) and outcomes["older"].reason == "superseded"
+        assert left_out == (first == "newer")
 
 
 async def test_the_body_of_a_claim_check_comes_out_of_the_vault(sending):

@@ -61,6 +61,20 @@ def allergens(found: Message) -> list[tuple[str, str, str]]:
     return [(each.text(3), each.text(3, 2), each.text(3, 3)) for each in found.all("AL1")]
 
 
+def test_a_snapshot_says_how_old_it_is_and_a_report_replaces_nothing_and_does_not():
+    whole = of_allergies(allergy())
+    in_part = of_allergies(allergy(), warnings=("confidential-items",))
+    found = [
+        orjson.loads(made.body)
+        for record in (whole, in_part)
+        for made in rendered(record, "hl7v2", RenderingOptions())
+        if isinstance(made, Rendered)
+    ]
+    assert [kind(message(record, "allergies")) for record in (whole, in_part)] == ["ADT^A31", "ORU^R01"]
+    assert found[0]["snapshotat"] == "2026-11-22T09:00:00Z"
+    assert "snapshotat" not in found[1]
+
+
 # Allergies
 
 
