@@ -125,6 +125,9 @@ def compare(
     if base == "base_unusable":
         why = "base_unusable"
     elif base is not None and base.holder_ods != holder:
+        if any(_is_older(areas[0], kept) for kept in base.areas.values()):
+            # Of the practice of before: the patient must not be moved back to it.
+            return Comparison(compared=[_not_compared(area.name, "older_answer") for area in areas])
         why = "practice_changed"
     elif base is not None:
         known = dict(base.areas)
@@ -229,7 +232,7 @@ def _compared(area: _Area, before: KnownArea | None, why: WholeBecause) -> _Foun
         return _not_compared(area.name, "ids_repeat"), None, None
     if before is None:
         return _whole(area, why)
-    if datetime.fromisoformat(area.retrieved_at) < datetime.fromisoformat(before.retrieved_at):
+    if _is_older(area, before):
         return _not_compared(area.name, "older_answer"), None, None
     if before.has_detail and not area.has_detail:
         # Told as changed, every item would lose what was not asked for.
@@ -237,6 +240,10 @@ def _compared(area: _Area, before: KnownArea | None, why: WholeBecause) -> _Foun
     if area.has_detail and not before.has_detail:
         return _whole(area, "more_asked")
     return _changes(area, before)
+
+
+def _is_older(area: _Area, kept: KnownArea) -> bool:
+    return datetime.fromisoformat(area.retrieved_at) < datetime.fromisoformat(kept.retrieved_at)
 
 
 def _whole(area: _Area, why: WholeBecause) -> _Found:

@@ -187,6 +187,17 @@ def test_another_practice_is_told_whole():
     assert found.keep.holder_ods == "B88888"
 
 
+def test_an_older_answer_of_the_practice_of_before_does_not_move_the_patient_back():
+    earlier = Answer(items={"a": 1})
+    base = kept(
+        earlier, Answer("s2", header={"holder_ods": "B88888", "retrieved_at": "2026-11-22T10:00:00Z"})
+    )
+    late = Answer("s3", {"a": 1}, header={"retrieved_at": "2026-11-22T09:59:59Z"})
+    found = compared(late, base)
+    assert outcome(found)["reason"] == "older_answer"
+    assert (found.told, found.keep) == ((), None)
+
+
 def test_what_is_kept_in_another_form_is_as_good_as_nothing():
     assert Base.read(b'{"form":0,"holder":"A99999","areas":{}}') is None
     found = compare([Answer(items={"a": 1}).event()], "base_unusable")
