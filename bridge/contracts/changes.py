@@ -57,11 +57,12 @@ class ChangedSince(TypedDict):
     base_snapshot_id: NonEmptyText | None
     """The `snapshot_id` of the event of changes before this one, of this area and patient. Whoever holds
     another one has missed something, and takes the whole area from the event that is published beside this
-    one. None: `changes` is the whole area, all `added`. What was known of it and is not among them was not
-    returned, as far as this is the same practice's record (`whole_because`)."""
+    one. None: `changes` is all that came of the area, all `added`. Where `covers` is `all_items`, what was
+    known of it and is not among them was not returned, as far as this is the same practice's record
+    (`whole_because`)."""
     covers: Literal["all_items", "returned_items"]
-    """`returned_items`: of an item that is not among the changes nothing is known, because less was asked for
-    than before, or the practice did not answer for the area."""
+    """`returned_items`: of an item that is not among the changes nothing is known, because only a part of the
+    area was asked for, or the practice did not answer for it: it is as it was told last."""
     whole_because: NotRequired[WholeBecause]
     """Where `base_snapshot_id` is None."""
 

@@ -32,7 +32,7 @@ class AreaCopy:
         """Take an event of changes; False when one before it was missed: then nothing is taken."""
         base = data["base_snapshot_id"]
         if base is None:
-            self._put_aside(data["whole_because"])
+            self._put_aside(data["whole_because"], data["covers"])
         elif base != self.snapshot_id:
             return False
         for change in data["changes"]:
@@ -46,9 +46,9 @@ class AreaCopy:
         self.said = {name: value for name, value in data.items() if name != "changes"}
         return True
 
-    def _put_aside(self, why: str) -> None:
+    def _put_aside(self, why: str, covers: str) -> None:
         if why == "practice_changed":
             self.others += self.items.values()
             self.items, self.not_returned = {}, {}
-        else:
+        elif covers == "all_items":
             self.not_returned |= dict.fromkeys(self.items, True)

@@ -31,6 +31,8 @@ _DETAILS: Final = frozenset({"include_issues"})
 _NOT_ANSWERED: Final = frozenset({"failed", "not_supported", "list_absent", "list_unusable", "unavailable"})
 """With these, that an item did not come says nothing at all of it."""
 _OF_THE_REQUEST: Final = ("limited_to", "search_from")
+_NEWEST: Final = "most_recent"
+"""A limit by which one item goes when another comes: asked for again, it is another part of the area."""
 _COUNTS: Final = frozenset({"listed", "mapped", "received", "linked"})
 _IN_NO_DELTA: Final = frozenset({"items", "content_hash"})
 _OF_THE_ANSWER: Final = frozenset(
@@ -158,6 +160,7 @@ class _Area:
     Attributes:
         blocks: how it was answered, and how its further lists were.
         limits: what of the request leaves something out, as text; empty: nothing does.
+        is_newest_only: whether what comes depends on what is newer.
         has_detail: whether everything of each item was asked for.
         is_doubtful: whether this is not all there is, or not of all.
         is_answered: whether the practice answered for it at all.
@@ -172,6 +175,7 @@ class _Area:
         self.items: Sequence[Any] = data["items"]
         self.blocks = [each for name, each in data.items() if name == "area" or name.endswith("_area")]
         self.limits = _limits(data["area"])
+        self.is_newest_only = _NEWEST in data["area"].get("limited_to", ())
         self.has_detail: bool = data.get(_DETAIL, True)
         self.is_doubtful = bool(self.limits) or any(
             each["warnings"] or not each["complete"] for each in self.blocks
@@ -201,14 +205,22 @@ class _Area:
         only_linked = "linked_only" in item and (before is None or before.is_linked)
         return KnownItem(item_hash(item), is_over=self.spec.is_over(item), is_linked=only_linked)
 
-    def keep(self, items: Mapping[str, KnownItem], *, snapshot_id: str, limits: str | None) -> KnownArea:
+    def covers_all(self, before: KnownArea | None) -> bool:
+        """Whether what is known and did not come was asked for as well, and the practice answered."""
+        is_same_part = before is not None and self.limits == before.limits and not self.is_newest_only
+        return self.is_answered and (not self.limits or is_same_part)
+
+    def keep(
+        self, items: Mapping[str, KnownItem], before: KnownArea | None, *, snapshot_id: str, has_detail: bool
+    ) -> KnownArea:
         """What is kept of the area from now on."""
+        is_one_question = before is None or self.limits == before.limits or self.covers_all(before)
         return KnownArea(
             snapshot_id=snapshot_id,
             retrieved_at=self.retrieved_at,
             said=self.said,
-            limits=limits,
-            has_detail=self.has_detail,
+            limits=self.limits if is_one_question else None,
+            has_detail=has_detail,
             is_doubtful=self.is_doubtful,
             items=items,
         )
@@ -231,14 +243,14 @@ def _compared(area: _Area, before: KnownArea | None, why: WholeBecause) -> _Foun
     if len({item["item_id"] for item in area.items}) < len(area.items):
         return _not_compared(area.name, "ids_repeat"), None, None
     if before is None:
-        return _whole(area, why)
+        return _whole(area, None, why)
     if _is_older(area, before):
         return _not_compared(area.name, "older_answer"), None, None
     if before.has_detail and not area.has_detail:
         # Told as changed, every item would lose what was not asked for.
         return _not_compared(area.name, "less_asked"), None, None
-    if area.has_detail and not before.has_detail:
-        return _whole(area, "more_asked")
+    if area.has_detail and not before.has_detail and (area.is_answered or area.items):
+        return _whole(area, before, "more_asked")
     return _changes(area, before)
 
 
@@ -246,8 +258,11 @@ def _is_older(area: _Area, kept: KnownArea) -> bool:
     return datetime.fromisoformat(area.retrieved_at) < datetime.fromisoformat(kept.retrieved_at)
 
 
-def _whole(area: _Area, why: WholeBecause) -> _Found:
-    items = {item["item_id"]: area.known(item, None) for item in area.items}
+def _whole(area: _Area, before: KnownArea | None, why: WholeBecause) -> _Found:
+    """All that came, told anew; what was known beside it and was not asked for is still expected."""
+    earlier = before.items if before is not None else {}
+    items = {item["item_id"]: area.known(item, earlier.get(item["item_id"])) for item in area.items}
+    covers_all = area.covers_all(before)
     changes = [
         {
             "op": "added",
@@ -260,16 +275,17 @@ def _whole(area: _Area, why: WholeBecause) -> _Found:
     delta = {
         "base_snapshot_id": None,
         "whole_because": why,
-        "covers": "all_items" if area.is_answered else "returned_items",
+        "covers": "all_items" if covers_all else "returned_items",
         "changes": sorted(changes, key=_by_id),
     }
-    keep = area.keep(items, snapshot_id=area.snapshot_id, limits=area.limits)
+    if not covers_all:
+        items |= {name: known for name, known in earlier.items() if name not in items}
+    keep = area.keep(items, before, snapshot_id=area.snapshot_id, has_detail=area.has_detail)
     return {"area": area.name, "outcome": "whole", "reason": why}, delta, keep
 
 
 def _changes(area: _Area, before: KnownArea) -> _Found:
-    is_same_question = area.limits == before.limits
-    covers_all = area.is_answered and (not area.limits or is_same_question)
+    covers_all = area.covers_all(before)
     items: dict[str, KnownItem] = {}
     changes: list[dict[str, Any]] = []
     for item in area.items:
@@ -295,8 +311,10 @@ def _changes(area: _Area, before: KnownArea) -> _Found:
     }
     keep = area.keep(
         dict(_bounded(items)),
+        before,
         snapshot_id=area.snapshot_id if is_changed else before.snapshot_id,
-        limits=area.limits if covers_all or is_same_question else None,
+        # Otherwise only where the area was not answered and nothing came: what is known is as it was.
+        has_detail=before.has_detail,
     )
     if not is_changed:
         return outcome, None, keep

@@ -242,6 +242,67 @@ def test_issues_that_were_not_asked_for_are_not_taken_for_gone():
     assert compare([whole], first.keep).told[0].data["whole_because"] == "more_asked"
 
 
+WITHOUT, WITH = {"issues_included": False}, {"issues_included": True}
+PART = {"search_from": "2026-11-01"}
+
+
+def test_more_of_each_item_of_a_part_leaves_the_rest_known():
+    """What was not asked for is not gone, and that it is gone is told once all is asked for."""
+    copy = AreaCopy()
+    first = compared(Answer("s1", {"a": 1, "b": 1, "c": 1}, header=WITHOUT))
+    part = compared(Answer("s2", {"c": 1}, area=PART, header=WITH), as_kept(first.keep))
+    for found in (first, part):
+        assert copy.take_changes(found.told[0].data)
+    assert (part.told[0].data["whole_because"], part.told[0].data["covers"]) == (
+        "more_asked",
+        "returned_items",
+    )
+    assert copy.returned.keys() == {"a", "b", "c"}
+    again = compared(Answer("s3", {"c": 1}, area=PART, header=WITH), as_kept(part.keep))
+    assert again.changed is False, "the same part says nothing of the rest either"
+    whole_again = compared(Answer("s4", {"a": 1, "c": 1}, header=WITH), as_kept(again.keep))
+    assert ops(whole_again) == {"b": "not_returned"}
+    assert copy.take_changes(whole_again.told[0].data)
+    assert copy.returned.keys() == {"a", "c"}
+
+
+def test_more_of_each_item_that_was_not_answered_is_still_to_come():
+    base = kept(Answer("s1", {"a": 1, "b": 1}, header=WITHOUT))
+    failed = compared(Answer("s2", area={"outcome": "failed", "complete": False}, header=WITH), base)
+    [told] = failed.told
+    assert (told.data["base_snapshot_id"], told.data["covers"], told.data["changes"]) == (
+        "s1",
+        "returned_items",
+        [],
+    )
+    known = as_kept(failed.keep)
+    assert compared(Answer("s3", {"a": 1, "b": 1}, header=WITHOUT), known).compared[0]["outcome"] == "changed"
+    found = compared(Answer("s3", {"a": 1}, header=WITH), known)
+    assert outcome(found)["reason"] == "more_asked"
+    assert found.told[0].data["covers"] == "all_items"
+
+
+def test_more_of_each_item_of_the_same_part_covers_it():
+    base = kept(Answer("s1", {"a": 1, "b": 1}, area=PART, header=WITHOUT))
+    assert (
+        compared(Answer("s2", {"a": 1}, area=PART, header=WITH), base).told[0].data["covers"] == "all_items"
+    )
+
+
+@pytest.mark.parametrize("part", [PART, {"limited_to": {"status": "active"}}])
+def test_the_first_answer_about_a_part_is_not_taken_for_all_there_is(part):
+    first = compared(Answer(items={"a": 1}, area=part))
+    assert first.told[0].data["covers"] == "returned_items"
+    assert ops(compared(Answer("s2", area=part), as_kept(first.keep))) == {"a": "not_returned"}
+
+
+def test_what_is_not_among_the_newest_any_more_is_not_taken_for_gone():
+    newest = {"limited_to": {"most_recent": 1}}
+    base = kept(Answer(items={"a": 1}, area=newest))
+    found = compared(Answer("s2", {"b": 1}, area=newest), base)
+    assert (ops(found), found.told[0].data["covers"]) == ({"b": "added"}, "returned_items")
+
+
 def test_as_many_missing_items_are_remembered_as_are_of_use():
     many = {f"i{n:05}": 1 for n in range(REMEMBERED_MISSING + 5)}
     base = kept(Answer(items=many), Answer("s2"))
