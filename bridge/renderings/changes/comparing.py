@@ -24,7 +24,8 @@ Unusable = Literal["base_unusable"]
 """Something is kept, and cannot be opened or read."""
 
 REMEMBERED_MISSING: Final = 1000
-"""Of an area: so many items that were not returned are known to come again. An older one counts as added."""
+"""Of an area: so many items that nobody expects, because they were not returned or only ever came along with
+something else, are known to come again. One that came longer ago counts as added."""
 _DETAIL: Final = "issues_included"
 _DETAILS: Final = frozenset({"include_issues"})
 """Options that leave something out of items, and no item."""
@@ -279,7 +280,7 @@ def _whole(area: _Area, before: KnownArea | None, why: WholeBecause) -> _Found:
         "changes": sorted(changes, key=_by_id),
     }
     if not covers_all:
-        items |= {name: known for name, known in earlier.items() if name not in items}
+        items |= _bounded({name: known for name, known in earlier.items() if name not in items})
     keep = area.keep(items, before, snapshot_id=area.snapshot_id, has_detail=area.has_detail)
     return {"area": area.name, "outcome": "whole", "reason": why}, delta, keep
 
@@ -296,13 +297,13 @@ def _changes(area: _Area, before: KnownArea) -> _Found:
             change = {"op": op, "item_id": name, "after_hash": _as_told(now), "item": item}
             changes.append(change if known is None else {**change, "before_hash": _as_told(known)})
     may_be_hidden = area.is_doubtful or before.is_doubtful
-    missing = [(name, known) for name, known in before.items.items() if name not in items]
-    for name, known in missing:
+    missing = {name: known for name, known in before.items.items() if name not in items}
+    for name, known in missing.items():
         is_news = covers_all and not known.is_missing and not known.is_linked
         if is_news:
             change = {"op": "not_returned", "item_id": name, "before_hash": _as_told(known)}
             changes.append({**change, "may_be_hidden": may_be_hidden})
-        items[name] = known._replace(is_missing=True) if is_news else known
+            missing[name] = known._replace(is_missing=True)
     is_changed = bool(changes) or area.said != before.said
     outcome: AreaCompared = {
         "area": area.name,
@@ -310,7 +311,7 @@ def _changes(area: _Area, before: KnownArea) -> _Found:
         "base_snapshot_id": before.snapshot_id,
     }
     keep = area.keep(
-        dict(_bounded(items)),
+        items | dict(_bounded(missing)),
         before,
         snapshot_id=area.snapshot_id if is_changed else before.snapshot_id,
         # Otherwise only where the area was not answered and nothing came: what is known is as it was.
@@ -337,11 +338,12 @@ def _op(before: KnownItem | None, now: KnownItem) -> ChangeOp | None:
 
 
 def _bounded(items: Mapping[str, KnownItem]) -> Iterator[tuple[str, KnownItem]]:
-    """All but the missing ones that went first."""
-    missing = 0
+    """Of items that did not come: all but those that nobody expects and that came the longest ago."""
+    unexpected = 0
     for name, item in items.items():
-        missing += item.is_missing
-        if not item.is_missing or missing <= REMEMBERED_MISSING:
+        is_unexpected = item.is_missing or item.is_linked
+        unexpected += is_unexpected
+        if not is_unexpected or unexpected <= REMEMBERED_MISSING:
             yield name, item
 
 

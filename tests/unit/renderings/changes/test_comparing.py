@@ -309,6 +309,15 @@ def test_as_many_missing_items_are_remembered_as_are_of_use():
     assert len(base.areas["observations"].items) == REMEMBERED_MISSING
 
 
+def test_so_are_those_that_only_came_along_but_never_at_the_cost_of_what_comes():
+    many = {f"i{n:05}": 1 for n in range(REMEMBERED_MISSING + 5)}
+    along = Answer(items={"a": 1, **many}, linked=frozenset(many))
+    assert compared(along, kept(along)).changed is False
+    base = kept(along, Answer("s2", {"a": 1}))
+    assert len(base.areas["observations"].items) == 1 + REMEMBERED_MISSING
+    assert "a" in base.areas["observations"].items
+
+
 contents = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(0, 2), max_size=8)
 areas = st.fixed_dictionaries(
     {"complete": st.booleans()},
