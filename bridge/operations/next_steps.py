@@ -140,8 +140,8 @@ BY_DETAIL: Final[Mapping[str, str]] = MappingProxyType(
             "the team of the interface engine, then send the dead letters again (bridge dead replay plan)."
         ),
         "superseded": (
-            "Nothing to repair: a newer message about the same patient was delivered before this one was "
-            "sent again, so it was left out. Discard the dead letter."
+            "Nothing to repair: a newer list about the same patient was delivered before this one was sent, "
+            "so it was left out. Discard the dead letter."
         ),
         "retries_stopped": (
             "Automated retries are switched off by the kill switch. Switch them on again when what it was "

@@ -13,18 +13,17 @@ another of the same patient is first       waiting           delay queue
 it was delivered before                    completed         done
 its data is not in the vault any more      failed            dead (body_not_kept)
 it is no such message                      none              dead (unreadable)
-a dead letter, sent again, of an older     failed            dead (superseded)
-list than one that was delivered
+an older list than one that was delivered  failed            dead (superseded)
 =========================================  ================  =========================================
 
 It is sent again as it is, under the same control id (MSH-10), by which the receiver knows it. Messages about
-one patient are never sent in another order than they came in: in hand they wait for each other, and once one
-of them waits in a delay queue the ledger has those behind it wait too. What holds a message up before the
-ledger knows it is waited for with the message in hand.
+one patient are sent in the order in which they came in: in hand they wait for each other, and once one of them
+waits in a delay queue the ledger has those behind it wait too, unless it is days late for its next try. What
+holds a message up before the ledger knows it is waited for with the message in hand.
 
 Which of two lists (A31, VXU) of a patient and topic is older is told by when the practice answered
-(``snapshotat``), never by when a message came: dead letters are sent again in any order. Two of one answer
-are of one age. Reports (ORU) replace nothing, so each of them is sent.
+(``snapshotat``), never by when a message came: answers may be published in another order than
+they were given in, and dead letters are sent again in any. Two of one answer are of one age. Reports (ORU) replace nothing, so each of them is sent.
 """
 
 import asyncio
@@ -239,8 +238,8 @@ class Hl7v2Delivery:
     async def _send(self, message: RenderedMessage, delivery: Delivery, lease: Lease) -> _TryOutcome:
         if delivery.given_up is not None:
             return _dead("parked_by_broker", delivery.given_up, FailureCode.INTERNAL)
-        is_replayed = control_headers.REPLAY_JOB in delivery.headers
-        if is_replayed and await self._journal.requests.is_superseded(lease.request_key):
+        is_list = message.snapshot_at is not None
+        if is_list and await self._journal.requests.is_superseded(lease.request_key):
             return _dead("superseded", "a newer list was delivered before", FailureCode.REQUEST_EXPIRED)
         er7 = await self._body(message)
         header = read(er7, assumed=UTF_8, max_bytes=_LARGEST).header

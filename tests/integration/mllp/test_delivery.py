@@ -40,6 +40,7 @@ from tests.support.mllp import (
 
 LATER = "2026-11-29T08:59:58.001Z"
 """A millisecond after the list of every other event."""
+VACCINES = "immunisations.rendered.hl7v2.v1"
 
 
 @dataclasses.dataclass
@@ -261,6 +262,22 @@ async def test_of_two_dead_letters_that_are_sent_again_in_any_order_the_newer_on
         assert sender.peer.control_ids[-1] == "M2"
         left_out = isinstance(outcomes["older"], Dead) and outcomes["older"].reason == "superseded"
         assert left_out == (first == "newer")
+
+
+async def test_no_list_goes_out_after_a_newer_one_and_a_report_does(sending):
+    newer, older, as_old = event(a31("M1"), snapshotat=LATER), event(a31("M2")), event(a31("M3"))
+    report, other = event(a31("M4"), snapshotat=None), event(a31("M5"), snapshotat=None)
+    async with sending() as sender:
+        assert await sender.handle(delivery(newer)) == Done()
+        left_out = await sender.handle(delivery(older))
+        assert isinstance(left_out, Dead)
+        assert left_out.reason == "superseded"
+        # Neither is older than the other where they are of one answer, of another topic, or no list.
+        for told in (newer | {"id": "of one answer", "data_base64": as_old["data_base64"]}, report):
+            assert await sender.handle(delivery(told)) == Done()
+        assert await sender.handle(delivery(older | {"id": "of vaccines"}, key=VACCINES)) == Done()
+        assert await sender.handle(delivery(other)) == Done()
+        assert sender.peer.control_ids == ["M1", "M3", "M4", "M2", "M5"]
 
 
 async def test_the_body_of_a_claim_check_comes_out_of_the_vault(sending):
