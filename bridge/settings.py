@@ -356,8 +356,8 @@ class MllpSettings(_Group):
     """Certificate chain that we show to the peer, where it asks for one."""
     key_file: Path | None = None
     give_up_after: Annotated[float, Field(gt=0)] = 72 * 3600.0
-    """Seconds for which a message that the peer answers with an error (AE, CE) is sent again; then it is a
-    dead letter. A peer that does not answer is waited for without an end."""
+    """Seconds for which a message is sent again that the peer answers with an error (AE, CE), or not at all;
+    then it is a dead letter. A peer that cannot be connected to is waited for without an end."""
 
 
 class ListenerSettings(_Group):

@@ -48,11 +48,13 @@ class PeerAway(Exception):  # noqa: N818 - what it is
 
     Attributes:
         reason: how it failed, in the words of `upstream_call`.
+        was_sent: whether the message may be why: there was a connection, and the message went into it.
     """
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, was_sent: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.was_sent = was_sent
 
 
 @dataclass(slots=True)
@@ -143,19 +145,19 @@ class Peer:
                 async with asyncio.timeout(self._settings.ack_timeout):
                     await connection.writer.drain()
                     if not await begins(connection.reader):
-                        raise PeerAway("connection_broken")
+                        raise PeerAway("connection_broken", was_sent=True)
                     answer = await rest_of_frame(connection.reader)
                 acknowledgement = read_acknowledgement(answer)
             except TimeoutError:
-                raise PeerAway("read_timeout") from None
+                raise PeerAway("read_timeout", was_sent=True) from None
             except FrameBroken as fault:
-                raise PeerAway(fault.reason) from None
+                raise PeerAway(fault.reason, was_sent=True) from None
             except MessageFault:
-                raise PeerAway("protocol_broken") from None
+                raise PeerAway("protocol_broken", was_sent=True) from None
             except OSError as error:  # of TLS too
-                raise PeerAway(_reason(error, "connection_broken")) from None
+                raise PeerAway(_reason(error, "connection_broken"), was_sent=True) from None
             if acknowledgement.control_id != control_id:
-                raise PeerAway("wrong_control_id")
+                raise PeerAway("wrong_control_id", was_sent=True)
             return acknowledgement
 
     @asynccontextmanager

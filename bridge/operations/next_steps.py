@@ -128,11 +128,12 @@ BY_DETAIL: Final[Mapping[str, str]] = MappingProxyType(
             "the queue's policy. They were not worked on. " + _ASK_AGAIN
         ),
         "peer_away": (
-            "The HL7 v2 peer gives no acknowledgement. bridge doctor says whether it can be reached; nothing "
+            "The HL7 v2 peer cannot be connected to. bridge doctor says whether it can be reached; nothing "
             "is lost, and messages are sent again by themselves."
         ),
         "peer_error": (
-            "The HL7 v2 peer answered with an error (AE, CE) for longer than BRIDGE_MLLP_GIVE_UP_AFTER. Ask "
+            "The HL7 v2 peer answered with an error (AE, CE), or took them without an answer, for "
+            "longer than BRIDGE_MLLP_GIVE_UP_AFTER: the detail says which. Ask "
             "the team of the interface engine, then send the dead letters again (bridge dead replay plan)."
         ),
         "peer_rejected": (

@@ -6,8 +6,10 @@ what happened                              in the ledger     message
 the peer has it (AA, CA)                   completed         done
 an error that may pass (AE, CE)            waiting           delay queue; dead (peer_error) after
                                                              ``BRIDGE_MLLP_GIVE_UP_AFTER``
+sent, and no word that can be used         in flight         held, and sent again; after some minutes
+                                           waiting           as with an error that may pass
 the peer will never take it (AR, CR)       failed            dead (peer_rejected)
-no word that can be used, no connection    in flight         held, and sent again; after some minutes
+no connection                              in flight         held, and sent again; after some minutes
                                            waiting           delay queue, for as long as it takes
 another of the same patient is first       waiting           delay queue
 it was delivered before                    completed         done
@@ -17,13 +19,14 @@ an older list than one that was delivered  failed            dead (superseded)
 =========================================  ================  =========================================
 
 It is sent again as it is, under the same control id (MSH-10), by which the receiver knows it. Messages about
-one patient are sent in the order in which they came in: in hand they wait for each other, and once one of them
+one patient are sent in the order in which they came: in hand they wait for each other, and once one of them
 waits in a delay queue the ledger has those behind it wait too, unless it is days late for its next try. What
 holds a message up before the ledger knows it is waited for with the message in hand.
 
 Which of two lists (A31, VXU) of a patient and topic is older is told by when the practice answered
-(``snapshotat``), never by when a message came: answers may be published in another order than
-they were given in, and dead letters are sent again in any. Two of one answer are of one age. Reports (ORU) replace nothing, so each of them is sent.
+(``snapshotat``), never by when a message came: answers may be published in another order than they were given
+in, and dead letters are sent again in any. Two of one answer are of one age. Reports (ORU) replace nothing, so
+each of them is sent.
 """
 
 import asyncio
@@ -247,8 +250,12 @@ class Hl7v2Delivery:
             raise MessageFault("MSH-10", "is required")
         kind = f"{header.code}^{header.trigger}"
         try:
-            answer = await self._word_of_peer(er7, kind, header.control_id)
+            # Once it was held in vain, it is sent once in each try: tries then add up to the time to give up.
+            held_for = self._in_hand_for if lease.attempt == 1 else 0.0
+            answer = await self._word_of_peer(er7, kind, header.control_id, sent_held_for=held_for)
         except PeerAway as fault:
+            if fault.was_sent:
+                return self._not_yet(f"no answer, {fault.reason}", lease)
             return _put_off(
                 self._settings.retry.max_delay, FailureCode.PROVIDER_TIMEOUT, f"peer_away {fault.reason}"
             )
@@ -261,21 +268,30 @@ class Hl7v2Delivery:
         _check, parts = await self._journal.claim_checks.check_out(message.claim_id, HL7V2_DELIVERY)
         return b"".join([part async for part in parts])
 
-    async def _word_of_peer(self, er7: bytes, kind: str, control_id: str) -> Acknowledgement:
+    async def _word_of_peer(
+        self, er7: bytes, kind: str, control_id: str, *, sent_held_for: float
+    ) -> Acknowledgement:
         """Send it until the peer says something about it, or it has been held for long enough.
+
+        Args:
+            er7: the message.
+            kind: MSH-9.
+            control_id: MSH-10.
+            sent_held_for: seconds for which it is held when it was sent and the peer said nothing about it.
 
         Raises:
             PeerAway: it is to wait elsewhere.
         """
         loop = asyncio.get_running_loop()
-        held_until = loop.time() + self._in_hand_for
+        began = loop.time()
         pause = _FIRST_PAUSE
         while True:
             try:
                 answer = await self._peer.send(er7, kind=kind, control_id=control_id)
             except PeerAway as fault:
                 self._note_peer(fault)
-                if loop.time() + pause > held_until:
+                held_for = sent_held_for if fault.was_sent else self._in_hand_for
+                if loop.time() + pause > began + held_for:
                     raise
             else:
                 self._note_peer(None)
@@ -295,6 +311,10 @@ class Hl7v2Delivery:
         said = f"{answer.word} {answer.why}".strip()
         if answer.is_rejected:
             return _dead("peer_rejected", said, FailureCode.REQUEST_REFUSED)
+        return self._not_yet(said, lease)
+
+    def _not_yet(self, said: str, lease: Lease) -> _TryOutcome:
+        """It was sent, and not taken: it is tried again, but not for ever."""
         pauses = [self._pause(number) for number in range(1, lease.attempt + 1)]
         if sum(pauses[:-1]) >= self._settings.mllp.give_up_after:
             return _dead("peer_error", said, FailureCode.PROVIDER_ERROR)

@@ -165,6 +165,24 @@ async def test_no_word_that_can_be_used_has_it_sent_again_at_once_under_the_same
         assert sender.peer.connections == 2, "a late answer must not be taken for that to another message"
 
 
+async def test_one_at_which_the_peer_cuts_each_time_is_given_up_and_the_next_one_goes_out(sending):
+    def cut(message, times):
+        return None if b"|M1|" in message else accept(message, times)
+
+    told, behind = event(a31("M1")), event(a31("M2"))
+    async with sending(cut, in_hand_for=0.2, BRIDGE_MLLP_GIVE_UP_AFTER="0.3") as sender:
+        outcome: Disposition = RetryAfter(0, "")
+        attempt = 0
+        while isinstance(outcome, RetryAfter):
+            await asyncio.sleep(outcome.seconds)
+            attempt += 1
+            outcome = await sender.handle(delivery(told, attempt=attempt))
+            assert attempt < 4, "for ever"
+        assert outcome == Dead("peer_error", "no answer, connection_broken")
+        assert await sender.state(told) == ("failed", "provider_error")
+        assert await sender.handle(delivery(behind)) == Done()
+
+
 async def test_a_message_is_held_until_the_peer_is_there(sending, folder):
     async with sending() as sender:
         port, told = sender.peer.port, event(a31("M1"))
