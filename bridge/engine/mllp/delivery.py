@@ -24,18 +24,20 @@ waits in a delay queue the ledger has those behind it wait too, unless it is day
 holds a message up before the ledger knows it is waited for with the message in hand.
 
 Which of two lists (A31, VXU) of a patient and topic is older is told by when the practice answered
-(``snapshotat``), never by when a message came: answers may be published in another order than they were given
-in, and dead letters are sent again in any. Two of one answer are of one age. Reports (ORU) replace nothing, so
-each of them is sent.
+(``snapshotat``), never by when a message came: answers may be published in another order than they were
+given in, and dead letters are sent again in any. Two of one answer are of one age. Reports (ORU) replace
+nothing, so each of them is sent.
 """
 
 import asyncio
 import random
 import time
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Final
 
 from bridge.bus import control_headers
@@ -82,6 +84,15 @@ _TURN_KEPT: Final = timedelta(hours=72)
 """How late a message may be for its next try and still hold up those behind it: a sender that was stopped for
 a weekend finds them in order."""
 _LARGEST: Final = 64 * 1024 * 1024
+_REASONS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        FailureCode.REQUEST_REFUSED: "peer_rejected",
+        FailureCode.PROVIDER_ERROR: "peer_error",
+        FailureCode.CONFIGURATION: "body_not_kept",
+        FailureCode.REQUEST_EXPIRED: "superseded",
+    }
+)
+"""Of the dead letter that was owed when a sender died, by what the ledger has as the code of its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,10 +204,12 @@ class Hl7v2Delivery:
                 return _put_off(_until(until), "behind_another")
             case Ended(state="completed"):
                 return _TryOutcome(Done(), None, {"reason": "ended_before"})
-            case Ended() | Conflict():
-                return _TryOutcome(
-                    Dead("peer_rejected", "as the first time"), None, {"reason": "ended_before"}
-                )
+            case Ended(code=code):
+                reason = _REASONS.get(code or "", "unreadable")
+                return _TryOutcome(Dead(reason, "as the first time"), None, {"reason": "ended_before"})
+            case Conflict():
+                taken = "source and id are those of a request"
+                return _TryOutcome(Dead("unreadable", taken), None, {"reason": "ended_before"})
 
     async def _try(
         self, message: RenderedMessage, delivery: Delivery, facts: Facts, lease: Lease
