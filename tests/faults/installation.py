@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -21,6 +22,8 @@ from tests.support.processes import Ended, bridge
 from tests.support.requests import cloud_event, record_request
 
 PIPELINE = "structured_record"
+WHOLE = os.environ.get("FAULTS") == "whole"
+"""As `make faults` has it: hundreds of requests more where many are sent. The gate has fifteen minutes."""
 BALANCE = ("ledger", "balance", "--pipeline", PIPELINE, "--json")
 LONGEST = 100.0
 INVALID = "9990000019"

@@ -123,7 +123,7 @@ def test_twice_the_bundle_is_twice_the_work(resources: Callable[[int], list[Any]
     assert work(400) < 2.3 * work(200)
 
 
-@pytest.mark.parametrize("entries", [10_000, 50_000])
+@pytest.mark.parametrize("entries", [30_000])
 def test_tens_of_thousands_of_entries_are_mapped(entries: int) -> None:
     allergies = [b.allergy(f"a{i}") for i in range(entries)]
     targets = [f"AllergyIntolerance/a{i}" for i in range(entries)]
