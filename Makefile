@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 UV_VERSION := 0.13.9
 
-# Most of the time of the tests is waiting, for brokers and servers: three for each of two cores.
-PROCESSES ?= 6
+# Some of the time of the tests is waiting, for brokers and servers; each process has brokers of its own.
+PROCESSES ?= 5
 N ?= 1
 
 # Where somebody has it set, each of the processes that the tests start would compile everything anew.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import xdist  # type: ignore[import-untyped]  # ships no types
+from hypothesis import settings
 
 from tests.support import run_logs
 from tests.support.branches import Branches
@@ -28,6 +29,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Processes of the run get the options of the one that started them."""
     if config.getoption("--branches"):
+        settings.register_profile("brief", max_examples=40)
+        settings.load_profile("brief")
         config.pluginmanager.register(Branches(config))
 
 

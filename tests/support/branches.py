@@ -19,7 +19,7 @@ from hypothesis import is_hypothesis_test
 
 ROOT = Path(__file__).parents[2]
 MEASURED = (ROOT / "tests" / "unit", ROOT / "tests" / "contract")
-CASES = 3
+CASES = 1
 """Of a test with parameters, so many cases are measured."""
 FOLDER = "BRIDGE_TEST_BRANCHES_FOLDER"
 """Where the processes of a run leave what they saw."""

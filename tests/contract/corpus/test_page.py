@@ -9,7 +9,7 @@ from bridge.areas.investigations.model import InvestigationReport
 from bridge.areas.record_page import Events, render
 from bridge.areas.record_page.words import AREAS as AREA_NAMES
 from bridge.areas.record_page.words import COURSE_STATES
-from tests.contract.corpus.test_agreement import CORPUS, files, mapped
+from tests.contract.corpus.test_agreement import CORPUS, mapped, some
 from tests.support.record_pages import markup, of_class, section, seen
 
 pytestmark = pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus is not here")
@@ -25,7 +25,7 @@ def names(html: str, group: str, tag: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("name", files("bundle"))
+@pytest.mark.parametrize("name", some("bundle"))
 def test_every_item_stands_once_and_where_its_state_belongs(name: str) -> None:
     record = mapped(name)
     events = Events()
@@ -71,7 +71,7 @@ def _rows(report: InvestigationReport) -> int:
     return 1 + len(groups) + sum(len(each["results"]) for each in groups) + len(report["results"])
 
 
-@pytest.mark.parametrize("name", files("bundle"))
+@pytest.mark.parametrize("name", some("bundle"))
 def test_every_item_of_every_other_area_stands_once_in_the_section_of_its_area(name: str) -> None:
     record = mapped(name)
     events = Events()

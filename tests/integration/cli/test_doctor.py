@@ -131,6 +131,7 @@ _RIGHTS = {
 }
 
 
+@pytest.mark.timeout(300)  # each right is taken by a command of RabbitMQ, which starts a machine of its own
 async def test_each_right_that_rabbitmq_does_not_give_is_named(rabbit):
     prefix = f"t{uuid4().hex[:8]}"
     rabbit.node.control("add_user", prefix, _SECRET)
