@@ -42,7 +42,7 @@ faults: install ## everything that may break, N times (N=10); the gate does it o
 	for run in $$(seq $(N)); do echo "run $$run of $(N)"; FAULTS=whole $(BIN)/python -m pytest --numprocesses $(PROCESSES) tests/faults $(ARGS) || exit 1; done
 
 outages: install ## the same once, and writes the outage matrix of deploy/README.md from what it sees
-	OUTAGES=write $(BIN)/python -m pytest tests/faults/pipeline
+	FAULTS=whole OUTAGES=write $(BIN)/python -m pytest tests/faults/pipeline
 
 fuzz: install ## the fuzzers for long, with new examples each time
 	$(BIN)/python -m pytest tests/fuzz -k "spoilt or any or anything" --hypothesis-profile=long --timeout=0 $(ARGS)
