@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from cryptography import x509
-
 from bridge.errors import Misconfigured
 from bridge.settings import ListenerSettings, MllpSettings
+from bridge.spine.tls import expiries_of
 
 
 def peer_context(settings: MllpSettings) -> ssl.SSLContext:
@@ -61,20 +60,14 @@ def expiries(mllp: MllpSettings, listener: ListenerSettings) -> Iterator[tuple[s
     Raises:
         Misconfigured: a file holds no readable certificate.
     """
-    files = {
-        "BRIDGE_MLLP_CA_FILE": mllp.ca_file,
-        "BRIDGE_MLLP_CERT_FILE": mllp.cert_file,
-        "BRIDGE_LISTENER_CA_FILE": listener.ca_file,
-        "BRIDGE_LISTENER_CERT_FILE": listener.cert_file,
-    }
-    for name, file in files.items():
-        if file is None:
-            continue
-        try:
-            certificates = x509.load_pem_x509_certificates(file.read_bytes())
-        except (ValueError, OSError):
-            raise Misconfigured(f"{name}: holds no readable certificate") from None
-        yield name, min(each.not_valid_after_utc for each in certificates)
+    return expiries_of(
+        {
+            "BRIDGE_MLLP_CA_FILE": mllp.ca_file,
+            "BRIDGE_MLLP_CERT_FILE": mllp.cert_file,
+            "BRIDGE_LISTENER_CA_FILE": listener.ca_file,
+            "BRIDGE_LISTENER_CERT_FILE": listener.cert_file,
+        }
+    )
 
 
 def _without_authorities() -> ssl.SSLContext:

@@ -7,11 +7,25 @@ kind of error. So an entry that stands alone may tell of a little more than was 
 killed in between, and never of less.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from bridge.ledger.audit.trail import AuditTrail, Entry
+from bridge.ledger import RequestHistory
+from bridge.ledger.audit.trail import Actor, AuditTrail, Entry
+
+
+def entry_about(known: RequestHistory, event: str, actor: Actor, facts: Mapping[str, str]) -> Entry:
+    """The entry of what somebody does about a request."""
+    return Entry(
+        event=event,
+        outcome="completed",
+        actor=actor,
+        patient_key=known.patient_key,
+        request_key=known.request_key,
+        correlation_id=known.correlation_id,
+        facts=facts,
+    )
 
 
 @asynccontextmanager

@@ -3,15 +3,14 @@
 Bodies are events that were published, answers of practices, and dead letters: patient data, all of them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from bridge.ledger import StoredEvent
 from bridge.ledger.audit.trail import Actor, Entry
 from bridge.ledger.keys import VaultError
-from bridge.ledger.storage.history import RequestHistory
 from bridge.ledger.vault.vault import AnswerFacts, KeptAnswer
 from bridge.operations import reasons
-from bridge.operations.audited import audited
+from bridge.operations.audited import audited, entry_about
 from bridge.operations.dead_letters import FoundDeadLetter
 from bridge.operations.errors import OperationRefused
 from bridge.operations.requests import history
@@ -43,7 +42,7 @@ async def opened_events(stores: Stores, request: str, *, actor: Actor, reason: s
     """
     why = reasons.given(reason)
     known = await history(stores, request)
-    async with audited(stores.trail, _entry(known, "events.opened", actor, {"reason": why})):
+    async with audited(stores.trail, entry_about(known, "events.opened", actor, {"reason": why})):
         try:
             events = await stores.ledger.stored_events(known.request_key)
         except VaultError as fault:
@@ -71,7 +70,7 @@ async def opened_answer(
     known = await history(stores, request)
     if sha256 not in {answer.sha256 for answer in await answers_to(stores, known.request_key)}:
         raise OperationRefused("it is no answer to this request")
-    entry = _entry(known, "answer.opened", actor, {"reason": why, "body_sha256": sha256})
+    entry = entry_about(known, "answer.opened", actor, {"reason": why, "body_sha256": sha256})
     async with audited(stores.trail, entry):
         try:
             return await stores.vault.open_answer(sha256)
@@ -88,15 +87,3 @@ async def opened_dead_letter(stores: Stores, found: FoundDeadLetter, *, actor: A
     facts = {"reason": reasons.given(reason), "letter": found.dead_letter.id, "pipeline": found.pipeline}
     await stores.trail.record(Entry(event="dead.opened", outcome="completed", actor=actor, facts=facts))
     return found.dead_letter.message.body
-
-
-def _entry(known: RequestHistory, event: str, actor: Actor, facts: Mapping[str, str]) -> Entry:
-    return Entry(
-        event=event,
-        outcome="completed",
-        actor=actor,
-        patient_key=known.patient_key,
-        request_key=known.request_key,
-        correlation_id=known.correlation_id,
-        facts=facts,
-    )

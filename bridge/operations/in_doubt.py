@@ -1,10 +1,11 @@
 """Requests in doubt: nobody knows what was done for them, until the practice or a person says."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from bridge.ledger import RequestHistory
-from bridge.ledger.audit.trail import Actor, Entry
+from bridge.ledger.audit.trail import Actor
 from bridge.operations import reasons
+from bridge.operations.audited import entry_about
 from bridge.operations.errors import OperationRefused
 from bridge.operations.requests import history
 from bridge.operations.site import Stores
@@ -29,7 +30,7 @@ async def check(stores: Stores, request: str, *, actor: Actor) -> None:
         OperationRefused: there is no such request, or it is not in doubt.
     """
     known = await history(stores, request)
-    also = stores.trail.step(_entry(known, "doubt.check_asked", actor, {}))
+    also = stores.trail.step(entry_about(known, "doubt.check_asked", actor, {}))
     if not await stores.ledger.oversight.check_soon(known.request_key, also=also):
         raise OperationRefused(_NOT_IN_DOUBT)
 
@@ -51,18 +52,6 @@ async def close(stores: Stores, request: str, *, actor: Actor, reason: str) -> N
     """
     why = reasons.given(reason)
     known = await history(stores, request)
-    also = stores.trail.step(_entry(known, "doubt.closed", actor, {"reason": why}))
+    also = stores.trail.step(entry_about(known, "doubt.closed", actor, {"reason": why}))
     if not await stores.ledger.oversight.close(known.request_key, also=also):
         raise OperationRefused(_NOT_IN_DOUBT)
-
-
-def _entry(known: RequestHistory, event: str, actor: Actor, facts: Mapping[str, str]) -> Entry:
-    return Entry(
-        event=event,
-        outcome="completed",
-        actor=actor,
-        patient_key=known.patient_key,
-        request_key=known.request_key,
-        correlation_id=known.correlation_id,
-        facts=facts,
-    )

@@ -6,7 +6,7 @@ certificates; where a site reaches them through Spine's network they may chain t
 """
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -111,7 +111,15 @@ def certificate_expiries(spine: SpineSettings) -> Iterator[tuple[str, datetime]]
     Raises:
         Misconfigured: when a file holds no readable certificate.
     """
-    files = {"BRIDGE_SPINE_CA_FILE": spine.ca_file, "BRIDGE_SPINE_CERT_FILE": spine.cert_file}
+    return expiries_of({"BRIDGE_SPINE_CA_FILE": spine.ca_file, "BRIDGE_SPINE_CERT_FILE": spine.cert_file})
+
+
+def expiries_of(files: Mapping[str, Path | None]) -> Iterator[tuple[str, datetime]]:
+    """When the certificates in files expire, by the variables that name them: the earliest of each, in UTC.
+
+    Raises:
+        Misconfigured: when a file holds no readable certificate.
+    """
     for name, file in files.items():
         if file is None:
             continue
