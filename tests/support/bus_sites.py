@@ -14,6 +14,7 @@ import nats
 from aio_pika.exceptions import ChannelPreconditionFailed
 from aiormq.abc import ChannelFrame
 from nats.aio.client import Client
+from nats.js.api import ConsumerConfig
 from pamqp import commands as spec
 from pamqp.body import ContentBody
 
@@ -215,7 +216,21 @@ class NatsSite:
         await self._client.jetstream().publish(f"{self.prefix}.requests.{KEY}", body, headers=headers)
 
     async def remove_consumer(self) -> None:
-        await self._client.jetstream().delete_consumer(self._stream, "worker")
+        await self.delete_consumer()
+        # Remade otherwise: one that pushes can neither be pulled from nor changed.
+        await self.make_consumer(deliver_subject=f"{self.prefix}.elsewhere")
+
+    async def delete_consumer(self, stream: str = "") -> None:
+        await self._client.jetstream().delete_consumer(f"{self._stream}{stream}", "worker")
+
+    async def make_consumer(self, **settings: Any) -> None:
+        """A consumer of the work queue as an administrator may make it, or may have changed it."""
+        config = ConsumerConfig(durable_name="worker", **settings)
+        await self._client.jetstream().add_consumer(self._stream, config)
+
+    async def consumer(self) -> ConsumerConfig:
+        found: ConsumerConfig = (await self._client.jetstream().consumer_info(self._stream, "worker")).config
+        return found
 
     async def remove_queue(self) -> None:
         await self._client.jetstream().delete_stream(self._stream)

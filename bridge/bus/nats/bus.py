@@ -25,13 +25,13 @@ from bridge.bus.base import BrokerBus, Outgoing
 from bridge.bus.condition import BusCondition
 from bridge.bus.nats.client import ReadingClient, answered, leave
 from bridge.bus.nats.condition import condition_of
+from bridge.bus.nats.consumers import declare_consumer, is_usable
 from bridge.bus.nats.dead_letters import dead_letters_in
 from bridge.bus.nats.messages import NatsReceived, heard, of_a_request, of_an_event, sent_again
 from bridge.bus.nats.pulling import TROUBLE, move_due, next_message
 from bridge.bus.nats.streams import (
     CONSUMER,
     again,
-    declare_consumer,
     declare_stream,
     delay_queue,
     stream_of,
@@ -42,7 +42,14 @@ from bridge.bus.port import Delivery, HeldDeadLetter, QueueDepth, QueueSpec, Tak
 from bridge.errors import Misconfigured
 from bridge.observe import record
 from bridge.observe.causes import cause_of
-from bridge.observe.vocabulary.bus import BusError, BusNotReady, BusReconnected, QueueDeclaredAgain
+from bridge.observe.vocabulary.bus import (
+    BusError,
+    BusNotReady,
+    BusReconnected,
+    ConsumerMadeAgain,
+    ConsumerUnusable,
+    QueueDeclaredAgain,
+)
 from bridge.tasks import end
 
 _CONNECT_TIMEOUT = 5
@@ -73,7 +80,10 @@ class NatsBus(BrokerBus):
     """
 
     broker = "nats"
-    faults = (NotFoundError, BadRequestError, MaxPayloadError, BadHeaderError, BadSubjectError)
+    faults = (
+        *(NotFoundError, BadRequestError, MaxPayloadError, BadHeaderError, BadSubjectError),
+        Misconfigured,  # of a consumer that the server does not change
+    )
 
     def __init__(
         self,
@@ -135,7 +145,8 @@ class NatsBus(BrokerBus):
         """Make the queue, its delay queue and its dead-letter stream exist, durably.
 
         Raises:
-            Misconfigured: another stream holds one of the subjects already.
+            Misconfigured: another stream holds one of the subjects already, or a consumer is made otherwise
+                and cannot be changed.
         """
         work = [*(f"{self._requests}{key}" for key in queue.keys), again(queue)]
         wait = delay_queue(queue)
@@ -144,8 +155,7 @@ class NatsBus(BrokerBus):
         await self._have_stream(wait, [wait], RetentionPolicy.WORK_QUEUE)
         await self._have_stream(queue.dead_letters, [queue.dead_letters], RetentionPolicy.LIMITS)
         for name in (queue.name, wait):
-            make = partial(declare_consumer, self._js, name, ack_wait=self._ack_wait)
-            await self._persist(make, "declare_retrying", stream=stream_of(name))
+            await self._have_consumer(name)
 
     async def receive(self, queue: QueueSpec, take: Take, *, concurrency: int) -> None:
         """Start giving each message to `take`, and moving copies out of the delay queue when they are due."""
@@ -189,7 +199,7 @@ class NatsBus(BrokerBus):
             if not (await self._js.consumer_info(stream, CONSUMER)).num_ack_pending:
                 return
             await self._js.delete_consumer(stream, CONSUMER)
-        await declare_consumer(self._js, queue.name, ack_wait=self._ack_wait)
+        await declare_consumer(self._client, queue.name, ack_wait=self._ack_wait)
 
     @property
     def largest_body(self) -> int | None:
@@ -253,7 +263,7 @@ class NatsBus(BrokerBus):
         if not self._client.is_connected:
             return False
         try:
-            return all([await self._has_consumer(name) for name in self._consumers])
+            return all([await self._has_consumers(consumer.queue) for consumer in self._consumers.values()])
         except TROUBLE as error:
             record(BusNotReady(type(error).__name__))
             return False
@@ -313,25 +323,32 @@ class NatsBus(BrokerBus):
                 with contextlib.suppress(*TROUBLE):  # the next round, or a redelivery that joins
                     await message.in_progress()
 
-    async def _has_consumer(self, name: str) -> bool:
+    async def _has_consumers(self, queue: QueueSpec) -> bool:
+        """Whether we take, and there are consumers that can be used to take from."""
         if any(loop.done() and (loop.cancelled() or loop.exception()) for loop in self._loops):
             return False
-        try:
-            await self._js.consumer_info(stream_of(name), CONSUMER)
-        except NotFoundError:
-            return False
-        return True
+        return all([await is_usable(self._client, name) for name in (queue.name, delay_queue(queue))])
 
     async def _is_consuming(self, name: str) -> bool:
-        """Whether our consumer of this queue lives; a stream that somebody deleted is made again, with it."""
-        if await self._has_consumer(name):
-            return True
+        """Whether the queue and its delay queue can be taken from; what was deleted is made again."""
+        queue = self._consumers[name].queue
+        for subject in (name, delay_queue(queue)):
+            try:
+                if await declare_consumer(self._client, subject, ack_wait=self._ack_wait):
+                    record(ConsumerMadeAgain(subject))
+            except NotFoundError:
+                await self.declare(queue)
+                record(QueueDeclaredAgain(subject))
+            except Misconfigured as fault:
+                record(ConsumerUnusable(subject, str(fault)))
+        return await self._has_consumers(queue)
+
+    async def _have_consumer(self, name: str) -> None:
+        make = partial(declare_consumer, self._client, name, ack_wait=self._ack_wait)
         try:
-            await self._js.stream_info(stream_of(name))
-        except NotFoundError:
-            await self.declare(self._consumers[name].queue)
-            record(QueueDeclaredAgain(name))
-        return await self._has_consumer(name)
+            await self._persist(make, "declare_retrying", stream=stream_of(name))
+        except BadRequestError as error:
+            raise Misconfigured(f"consumer of stream {stream_of(name)}: {error.description}") from None
 
     async def _have_stream(
         self, name: str, subjects: list[str], retention: RetentionPolicy, copied: Sequence[str] = ()

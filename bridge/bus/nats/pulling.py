@@ -11,6 +11,7 @@ from nats.js import JetStreamContext
 
 from bridge.bus import control_headers
 from bridge.bus.backoff import Backoff
+from bridge.bus.nats.consumers import PULL_TIMEOUT
 from bridge.bus.nats.messages import PutBytes, copied, delivery
 from bridge.bus.nats.streams import again
 from bridge.bus.port import Delivery, QueueSpec, Unpublishable
@@ -21,19 +22,29 @@ TROUBLE: Final = (Error, OSError, TimeoutError)
 """What a call on a connection that breaks may raise."""
 About = Callable[[Delivery], AbstractContextManager[None]]
 """Around what is logged of a message, so that its lines name the request."""
-_PULL_TIMEOUT: Final = 2.0
-"""Seconds: a pull that a broken link swallowed is repeated after this."""
 _LONGEST_NAK: Final = 3600.0
+
+
+class PullRefusedError(Exception):
+    """The server does not let this pull wait for a message."""
 
 
 async def next_message(source: JetStreamContext.PullSubscription) -> Msg:
     """The next message of a consumer, however long it takes and whatever happens to the link."""
     backoff = Backoff("pull_retrying")
+    was_hasty = False
     while True:
+        began = time.monotonic()
         try:
-            [message] = await source.fetch(1, timeout=_PULL_TIMEOUT)
+            # A pull that a broken link swallowed is repeated after this time.
+            [message] = await source.fetch(1, timeout=PULL_TIMEOUT)
         except TimeoutError:
-            continue  # nothing came
+            # Nothing came. But the driver says the same when the server refuses the pull (too many wait
+            # already), and now and then when the end of the pull before is told late.
+            is_hasty = time.monotonic() - began < PULL_TIMEOUT / 2
+            if is_hasty and was_hasty:
+                await backoff.wait(PullRefusedError())
+            was_hasty = is_hasty
         except TROUBLE as error:
             await backoff.wait(error)
         else:

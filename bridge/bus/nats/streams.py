@@ -1,4 +1,4 @@
-"""Streams and consumers on JetStream: their names, and how they are made.
+"""Streams on JetStream: their names, and how they are made.
 
 ==============================  =====================================================================
 ``<prefix>.events.<topic>``     stream ``<prefix>_events``: kept until somebody purges it
@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from nats.js import JetStreamContext
-from nats.js.api import ConsumerConfig, RetentionPolicy, StorageType, StreamConfig, StreamSource
+from nats.js.api import RetentionPolicy, StorageType, StreamConfig, StreamSource
 from nats.js.errors import NotFoundError
 
 from bridge.bus.port import QueueSpec
@@ -83,20 +83,3 @@ async def _source(js: JetStreamContext, subject: str) -> StreamSource:
     stream = await js.find_stream_name_by_subject(subject)
     last = (await js.stream_info(stream)).state.last_seq
     return StreamSource(stream, filter_subject=subject, opt_start_seq=last + 1)
-
-
-async def declare_consumer(js: JetStreamContext, subject: str, *, ack_wait: float) -> None:
-    """Make the consumer of that stream exist.
-
-    Args:
-        js: connected.
-        subject: what the stream is named after.
-        ack_wait: seconds after which the server hands a message over again when nothing is said.
-    """
-    wanted = ConsumerConfig(
-        durable_name=CONSUMER,
-        ack_wait=ack_wait,
-        max_deliver=-1,  # at its maximum the server would drop the message without a word
-        max_ack_pending=-1,  # what waits for its time counts, and must not block the rest
-    )
-    await js.add_consumer(stream_of(subject), wanted)

@@ -171,8 +171,40 @@ class ConsumerLost(TelemetryEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class ConsumerChanged(TelemetryEvent):
+    """The consumer of a stream was not as the bus needs it, and is put right (NATS)."""
+
+    name: ClassVar[str] = "consumer_changed"
+    level: ClassVar[Level] = "warning"
+
+    stream: Code
+    detail: Words
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerMadeAgain(TelemetryEvent):
+    """Somebody had deleted the consumer of a queue; nothing that stood in it is lost (NATS)."""
+
+    name: ClassVar[str] = "consumer_made_again"
+    level: ClassVar[Level] = "warning"
+
+    queue: Code
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerUnusable(TelemetryEvent):
+    """Somebody has put another consumer in the place of ours, which the server does not change (NATS)."""
+
+    name: ClassVar[str] = "consumer_unusable"
+    level: ClassVar[Level] = "error"
+
+    queue: Code
+    detail: Words
+
+
+@dataclass(frozen=True, slots=True)
 class QueueDeclaredAgain(TelemetryEvent):
-    """Somebody had deleted the work queue, with what stood in it."""
+    """Somebody had deleted the work queue, or its delay queue, with what stood in it."""
 
     name: ClassVar[str] = "queue_declared_again"
     level: ClassVar[Level] = "error"
