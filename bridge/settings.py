@@ -170,6 +170,8 @@ class Hl7v2Settings(_Group):
     """MSH-11: production, training or debugging."""
     charset: Literal["UNICODE UTF-8", "8859/1"] = "UNICODE UTF-8"
     """MSH-18. With ``8859/1`` a message that has any other character is withheld; none is replaced."""
+    allergies: Literal["snapshot", "changes"] = "snapshot"
+    """``snapshot``: a list that replaces another one (ADT^A31). ``changes``: an update of each (ADT^A60)."""
 
 
 class ClaimsSettings(_Group):
@@ -507,6 +509,8 @@ class Settings(BaseSettings):
             yield "BRIDGE_SPINE_CERT_FILE and BRIDGE_SPINE_KEY_FILE: set both or neither"
         if self.claims.url is not None:
             yield from self._missing_for_claims()
+        if self.hl7v2.allergies == "changes" and "changes" not in self.renderings:
+            yield "BRIDGE_RENDERINGS: must name changes, which BRIDGE_HL7V2_ALLERGIES=changes is made with"
 
     def _missing_for_claims(self) -> Iterator[str]:
         claims = self.claims

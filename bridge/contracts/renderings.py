@@ -34,11 +34,13 @@ class RenderingOutcome(TypedDict):
     rendering: NonEmptyText
     """As the request or the site names the form."""
     outcome: Literal["rendered", "withheld"]
-    """`withheld`: on this topic nothing is published of this answer; what the events say holds."""
+    """`withheld`: this message is not published; what the events say holds. Where another outcome names the
+    same topic, that is what is told in its place: a report in words.
+    """
     topic: NotRequired[NonEmptyText]
     """Absent where the form as a whole was withheld."""
     event_id: NotRequired[NonEmptyText]
-    """Of the message that was published."""
+    """Of the message that was published; another one on its topic has another."""
     reason: NotRequired[WithheldReason]
     detail: NotRequired[NonEmptyText]
     """Which field or area, and the rule; never patient data."""

@@ -250,6 +250,7 @@ def rendering_options(settings: Settings) -> RenderingOptions:
         receiving=(of.receiving_application or "", of.receiving_facility or ""),
         processing_id=of.processing_id,
         charset=charset,
+        allergies=of.allergies,
     )
     return RenderingOptions(r4_profile=settings.r4.profile, hl7v2=hl7v2)
 

@@ -54,7 +54,7 @@ class Opening:
         turn_kept: how late one of them may be for its next try and still hold up those behind it.
         own_id: the sender's id of the request, by which it is found too.
         operation: what it asks for; None when the queue takes no such message.
-        asked_at: when its sender says that it was asked; of a list (A31, VXU), when the practice gave it.
+        asked_at: when its sender says that it was asked; of an HL7 v2 list, when the practice gave it.
     """
 
     request_key: str

@@ -35,8 +35,8 @@ _SNAPSHOT: Final = {
     "snapshotat": {
         "type": "string",
         "format": "date-time",
-        "description": "When the practice's answer came of which this is the whole list (A31, VXU); a report "
-        "(ORU) has none. Replace no list by an older one.",
+        "description": "When the practice's answer came of which this is the whole list (A31, A60, VXU); "
+        "a report (ORU) has none. Replace no list by an older one.",
     },
 }
 _CLAIM_CHECK: Final = {

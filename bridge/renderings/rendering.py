@@ -10,6 +10,7 @@ from bridge.contracts.renderings import WithheldReason
 from bridge.hl7v2 import UTF_8, Charset
 
 R4Profile = Literal["ukcore-current", "pair-2022"]
+Hl7v2Allergies = Literal["snapshot", "changes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +37,27 @@ class OutgoingEvent:
     extensions: Mapping[str, str | None]
     written: Mapping[str, Written] = field(default_factory=dict, repr=False)
 
-    def id_on(self, topic: str) -> str:
-        """The id of what is published of this event on a topic: the same answer has the same id."""
-        return event_id(self.request_key, topic, self.told_of)
+    def id_on(self, topic: str, *, second: str = "") -> str:
+        """The id of what is published of this event on a topic: the same answer has the same id.
 
-    def attributes(self, topic: str, *, media_type: str) -> dict[str, Any]:
+        Args:
+            topic: where it is published.
+            second: what a second message of one answer on the topic is.
+        """
+        return event_id(self.request_key, topic, f"{self.told_of} {second}" if second else self.told_of)
+
+    def attributes(self, topic: str, *, media_type: str, second: str = "") -> dict[str, Any]:
         """CloudEvents attributes of what is published of this event on a topic.
 
         Args:
             topic: where it is published.
             media_type: of what the CloudEvent carries, or refers to.
+            second: see `id_on`.
         """
         return event_attributes(
             self.style,
             topic,
-            id=self.id_on(topic),
+            id=self.id_on(topic, second=second),
             subject=self.subject,
             extensions=self.extensions,
             media_type=media_type,
@@ -102,7 +109,7 @@ class WholeAnswer:
         """The id of what is published of this answer on a topic: the same answer has the same id."""
         return self.last.id_on(topic)
 
-    def attributes(self, topic: str, *, media_type: str) -> dict[str, Any]:
+    def attributes(self, topic: str, *, media_type: str, second: str = "") -> dict[str, Any]:
         """CloudEvents attributes of what is published of this answer on a topic.
 
         It has no `sequence`: that numbers the events, and a reader who waits for all of them counts those.
@@ -110,8 +117,9 @@ class WholeAnswer:
         Args:
             topic: where it is published.
             media_type: of what the CloudEvent carries, or refers to.
+            second: see `OutgoingEvent.id_on`.
         """
-        attributes = self.last.attributes(topic, media_type=media_type)
+        attributes = self.last.attributes(topic, media_type=media_type, second=second)
         attributes.pop("sequence", None)
         return attributes
 
@@ -193,12 +201,14 @@ class Hl7v2Options:
         receiving: likewise (MSH-5, MSH-6).
         processing_id: MSH-11: ``P`` for production, ``T`` for training, ``D`` for debugging.
         charset: MSH-18. A message with a character that it has not is withheld.
+        allergies: as a list that replaces another one, or as updates of each.
     """
 
     sending: tuple[str, str] = ("GPCONNECT", "")
     receiving: tuple[str, str] = ("", "")
     processing_id: str = "P"
     charset: Charset = UTF_8
+    allergies: Hl7v2Allergies = "snapshot"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """What an answer comes to in HL7 v2, as a receiver reads it."""
 
 from base64 import b64decode
+from typing import Any
 
 import orjson
 
@@ -8,6 +9,24 @@ from bridge.areas import GpRecord
 from bridge.hl7v2 import Message, read
 from bridge.operations.rendered import rendered
 from bridge.renderings.rendering import Hl7v2Options, Rendered, RenderingOptions, Withheld
+from tests.support import bundles
+from tests.support.bundles import Resource
+from tests.support.mapped import mapped
+
+
+def of_allergies(*sent: Resource, warnings: tuple[str, ...] = (), **asked: Any) -> GpRecord:
+    """The record of a practice that sent these allergies; those that are not active in the list of ended ones."""
+    active = [each for each in sent if each["clinicalStatus"] == "active"]
+    targets = [f"AllergyIntolerance/{each['id']}" for each in active]
+    ended = [each for each in sent if each not in active]
+    return mapped(
+        bundles.record(
+            bundles.record_list(bundles.ALLERGIES_LIST, *targets, warnings=warnings),
+            bundles.ended_list(*ended),
+            *active,
+        ),
+        **asked,
+    )
 
 
 def told(record: GpRecord, area: str, options: Hl7v2Options | None = None) -> Message | Withheld:

@@ -152,6 +152,16 @@ def test_a_known_default_in_a_file_is_found_as_well(environment, monkeypatch, tm
     assert problems() == ["BRIDGE_SDS_API_KEY: is a known default, which only the sandbox may use"]
 
 
+def test_updates_of_allergies_are_made_with_what_the_form_changes_keeps(environment, monkeypatch):
+    monkeypatch.setenv("BRIDGE_HL7V2_ALLERGIES", "changes")
+    monkeypatch.setenv("BRIDGE_RENDERINGS", "hl7v2")
+    assert problems() == [
+        "BRIDGE_RENDERINGS: must name changes, which BRIDGE_HL7V2_ALLERGIES=changes is made with"
+    ]
+    monkeypatch.setenv("BRIDGE_RENDERINGS", "hl7v2,changes")
+    assert problems() == []
+
+
 @pytest.mark.parametrize("secret", ["SDS_API_KEY", "PATIENT_KEY"])
 def test_a_secret_may_come_as_a_file(environment, monkeypatch, tmp_path, secret):
     (tmp_path / "secret").write_text(f"{SECRET}-from-file\n")

@@ -23,7 +23,7 @@ one patient are sent in the order in which they came: in hand they wait for each
 waits in a delay queue the ledger has those behind it wait too, unless it is days late for its next try. What
 holds a message up before the ledger knows it is waited for with the message in hand.
 
-Which of two lists (A31, VXU) of a patient and topic is older is told by when the practice answered
+Which of two lists (A31, A60, VXU) of a patient and topic is older is told by when the practice answered
 (``snapshotat``), never by when a message came: answers may be published in another order than they were
 given in, and dead letters are sent again in any. Two of one answer are of one age. Reports (ORU) replace
 nothing, so each of them is sent.

@@ -13,6 +13,7 @@ An A31 without AL1 would be read as "none": it is never sent. Of an area that is
 every item in words.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from bridge.areas.allergies.events import AllergiesPublished
@@ -29,7 +30,7 @@ from bridge.renderings.hl7v2.report import Remark, header_said, is_whole, observ
 
 _SNAPSHOT: Final = ("ADT", "A31", "ADT_A05")
 _NO_KNOWN_ALLERGY: Final = ("716186003", "No known allergy", CODING_SYSTEM)
-_TYPES: Final = {"medication": "DA", "environment": "MA"}
+TYPES: Final = {"medication": "DA", "environment": "MA"}
 """Table 0127. The GP's "environment" is whatever is no drug, food too, so it is miscellaneous."""
 _SEVERITIES: Final = {"severe": "SV", "moderate": "MO", "mild": "MI"}
 """Table 0128, the worst first. Of others nothing is said."""
@@ -38,25 +39,13 @@ _SEVERITIES: Final = {"severe": "SV", "moderate": "MO", "mild": "MI"}
 def content(data: AllergiesPublished) -> Content:
     """What is told of the allergies of an answer."""
     problems = by_ref(data["linked_problems"])
-    # An ended allergy must never look active (CS-085): AL1 has no place to say that it ended.
-    current = [item for item in data["items"] if item["clinical_status"] != "resolved"]
-    allergies = [item for item in current if item["statement"] == "propensity"]
-    said = data["allergy_statement"]
-    head = [
-        *header_said(data, data["area"], data["unmapped"]),
-        Remark(
-            "STATEMENT",
-            [
-                statement(said, data["no_known_allergy_kinds"]),
-                *([BLOCK] if data["requires_prescribing_block"] else ()),
-            ],
-        ),
-    ]
+    allergies, others = parted(data["items"])
+    head = head_said(data)
     whole = is_whole(data["area"], besides=("include_ended",))
-    if whole and said in ("active_allergies", "contradictory") and allergies:
+    if whole and allergies and has_allergies(data):
         words = [Remark("ITEM", allergy_lines(item, problems), str(n)) for n, item in enumerate(allergies, 1)]
         segments = [_allergy(number, item) for number, item in enumerate(allergies, 1)]
-    elif whole and said == "no_known_allergies" and not allergies:
+    elif whole and data["allergy_statement"] == "no_known_allergies" and not allergies:
         words, segments = [], [Segment("AL1", {1: "1", 3: _NO_KNOWN_ALLERGY})]
     else:
         if ended := completeness_lines(data["ended_area"]):
@@ -65,9 +54,34 @@ def content(data: AllergiesPublished) -> Content:
             Remark("ITEM", allergy_lines(item, problems), str(n)) for n, item in enumerate(data["items"], 1)
         ]
         return report("ALLERGIES", "Allergies of the GP record", data, [*head, *items], is_whole=whole)
-    statements = [item for item in current if item["statement"] != "propensity"]
+    statements = [item for item in others if item["clinical_status"] != "resolved"]
     words += [Remark("ITEM", allergy_lines(item, problems)) for item in statements]
     return Content(_SNAPSHOT, [*observations([*head, *words]), *segments])
+
+
+def has_allergies(data: AllergiesPublished) -> bool:
+    """Whether the record says that it has allergies, though it may deny them as well."""
+    return data["allergy_statement"] in ("active_allergies", "contradictory")
+
+
+def parted(items: Iterable[Allergy]) -> tuple[list[Allergy], list[Allergy]]:
+    """The allergies that a list has, and the other items: what ended, and statements that none is known.
+
+    An ended allergy must never look active (CS-085): neither AL1 nor IAM has a place to say that it ended.
+    """
+    listed: list[Allergy] = []
+    others: list[Allergy] = []
+    for item in items:
+        is_listed = item["clinical_status"] != "resolved" and item["statement"] == "propensity"
+        (listed if is_listed else others).append(item)
+    return listed, others
+
+
+def head_said(data: AllergiesPublished) -> list[Remark]:
+    """What stands before the allergies: where from, how complete, and whether there are any."""
+    words = statement(data["allergy_statement"], data["no_known_allergy_kinds"])
+    block = [BLOCK] if data["requires_prescribing_block"] else []
+    return [*header_said(data, data["area"], data["unmapped"]), Remark("STATEMENT", [words, *block])]
 
 
 def _allergy(number: int, item: Allergy) -> Segment:
@@ -75,22 +89,26 @@ def _allergy(number: int, item: Allergy) -> Segment:
         "AL1",
         {
             1: str(number),
-            2: _TYPES.get(item["category"], ""),
+            2: TYPES.get(item["category"], ""),
             3: coded(item["substance"]),
-            4: _severity(item),
-            5: _reactions(item),
+            4: severity(item),
+            5: reactions(item),
             6: date_of(item.get("onset")),
         },
     )
 
 
-def _severity(item: Allergy) -> str:
+def severity(item: Allergy) -> str:
+    """AL1-4 and IAM-4: the worst that was sent."""
     found = {reaction.get("severity") for reaction in item["reactions"]}
     return next((code for word, code in _SEVERITIES.items() if word in found), "")
 
 
-def _reactions(item: Allergy) -> list[str]:
-    """What happened, where all of it has room: some of it would be taken for all. Its OBX has it anyway."""
+def reactions(item: Allergy) -> list[str]:
+    """AL1-5 and IAM-5: what happened, where all of it has room.
+
+    Some of it would be taken for all. Its OBX has it anyway.
+    """
     said = [
         *(
             manifestation["term"]

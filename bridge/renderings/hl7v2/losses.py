@@ -6,6 +6,8 @@ from typing import Final
 
 from bridge.renderings.rendering import Lost
 
+OF_A_SNAPSHOT: Final = "allergies.items.item_id"
+"""What updates tell, and a snapshot does not."""
 _LOST: Final[Mapping[str, Sequence[str]]] = MappingProxyType(
     {
         "Codes as they were sent: a message has the SNOMED CT concept where it has a meaning, and words.": (
@@ -56,13 +58,18 @@ _LOST: Final[Mapping[str, Sequence[str]]] = MappingProxyType(
             "**.patient_key",
             "**.source_hash",
             "**.content_hash",
-            "**.item_id",
             "**.business_ids",
             "**.list_codes",
             "**.encounter_ref",
             "**.unmapped.source_ref",
             "**.unmapped.area",
+            "medications.items.item_id",
+            "medications.items.plan.item_id",
+            "medications.items.plan.issues.item_id",
+            "medications.items.issue_without_plan.item_id",
+            "immunisations.items.item_id",
         ),
+        "Only where a site agreed on updates (ADT^A60) is it told, as IAM-7.": (OF_A_SNAPSHOT,),
         "The source of the message is the practice, which is named once.": ("**.provenance.holder_ods",),
         "People and organisations are told by their names.": (
             "**.recorder.ref",

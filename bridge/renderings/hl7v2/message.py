@@ -39,18 +39,32 @@ class Content:
 
     @property
     def is_snapshot(self) -> bool:
-        """Whether a receiver may replace by it what it has; a report (ORU) replaces nothing."""
+        """Whether it lists all there is, so that an older one has nothing to add; a report (ORU) may have."""
         return self.kind[0] != "ORU"
 
 
 def message(
-    answer: WholeAnswer, data: RecordHeader, topic: str, options: Hl7v2Options, content: Content
+    answer: WholeAnswer,
+    data: RecordHeader,
+    topic: str,
+    options: Hl7v2Options,
+    content: Content,
+    *,
+    second: str = "",
 ) -> Rendered | Withheld:
     """One message of an answer, in a structured CloudEvent; withheld where a field cannot be told.
 
-    A list that replaces another one says how old it is (``snapshotat``): none is to be replaced by an older.
+    A list that makes older ones void says how old it is (``snapshotat``): none is to be followed by an older.
+
+    Args:
+        answer: whose events it is made of.
+        data: of the area's event.
+        topic: where it is published.
+        options: what the site agreed with its receiver.
+        content: what it tells.
+        second: what it is, where it is the second one of an answer on its topic.
     """
-    attributes = answer.attributes(topic, media_type=ER7)
+    attributes = answer.attributes(topic, media_type=ER7, second=second)
     if content.is_snapshot:
         attributes["snapshotat"] = data["retrieved_at"]
     at = moment_of(attributes["time"])

@@ -26,7 +26,8 @@ class Chart:
     Attributes:
         whole: of each area the newest answer: when it was retrieved, and its items by id.
         r4: of the newest answer: when it was retrieved, and its resources in FHIR R4.
-        v2: of the newest one that has a message of allergies in HL7 v2: when it was retrieved, and that.
+        v2: of the newest one that has messages of allergies in HL7 v2: when it was retrieved, and those.
+        updated: allergies by IAM-7, as updates in HL7 v2 told them; none is ever taken away.
         changes: of each area the copy that the changes keep.
         waiting: changes by area and base, whose base has not come yet.
         ever: ids of all items of an area that were ever told.
@@ -34,7 +35,8 @@ class Chart:
 
     whole: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
     r4: tuple[str, list[Any]] = ("", [])
-    v2: tuple[str, str] = ("", "")
+    v2: tuple[str, list[str]] = ("", [])
+    updated: dict[str, str] = field(default_factory=dict)
     changes: dict[str, AreaCopy] = field(default_factory=lambda: defaultdict(AreaCopy))
     waiting: dict[str, dict[str | None, Event]] = field(default_factory=lambda: defaultdict(dict))
     ever: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -81,14 +83,18 @@ class Importer:
         if manifest["data"]["demographics"]["verdict"] != "accept":
             return  # a person must look first (CS-048)
         chart = self.charts[manifest["patientkey"]]
+        retrieved_at = manifest["data"]["retrieved_at"]
+        in_v2 = [
+            b64decode(part["data_base64"]).decode()  # MSH-18 says UTF-8
+            for part in parts
+            if part["type"].endswith(IN_V2)
+        ]
+        if in_v2:
+            _take_v2(chart, retrieved_at, in_v2)
         for part in parts:
             if part["type"].endswith(IN_R4):
                 resources = [entry["resource"] for entry in part["data"]["entry"]]
-                chart.r4 = max(chart.r4, (manifest["data"]["retrieved_at"], resources), key=_when)
-                continue
-            if part["type"].endswith(IN_V2):
-                message = b64decode(part["data_base64"]).decode()  # MSH-18 says UTF-8
-                chart.v2 = max(chart.v2, (manifest["data"]["retrieved_at"], message), key=_when)
+                chart.r4 = max(chart.r4, (retrieved_at, resources), key=_when)
                 continue
             area, verb, _version = part["type"].split(".")[-3:]
             if verb == "published":
@@ -110,6 +116,19 @@ def _named(manifest: Event) -> set[str]:
 
 def _when(told: tuple[str, Any]) -> str:
     return told[0]
+
+
+def _take_v2(chart: Chart, retrieved_at: str, messages: list[str]) -> None:
+    """An older answer that comes late changes nothing: the newest has everything."""
+    if retrieved_at < chart.v2[0]:
+        return
+    chart.v2 = retrieved_at, messages
+    for message in messages:
+        for line in message.split("\r"):
+            if line.startswith("IAM|"):
+                iam = line.split("|")
+                assert iam[6] in ("A", "U"), "and never D; one that is not held is added with either"
+                chart.updated[iam[7]] = iam[3]
 
 
 def _take_whole(chart: Chart, area: str, data: Event) -> None:

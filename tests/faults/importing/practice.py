@@ -106,9 +106,10 @@ def active_codes(facts: Facts) -> list[str]:
     return sorted(code for status, code in facts.values() if status == "active")
 
 
-def codes_of_message(message: str) -> list[str]:
-    """The same of AL1 segments: in HL7 v2 an allergy has no identity."""
-    agents = [line.split("|")[3].split("^") for line in message.split("\r") if line.startswith("AL1|")]
+def codes_of_messages(messages: list[str]) -> list[str]:
+    """The same of the AL1 or the IAM segments of an answer in HL7 v2."""
+    lines = [line for message in messages for line in message.split("\r")]
+    agents = [line.split("|")[3].split("^") for line in lines if line.startswith(("AL1|", "IAM|"))]
     return sorted(agent[0] if agent[2:3] == ["SCT"] else "" for agent in agents)
 
 

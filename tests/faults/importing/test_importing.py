@@ -31,7 +31,7 @@ from tests.faults.importing.practice import (
     Facts,
     active_codes,
     coded,
-    codes_of_message,
+    codes_of_messages,
     facts_of,
     facts_of_items,
     facts_of_resources,
@@ -49,8 +49,11 @@ WORKERS = 3 if IS_LARGE else 1
 AT_ONCE = 2
 """Requests about one patient at the same time."""
 PIPELINE = "structured_record"
+ALLERGIES = random.Random(f"allergies {SEED}").choice(("snapshot", "changes"))
+"""In HL7 v2: of some runs as lists, of others as updates."""
 SETTINGS = {
     "BRIDGE_RENDERINGS": ",".join(RENDERINGS),
+    "BRIDGE_HL7V2_ALLERGIES": ALLERGIES,
     "BRIDGE_PDS_RATE_PER_SECOND": "1000",
     "BRIDGE_RETRY_FIRST_DELAY": "0.2",
     "BRIDGE_RETRY_MAX_DELAY": "0.5",
@@ -147,7 +150,7 @@ def everything(hospital: Hospital, chance: random.Random) -> list[bytes]:
 @pytest.mark.rabbit
 @pytest.mark.timeout(0 if IS_LARGE else 120)
 async def test_the_copy_of_an_epr_is_the_record_of_the_practice(rabbit_url, ledger_url, tmp_path):
-    print(f"\nmake imports SEED={SEED} REQUESTS={REQUESTS}")  # shown when it fails
+    print(f"\nmake imports SEED={SEED} REQUESTS={REQUESTS}, allergies as {ALLERGIES}")  # shown when it fails
     chance = random.Random(SEED)
     async with AsyncExitStack() as stack:
         sandbox = await stack.enter_async_context(running(SandboxOptions(state_dir=tmp_path)))
@@ -209,7 +212,13 @@ def compare(chart: Chart, held: dict[str, Facts]) -> None:
         assert facts_of_items(area, items) == facts
         assert facts_of_resources(area, chart.r4[1]) == coded(facts)
         if area == "allergies":
-            assert codes_of_message(chart.v2[1]) == active_codes(coded(facts))
+            assert codes_of_messages(chart.v2[1]) == active_codes(coded(facts))
+            assert all(is_told_of(name, chart.v2[1]) for name in chart.updated), "in an update, or in words"
         assert copy.returned == items, "changes lead to the same as the events themselves"
         assert chart.ever[area] <= copy.items.keys(), "what did not come again is kept"
         assert copy.not_returned.keys() == copy.items.keys() - items.keys()
+
+
+def is_told_of(identifier: str, messages: list[str]) -> bool:
+    """Whether a reader of an answer learns of an allergy that it holds: it is active, or why it did not come."""
+    return any(f"|{identifier}|" in message or f"Identifier: {identifier}" in message for message in messages)

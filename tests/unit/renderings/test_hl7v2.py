@@ -34,27 +34,13 @@ from bridge.renderings.rendering import (
 )
 from tests.support import bundles, whole_record
 from tests.support.bundles import Resource, allergy, ended_allergy
-from tests.support.hl7v2 import er7, kind, message, told, words
+from tests.support.hl7v2 import er7, kind, message, of_allergies, told, words
 from tests.support.leaves import Leaf, example
 from tests.support.mapped import mapped
 
 NONE_KNOWN = bundles.concept("716186003", "No known allergy")
 NO_DRUG_KNOWN = bundles.concept("409137002", "No known drug allergy")
 VACCINATIONS = "1102181000000102"
-
-
-def of_allergies(*sent: Resource, warnings: tuple[str, ...] = (), **asked: Any) -> GpRecord:
-    active = [each for each in sent if each["clinicalStatus"] == "active"]
-    targets = [f"AllergyIntolerance/{each['id']}" for each in active]
-    ended = [each for each in sent if each not in active]
-    return mapped(
-        bundles.record(
-            bundles.record_list(bundles.ALLERGIES_LIST, *targets, warnings=warnings),
-            bundles.ended_list(*ended),
-            *active,
-        ),
-        **asked,
-    )
 
 
 def allergens(found: Message) -> list[tuple[str, str, str]]:

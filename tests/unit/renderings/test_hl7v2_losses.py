@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import pytest
 
-from bridge.renderings.hl7v2 import HL7V2, allergies, immunisations, medications
+from bridge.renderings.hl7v2 import HL7V2, allergies, allergy_updates, immunisations, medications
+from bridge.renderings.hl7v2.losses import OF_A_SNAPSHOT
 from bridge.renderings.rendering import Lost
 from tests.support.leaves import changes, example
 
@@ -16,6 +17,13 @@ CONTENTS: Final[Mapping[str, Any]] = {
     "medications": medications.content,
     "immunisations": immunisations.content,
 }
+UPDATES: Final = "allergies as updates"
+
+
+def updates_and_words(data: Any) -> Any:
+    return allergy_updates.updates(data, None), allergy_updates.words(data, None)
+
+
 LOSSES: Final = HL7V2.losses
 TOLD_BY_THE_HEAD: Final = {("nhs_number",), ("retrieved_at",), ("demographics", "verdict")}
 """PID-3; EVN-6 and OBR-7; whether there is a message at all: see the guards."""
@@ -73,9 +81,10 @@ def without(names: set[str], data: Any) -> Any:
 
 
 @cache
-def what_is_told(area: str) -> tuple[set[tuple[str, ...]], set[tuple[str, ...]]]:
+def what_is_told(form: str) -> tuple[set[tuple[str, ...]], set[tuple[str, ...]]]:
     """Paths that the messages tell of, and those that they do not."""
-    content = CONTENTS[area]
+    content = updates_and_words if form == UPDATES else CONTENTS[form]
+    area = form.partition(" ")[0]
     data, leaves = example(f"{area}.published.v1")
     told = {(area, *names) for names in TOLD_BY_THE_HEAD}
     for edition in editions(area, data):
@@ -91,9 +100,9 @@ def what_is_told(area: str) -> tuple[set[tuple[str, ...]], set[tuple[str, ...]]]
     return told, {(area, *leaf.names) for leaf in leaves} - told
 
 
-@pytest.mark.parametrize("area", CONTENTS)
-def test_what_is_not_told_is_named_among_what_is_lost(area: str):
-    _, lost = what_is_told(area)
+@pytest.mark.parametrize("form", [*CONTENTS, UPDATES])
+def test_what_is_not_told_is_named_among_what_is_lost(form: str):
+    _, lost = what_is_told(form)
     assert [path for path in sorted(lost) if not any(each.covers(path) for each in LOSSES)] == []
 
 
@@ -103,3 +112,11 @@ def test_what_is_named_as_lost_is_not_told(loss: Lost):
     assert [path for told, _ in areas for path in sorted(told) if loss.covers(path)] == []
     assert any(loss.covers(path) for _, lost in areas for path in lost)
     assert loss.why
+
+
+def test_updates_and_the_report_beside_them_tell_all_that_a_snapshot_does_and_of_what_is_lost_the_id_alone():
+    of_snapshot, _ = what_is_told("allergies")
+    told, _ = what_is_told(UPDATES)
+    assert of_snapshot <= told
+    covered = {path for path in told if any(each.covers(path) for each in LOSSES)}
+    assert covered == {tuple(OF_A_SNAPSHOT.split("."))}
