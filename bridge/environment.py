@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -66,6 +67,51 @@ def misspelt(tree: type[BaseSettings]) -> Iterator[str]:
             yield f"{name}: is no setting; the nearest is {nearest[0]}"
         elif name.startswith(groups):
             yield f"{name}: is no setting"
+
+
+def files_of(settings: BaseSettings, *groups: str) -> dict[str, Path]:
+    """The files that settings of these groups name, by variable; what is not set is left out."""
+    found = {}
+    for group in groups:
+        section = getattr(settings, group)
+        for name in type(section).model_fields:
+            file = getattr(section, name)
+            if name.endswith("_file") and isinstance(file, Path):
+                found[f"BRIDGE_{group}_{name}".upper()] = file
+    return found
+
+
+def file_faults(files: Mapping[str, Path]) -> Iterator[str]:
+    """What keeps files from being read, by the variables that name them."""
+    for name, file in files.items():
+        try:
+            if not file.read_bytes().strip():
+                yield f"{name}: the file is empty"
+        except OSError as error:
+            yield f"{name}: cannot be read ({error.strerror})"
+
+
+def secret(settings: BaseSettings, group: str, name: str) -> str | None:
+    """A secret of a group, from its variable, else from the file that ``…_FILE`` names; None without both.
+
+    White space around it, such as the newline at a file's end, is no part of it.
+
+    Raises:
+        Misconfigured: there is a file, and no secret can be read from it.
+    """
+    section = getattr(settings, group)
+    value, file = getattr(section, name), getattr(section, f"{name}_file")
+    if value is not None:
+        return str(value.get_secret_value())
+    if file is None:
+        return None
+    variable = f"BRIDGE_{group}_{name}_FILE".upper()
+    for fault in file_faults({variable: file}):
+        raise Misconfigured(fault)
+    try:
+        return str(file.read_text(encoding="utf-8").strip())
+    except ValueError:
+        raise Misconfigured(f"{variable}: is no UTF-8 text") from None
 
 
 def _read(tree: type[Tree], malformed: dict[str, str], environ: Mapping[str, str] | None) -> Tree | None:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, IPvAnyAddress, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from bridge.environment import misspelt, read
+from bridge.environment import file_faults, files_of, misspelt, read, secret
 from bridge.errors import Misconfigured
 
 OdsCode = Annotated[str, Field(pattern=r"^[A-Z0-9]{3,10}$")]
@@ -30,6 +30,9 @@ def _split(value: object) -> object:
 # Values that ship in examples. Outside the sandbox they are refused, so that nobody goes live on them.
 KNOWN_DEFAULTS = frozenset({"changeme", "change-me", "guest", "password", "secret", "sandbox", "test"})
 
+_PUBLIC = ("_CA_FILE", "_CERT_FILE", "_CRL_FILE")
+"""How the names of files end in which there is no secret."""
+
 
 class _Group(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -44,6 +47,17 @@ class BusSettings(_Group):
 
     url: str | None = Field(default=None, repr=False)  # it holds the password
     """``amqp://``, ``amqps://``, ``nats://`` or of another installed bus; unset starts the embedded NATS."""
+    password: SecretStr | None = None
+    """Of the user in the URL, which has none then. On NATS, where the URL has no user, the token."""
+    password_file: Path | None = None
+    ca_file: Path | None = None
+    """The authority of the broker's certificate, and of its management API's; unset trusts the system's."""
+    cert_file: Path | None = None
+    """Certificate chain that we show to the broker; where the URL has no user it signs us in to RabbitMQ
+    (SASL EXTERNAL)."""
+    key_file: Path | None = None
+    creds_file: Path | None = None
+    """Of NATS: the credentials (JWT and seed) that its operator issues for a user."""
     management_url: str | None = None
     """Of RabbitMQ's management API: ``bridge doctor`` asks it for policies and rights; nothing else does."""
     management_user: str | None = None
@@ -190,6 +204,8 @@ class ClaimsSettings(_Group):
     cert_file: Path | None = None
     """Certificate chain of the endpoint; required outside the sandbox."""
     key_file: Path | None = None
+    ca_file: Path | None = None
+    """The authority that issued the consumers' certificates; set, every consumer must show one."""
 
 
 class DocumentsSettings(_Group):
@@ -270,6 +286,14 @@ class LedgerSettings(_Group):
     """False writes nothing down, also no audit trail: to measure its cost, in the sandbox only."""
     url: Annotated[str, Field(pattern=r"^postgres(ql)?://")] | None = Field(default=None, repr=False)
     """``postgresql://…`` as libpq reads it, for several workers; unset is SQLite in ``state_dir``."""
+    password: SecretStr | None = None
+    """Of the role in the URL, which has none then."""
+    password_file: Path | None = None
+    ca_file: Path | None = None
+    """The authority of the server's certificate; unset trusts the system's."""
+    cert_file: Path | None = None
+    """Certificate chain that we show to the server."""
+    key_file: Path | None = None
     connections: Annotated[int, Field(ge=2, le=100)] = 10
     """To PostgreSQL, per process."""
     lease_seconds: Annotated[float, Field(gt=0)] = 20.0
@@ -318,6 +342,8 @@ class ConsoleSettings(_Group):
     cert_file: Path | None = None
     """Its certificate chain; outside the sandbox this or a proxy is required."""
     key_file: Path | None = None
+    ca_file: Path | None = None
+    """The authority that issued the browsers' certificates; set, every browser must show one."""
     proxies: Annotated[tuple[IPvAnyAddress, ...], NoDecode, BeforeValidator(_split)] = ()
     """Addresses of the proxies that end TLS before it; nobody else is answered then."""
     idle_minutes: Annotated[float, Field(gt=0, le=120)] = 15.0
@@ -333,6 +359,9 @@ class ConsoleSettings(_Group):
     oidc_client_secret_file: Path | None = None
     oidc_ca_file: Path | None = None
     """The authority that issued the provider's certificate; unset trusts those of the system."""
+    oidc_cert_file: Path | None = None
+    """Certificate chain that the console shows to the provider, where it asks for one."""
+    oidc_key_file: Path | None = None
     oidc_scope: str = "openid profile"
     oidc_user_claim: str = "sub"
     """The claim of the ID token that names the user for the audit trail."""
@@ -505,8 +534,9 @@ class Settings(BaseSettings):
                 "BRIDGE_SPINE_KEY_FILE": self.spine.key_file,
             }
         yield from (f"{name}: is required" for name, value in required.items() if not value)
-        if bool(self.spine.cert_file) != bool(self.spine.key_file):
-            yield "BRIDGE_SPINE_CERT_FILE and BRIDGE_SPINE_KEY_FILE: set both or neither"
+        for prefix, group in (("SPINE", self.spine), ("BUS", self.bus), ("LEDGER", self.ledger)):
+            if bool(group.cert_file) != bool(group.key_file):
+                yield f"BRIDGE_{prefix}_CERT_FILE and BRIDGE_{prefix}_KEY_FILE: set both or neither"
         if self.claims.url is not None:
             yield from self._missing_for_claims()
         if self.hl7v2.allergies == "changes" and "changes" not in self.renderings:
@@ -529,27 +559,8 @@ class Settings(BaseSettings):
         )
 
     def _files(self) -> Iterator[str]:
-        files = {
-            "BRIDGE_PDS_KEY_FILE": self.pds.key_file,
-            "BRIDGE_SDS_API_KEY_FILE": self.sds.api_key_file,
-            "BRIDGE_SPINE_CA_FILE": self.spine.ca_file,
-            "BRIDGE_SPINE_CERT_FILE": self.spine.cert_file,
-            "BRIDGE_SPINE_KEY_FILE": self.spine.key_file,
-            "BRIDGE_SPINE_CRL_FILE": self.spine.crl_file,
-            "BRIDGE_PATIENT_KEY_FILE": self.patient.key_file,
-            "BRIDGE_BUS_MANAGEMENT_PASSWORD_FILE": self.bus.management_password_file,
-            "BRIDGE_CLAIMS_CONSUMERS_FILE": self.claims.consumers_file,
-            "BRIDGE_CLAIMS_CERT_FILE": self.claims.cert_file,
-            "BRIDGE_CLAIMS_KEY_FILE": self.claims.key_file,
-        }
-        for name, path in files.items():
-            if path is None:
-                continue
-            try:
-                if not path.read_bytes().strip():
-                    yield f"{name}: the file is empty"
-            except OSError as error:
-                yield f"{name}: cannot be read ({error.strerror})"
+        groups = ("pds", "sds", "spine", "patient", "bus", "ledger", "claims")
+        return file_faults(files_of(self, *groups))
 
     @property
     def exposed_secrets(self) -> tuple[str, ...]:
@@ -557,26 +568,10 @@ class Settings(BaseSettings):
         return tuple(self._secrets_with(stat.S_IROTH))
 
     def _secrets_with(self, rights: int) -> Iterator[str]:
-        files = {
-            "BRIDGE_PDS_KEY_FILE": self.pds.key_file,
-            "BRIDGE_SDS_API_KEY_FILE": self.sds.api_key_file,
-            "BRIDGE_SPINE_KEY_FILE": self.spine.key_file,
-            "BRIDGE_PATIENT_KEY_FILE": self.patient.key_file,
-            "BRIDGE_VAULT_KEYS_FILE": self.vault.keys_file,
-            "BRIDGE_AUDIT_KEYS_FILE": self.audit.keys_file,
-            "BRIDGE_BUS_MANAGEMENT_PASSWORD_FILE": self.bus.management_password_file,
-            "BRIDGE_CLAIMS_CONSUMERS_FILE": self.claims.consumers_file,
-            "BRIDGE_CLAIMS_KEY_FILE": self.claims.key_file,
-            "BRIDGE_MLLP_KEY_FILE": self.mllp.key_file,
-            "BRIDGE_LISTENER_KEY_FILE": self.listener.key_file,
-            "BRIDGE_LISTENER_USERS_FILE": self.listener.users_file,
-            "BRIDGE_CONSOLE_KEY_FILE": self.console.key_file,
-            "BRIDGE_CONSOLE_USERS_FILE": self.console.users_file,
-            "BRIDGE_CONSOLE_OIDC_CLIENT_SECRET_FILE": self.console.oidc_client_secret_file,
-        }
-        for name, path in files.items():
+        groups = ("pds", "sds", "spine", "patient", "vault", "audit", "bus", "ledger", "claims", "mllp")
+        for name, path in files_of(self, *groups, "listener", "console").items():
             with contextlib.suppress(OSError):  # what cannot be read is told of elsewhere
-                if path is not None and path.stat().st_mode & rights:
+                if not name.endswith(_PUBLIC) and path.stat().st_mode & rights:
                     yield name
 
     def _unsafe(self) -> Iterator[str]:
@@ -605,11 +600,13 @@ class Settings(BaseSettings):
             # What is still being sent would be found not done, and be done afterwards.
             yield "BRIDGE_RETRY_SETTLE_AFTER: must not be below BRIDGE_SPINE_CALL_TIMEOUT"
         secrets = {
-            "BRIDGE_SDS_API_KEY": self.sds_api_key,
-            "BRIDGE_PATIENT_KEY": self.patient_key,
-            "BRIDGE_CONSOLE_OIDC_CLIENT_SECRET": self.oidc_client_secret,
-            "BRIDGE_BUS_MANAGEMENT_PASSWORD": self.management_password,
+            "BRIDGE_SDS_API_KEY": self._known("sds", "api_key"),
+            "BRIDGE_PATIENT_KEY": self._known("patient", "key"),
+            "BRIDGE_CONSOLE_OIDC_CLIENT_SECRET": self._known("console", "oidc_client_secret"),
+            "BRIDGE_BUS_MANAGEMENT_PASSWORD": self._known("bus", "management_password"),
+            "BRIDGE_BUS_PASSWORD": self._known("bus", "password"),
             "BRIDGE_BUS_URL": urlsplit(self.bus.url or "").password,
+            "BRIDGE_LEDGER_PASSWORD": self._known("ledger", "password"),
             "BRIDGE_LEDGER_URL": urlsplit(self.ledger.url or "").password,
         }
         yield from (
@@ -625,31 +622,35 @@ class Settings(BaseSettings):
 
     @property
     def sds_api_key(self) -> str | None:
-        """The SDS API key, from its variable or its file."""
-        return _secret(self.sds.api_key, self.sds.api_key_file)
+        """The SDS API key; of this and the others see `bridge.environment.secret`."""
+        return secret(self, "sds", "api_key")
+
+    @property
+    def bus_password(self) -> str | None:
+        """The password that ``BRIDGE_BUS_URL`` leaves out."""
+        return secret(self, "bus", "password")
 
     @property
     def management_password(self) -> str | None:
-        """The password for the broker's management API, from its variable or its file."""
-        return _secret(self.bus.management_password, self.bus.management_password_file)
+        """The password for the broker's management API."""
+        return secret(self, "bus", "management_password")
+
+    @property
+    def ledger_password(self) -> str | None:
+        """The password that ``BRIDGE_LEDGER_URL`` leaves out."""
+        return secret(self, "ledger", "password")
 
     @property
     def patient_key(self) -> str | None:
-        """The site key of ``patientkey``, from its variable or its file."""
-        return _secret(self.patient.key, self.patient.key_file)
+        """The site key of ``patientkey``."""
+        return secret(self, "patient", "key")
 
     @property
     def oidc_client_secret(self) -> str | None:
-        """What the console proves itself with to the OpenID provider, from its variable or its file."""
-        return _secret(self.console.oidc_client_secret, self.console.oidc_client_secret_file)
+        """What the console proves itself with to the OpenID provider."""
+        return secret(self, "console", "oidc_client_secret")
 
-
-def _secret(value: SecretStr | None, file: Path | None) -> str | None:
-    if value is not None:
-        return value.get_secret_value()
-    if file is None:
+    def _known(self, group: str, name: str) -> str | None:
+        with contextlib.suppress(Misconfigured):  # a file that cannot be read is told of with the others
+            return secret(self, group, name)
         return None
-    try:
-        return file.read_text(encoding="utf-8").strip()
-    except OSError:
-        return None  # reported by name in Settings._files

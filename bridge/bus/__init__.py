@@ -3,7 +3,8 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from bridge.bus.installed import bus_for
+from bridge.bus.access import AS_THE_URL_SAYS, Access
+from bridge.bus.installed import make_bus
 from bridge.bus.nats.embedded import address_of_running, embedded_nats
 from bridge.bus.port import Bus
 from bridge.bus.trial import try_connection
@@ -24,15 +25,17 @@ async def open_bus(
         join: use the embedded server of a worker that runs on this machine, when there is one: for commands.
 
     Raises:
-        Misconfigured: the URL is of no installed bus, or the embedded server cannot start.
+        Misconfigured: the URL is of no installed bus, a file is not what it should be, or the embedded server
+            cannot start.
     """
     async with AsyncExitStack() as stack:
+        access = Access.of(settings) if settings.bus.url else AS_THE_URL_SAYS
         url = settings.bus.url
         if url is None and join:
             url = address_of_running(settings.state_dir)
         if url is None:
             url = await stack.enter_async_context(embedded_nats(settings.state_dir, on_lost=on_lost))
-        bus = bus_for(url)(url, prefix=settings.bus.prefix, on_lost=on_lost)
+        bus = make_bus(url, prefix=settings.bus.prefix, on_lost=on_lost, access=access)
         try:
             await bus.start()
             yield bus

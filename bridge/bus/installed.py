@@ -1,10 +1,13 @@
 """The buses of this installation: each is found by the scheme of its URL, and loaded when it is used."""
 
+from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
-from typing import Final
+from inspect import Parameter, signature
+from typing import Final, cast
 from urllib.parse import urlsplit
 
-from bridge.bus.port import BusFactory
+from bridge.bus.access import Access
+from bridge.bus.port import Bus, BusFactory, SignedBusFactory
 from bridge.errors import Misconfigured
 
 ENTRY_POINTS: Final = "gpconnect_bridge.buses"
@@ -30,3 +33,22 @@ def bus_for(url: str) -> BusFactory:
     # A driver takes a good part of a second to load: the one that is used, and when it is.
     factory: BusFactory = known[scheme].load()
     return factory
+
+
+def make_bus(url: str, *, prefix: str, on_lost: Callable[[], None] | None, access: Access) -> Bus:
+    """The bus for a URL, not started yet; it is told of the access where the settings say anything of it.
+
+    Raises:
+        Misconfigured: see `bus_for`; or it takes its credentials by its URL alone.
+    """
+    factory = bus_for(url)
+    if not access.says_anything:
+        return factory(url, prefix=prefix, on_lost=on_lost)
+    takes = signature(factory).parameters
+    if "access" not in takes and all(each.kind is not Parameter.VAR_KEYWORD for each in takes.values()):
+        raise Misconfigured(
+            f"BRIDGE_BUS_URL: the bus of {urlsplit(url).scheme}:// takes no certificates and passwords from "
+            "BRIDGE_BUS_…: its URL says all"
+        )
+    signed = cast("SignedBusFactory", factory)
+    return signed(url, prefix=prefix, on_lost=on_lost, access=access)

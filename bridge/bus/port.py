@@ -23,6 +23,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Protocol, runtime_checkable
 
+from bridge.bus.access import Access
+
 EXPIRED: Final = "expired"
 """Why a broker gives up a message whose sender let it live for some time only (`Delivery.given_up`)."""
 
@@ -371,6 +373,23 @@ class BusFactory(Protocol):
 
         Raises:
             Misconfigured: the URL says something that the broker does not take.
+        """
+
+
+class SignedBusFactory(Protocol):
+    """A `BusFactory` that also takes what the settings say of certificates and passwords."""
+
+    def __call__(self, url: str, *, prefix: str, on_lost: Callable[[], None] | None, access: Access) -> Bus:
+        """As `BusFactory`.
+
+        Args:
+            url: likewise, and there may be no password in it.
+            prefix: likewise.
+            on_lost: likewise.
+            access: whom to trust, and how to prove who we are.
+
+        Raises:
+            Misconfigured: likewise.
         """
 
 

@@ -2,31 +2,35 @@
 
 import asyncio
 
-from bridge.bus.installed import bus_for
+from bridge.bus.access import AS_THE_URL_SAYS, Access
+from bridge.bus.installed import bus_for, make_bus
 from bridge.errors import Misconfigured, NoConnection
 from bridge.observe.causes import NO_ANSWER, cause_of
 
 _TIMEOUT = 8.0
 
 
-async def try_connection(url: str, *, prefix: str = "gpconnect", with_rights: bool = False) -> None:
+async def try_connection(
+    url: str, *, prefix: str = "gpconnect", with_rights: bool = False, access: Access = AS_THE_URL_SAYS
+) -> None:
     """Connect to the broker once, log in, and close the connection.
 
     Args:
         url: as ``BRIDGE_BUS_URL`` has it.
         prefix: ``BRIDGE_BUS_PREFIX``.
         with_rights: whether the rights that a worker needs are tried as well; else nothing is declared.
+        access: what the settings say beside the URL.
 
     Raises:
         NoConnection: with the cause as a code and a sentence; of the URL never more than the user's name.
     """
     try:
-        make = bus_for(url)
+        bus_for(url)
     except Misconfigured as fault:
         raise NoConnection("scheme_unknown", str(fault)) from None
     try:
         async with asyncio.timeout(_TIMEOUT):
-            bus = make(url, prefix=prefix, on_lost=None)
+            bus = make_bus(url, prefix=prefix, on_lost=None, access=access)
             await bus.try_connection(with_rights=with_rights)
     except (NoConnection, Misconfigured):
         raise

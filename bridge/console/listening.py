@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 from bridge.console.sign_in.oidc import role_faults
 from bridge.console.sign_in.users import read_users
+from bridge.credentials.faults import access_faults
+from bridge.environment import file_faults, files_of
 from bridge.errors import Misconfigured
 from bridge.operations.site import key_faults
 from bridge.settings import ConsoleSettings, Settings
@@ -59,15 +61,22 @@ def check(settings: Settings) -> None:
         Misconfigured: with everything that is missing or unsafe.
     """
     problems = [
+        *_file_faults(settings),
+        *access_faults(settings),
         *_door_faults(settings),
         *_transport_faults(settings),
         *_address_faults(settings),
         *key_faults(settings),
     ]
-    if settings.patient_key is None:
+    if not (settings.patient.key or settings.patient.key_file):
         problems.append("BRIDGE_PATIENT_KEY or BRIDGE_PATIENT_KEY_FILE: is required")
     if problems:
         raise Misconfigured(*problems)
+
+
+def _file_faults(settings: Settings) -> Iterator[str]:
+    files = files_of(settings, "bus", "ledger", "patient", "console")
+    return file_faults({name: file for name, file in files.items() if file != settings.console.users_file})
 
 
 def _door_faults(settings: Settings) -> Iterator[str]:
@@ -84,7 +93,7 @@ def _door_faults(settings: Settings) -> Iterator[str]:
         return
     if not console.oidc_client_id:
         yield "BRIDGE_CONSOLE_OIDC_CLIENT_ID: is required with BRIDGE_CONSOLE_OIDC_ISSUER"
-    if not settings.oidc_client_secret:
+    if not (console.oidc_client_secret or console.oidc_client_secret_file):
         yield (
             "BRIDGE_CONSOLE_OIDC_CLIENT_SECRET or BRIDGE_CONSOLE_OIDC_CLIENT_SECRET_FILE: "
             "is required with BRIDGE_CONSOLE_OIDC_ISSUER"
@@ -92,21 +101,16 @@ def _door_faults(settings: Settings) -> Iterator[str]:
     yield from role_faults(settings)
     if urlsplit(console.oidc_issuer).scheme != "https" and not settings.sandbox:
         yield "BRIDGE_CONSOLE_OIDC_ISSUER: must be https outside the sandbox"
-    ca_file = console.oidc_ca_file
-    if ca_file is not None and not ca_file.is_file():
-        yield "BRIDGE_CONSOLE_OIDC_CA_FILE: cannot be read"
+    if bool(console.oidc_cert_file) != bool(console.oidc_key_file):
+        yield "BRIDGE_CONSOLE_OIDC_CERT_FILE and BRIDGE_CONSOLE_OIDC_KEY_FILE: set both or neither"
 
 
 def _transport_faults(settings: Settings) -> Iterator[str]:
     console = settings.console
     if bool(console.cert_file) != bool(console.key_file):
         yield "BRIDGE_CONSOLE_CERT_FILE and BRIDGE_CONSOLE_KEY_FILE: set both or neither"
-    for name, file in (
-        ("BRIDGE_CONSOLE_CERT_FILE", console.cert_file),
-        ("BRIDGE_CONSOLE_KEY_FILE", console.key_file),
-    ):
-        if file is not None and not file.is_file():
-            yield f"{name}: cannot be read"
+    if console.ca_file is not None and console.cert_file is None:
+        yield "BRIDGE_CONSOLE_CA_FILE: is of no use without BRIDGE_CONSOLE_CERT_FILE"
     if not settings.sandbox and not _has_tls(console):
         yield (
             "BRIDGE_CONSOLE_CERT_FILE or BRIDGE_CONSOLE_PROXIES: is required outside the sandbox: passwords "

@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 from bridge.bus import open_bus
 from bridge.bus.port import QueueInspection, QueueSpec, WorkerBus
+from bridge.credentials.faults import access_faults
+from bridge.credentials.known import known_certificates
 from bridge.engine.context import Services
 from bridge.engine.documents import DocumentServices
 from bridge.engine.http.claims import claims_endpoint
@@ -156,7 +158,8 @@ def check(settings: Settings, renderings: Mapping[str, RenderingSpec] = RENDERIN
     of_renderings = (
         [f"BRIDGE_RENDERINGS: names a form that is none of {', '.join(renderings)}"] if unknown else []
     )
-    settings.check(also=[*of_keys, *of_renderings, *claims_faults(settings.claims), *of_traces])
+    of_access = access_faults(settings)
+    settings.check(also=[*of_access, *of_keys, *of_renderings, *claims_faults(settings.claims), *of_traces])
 
 
 async def run_worker(settings: Settings, pipelines: Sequence[Pipeline]) -> None:
@@ -197,9 +200,8 @@ async def run_worker(settings: Settings, pipelines: Sequence[Pipeline]) -> None:
         consuming(settings, pipelines, bus) as worker,
     ):
         serving = worker
-        figures.watch(
-            _sources(worker, bus, {each.name: each.queue(settings.bus.prefix) for each in pipelines})
-        )
+        queues = {each.name: each.queue(settings.bus.prefix) for each in pipelines}
+        figures.watch(_sources(settings, worker, bus, queues))
         gc.set_threshold(_YOUNG)
         gc.freeze()  # what was loaded by now stays until the end
         await stopping.wait()
@@ -224,14 +226,17 @@ async def _counting(settings: Settings) -> AsyncIterator[Figures]:
             await figures.end()
 
 
-def _sources(worker: Worker, bus: QueueInspection, queues: Mapping[str, QueueSpec]) -> Sources:
+def _sources(
+    settings: Settings, worker: Worker, bus: QueueInspection, queues: Mapping[str, QueueSpec]
+) -> Sources:
+    others = known_certificates(settings, "bus", "ledger", "claims")
     return Sources(
         bus=bus,
         queues=queues,
         ready=worker.journal.requests.ready,
         count_unfinished=worker.journal.requests.count_unfinished,
         bulkheads=worker.spine.bulkheads,
-        certificates=worker.spine.certificates,
+        certificates=lambda: [*worker.spine.certificates(), *others()],
         clock_skew=worker.spine.clock_skew,
         retries_stopped=worker.kill_switch.retries_stopped,
     )

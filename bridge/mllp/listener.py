@@ -10,13 +10,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
+from bridge.credentials.reload import Reloaded
+from bridge.credentials.tls import TlsFiles
 from bridge.errors import Misconfigured
 from bridge.mllp.framing import FrameBroken, begins, framed, rest_of_frame
-from bridge.mllp.tls import listener_context, renew_listener_context
 from bridge.observe import record
 from bridge.observe.vocabulary.mllp import ListenerFull, ListenerStarted, SenderCutOff
 from bridge.settings import ListenerSettings
-from bridge.spine.reload import Reloaded
 from bridge.tasks import end
 
 Answering = Callable[[bytes], Awaitable[bytes]]
@@ -140,12 +140,9 @@ async def listening(settings: ListenerSettings, answer: Answering, *, grace: flo
 
 
 def _secured(settings: ListenerSettings) -> Reloaded[ssl.SSLContext] | None:
-    """One context for as long as the port is open; what it presents is read again when the files change."""
-    context = listener_context(settings)
-    if context is None:
-        return None
-    files = (settings.cert_file, settings.key_file, settings.ca_file)
-    return Reloaded("listener_tls", files, lambda: renew_listener_context(context, settings))
+    """None where it has no certificate."""
+    files = TlsFiles.of("BRIDGE_LISTENER", settings)
+    return files.renewed_server("listener_tls") if files.cert else None
 
 
 async def _renew(secured: Reloaded[ssl.SSLContext]) -> None:

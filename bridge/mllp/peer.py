@@ -22,20 +22,18 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
 
+from bridge.credentials.tls import TlsFiles
 from bridge.hl7v2 import MessageFault
 from bridge.mllp.acknowledgements import Acknowledgement, read_acknowledgement
 from bridge.mllp.framing import FrameBroken, begins, framed, rest_of_frame
-from bridge.mllp.tls import peer_context
 from bridge.observe import record
 from bridge.observe.causes import causes, tls_code
 from bridge.observe.spans import SpanAttributes, SpanKind, span
 from bridge.observe.vocabulary.upstreams import UpstreamCall
 from bridge.settings import MllpSettings
-from bridge.spine.reload import Reloaded
 
 LARGEST_ANSWER: Final = 64 * 1024
 """Bytes of an acknowledgement."""
@@ -82,10 +80,8 @@ class Peer:
         assert settings.peer is not None, "whoever sends has been told where to"
         place = urlsplit(settings.peer)
         self._host, self._port = place.hostname or "", place.port or 0
-        files = (settings.ca_file, settings.cert_file, settings.key_file)
-        self._secured = (
-            Reloaded("mllp_tls", files, partial(peer_context, settings)) if place.scheme == "mllps" else None
-        )
+        files = TlsFiles.of("BRIDGE_MLLP", settings)
+        self._secured = files.renewed_client("mllp_tls") if place.scheme == "mllps" else None
         self._settings = settings
         self._free = asyncio.Semaphore(settings.connections)
         self._idle: list[_PeerConnection] = []

@@ -7,13 +7,14 @@ from typing import Final
 
 from bridge.bus import open_bus, try_connection
 from bridge.bus.condition import TellsCondition
+from bridge.credentials.known import ALL, known_certificates
+from bridge.credentials.tls import CertificateFact
 from bridge.engine.mllp.users import read_users
 from bridge.engine.scanning import Scanner
 from bridge.errors import BridgeError, Misconfigured, NoConnection
 from bridge.ledger.audit.trail import AuditBroken
 from bridge.ledger.errors import NoLedger
 from bridge.mllp.peer import Peer, PeerAway
-from bridge.mllp.tls import expiries as mllp_expiries
 from bridge.observe.causes import tls_sentence
 from bridge.operations.broker_policies import broker_policies
 from bridge.operations.site import open_trail, queues_of
@@ -46,7 +47,7 @@ async def examine(settings: Settings) -> Sequence[Check]:
     return [
         Check("settings", is_good=True, detail="complete"),
         *_secrets(settings),
-        *_certificates(settings),
+        *_certificates(*certificate_expiries(settings.spine), *known_certificates(settings, *ALL)()),
         *disk(settings),
         *await _bus(settings),
         *await broker_policies(settings),
@@ -70,6 +71,7 @@ async def examine_for_console(settings: Settings) -> Sequence[Check]:
     return [
         Check("settings", is_good=True, detail="complete"),
         *_secrets(settings),
+        *_certificates(*known_certificates(settings, "bus", "ledger", "console")()),
         *await _bus(settings),
         *await database(settings),
         await _trail(settings),
@@ -84,18 +86,15 @@ def _secrets(settings: Settings) -> list[Check]:
     ]
 
 
-def _certificates(settings: Settings) -> list[Check]:
+def _certificates(*facts: CertificateFact) -> list[Check]:
     now = datetime.now(UTC)
     return [
         Check(
-            f"certificate {name}",
-            is_good=expires > now + EXPIRY_WARNING,
-            detail=f"expires {expires:%Y-%m-%d}, in {(expires - now).days} days",
+            f"certificate {fact.setting}",
+            is_good=fact.expires_at > now + EXPIRY_WARNING,
+            detail=f"expires {fact.expires_at:%Y-%m-%d}, in {(fact.expires_at - now).days} days",
         )
-        for name, expires in (
-            *certificate_expiries(settings.spine),
-            *mllp_expiries(settings.mllp, settings.listener),
-        )
+        for fact in facts
     ]
 
 

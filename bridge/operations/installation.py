@@ -4,13 +4,14 @@ import os
 import platform
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from importlib.metadata import version
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import BaseModel, SecretStr
 
+from bridge.credentials.known import known_certificates
+from bridge.credentials.tls import CertificateFact
 from bridge.settings import Settings
 from bridge.spine.tls import certificate_expiries
 
@@ -28,14 +29,6 @@ class ShownSetting:
     is_set: bool
 
 
-@dataclass(frozen=True, slots=True)
-class KnownCertificate:
-    """A certificate of this installation, and until when it holds."""
-
-    name: str
-    expires_at: datetime
-
-
 def shown_settings(settings: Settings) -> Sequence[ShownSetting]:
     """Every setting, as this process has it; secrets are masked."""
     return [ShownSetting(name, _shown(name, value), name in os.environ) for name, value in _values(settings)]
@@ -51,10 +44,10 @@ def versions() -> dict[str, str]:
     }
 
 
-def certificates(settings: Settings) -> Sequence[KnownCertificate]:
-    """The certificates towards Spine, the one that ends first before the others."""
-    found = [KnownCertificate(name, expires) for name, expires in certificate_expiries(settings.spine)]
-    return sorted(found, key=lambda each: each.expires_at)
+def certificates(settings: Settings) -> Sequence[CertificateFact]:
+    """The certificates towards Spine, broker and ledger, and the console's; what ends first in front."""
+    others = known_certificates(settings, "bus", "ledger", "console")()
+    return sorted([*certificate_expiries(settings.spine), *others], key=lambda each: each.expires_at)
 
 
 def _values(settings: Settings) -> Iterator[tuple[str, Any]]:

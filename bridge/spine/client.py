@@ -13,6 +13,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from bridge.credentials.reload import Reloaded
+from bridge.credentials.tls import CertificateFact
 from bridge.errors import FailureCode, Misconfigured, Stage
 from bridge.settings import Settings, SpineSettings
 from bridge.spine.bulkhead import Blame, Bulkhead, BulkheadFacts, Policy, PracticeBulkheads
@@ -22,10 +24,8 @@ from bridge.spine.limiter import RateLimiter
 from bridge.spine.oauth import AccessTokens
 from bridge.spine.pds import Pds
 from bridge.spine.proxy import Proxy
-from bridge.spine.reload import Reloaded
 from bridge.spine.sds import Sds
 from bridge.spine.tls import (
-    CertificateFact,
     certificate_facts,
     directory_context,
     spine_context,

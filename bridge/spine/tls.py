@@ -6,14 +6,13 @@ certificates; where a site reaches them through Spine's network they may chain t
 """
 
 import ssl
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from cryptography import x509
 
+from bridge.credentials.tls import CertificateFact, expiries_of
 from bridge.errors import Misconfigured
 from bridge.settings import SpineSettings
 
@@ -75,26 +74,13 @@ def spine_files(spine: SpineSettings) -> tuple[Path | None, ...]:
     return spine.ca_file, spine.cert_file, spine.key_file, spine.crl_file
 
 
-@dataclass(frozen=True, slots=True)
-class CertificateFact:
-    """Until when a file that is in use can be used.
-
-    Attributes:
-        setting: the variable that names the file.
-        expires_at: UTC; the earliest of its certificates, or the next update of a revocation list.
-    """
-
-    setting: str
-    expires_at: datetime
-
-
 def certificate_facts(spine: SpineSettings) -> tuple[CertificateFact, ...]:
     """The expiry of each configured certificate, and of the revocation list, without which nothing verifies.
 
     Raises:
         Misconfigured: when a file holds nothing readable.
     """
-    facts = [CertificateFact(name, expires) for name, expires in certificate_expiries(spine)]
+    facts = list(certificate_expiries(spine))
     if spine.crl_file is not None:
         try:
             next_update = x509.load_pem_x509_crl(spine.crl_file.read_bytes()).next_update_utc
@@ -105,26 +91,10 @@ def certificate_facts(spine: SpineSettings) -> tuple[CertificateFact, ...]:
     return tuple(facts)
 
 
-def certificate_expiries(spine: SpineSettings) -> Iterator[tuple[str, datetime]]:
-    """When the configured certificates expire, by variable name: the earliest of each file, in UTC.
+def certificate_expiries(spine: SpineSettings) -> Iterator[CertificateFact]:
+    """When the configured certificates expire.
 
     Raises:
         Misconfigured: when a file holds no readable certificate.
     """
     return expiries_of({"BRIDGE_SPINE_CA_FILE": spine.ca_file, "BRIDGE_SPINE_CERT_FILE": spine.cert_file})
-
-
-def expiries_of(files: Mapping[str, Path | None]) -> Iterator[tuple[str, datetime]]:
-    """When the certificates in files expire, by the variables that name them: the earliest of each, in UTC.
-
-    Raises:
-        Misconfigured: when a file holds no readable certificate.
-    """
-    for name, file in files.items():
-        if file is None:
-            continue
-        try:
-            certificates = x509.load_pem_x509_certificates(file.read_bytes())
-        except (ValueError, OSError):
-            raise Misconfigured(f"{name}: holds no readable certificate") from None
-        yield name, min(certificate.not_valid_after_utc for certificate in certificates)

@@ -20,6 +20,7 @@ from nats.js.api import DeliverPolicy, RetentionPolicy
 from nats.js.errors import BadRequestError, NoStreamResponseError, NotFoundError
 
 from bridge.bus import control_headers
+from bridge.bus.access import AS_THE_URL_SAYS, Access
 from bridge.bus.backoff import CONFIRM_TIMEOUT, Backoff
 from bridge.bus.base import BrokerBus, Outgoing
 from bridge.bus.condition import BusCondition
@@ -92,17 +93,19 @@ class NatsBus(BrokerBus):
         prefix: str = "gpconnect",
         ack_wait: float = 15.0,
         on_lost: Callable[[], None] | None = None,
+        access: Access = AS_THE_URL_SAYS,
         watch_interval: float = 15.0,
         heartbeat: int = 15,
     ) -> None:
         super().__init__(on_lost=on_lost, watch_interval=watch_interval)
         self._url = url
+        self._access = access
         self._prefix = prefix
         self._requests = f"{prefix}.requests."
         self._events = f"{prefix}.events."
         self._ack_wait = ack_wait
         self._heartbeat = whole("heartbeat", heartbeat, most=_SLOWEST_HEARTBEAT)
-        self._client = ReadingClient()
+        self._client = ReadingClient(url, access)
         self._js: JetStreamContext = self._client.jetstream(timeout=CONFIRM_TIMEOUT)
         self._held: dict[str, Msg] = {}  # by the subject that acknowledges them
         self._loops: list[asyncio.Task[None]] = []
@@ -112,7 +115,7 @@ class NatsBus(BrokerBus):
 
     async def try_connection(self, *, with_rights: bool) -> None:
         """Connect once and close the connection; see `bridge.bus.nats.trial`."""
-        await try_once(self._url, self._prefix if with_rights else None)
+        await try_once(self._url, self._prefix if with_rights else None, self._access)
 
     async def _connect(self) -> None:
         backoff = Backoff("broker_unreachable")
@@ -129,7 +132,7 @@ class NatsBus(BrokerBus):
             backoff.renew()
             record(BusReconnected(self.broker))
 
-        await self._client.connect(
+        await self._client.sign_in(
             self._url,
             max_reconnect_attempts=-1,
             reconnect_time_wait=0,  # `on_error` waits

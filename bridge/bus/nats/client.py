@@ -8,9 +8,17 @@ missed. Either way the server hands the message over again, for ever.
 
 import asyncio
 import contextlib
-from typing import Final
+import ssl
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
 
 from nats.aio.client import Client
+
+from bridge.bus.access import Access
+from bridge.bus.nats.creds import Creds
+from bridge.credentials.reload import Reloaded
 
 _VERSION: Final = b"NATS/1.0"
 _STORED: Final = b"$JS.ACK."
@@ -44,7 +52,35 @@ async def answered(client: Client, *, timeout: int = 10) -> None:  # noqa: ASYNC
 
 
 class ReadingClient(Client):
-    """Tells what a sender wrote from what the server says, by where a message comes from."""
+    """Tells what a sender wrote from what the server says, by where a message comes from.
+
+    With ``tls://``, or with certificates in the settings, it never speaks without TLS. nats-py does when the
+    server says in the clear that it has none, and whoever stands in between can say so too.
+
+    Args:
+        url: of the server.
+        access: of the settings.
+    """
+
+    def __init__(self, url: str, access: Access) -> None:
+        super().__init__()
+        self._contexts = access.tls
+        self._secured = access.tls is not None or urlsplit(url).scheme == "tls"
+        self._signing_in = signing_in(url, access)
+
+    async def sign_in(self, url: str, **options: Any) -> None:
+        """Connect as the settings say; takes what `connect` takes."""
+        await self.connect(url, **self._signing_in, **options)
+
+    @property
+    def ssl_context(self) -> ssl.SSLContext:
+        """With the certificates of this moment."""
+        return super().ssl_context if self._contexts is None else self._contexts()
+
+    async def _process_info(self, info: dict[str, Any], *of_first: Any, **named: Any) -> None:
+        if self._secured:
+            self._server_info["tls_required"] = True
+        await super()._process_info(info, *of_first, **named)
 
     async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes) -> None:
         if headers and reply.startswith(_STORED):
@@ -62,3 +98,22 @@ def senders_own(headers: bytes) -> bytes:
 def _renamed(line: bytes) -> bytes:
     name, colon, value = line.partition(b":")
     return (name.lower() if name.strip() == b"Status" else name) + colon + value
+
+
+def signing_in(url: str, access: Access) -> Mapping[str, Any]:
+    """What the driver asks each time it connects: the password of the URL's user, a token, or a signature.
+
+    Raises:
+        Misconfigured: there are no credentials in their file.
+    """
+    if access.creds_file is not None:
+        creds = Reloaded("bus_creds", [access.creds_file], partial(Creds.read, access.creds_file))
+        return {
+            "user_jwt_cb": lambda: bytearray(creds().jwt),
+            "signature_cb": lambda nonce: creds().signature(nonce),
+        }
+    if access.password is None:
+        return {}
+    if user := urlsplit(url).username:
+        return {"user": lambda: unquote(user), "password": access.password}
+    return {"token": access.password}

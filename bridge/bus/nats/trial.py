@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 from nats.aio.client import Client
 
-from bridge.bus.nats.client import answered, leave
+from bridge.bus.access import Access
+from bridge.bus.nats.client import ReadingClient, answered, leave
 from bridge.errors import NoConnection
 
 _VIOLATION: Final = re.compile(
@@ -18,7 +19,7 @@ _VIOLATION: Final = re.compile(
 )
 
 
-async def try_once(url: str, prefix: str | None) -> None:
+async def try_once(url: str, prefix: str | None, access: Access) -> None:
     """Connect and close; with a prefix, use each right that a worker needs on what is named so.
 
     Raises:
@@ -30,9 +31,9 @@ async def try_once(url: str, prefix: str | None) -> None:
     async def on_error(error: Exception) -> None:
         faults.append(error)
 
-    client = Client()
+    client = ReadingClient(url, access)
     try:
-        await client.connect(
+        await client.sign_in(
             url, allow_reconnect=False, max_reconnect_attempts=1, reconnect_time_wait=0, error_cb=on_error
         )
     except Exception as error:  # noqa: BLE001 - raised again, or what it hides is

@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 
-from aio_pika import Message, connect
+from aio_pika import Message
 from aio_pika.abc import AbstractChannel, AbstractExchange
 from aio_pika.exceptions import (
     CONNECTION_EXCEPTIONS,
@@ -25,6 +25,7 @@ from faststream.rabbit import Channel, ExchangeType, RabbitExchange, RabbitMessa
 from yarl import URL
 
 from bridge.bus import control_headers
+from bridge.bus.access import AS_THE_URL_SAYS, Access
 from bridge.bus.backoff import CALL_TIMEOUT, CONFIRM_TIMEOUT
 from bridge.bus.base import BrokerBus, Outgoing
 from bridge.bus.numbers import one_of_url, whole
@@ -38,7 +39,7 @@ from bridge.bus.port import (
     TooLarge,
     Unroutable,
 )
-from bridge.bus.rabbit.connection import ClosingBroker
+from bridge.bus.rabbit.connection import ClosingBroker, connect_apart
 from bridge.bus.rabbit.dead_letters import RabbitHeldDeadLetter, dead_letters_in
 from bridge.bus.rabbit.headers import read_strictly, reading_leniently
 from bridge.bus.rabbit.messages import RabbitReceived, delivery, outgoing
@@ -67,6 +68,7 @@ class RabbitBus(BrokerBus):
         prefix: first part of every name.
         delays: of the delay queues in whole seconds, ascending.
         on_lost: called once when a consumer is gone and does not come back.
+        access: what the settings say beside the URL.
         watch_interval: seconds between two looks of the watchdog.
         heartbeat: seconds between two signs of life; a link that dies without a word is noticed by them.
 
@@ -85,6 +87,7 @@ class RabbitBus(BrokerBus):
         prefix: str = "gpconnect",
         delays: Sequence[int] = DELAYS,
         on_lost: Callable[[], None] | None = None,
+        access: Access = AS_THE_URL_SAYS,
         watch_interval: float = 15.0,
         heartbeat: int = 15,
     ) -> None:
@@ -93,8 +96,10 @@ class RabbitBus(BrokerBus):
         one_of_url(URL(url).query, "timeout", most=3600)
         self._topology = Topology(prefix, delays)
         self._url = str(URL(url).update_query(heartbeat=heartbeat))
+        self._access = access
         self._broker = ClosingBroker(
             self._url,
+            access=access,
             logger=None,
             default_channel=Channel(publisher_confirms=True, on_return_raises=True),
             # None: a consumer is cancelled first, and `stop` waits for its messages itself. FastStream
@@ -115,7 +120,7 @@ class RabbitBus(BrokerBus):
 
     async def try_connection(self, *, with_rights: bool) -> None:
         """Connect once and close the connection; see `bridge.bus.rabbit.trial`."""
-        await try_once(self._url, self._prefix if with_rights else None)
+        await try_once(self._url, self._prefix if with_rights else None, self._access)
 
     async def _connect(self) -> None:
         with reading_leniently():  # whoever connects again later was begun here too
@@ -231,7 +236,7 @@ class RabbitBus(BrokerBus):
     ) -> AsyncIterator[AsyncIterator[RabbitHeldDeadLetter]]:
         """The same on a connection of its own: a message that no client can read ends that one alone."""
         with reading_leniently():
-            connection = await connect(self._url, timeout=CALL_TIMEOUT)
+            connection = await connect_apart(self._url, self._access, timeout=CALL_TIMEOUT)
         async with (
             connection,
             connection.channel(publisher_confirms=False) as channel,

@@ -7,23 +7,33 @@ process from ending.
 """
 
 import asyncio
+from functools import partial
 from types import TracebackType
 from typing import Any, Final
 
-from aio_pika import RobustConnection
-from aio_pika.abc import TimeoutType
+from aio_pika import RobustConnection, connect
+from aio_pika.abc import AbstractConnection, TimeoutType
 from faststream.rabbit import RabbitBroker
+
+from bridge.bus.access import Access
+from bridge.bus.rabbit.signing_in import SigningIn
 
 _FAREWELL: Final = 5.0
 """Seconds to say goodbye to a broker that may not listen any more."""
 
 
 class ClosingBroker(RabbitBroker):
-    """Leaves no connection behind that tries for ever; takes what `RabbitBroker` takes."""
+    """Leaves no connection behind that tries for ever; takes what `RabbitBroker` takes.
 
-    def __init__(self, url: str, **options: Any) -> None:
+    Args:
+        url: of the broker.
+        access: of the settings.
+        options: of `RabbitBroker`.
+    """
+
+    def __init__(self, url: str, *, access: Access, **options: Any) -> None:
         super().__init__(url, **options)
-        self._connection_kwargs["connection_class"] = _Connection
+        self._connection_kwargs["connection_class"] = partial(_Connection, access=access)
 
     async def stop(
         self,
@@ -41,7 +51,17 @@ class ClosingBroker(RabbitBroker):
                     await connection.close()
 
 
-class _Connection(RobustConnection):
+async def connect_apart(
+    url: str,
+    access: Access,
+    *,
+    timeout: TimeoutType = None,  # noqa: ASYNC109 - the driver's own
+) -> AbstractConnection:
+    """A connection beside the broker's, which is not restored when it ends."""
+    return await connect(url, timeout=timeout, connection_class=partial(SigningIn, access=access))
+
+
+class _Connection(SigningIn, RobustConnection):
     async def connect(self, timeout: TimeoutType = None) -> None:  # noqa: ASYNC109 - the driver's own
         try:
             await super().connect(timeout)

@@ -10,23 +10,25 @@ from contextlib import asynccontextmanager
 from secrets import token_hex
 from typing import Final
 
-from aio_pika import ExchangeType, Message, connect
+from aio_pika import ExchangeType, Message
 from aio_pika.abc import AbstractConnection
 from aiormq.exceptions import ChannelAccessRefused
 
+from bridge.bus.access import Access
+from bridge.bus.rabbit.connection import connect_apart
 from bridge.errors import NoConnection
 
 _REFUSED: Final = re.compile(r"access to (\w+) '([^']*)' in vhost '.*' refused for user '([^']*)'")
 
 
-async def try_once(url: str, prefix: str | None) -> None:
+async def try_once(url: str, prefix: str | None, access: Access) -> None:
     """Connect and close; with a prefix, use each right that a worker needs on what is named so.
 
     Raises:
         NoConnection: ``no_rights``, with the first right that the user lacks.
         Exception: the driver's own, of whatever keeps it from connecting.
     """
-    async with await connect(url) as connection:
+    async with await connect_apart(url, access) as connection:
         if prefix is not None:
             await _try_rights(connection, prefix)
 

@@ -83,7 +83,7 @@ def _of_settings(settings: Settings) -> Iterator[ToDo]:
     for each in installation.certificates(settings):
         left = each.expires_at - datetime.now(UTC)
         if left < _CERTIFICATE_SOON:
-            words = f"The certificate {each.name} expires in {left.days} days."
+            words = f"The certificate {each.setting} expires in {left.days} days."
             yield ToDo(words, "/system", is_bad=left.days <= 0)
 
 

@@ -17,8 +17,8 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from bridge.console.rights import Role
 from bridge.console.sessions import User
+from bridge.credentials.reload import Reloaded
 from bridge.errors import Misconfigured
-from bridge.spine.reload import Reloaded
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9.-]{0,63}", re.ASCII)
 _SHORTEST: Final = 12

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from bridge.credentials.reload import Reloaded
 from bridge.engine.http.consumers import read_consumers
 from bridge.engine.http.serving import serving
 from bridge.engine.journal.claim_checks import ClaimCheckJournal
@@ -30,7 +31,6 @@ from bridge.observe.vocabulary.process import (
     ClaimsServed,
 )
 from bridge.settings import ClaimsSettings
-from bridge.spine.reload import Reloaded
 
 _SAFE = {
     "content-disposition": "attachment",

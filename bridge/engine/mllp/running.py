@@ -11,6 +11,8 @@ from typing import Final
 from bridge.bus import open_bus
 from bridge.bus.port import Bus
 from bridge.contracts.envelope import EventStyle
+from bridge.credentials.known import known_certificates
+from bridge.credentials.reload import Reloaded
 from bridge.engine.http.health import health_endpoints
 from bridge.engine.journal.opening import open_journal
 from bridge.engine.mllp.answering import RequestsBus, TriggerAnswers
@@ -22,13 +24,10 @@ from bridge.engine.worker import ConsumerLostError
 from bridge.figures import Figures, Sources
 from bridge.mllp.listener import listening
 from bridge.mllp.peer import Peer
-from bridge.mllp.tls import expiries
 from bridge.observe import record, recording
 from bridge.observe.vocabulary.mllp import DeliveryStarted
 from bridge.observe.vocabulary.process import WorkerStopped
 from bridge.settings import Settings
-from bridge.spine.reload import Reloaded
-from bridge.spine.tls import CertificateFact
 from bridge.traces import tracing
 
 _IN_HAND: Final = 4
@@ -61,7 +60,7 @@ async def delivering(settings: Settings, bus: Bus) -> AsyncIterator[Sources]:
                 ready=journal.requests.ready,
                 count_unfinished=journal.requests.count_unfinished,
                 bulkheads=tuple,
-                certificates=partial(_certificates, settings),
+                certificates=known_certificates(settings, "bus", "ledger", "mllp", "listener"),
                 clock_skew=lambda: None,
                 retries_stopped=lambda _pipeline: False,
             )
@@ -186,7 +185,3 @@ def _readiness(
         return {"bus": await bus.ready(), **(await ledger() if ledger else {})}
 
     return ready
-
-
-def _certificates(settings: Settings) -> list[CertificateFact]:
-    return [CertificateFact(name, expires) for name, expires in expiries(settings.mllp, settings.listener)]

@@ -1,14 +1,15 @@
 """Whether sender and listener may start. Neither asks a practice, so neither needs a key to the Spine."""
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from typing import Literal
 
 from pydantic import ValidationError
 
 from bridge.areas.requests import Areas
 from bridge.contracts.envelope import faults_of
+from bridge.credentials.faults import access_faults
 from bridge.engine.mllp.users import SETTING as USERS
-from bridge.environment import misspelt
+from bridge.environment import file_faults, files_of, misspelt
 from bridge.errors import Misconfigured
 from bridge.ledger.keys import key_faults
 from bridge.settings import ListenerSettings, MllpSettings, Settings
@@ -23,12 +24,13 @@ def check_sender(settings: Settings) -> None:
     """
     required: dict[str, object] = {
         "BRIDGE_MLLP_PEER": settings.mllp.peer,
-        "BRIDGE_PATIENT_KEY or BRIDGE_PATIENT_KEY_FILE": settings.patient_key,
+        "BRIDGE_PATIENT_KEY or BRIDGE_PATIENT_KEY_FILE": settings.patient.key or settings.patient.key_file,
     }
+    patient = file_faults(files_of(settings, "patient"))
     keys = key_faults(settings) if settings.ledger.enabled else ()
     if not settings.ledger.enabled and not settings.sandbox:
         keys = ("BRIDGE_LEDGER_ENABLED: cannot be switched off outside the sandbox",)
-    _refuse([*_missing(required), *_files("BRIDGE_MLLP", settings.mllp), *keys], sandbox=settings.sandbox)
+    _refuse([*_missing(required), *_files(settings, "mllp"), *patient, *keys], sandbox=settings.sandbox)
 
 
 def check_listener(settings: Settings) -> None:
@@ -39,7 +41,7 @@ def check_listener(settings: Settings) -> None:
     """
     listener = settings.listener
     required: dict[str, object] = {"BRIDGE_LISTENER_PORT": listener.port, USERS: listener.users_file}
-    found = [*_missing(required), *_files("BRIDGE_LISTENER", listener), *_areas(listener)]
+    found = [*_missing(required), *_files(settings, "listener"), *_areas(listener)]
     _refuse(found, sandbox=settings.sandbox)
 
 
@@ -52,16 +54,13 @@ def _missing(required: dict[str, object]) -> Iterable[str]:
     return (f"{name}: is required" for name, value in required.items() if not value)
 
 
-def _files(prefix: str, group: MllpSettings | ListenerSettings) -> Iterator[str]:
-    files: dict[str, Path | None] = {
-        f"{prefix}_{name}": getattr(group, name.lower()) for name in ("CERT_FILE", "KEY_FILE", "CA_FILE")
-    }
-    for name, file in files.items():
-        try:
-            if file is not None and not file.read_bytes().strip():
-                yield f"{name}: the file is empty"
-        except OSError as error:
-            yield f"{name}: cannot be read ({error.strerror})"
+def _files(settings: Settings, owner: Literal["mllp", "listener"]) -> Iterator[str]:
+    yield from file_faults(files_of(settings, "bus", "ledger"))
+    yield from access_faults(settings)
+    group: MllpSettings | ListenerSettings = getattr(settings, owner)
+    prefix = f"BRIDGE_{owner}".upper()
+    files = files_of(settings, owner)
+    yield from file_faults({name: files[name] for name in files if name != USERS})  # that one is read whole
     if bool(group.cert_file) != bool(group.key_file):
         yield f"{prefix}_CERT_FILE and {prefix}_KEY_FILE: set both or neither"
 

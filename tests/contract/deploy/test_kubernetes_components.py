@@ -102,8 +102,8 @@ def console_environment(tmp_path: Path) -> dict[str, str]:
 def test_the_console_may_start_with_what_its_pod_has(console_environment: dict[str, str]):
     found = Settings.load(check=check, environ=console_environment)
     assert set(console_environment) <= set(defaults())
-    # It shows until when these hold, and holds no key to them.
-    assert len(certificates(found)) == 2
+    # It shows until when these hold: its own, and two of Spine's, to which it holds no key.
+    assert len(certificates(found)) == 3
     for file in (found.spine.key_file, found.pds.key_file, found.sds.api_key_file):
         assert file is not None
         assert not file.exists()

@@ -253,10 +253,11 @@ def test_files_that_are_not_what_they_should_be_are_named(
 
 def test_expiries_are_readable_for_operators(tmp_path: Path, spine_ca: Authority, settings: SpineSettings):
     expired = spine_ca.issue("late", expired=True)
-    expiries = dict(certificate_expiries(settings.model_copy(update={"cert_file": expired.cert_file})))
+    found = certificate_expiries(settings.model_copy(update={"cert_file": expired.cert_file}))
+    expiries = {fact.setting: fact.expires_at for fact in found}
 
     assert expiries["BRIDGE_SPINE_CA_FILE"] > datetime.now(UTC) > expiries["BRIDGE_SPINE_CERT_FILE"]
-    assert dict(certificate_expiries(SpineSettings())) == {}
+    assert not list(certificate_expiries(SpineSettings()))
     (tmp_path / "empty.pem").write_text("nothing")
     with pytest.raises(Misconfigured, match="BRIDGE_SPINE_CA_FILE"):
-        dict(certificate_expiries(SpineSettings(ca_file=tmp_path / "empty.pem")))
+        list(certificate_expiries(SpineSettings(ca_file=tmp_path / "empty.pem")))

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bridge.bus.port import QueueDepth, QueueSpec
+from bridge.credentials.tls import CertificateFact
 from bridge.errors import FailureCode
 from bridge.figures import Figures, Sources
 from bridge.figures.labels import Few
@@ -16,7 +17,6 @@ from bridge.observe.vocabulary.bus import MessageDead
 from bridge.observe.vocabulary.requests import InDoubtEnded, RecordMapped, RequestHandled
 from bridge.observe.vocabulary.upstreams import UpstreamCall
 from bridge.spine.bulkhead import BulkheadFacts, Circuit
-from bridge.spine.tls import CertificateFact
 from tests.support.figures import Answer
 
 QUEUE = QueueSpec("t.appointments", ("slots.requested.v1",))

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import structlog
 
+from bridge.credentials.reload import Reloaded
 from bridge.errors import Misconfigured
-from bridge.spine.reload import Reloaded
 
 
 class VirtualTime:
