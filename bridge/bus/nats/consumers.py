@@ -21,7 +21,7 @@ from bridge.observe import record
 from bridge.observe.vocabulary.bus import ConsumerChanged
 
 PULL_TIMEOUT: Final = 2.0
-"""Seconds that a worker asks for a message at a time."""
+"""Seconds that a worker asks for a message at a time; a pull that a broken link swallowed comes again."""
 _TIMEOUT: Final = 10.0
 _NANOSECOND: Final = 1e-9
 _REFUSES_CHANGE: Final = 10012

@@ -25,26 +25,14 @@ About = Callable[[Delivery], AbstractContextManager[None]]
 _LONGEST_NAK: Final = 3600.0
 
 
-class PullRefusedError(Exception):
-    """The server does not let this pull wait for a message."""
-
-
 async def next_message(source: JetStreamContext.PullSubscription) -> Msg:
     """The next message of a consumer, however long it takes and whatever happens to the link."""
     backoff = Backoff("pull_retrying")
-    was_hasty = False
     while True:
-        began = time.monotonic()
         try:
-            # A pull that a broken link swallowed is repeated after this time.
             [message] = await source.fetch(1, timeout=PULL_TIMEOUT)
         except TimeoutError:
-            # Nothing came. But the driver says the same when the server refuses the pull (too many wait
-            # already), and now and then when the end of the pull before is told late.
-            is_hasty = time.monotonic() - began < PULL_TIMEOUT / 2
-            if is_hasty and was_hasty:
-                await backoff.wait(PullRefusedError())
-            was_hasty = is_hasty
+            continue  # nothing came
         except TROUBLE as error:
             await backoff.wait(error)
         else:

@@ -116,18 +116,6 @@ async def test_settings_changed_at_work_are_put_right(site: NatsSite) -> None:
         await until(is_right)
 
 
-async def test_a_server_that_refuses_pulls_is_asked_more_and_more_seldom(site: NatsSite) -> None:
-    """The driver tells it as a pull that nothing came of, at once: a worker would ask on and on."""
-    with capture_logs() as logs:
-        async with started(site.bus(watch_interval=60), site, Recorder()):
-            await site.remove_consumer()
-            await until(
-                lambda: [line for line in logs if line["event"] == "pull_retrying" and line["tries"] > 5]
-            )
-    errors = [line["error"] for line in logs if line["event"] == "pull_retrying"]
-    assert "PullRefusedError" in errors
-
-
 def test_a_consumer_may_bound_pulls_that_are_longer_than_ours() -> None:
     made = {**needed(ack_wait=15), "priority_policy": "none"}
     assert differences(made, ack_wait=15) == []
