@@ -9,11 +9,12 @@ import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, IPvAnyAddress, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from bridge.addresses import WITH_ADDRESSES, each_address, password_of
 from bridge.environment import file_faults, files_of, misspelt, read, secret
 from bridge.errors import Misconfigured
 
@@ -34,6 +35,10 @@ _PUBLIC = ("_CA_FILE", "_CERT_FILE", "_CRL_FILE")
 """How the names of files end in which there is no secret."""
 
 
+_OF_A_WRITER = ("read-write", "primary", "any")
+"""Which servers of a database may be meant (``target_session_attrs``): workers write."""
+
+
 class _Group(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -46,7 +51,8 @@ class BusSettings(_Group):
     """The message bus. Without a URL an embedded NATS server is started, for one machine only."""
 
     url: str | None = Field(default=None, repr=False)  # it holds the password
-    """``amqp://``, ``amqps://``, ``nats://`` or of another installed bus; unset starts the embedded NATS."""
+    """``amqp://``, ``amqps://``, ``nats://`` or of another installed bus; unset starts the embedded NATS.
+    Several addresses stand with commas between (`bridge.addresses`): any of them will do."""
     password: SecretStr | None = None
     """Of the user in the URL, which has none then. On NATS, where the URL has no user, the token."""
     password_file: Path | None = None
@@ -285,7 +291,8 @@ class LedgerSettings(_Group):
     enabled: bool = True
     """False writes nothing down, also no audit trail: to measure its cost, in the sandbox only."""
     url: Annotated[str, Field(pattern=r"^postgres(ql)?://")] | None = Field(default=None, repr=False)
-    """``postgresql://…`` as libpq reads it, for several workers; unset is SQLite in ``state_dir``."""
+    """``postgresql://…`` as libpq reads it, for several workers; unset is SQLite in ``state_dir``. Of several
+    servers that which takes writes is used."""
     password: SecretStr | None = None
     """Of the role in the URL, which has none then."""
     password_file: Path | None = None
@@ -505,7 +512,14 @@ class Settings(BaseSettings):
         Raises:
             Misconfigured: with everything that is missing, half set, unreadable or unsafe.
         """
-        problems = [*misspelt(type(self)), *self._missing(), *self._files(), *self._unsafe(), *also]
+        problems = [
+            *misspelt(type(self)),
+            *self._missing(),
+            *self._addresses(),
+            *self._files(),
+            *self._unsafe(),
+            *also,
+        ]
         if problems:
             raise Misconfigured(*problems)
 
@@ -541,6 +555,20 @@ class Settings(BaseSettings):
             yield from self._missing_for_claims()
         if self.hl7v2.allergies == "changes" and "changes" not in self.renderings:
             yield "BRIDGE_RENDERINGS: must name changes, which BRIDGE_HL7V2_ALLERGIES=changes is made with"
+
+    def _addresses(self) -> Iterator[str]:
+        """What is wrong with URLs that may name several addresses."""
+        urls = {"BRIDGE_LEDGER_URL": self.ledger.url}
+        if self.bus.url and self.bus.url.partition("://")[0].lower() in WITH_ADDRESSES:
+            urls["BRIDGE_BUS_URL"] = self.bus.url
+        for name, url in urls.items():
+            try:
+                each_address(url or "", name)
+            except Misconfigured as fault:
+                yield from fault.problems
+        for wanted in parse_qs((self.ledger.url or "").partition("?")[2]).get("target_session_attrs", ()):
+            if wanted not in _OF_A_WRITER:
+                yield f"BRIDGE_LEDGER_URL: target_session_attrs must be {', '.join(_OF_A_WRITER)}"
 
     def _missing_for_claims(self) -> Iterator[str]:
         claims = self.claims
@@ -605,9 +633,9 @@ class Settings(BaseSettings):
             "BRIDGE_CONSOLE_OIDC_CLIENT_SECRET": self._known("console", "oidc_client_secret"),
             "BRIDGE_BUS_MANAGEMENT_PASSWORD": self._known("bus", "management_password"),
             "BRIDGE_BUS_PASSWORD": self._known("bus", "password"),
-            "BRIDGE_BUS_URL": urlsplit(self.bus.url or "").password,
+            "BRIDGE_BUS_URL": password_of(self.bus.url or ""),
             "BRIDGE_LEDGER_PASSWORD": self._known("ledger", "password"),
-            "BRIDGE_LEDGER_URL": urlsplit(self.ledger.url or "").password,
+            "BRIDGE_LEDGER_URL": password_of(self.ledger.url or ""),
         }
         yield from (
             f"{name}: is a known default, which only the sandbox may use"

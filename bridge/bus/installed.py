@@ -4,7 +4,6 @@ from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from inspect import Parameter, signature
 from typing import Final, cast
-from urllib.parse import urlsplit
 
 from bridge.bus.access import Access
 from bridge.bus.port import Bus, BusFactory, SignedBusFactory
@@ -25,7 +24,7 @@ def bus_for(url: str) -> BusFactory:
         if point.name in known:
             raise Misconfigured(f"two installed packages have a bus for {point.name}://")
         known[point.name] = point
-    scheme = urlsplit(url).scheme
+    scheme = _scheme(url)
     if scheme not in known:
         # What stands there is not told: in front of the first colon may be a user as well.
         schemes = ", ".join(f"{name}://" for name in sorted(known)) or "none is installed"
@@ -33,6 +32,10 @@ def bus_for(url: str) -> BusFactory:
     # A driver takes a good part of a second to load: the one that is used, and when it is.
     factory: BusFactory = known[scheme].load()
     return factory
+
+
+def _scheme(url: str) -> str:
+    return url.partition("://")[0].lower()
 
 
 def make_bus(url: str, *, prefix: str, on_lost: Callable[[], None] | None, access: Access) -> Bus:
@@ -47,7 +50,7 @@ def make_bus(url: str, *, prefix: str, on_lost: Callable[[], None] | None, acces
     takes = signature(factory).parameters
     if "access" not in takes and all(each.kind is not Parameter.VAR_KEYWORD for each in takes.values()):
         raise Misconfigured(
-            f"BRIDGE_BUS_URL: the bus of {urlsplit(url).scheme}:// takes no certificates and passwords from "
+            f"BRIDGE_BUS_URL: the bus of {_scheme(url)}:// takes no certificates and passwords from "
             "BRIDGE_BUS_…: its URL says all"
         )
     signed = cast("SignedBusFactory", factory)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, text
 
+from bridge.addresses import each_address
 from bridge.ledger.errors import NoLedger
 from bridge.ledger.opening import open_store
 from bridge.ledger.storage import schema
@@ -46,6 +47,29 @@ async def condition(settings: Settings) -> Condition:
     """
     async with open_store(settings, read_only=True) as store:
         return await store.read(_look)
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseServer:
+    """One of several servers of a database: its address, what it is, and whether it gives a connection."""
+
+    place: str
+    told: str
+    is_there: bool
+
+
+async def servers(settings: Settings) -> Sequence[DatabaseServer]:
+    """Look at each server that ``BRIDGE_LEDGER_URL`` names; none where it names only one.
+
+    Raises:
+        Misconfigured: an address cannot be read.
+    """
+    url = settings.ledger.url
+    if url is None or len(each_address(url, "BRIDGE_LEDGER_URL")) == 1:
+        return []
+    from bridge.ledger.storage.hosts import each_server  # noqa: PLC0415 - the driver, where it is used
+
+    return [DatabaseServer(*found) for found in await each_server(url)]
 
 
 async def upgrade(settings: Settings) -> Sequence[str]:

@@ -15,6 +15,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 import httpx
 
+from bridge.addresses import each_address
 from bridge.operations.surroundings import Check, of_clock
 from bridge.settings import Settings
 
@@ -31,7 +32,7 @@ _WHAT: Final = "limits of the bus"
 
 async def broker_policies(settings: Settings) -> Sequence[Check]:
     """Policies, rights and clock of a RabbitMQ; nothing of another bus."""
-    if urlsplit(settings.bus.url or "").scheme not in ("amqp", "amqps"):
+    if (settings.bus.url or "").partition("://")[0] not in ("amqp", "amqps"):
         return []
     if settings.bus.management_url is None:
         return [Check(_WHAT, is_good=True, detail="not checked: BRIDGE_BUS_MANAGEMENT_URL is not set")]
@@ -52,7 +53,7 @@ async def broker_policies(settings: Settings) -> Sequence[Check]:
 
 
 async def _checks(client: httpx.AsyncClient, settings: Settings) -> AsyncIterator[Check]:
-    bus = urlsplit(settings.bus.url or "")
+    bus = urlsplit(each_address(settings.bus.url or "", "BRIDGE_BUS_URL")[0])
     host = quote(unquote(bus.path[1:]) or "/", safe="")
     prefix = settings.bus.prefix
     ours: dict[str, str | int] = {

@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator, Awaitable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
+from bridge.addresses import WITH_ADDRESSES, each_address, place_of
 from bridge.bus import open_bus, try_connection
+from bridge.bus.access import Access
 from bridge.bus.condition import TellsCondition
 from bridge.credentials.known import ALL, known_certificates
 from bridge.credentials.tls import CertificateFact
@@ -101,20 +103,42 @@ def _certificates(*facts: CertificateFact) -> list[Check]:
 async def _bus(settings: Settings) -> Sequence[Check]:
     where = settings.bus.url.partition("://")[0] if settings.bus.url else "embedded NATS"
     what, found = f"bus ({where})", None
+    each: Sequence[Check] = []
     try:
         if settings.bus.url:
+            access = Access.of(settings)
+            each = await _nodes(settings.bus.url, where, access)
             # Tells the cause, where the bus would go on waiting.
-            await try_connection(settings.bus.url, prefix=settings.bus.prefix, with_rights=True)
+            await try_connection(
+                settings.bus.url, prefix=settings.bus.prefix, with_rights=True, access=access
+            )
         async with asyncio.timeout(_BUS_TIMEOUT), open_bus(settings, join=True) as bus:
             is_ready = await bus.ready()
             if isinstance(bus, TellsCondition):
                 found = await bus.condition(list(queues_of(settings).values()))
     except NoConnection as fault:
-        return [Check(what, is_good=False, detail=str(fault))]
+        return [*each, Check(what, is_good=False, detail=str(fault))]
     except TimeoutError:
-        return [Check(what, is_good=False, detail=f"no answer within {_BUS_TIMEOUT:g} s")]
+        return [*each, Check(what, is_good=False, detail=f"no answer within {_BUS_TIMEOUT:g} s")]
     connected = Check(what, is_good=is_ready, detail="connected" if is_ready else "not ready")
-    return [connected, *(of_bus(found) if found else [])]
+    return [*each, connected, *(of_bus(found) if found else [])]
+
+
+async def _nodes(url: str, scheme: str, access: Access) -> Sequence[Check]:
+    """Each of several addresses of the broker: a worker passes over one that is away."""
+    addresses = each_address(url, "BRIDGE_BUS_URL") if scheme in WITH_ADDRESSES else ()
+    if len(addresses) < 2:  # noqa: PLR2004 - a single one is told of as the bus
+        return []
+
+    async def look(address: str) -> Check:
+        what = f"bus ({scheme}) at {place_of(address)}"
+        try:
+            await try_connection(address, access=access)
+        except NoConnection as fault:
+            return Check(what, is_good=False, detail=f"away: {fault}")
+        return Check(what, is_good=True, detail="takes connections")
+
+    return await asyncio.gather(*map(look, addresses))
 
 
 async def _trail(settings: Settings) -> Check:

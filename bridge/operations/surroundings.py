@@ -18,7 +18,7 @@ import orjson
 
 from bridge.bus.condition import BusCondition
 from bridge.errors import BridgeError
-from bridge.ledger.condition import Condition, condition
+from bridge.ledger.condition import Condition, condition, servers
 from bridge.ledger.errors import NoLedger
 from bridge.observe.causes import causes, tls_code, tls_sentence
 from bridge.settings import Settings
@@ -43,14 +43,19 @@ class Check:
 
 
 async def database(settings: Settings) -> Sequence[Check]:
-    """The ledger's database: version, migrations, rights and clock."""
+    """The ledger's database: its servers where it has several, version, migrations, rights and clock."""
+    each: list[Check] = []
     try:
+        each = [
+            Check(f"ledger's server {server.place}", is_good=server.is_there, detail=server.told)
+            for server in await servers(settings)
+        ]
         found = await condition(settings)
     except NoLedger:
-        return []  # told with the audit trail
+        return each  # told with the audit trail
     except BridgeError as fault:
-        return [Check("ledger's database", is_good=False, detail=str(fault))]
-    return list(_of_database(found, datetime.now(UTC)))
+        return [*each, Check("ledger's database", is_good=False, detail=str(fault))]
+    return [*each, *_of_database(found, datetime.now(UTC))]
 
 
 def _of_database(found: Condition, now: datetime) -> Iterator[Check]:

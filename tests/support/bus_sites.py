@@ -59,6 +59,7 @@ class Inbox:
 class Site(Protocol):
     """One broker, seen from outside, with names of its own per test."""
 
+    url: str
     prefix: str
     queue: QueueSpec
 

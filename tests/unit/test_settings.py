@@ -50,6 +50,24 @@ def test_a_complete_and_safe_environment_may_start(environment):
     assert problems() == []
 
 
+def test_several_addresses_of_broker_and_database_are_looked_at(environment, monkeypatch):
+    monkeypatch.setenv("BRIDGE_BUS_URL", f"amqps://bridge:{SECRET}@a:5671,[::1]:5671,c/vhost")
+    monkeypatch.setenv(
+        "BRIDGE_LEDGER_URL", f"postgresql://bridge:{SECRET}@a,b/db?target_session_attrs=primary"
+    )
+    assert problems() == []
+    monkeypatch.setenv("BRIDGE_BUS_URL", "amqps://bridge:changeme@a:5671,b:port/vhost")
+    monkeypatch.setenv(
+        "BRIDGE_LEDGER_URL", f"postgresql://bridge:{SECRET}@a,/db?target_session_attrs=standby"
+    )
+    assert [problem.partition("; ")[0] for problem in problems()] == [
+        "BRIDGE_LEDGER_URL: address 2 is empty",
+        "BRIDGE_BUS_URL: address 2 is not host or host:port",
+        "BRIDGE_LEDGER_URL: target_session_attrs must be read-write, primary, any",
+        "BRIDGE_BUS_URL: is a known default, which only the sandbox may use",
+    ]
+
+
 def test_everything_that_is_missing_is_named_at_once(environment, monkeypatch):
     for name in environment:
         monkeypatch.delenv(f"BRIDGE_{name}")

@@ -19,6 +19,7 @@ from nats.js import JetStreamContext
 from nats.js.api import DeliverPolicy, RetentionPolicy
 from nats.js.errors import BadRequestError, NoStreamResponseError, NotFoundError
 
+from bridge.addresses import each_address, place_of
 from bridge.bus import control_headers
 from bridge.bus.access import AS_THE_URL_SAYS, Access
 from bridge.bus.backoff import CONFIRM_TIMEOUT, Backoff
@@ -49,6 +50,7 @@ from bridge.observe.vocabulary.bus import (
     BusReconnected,
     ConsumerMadeAgain,
     ConsumerUnusable,
+    NodePassedOver,
     QueueDeclaredAgain,
 )
 from bridge.tasks import end
@@ -68,7 +70,7 @@ class NatsBus(BrokerBus):
     """The bus on NATS JetStream 2.10 or later.
 
     Args:
-        url: ``nats://`` address, with user and password or a token.
+        url: ``nats://`` or ``tls://`` with user and password or a token, and addresses.
         prefix: first part of every name.
         ack_wait: seconds after which the server hands a message over again when its worker says nothing;
             while a handler runs, the adapter speaks for it three times as often.
@@ -77,7 +79,7 @@ class NatsBus(BrokerBus):
         heartbeat: seconds between two signs of life; a link that dies without a word is noticed by them.
 
     Raises:
-        Misconfigured: a number is out of range.
+        Misconfigured: a number is out of range, or an address cannot be read.
     """
 
     broker = "nats"
@@ -98,14 +100,14 @@ class NatsBus(BrokerBus):
         heartbeat: int = 15,
     ) -> None:
         super().__init__(on_lost=on_lost, watch_interval=watch_interval)
-        self._url = url
+        self._urls = each_address(url, "BRIDGE_BUS_URL")
         self._access = access
         self._prefix = prefix
         self._requests = f"{prefix}.requests."
         self._events = f"{prefix}.events."
         self._ack_wait = ack_wait
         self._heartbeat = whole("heartbeat", heartbeat, most=_SLOWEST_HEARTBEAT)
-        self._client = ReadingClient(url, access)
+        self._client = ReadingClient(self._urls, access)
         self._js: JetStreamContext = self._client.jetstream(timeout=CONFIRM_TIMEOUT)
         self._held: dict[str, Msg] = {}  # by the subject that acknowledges them
         self._loops: list[asyncio.Task[None]] = []
@@ -115,25 +117,40 @@ class NatsBus(BrokerBus):
 
     async def try_connection(self, *, with_rights: bool) -> None:
         """Connect once and close the connection; see `bridge.bus.nats.trial`."""
-        await try_once(self._url, self._prefix if with_rights else None, self._access)
+        await try_once(self._urls, self._prefix if with_rights else None, self._access)
 
     async def _connect(self) -> None:
         backoff = Backoff("broker_unreachable")
+        passed_over: dict[str, str] = {}
+        faults = 0
 
         async def on_error(error: Exception) -> None:
+            cause = cause_of(error)
             if self._client.is_connected:
-                cause = cause_of(error)
                 code, words = (cause.code, cause.sentence) if cause else (None, None)
                 record(BusError(type(error).__name__, code, words))
-            else:
+                return
+            nonlocal faults
+            faults += 1
+            nodes = self._client.servers  # the one that is tried is put behind the others first
+            if len(nodes) > 1:
+                passed_over[place_of(nodes[-1].geturl())] = cause.code if cause else type(error).__name__
+            if faults % len(nodes) == 0:  # every one of them: until then the next is tried at once
                 await backoff.wait(error)
+
+        async def on_connected() -> None:
+            if (there := self._client.connected_url) is not None:
+                passed_over.pop(place_of(there.geturl()), None)
+            for node, why in passed_over.items():
+                record(NodePassedOver(self.broker, node, why))
+            passed_over.clear()
 
         async def on_reconnected() -> None:
             backoff.renew()
+            await on_connected()
             record(BusReconnected(self.broker))
 
         await self._client.sign_in(
-            self._url,
             max_reconnect_attempts=-1,
             reconnect_time_wait=0,  # `on_error` waits
             connect_timeout=_CONNECT_TIMEOUT,
@@ -141,6 +158,7 @@ class NatsBus(BrokerBus):
             error_cb=on_error,
             reconnected_cb=on_reconnected,
         )
+        await on_connected()
         await self._have_stream(f"{self._prefix}.events", [f"{self._events}>"], RetentionPolicy.LIMITS)
         self._speaker = asyncio.create_task(self._speak_for_held())
 

@@ -8,10 +8,11 @@ missed. Either way the server hands the message over again, for ever.
 
 import asyncio
 import contextlib
+import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from nats.aio.client import Client
@@ -23,9 +24,41 @@ from bridge.credentials.reload import Reloaded
 _VERSION: Final = b"NATS/1.0"
 _STORED: Final = b"$JS.ACK."
 """How the reply subject of a message out of a stream begins; those of the server itself have none."""
-
-
 _FAREWELL: Final = 2.0
+_PORT: Final = 4222
+
+
+class Servers(NamedTuple):
+    """What a client connects to.
+
+    Attributes:
+        urls: any of which will do.
+        name: what their certificates must be issued to; None where each URL says it.
+    """
+
+    urls: Sequence[str]
+    name: str | None
+
+
+async def servers_of(urls: Sequence[str]) -> Servers:
+    """The servers that are listed; of a single name also each address that it stands for at this moment.
+
+    The name stays among them: the addresses may be others when the client connects again.
+    """
+    if len(urls) > 1:
+        return Servers(urls, None)
+    parts = urlsplit(urls[0])
+    host, port = parts.hostname, parts.port or _PORT
+    try:
+        told = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError:
+        return Servers(urls, None)  # the driver says so
+    hosts = dict.fromkeys(str(address[0]) for *_, address in told)
+    if len(hosts) == 1:
+        return Servers(urls, None)
+    user, at, _ = parts.netloc.rpartition("@")
+    places = (f"[{one}]:{port}" if ":" in one else f"{one}:{port}" for one in hosts)
+    return Servers([*urls, *(parts._replace(netloc=f"{user}{at}{one}").geturl() for one in places)], host)
 
 
 async def leave(client: Client) -> None:
@@ -58,19 +91,21 @@ class ReadingClient(Client):
     server says in the clear that it has none, and whoever stands in between can say so too.
 
     Args:
-        url: of the server.
+        urls: of the servers, with one address each.
         access: of the settings.
     """
 
-    def __init__(self, url: str, access: Access) -> None:
+    def __init__(self, urls: Sequence[str], access: Access) -> None:
         super().__init__()
         self._contexts = access.tls
-        self._secured = access.tls is not None or urlsplit(url).scheme == "tls"
-        self._signing_in = signing_in(url, access)
+        self._secured = access.tls is not None or urlsplit(urls[0]).scheme == "tls"
+        self._signing_in = signing_in(urls[0], access)
+        self._urls = urls
 
-    async def sign_in(self, url: str, **options: Any) -> None:
-        """Connect as the settings say; takes what `connect` takes."""
-        await self.connect(url, **self._signing_in, **options)
+    async def sign_in(self, **options: Any) -> None:
+        """Connect to one of the servers as the settings say; takes what `connect` takes beside their URLs."""
+        servers = await servers_of(self._urls)
+        await self.connect(list(servers.urls), tls_hostname=servers.name, **self._signing_in, **options)
 
     @property
     def ssl_context(self) -> ssl.SSLContext:

@@ -19,8 +19,8 @@ _VIOLATION: Final = re.compile(
 )
 
 
-async def try_once(url: str, prefix: str | None, access: Access) -> None:
-    """Connect and close; with a prefix, use each right that a worker needs on what is named so.
+async def try_once(urls: Sequence[str], prefix: str | None, access: Access) -> None:
+    """Connect to one of them and close; with a prefix, use each right that a worker needs on what has it.
 
     Raises:
         NoConnection: ``no_rights``, with the first right that the user lacks.
@@ -31,17 +31,17 @@ async def try_once(url: str, prefix: str | None, access: Access) -> None:
     async def on_error(error: Exception) -> None:
         faults.append(error)
 
-    client = ReadingClient(url, access)
+    client = ReadingClient(urls, access)
     try:
         await client.sign_in(
-            url, allow_reconnect=False, max_reconnect_attempts=1, reconnect_time_wait=0, error_cb=on_error
+            allow_reconnect=False, max_reconnect_attempts=1, reconnect_time_wait=0, error_cb=on_error
         )
     except Exception as error:  # noqa: BLE001 - raised again, or what it hides is
         # It says that there is no server left to try, when each was tried: the first fault is the cause.
         raise (faults[0] if faults else error) from None
     else:
         if prefix is not None:
-            await _try_rights(client, prefix, faults, url)
+            await _try_rights(client, prefix, faults, urls[0])
     finally:
         await leave(client)  # a client that was refused leaves its socket open
 

@@ -24,6 +24,7 @@ from faststream import AckPolicy
 from faststream.rabbit import Channel, ExchangeType, RabbitExchange, RabbitMessage, RabbitQueue
 from yarl import URL
 
+from bridge.addresses import each_address
 from bridge.bus import control_headers
 from bridge.bus.access import AS_THE_URL_SAYS, Access
 from bridge.bus.backoff import CALL_TIMEOUT, CONFIRM_TIMEOUT
@@ -43,6 +44,7 @@ from bridge.bus.rabbit.connection import ClosingBroker, connect_apart
 from bridge.bus.rabbit.dead_letters import RabbitHeldDeadLetter, dead_letters_in
 from bridge.bus.rabbit.headers import read_strictly, reading_leniently
 from bridge.bus.rabbit.messages import RabbitReceived, delivery, outgoing
+from bridge.bus.rabbit.nodes import Nodes
 from bridge.bus.rabbit.parked_by_broker import ParkedByBroker
 from bridge.bus.rabbit.topology import DELAYS, Topology, count, look
 from bridge.bus.rabbit.trial import try_once
@@ -64,7 +66,7 @@ class RabbitBus(BrokerBus):
     """The bus on RabbitMQ 3.10 or later.
 
     Args:
-        url: ``amqp://`` or ``amqps://`` address with user, password and virtual host.
+        url: ``amqp://`` or ``amqps://`` with user, password, addresses and virtual host.
         prefix: first part of every name.
         delays: of the delay queues in whole seconds, ascending.
         on_lost: called once when a consumer is gone and does not come back.
@@ -73,7 +75,7 @@ class RabbitBus(BrokerBus):
         heartbeat: seconds between two signs of life; a link that dies without a word is noticed by them.
 
     Raises:
-        Misconfigured: a number is none that the broker takes.
+        Misconfigured: a number is none that the broker takes, or an address cannot be read.
     """
 
     broker = "rabbitmq"
@@ -93,12 +95,15 @@ class RabbitBus(BrokerBus):
     ) -> None:
         super().__init__(on_lost=on_lost, watch_interval=watch_interval)
         whole("heartbeat", heartbeat, most=_MOST_OF_A_SHORT)
-        one_of_url(URL(url).query, "timeout", most=3600)
+        addresses = [URL(one) for one in each_address(url, "BRIDGE_BUS_URL")]
+        one_of_url(addresses[0].query, "timeout", most=3600)
         self._topology = Topology(prefix, delays)
-        self._url = str(URL(url).update_query(heartbeat=heartbeat))
+        self._url = str(addresses[0].update_query(heartbeat=heartbeat))
+        self._nodes = Nodes(addresses)
         self._access = access
         self._broker = ClosingBroker(
             self._url,
+            nodes=self._nodes,
             access=access,
             logger=None,
             default_channel=Channel(publisher_confirms=True, on_return_raises=True),
@@ -120,7 +125,7 @@ class RabbitBus(BrokerBus):
 
     async def try_connection(self, *, with_rights: bool) -> None:
         """Connect once and close the connection; see `bridge.bus.rabbit.trial`."""
-        await try_once(self._url, self._prefix if with_rights else None, self._access)
+        await try_once(self._url, self._prefix if with_rights else None, self._nodes, self._access)
 
     async def _connect(self) -> None:
         with reading_leniently():  # whoever connects again later was begun here too
@@ -236,7 +241,7 @@ class RabbitBus(BrokerBus):
     ) -> AsyncIterator[AsyncIterator[RabbitHeldDeadLetter]]:
         """The same on a connection of its own: a message that no client can read ends that one alone."""
         with reading_leniently():
-            connection = await connect_apart(self._url, self._access, timeout=CALL_TIMEOUT)
+            connection = await connect_apart(self._url, self._nodes, self._access, timeout=CALL_TIMEOUT)
         async with (
             connection,
             connection.channel(publisher_confirms=False) as channel,

@@ -16,6 +16,7 @@ from aio_pika.abc import AbstractConnection, TimeoutType
 from faststream.rabbit import RabbitBroker
 
 from bridge.bus.access import Access
+from bridge.bus.rabbit.nodes import Nodes, Way
 from bridge.bus.rabbit.signing_in import SigningIn
 
 _FAREWELL: Final = 5.0
@@ -26,14 +27,15 @@ class ClosingBroker(RabbitBroker):
     """Leaves no connection behind that tries for ever; takes what `RabbitBroker` takes.
 
     Args:
-        url: of the broker.
+        url: of any node.
+        nodes: which of them it connects to.
         access: of the settings.
         options: of `RabbitBroker`.
     """
 
-    def __init__(self, url: str, *, access: Access, **options: Any) -> None:
+    def __init__(self, url: str, *, nodes: Nodes, access: Access, **options: Any) -> None:
         super().__init__(url, **options)
-        self._connection_kwargs["connection_class"] = partial(_Connection, access=access)
+        self._connection_kwargs["connection_class"] = partial(_Connection, nodes=nodes, access=access)
 
     async def stop(
         self,
@@ -53,15 +55,31 @@ class ClosingBroker(RabbitBroker):
 
 async def connect_apart(
     url: str,
+    nodes: Nodes,
     access: Access,
     *,
     timeout: TimeoutType = None,  # noqa: ASYNC109 - the driver's own
 ) -> AbstractConnection:
-    """A connection beside the broker's, which is not restored when it ends."""
-    return await connect(url, timeout=timeout, connection_class=partial(SigningIn, access=access))
+    """A connection beside the broker's, which is not restored when it ends; to any of the nodes."""
+    connection_class = partial(_Apart, nodes=nodes, access=access)
+    return await connect(url, timeout=timeout, connection_class=connection_class)
 
 
-class _Connection(SigningIn, RobustConnection):
+class _ToAnyNode(SigningIn):
+    def __init__(self, *arguments: Any, nodes: Nodes, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.kwargs["transport_factory"] = self._way = Way(nodes)
+
+    async def _on_connected(self) -> None:
+        await super()._on_connected()
+        self._way.arrived()
+
+
+class _Apart(_ToAnyNode):
+    """A connection that ends for good when its link does."""
+
+
+class _Connection(_ToAnyNode, RobustConnection):
     async def connect(self, timeout: TimeoutType = None) -> None:  # noqa: ASYNC109 - the driver's own
         try:
             await super().connect(timeout)

@@ -16,19 +16,20 @@ from aiormq.exceptions import ChannelAccessRefused
 
 from bridge.bus.access import Access
 from bridge.bus.rabbit.connection import connect_apart
+from bridge.bus.rabbit.nodes import Nodes
 from bridge.errors import NoConnection
 
 _REFUSED: Final = re.compile(r"access to (\w+) '([^']*)' in vhost '.*' refused for user '([^']*)'")
 
 
-async def try_once(url: str, prefix: str | None, access: Access) -> None:
-    """Connect and close; with a prefix, use each right that a worker needs on what is named so.
+async def try_once(url: str, prefix: str | None, nodes: Nodes, access: Access) -> None:
+    """Connect to one of them and close; with a prefix, use each right that a worker needs on what has it.
 
     Raises:
         NoConnection: ``no_rights``, with the first right that the user lacks.
         Exception: the driver's own, of whatever keeps it from connecting.
     """
-    async with await connect_apart(url, access) as connection:
+    async with await connect_apart(url, nodes, access) as connection:
         if prefix is not None:
             await _try_rights(connection, prefix)
 

@@ -16,13 +16,13 @@ from sqlalchemy.util import greenlet_spawn
 from bridge.errors import Misconfigured
 from bridge.ledger.errors import LedgerUnavailable
 from bridge.ledger.storage import indexes, schema
+from bridge.ledger.storage.hosts import AnyServer
 from bridge.ledger.storage.store import LedgerStep, unavailable
 from bridge.observe import record
 from bridge.observe.vocabulary.ledger import IndexesNotMade
 
 T = TypeVar("T")
 
-CONNECT_SECONDS = 5.0
 COMMAND_SECONDS = 15.0
 """A server that says nothing for this long is treated as gone."""
 
@@ -34,17 +34,21 @@ class PostgresStore:
         url: as libpq reads it, ``sslmode`` and several hosts included.
         connections: at most this many at a time.
         read_only: the server refuses whatever would change something.
+
+    Raises:
+        Misconfigured: an address in the URL cannot be read.
     """
 
     def __init__(self, url: str, *, connections: int, read_only: bool = False) -> None:
+        self._read_only = read_only
         of_session = {"application_name": "gpconnect-bridge", "timezone": "UTC"}
         if read_only:
             of_session["default_transaction_read_only"] = "on"
 
+        self._server = AnyServer(url, read_only=read_only)
+
         async def connect(*, at_most: float | None) -> Any:  # the driver's is generic over its record type
-            return await asyncpg.connect(
-                url, timeout=CONNECT_SECONDS, command_timeout=at_most, server_settings=of_session
-            )
+            return await self._server.connect(command_timeout=at_most, server_settings=of_session)
 
         self._engine = create_async_engine(
             "postgresql+asyncpg://",
@@ -100,6 +104,9 @@ class PostgresStore:
             fault = _unavailable(error)
             if fault is None:
                 raise
+            if fault.reason == _READ_ONLY and not self._read_only:
+                # The server has become a standby and kept our connections: another one takes writes now.
+                await self._engine.dispose()
             raise fault from None
 
     async def give_back_space(self) -> None:
@@ -124,6 +131,7 @@ class PostgresStore:
         await self._engine.dispose()
 
 
+_READ_ONLY = "25006"
 # SQLSTATE classes: invalid authorisation, invalid catalogue name, insufficient privilege.
 _REFUSALS = ("28", "3D", "42501")
 

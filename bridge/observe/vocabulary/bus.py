@@ -25,6 +25,18 @@ class BusReconnected(TelemetryEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class NodePassedOver(TelemetryEvent):
+    """A node of the broker's cluster gave no connection, and another one did."""
+
+    name: ClassVar[str] = "node_passed_over"
+    level: ClassVar[Level] = "warning"
+
+    broker: Code
+    node: Code
+    cause: Code
+
+
+@dataclass(frozen=True, slots=True)
 class BusError(TelemetryEvent):
     """The broker complains on a connection that holds."""
 

@@ -62,6 +62,7 @@ FIELDS: Final[dict[str, str]] = {
     "topic": "routing key or subject of a message",
     "exchange": "name of the exchange (RabbitMQ)",
     "tries": "how often it was tried so far",
+    "node": "host and port of a node of a cluster",
     "cause": "why, as a code, such as `login_refused`",
     "waiting_helps": "whether it may pass by itself",
     "times": "how often, this time included",

@@ -20,6 +20,17 @@ class LedgerOpened(TelemetryEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class DatabasePassedOver(TelemetryEvent):
+    """One of several database servers gave no connection, and another one did."""
+
+    name: ClassVar[str] = "database_passed_over"
+    level: ClassVar[Level] = "warning"
+
+    node: Code
+    cause: Code
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerDisabled(TelemetryEvent):
     """A worker runs without a ledger (sandbox only): nothing is remembered."""
 

@@ -14,6 +14,8 @@ import pytest
 
 from bridge.bus.port import Bus, Dead, Delivery, Disposition, Done, QueueDepth, RetryAfter
 from tests.support.bus_sites import KEY, TOPIC, Site, until
+from tests.support.ports import free_port
+from tests.support.tcp_proxy import TcpProxy
 
 
 class Recorder:
@@ -62,8 +64,32 @@ async def send(bus: Bus, number: int = 1, body: bytes | None = None) -> None:
     )
 
 
+def among_dead(url: str, count: int = 3) -> str:
+    """The URL of a cluster of which one node is left: before its address stand so many where nobody listens."""
+    around, _, place = url.partition("://")[2].partition("/")[0].rpartition("@")
+    away = ",".join(f"127.0.0.1:{free_port()}" for _ in range(count))
+    user = f"{around}@" if around else ""
+    return url.replace(f"{user}{place}", f"{user}{away},{place}", 1)
+
+
 class BusConformance:
     """Inherited per adapter; the fixture `site` is its broker."""
+
+    async def test_nodes_that_are_gone_are_passed_over(self, site: Site) -> None:
+        """By whoever publishes, by whoever consumes, and when the link to the last one breaks."""
+        handler = Recorder()
+        async with (
+            TcpProxy(site.url) as proxy,
+            started(site.bus(among_dead(site.url)), site) as sender,
+            started(site.bus(among_dead(proxy.url)), site, handler) as bus,
+        ):
+            await send(sender)
+            await handler.saw(1)
+            proxy.cut()
+            await send(sender, 2)
+            await handler.saw(2)
+            await until(bus.ready)
+        assert [delivery.id for delivery in handler.deliveries] == ["request-1", "request-2"]
 
     async def test_hands_over_what_was_sent(self, site: Site) -> None:
         handler = Recorder()

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
 
 from bridge.bus import try_connection
-from bridge.errors import NoConnection
+from bridge.errors import Misconfigured, NoConnection
+from bridge.operations.doctor import examine_for_console
+from bridge.settings import BusSettings, LedgerSettings, Settings
 from tests.support.brokers import NatsNode, RabbitNode
 from tests.support.certificates import Authority
 from tests.support.ports import free_port
@@ -78,7 +81,9 @@ async def test_an_expired_certificate_is_told(rabbit, tmp_path):
 
 async def test_an_address_of_no_broker_we_know_is_told():
     assert await cause(f"kafka://user:{_SECRET}@127.0.0.1:{free_port()}") == "scheme_unknown"
-    assert await cause(f"nats://user:{_SECRET}@:x") == "unknown"
+    with pytest.raises(Misconfigured, match="BRIDGE_BUS_URL: address 1 is not host or host:port") as refused:
+        await try_connection(f"nats://user:{_SECRET}@:x")
+    assert _SECRET not in str(refused.value)
 
 
 @pytest.mark.parametrize("scheme", ["amqp", "nats"])
@@ -117,6 +122,27 @@ def test_doctor_names_the_cause(rabbit, sandbox_environment, tmp_path):
     assert done.code == 1
     assert "the broker does not take this user, password or token (login_refused)" in done.text
     assert _SECRET not in done.text + done.errors
+
+
+async def test_each_address_is_looked_at_and_the_one_that_is_away_is_named(rabbit, postgres_server, tmp_path):
+    here, away = f"127.0.0.1:{rabbit.node.port}", f"127.0.0.1:{free_port()}"
+    database = urlsplit(postgres_server)
+    user, at, server = database.netloc.rpartition("@")
+    settings = Settings(
+        sandbox=True,
+        state_dir=tmp_path,
+        bus=BusSettings(url=f"amqp://guest:guest@{away},{here}/"),
+        ledger=LedgerSettings(url=database._replace(netloc=f"{user}{at}{away},{server}").geturl()),
+    )
+    found = {check.what: (check.is_good, check.detail) for check in await examine_for_console(settings)}
+    assert found[f"bus (amqp) at {here}"] == (True, "takes connections")
+    is_good, told = found[f"bus (amqp) at {away}"]
+    assert not is_good
+    assert told.startswith("away: ")
+    assert "connection_refused" in told
+    assert found["bus (amqp)"] == (True, "connected")
+    assert found[f"ledger's server {away}"] == (False, "away: connection_refused")
+    assert found[f"ledger's server {server}"] == (True, "takes writes")
 
 
 _RIGHTS = {
