@@ -16,7 +16,7 @@ from bridge.mapping.bounds import check_entries
 from bridge.mapping.coded import coded_text
 from bridge.mapping.identity import identify
 from bridge.mapping.items import newest_first, read_items
-from bridge.mapping.modifiers import CHANGES_MEANING, modifiers_in, note_modifiers
+from bridge.mapping.modifiers import modifiers_in, note_modifiers
 from bridge.mapping.provenance import item_id, provenance
 from bridge.mapping.reading import MALFORMED, Reading
 from bridge.mapping.set_aside import note_set_aside
@@ -246,17 +246,18 @@ def _add_context(reading: Reading, item: Item, document: Document) -> None:
 
 def _note_patient_and_bundle(reading: Reading, bundle: JsonObject) -> None:
     """What may change the meaning of the patient, or of the whole answer, calls for a person."""
+    if not reading.source.may_hold_modifiers:
+        return
     own = {name: value for name, value in bundle.items() if name != "entry"}
     parts: list[tuple[str | None, JsonObject]] = [(None, own)]
     if reading.identity.patient is not None:
         parts.append((reading.identity.patient.ref, reading.identity.patient.resource))
-    for ref, part in parts:
-        for code, path in modifiers_in(part) if reading.source.may_hold_modifiers else ():
-            reading.report(code, ref, path)
-    if any(each["code"] in CHANGES_MEANING for each in reading.issues):
-        check = reading.identity.check
-        if check["verdict"] == "accept":
-            check["verdict"] = "review"
+    found = [(code, ref, path) for ref, part in parts for code, path in modifiers_in(part)]
+    for each in found:
+        reading.report(*each)
+    check = reading.identity.check
+    if found and check["verdict"] == "accept":
+        check["verdict"] = "review"
 
 
 def _set_aside_others(reading: Reading) -> int:

@@ -3,7 +3,7 @@
 import hashlib
 from datetime import UTC, datetime
 
-from bridge.ledger import EndState, Opening, Started, StoredEvent, request_key
+from bridge.ledger import EndState, FollowUp, NewBase, Opening, Started, StoredEvent, request_key
 from bridge.ledger.audit.trail import Entry
 from bridge.ledger.vault.vault import KeptAnswer
 from bridge.operations.site import Stores
@@ -24,14 +24,23 @@ def opening(request_id: str, *, received_at: datetime | None = None, source: str
     )
 
 
-async def end(stores: Stores, opened: Opening, state: EndState, *, publish: bool = True) -> None:
+async def end(
+    stores: Stores, opened: Opening, state: EndState, *, publish: bool = True, base: NewBase | None = None
+) -> None:
     claim = await stores.ledger.begin(opened)
     assert isinstance(claim, Started)
     event = StoredEvent(f"e-{opened.request_key}", f"request.{state}.v1", b"{}")
     recorded = stores.trail.step(
         Entry(event="record.requested.v1", outcome=state, request_key=opened.request_key)
     )
-    await stores.ledger.finish(claim.lease, state=state, code=None, events=[event], also=recorded)
+    await stores.ledger.finish(
+        claim.lease,
+        state=state,
+        code=None,
+        events=[event],
+        follow_up=FollowUp(base=base) if base else None,
+        also=recorded,
+    )
     if publish:
         await stores.ledger.published(opened.request_key, [event.id])
 

@@ -51,8 +51,10 @@ class Narrative(TypedDict):
     about: NotRequired[list[Link]]
     """The items that they comment on. They may take back what such an item says, so it is not to be shown
     without them."""
+    status: NotRequired[NonEmptyText]
+    """As it was sent; absent where none was. Words without one hold."""
     source_status: NotRequired[NonEmptyText]
-    """Where it is not one of words that hold, `entered-in-error` for example."""
+    """The same where it is not one of words that hold, `entered-in-error` for example."""
 
 
 @with_config(STRICT)

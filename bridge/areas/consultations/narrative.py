@@ -63,6 +63,8 @@ def read_narrative(reading: Reading, item: Item) -> Narrative | None:
     if about := reading.links.many(item, related, "related.target"):
         narrative["about"] = about
     status = item.code(resource.get("status"), "status")
+    if status is not None:
+        narrative["status"] = status
     if status not in _HOLDS:
         item.note("unknown_status", "status")
         narrative["source_status"] = str(status)

@@ -32,6 +32,8 @@ _STATUSES: Final = frozenset(
         "unknown",
     }
 )
+_FINISHED: Final = "finished"
+"""What the page says of words, where systems send ``final`` (OD-34)."""
 _CONSULTATION: Final = "325851000000107", "Consultation"
 _TOPIC: Final = "25851000000105", "Topic (EHR)"
 _HEADING: Final = "24781000000107", "Category (EHR)"
@@ -172,7 +174,8 @@ class _ListsOfConsultation:
     def _words(self, item: Told) -> Resource:
         """Words of a consultation, as an Observation; what they are about is its focus."""
         resource = start(self._scope, "Observation", item)
-        put_status(resource, item.get("source_status", "final"), OBSERVATION_STATUSES)
+        sent = item.get("source_status", item.get("status"))
+        put_status(resource, "final" if sent == _FINISHED else sent, OBSERVATION_STATUSES)
         resource["code"] = concept_of(SNOMED, *_COMMENT)
         resource["subject"] = self._scope.patient
         if "about" in item:

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from bridge.engine.mllp.starting import check_listener, check_sender
+from bridge.errors import Misconfigured
 from bridge.settings import Settings
 
 ROOT = Path(__file__).parents[3]
@@ -78,8 +80,38 @@ def test_the_stack_has_its_services(stack: dict[str, Any]):
 
 
 def test_every_service_is_held_to_what_it_needs(stack: dict[str, Any], production: dict[str, Any]):
-    services = stack["services"] | {"production": production["services"]["bridge"]}
-    assert [name for name, service in services.items() if not is_hardened(service)] == []
+    services = stack["services"] | {f"production {name}": of for name, of in production["services"].items()}
+    # The listener is there to be reached: of all ports its own, and where the operator says.
+    assert [name for name, service in services.items() if not is_hardened(service)] == [
+        "production mllp-listen"
+    ]
+    (published,) = production["services"]["mllp-listen"].pop("ports")
+    assert (published["host_ip"], published["target"]) == ("127.0.0.1", 2575)
+    assert is_hardened(production["services"]["mllp-listen"])
+
+
+def test_hl7_v2_is_there_where_it_is_wanted_and_each_has_the_settings_that_it_needs(
+    production: dict[str, Any], tmp_path: Path
+):
+    (tmp_path / "patient-key").write_text("a key of this installation")
+    services = production["services"]
+    assert {name: (of.get("profiles"), of["command"]) for name, of in services.items()} == {
+        "bridge": (None, None),
+        "mllp-send": (["mllp"], ["mllp", "send"]),
+        "mllp-listen": (["mllp"], ["mllp", "listen"]),
+    }
+    for of, check in (("mllp-send", check_sender), ("mllp-listen", check_listener)):
+        environment = services[of]["environment"]
+        mounted = {secret["target"] for secret in services[of]["secrets"]}
+        assert {value for name, value in environment.items() if name.endswith("_FILE")} == mounted
+        beside = {
+            "BRIDGE_MLLP_PEER": "mllps://engine.example:2576",
+            "BRIDGE_PATIENT_KEY_FILE": str(tmp_path / "patient-key"),
+        }
+        with pytest.raises(Misconfigured) as fault:
+            Settings.load(check=check, environ={**environment, **beside})
+        # Nothing is missing but the files, which are the operator's.
+        assert {"No such file" in each for each in fault.value.problems} == {True}, fault.value.problems
 
 
 def test_what_keeps_running_is_watched(stack: dict[str, Any]):

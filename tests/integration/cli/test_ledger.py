@@ -4,12 +4,14 @@ import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import orjson
 import pytest
 
-from bridge.ledger import Started
+from bridge.engine.patient_keys import PatientKeys
+from bridge.ledger import NewBase, Started
 from bridge.spine.interactions import CARE_RECORD
 from tests.integration.operations.job_conformance import confirmed, run
 from tests.support.bundles import typical_record
@@ -128,6 +130,22 @@ async def test_a_record_is_mapped_again_from_the_stored_answer(operator: Operato
         PATIENT_KEY,
     )
     assert (noted["user"]["name"], noted["facts"]["reason"]) == ("Sam Ple", "mapping was mended")
+
+
+async def test_what_changes_of_a_patient_are_told_by_is_erased_once_somebody_says_why(operator: Operator):
+    key = PatientKeys(operator.environment["BRIDGE_PATIENT_KEY"]).of("9990000018")
+    async with operator.stores() as stores:
+        await end(stores, opening("r-1"), "completed", base=NewBase(key, None, b"{}"))
+    erase = partial(operator.run, "ledger", "erase-base", "--actor", "Sam Ple")
+    done = await erase("--reason", "asked for", given=b"999 000 0018\n")
+    again = await erase("--reason", "asked for", given=b"9990000018\n")
+    assert (done.code, done.text, again.text) == (0, "erased\n", "nothing was kept\n")
+    async with operator.stores() as stores:
+        assert (await stores.bases.last(key)).token is None
+    noted = [each for each in await operator.entries() if each.get("patient_key") == key]
+    assert [(each["user"]["name"], each["facts"]["reason"]) for each in noted] == [
+        ("Sam Ple", "asked for")
+    ] * 2
 
 
 async def test_what_is_over_is_deleted(operator: Operator):

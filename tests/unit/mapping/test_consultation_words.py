@@ -91,6 +91,13 @@ def test_words_that_were_a_mistake_say_so() -> None:
     assert "unknown_status" in found["issue_codes"]
 
 
+def test_a_state_is_told_as_it_was_sent_and_none_where_none_was() -> None:
+    for sent in ("final", "finished", None):
+        found = consultation(structure("t1", TOPIC, "Observation/n1"), words("n1", status=sent))
+        [said] = narrative(found)
+        assert (said.get("status"), "source_status" in said) == (sent, False)
+
+
 def test_words_in_a_value_count_where_there_is_no_comment() -> None:
     said = words("n1", None, valueString="Weak.")
     assert told(consultation(structure("t1", TOPIC, "Observation/n1"), said)) == ["Weak."]

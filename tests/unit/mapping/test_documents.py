@@ -270,6 +270,7 @@ def test_what_may_change_the_meaning_of_one_is_told_of_that_one():
     assert [(each["code"], each["source_ref"]) for each in result["issues"]] == [
         ("modifier_extension", "DocumentReference/1")
     ]
+    assert result["demographics"]["verdict"] == "accept", "the others are as they were"
 
 
 def test_the_order_of_entries_changes_nothing_and_the_newest_comes_first():

@@ -81,6 +81,26 @@ def test_a_consultation_is_a_tree_of_lists_in_its_order_with_its_words():
     assert everything[about["valueReference"]["reference"]]["resourceType"] == "Condition"
 
 
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        ("final", "final"),
+        ("finished", "final"),
+        ("amended", "amended"),
+        ("gone", "unknown"),
+        (None, "unknown"),
+    ],
+)
+def test_words_have_the_state_that_was_sent_and_none_is_made_up(sent: str | None, told: str):
+    _, everything = held(
+        structure("t0", "325851000000107", "List/t1"),
+        structure("t1", "25851000000105", "Observation/n1"),
+        observation("n1", NOTE, comment="Seen.", status=sent),
+    )
+    [words] = [each for each in everything.values() if each["resourceType"] == "Observation"]
+    assert words["status"] == told
+
+
 def test_words_that_stand_in_two_places_are_written_once():
     _, everything = held(
         structure("t0", "325851000000107", "List/t1", "List/t3"),
