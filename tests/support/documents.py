@@ -6,20 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from jsonschema import Draft202012Validator
 
 from bridge.engine.http.consumers import add_consumer
-from bridge.operations.asyncapi import message_schemas
-from bridge.pipelines.installed import installed_pipelines
 from bridge.sandbox import BY_NAME, RunningSandbox
 from bridge.sandbox.documents.shelf import FiledDocument, binary_id
+from tests.support import published
 from tests.support.hospital import AnyHospital
 from tests.support.ports import free_port
 from tests.support.requests import cloud_event, record_request
 
 FIND, RETRIEVE = "documents.requested.v1", "document.requested.v1"
 FOUND, RETRIEVED = "documents.found.v1", "document.retrieved.v1"
-SCHEMAS = message_schemas(installed_pipelines(["documents"]))
 
 
 def claims_settings(folder: Path) -> tuple[dict[str, str], str]:
@@ -78,7 +75,7 @@ class Records:
         request = cloud_event(data, type=f"uk.nhs.gpconnect.{key}")
         await self.hospital.ask(request, key=key)
         ((kind, event),) = await self.hospital.outcome(request["id"])
-        assert list(Draft202012Validator(SCHEMAS[kind]).iter_errors(event["data"])) == []
+        published.check(kind, event["data"])
         outside = {name: value for name, value in event.items() if name != "data"}
         assert BY_NAME[scenario].nhs_number not in repr(outside)
         return kind, event["data"]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bridge.fhir.parsing import parse
-from tests.contract.corpus.test_areas import record_of
+from tests.support.corpus import record_of
 from tests.support.r4 import faults, of_kind, rendered_record
 from tests.support.r4.bundles import codings
 

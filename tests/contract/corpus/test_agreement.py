@@ -1,21 +1,16 @@
 """Our record of each corpus file against the facts an independent program found in it."""
 
 import json
-import os
-from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
-from bridge.areas import GpRecord, MedicationCourse, check_record, map_record
+from bridge.areas import MedicationCourse, check_record
 from bridge.errors import ResponseInvalid
-from bridge.mapping import Asked, Source
 from bridge.record import CodedText, PartialDate
+from tests.support.corpus import CORPUS, expected, files, mapped
 
-EVERY_ONE = os.environ.get("CORPUS") == "all"
-CORPUS = Path(__file__).parents[4] / "shared" / "corpus"
-SOURCE = Source(request_id="r1", retrieved_at="2026-11-22T09:00:00Z", body_sha256="0" * 64)
 OUR_NAMES = {"diary": "diary_entries", "uncategorised": "observations"}
 """Of areas that a record calls by the names of requests."""
 TYPES = {
@@ -32,28 +27,6 @@ AGENCIES = {
 }
 
 pytestmark = pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus is not here")
-
-
-def files(*kinds: str) -> list[str]:
-    return [
-        path.name
-        for path in sorted(CORPUS.glob("expected/*.json"))
-        if json.loads(path.read_text())["kind"] in kinds
-    ]
-
-
-def some(*kinds: str) -> list[str]:
-    """Every third of them, for what is dear; all with ``CORPUS=all``."""
-    return files(*kinds)[:: 1 if EVERY_ONE else 3]
-
-
-def mapped(name: str) -> GpRecord:
-    return map_record(orjson.loads((CORPUS / "structured" / name).read_bytes()), asked=Asked(), source=SOURCE)
-
-
-def expected(name: str) -> dict[str, Any]:
-    facts: dict[str, Any] = json.loads((CORPUS / "expected" / name).read_text())
-    return facts
 
 
 def same(path: str, theirs: Any, ours: Any) -> None:

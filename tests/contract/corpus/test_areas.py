@@ -4,21 +4,19 @@ import json
 import random
 from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import orjson
 import pytest
 
-from bridge.areas import AREAS, check_record, map_record
-from bridge.fhir.parsing import parse
-from bridge.mapping import Asked, Source
+from bridge.areas import AREAS, check_record
 from tests.contract.corpus.areas import COMPARERS, EXPLAINED, NOT_HELD
 from tests.contract.corpus.differences import differences
-from tests.contract.corpus.test_agreement import CORPUS, expected, files, some
+from tests.support.corpus import CORPUS, content, expected, files, record_of, some
 
 pytestmark = pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus is not here")
 
-EVERYTHING = {area.name: area.options() if area.options is not None else None for area in AREAS.areas}
 TOUCHED = 6
 """How many resources of each file are damaged, and how many left out."""
 
@@ -26,13 +24,10 @@ UNCLEAR = {"duplicate_id", "identifier_clash"}
 """Of items that share an id with another: what becomes of that one changes how they are told apart."""
 
 
-def record_of(bundle: object) -> Any:
-    source = Source(request_id="r1", retrieved_at="2026-11-22T09:00:00Z", body_sha256="0" * 64)
-    return map_record(bundle, asked=Asked(areas=EVERYTHING), source=source)
-
-
-def content(name: str) -> Any:
-    return parse((CORPUS / "structured" / name).read_bytes()).content
+@lru_cache(maxsize=1)
+def compared(name: str) -> Any:
+    """The record that each group of facts is compared with."""
+    return record_of(content(name))
 
 
 def explanation(name: str, ref: str, fact: str) -> tuple[str, str, str] | None:
@@ -44,7 +39,7 @@ def explanation(name: str, ref: str, fact: str) -> tuple[str, str, str] | None:
 def test_it_says_what_an_independent_program_found(name: str, group: str) -> None:
     theirs = expected(name)["areas"].get(group, {})
     not_held = {fact for of, fact in NOT_HELD if of == group}
-    ours = COMPARERS[group](record_of(content(name))) if theirs else {}
+    ours = COMPARERS[group](compared(name)) if theirs else {}
     found = list(differences(theirs, ours, not_held))
     assert [each for each in found if explanation(name, *each) is None] == []
 

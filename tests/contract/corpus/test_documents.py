@@ -9,7 +9,7 @@ from bridge.fhir.parsing import Parsed, parse
 from bridge.mapping import Asked, Source
 from bridge.mapping.documents import map_documents
 from bridge.record.documents import Document, FoundDocuments
-from tests.contract.corpus.test_agreement import CORPUS, expected, files
+from tests.support.corpus import CORPUS, expected, files
 
 pytestmark = pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus is not here")
 

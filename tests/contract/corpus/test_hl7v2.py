@@ -4,8 +4,7 @@ import pytest
 
 from bridge.operations.rendered import rendered
 from bridge.renderings.rendering import Rendered, RenderingOptions
-from tests.contract.corpus.test_agreement import CORPUS, files
-from tests.contract.corpus.test_areas import content, record_of
+from tests.support.corpus import CORPUS, content, files, record_of
 from tests.support.hl7v2 import er7, kind
 
 pytestmark = pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus is not here")

@@ -9,7 +9,7 @@ from bridge.areas.investigations.model import InvestigationReport
 from bridge.areas.record_page import Events, render
 from bridge.areas.record_page.words import AREAS as AREA_NAMES
 from bridge.areas.record_page.words import COURSE_STATES
-from tests.contract.corpus.test_agreement import CORPUS, mapped, some
+from tests.support.corpus import CORPUS, mapped, some
 from tests.support.record_pages import markup, of_class, section, seen
 
 pytestmark = pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus is not here")

@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.corpus.test_agreement import CORPUS, EVERY_ONE, files, some
-from tests.contract.corpus.test_areas import content, record_of
+from tests.support.corpus import CORPUS, EVERY_ONE, content, files, record_of, some
 from tests.support.r4 import faults, rendered_record, resources
 from tests.support.r4.bundles import codings
 

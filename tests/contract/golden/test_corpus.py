@@ -8,9 +8,9 @@ import pytest
 from bridge.areas import map_record
 from bridge.errors import ResponseInvalid
 from bridge.mapping import Asked
-from tests.contract.corpus.test_agreement import CORPUS, SOURCE
 from tests.contract.golden.areas import TWO_AREAS
 from tests.contract.golden.digests import compare, digest
+from tests.support.corpus import CORPUS, SOURCE
 
 DIGESTS = Path(__file__).with_name("corpus.txt")
 

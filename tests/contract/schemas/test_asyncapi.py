@@ -8,7 +8,7 @@ from jsonschema import Draft202012Validator, validators
 
 from bridge.operations.asyncapi import asyncapi_document, message_schemas
 from bridge.pipelines.installed import installed_pipelines
-from tests.contract.schemas.test_schemas import references
+from tests.support.json_schemas import references
 from tests.support.requests import cloud_event, record_request
 
 OFFICIAL = json.loads((Path(__file__).parent / "asyncapi-3.0.0.json").read_text())

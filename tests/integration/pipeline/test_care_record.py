@@ -5,13 +5,11 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from jsonschema import Draft202012Validator
 
-from bridge.operations.asyncapi import message_schemas
-from bridge.pipelines.installed import installed_pipelines
 from bridge.record.sections import SECTIONS
 from bridge.sandbox import BY_NAME, FaultKind, InjectedFault
 from tests.integration.pipeline.conftest import running_engine
+from tests.support import published
 from tests.support.requests import cloud_event, record_request
 from tests.support.without_bus import without_bus
 
@@ -25,7 +23,6 @@ KEY, SECTION, COMPLETED = (
 EXAMPLE = Path(__file__).parents[3] / "pipelines" / "examples" / "care_record.requested.json"
 WITHOUT_BUS = pytest.mark.parametrize("engine", ["none"], indirect=True)
 """For what a bus has no part in."""
-SCHEMAS = message_schemas(installed_pipelines(["care_record"]))
 RICH = BY_NAME["rich_record"].nhs_number
 
 
@@ -57,7 +54,7 @@ async def ask(engine, scenario, *codes, **changes):
     await engine.hospital.ask(request, key=KEY)
     events = await engine.hospital.outcome(request["id"])
     for kind, event in events:
-        assert list(Draft202012Validator(SCHEMAS[kind]).iter_errors(event["data"])) == []
+        published.check(kind, event["data"])
     return events
 
 
