@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bridge.record.dates import uk_day
 from tests.integration.sandbox.consumer import (
     BOTH_AREAS,
     FHIR,
@@ -17,9 +18,9 @@ from tests.integration.sandbox.consumer import (
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 NUMBER = "9990000018"
-TODAY = datetime.now(UTC).date()
-TOMORROW = (TODAY + timedelta(days=2)).isoformat()
-YESTERDAY = (TODAY - timedelta(days=2)).isoformat()
+# Two days away: a run that goes on past midnight is still before, and after, them.
+SOON = (datetime.now(UTC) + timedelta(days=2)).date().isoformat()
+LATELY = (datetime.now(UTC) - timedelta(days=2)).date().isoformat()
 
 
 def error(answer):
@@ -189,7 +190,7 @@ async def test_body(consumer, body, expected):
             (part("includeMedication", "medicationSearchFromDate", valueDate="2020-02-31"),),
             "INVALID_PARAMETER",
         ),
-        ((part("includeMedication", "medicationSearchFromDate", valueDate=TOMORROW),), "INVALID_PARAMETER"),
+        ((part("includeMedication", "medicationSearchFromDate", valueDate=SOON),), "INVALID_PARAMETER"),
         (
             (part("includeMedication", "medicationSearchFromDate", valueDateTime="2020-01-01"),),
             "INVALID_PARAMETER",
@@ -214,10 +215,10 @@ async def test_body(consumer, body, expected):
         ),
         ((part("includeReferrals", "referralSearchPeriod", valuePeriod={}),), "INVALID_PARAMETER"),
         (
-            (part("includeReferrals", "referralSearchPeriod", valuePeriod={"end": TOMORROW}),),
+            (part("includeReferrals", "referralSearchPeriod", valuePeriod={"end": SOON}),),
             "INVALID_PARAMETER",
         ),
-        ((part("includeDiaryEntries", "diaryEntriesSearchDate", valueDate=YESTERDAY),), "INVALID_PARAMETER"),
+        ((part("includeDiaryEntries", "diaryEntriesSearchDate", valueDate=LATELY),), "INVALID_PARAMETER"),
         (
             (
                 {
@@ -236,7 +237,7 @@ async def test_parameters(consumer, areas, code):
     assert error(await consumer.record(NUMBER, *areas)) == (422, code)
 
 
-SINCE = part("includeMedication", "medicationSearchFromDate", valueDate=YESTERDAY)
+SINCE = part("includeMedication", "medicationSearchFromDate", valueDate=LATELY)
 
 
 @pytest.mark.parametrize(
@@ -253,7 +254,7 @@ SINCE = part("includeMedication", "medicationSearchFromDate", valueDate=YESTERDA
                     valuePeriod={"start": "2020-01-01"},
                 ),
                 part("includeReferrals", "referralSearchPeriod", valuePeriod={"start": "2020-01-01"}),
-                part("includeDiaryEntries", "diaryEntriesSearchDate", valueDate=TOMORROW),
+                part("includeDiaryEntries", "diaryEntriesSearchDate", valueDate=SOON),
                 part("includeImmunisations", "includeNotGiven", valueBoolean=True),
                 part("includeImmunisations", "includeStatus", valueBoolean=True),
             )
@@ -282,7 +283,7 @@ async def test_forbidden_combinations(consumer, area, other, is_refused):
 
 @pytest.mark.parametrize("extra", [(), ("includeImmunisations", "includeUncategorisedData")])
 async def test_the_predefined_searches_are_allowed_in_exactly_their_shape(consumer, extra):
-    year_ago = (TODAY - timedelta(days=365)).isoformat()
+    year_ago = (uk_day(datetime.now(UTC)) - timedelta(days=365)).isoformat()
     predefined = (
         part("includeConsultations", "includeNumberOfMostRecent", valuePositiveInt=3),
         {"name": "includeProblems"},

@@ -1,6 +1,7 @@
 import asyncio
 import re
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,10 @@ from tests.integration.spine import world as worlds
 from tests.integration.spine.world import NHS_NUMBER, World, gp, outcome, patient, pds_patient, requester
 from tests.support.http_server import Request, answer
 
-YESTERDAY = (datetime.now(UTC).date() - timedelta(days=1)).isoformat()
-TODAY = datetime.now(UTC).date().isoformat()
-TOMORROW = (datetime.now(UTC).date() + timedelta(days=1)).isoformat()
+
+def day(days: int) -> str:
+    """So many days from today, as it is when that is asked: a run may go on past midnight."""
+    return (datetime.now(UTC) + timedelta(days=days)).date().isoformat()
 
 
 async def failure(spine: Spine, nhs_number: str = NHS_NUMBER) -> RequestFailed:
@@ -140,26 +142,29 @@ async def test_a_deceased_patient_is_refused_though_a_practice_is_listed(
 @pytest.mark.parametrize(
     "practitioners",
     [
-        pytest.param(None, id="none"),
-        pytest.param([], id="empty"),
-        pytest.param([gp("A82038", start="2020-01-01", end=YESTERDAY)], id="ended"),
-        pytest.param([gp("A82038", start=TOMORROW)], id="not yet"),
-        pytest.param([{"identifier": {"system": "urn:other", "value": "A82038"}}], id="no ODS code"),
+        pytest.param(lambda: None, id="none"),
+        pytest.param(list, id="empty"),
+        pytest.param(lambda: [gp("A82038", start="2020-01-01", end=day(-1))], id="ended"),
+        pytest.param(lambda: [gp("A82038", start=day(1))], id="not yet"),
+        pytest.param(lambda: [{"identifier": {"system": "urn:other", "value": "A82038"}}], id="no ODS code"),
     ],
 )
 async def test_without_a_current_registration_nobody_can_be_asked(
-    spine: Spine, world: World, practitioners: list[dict[str, Any]] | None
+    spine: Spine, world: World, practitioners: Callable[[], list[dict[str, Any]] | None]
 ):
-    world.pds = answer(pds_patient(generalPractitioner=practitioners))
+    world.pds = answer(pds_patient(generalPractitioner=practitioners()))
 
     assert (await failure(spine)).code is FailureCode.PATIENT_NOT_REGISTERED
 
 
 @pytest.mark.duty("CS-005")
-@pytest.mark.parametrize("current", [{"start": "2021-01-01"}, {"start": "2021-01-01", "end": TODAY}, {}])
+@pytest.mark.parametrize("ends_today", [False, True])
+@pytest.mark.parametrize("current", [{"start": "2021-01-01"}, {}])
 async def test_of_several_registrations_the_current_one_counts(
-    spine: Spine, world: World, current: dict[str, str]
+    spine: Spine, world: World, current: dict[str, str], ends_today: bool
 ):
+    if ends_today:
+        current = current | {"end": day(0)}
     practitioners = [gp("B82617", start="2010-01-01", end="2020-12-31"), gp("A82038", **current)]
     world.pds = answer(pds_patient(generalPractitioner=practitioners))
 
