@@ -26,8 +26,10 @@ def serve() -> None:
     asyncio.run(run_console(settings))
 
 
-def add_user(name: str, roles: Sequence[str], file: Path | None) -> None:
-    """Add a user to the file, or change one."""
+def add_user(
+    name: str, roles: Sequence[str], file: Path | None, person: tuple[str | None, str | None]
+) -> None:
+    """Add a user to the file, or change one; `person`: given name and family name."""
     demand_extra()
     from bridge.console.rights import Role  # noqa: PLC0415 - of an extra
     from bridge.console.sign_in.users import put_user  # noqa: PLC0415 - of an extra
@@ -35,7 +37,10 @@ def add_user(name: str, roles: Sequence[str], file: Path | None) -> None:
     unknown = [role for role in roles if role not in set(Role)]
     if unknown:
         raise typer.BadParameter(f"{unknown[0]} is none of {', '.join(Role)}", param_hint="--role")
-    put_user(_file(file), name, [Role(role) for role in roles], _password())
+    given, family = person
+    put_user(
+        _file(file), name, [Role(role) for role in roles], _password(), given_name=given, family_name=family
+    )
     typer.echo(f"{name} may sign in as {', '.join(roles)}")
 
 

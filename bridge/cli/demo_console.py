@@ -25,7 +25,7 @@ async def show_console(console: Console, settings: Settings, folder: Path) -> No
         folder: for the file of users; it goes with the demo.
     """
     users, password = folder / "console-users", secrets.token_urlsafe(12)
-    put_user(users, _USER, list(Role), password)
+    put_user(users, _USER, list(Role), password, given_name="Dana", family_name="Demo")
     own = settings.console.model_copy(update={"users_file": users, "oidc_issuer": None, "url": None})
     stopping, loop = asyncio.Event(), asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):

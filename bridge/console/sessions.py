@@ -33,12 +33,16 @@ class User:
         name: as people call them.
         roles: what they are to the console.
         is_local: whether they are of the users' file.
+        given_name: as whoever let them in has it; practices are told who asks. None: it was not said.
+        family_name: likewise.
     """
 
     id: str
     name: str
     roles: frozenset[Role]
     is_local: bool
+    given_name: str | None = None
+    family_name: str | None = None
 
 
 @dataclass(slots=True)

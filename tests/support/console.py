@@ -40,6 +40,8 @@ USERS: Mapping[str, tuple[Role, ...]] = {
     "axel": (Role.AUDITOR,),
     "alma": (Role.VIEWER, Role.CLINICAL, Role.OPERATOR, Role.AUDITOR),
 }
+PERSONS: Mapping[str, Mapping[str, str]] = {"olga": {"given_name": "Olga", "family_name": "Brandt"}}
+"""Whose sign-in says what they are called."""
 PATIENT = BY_NAME["rich_record"]
 BROKEN = BY_NAME["repeat_dispensing"]
 """At whose practice something is broken, until a test mends it."""
@@ -99,7 +101,7 @@ def console_site(folder: Path, **changed: str) -> Iterator[ConsoleSite]:
     """An installation with requests of all outcomes, and its console."""
     users = folder / "users"
     for name, roles in USERS.items():
-        put_user(users, name, roles, PASSWORD)
+        put_user(users, name, roles, PASSWORD, **PERSONS.get(name, {}))
     ready = threading.Event()
     made: list[ConsoleSite | BaseException] = []
     ending: list[asyncio.Event] = []

@@ -28,12 +28,16 @@ def serve(context: typer.Context) -> None:
 def add(
     name: _Name,
     role: Annotated[list[str], typer.Option(help="viewer, clinical, operator or auditor; may be repeated.")],
+    given_name: Annotated[
+        str | None, typer.Option(help="Of the person: practices are told who asks.")
+    ] = None,
+    family_name: Annotated[str | None, typer.Option(help="Likewise.")] = None,
     file: _FileOption = None,
 ) -> None:
     """Add a user, or give one other roles and another password (asked for, or read from standard input)."""
     from bridge.cli import console
 
-    console.add_user(name, role, file)
+    console.add_user(name, role, file, (given_name, family_name))
 
 
 @user.command("remove")

@@ -6,6 +6,7 @@ from bridge.console.asked import PageRequest
 from bridge.console.page import ConsolePage
 from bridge.console.pages.periods import CHOICES, LONGEST, look_back, period
 from bridge.console.rights import Right
+from bridge.operations.errors import OperationRefused
 from bridge.operations.overview import practices
 from bridge.operations.practices import ask, circuits, practice
 from bridge.operations.quality import meaning
@@ -27,14 +28,16 @@ async def _one(asked: PageRequest) -> Response:
 
 
 async def _ask(asked: PageRequest) -> Response:
-    ods = asked.field("ods")
+    ods, user = asked.field("ods"), asked.session.user
+    if user.given_name is None or user.family_name is None:
+        raise OperationRefused("practices are told who asks, and your sign-in does not say your name")
     async with asked.site.stores() as stores:
         await ask(
             stores,
             ods,
             actor=asked.actor,
-            given_name=asked.field("given_name"),
-            family_name=asked.field("family_name"),
+            given_name=user.given_name,
+            family_name=user.family_name,
             organisation_name=asked.field("organisation_name"),
             reason=asked.field("reason"),
         )

@@ -120,7 +120,15 @@ class OpenIdProvider:
         if not roles:
             raise SignInRefused("no_role")
         name = claims.get("name") or claims.get("preferred_username") or identity
-        return User(identity[:_LONGEST], str(name)[:_LONGEST], roles, is_local=False)
+        given, family = (_said(claims.get(part)) for part in ("given_name", "family_name"))
+        return User(
+            identity[:_LONGEST],
+            str(name)[:_LONGEST],
+            roles,
+            is_local=False,
+            given_name=given,
+            family_name=family,
+        )
 
 
 def role_faults(settings: Settings) -> list[str]:
@@ -138,6 +146,11 @@ def _mapping(pairs: tuple[str, ...]) -> Iterator[tuple[str, Role]]:
         if not (separator and value):
             raise ValueError(pair)
         yield value.strip(), Role(role.strip())
+
+
+def _said(claim: object) -> str | None:
+    """A name of a person, if it is one."""
+    return claim.strip()[:_LONGEST] or None if isinstance(claim, str) else None
 
 
 def _values(claims: Mapping[str, Any], path: str) -> Iterator[str]:

@@ -21,12 +21,15 @@ with warnings.catch_warnings():
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
+PERSON = {"given_name": "Olga", "family_name": "Test"}
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsoleSite]:
     folder: Path = tmp_path_factory.mktemp("openid")
     users = [
         oidc_provider_mock.User(
-            sub="u-1", claims={"name": "Olga P", "realm_access": {"roles": ["night-shift"]}}
+            sub="u-1", claims={"name": "Olga P", **PERSON, "realm_access": {"roles": ["night-shift"]}}
         ),
         oidc_provider_mock.User(sub="u-2", claims={"realm_access": {"roles": ["canteen"]}}),
     ]
@@ -64,6 +67,7 @@ def test_whoever_has_a_role_is_let_in_as_that(site: ConsoleSite):
         page = client.get("/").text
         assert re.search(r"Olga P · operator", page)
         assert client.get("/audit").status_code == 403
+        assert "The practice is told that Olga Test asks." in client.get("/practice?ods=A99001").text
 
 
 def test_whoever_has_none_is_not(site: ConsoleSite):
