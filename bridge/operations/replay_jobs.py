@@ -77,6 +77,8 @@ class Selection:
         practice_ods: that asked this practice.
         since: received then or later.
         until: received before.
+        ended_since: ended then or later, as groups are counted.
+        took_s: took so many seconds or longer, one of `bridge.operations.requests.THRESHOLDS`.
         limit: at most so many, the oldest first.
         include_expired: those too whose expiry has passed.
     """
@@ -88,6 +90,8 @@ class Selection:
     practice_ods: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    ended_since: datetime | None = None
+    took_s: int | None = None
     limit: int | None = None
     include_expired: bool = False
 
@@ -186,7 +190,7 @@ async def plan(stores: Stores, selection: Selection, *, actor: Actor) -> ReplayP
         kept_days,
         oldest=min(received),
         newest=max(received),
-        is_of_all_time=selection.since is None and selection.requests is None,
+        is_of_all_time=not (selection.since or selection.ended_since or selection.requests),
     )
 
 
@@ -339,9 +343,17 @@ async def _wanted(stores: Stores, selection: Selection) -> WantedRequests:
         practice_ods=selection.practice_ods,
         since=selection.since,
         until=selection.until,
-        cause=(await group(stores, selection.group)).cause if selection.group is not None else None,
+        ended_since=selection.ended_since,
+        took_s=selection.took_s,
+        cause=await _cause(stores, selection),
         request_keys=keys,
     )
+
+
+async def _cause(stores: Stores, selection: Selection) -> FailureCause | None:
+    if selection.group is None:
+        return None
+    return (await group(stores, selection.group, since=selection.ended_since)).cause
 
 
 def _told(selection: Selection, left_out: Mapping[LeftOut, int]) -> dict[str, str]:
@@ -354,6 +366,8 @@ def _told(selection: Selection, left_out: Mapping[LeftOut, int]) -> dict[str, st
         "practice": selection.practice_ods,
         "since": selection.since and selection.since.isoformat(),
         "until": selection.until and selection.until.isoformat(),
+        "ended_since": selection.ended_since and selection.ended_since.isoformat(),
+        "took_s": selection.took_s,
         "limit": selection.limit,
         "include_expired": selection.include_expired or None,
         "left_out": ",".join(f"{reason}:{count}" for reason, count in sorted(left_out.items())) or None,

@@ -10,6 +10,7 @@ from bridge.fhir.parsing import Parsed, parse
 from bridge.ledger import RequestHistory
 from bridge.ledger.audit.trail import Actor, Entry
 from bridge.ledger.model import ListedOutcome
+from bridge.ledger.storage.durations import THRESHOLDS
 from bridge.ledger.storage.listing import MOST, Cursor, RequestFilter, RequestLine, RequestPage
 from bridge.ledger.vault.vault import KeptAnswer
 from bridge.mapping import Asked, Source
@@ -20,6 +21,7 @@ from bridge.spine.interactions import STRUCTURED_RECORD
 
 __all__ = [
     "MOST",
+    "THRESHOLDS",
     "Cursor",
     "ListedOutcome",
     "RequestFilter",

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final, get_args
+from typing import Any, Final, get_args
 from urllib.parse import urlencode
 from uuid import uuid4
 
@@ -30,7 +30,15 @@ from bridge.operations.failures import failures, group
 from bridge.operations.overview import pipelines, practices
 from bridge.operations.practices import circuits, directory, national_services, practice
 from bridge.operations.quality import quality
-from bridge.operations.requests import Cursor, ListedOutcome, RequestFilter, find, history, list_requests
+from bridge.operations.requests import (
+    THRESHOLDS,
+    Cursor,
+    ListedOutcome,
+    RequestFilter,
+    find,
+    history,
+    list_requests,
+)
 from bridge.operations.site import Actor, Stores, open_stores, operator
 from bridge.pipelines.installed import installed_pipelines
 from bridge.sandbox import SandboxOptions, running
@@ -150,6 +158,18 @@ def _looks() -> Mapping[str, Mapping[str, _Look]]:
         ),
         "two tries": lambda _: RequestFilter(attempts=2),
         "no such tries": lambda _: RequestFilter(attempts=9),
+        **{f"took {seconds} s": _slow(seconds) for seconds in THRESHOLDS},
+        "took 30 s and failed": _slow(30, outcome="failed"),
+        "took 30 s and completed": _slow(30, outcome="completed"),
+        "took 30 s and code": _slow(30, code="provider_timeout"),
+        "took 30 s, a pipeline": _slow(30, pipeline="care_record"),
+        "took 30 s, a pipeline without any": _slow(30, pipeline="documents"),
+        "took 30 s, an operation": _slow(30, operation="care_record.requested.v1"),
+        "took 5 s, a practice": _slow(5, practice_ods="A10013"),
+        "took 300 s, a practice": _slow(300, practice_ods="A10013"),
+        "took 5 s, a practice without any": _slow(5, practice_ods="A10008"),
+        "took 5 s, two tries": _slow(5, attempts=2),
+        "took 5 s, 12 hours": lambda site: RequestFilter(took_s=5, since=site.back(12), until=site.back(2)),
         "practice": lambda _: RequestFilter(practice_ods="A10007"),
         "correlation": lambda site: RequestFilter(correlation_id=f"c-{site.count // 2}"),
         "patient": lambda _: RequestFilter(patient_key="c4ca4238a0b923820dcc509a6f75849b"),
@@ -207,6 +227,10 @@ def _looks() -> Mapping[str, Mapping[str, _Look]]:
 
 def _standing(outcome: ListedOutcome) -> Callable[[_Site], RequestFilter]:
     return lambda _: RequestFilter(outcome=outcome)
+
+
+def _slow(seconds: int, **more: Any) -> Callable[[_Site], RequestFilter]:
+    return lambda _: RequestFilter(took_s=seconds, **more)
 
 
 def _list(wanted: Callable[[_Site], RequestFilter]) -> _Look:

@@ -1,11 +1,19 @@
 """``bridge ledger``: what happened to requests, whether all are accounted for; their records once more."""
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import typer
 
 from bridge.cli.commands import doubts
-from bridge.cli.commands.options import ActorOption, JsonOption, PipelineOption, RequestArgument
+from bridge.cli.commands.options import (
+    ActorOption,
+    JsonOption,
+    PipelineOption,
+    RequestArgument,
+    TookOption,
+    seconds,
+)
 
 ListedOutcome = Literal["completed", "failed", "rejected", "in_doubt", "retrying", "dead", "in_flight"]
 """As the ledger's list has them; written out, because that takes too long to load for a list of options."""
@@ -46,6 +54,7 @@ def list_(  # noqa: PLR0913, PLR0917 - each is an option
         str | None, typer.Option(help="What they ask for, such as record.requested.v1.")
     ] = None,
     attempts: Annotated[int | None, typer.Option(min=1, help="How many tries they needed so far.")] = None,
+    took: TookOption = None,
     practice: Annotated[str | None, typer.Option(help="ODS code of the practice that was asked.")] = None,
     correlation_id: Annotated[str | None, typer.Option(help="The sender's.")] = None,
     patient: Annotated[  # noqa: FBT002
@@ -72,17 +81,18 @@ def list_(  # noqa: PLR0913, PLR0917 - each is an option
 
     if as_json and as_csv:
         raise typer.BadParameter("is not for --json as well", param_hint="--csv")
+    wanted = request_list.wanted(
+        outcome=outcome,
+        code=code,
+        pipeline=pipeline,
+        operation=operation,
+        attempts=attempts,
+        practice=practice,
+        correlation_id=correlation_id,
+        period=(since, until),
+    )
     request_list.list_(
-        request_list.wanted(
-            outcome=outcome,
-            code=code,
-            pipeline=pipeline,
-            operation=operation,
-            attempts=attempts,
-            practice=practice,
-            correlation_id=correlation_id,
-            period=(since, until),
-        ),
+        replace(wanted, took_s=seconds(took)),
         of_patient=patient,
         after=after,
         limit=limit,

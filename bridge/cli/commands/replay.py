@@ -4,7 +4,15 @@ from typing import Annotated
 
 import typer
 
-from bridge.cli.commands.options import ActorOption, JobArgument, JsonOption, PipelineOption, WhyOption
+from bridge.cli.commands.options import (
+    ActorOption,
+    JobArgument,
+    JsonOption,
+    PipelineOption,
+    TookOption,
+    WhyOption,
+    seconds,
+)
 
 app = typer.Typer(name="replay", help="Ask failed requests again, as a job: plan, confirm, run. Reads only.")
 
@@ -26,6 +34,7 @@ def plan(  # noqa: PLR0913 - an option each
         str | None, typer.Option(help="Received at this day or moment (ISO 8601, UTC) or later.")
     ] = None,
     until: Annotated[str | None, typer.Option(help="Received before this day or moment.")] = None,
+    took: TookOption = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many, oldest first.")] = None,
     include_expired: Annotated[
         bool,
@@ -53,6 +62,7 @@ def plan(  # noqa: PLR0913 - an option each
         practice_ods=practice,
         since=moment(since, "--since"),
         until=moment(until, "--until"),
+        took_s=seconds(took),
         limit=limit,
         include_expired=include_expired,
     )

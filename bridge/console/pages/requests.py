@@ -20,6 +20,7 @@ from bridge.operations.errors import OperationRefused
 from bridge.operations.failures import group
 from bridge.operations.request_csv import as_csv
 from bridge.operations.requests import (
+    THRESHOLDS,
     Cursor,
     ListedOutcome,
     RequestFilter,
@@ -34,7 +35,8 @@ OUTCOMES: Final[tuple[ListedOutcome, ...]] = get_args(ListedOutcome)
 _PAGE: Final = 50
 _TRIES: Final = re.compile(r"[1-9]\d{0,3}", re.ASCII)
 _FILTERS: Final = (
-    *("outcome", "code", "pipeline", "operation", "attempts", "practice", "correlation", "since", "until"),
+    *("outcome", "code", "pipeline", "operation", "attempts", "took", "practice", "correlation"),
+    *("since", "until"),
     *("group", "hours"),  # those of a group that ended in so many hours, as the page of failures counts them
 )
 
@@ -97,6 +99,7 @@ async def _listed(
             pipeline=filters["pipeline"],
             operation=filters["operation"],
             attempts=_tries(filters["attempts"]),
+            took_s=next((each for each in THRESHOLDS if str(each) == filters["took"]), None),
             practice_ods=filters["practice"],
             correlation_id=filters["correlation"],
             patient_key=patient_key,
@@ -121,6 +124,7 @@ def _page(
         filters=filters,
         patient_key=patient_key,
         outcomes=OUTCOMES,
+        thresholds=THRESHOLDS,
         ended_in=look_back(filters["hours"], LONGEST).words if filters["group"] else None,
         pipelines=[pipeline.name for pipeline in installed_pipelines()],
         operations=[each.accepts for pipeline in installed_pipelines() for each in pipeline.operations],

@@ -11,6 +11,7 @@ from typing import Final
 from sqlalchemy import Connection, Index, func, inspect, select, text
 from sqlalchemy.schema import CreateIndex
 
+from bridge.ledger.storage import durations
 from bridge.ledger.storage.tables import events, requests
 
 _NAMES: Final = (
@@ -31,6 +32,7 @@ _NAMES: Final = (
     "ix_requests_unsuccessful_practice",
     "ix_requests_dead",
     "ix_events_event_id",
+    *durations.INDEXES,
 )
 LOCK: Final = 0x6770_6C65_6469_6478
 """Names the advisory lock of whoever makes them (the ASCII of ``gpledidx``)."""

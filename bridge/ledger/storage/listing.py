@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, case, or_, select, tuple_
 
 from bridge.ledger.model import FailureCause, ListedOutcome, State
+from bridge.ledger.storage.durations import took
 from bridge.ledger.storage.in_doubt import IS_SETTLED
 from bridge.ledger.storage.tables import IS_DEAD, IS_OPEN, IS_RETRIED, IS_UNSUCCESSFUL, events, requests
 
@@ -60,6 +61,8 @@ class RequestFilter:
         patient_key: keyed hash of the NHS number.
         since: received then or later.
         until: received before.
+        took_s: took so many seconds or longer, from their arrival to their end: one of
+            `bridge.ledger.storage.durations.THRESHOLDS`.
         cause: those of one group.
         ended_since: ended then or later, as groups are counted.
     """
@@ -74,11 +77,12 @@ class RequestFilter:
     patient_key: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    took_s: int | None = None
     cause: FailureCause | None = None
     ended_since: datetime | None = None
 
-    def conditions(self) -> list[ColumnElement[bool]]:
-        """What a row of `requests` must meet."""
+    def conditions(self, dialect: str) -> list[ColumnElement[bool]]:
+        """What a row of `requests` must meet, in a database of this kind."""
         columns = requests.c
         equal = {
             columns.code: self.code,
@@ -99,6 +103,8 @@ class RequestFilter:
             wanted.append(columns.received_at >= self.since)
         if self.until is not None:
             wanted.append(columns.received_at < self.until)
+        if self.took_s is not None:
+            wanted.append(took(self.took_s, dialect))
         if self.ended_since is not None:
             wanted.append(columns.ended_at >= self.ended_since)
         if self.cause is not None:
@@ -184,7 +190,8 @@ def list_requests(
     connection: Connection, wanted: RequestFilter, *, after: Cursor | None, limit: int
 ) -> RequestPage:
     """A page of the requests that are wanted."""
-    page = select(*_COLUMNS).where(*wanted.conditions()).order_by(*_NEWEST_FIRST).limit(limit + 1)
+    conditions = wanted.conditions(connection.dialect.name)
+    page = select(*_COLUMNS).where(*conditions).order_by(*_NEWEST_FIRST).limit(limit + 1)
     if after is not None:
         place = tuple_(requests.c.received_at, requests.c.id)
         page = page.where(

@@ -19,6 +19,7 @@ from bridge.ledger.clocks import utc_now
 from bridge.ledger.keys import VaultError
 from bridge.ledger.model import FailureCause
 from bridge.ledger.storage.bodies import open_message
+from bridge.ledger.storage.durations import took
 from bridge.ledger.storage.jobs import OPEN, JobStore, JobTables, table_of_items, table_of_jobs
 from bridge.ledger.storage.listing import of_cause
 from bridge.ledger.storage.metadata import Instant
@@ -97,6 +98,8 @@ class WantedRequests:
         practice_ods: the practice that was, or was to be, asked.
         since: received then or later.
         until: received before.
+        ended_since: ended then or later.
+        took_s: took so many seconds or longer, as `RequestFilter` has it.
         cause: of this cause, also those that did not fail but were rejected, are dead or in doubt.
         request_keys: these alone, however they ended; the others do not count then.
     """
@@ -106,6 +109,8 @@ class WantedRequests:
     practice_ods: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    ended_since: datetime | None = None
+    took_s: int | None = None
     cause: FailureCause | None = None
     request_keys: Collection[str] | None = None
 
@@ -164,7 +169,7 @@ class ReplayJobs(JobStore[JobRequest]):
     async def find(self, wanted: WantedRequests) -> Sequence[FoundRequest]:
         """The requests that are looked for, oldest first; bodies stay sealed."""
         if wanted.request_keys is None:
-            return await self._store.read(partial(_find, _failed(wanted)))
+            return await self._store.read(partial(_find_failed, wanted))
         found: list[FoundRequest] = []
         for keys in _portions(wanted.request_keys):
             found += await self._store.read(partial(_find, _FOUND.where(requests.c.request_key.in_(keys))))
@@ -294,11 +299,15 @@ _FOUND: Final[Select[Any]] = (
 )
 
 
+def _find_failed(wanted: WantedRequests, connection: Connection) -> list[FoundRequest]:
+    return _find(_failed(wanted, connection.dialect.name), connection)
+
+
 def _find(query: Select[Any], connection: Connection) -> list[FoundRequest]:
     return [FoundRequest(*row) for row in connection.execute(query)]
 
 
-def _failed(wanted: WantedRequests) -> Select[Any]:
+def _failed(wanted: WantedRequests, dialect: str) -> Select[Any]:
     if wanted.cause is None:
         query = _FOUND.where(IS_UNSUCCESSFUL, requests.c.state == "failed")
     else:
@@ -313,6 +322,10 @@ def _failed(wanted: WantedRequests) -> Select[Any]:
         query = query.where(requests.c.received_at >= wanted.since)
     if wanted.until is not None:
         query = query.where(requests.c.received_at < wanted.until)
+    if wanted.ended_since is not None:
+        query = query.where(requests.c.ended_at >= wanted.ended_since)
+    if wanted.took_s is not None:
+        query = query.where(took(wanted.took_s, dialect))
     return query
 
 

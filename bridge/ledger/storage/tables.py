@@ -19,6 +19,7 @@ from sqlalchemy import (
     text,
 )
 
+from bridge.ledger.storage.durations import index_slow
 from bridge.ledger.storage.metadata import Id, Instant, metadata
 
 _OPEN = "state IN ('in_flight', 'waiting', 'in_doubt')"
@@ -131,6 +132,7 @@ _partial(
     *(requests.c.practice_ods, requests.c.state, requests.c.received_at),
 )
 _partial("ix_requests_dead", _IS_DEAD, requests.c.received_at)
+index_slow(requests)
 
 messages = Table(  # what was asked: of requests in doubt, to check; of reads that failed, to ask again
     "messages",

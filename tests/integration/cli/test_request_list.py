@@ -97,6 +97,12 @@ async def test_failed_requests_are_listed_and_their_ids_can_be_copied(operator: 
     assert "/epr r-2\n" in ended.text
     assert "at provider (practice): read_timeout" in ended.text.replace("\n  ", " ")
     assert "r-6" not in ended.text
+    # What is asked about was received some minutes before it ended, each.
+    slow = await told(operator, "ledger", "list", "--took", "60s", "--json")
+    found = [(line["own_id"], line["duration_ms"] >= 60_000) for line in json.loads(slow.text)["requests"]]
+    assert found == [(own_id, True) for own_id in ("r-1", "r-2", "r-3", "=HYPERLINK(1)", LONG_ID, "r-6")]
+    slower = await told(operator, "ledger", "list", "--took", "300s", "--csv")
+    assert [line["own_id"] for line in csv.DictReader(io.StringIO(slower.text))] == [LONG_ID, "r-6"]
     nothing = await told(operator, "ledger", "list", "--code", "none_such")
     assert nothing.text == "No request meets all of that.\n"
 

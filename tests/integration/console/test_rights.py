@@ -9,11 +9,13 @@ from hashlib import sha256
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from bridge.console.pages import PAGES
 from bridge.console.rights import Role
 from bridge.console.sign_in.users import put_user, remove_user
 from bridge.contracts.envelope import STRUCTURED
+from bridge.operations.site import open_stores
 from bridge.record.nhs_number import holds_nhs_number
 from bridge.sandbox import BY_NAME
 from bridge.sandbox.world import PRACTICES
@@ -36,6 +38,7 @@ TABLE: Mapping[tuple[str, str], str] = {
     ("POST", "/replays/run"): "olga",
     ("POST", "/replays/pause"): "olga",
     ("POST", "/replays/stop"): "olga",
+    ("POST", "/replays/lost"): "olga",
     ("GET", "/dead-letters"): EVERYBODY,
     ("GET", "/dead-letters/job"): EVERYBODY,
     ("GET", "/dead-letters/letter"): EVERYBODY,
@@ -203,7 +206,7 @@ def test_a_patient_is_looked_for_by_a_number_that_is_in_no_page_and_in_the_trail
     assert PATIENT.nhs_number not in refused.text
 
 
-def test_requests_are_narrowed_by_what_they_ask_for_and_by_their_tries(
+def test_requests_are_narrowed_by_what_they_ask_for_by_their_tries_and_by_how_long_they_took(
     clients: Mapping[str, httpx.Client], site: ConsoleSite
 ):
     vera, completed = clients["vera"], site.requests["completed"].partition(" ")[2]
@@ -215,7 +218,7 @@ def test_requests_are_narrowed_by_what_they_ask_for_and_by_their_tries(
     of_one_try = listed(operation="record.requested.v1", attempts="1")
     assert completed in of_one_try.text
     assert site.requests["in_doubt"].partition(" ")[2] not in of_one_try.text
-    for other in ({"operation": "slots.requested.v1"}, {"attempts": "2"}):
+    for other in ({"operation": "slots.requested.v1"}, {"attempts": "2"}, {"took": "300"}):
         assert completed not in listed(**other).text
     assert listed(attempts="several").status_code == 409
 
@@ -236,7 +239,7 @@ def test_data_quality_is_told_by_supplier_and_exported_for_it(
     assert "Nothing was noticed" in nothing.text
 
 
-def test_a_practice_is_shown_as_workers_saw_it_and_is_asked_now_by_the_one_who_says_who_they_are(
+def test_a_practice_is_shown_as_workers_saw_it_and_is_asked_now_by_whoever_is_signed_in(
     clients: Mapping[str, httpx.Client], site: ConsoleSite
 ):
     vera, olga = clients["vera"], clients["olga"]
@@ -249,10 +252,14 @@ def test_a_practice_is_shown_as_workers_saw_it_and_is_asked_now_by_the_one_who_s
     assert re.search(r"medications</th><td [^>]*>yes<", page)
     assert PRACTICE.manufacturer in page  # as the directory says
     assert "Ask now" not in page
-    person = {"given_name": "Olga", "family_name": "Brandt", "organisation_name": "Sandbox General Hospital"}
-    sent = {"token": token(olga), "ods": ods, **person}
+    assert "The practice is told that Olga Brandt asks." in olga.get(at).text
+    typed = {"given_name": "Some", "family_name": "Body"}  # counts for nothing
+    sent = {"token": token(olga), "ods": ods, "organisation_name": "Sandbox General Hospital", **typed}
     assert olga.post("/practice/ask", data=sent).status_code == 409  # no reason
-    assert olga.post("/practice/ask", data={**sent, "family_name": "", "reason": "x"}).status_code == 409
+    nameless = clients["alma"]
+    assert "your sign-in does not say your name" in nameless.get(at).text
+    refused = nameless.post("/practice/ask", data={**sent, "token": token(nameless), "reason": "x"})
+    assert refused.status_code == 409
     assert olga.post("/practice/ask", data={**sent, "reason": "new version?"}).status_code == 303
     _until(lambda: ": it answered, <time" in vera.get(at).text)
     page = vera.get(at).text
@@ -315,6 +322,55 @@ def test_a_job_of_dead_letters_is_planned_confirmed_and_run(
     _until(lambda: "1 of 1" in olga.get(planned.headers["location"]).text)
     confirmed = [each for each in site.run(site.trail()) if each["event"] == "dead.replay.confirmed"]
     assert [each["user"]["user_id"] for each in confirmed] == ["olga"]
+
+
+def test_a_replay_whose_message_was_lost_is_given_up_with_a_reason_and_by_whoever_may(
+    clients: Mapping[str, httpx.Client], site: ConsoleSite
+):
+    olga, vera = clients["olga"], clients["vera"]
+    key = site.requests["unusable"]
+    planned = olga.post("/replays/plan", data={"token": token(olga), "key": key})
+    assert planned.status_code == 303, planned.text
+    at = planned.headers["location"]
+    sent = {"token": token(olga), "id": at.partition("id=")[2]}
+
+    async def lose() -> None:
+        """As a run that sends it, and a purge that takes it from its queue."""
+        async with open_stores(site.settings) as stores:
+            jobs = stores.replay_jobs
+            who = "olga"
+            await jobs.confirm(sent["id"], "replay", by=who, actor=who, reason="x", also=lambda _to: None)
+            await jobs.start(sent["id"], "replay", runner="a")
+            await jobs.mark(sent["id"], key, also=lambda _to: None, left_out=None)
+            await jobs.release(sent["id"], runner="a", complete=True)
+            long_ago = text("UPDATE replay_job_requests SET marked_at = '2026-01-01 00:00:00.000000'")
+            await stores.ledger.store.write(lambda to: to.execute(long_ago))
+
+    site.run(lose())
+    assert "Give up as lost" in olga.get(at).text
+    assert "Give up as lost" not in vera.get(at).text
+    given = {**sent, "sure": "yes", "reason": "purged by hand"}
+    for lacks in ("sure", "reason"):
+        assert olga.post("/replays/lost", data={**given, lacks: ""}).status_code == 409
+    assert olga.post("/replays/lost", data=given).status_code == 303
+    page = olga.get(at).text
+    assert "Given up as lost: 1" in page
+    assert "Give up as lost" not in page
+    (noted,) = [each for each in site.run(site.trail()) if each["event"] == "replay.lost"]
+    assert (noted["user"]["user_id"], noted["facts"]["reason"]) == ("olga", "purged by hand")
+
+
+def test_a_plan_of_a_group_is_of_the_period_that_the_page_showed(
+    clients: Mapping[str, httpx.Client], site: ConsoleSite
+):
+    olga = clients["olga"]
+    section = olga.get("/failures", params={"hours": "1"}).text.partition("response_invalid")[2]
+    fields = dict(re.findall(r'name="(group|hours)" value="([^"]+)"', section.partition("</form>")[0]))
+    assert fields["hours"] == "1"
+    planned = olga.post("/replays/plan", data={"token": token(olga), **fields}, follow_redirects=True)
+    assert "Of those that ended in the last hour." in planned.text
+    entries = [each for each in site.run(site.trail()) if each["event"] == "replay.planned"]
+    assert "ended_since" in entries[-1]["facts"]
 
 
 @pytest.mark.duty("JO-033")

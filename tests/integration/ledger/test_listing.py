@@ -1,13 +1,23 @@
 """Lists of requests, finding them, groups by cause and overviews, against the rows they are made of."""
 
 from datetime import timedelta
+from functools import partial
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from sqlalchemy import Connection, TextClause, select, text
+from sqlalchemy.dialects import sqlite
 
+from bridge.cli.commands.options import Took
+from bridge.figures.table import BUCKETS
 from bridge.ledger import Circumstances, EndState, FollowUp, Ledger
 from bridge.ledger.model import FailureCause, ListedOutcome
+from bridge.ledger.opening import open_store
+from bridge.ledger.storage.durations import THRESHOLDS
 from bridge.ledger.storage.listing import Cursor, RequestFilter, RequestLine
+from bridge.ledger.storage.tables import requests
+from bridge.settings import Settings
 from tests.integration.ledger.site import START, Clock, events, opening, started
 
 TIMEOUT = Circumstances("provider", "practice", "read_timeout", "A12345")
@@ -80,6 +90,43 @@ async def test_each_filter_finds_its_requests_the_newest_first(ledger: Ledger, c
     assert await ids(ledger, attempts=1, outcome="failed") == ["r-2"]
     assert await ids(ledger, attempts=3) == []
     assert await ids(ledger, code="none such") == []
+
+
+async def test_requests_are_found_by_how_long_they_took(ledger: Ledger, clock: Clock):
+    received = clock()
+    for number, seconds in enumerate((0.0, 4.999, 5.0, 45.25, 3600.0)):
+        claim = started(await ledger.begin(opening(number, own_id=f"r-{number}", received_at=received)))
+        clock.now = received + timedelta(seconds=seconds)
+        state: EndState = "failed" if number == 3 else "completed"
+        await ledger.finish(claim.lease, state=state, code=None, events=[], told=Circumstances())
+    await ledger.begin(opening(9, own_id="r-9", received_at=received - timedelta(hours=2)))  # in flight
+    found = {seconds: await ids(ledger, took_s=seconds) for seconds in THRESHOLDS}
+    assert found[5] == ["r-4", "r-3", "r-2"]
+    assert found[10] == found[30] == ["r-4", "r-3"]
+    assert found[60] == found[300] == ["r-4"]
+    assert await ids(ledger, took_s=5, outcome="failed") == ["r-3"]
+    with pytest.raises(ValueError, match="5, 10, 30"):
+        await ids(ledger, took_s=7)
+
+
+def test_thresholds_are_bounds_that_the_metric_has_too():
+    assert {float(seconds) for seconds in THRESHOLDS} <= set(BUCKETS)
+    assert [f"{seconds}s" for seconds in THRESHOLDS] == list(get_args(Took))
+
+
+def _rows(query: TextClause, connection: Connection) -> str:
+    return str(connection.execute(query).all())
+
+
+async def test_slow_requests_are_found_by_their_index(tmp_path: Path):
+    """The condition of a list is that of the index to the letter: SQLite uses it for no other."""
+    async with open_store(Settings(state_dir=tmp_path)) as store:
+        for seconds in THRESHOLDS:
+            wanted = RequestFilter(took_s=seconds).conditions("sqlite")
+            query = select(requests.c.id).where(*wanted).order_by(requests.c.received_at.desc())
+            plan = text("EXPLAIN QUERY PLAN " + str(query.compile(dialect=sqlite.dialect())))
+            steps = await store.read(partial(_rows, plan))
+            assert f"ix_requests_slow_{seconds}" in steps
 
 
 async def test_a_line_says_what_the_ledger_knows(ledger: Ledger, clock: Clock):

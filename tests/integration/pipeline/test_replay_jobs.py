@@ -262,6 +262,8 @@ async def test_a_plan_says_why_they_failed_and_what_is_left_out(on_nats):
         await on_nats.plan(code="provider_timeout")
     with pytest.raises(JobRefused):
         await on_nats.plan(practice_ods="A99003")
+    with pytest.raises(JobRefused):
+        await on_nats.plan(took_s=300)
     assert (await on_nats.plan(practice_ods=BY_NAME["rich_record"].practice.ods)).job.total == 3
     with pytest.raises(JobRefused):
         await on_nats.plan(until=datetime.now(UTC) - timedelta(hours=1))
