@@ -70,6 +70,8 @@ class BusSettings(_Group):
     """Has the tag ``monitoring``; ``administrator``, to be told the rights of the worker's own user."""
     management_password: SecretStr | None = None
     management_password_file: Path | None = None
+    replicas: Annotated[int, Field(ge=1, le=5)] | None = None
+    """Of NATS: copies of each stream that is made. Unset makes three where the server is one of a cluster."""
     prefix: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")] = "gpconnect"
     """First part of every exchange, queue and stream name."""
     concurrency: Annotated[int, Field(ge=1, le=2000)] = 50
@@ -566,6 +568,8 @@ class Settings(BaseSettings):
                 each_address(url or "", name)
             except Misconfigured as fault:
                 yield from fault.problems
+        if self.bus.replicas and (self.bus.url or "").partition("://")[0].lower() in ("amqp", "amqps"):
+            yield "BRIDGE_BUS_REPLICAS: is of NATS, and BRIDGE_BUS_URL is not"
         for wanted in parse_qs((self.ledger.url or "").partition("?")[2]).get("target_session_attrs", ()):
             if wanted not in _OF_A_WRITER:
                 yield f"BRIDGE_LEDGER_URL: target_session_attrs must be {', '.join(_OF_A_WRITER)}"

@@ -1,4 +1,4 @@
-"""How a bus proves who we are, and whose certificates it trusts, where that does not stand in its URL.
+"""How a bus proves who we are, whose certificates it trusts, and what else does not stand in its URL.
 
 Everything is asked for at each connection, so that what was replaced in a file is used by the next one.
 """
@@ -26,12 +26,14 @@ class Access:
         password: of the user in the URL; None: it stands there too.
         presents_certificate: whether `tls` has a certificate to show.
         creds_file: the credentials of a user of NATS.
+        replicas: of NATS: copies of each stream; None: three in a cluster.
     """
 
     tls: Callable[[], ssl.SSLContext] | None = None
     password: Callable[[], str | None] | None = None
     presents_certificate: bool = False
     creds_file: Path | None = None
+    replicas: int | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -51,6 +53,7 @@ class Access:
             password=Reloaded("bus_password", [bus.password_file], password) if has_password else None,
             presents_certificate=bus.cert_file is not None,
             creds_file=bus.creds_file,
+            replicas=bus.replicas,
         )
 
     @property

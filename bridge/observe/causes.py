@@ -43,6 +43,11 @@ _LOGIN: Final = Cause("login_refused", "the broker does not take this user, pass
 _VIRTUAL_HOST: Final = Cause(
     "virtual_host_refused", "the virtual host does not exist, or the user has no rights to it, or it is full"
 )
+_TOO_FEW: Final = Cause(
+    "too_few_servers",
+    "fewer servers of the cluster are there than a stream is to have copies: see BRIDGE_BUS_REPLICAS",
+    heals=True,
+)
 _WORDS: Final = (
     # RabbitMQ. What it says of a virtual host does not come through aiormq, which tells only of what it got
     # in the place of OpenOk.
@@ -52,6 +57,8 @@ _WORDS: Final = (
     # NATS
     ("uthorization Violation", _LOGIN),
     ("uthentication", _LOGIN),
+    ("no suitable peers", _TOO_FEW),
+    ("replicas > 1 not supported", _TOO_FEW),
 )
 
 _NO_RIGHTS: Final = (

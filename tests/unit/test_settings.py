@@ -57,12 +57,14 @@ def test_several_addresses_of_broker_and_database_are_looked_at(environment, mon
     )
     assert problems() == []
     monkeypatch.setenv("BRIDGE_BUS_URL", "amqps://bridge:changeme@a:5671,b:port/vhost")
+    monkeypatch.setenv("BRIDGE_BUS_REPLICAS", "3")
     monkeypatch.setenv(
         "BRIDGE_LEDGER_URL", f"postgresql://bridge:{SECRET}@a,/db?target_session_attrs=standby"
     )
     assert [problem.partition("; ")[0] for problem in problems()] == [
         "BRIDGE_LEDGER_URL: address 2 is empty",
         "BRIDGE_BUS_URL: address 2 is not host or host:port",
+        "BRIDGE_BUS_REPLICAS: is of NATS, and BRIDGE_BUS_URL is not",
         "BRIDGE_LEDGER_URL: target_session_attrs must be read-write, primary, any",
         "BRIDGE_BUS_URL: is a known default, which only the sandbox may use",
     ]

@@ -61,6 +61,8 @@ _BETWEEN_LOOKS = 0.2
 """Seconds between two looks for a worker."""
 _BETWEEN_TURNS = 1.0
 """Seconds between two looks whether the process that has the turn is gone."""
+_IN_CLUSTER = 3
+"""Copies of each stream where nothing else is said: one server may be lost and nothing is."""
 _ROOM_FOR_HEADERS = 4096
 _SLOWEST_HEARTBEAT = 3600
 _NO_HEADERS: frozenset[str] = frozenset()
@@ -374,7 +376,8 @@ class NatsBus(BrokerBus):
     async def _have_stream(
         self, name: str, subjects: list[str], retention: RetentionPolicy, copied: Sequence[str] = ()
     ) -> None:
-        make = partial(declare_stream, self._js, name, subjects, retention, copied)
+        replicas = self._access.replicas or (_IN_CLUSTER if self._client.is_in_cluster else 1)
+        make = partial(declare_stream, self._js, name, subjects, retention, copied, replicas=replicas)
         try:
             await self._persist(make, "declare_retrying", stream=stream_of(name))
         except BadRequestError as error:

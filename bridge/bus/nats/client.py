@@ -108,6 +108,11 @@ class ReadingClient(Client):
         await self.connect(list(servers.urls), tls_hostname=servers.name, **self._signing_in, **options)
 
     @property
+    def is_in_cluster(self) -> bool:
+        """Whether the server that we are connected to is one of several."""
+        return "cluster" in self._server_info
+
+    @property
     def ssl_context(self) -> ssl.SSLContext:
         """With the certificates of this moment."""
         return super().ssl_context if self._contexts is None else self._contexts()

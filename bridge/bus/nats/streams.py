@@ -17,14 +17,20 @@ from typing import Final
 
 from nats.js import JetStreamContext
 from nats.js.api import RetentionPolicy, StorageType, StreamConfig, StreamSource
-from nats.js.errors import NotFoundError
+from nats.js.errors import BadRequestError, NotFoundError
 
 from bridge.bus.port import QueueSpec
 
 CONSUMER: Final = "worker"
 """Durable name of the consumer that all workers of a stream share."""
+_TOO_FEW: Final = frozenset({10005, 10074})
+"""The server's numbers for copies that it cannot place: no suitable peers, not in a cluster."""
 _DUPLICATES: Final = 120.0
 """Seconds in which the server drops a repeated publish."""
+
+
+class TooFewServers(Exception):  # noqa: N818 - named for what is so
+    """A stream cannot have as many copies as it should, because servers are away or there are none."""
 
 
 def stream_of(subject: str) -> str:
@@ -48,6 +54,8 @@ async def declare_stream(
     subjects: list[str],
     retention: RetentionPolicy,
     copied: Sequence[str] = (),
+    *,
+    replicas: int = 1,
 ) -> None:
     """Make the stream that is named after `subject` exist, durably, and hold these subjects.
 
@@ -57,21 +65,29 @@ async def declare_stream(
         subjects: that lead here.
         retention: of a new stream.
         copied: subjects of the stream of events whose messages the server copies here, from now on.
+        replicas: of a new stream: on how many servers it is.
 
     Raises:
         BadRequestError: another stream holds one of them already.
+        TooFewServers: there are fewer at this moment.
     """
     wanted = StreamConfig(name=stream_of(subject), subjects=subjects)
     try:
         found = (await js.stream_info(stream_of(subject))).config
     except NotFoundError:
-        await js.add_stream(
-            wanted,
-            retention=retention,
-            storage=StorageType.FILE,
-            duplicate_window=_DUPLICATES,
-            sources=[await _source(js, one) for one in copied] or None,
-        )
+        try:
+            await js.add_stream(
+                wanted,
+                retention=retention,
+                storage=StorageType.FILE,
+                duplicate_window=_DUPLICATES,
+                sources=[await _source(js, one) for one in copied] or None,
+                num_replicas=replicas,
+            )
+        except BadRequestError as error:
+            if error.err_code in _TOO_FEW:
+                raise TooFewServers(str(error.description)) from None
+            raise
     else:
         # Limits and replicas are the operator's; only what leads here is ours.
         if set(found.subjects or ()) != set(subjects):
