@@ -10,13 +10,13 @@ SHORT = timedelta(seconds=5)
 
 
 async def test_a_certificate_that_expires_in_flight_is_replaced_without_a_restart(
-    broker, installed, outages, tmp_path
+    any_broker, installed, outages, tmp_path
 ):
     authority = Authority(tmp_path)
     server, client = authority.issue("server", hosts=("127.0.0.1",)), authority.issue("client")
     tls = Tls(authority.ca_file, server.cert_file, server.key_file, client.cert_file, client.key_file)
     settings = {"BRIDGE_RETRY_FIRST_DELAY": "1"}
-    async with installed(broker, settings=settings, tls=tls) as site, site.worker() as worker:
+    async with installed(any_broker, settings=settings, tls=tls) as site, site.worker() as worker:
 
         async def usable(*, expected: bool) -> bool:
             return (await worker.readiness())["certificates"] is expected
@@ -37,4 +37,4 @@ async def test_a_certificate_that_expires_in_flight_is_replaced_without_a_restar
         await until(lambda: usable(expected=True))
         await site.epr.over(ids)
         ends = await site.accounts(ids)
-    outages.saw("certificate_expired", on=broker.title, ends=ends)
+    outages.saw("certificate_expired", on=any_broker.title, ends=ends)

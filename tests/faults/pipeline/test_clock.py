@@ -16,9 +16,9 @@ BACK = -200
 SLOW, RETRIED = "rich_record", "no_known_allergies"
 
 
-async def test_a_clock_that_is_set_holds_nobody_up(broker, installed, outages, tmp_path):
+async def test_a_clock_that_is_set_holds_nobody_up(any_broker, installed, outages, tmp_path):
     clock = ShiftedClock(tmp_path)
-    async with installed(broker, settings=SETTINGS, proxy_timeout=60.0) as site:
+    async with installed(any_broker, settings=SETTINGS, proxy_timeout=60.0) as site:
         environment = site.environment | clock.environment
         log = tmp_path / "worker.log"
         with worker(environment, output=log, arguments=ONLY) as ahead:
@@ -40,7 +40,7 @@ async def test_a_clock_that_is_set_holds_nobody_up(broker, installed, outages, t
             clock.set(BACK)
             await site.epr.over(ids)  # nor that a pause of two seconds lasts for minutes
             ends = await site.accounts(ids)
-    outages.saw("clock_set", on=broker.title, ends=ends)
+    outages.saw("clock_set", on=any_broker.title, ends=ends)
 
 
 def lease_seconds(site):

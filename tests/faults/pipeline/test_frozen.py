@@ -31,12 +31,14 @@ def database(postgres_node):
 
 
 @pytest.mark.duty("AP-042")
-async def test_a_worker_that_wakes_up_books_nothing_any_more(broker, installed, outages, database, tmp_path):
+async def test_a_worker_that_wakes_up_books_nothing_any_more(
+    any_broker, installed, outages, database, tmp_path
+):
     settings = SETTINGS | {"BRIDGE_LEDGER_URL": database}
     async with (
-        installed(broker, settings=settings, patients=20) as site,
+        installed(any_broker, settings=settings, patients=20) as site,
         hospital_on(site.bus) as hospital,
-        TcpProxy(broker.node.url) as link,
+        TcpProxy(any_broker.node.url) as link,
     ):
         reception = Reception(hospital)
         patient = next(one.nhs_number for one in site.sandbox.crowd if one.practice_ods == MAIN.ods)
@@ -74,7 +76,7 @@ async def test_a_worker_that_wakes_up_books_nothing_any_more(broker, installed, 
         await site.command("ledger", "balance", "--pipeline", PIPELINE, "--json")
         await site.command("audit", "verify")
         outages.did("appointment.refused")
-    outages.saw("worker_frozen", on=broker.title, ends=Counter({"refused (`not_done`), never booked": 1}))
+    outages.saw("worker_frozen", on=any_broker.title, ends=Counter({"refused (`not_done`), never booked": 1}))
 
 
 async def is_written_down(ledger, request):

@@ -86,10 +86,10 @@ async def fetched(url: str, context: ssl.SSLContext, token: str) -> bytes:
             await asyncio.sleep(0.1)
 
 
-async def test_connections_without_a_word_stop_nothing(broker, installed, outages, tmp_path):
+async def test_connections_without_a_word_stop_nothing(any_broker, installed, outages, tmp_path):
     health_port, claims_port = free_port(), free_port()
     settings, context, token = claims(tmp_path, claims_port)
-    async with installed(broker, settings=settings) as site:
+    async with installed(any_broker, settings=settings) as site:
         environment = dict(site.environment) | {
             "BRIDGE_HEALTH_PORT": str(health_port),
             "BRIDGE_LOG_FORMAT": "json",
@@ -110,12 +110,14 @@ async def test_connections_without_a_word_stop_nothing(broker, installed, outage
                 outages.did("/readyz")
             assert not outages.logged("no_descriptors"), "work keeps the files that it needs"
             ends = await site.accounts(ids)
-    outages.saw("idle_connections", on=broker.title, ends=ends)
+    outages.saw("idle_connections", on=any_broker.title, ends=ends)
 
 
-async def test_a_worker_without_a_file_left_goes_on_when_there_are_some(broker, installed, outages, tmp_path):
+async def test_a_worker_without_a_file_left_goes_on_when_there_are_some(
+    any_broker, installed, outages, tmp_path
+):
     port = free_port()
-    async with installed(broker) as site:
+    async with installed(any_broker) as site:
         environment = dict(site.environment) | {"BRIDGE_HEALTH_PORT": str(port), "BRIDGE_LOG_FORMAT": "json"}
         log = tmp_path / "worker.log"
         with child("bridge", RUN, environment=environment, output=log) as worker:
@@ -140,4 +142,4 @@ async def test_a_worker_without_a_file_left_goes_on_when_there_are_some(broker, 
             complaints = log.read_text(encoding="utf-8").count("socket.accept() out of system resource")
             assert 1 <= complaints <= SECONDS, "one a second, not one for each connection"
             ends = await site.accounts(ids)
-    outages.saw("no_descriptors", on=broker.title, ends=ends)
+    outages.saw("no_descriptors", on=any_broker.title, ends=ends)

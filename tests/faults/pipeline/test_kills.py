@@ -18,8 +18,8 @@ SCENARIOS = ("rich_record", "no_known_allergies", "withheld_items", "restricted"
 @pytest.mark.parametrize(
     ("broker", "count"),
     [
-        pytest.param("rabbit", 1000 if WHOLE else 400, marks=pytest.mark.rabbit),
-        pytest.param("nats", 500 if WHOLE else 250, marks=pytest.mark.nats),
+        pytest.param("rabbit", 1000 if WHOLE else 200, marks=pytest.mark.rabbit),
+        pytest.param("nats", 500 if WHOLE else 120, marks=pytest.mark.nats),
     ],
     indirect=["broker"],
 )

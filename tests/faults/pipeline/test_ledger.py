@@ -84,8 +84,8 @@ def fill(ballast):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a file system")
-async def test_a_full_disk_delays_and_loses_nothing(broker, installed, outages, small_disk):
-    async with installed(broker) as site, site.worker():
+async def test_a_full_disk_delays_and_loses_nothing(any_broker, installed, outages, small_disk):
+    async with installed(any_broker) as site, site.worker():
         before = await site.epr.ask("no_known_allergies")
         await site.epr.over(before)
         ballast = small_disk / "ballast"
@@ -96,17 +96,17 @@ async def test_a_full_disk_delays_and_loses_nothing(broker, installed, outages, 
         ballast.unlink()
         await site.epr.over(ids)
         ends = await site.accounts(ids)
-    outages.saw("disk_full", on=broker.title, ends=ends)
+    outages.saw("disk_full", on=any_broker.title, ends=ends)
 
 
-async def test_workers_that_get_the_same_requests_ask_once(broker, installed, outages, database):
+async def test_workers_that_get_the_same_requests_ask_once(any_broker, installed, outages, database):
     settings = {"BRIDGE_LEDGER_URL": database}
     async with AsyncExitStack() as stack:
-        site = await stack.enter_async_context(installed(broker, settings=settings, practice_delay=0.3))
+        site = await stack.enter_async_context(installed(any_broker, settings=settings, practice_delay=0.3))
         for _ in range(4):
             await stack.enter_async_context(site.worker())
         ids = await site.epr.ask(*["no_known_allergies"] * 6, copies=3)
         await site.epr.over(ids)
         ends = await site.accounts(ids)
         assert site.asked_of_practices("no_known_allergies") == 6
-    outages.saw("same_request_twice", on=broker.title, ends=ends)
+    outages.saw("same_request_twice", on=any_broker.title, ends=ends)

@@ -47,9 +47,9 @@ class WantedBooking:
 @pytest.fixture
 def wanted(installed):
     @asynccontextmanager
-    async def opening(broker):
+    async def opening(any_broker):
         async with (
-            installed(broker, settings=SETTINGS, patients=20, proxy_timeout=2.0) as site,
+            installed(any_broker, settings=SETTINGS, patients=20, proxy_timeout=2.0) as site,
             hospital_on(site.bus) as hospital,
             site.worker(pipeline=PIPELINE),
         ):
@@ -64,18 +64,18 @@ def wanted(installed):
 
 
 @pytest.mark.duty("AP-042", "AP-043")
-async def test_a_booking_whose_answer_is_lost_is_settled(broker, wanted, outages):
-    async with wanted(broker) as at:
+async def test_a_booking_whose_answer_is_lost_is_settled(any_broker, wanted, outages):
+    async with wanted(any_broker) as at:
         at.fault(InjectedFault(FaultKind.DROP, times=1, on=("book",)))
         await at.reception.send(at.request)
         ends = await at.ends()
-    outages.saw("booking_lost", on=broker.title, ends=ends)
+    outages.saw("booking_lost", on=any_broker.title, ends=ends)
 
 
 async def test_a_booking_that_nobody_can_tell_of_is_in_doubt_until_the_practice_tells(
-    broker, wanted, outages
+    any_broker, wanted, outages
 ):
-    async with wanted(broker) as at:
+    async with wanted(any_broker) as at:
         at.fault(InjectedFault(FaultKind.DROP, on=("book",)))
         silent = ("patient_appointments", "read_appointment")
         at.fault(InjectedFault(FaultKind.STATUS, at="proxy", status=503, on=silent))
@@ -87,4 +87,4 @@ async def test_a_booking_that_nobody_can_tell_of_is_in_doubt_until_the_practice_
         outages.did("bridge ledger show")
         at.site.sandbox.clear_faults(at.patient)
         ends = await at.ends()
-    outages.saw("booking_in_doubt", on=broker.title, ends=ends)
+    outages.saw("booking_in_doubt", on=any_broker.title, ends=ends)

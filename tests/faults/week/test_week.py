@@ -32,7 +32,7 @@ from tests.support.processes import Child, worker
 from tests.support.reception import Reception
 
 SEED = os.environ.get("WEEK_SEED") or str(random.randrange(10**6))
-OPERATIONS = int(os.environ.get("WEEK_OPERATIONS", "120"))
+OPERATIONS = int(os.environ.get("WEEK_OPERATIONS", "60"))
 EACH = 5
 """Operations of one person."""
 AT_ONCE = 40
@@ -75,7 +75,7 @@ class Crew:
 
     async def lose_one_now_and_then(self, chance: random.Random) -> None:
         while True:
-            await asyncio.sleep(chance.uniform(2, 5))
+            await asyncio.sleep(chance.uniform(1, 4))
             stack, child = self._running.pop(chance.randrange(len(self._running)))
             child.kill()
             stack.close()

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from bridge.areas import AREAS
 from bridge.areas.events import content_hash
@@ -13,11 +14,26 @@ from bridge.figures.sources import look_at_bus
 from bridge.pipelines.installed import installed_pipelines
 from bridge.record.dates import uk_day
 from bridge.sandbox import BY_NAME
+from tests.integration.pipeline.conftest import running_engine
 from tests.support.requests import cloud_event, record_request
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 EXAMPLES = Path(__file__).parents[3] / "pipelines" / "examples"
+
+
+@pytest_asyncio.fixture(
+    scope="module",
+    loop_scope="module",
+    params=[pytest.param("rabbit", marks=pytest.mark.rabbit), pytest.param("nats", marks=pytest.mark.nats)],
+)
+async def shared(request, sandbox, tmp_path_factory):
+    """One worker per bus, for what leaves nothing behind that another test would see."""
+    url = request.getfixturevalue(f"{request.param}_url")
+    async with running_engine(
+        sandbox, url, tmp_path_factory.mktemp("shared"), "structured_record"
+    ) as started:
+        yield started
 
 
 async def ask(engine, scenario, **changes):
@@ -30,8 +46,8 @@ def parts(events):
     return {kind: event["data"] for kind, event in events}
 
 
-async def test_the_rich_record_comes_as_two_parts_and_a_manifest(engine):
-    events = await ask(engine, "rich_record")
+async def test_the_rich_record_comes_as_two_parts_and_a_manifest(shared):
+    events = await ask(shared, "rich_record")
     assert [kind for kind, _ in events] == [
         "medications.published.v1",
         "allergies.published.v1",
@@ -50,8 +66,8 @@ async def test_the_rich_record_comes_as_two_parts_and_a_manifest(engine):
 
 
 @pytest.mark.duty("CS-052", "CS-053")
-async def test_every_part_says_whose_when_and_from_where(engine):
-    for kind, event in await ask(engine, "rich_record"):
+async def test_every_part_says_whose_when_and_from_where(shared):
+    for kind, event in await ask(shared, "rich_record"):
         data = event["data"]
         assert data["nhs_number"] == BY_NAME["rich_record"].nhs_number, kind
         assert "GP practice record" in data["source_label"]
@@ -61,8 +77,8 @@ async def test_every_part_says_whose_when_and_from_where(engine):
 
 
 @pytest.mark.parametrize("area", ["medications", "allergies"])
-async def test_only_the_areas_asked_for_are_published(engine, area):
-    events = await ask(engine, "rich_record", areas={area: {}})
+async def test_only_the_areas_asked_for_are_published(shared, area):
+    events = await ask(shared, "rich_record", areas={area: {}})
     assert [kind for kind, _ in events] == [f"{area}.published.v1", "record.completed.v1"]
     outcomes = {found["area"]: found["outcome"] for found in parts(events)["record.completed.v1"]["areas"]}
     other = {"medications": "allergies", "allergies": "medications"}[area]
@@ -71,8 +87,8 @@ async def test_only_the_areas_asked_for_are_published(engine, area):
 
 
 @pytest.mark.parametrize("area", ["immunisations", "observations", "investigations", "diary_entries"])
-async def test_an_area_of_which_a_practice_holds_nothing_is_published_as_that(engine, area):
-    events = await ask(engine, "rich_record", areas={area: {}})
+async def test_an_area_of_which_a_practice_holds_nothing_is_published_as_that(shared, area):
+    events = await ask(shared, "rich_record", areas={area: {}})
     assert [kind for kind, _ in events] == [f"{area}.published.v1", "record.completed.v1"]
     data = parts(events)[f"{area}.published.v1"]
     assert data["items"] == []
@@ -88,9 +104,9 @@ def within(value):
         yield from within(each)
 
 
-async def test_a_whole_record_comes_as_a_part_of_every_area_whose_items_lead_to_one_another(engine):
+async def test_a_whole_record_comes_as_a_part_of_every_area_whose_items_lead_to_one_another(shared):
     asked: dict[str, dict[str, str]] = {area.name: {} for area in AREAS.areas if area.options is not None}
-    events = await ask(engine, "whole_record", areas=asked)
+    events = await ask(shared, "whole_record", areas=asked)
     data = parts(events)
     manifest = data.pop("record.completed.v1")
     assert list(data) == [area.kind for area in AREAS.areas]
@@ -117,7 +133,7 @@ async def test_a_whole_record_comes_as_a_part_of_every_area_whose_items_lead_to_
 
 
 @pytest.mark.duty("CS-022")
-async def test_a_predefined_search_passes_in_exactly_its_shape(engine):
+async def test_a_predefined_search_passes_in_exactly_its_shape(shared):
     a_year_ago = uk_day(datetime.now(UTC)) - timedelta(days=365)
     areas = {
         "medications": {"search_from": a_year_ago.isoformat()},
@@ -125,7 +141,7 @@ async def test_a_predefined_search_passes_in_exactly_its_shape(engine):
         "problems": {},
         "consultations": {"most_recent": 3},
     }
-    data = parts(await ask(engine, "rich_record", areas=areas))
+    data = parts(await ask(shared, "rich_record", areas=areas))
     outcomes = {each["area"]: each["outcome"] for each in data["record.completed.v1"]["areas"]}
     assert [outcomes[name] for name in ("medications", "allergies")] == ["items", "items"]
     assert outcomes["consultations"] not in ("not_requested", "not_supported")
@@ -133,9 +149,9 @@ async def test_a_predefined_search_passes_in_exactly_its_shape(engine):
 
 
 @pytest.mark.duty("CS-038")
-async def test_an_older_practice_knows_fewer_areas_and_each_event_says_so(engine):
+async def test_an_older_practice_knows_fewer_areas_and_each_event_says_so(shared):
     areas = {"medications": {}, "consultations": {"most_recent": 3}}
-    data = parts(await ask(engine, "inherited_fields", areas=areas))
+    data = parts(await ask(shared, "inherited_fields", areas=areas))
     assert data["medications.published.v1"]["area"]["outcome"] == "items"
     consultations = data["consultations.published.v1"]
     assert (consultations["area"]["outcome"], consultations["items"]) == ("not_supported", [])
@@ -157,9 +173,9 @@ async def test_an_older_practice_knows_fewer_areas_and_each_event_says_so(engine
     ],
 )
 async def test_none_withheld_unsupported_and_unknown_never_look_the_same(
-    engine, scenario, medications, statement
+    shared, scenario, medications, statement
 ):
-    data = parts(await ask(engine, scenario))
+    data = parts(await ask(shared, scenario))
     if medications:
         assert data["medications.published.v1"]["area"]["outcome"] == medications
     if statement:
@@ -167,8 +183,8 @@ async def test_none_withheld_unsupported_and_unknown_never_look_the_same(
 
 
 @pytest.mark.duty("CS-043", "CS-044")
-async def test_a_warning_travels_with_the_data_of_its_area(engine):
-    data = parts(await ask(engine, "record_in_transit"))
+async def test_a_warning_travels_with_the_data_of_its_area(shared):
+    data = parts(await ask(shared, "record_in_transit"))
     for kind in ("medications.published.v1", "allergies.published.v1"):
         (warning,) = data[kind]["area"]["warnings"]
         assert warning["code"] == "data-in-transit"
@@ -177,24 +193,24 @@ async def test_a_warning_travels_with_the_data_of_its_area(engine):
 
 
 @pytest.mark.duty("CS-007")
-async def test_a_superseded_number_is_replaced_and_said(engine):
-    events = await ask(engine, "superseded")
+async def test_a_superseded_number_is_replaced_and_said(shared):
+    events = await ask(shared, "superseded")
     for _, event in events:
         assert event["data"]["nhs_number"] == BY_NAME["superseded"].now
         assert event["data"]["superseded_nhs_number"] == BY_NAME["superseded"].nhs_number
 
 
-async def test_one_malformed_resource_costs_nothing_but_itself(engine):
-    data = parts(await ask(engine, "malformed_resource"))["medications.published.v1"]
+async def test_one_malformed_resource_costs_nothing_but_itself(shared):
+    data = parts(await ask(shared, "malformed_resource"))["medications.published.v1"]
     assert data["items"]
     assert [entry["reason"] for entry in data["unmapped"]] == ["malformed"]
     assert data["area"]["complete"] is False
 
 
 @pytest.mark.duty("CS-048", "CS-049")
-async def test_other_details_at_the_practice_ask_for_review(engine):
+async def test_other_details_at_the_practice_ask_for_review(shared):
     scenario = BY_NAME["other_family_name"]
-    data = parts(await ask(engine, "other_family_name"))["record.completed.v1"]
+    data = parts(await ask(shared, "other_family_name"))["record.completed.v1"]
     assert data["demographics"]["verdict"] == "review"
     (difference,) = data["demographics"]["differences"]
     assert difference == {"field": "family_name", "asked": scenario.person.family, "returned": "Mirfield"}
@@ -373,33 +389,33 @@ async def test_an_expired_request_is_rejected_and_nothing_called(engine, where):
     assert len(engine.sandbox.calls) == calls
 
 
-async def test_a_request_that_expires_between_tries_fails_as_what_stopped_it(engine):
+async def test_a_request_that_expires_between_tries_fails_as_what_stopped_it(shared):
     soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
-    ((kind, event),) = await ask(engine, "always_fails", expires_at=soon)
+    ((kind, event),) = await ask(shared, "always_fails", expires_at=soon)
     assert kind == "request.failed.v1"
     assert event["data"]["code"] in {"provider_error", "request_expired"}
     assert event["data"]["attempts"] < 4
 
 
-async def test_binary_and_bare_messages_are_taken_as_well(engine):
+async def test_binary_and_bare_messages_are_taken_as_well(shared):
     data = record_request(BY_NAME["rich_record"].nhs_number)
     event = cloud_event(data)
     headers = {f"ce-{name}": value for name, value in event.items() if name != "data"}
     for number, extra in enumerate((headers, {})):
         identity = f"mode-{number}"
-        await engine.hospital.ask(data, content_type="application/json", message_id=identity, headers=extra)
-        assert (await engine.hospital.outcome(identity))[-1][0] == "record.completed.v1"
+        await shared.hospital.ask(data, content_type="application/json", message_id=identity, headers=extra)
+        assert (await shared.hospital.outcome(identity))[-1][0] == "record.completed.v1"
 
 
 @pytest.mark.parametrize("file", sorted(EXAMPLES.glob("record.*.json")), ids=lambda path: path.stem)
-async def test_the_examples_of_the_documentation_work(engine, file):
+async def test_the_examples_of_the_documentation_work(shared, file):
     body = file.read_bytes()
     content = json.loads(body)
     content_type = "application/cloudevents+json" if "specversion" in content else "application/json"
-    correlation_id = await engine.hospital.ask(
+    correlation_id = await shared.hospital.ask(
         body, content_type=content_type, message_id=content.get("id", file.stem)
     )
-    assert (await engine.hospital.outcome(correlation_id))[-1][0] == "record.completed.v1"
+    assert (await shared.hospital.outcome(correlation_id))[-1][0] == "record.completed.v1"
 
 
 async def test_the_same_request_again_gives_events_with_the_same_ids(engine):
