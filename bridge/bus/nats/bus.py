@@ -10,6 +10,7 @@ and whose pull consumer takes messages it has no worker for, so that they expire
 import asyncio
 import contextlib
 import secrets
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
 
@@ -39,6 +40,7 @@ from bridge.bus.nats.streams import (
     stream_of,
 )
 from bridge.bus.nats.trial import try_once
+from bridge.bus.nats.turns import KEPT, take_turn
 from bridge.bus.numbers import whole
 from bridge.bus.port import Delivery, HeldDeadLetter, QueueDepth, QueueSpec, Take, TooLarge, Unroutable
 from bridge.errors import Misconfigured
@@ -197,7 +199,7 @@ class NatsBus(BrokerBus):
         ]
 
     async def _receive_in_turn(self, queue: QueueSpec, take: Take, concurrency: int) -> None:
-        """Wait until no other process takes from the queue, then take from it, oldest first.
+        """Wait until no other process takes from the queue or begins to, then take from it, oldest first.
 
         What the last one had in hand when it was lost would come back only after `ack_wait`, behind what
         came later. A consumer made anew begins with the first message that nobody has acknowledged.
@@ -205,7 +207,7 @@ class NatsBus(BrokerBus):
         backoff = Backoff("pull_retrying")
         while True:
             try:
-                if await self.is_attended(queue):
+                if await self.is_attended(queue) or not await self._has_turn(queue):
                     await asyncio.sleep(_BETWEEN_TURNS)
                     continue
                 await self._have_all_handed_over_again(queue)
@@ -214,6 +216,13 @@ class NatsBus(BrokerBus):
                 await backoff.wait(error)
             else:
                 return
+
+    async def _has_turn(self, queue: QueueSpec) -> bool:
+        """Whether this process alone is to begin: nobody else does, and nobody has since it looked."""
+        since = time.monotonic()
+        if not await take_turn(self._client, queue, secrets.token_hex(8)):
+            return False
+        return not await self.is_attended(queue) and time.monotonic() - since < KEPT / 2
 
     async def _have_all_handed_over_again(self, queue: QueueSpec) -> None:
         """Whatever somebody who is gone was given and has not acknowledged, oldest first, and at once."""

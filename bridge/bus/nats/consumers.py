@@ -136,7 +136,9 @@ async def consumer_config(client: Client, stream: str) -> Mapping[str, Any]:
         NotFoundError: there is no such consumer, or no such stream.
         nats.js.errors.APIError: the server's answer is no.
     """
-    config: Mapping[str, Any] = (await _ask(client, f"CONSUMER.INFO.{stream}.{CONSUMER}", b""))["config"]
+    config: Mapping[str, Any] = (await ask_server(client, f"CONSUMER.INFO.{stream}.{CONSUMER}", b""))[
+        "config"
+    ]
     return config
 
 
@@ -158,10 +160,20 @@ async def _write(client: Client, stream: str, config: Mapping[str, object]) -> N
     # The driver's own call knows some of the settings only, and would set the others back.
     written = {name: value for name, value in config.items() if value is not None}
     request = orjson.dumps({"stream_name": stream, "config": written})
-    await _ask(client, f"CONSUMER.DURABLE.CREATE.{stream}.{CONSUMER}", request)
+    await ask_server(client, f"CONSUMER.DURABLE.CREATE.{stream}.{CONSUMER}", request)
 
 
-async def _ask(client: Client, what: str, request: bytes) -> dict[str, Any]:
+async def ask_server(client: Client, what: str, request: bytes) -> dict[str, Any]:
+    """What JetStream's own API answers.
+
+    Args:
+        client: connected.
+        what: the end of the subject, ``CONSUMER.INFO.<stream>.<consumer>``.
+        request: its body.
+
+    Raises:
+        nats.js.errors.APIError: the server's answer is no.
+    """
     answer: dict[str, Any] = orjson.loads(
         (await client.request(f"$JS.API.{what}", request, timeout=_TIMEOUT)).data
     )

@@ -5,7 +5,7 @@ import asyncio
 from bridge.bus.port import Bus, Done, QueueSpec, RetryAfter
 from tests.integration.bus.conformance import Recorder
 from tests.integration.bus.transport import Taking, acknowledge, keep
-from tests.support.bus_sites import Site
+from tests.support.bus_sites import Site, until
 
 _TOPIC = "allergies.rendered.hl7v2.v1"
 _MESSAGES = 8
@@ -35,6 +35,27 @@ class EventsInOrderConformance:
         finally:
             await second.stop(grace=0)
         assert numbers == list(range(1, _MESSAGES + 1)), numbers
+
+    async def test_of_two_processes_that_begin_at_one_moment_one_has_the_turn(self, site: Site) -> None:
+        queue = QueueSpec(f"{site.prefix}.delivery", topics=(_TOPIC,), in_order=True)
+        buses = site.bus(), site.bus()
+        takes = Taking(acknowledge), Taking(acknowledge)
+        for bus in buses:
+            await bus.start()
+            await bus.declare(queue)
+        try:
+            await asyncio.gather(
+                *(bus.receive(queue, taking, concurrency=1) for bus, taking in zip(buses, takes, strict=True))
+            )
+            await until(lambda: buses[0].is_attended(queue))
+            for number in range(1, _MESSAGES + 1):
+                await _publish(buses[0], _TOPIC, number)
+            await until(lambda: sum(len(each.deliveries) for each in takes) >= _MESSAGES)
+        finally:
+            for bus in buses:
+                await bus.stop(grace=0)
+        taken = sorted([int(each.body) for each in taking.deliveries] for taking in takes)
+        assert taken == [[], list(range(1, _MESSAGES + 1))], taken
 
     async def test_what_waits_comes_back_under_its_topic(self, site: Site) -> None:
         queue = QueueSpec(f"{site.prefix}.delivery", topics=(_TOPIC,), in_order=True)
