@@ -34,6 +34,7 @@ _COMMANDS = {
     "dead": ("dead", "app", "Look at dead letters, send them again, or discard them."),
     "failures": ("failures", "failures", "Why requests did not succeed, by cause, and what to do next."),
     "quality": ("quality", "quality", "What is noticed about the records that practices send."),
+    "practices": ("practices", "app", "How practices answer, and what they say they are."),
     "replay": ("replay", "app", "Ask failed requests again, as a job: plan, confirm, run."),
     "ledger": ("ledger", "app", "What happened to requests, and whether all are accounted for."),
     "audit": ("audit", "app", "Check the audit trail, and read it for an investigation."),

@@ -193,3 +193,36 @@ async def test_what_practices_sent_is_told_by_supplier_and_as_csv_for_it(operato
     assert (line["practice_ods"], line["code"], line["count"]) == ("A12345", "degraded_code", "2")
     assert line["meaning"] == "The code is a transfer-degraded one and has no clinical meaning."
     assert "r-1" not in ended.text
+
+
+async def test_practices_are_told_as_in_the_console_and_one_is_asked_with_a_reason(operator: Operator):
+    listed = await told(operator, "practices", "list", "--since", "12h")
+    assert is_whole(listed.text)
+    assert "A12345: 3 requests, 67 % did not succeed" in listed.text
+    assert "circuit: not known: no worker that runs has told" in listed.text
+    answer = json.loads((await told(operator, "practices", "list", "--json")).text)
+    (one,) = [each for each in answer["practices"] if each["practice_ods"] == "B99999"]
+    assert (one["received"], one["failure_rate"], one["circuit"]) == (1, 1.0, None)
+    nobody = await told(operator, "practices", "list", "--since", "1m")
+    assert "no practice was asked" in nobody.text
+    shown = await told(operator, "practices", "show", "A12345")
+    assert is_whole(shown.text)
+    assert "Capability statements: not known" in shown.text
+    assert "allergies: supported, answered with items" in shown.text
+    assert "2 x issue degraded_code in allergies" in shown.text
+    person = ("--given-name", "Olga", "--family-name", "Brandt", "--organisation-name", "Test Trust")
+    without = await told(operator, "practices", "ask", "A12345", *person, "--reason", " ", code=2)
+    assert "--reason" in without.errors
+    wrong = await told(operator, "practices", "ask", "a/1", *person, "--reason", "new version?", code=1)
+    assert "an ODS code is" in wrong.errors
+    asking = ("practices", "ask", "A12345", *person, "--reason", "new version?")
+    asked = await operator.run(*asking, BRIDGE_CONSUMER_ORGANISATIONS="RZZ01")
+    assert "Next: bridge practices show A12345" in asked.text, asked
+    assert "not answered yet" in (await told(operator, "practices", "show", "A12345")).text
+    known = json.loads((await told(operator, "practices", "show", "A12345", "--json")).text)
+    assert (known["practice_ods"], known["ask"]["ended_at"]) == ("A12345", None)
+    day = timedelta(days=1)
+    async with operator.stores() as stores:
+        entries = [one async for one in stores.trail.export(NOW - day, NOW + day)]
+    (noted,) = [one for one in entries if one["event"] == "practice.ask"]
+    assert (noted["practice_ods"], noted["facts"]["reason"]) == ("A12345", "new version?")
