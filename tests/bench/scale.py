@@ -201,6 +201,8 @@ def _looks() -> Mapping[str, Mapping[str, _Look]]:
         "data quality and practices": {
             "24 hours": lambda site: quality(site.stores, since=site.back(24)),
             "24 hours, by practice": lambda site: quality(site.stores, since=site.back(24), by_practice=True),
+            "30 days": lambda site: quality(site.stores, since=site.back(720)),
+            "30 days, by practice": lambda site: quality(site.stores, since=site.back(720), by_practice=True),
             "a practice": lambda site: practice(site.stores, "A10007", since=site.back(720)),
             "circuits": lambda site: circuits(site.stores),
             "national services": lambda site: national_services(site.stores),

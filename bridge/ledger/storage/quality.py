@@ -11,7 +11,20 @@ from datetime import UTC, date, datetime
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Column, Connection, Integer, Table, Text, case, delete, func, select
+from sqlalchemy import (
+    Column,
+    Connection,
+    Integer,
+    Select,
+    Table,
+    Text,
+    case,
+    delete,
+    func,
+    literal_column,
+    select,
+    tuple_,
+)
 
 from bridge.ledger.model import QualityFound, QualityKind
 from bridge.ledger.storage.group_commit import DIALECTS, add_rows
@@ -21,6 +34,8 @@ _LOCK: Final = 0x6770_6C65_6466_6C64
 """Names the advisory lock of whoever folds (the ASCII of ``gpledfld``): two would wait for each other."""
 _AT_ONCE: Final = 200
 """Rows that one transaction folds."""
+_PLACES_AT_ONCE: Final = 20
+"""Practices of which one transaction deletes the counts of a day."""
 
 notes = Table(
     "quality_notes",
@@ -205,29 +220,9 @@ def summary(
         supplier_ods: what systems of this one sent alone.
         by_practice: each practice by itself.
     """
-    columns = days.c
-    by = [columns.supplier_ods, columns.area, columns.kind, columns.code]
-    if by_practice:
-        by.append(columns.practice_ods)
-    count = func.sum(columns.count)
-    wanted = (
-        select(
-            *by,
-            func.count(columns.practice_ods.distinct()).label("practices"),
-            count.label("number"),
-            func.sum(columns.records).label("records"),
-            func.min(columns.day).label("first_day"),
-            func.max(columns.day).label("last_day"),
-            func.max(columns.example).label("example"),
-        )
-        .where(columns.day >= since.isoformat())
-        .group_by(*by)
-        .order_by(count.desc(), *by)
-    )
-    if practice_ods is not None:
-        wanted = wanted.where(columns.practice_ods == practice_ods)
-    if supplier_ods is not None:
-        wanted = wanted.where(columns.supplier_ods == supplier_ods)
+    wanted = _of_practices(since, practice_ods, supplier_ods)
+    if not by_practice:
+        wanted = _together(wanted)
     return [
         QualityLine(
             row.supplier_ods or None,
@@ -242,10 +237,60 @@ def summary(
             date.fromisoformat(row.last_day),
             QualityExample.parse(row.example),
         )
-        for row in connection.execute(wanted)
+        for row in connection.execute(_most_frequent_first(wanted))
     ]
 
 
-def forget(connection: Connection, before: datetime) -> None:
-    """A step: delete the counts of days that are over as long as requests are kept."""
-    connection.execute(delete(days).where(days.c.day < f"{before.astimezone(UTC):%Y-%m-%d}"))
+def _of_practices(since: date, practice_ods: str | None, supplier_ods: str | None) -> Select[Any]:
+    """What each practice sent in all days together."""
+    columns = days.c
+    by = (columns.supplier_ods, columns.area, columns.kind, columns.code, columns.practice_ods)
+    found = select(
+        *by,
+        literal_column("1").label("practices"),
+        func.sum(columns.count).label("number"),
+        func.sum(columns.records).label("records"),
+        func.min(columns.day).label("first_day"),
+        func.max(columns.day).label("last_day"),
+        func.max(columns.example).label("example"),
+    ).where(columns.day >= since.isoformat())
+    if practice_ods is not None:
+        found = found.where(columns.practice_ods == practice_ods)
+    if supplier_ods is not None:
+        found = found.where(columns.supplier_ods == supplier_ods)
+    return found.group_by(*by)
+
+
+def _together(of_practices: Select[Any]) -> Select[Any]:
+    """Of all practices of a supplier. To count distinct ones, PostgreSQL would sort all rows of all days."""
+    each = of_practices.subquery()
+    by = (each.c.supplier_ods, each.c.area, each.c.kind, each.c.code)
+    return select(
+        *by,
+        func.count().label("practices"),
+        func.sum(each.c.number).label("number"),
+        func.sum(each.c.records).label("records"),
+        func.min(each.c.first_day).label("first_day"),
+        func.max(each.c.last_day).label("last_day"),
+        func.max(each.c.example).label("example"),
+    ).group_by(*by)
+
+
+def _most_frequent_first(found: Select[Any]) -> Select[Any]:
+    each = found.subquery()
+    names = ("supplier_ods", "area", "kind", "code", "practice_ods")
+    then = (each.c[name] for name in names if name in each.c)
+    return select(each).order_by(each.c.number.desc(), *then)
+
+
+def forget(connection: Connection, before: datetime) -> bool:
+    """A step: delete counts of days that are over as long as requests are kept; whether more may be left.
+
+    Those of some practices on one day at a time: writers do not wait for long.
+    """
+    old = days.c.day < f"{before.astimezone(UTC):%Y-%m-%d}"
+    found = select(days.c.day, days.c.practice_ods).where(old).order_by(days.c.day, days.c.practice_ods)
+    places = [tuple(row) for row in connection.execute(found.distinct().limit(_PLACES_AT_ONCE))]
+    if places:
+        connection.execute(delete(days).where(tuple_(days.c.day, days.c.practice_ods).in_(places)))
+    return len(places) == _PLACES_AT_ONCE
