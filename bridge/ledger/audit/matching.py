@@ -26,7 +26,7 @@ FORGOTTEN: Final = "requests.forgotten"
 ENDED_BEFORE: Final = "ended_before"
 """Its fact: the moment before which they had ended (ISO 8601)."""
 
-PART: Final = 10_000
+PART: Final = 2_000
 """Rows that are looked at in one step."""
 _NAMED: Final = 20
 _SLACK: Final = timedelta(days=1)

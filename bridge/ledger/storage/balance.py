@@ -17,7 +17,7 @@ from bridge.ledger.model import FOUND_OUT, State
 from bridge.ledger.storage.store import LedgerStep, Progress, Store, untold
 from bridge.ledger.storage.tables import IS_OPEN, events, requests
 
-PART = 10_000
+PART = 2_000
 """Requests that are looked at in one step."""
 NAMED = 100
 """At most this many requests are named of each kind; all are counted."""

@@ -1,4 +1,8 @@
-"""What is deleted, and when: bodies first, the rest of an ended request later, what is open never."""
+"""What is deleted, and when: bodies first, the rest of an ended request later, what is open never.
+
+Ended requests are gone through in the order of their ends, those alone that ended long enough ago: some are
+looked at in one step, and few are deleted in one transaction. No worker waits for more.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +17,9 @@ from bridge.ledger.storage import quality
 from bridge.ledger.storage.store import LedgerStep, Progress, Store, untold
 from bridge.ledger.storage.tables import event_bodies, events, intents, messages, requests
 
-_PAGE: Final = 200
+_LOOKED_AT: Final = 2_000
+"""Requests that one step looks at."""
+_PAGE: Final = 50
 """Requests per transaction: writers do not wait for long."""
 
 _Drop = Callable[[Sequence[int], Connection], None]
@@ -55,46 +61,68 @@ async def prune(
     `messages_before` is of requests that failed, which `bridge replay` can ask again while it is kept.
     A request in doubt has not ended until a person found out; one that still owes events keeps everything.
     """
-    has_failed = and_(requests.c.state == "failed", requests.c.ended_at < messages_before)
     done = 0
 
-    async def each(condition: ColumnElement[bool], drop: _Drop) -> int:
+    async def each(before: datetime, condition: ColumnElement[bool], drop: _Drop) -> int:
         nonlocal done
-        before = done
-        dropped = await _page_by_page(store, condition, drop, lambda now, of: progress(before + now, of))
+        so_far = done
+        dropped = await _page_by_page(
+            store, before, condition, drop, lambda now, of: progress(so_far + now, of)
+        )
         done += dropped
         return dropped
 
+    has_failed = requests.c.state == "failed"
     pruned = PrunedRequests(
-        await each(and_(has_failed, _HAS_MESSAGE), _drop_messages),
-        await each(and_(_over_since(bodies_before), _HAS_BODIES), _drop_bodies),
-        await each(_over_since(requests_before), _forget),
+        await each(messages_before, and_(has_failed, _HAS_MESSAGE), _drop_messages),
+        await each(bodies_before, and_(_is_over(), _HAS_BODIES), _drop_bodies),
+        await each(requests_before, _is_over(), _forget),
     )
-    await store.write(lambda connection: quality.forget(connection, requests_before))
+    while await store.write(lambda connection: quality.forget(connection, requests_before)):
+        pass
     await store.give_back_space()
     return pruned
 
 
-async def _page_by_page(store: Store, condition: ColumnElement[bool], drop: _Drop, progress: Progress) -> int:
+async def _page_by_page(
+    store: Store, before: datetime, condition: ColumnElement[bool], drop: _Drop, progress: Progress
+) -> int:
     # Looked for apart from the writers: what has ended and owes nothing does not begin again.
-    total = after = 0
-    while found := await store.read(_find(condition, after)):
-        await store.write(partial(drop, found))
-        total += len(found)
-        *_, after = found
-        progress(total, None)
-    return total
+    total = 0
+    after: datetime | None = None
+    while True:
+        after, found = await store.read(_part(after, before, condition))
+        for first in range(0, len(found), _PAGE):
+            page = found[first : first + _PAGE]
+            await store.write(partial(drop, page))
+            total += len(page)
+            progress(total, None)
+        if after is None:
+            return total
 
 
-def _find(condition: ColumnElement[bool], after: int) -> LedgerStep[Sequence[int]]:
-    page = select(requests.c.id).where(requests.c.id > after, condition).order_by(requests.c.id).limit(_PAGE)
-    return lambda connection: connection.scalars(page).all()
+def _part(
+    after: datetime | None, before: datetime, condition: ColumnElement[bool]
+) -> LedgerStep[tuple[datetime | None, Sequence[int]]]:
+    """A step: when the last of the next ones ended, None where none are later; and those that are meant."""
+    ended_at = requests.c.ended_at
+    wanted = [ended_at < before] if after is None else [ended_at > after, ended_at < before]
+
+    def step(connection: Connection) -> tuple[datetime | None, Sequence[int]]:
+        # All that ended at the same moment are in the same part.
+        end = select(ended_at).where(*wanted).order_by(ended_at).offset(_LOOKED_AT - 1).limit(1)
+        last = connection.scalar(end)
+        within = wanted if last is None else [*wanted, ended_at <= last]
+        found = select(requests.c.id).where(*within, condition).order_by(ended_at, requests.c.id)
+        return last, connection.scalars(found).all()
+
+    return step
 
 
-def _over_since(before: datetime) -> ColumnElement[bool]:
+def _is_over() -> ColumnElement[bool]:
     owing = select(events.c.request_id).where(events.c.published_at.is_(None))
     is_open = and_(requests.c.state == "in_doubt", func.coalesce(requests.c.code, "") != FOUND_OUT)
-    return and_(requests.c.ended_at < before, not_(is_open), requests.c.id.not_in(owing))
+    return and_(not_(is_open), requests.c.id.not_in(owing))
 
 
 def _drop_messages(found: Sequence[int], connection: Connection) -> None:

@@ -29,7 +29,7 @@ T = TypeVar("T")
 BUSY_SECONDS = 5.0
 """How long to wait for another process that writes."""
 MOST_PER_COMMIT = 64
-_PAGES_PER_VACUUM = 1000
+_PAGES_PER_VACUUM = 200
 _BUSY_PAUSE = 0.01
 _CROWD = 5
 _GATHERING_SECONDS = 0.02
