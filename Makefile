@@ -14,10 +14,10 @@ unexport PYTHONDONTWRITEBYTECODE
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help install demo programs test faults outages fuzz mllp week imports mutants lint style types outside check bench duties clean
+.PHONY: help install demo programs test faults outages fuzz mllp week imports mutants lint style types outside check bench bench-against duties clean
 
 help:
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
 
 $(UV):
 	$(PYTHON) -m venv $(VENV)
@@ -76,6 +76,9 @@ check: lint test ## what the gate runs
 
 bench: install ## the speed table, as ratios inside one run; writes .bench/latest.json
 	$(BIN)/python -m tests.bench
+
+bench-against: install ## CPU, time and memory beside another commit's, on the same stubs (BUILD=commit)
+	$(BIN)/python -m tests.bench.against $(BUILD) $(ARGS)
 
 duties: install ## consumer duties: proven, deployer's, open (DIGEST=CS,SP fails when one is open)
 	$(BIN)/python -m tests.duties $(if $(DIGEST),--digest $(DIGEST))

@@ -40,7 +40,7 @@ class Services:
         self._patients = {}
         self._records = {}
         for practice, number in zip(PRACTICES, nhs_numbers(), strict=True):
-            self._patients[number] = answer(_pds_patient(number, practice))
+            self._patients[number] = answer(pds_patient(number, practice))
             self._records[practice] = answer(_record(number, practice))
 
     async def handle(self, request: Request, writer: asyncio.StreamWriter) -> None:
@@ -50,7 +50,7 @@ class Services:
         elif path == "/token":
             writer.write(self._token)
         elif path.startswith("/sds/"):
-            writer.write(_found(path))
+            writer.write(found(path))
         else:
             await self._practice(path, writer)
 
@@ -63,7 +63,7 @@ class Services:
         writer.write(self._records[ods])
 
 
-def _pds_patient(number: str, practice: str) -> bundles.Resource:
+def pds_patient(number: str, practice: str) -> bundles.Resource:
     identifier = {"system": _ODS, "value": practice, "period": {"start": "2020-01-01"}}
     return {
         "resourceType": "Patient",
@@ -84,7 +84,7 @@ def _record(number: str, practice: str) -> bundles.Resource:
     return record
 
 
-def _found(path: str) -> bytes:
+def found(path: str) -> bytes:
     matched = re.search(r"ods-organization-code%7C([A-Z0-9]+)", path)
     assert matched is not None
     ods = matched[1]
@@ -96,29 +96,33 @@ def _found(path: str) -> bytes:
     return answer({"resourceType": "Bundle", "entry": [{"resource": resource}]})
 
 
+def worker_settings(url: str, directory: Path) -> dict[str, str]:
+    """What a worker needs that calls all of them at one address."""
+    return {
+        "BRIDGE_SANDBOX": "true",
+        "BRIDGE_STATE_DIR": str(directory),
+        "BRIDGE_PDS_URL": f"{url}/pds",
+        "BRIDGE_PDS_TOKEN_URL": f"{url}/token",
+        "BRIDGE_PDS_CLIENT_ID": "bench",
+        "BRIDGE_PDS_KEY_FILE": str(rsa_key(directory)),
+        "BRIDGE_PDS_KEY_ID": "bench",
+        "BRIDGE_SDS_URL": f"{url}/sds",
+        "BRIDGE_SDS_API_KEY": "bench",
+        "BRIDGE_SSP_URL": url,
+        "BRIDGE_SPINE_ALLOWED_HOSTS": _HOST,
+        "BRIDGE_CONSUMER_ENDPOINT_URL": "https://bench.example",
+        "BRIDGE_CONSUMER_SUPPLIER_ODS": "YGB01",
+        "BRIDGE_CONSUMER_ORGANISATIONS": "RZZ01",
+        "BRIDGE_CONSUMER_DEVICE_ID": "bench",
+        "BRIDGE_CONSUMER_IDENTIFIER_SYSTEM": "https://bench.example/Id",
+        "BRIDGE_PATIENT_KEY": "bench",
+    }
+
+
 async def main(directory: Path, ready: Path) -> None:
     async with HttpServer(Services(directory / "hanging").handle, host=_HOST) as server:
-        environment = {
-            "BRIDGE_SANDBOX": "true",
-            "BRIDGE_STATE_DIR": str(directory),
-            "BRIDGE_PDS_URL": f"{server.url}/pds",
-            "BRIDGE_PDS_TOKEN_URL": f"{server.url}/token",
-            "BRIDGE_PDS_CLIENT_ID": "bench",
-            "BRIDGE_PDS_KEY_FILE": str(rsa_key(directory)),
-            "BRIDGE_PDS_KEY_ID": "bench",
-            "BRIDGE_SDS_URL": f"{server.url}/sds",
-            "BRIDGE_SDS_API_KEY": "bench",
-            "BRIDGE_SSP_URL": server.url,
-            "BRIDGE_SPINE_ALLOWED_HOSTS": _HOST,
-            "BRIDGE_CONSUMER_ENDPOINT_URL": "https://bench.example",
-            "BRIDGE_CONSUMER_SUPPLIER_ODS": "YGB01",
-            "BRIDGE_CONSUMER_ORGANISATIONS": "RZZ01",
-            "BRIDGE_CONSUMER_DEVICE_ID": "bench",
-            "BRIDGE_CONSUMER_IDENTIFIER_SYSTEM": "https://bench.example/Id",
-            "BRIDGE_PATIENT_KEY": "bench",
-        }
         draft = ready.with_suffix(".draft")
-        draft.write_text(json.dumps(environment))
+        draft.write_text(json.dumps(worker_settings(server.url, directory)))
         draft.rename(ready)
         await asyncio.Event().wait()
 

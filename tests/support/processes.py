@@ -25,6 +25,7 @@ class Child:
 
     Its stderr, where logs go, is written to `output`, its stdout to `printed`. When it is to be `forked` it is a
     ``bridge`` command, forked off a process that has loaded everything. With `files` it may have no more of them open.
+    `python` is another build's interpreter.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Child:
         *,
         forked: bool = False,
         files: int | None = None,
+        python: str = sys.executable,
     ) -> None:
         self.process: subprocess.Popen[bytes] | commands.Command
         self.health_port = 0
@@ -58,7 +60,7 @@ class Child:
             return
         with output.open("ab") as errors, self.printed.open("ab") as sink:
             self.process = subprocess.Popen(
-                [*_bounded(files), sys.executable, "-m", module, *arguments],
+                [*_bounded(files), python, "-m", module, *arguments],
                 env=_environment(environment),
                 cwd=cwd,
                 stdin=subprocess.DEVNULL,
@@ -115,8 +117,9 @@ def child(
     cwd: Path | None = None,
     forked: bool = False,
     files: int | None = None,
+    python: str = sys.executable,
 ) -> Iterator[Child]:
-    started = Child(module, arguments, environment, output, cwd, forked=forked, files=files)
+    started = Child(module, arguments, environment, output, cwd, forked=forked, files=files, python=python)
     try:
         yield started
     finally:
