@@ -1,12 +1,13 @@
 """How tasks that run for ever are ended."""
 
 import asyncio
+from typing import Any
 
 _AGAIN = 1.0
 """Seconds after which one that goes on is cancelled again."""
 
 
-async def end(*tasks: asyncio.Task[None]) -> None:
+async def end(*tasks: asyncio.Task[Any]) -> None:
     """Cancel tasks until they have ended, whatever they end with.
 
     Once is not enough: `asyncio.wait_for` of Python 3.11, and drivers that take a cancellation for a broken

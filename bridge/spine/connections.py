@@ -1,7 +1,7 @@
-"""The connections to one upstream, each a transport of its own.
+"""The connections to one upstream: as many as requests need at a time, and kept for the next ones.
 
-A pool of httpx looks at every connection, and at every pair of them, for every request: at 200 requests in
-flight that costs more than the requests. Here a request takes the connection that was used last, at no cost.
+A request takes the connection that was used last, at no cost; a pool that looks at every connection for every
+request costs more than the requests when 200 are in flight.
 """
 
 import asyncio
@@ -12,16 +12,15 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 
-import httpx
+from bridge.spine.connection import Connection, Origin, connect
 
 _KEEPALIVE_SECONDS: Final = 30.0
-_ONE = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=_KEEPALIVE_SECONDS)
 
 
 class _Idle(NamedTuple):
     since: float
-    tls: ssl.SSLContext
-    transport: httpx.AsyncHTTPTransport
+    origin: Origin
+    connection: Connection
 
 
 class Connections:
@@ -31,52 +30,84 @@ class Connections:
         tls: gives the context for `https` addresses. When it gives another one, because certificates were
             replaced, requests in flight end as they began, and their connections are not used again: nothing
             more is sent over a connection made with a certificate that has been withdrawn.
-        limit: of connections in use.
+        limit: of connections, in use or idle.
+        timeout: seconds that connecting may take.
         clock: seconds, monotonic.
     """
 
     def __init__(
-        self, tls: Callable[[], ssl.SSLContext], *, limit: int, clock: Callable[[], float] = time.monotonic
+        self,
+        tls: Callable[[], ssl.SSLContext],
+        *,
+        limit: int,
+        timeout: float,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._tls = tls
+        self._made_with: ssl.SSLContext | None = None
+        self._limit = limit
+        self._timeout = timeout
         self._clock = clock
         self._free = asyncio.Semaphore(limit)
+        self._in_use = 0
         self._idle: deque[_Idle] = deque()
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[httpx.AsyncHTTPTransport]:
-        """A transport for one request at a time, its connection kept for the next one.
+    async def connection(self, origin: Origin) -> AsyncIterator[Connection]:
+        """A connection for one request at a time, kept for the next one.
 
         Whatever ends the block other than well, a deadline and a cancellation included, closes the
-        connection: what is left of it can be half a request, half an answer, or a place in the pool of a
-        transport that is never given back (encode/httpcore#1093), and it would be the first one taken again.
+        connection: what is left of it can be half a request or half an answer.
+
+        Raises:
+            Unconnected: none can be made.
         """
         async with self._free:
-            tls = self._tls()
-            if self._idle and self._idle[-1].tls is not tls:
-                await self.aclose()
-            transport = self._idle.pop().transport if self._idle else _transport(tls)
+            self._in_use += 1
             try:
-                yield transport
-            except BaseException:
-                await transport.aclose()
-                raise
-            if tls is self._tls():
-                self._idle.append(_Idle(self._clock(), tls, transport))
-            else:
-                await transport.aclose()
-        await self._close_unneeded()
+                tls = self._tls()
+                if tls is not self._made_with:
+                    self._close_idle()
+                    self._made_with = tls
+                connection = self._kept(origin)
+                if connection is None:
+                    if len(self._idle) + self._in_use > self._limit:
+                        self._idle.popleft().connection.abort()
+                    connection = await connect(origin, tls, self._timeout)
+                try:
+                    yield connection
+                except BaseException:
+                    connection.abort()
+                    raise
+                if tls is self._tls() and connection.may_be_used_again:
+                    self._idle.append(_Idle(self._clock(), origin, connection))
+                else:
+                    connection.abort()
+            finally:
+                self._in_use -= 1
+        self._close_unneeded()
 
-    async def _close_unneeded(self) -> None:
+    def _kept(self, origin: Origin) -> Connection | None:
+        """The one that was used last of those to this server that still stand."""
+        for number in range(len(self._idle) - 1, -1, -1):
+            if self._idle[number].origin == origin:
+                connection = self._idle[number].connection
+                del self._idle[number]
+                if connection.may_be_used_again:
+                    return connection
+                connection.abort()
+        return None
+
+    def _close_unneeded(self) -> None:
         oldest = self._clock() - _KEEPALIVE_SECONDS
         while self._idle and self._idle[0].since < oldest:
-            await self._idle.popleft().transport.aclose()
+            self._idle.popleft().connection.abort()
+
+    def _close_idle(self) -> None:
+        while self._idle:
+            self._idle.popleft().connection.abort()
 
     async def aclose(self) -> None:
         """Close every connection that is not in use."""
-        while self._idle:
-            await self._idle.popleft().transport.aclose()
-
-
-def _transport(tls: ssl.SSLContext) -> httpx.AsyncHTTPTransport:
-    return httpx.AsyncHTTPTransport(verify=tls, limits=_ONE)
+        self._close_idle()
+        await asyncio.sleep(0)  # which is when the sockets are closed

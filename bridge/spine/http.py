@@ -1,18 +1,18 @@
 """One HTTP call to one upstream: bounded in time and in bytes, and logged as one line.
 
-httpx's transport is used without its client, so that what a client would add cannot happen: redirects
-followed to wherever an answer points, cookies, proxies from the environment, log lines with the URL.
+What the client of a library would add cannot happen: redirects followed to wherever an answer points,
+cookies, proxies from the environment, log lines with the URL.
 """
 
 import asyncio
+import re
 import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Final, Literal
-
-import httpx
+from urllib.parse import urlsplit
 
 from bridge.errors import BridgeError, FailureCode, HeldBack, Refused, ResponseInvalid, Stage, Unavailable
 from bridge.observe import record
@@ -24,12 +24,28 @@ from bridge.spine import sending
 from bridge.spine.answer import Answer, BodyDecoder, BodyReader, BrokenEncoding, Receiver
 from bridge.spine.bulkhead import Bulkhead
 from bridge.spine.clock import ClockSkew
+from bridge.spine.connection import Connection, Origin, Unconnected
 from bridge.spine.connections import Connections
 
 __all__ = ["Answer", "Limits", "Receiver", "Upstream"]
 
 _SUCCESS: Final = 200
 _LEAST_ERROR: Final = 400
+_PORTS: Final = {"http": 80, "https": 443}
+_TARGET: Final = re.compile(r"[\x21-\x7e]+")
+_UNSENDABLE: Final = re.compile(r"[^\t\x20-\x7e]")
+"""What no value of a header may hold: controls, and with them the end of a line."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What is sent, and who may forbid it at the last moment."""
+
+    method: str
+    origin: Origin
+    head: bytes
+    body: bytes
+    word: sending.LastWord | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +112,7 @@ class Upstream:
         self._timeout_code = timeout_code
         self._fault_code = fault_code
         self._limits = limits
-        self._timeouts = {
-            "connect": limits.connect,
-            "read": limits.read,
-            "write": limits.write,
-            "pool": limits.call,
-        }
-        self._connections = Connections(tls, limit=limits.connections)
+        self._connections = Connections(tls, limit=limits.connections, timeout=limits.connect)
         self.bulkhead = bulkhead
         self._skew = skew
 
@@ -138,12 +148,12 @@ class Upstream:
             Refused: this is no HTTP request; nothing was sent.
         """
         origin, target = _split(url)
-        request = httpx.Request(
+        request = _Request(
             method,
             origin,
-            headers={**headers, "Accept-Encoding": "gzip"},  # SP-092
-            content=content,
-            extensions={"timeout": self._timeouts, "target": target, **sending.extensions(method)},
+            self._head(method, origin, target, headers, len(content)),
+            content,
+            sending.who_forbids(method),
         )
         send = partial(
             self._send,
@@ -157,7 +167,7 @@ class Upstream:
 
     async def _send(
         self,
-        request: httpx.Request,
+        request: _Request,
         *,
         interaction: str,
         trace_id: str,
@@ -166,8 +176,8 @@ class Upstream:
     ) -> Answer:
         said: SpanAttributes = {
             "http.request.method": request.method,
-            "server.address": request.url.host,
-            "server.port": request.url.port,
+            "server.address": request.origin.host,
+            "server.port": request.origin.port,
             "bridge.upstream": self._name,
             "bridge.interaction": interaction,
             "bridge.practice_ods": practice_ods,
@@ -185,7 +195,7 @@ class Upstream:
 
     async def _answer(
         self,
-        request: httpx.Request,
+        request: _Request,
         made: Span,
         *,
         interaction: str,
@@ -202,18 +212,16 @@ class Upstream:
             result = "answered"
             if self._skew is not None:
                 self._skew.hear(answer.headers.get("date"))
-        except (TimeoutError, httpx.ReadTimeout) as error:
-            result = "read_timeout" if isinstance(error, httpx.ReadTimeout) else "deadline"
+        except TimeoutError:
+            result = "deadline"
             raise Unavailable(self._timeout_code, stage=self._stage, detail=result) from None
-        except httpx.LocalProtocolError:
-            result = "request_malformed"  # nothing that the other side did, and nothing that waiting cures
-            raise Refused(FailureCode.INTERNAL, stage=self._stage, detail=result) from None
-        except httpx.TransportError as error:
-            if isinstance(error, httpx.ConnectError) and is_lack_of_files(error):
+        except Unconnected as fault:
+            if fault.result == "connect_failed" and is_lack_of_files(fault):
                 result = "no_descriptors"  # nothing was sent, and the other side did nothing
                 raise HeldBack.for_lack_of_files() from None
-            result = _fault(error)
-            raise Unavailable(self._fault_code, stage=self._stage, detail=result) from None
+            result = _result(fault)
+            code = self._timeout_code if result == "read_timeout" else self._fault_code
+            raise Unavailable(code, stage=self._stage, detail=result) from None
         except ResponseInvalid as error:
             result = error.detail
             raise
@@ -250,67 +258,81 @@ class Upstream:
             )
         return answer
 
-    async def _exchange(self, request: httpx.Request, receiver: Receiver | None) -> Answer:
-        async with self._connections.connection() as transport:
-            response = await transport.handle_async_request(request)
-            try:
-                if receiver is not None and response.status_code == _SUCCESS:
-                    return await self._hand_over(response, receiver)
-                encoding = response.headers.get("content-encoding", "")
-                body = BodyReader(encoding, self._limits.response_bytes, self._stage)
-                stream = response.stream
-                assert isinstance(stream, httpx.AsyncByteStream)
-                async for chunk in stream:
-                    body.feed(chunk)
-                return Answer(response.status_code, dict(response.headers.items()), body.finish())
-            finally:
-                await response.aclose()
+    async def _exchange(self, request: _Request, receiver: Receiver | None) -> Answer:
+        read = self._limits.read
+        async with self._connections.connection(request.origin) as connection:
+            await connection.ask(
+                request.head, request.body, write=self._limits.write, read=read, word=request.word
+            )
+            if receiver is not None and connection.status == _SUCCESS:
+                return await self._hand_over(connection, receiver)
+            encoding = connection.headers.get("content-encoding", "")
+            body = BodyReader(encoding, self._limits.response_bytes, self._stage)
+            while pieces := await connection.read(read):
+                for piece in pieces:
+                    body.feed(piece)
+            return Answer(connection.status, connection.headers, body.finish())
 
-    async def _hand_over(self, response: httpx.Response, receiver: Receiver) -> Answer:
-        stream, received = response.stream, 0
-        assert isinstance(stream, httpx.AsyncByteStream)
+    async def _hand_over(self, connection: Connection, receiver: Receiver) -> Answer:
+        received = 0
         try:
-            decoder = BodyDecoder(response.headers.get("content-encoding", ""))
-            async for chunk in stream:
-                for piece in decoder.pieces(chunk):
-                    received += len(piece)
-                    await receiver.take(piece)
+            decoder = BodyDecoder(connection.headers.get("content-encoding", ""))
+            while pieces := await connection.read(self._limits.read):
+                for sent in pieces:
+                    for piece in decoder.pieces(sent):
+                        received += len(piece)
+                        await receiver.take(piece)
             if rest := decoder.finish():
                 received += len(rest)
                 await receiver.take(rest)
         except BrokenEncoding as broken:
             raise ResponseInvalid(stage=self._stage, detail=broken.detail) from None
-        return Answer(response.status_code, dict(response.headers.items()), b"", received)
+        return Answer(connection.status, connection.headers, b"", received)
+
+    def _head(
+        self, method: str, origin: Origin, target: str, headers: Mapping[str, str], length: int
+    ) -> bytes:
+        """The request line and the headers.
+
+        Raises:
+            Refused: something in them cannot be sent.
+        """
+        lines = [f"{method} {target} HTTP/1.1\r\nHost: {origin.authority}"]
+        if length or method != "GET":
+            lines.append(f"Content-Length: {length}")
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        if not _TARGET.fullmatch(target) or any(map(_UNSENDABLE.search, headers.values())):
+            # Nothing that the other side did, and nothing that waiting cures.
+            raise Refused(FailureCode.INTERNAL, stage=self._stage, detail="request_malformed")
+        lines.append("Accept-Encoding: gzip\r\n\r\n")  # SP-092
+        return "\r\n".join(lines).encode("ascii")
 
     async def aclose(self) -> None:
         """Close every connection."""
         await self._connections.aclose()
 
 
-def _split(url: str) -> tuple[httpx.URL, bytes]:
-    """The server, and what is asked of it: the latter never becomes part of an httpx URL or its errors."""
+def _split(url: str) -> tuple[Origin, str]:
+    """The server, and what is asked of it, byte for byte."""
     scheme, _, rest = url.partition("://")
     host, _, path = rest.partition("/")
-    return _origin(f"{scheme}://{host}"), b"/" + path.encode("ascii")
+    return _origin(scheme, host), f"/{path}"
 
 
 @lru_cache(maxsize=256)
-def _origin(url: str) -> httpx.URL:
-    return httpx.URL(url)
+def _origin(scheme: str, authority: str) -> Origin:
+    parts = urlsplit(f"{scheme}://{authority}".lower())
+    port, usual = parts.port, _PORTS[parts.scheme]
+    host = parts.hostname or ""
+    named = f"[{host}]" if ":" in host else host
+    return Origin(
+        parts.scheme == "https",
+        host,
+        port or usual,
+        named if port in (None, usual) else f"{named}:{port}",
+    )
 
 
-def _fault(error: httpx.TransportError) -> str:
-    """A transport fault as a code: what OpenSSL objects to when it is TLS, else the kind of fault."""
-    for cause in causes(error):
-        if isinstance(cause, ssl.SSLError):
-            return tls_code(cause)
-    return _FAULTS.get(type(error), "connection_broken")
-
-
-_FAULTS: Final[Mapping[type[httpx.TransportError], str]] = {
-    httpx.ConnectTimeout: "connect_timeout",
-    httpx.ConnectError: "connect_failed",
-    httpx.WriteTimeout: "write_timeout",
-    httpx.PoolTimeout: "pool_timeout",
-    httpx.RemoteProtocolError: "protocol_broken",
-}
+def _result(fault: Unconnected) -> str:
+    """How a connection ended as a code: what OpenSSL objects to when it is TLS."""
+    return next((tls_code(cause) for cause in causes(fault) if isinstance(cause, ssl.SSLError)), fault.result)

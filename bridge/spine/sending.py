@@ -5,12 +5,10 @@ still in any of them. So the decision is made again where the bytes are about to
 body does: half a request does nothing.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Final, Protocol
-
-TraceHook = Callable[[str, Mapping[str, Any]], Awaitable[None]]
+from typing import Protocol
 
 
 class LastWord(Protocol):
@@ -28,7 +26,6 @@ class LastWord(Protocol):
 
 
 _last_word: ContextVar[LastWord | None] = ContextVar("last_word", default=None)
-_NOTHING: Final[Mapping[str, TraceHook]] = {}
 
 
 @contextmanager
@@ -41,16 +38,6 @@ def last_word(held_by: LastWord) -> Iterator[None]:
         _last_word.reset(token)
 
 
-def extensions(method: str) -> Mapping[str, TraceHook]:
-    """What an httpcore request of this method carries, for the last word to be heard where bytes leave."""
-    held_by = _last_word.get()
-    if held_by is None or method == "GET":
-        return _NOTHING
-
-    async def trace(name: str, _info: Mapping[str, Any]) -> None:
-        if name in ("http11.send_request_headers.started", "http11.send_request_body.started"):
-            held_by.check()
-        elif name == "http11.send_request_body.complete":
-            held_by.sent()
-
-    return {"trace": trace}
+def who_forbids(method: str) -> LastWord | None:
+    """Who has the last word on a request of this method, where somebody has."""
+    return None if method == "GET" else _last_word.get()

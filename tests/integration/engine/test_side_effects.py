@@ -19,7 +19,7 @@ from bridge.errors import (
 from bridge.ledger import LeaseLost, open_ledger
 from bridge.ledger.clocks import Deadline, uptime, utc_now
 from bridge.settings import LedgerSettings, Settings
-from bridge.spine.sending import extensions
+from bridge.spine.sending import who_forbids
 from tests.integration.ledger.site import Clock, opening, sealer_in, started
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -281,10 +281,11 @@ async def test_what_left_when_the_lease_was_over_and_was_never_answered_is_kept_
     effects = await request_.tried()
 
     async def send():
-        trace = extensions("POST")["trace"]
-        await trace("http11.send_request_headers.started", {})
+        word = who_forbids("POST")
+        assert word is not None
+        word.check()
         CLOCK.turn(61)
-        await trace("http11.send_request_body.complete", {})
+        word.sent()
         raise TIMEOUT
 
     with pytest.raises(Unavailable):

@@ -4,6 +4,7 @@ import gzip
 import logging
 import os
 import resource
+import socket
 import ssl
 import tracemalloc
 from collections.abc import AsyncIterator, Iterator
@@ -12,11 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import structlog
 
 from bridge.errors import FailureCode, HeldBack, Refused, ResponseInvalid, Unavailable
+from bridge.spine.connection import Origin
 from bridge.spine.connections import Connections
 from bridge.spine.http import Answer, Limits, Upstream
 from tests.support.certificates import Authority
@@ -325,14 +326,16 @@ async def test_connections_that_are_not_needed_for_a_while_are_closed():
         writer.write(answer(b"fine"))
 
     tls = ssl.create_default_context()
-    connections = Connections(lambda: tls, limit=10, clock=lambda: now)
+    connections = Connections(lambda: tls, limit=10, timeout=5, clock=lambda: now)
     async with HttpServer(handler) as server:
+        origin = Origin(secure=False, host="localhost", port=server.port, authority="localhost")
 
         async def call(path: str) -> None:
-            async with connections.connection() as transport:
-                response = await transport.handle_async_request(httpx.Request("GET", server.url + path))
-                await response.aread()
-                await response.aclose()
+            head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+            async with connections.connection(origin) as connection:
+                await connection.ask(head, b"", write=5, read=5, word=None)
+                while await connection.read(5):
+                    pass
 
         await asyncio.gather(call("/together"), call("/together"))
         now = 29.0
@@ -345,6 +348,85 @@ async def test_connections_that_are_not_needed_for_a_while_are_closed():
 
         assert (server.connections, server.open) == (2, 1)
         await connections.aclose()
+
+
+@pytest.mark.parametrize("when", ["with the answer", "later"])
+@pytest.mark.parametrize("more", [b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nsomeone", b"\0"])
+async def test_what_nobody_asked_for_is_taken_for_no_answer(when: str, more: bytes):
+    """It would be the answer to the next request, which is about another patient."""
+    writers: list[asyncio.StreamWriter] = []
+
+    async def handler(request: Request, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        after = more if when == "with the answer" and request.target == "/first" else b""
+        writer.write(answer(request.target.encode()) + after)
+
+    async with HttpServer(handler) as server, upstream() as opened:
+
+        async def call(path: str) -> Answer:
+            return await opened.call("GET", server.url + path, interaction="t", trace_id="t", headers={})
+
+        assert (await call("/first")).body == b"/first"
+        if when == "later":
+            writers[0].transport.get_extra_info("socket")._sock.send(more)  # before anybody looks again
+        assert (await call("/second")).body == b"/second"
+        assert server.connections == 2
+
+
+async def test_a_connection_that_the_other_side_closed_is_not_used_again():
+    writers: list[asyncio.StreamWriter] = []
+
+    async def handler(_request: Request, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        writer.write(answer(b"fine"))
+
+    async with HttpServer(handler) as server, upstream() as opened:
+        for _ in range(2):
+            got = await opened.call("GET", server.url, interaction="t", trace_id="t", headers={})
+            assert got.body == b"fine"
+            writers[-1].transport.get_extra_info("socket")._sock.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize(
+    ("raw", "body"),
+    [
+        pytest.param(
+            b"HTTP/1.1 103 Early Hints\r\nContent-Encoding: gzip\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
+            b"hi",
+            id="an interim answer",
+        ),
+        pytest.param(b"HTTP/1.0 200 OK\r\n\r\nto the end", b"to the end", id="as long as the connection"),
+        pytest.param(b"HTTP/1.1 204 No Content\r\n\r\n", b"", id="none"),
+        pytest.param(
+            b"HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n2  \r\nhi\r\n0\r\nX-Sum: 1\r\n\r\n",
+            b"hi",
+            id="sizes with blanks, and a trailer",
+        ),
+    ],
+)
+async def test_bodies_of_every_kind_are_read_to_their_end(raw: bytes, body: bytes):
+    async def handler(_request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(raw)
+        if b"1.0" in raw:
+            writer.close()
+
+    assert (await ask(handler)).body == body
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n"],
+    ids=["headers", "trailers"],
+)
+async def test_headers_without_end_are_refused(begin: bytes):
+    async def endless(_request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(begin)
+        while not writer.is_closing():
+            writer.write(b"X-Thing: " + b"x" * 5000 + b"\r\n")
+            await writer.drain()
+
+    with pytest.raises(Unavailable, match="protocol_broken"):
+        await ask(endless)
 
 
 async def test_one_line_per_call_says_what_happened_and_not_to_whom(caplog: pytest.LogCaptureFixture):
