@@ -3,7 +3,8 @@
 Options stand inside the area they belong to, so an option of an area that is not wanted cannot be sent.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, get_args
 
 from pydantic import Field, create_model, model_validator
@@ -35,26 +36,35 @@ class WantedAreas(Model):
 
     @model_validator(mode="after")
     def _at_least_one(self) -> Self:
-        if not any(options for _, options in self.wanted()):
+        if not self._wanted:
             raise ValueError("must name at least one clinical area")
         return self
 
-    def wanted(self) -> Iterator[tuple[AreaSpec[Any, Any], Model]]:
+    @cached_property
+    def _wanted(self) -> tuple[tuple[AreaSpec[Any, Any], Model], ...]:
+        each = ((area, getattr(self, area.name, None)) for area in self.table.areas)
+        return tuple((area, options) for area, options in each if options is not None)
+
+    def wanted(self) -> Sequence[tuple[AreaSpec[Any, Any], Model]]:
         """Each area that is wanted, with its options, in the order of a record."""
-        for area in self.table.areas:
-            if (options := getattr(self, area.name, None)) is not None:
-                yield area, options
+        return self._wanted
 
     def options(self) -> dict[str, Model]:
         """The options of each area that is wanted, by its name, as the practice is to take them."""
         return {
-            area.name: options.model_copy(update=self._unsaid(area, options))
-            for area, options in self.wanted()
+            area.name: options.model_copy(update=unsaid)
+            if (unsaid := self._unsaid(area, options))
+            else options
+            for area, options in self._wanted
         }
 
-    def parameters(self) -> dict[str, dict[str, Value]]:
+    def parameters(self) -> Mapping[str, Mapping[str, Value]]:
         """The parameters of ``$gpc.getstructuredrecord``, each with its parts, in a fixed order."""
-        wanted = {area.name: options for area, options in self.wanted()}
+        return self._parameters
+
+    @cached_property
+    def _parameters(self) -> Mapping[str, Mapping[str, Value]]:
+        wanted = {area.name: options for area, options in self._wanted}
         return {
             area.parameter: {
                 part: value
@@ -75,7 +85,7 @@ class WantedAreas(Model):
 
     def _unsaid(self, area: AreaSpec[Any, Any], options: Model) -> Mapping[str, object]:
         """Options that are not sent, with what the practice takes then (see `AreaSpec.practice_defaults`)."""
-        if not any(each.brings_linked for each, _ in self.wanted()):
+        if not any(each.brings_linked for each, _ in self._wanted):
             return {}
         return {
             name: value

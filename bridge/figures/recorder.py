@@ -53,6 +53,8 @@ class Counts:
             for name, figure in FIGURES.items()
             if figure.kind == "histogram"
         }
+        self._counted: dict[tuple[str, ...], Counter] = {}
+        self._timed: dict[tuple[str, ...], Histogram] = {}
         self._count: dict[type[TelemetryEvent], Callable[[Any], None]] = {
             RequestHandled: self._handled,
             InDoubtEnded: self._doubt_ended,
@@ -63,13 +65,26 @@ class Counts:
             SpansLost: self._spans_lost,
         }
 
+    def _counter(self, name: str, *labels: str) -> Counter:
+        """The series of these labels: the library looks them up under a lock, at three times the cost."""
+        found = self._counted.get((name, *labels))
+        if found is None:
+            found = self._counted[name, *labels] = self._counters[name].labels(*labels)
+        return found
+
+    def _histogram(self, name: str, *labels: str) -> Histogram:
+        found = self._timed.get((name, *labels))
+        if found is None:
+            found = self._timed[name, *labels] = self._histograms[name].labels(*labels)
+        return found
+
     def begin(self, queues: Mapping[str, QueueSpec]) -> None:
         """Have a series of each operation before there is anything to count, so that its growth is seen."""
         for pipeline, queue in queues.items():
             for operation in queue.keys:
                 labels = (self._pipelines(pipeline), self._operations(operation))
-                self._counters["requests_total"].labels(*labels, "completed", "")
-                self._histograms["request_duration_seconds"].labels(*labels)
+                self._counter("requests_total", *labels, "completed", "")
+                self._histogram("request_duration_seconds", *labels)
 
     def record(self, event: TelemetryEvent) -> None:
         """Count an event; most are none of ours."""
@@ -88,44 +103,44 @@ class Counts:
         pipeline = self._pipeline()
         if event.outcome == "retrying":
             reason = RETRY_REASONS(event.code or event.reason)
-            self._counters["retries_total"].labels(pipeline, reason).inc()
+            self._counter("retries_total", pipeline, reason).inc()
         if event.ended is None:  # it is tried again, or had ended before
             return
         operation = self._operations(event.operation)
-        self._counters["requests_total"].labels(pipeline, operation, event.ended, CODES(event.code)).inc()
+        self._counter("requests_total", pipeline, operation, event.ended, CODES(event.code)).inc()
         seconds = event.duration_ms / 1000
-        self._histograms["request_duration_seconds"].labels(pipeline, operation).observe(seconds)
+        self._histogram("request_duration_seconds", pipeline, operation).observe(seconds)
         if event.age_s is not None:
-            self._histograms["request_age_seconds"].labels(pipeline).observe(event.age_s)
+            self._histogram("request_age_seconds", pipeline).observe(event.age_s)
 
     def _doubt_ended(self, event: InDoubtEnded) -> None:
         operation, outcome = self._operations(event.operation), event.ended or OTHER
-        self._counters["requests_total"].labels(self._pipeline(), operation, outcome, CODES(event.code)).inc()
+        self._counter("requests_total", self._pipeline(), operation, outcome, CODES(event.code)).inc()
 
     def _dead(self, event: MessageDead) -> None:
-        self._counters["dead_letters_total"].labels(self._pipeline(), DEAD_REASONS(event.reason)).inc()
+        self._counter("dead_letters_total", self._pipeline(), DEAD_REASONS(event.reason)).inc()
 
     def _called(self, event: UpstreamCall) -> None:
         interaction = self._interactions(event.interaction)
-        self._counters["upstream_calls_total"].labels(event.upstream, interaction, _outcome(event)).inc()
-        self._histograms["stage_duration_seconds"].labels(event.upstream).observe(event.duration_ms / 1000)
+        self._counter("upstream_calls_total", event.upstream, interaction, _outcome(event)).inc()
+        self._histogram("stage_duration_seconds", event.upstream).observe(event.duration_ms / 1000)
 
     def _stage_ended(self, event: StageEnded) -> None:
-        self._histograms["stage_duration_seconds"].labels(event.stage).observe(event.duration_ms / 1000)
+        self._histogram("stage_duration_seconds", event.stage).observe(event.duration_ms / 1000)
 
     def _spans_lost(self, event: SpansLost) -> None:
-        self._counters["spans_lost_total"].labels(event.reason).inc(event.spans)
+        self._counter("spans_lost_total", event.reason).inc(event.spans)
 
     def _mapped(self, event: RecordMapped) -> None:
         for told in event.areas:
             name, outcome, items = told.split(":")
             area = self._areas(name)
-            self._counters["record_area_outcomes_total"].labels(area, AREA_OUTCOMES(outcome)).inc()
-            self._counters["record_items_total"].labels(area).inc(int(items))
+            self._counter("record_area_outcomes_total", area, AREA_OUTCOMES(outcome)).inc()
+            self._counter("record_items_total", area).inc(int(items))
         for told in event.unmapped:
             name, reason, count = told.split(":")
             area = self._areas(name)
-            self._counters["record_unmapped_total"].labels(area, UNMAPPED_REASONS(reason)).inc(int(count))
+            self._counter("record_unmapped_total", area, UNMAPPED_REASONS(reason)).inc(int(count))
 
     def _pipeline(self) -> str:
         return self._pipelines(pipeline_at_hand())

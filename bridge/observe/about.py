@@ -1,31 +1,42 @@
 """Which request a line of the log is about: bound once, told by every line until the delivery is settled."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextvars import ContextVar
-
-from structlog.contextvars import bind_contextvars, bound_contextvars, clear_contextvars, get_contextvars
+from typing import Any, Final
 
 from bridge.observe.trace_context import logged_trace
 
+_NOTHING: Final[Mapping[str, Any]] = {}
+# One variable for all of it: whoever looks for several looks through all that any library has bound.
+_about: ContextVar[Mapping[str, Any]] = ContextVar("about", default=_NOTHING)
 _in_delivery: ContextVar[bool] = ContextVar("in_delivery", default=False)
 
 
 @contextlib.contextmanager
 def delivery() -> Iterator[None]:
     """Around all that a bus does with one delivery: what its handler says of the request holds to the end."""
-    before, token = get_contextvars(), _in_delivery.set(True)
+    before, token = _about.get(), _in_delivery.set(True)
     try:
         yield
     finally:
         _in_delivery.reset(token)
-        clear_contextvars()
-        bind_contextvars(**before)
+        _about.set(before)
 
 
 def pipeline_at_hand() -> str | None:
     """The pipeline of the request that lines are about now, for who listens; None outside of one."""
-    return get_contextvars().get("pipeline")
+    return _about.get().get("pipeline")
+
+
+def bound() -> Mapping[str, Any]:
+    """What lines say now of the request at hand."""
+    return _about.get()
+
+
+def tell_bound(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A processor of structlog: adds it to a line."""
+    return {**_about.get(), **event}
 
 
 @contextlib.contextmanager
@@ -38,11 +49,11 @@ def about_request(
 ) -> Iterator[None]:
     """Every line in the block names the request; within a `delivery`, those that follow it do as well."""
     known = {"correlation_id": correlation_id, "pipeline": pipeline, "attempt": attempt}
-    told = {"request_key": request_key} | {name: value for name, value in known.items() if value is not None}
-    told |= logged_trace()
-    if _in_delivery.get():
-        bind_contextvars(**told)
+    told = {name: value for name, value in known.items() if value is not None}
+    before = _about.get()
+    _about.set({**before, "request_key": request_key, **told, **logged_trace()})
+    try:
         yield
-    else:
-        with bound_contextvars(**told):
-            yield
+    finally:
+        if not _in_delivery.get():
+            _about.set(before)

@@ -5,14 +5,19 @@ JSON when stderr is not a terminal. Lines of libraries go through the same redac
 
 import logging
 import sys
-from typing import TextIO
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, TextIO
 
 import orjson
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from bridge.observe.about import bound, tell_bound
+from bridge.observe.recorder import write_lines_by
 from bridge.observe.redaction import redact
 from bridge.observe.trace_context import logged_trace
+from bridge.observe.vocabulary.base import Level
 
 # These log addresses, headers or bodies at INFO; the engine's own line per call says what is needed.
 _QUIET = (
@@ -40,6 +45,24 @@ def _json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
     return orjson.dumps(event, default=str).decode()
 
 
+class _JsonLines:
+    """The lines that the processors below come to, in one go."""
+
+    def __init__(self, target: TextIO, last: Processor) -> None:
+        self._logger = structlog.WriteLogger(target)
+        self._last = last
+
+    def are_of(self, processors: Sequence[object]) -> bool:
+        """Whether nobody has put other processors in their place."""
+        return bool(processors) and processors[-1] is self._last
+
+    def write(self, level: Level, name: str, told: Mapping[str, Any]) -> None:
+        """Write a line, with the redaction of all others."""
+        line = {**bound(), **told, "event": name, **logged_trace(), "level": level}
+        line["timestamp"] = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        self._logger.msg(redact(orjson.dumps(line, default=str).decode()))
+
+
 def configure_logging(level: str = "info", style: str = "auto", stream: TextIO | None = None) -> None:
     """Set up structlog and the standard library's logging, once per process.
 
@@ -51,7 +74,7 @@ def configure_logging(level: str = "info", style: str = "auto", stream: TextIO |
     target = stream or sys.stderr
     console = style == "console" or (style == "auto" and target.isatty())
     common: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
+        tell_bound,
         _trace,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -68,6 +91,7 @@ def configure_logging(level: str = "info", style: str = "auto", stream: TextIO |
         logger_factory=structlog.WriteLoggerFactory(file=target),
         cache_logger_on_first_use=False,
     )
+    write_lines_by(None if console else _JsonLines(target, finish))
     handler = logging.StreamHandler(target)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final, Literal
 from urllib.parse import quote
 
@@ -233,15 +233,7 @@ class Sds:
         party_key: str | None = None,
         manufacturer: str | None = None,
     ) -> list[dict[str, Any]]:
-        query = [
-            ("organization", ODS_SYSTEM, ods),
-            ("identifier", _INTERACTION_SYSTEM, interaction.id),
-        ]
-        if party_key is not None:
-            query.append(("identifier", _PARTY_KEY_SYSTEM, party_key))
-        if manufacturer is not None:
-            query.append(("manufacturing-organization", ODS_SYSTEM, manufacturer))
-        search = "&".join(f"{name}={quote(f'{system}|{value}', safe='')}" for name, system, value in query)
+        search = _query(ods, interaction.id, party_key, manufacturer)
         if self._limiter is not None:
             await self._limiter.start()
         correlation_id = str(uuid.uuid4())
@@ -263,6 +255,19 @@ class Sds:
             return _resources(bundle, resource)
         except (ValueError, TypeError, KeyError, AttributeError):
             raise Unavailable(FailureCode.SPINE_ERROR, stage="sds", detail="not_a_searchset") from None
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _query(ods: str, interaction: str, party_key: str | None, manufacturer: str | None) -> str:
+    query = [
+        ("organization", ODS_SYSTEM, ods),
+        ("identifier", _INTERACTION_SYSTEM, interaction),
+    ]
+    if party_key is not None:
+        query.append(("identifier", _PARTY_KEY_SYSTEM, party_key))
+    if manufacturer is not None:
+        query.append(("manufacturing-organization", ODS_SYSTEM, manufacturer))
+    return "&".join(f"{name}={quote(f'{system}|{value}', safe='')}" for name, system, value in query)
 
 
 def _missing(found: list[dict[str, Any]], endpoints: set[tuple[str, str]]) -> str:

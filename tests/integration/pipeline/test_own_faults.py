@@ -11,7 +11,6 @@ from uuid import uuid4
 
 import pytest
 from pydantic import field_validator
-from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from bridge.areas.requests import RecordRequest
@@ -27,6 +26,7 @@ from bridge.errors import FailureCode, Unavailable
 from bridge.ledger import Started, StoredEvent, open_ledger, request_key
 from bridge.ledger.keys import create_ring, open_keys
 from bridge.ledger.vault.aes_gcm import AesGcmSealer
+from bridge.observe.about import tell_bound
 from bridge.operations.site import open_stores
 from bridge.pipelines import Context, InDoubt, Json, Pipeline, pipeline
 from bridge.pipelines.installed import installed_pipelines
@@ -285,7 +285,7 @@ async def test_what_the_bus_says_of_a_message_that_it_takes_up_again_names_the_r
         monkeypatch.setenv("BRIDGE_BUS_PREFIX", site.prefix)
         settings = Settings.load()
         (records,) = installed_pipelines(["structured_record"])
-        with capture_logs(processors=[merge_contextvars]) as lines:
+        with capture_logs(processors=[tell_bound]) as lines:
             async with started(site.bus(watch_interval=0.2), site) as bus, hospital_on(bus) as hospital:
                 asked = await hospital.ask(request)
                 await hand_back(bus, site)

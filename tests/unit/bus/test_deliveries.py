@@ -5,12 +5,12 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 
 import pytest
-from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from bridge.bus.deliveries import MOST_ATTEMPTS, DeliveryRunner
 from bridge.bus.port import Dead, Delivery, Disposition, Done, RetryAfter
 from bridge.observe import about_request, record
+from bridge.observe.about import tell_bound
 from bridge.observe.vocabulary.bus import MessageReturned, QueueDeclaredAgain
 from tests.support.bus_sites import until
 
@@ -132,7 +132,7 @@ async def test_every_line_of_a_delivery_that_the_bus_writes_names_the_request(
                 return await super().__call__(delivery)
 
     runner = DeliveryRunner("q", Handler(outcome), concurrency=1)
-    with capture_logs(processors=[merge_contextvars]) as logs:
+    with capture_logs(processors=[tell_bound]) as logs:
         for settled in (Settled(failures=1), Settled()):
             with suppress(ConnectionError):
                 await runner.run(DELIVERY, settled)
@@ -185,7 +185,7 @@ async def test_what_the_bus_says_last_of_a_request_names_it_too_and_nothing_afte
         with about_request("urn:epr 1", pipeline="p"):
             return Dead("rejected")
 
-    with capture_logs(processors=[merge_contextvars]) as logs:
+    with capture_logs(processors=[tell_bound]) as logs:
         for _ in range(2):
             await DeliveryRunner("q", handler, concurrency=1).run(DELIVERY, Settled())
             record(QueueDeclaredAgain("q"))

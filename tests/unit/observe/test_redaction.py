@@ -5,7 +5,7 @@ import logging
 import pytest
 import structlog
 
-from bridge.observe import configure_logging, redact
+from bridge.observe import about_request, configure_logging, redact
 
 NUMBER = "9990000018"
 
@@ -72,7 +72,7 @@ def test_every_line_goes_through_it_exceptions_and_libraries_too(lines):
 
 
 def test_a_line_carries_what_is_bound_for_the_message(lines):
-    with structlog.contextvars.bound_contextvars(correlation_id="c-1"):
+    with about_request("r-1", correlation_id="c-1"):
         structlog.get_logger().info("one")
     structlog.get_logger().info("two")
     assert lines()[0]["correlation_id"] == "c-1"

@@ -3,12 +3,12 @@
 from contextlib import AbstractContextManager
 
 import pytest
-from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from bridge.bus.nats.client import senders_own
 from bridge.bus.port import Delivery, Disposition, Done, RetryAfter
 from bridge.observe import about_request
+from bridge.observe.about import tell_bound
 from tests.integration.bus.conformance import BusConformance, Recorder, send, started
 from tests.support.bus_sites import NatsSite, until
 
@@ -52,7 +52,7 @@ async def test_a_message_that_cannot_go_back_to_work_yet_is_named_and_goes_later
             return about_request(f"/epr {delivery.id}")
 
     handler = Handler(RetryAfter(0.1, "provider_timeout"), Done())
-    with capture_logs(processors=[merge_contextvars]) as logs:
+    with capture_logs(processors=[tell_bound]) as logs:
         async with started(site.bus(), site, handler) as bus:
             await send(bus)
             await until(lambda: "move_failed" in {line["event"] for line in logs})
