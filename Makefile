@@ -84,4 +84,4 @@ duties: install ## consumer duties: proven, deployer's, open (DIGEST=CS,SP fails
 	$(BIN)/python -m tests.duties $(if $(DIGEST),--digest $(DIGEST))
 
 clean:
-	rm -rf $(VENV) .bridge .bench .artefacts .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .bridge .bench .artefacts .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .brokers

@@ -53,6 +53,8 @@ class BusSettings(_Group):
     url: str | None = Field(default=None, repr=False)  # it holds the password
     """``amqp://``, ``amqps://``, ``nats://`` or of another installed bus; unset starts the embedded NATS.
     Several addresses stand with commas between (`bridge.addresses`): any of them will do."""
+    declare: Literal["make", "check"] = "make"
+    """``check``: an administrator makes exchanges, queues and streams; we look whether they are right."""
     password: SecretStr | None = None
     """Of the user in the URL, which has none then. On NATS, where the URL has no user, the token."""
     password_file: Path | None = None
@@ -65,7 +67,8 @@ class BusSettings(_Group):
     creds_file: Path | None = None
     """Of NATS: the credentials (JWT and seed) that its operator issues for a user."""
     management_url: str | None = None
-    """Of RabbitMQ's management API: ``bridge doctor`` asks it for policies and rights; nothing else does."""
+    """Of RabbitMQ's management API: ``bridge doctor`` asks it for policies and rights, and whoever checks the
+    queues of an administrator for their arguments and bindings; nothing else does."""
     management_user: str | None = None
     """Has the tag ``monitoring``; ``administrator``, to be told the rights of the worker's own user."""
     management_password: SecretStr | None = None
@@ -550,6 +553,8 @@ class Settings(BaseSettings):
                 "BRIDGE_SPINE_KEY_FILE": self.spine.key_file,
             }
         yield from (f"{name}: is required" for name, value in required.items() if not value)
+        if self.bus.declare == "check" and self.bus.url is None:
+            yield "BRIDGE_BUS_URL: is required with BRIDGE_BUS_DECLARE=check"
         for prefix, group in (("SPINE", self.spine), ("BUS", self.bus), ("LEDGER", self.ledger)):
             if bool(group.cert_file) != bool(group.key_file):
                 yield f"BRIDGE_{prefix}_CERT_FILE and BRIDGE_{prefix}_KEY_FILE: set both or neither"
@@ -646,6 +651,11 @@ class Settings(BaseSettings):
             for name, value in secrets.items()
             if value and value.casefold() in KNOWN_DEFAULTS
         )
+
+    @property
+    def leaves_queues_to_administrator(self) -> bool:
+        """Whether nothing is declared on the broker; the embedded one is always our own."""
+        return self.bus.declare == "check" and self.bus.url is not None
 
     @property
     def settle_after(self) -> float:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from bridge.bus.access import AS_THE_URL_SAYS, Access
+from bridge.bus.administered import administered
 from bridge.bus.installed import make_bus
 from bridge.bus.nats.embedded import address_of_running, embedded_nats
 from bridge.bus.port import Bus
@@ -36,6 +37,8 @@ async def open_bus(
         if url is None:
             url = await stack.enter_async_context(embedded_nats(settings.state_dir, on_lost=on_lost))
         bus = make_bus(url, prefix=settings.bus.prefix, on_lost=on_lost, access=access)
+        if settings.leaves_queues_to_administrator:
+            administered(bus).leave_declaring(settings)
         try:
             await bus.start()
             yield bus

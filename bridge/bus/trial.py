@@ -3,15 +3,22 @@
 import asyncio
 
 from bridge.bus.access import AS_THE_URL_SAYS, Access
+from bridge.bus.administered import administered
 from bridge.bus.installed import bus_for, make_bus
 from bridge.errors import Misconfigured, NoConnection
 from bridge.observe.causes import NO_ANSWER, cause_of
+from bridge.settings import Settings
 
 _TIMEOUT = 8.0
 
 
 async def try_connection(
-    url: str, *, prefix: str = "gpconnect", with_rights: bool = False, access: Access = AS_THE_URL_SAYS
+    url: str,
+    *,
+    prefix: str = "gpconnect",
+    with_rights: bool = False,
+    access: Access = AS_THE_URL_SAYS,
+    administrator: Settings | None = None,
 ) -> None:
     """Connect to the broker once, log in, and close the connection.
 
@@ -20,6 +27,7 @@ async def try_connection(
         prefix: ``BRIDGE_BUS_PREFIX``.
         with_rights: whether the rights that a worker needs are tried as well; else nothing is declared.
         access: what the settings say beside the URL.
+        administrator: given, the queues are an administrator's: nothing is declared in any case.
 
     Raises:
         NoConnection: with the cause as a code and a sentence; of the URL never more than the user's name.
@@ -31,6 +39,8 @@ async def try_connection(
     try:
         async with asyncio.timeout(_TIMEOUT):
             bus = make_bus(url, prefix=prefix, on_lost=None, access=access)
+            if administrator is not None:
+                administered(bus).leave_declaring(administrator)
             await bus.try_connection(with_rights=with_rights)
     except (NoConnection, Misconfigured):
         raise

@@ -31,6 +31,7 @@ _COMMANDS = {
     "doctor": ("doctor", "doctor", "Check settings, certificates, disk, bus, ledger, PDS and SDS."),
     "schemas": ("documents", "schemas", "Write the JSON Schemas of all messages."),
     "asyncapi": ("documents", "asyncapi", "Print the AsyncAPI 3 document."),
+    "topology": ("documents", "topology", "Print what must be on the broker, for its administrator's tools."),
     "dead": ("dead", "app", "Look at dead letters, send them again, or discard them."),
     "failures": ("failures", "failures", "Why requests did not succeed, by cause, and what to do next."),
     "quality": ("quality", "quality", "What is noticed about the records that practices send."),

@@ -181,7 +181,8 @@ async def _story(console: Console, folder: Path, *, with_console: bool) -> tuple
                 BRIDGE_RETRY_SETTLE_AFTER="1",
                 BRIDGE_PDS_RATE_PER_SECOND="50",
             )
-            os.environ.pop("BRIDGE_BUS_URL", None)
+            for name in ("BRIDGE_BUS_URL", "BRIDGE_BUS_DECLARE"):
+                os.environ.pop(name, None)
             settings = Settings.load()
         with console.status("starting the embedded bus and a worker"):
             bus = await stack.enter_async_context(open_bus(settings))

@@ -1,4 +1,4 @@
-"""``bridge schemas`` and ``bridge asyncapi``: the contract, generated from the code that keeps it."""
+"""``bridge schemas``, ``asyncapi`` and ``topology``: the contract, generated from the code that keeps it."""
 
 import sys
 from pathlib import Path
@@ -7,6 +7,7 @@ import orjson
 import typer
 
 from bridge.operations.asyncapi import asyncapi_document, message_schemas
+from bridge.operations.site import topology_of
 from bridge.pipelines.installed import installed_pipelines
 from bridge.settings import Settings
 
@@ -28,3 +29,8 @@ def asyncapi() -> None:
         installed_pipelines(), prefix=settings.bus.prefix, type_prefix=settings.events.type_prefix
     )
     sys.stdout.buffer.write(orjson.dumps(document, option=_READABLE))
+
+
+def topology() -> None:
+    """Print what the installed pipelines need on the broker as JSON."""
+    sys.stdout.buffer.write(orjson.dumps(topology_of(Settings.load()), option=_READABLE))

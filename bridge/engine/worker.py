@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from bridge.bus import open_bus
+from bridge.bus.administered import have_queues
 from bridge.bus.port import QueueInspection, QueueSpec, WorkerBus
 from bridge.credentials.faults import access_faults
 from bridge.credentials.known import known_certificates
@@ -91,7 +92,8 @@ async def consuming(
         renderings: the further forms that there are.
 
     Raises:
-        Misconfigured: before anything is consumed, with every fault of the settings.
+        Misconfigured: before anything is consumed, with every fault of the settings; or, with
+            ``BRIDGE_BUS_DECLARE=check``, of the queues.
     """
     check(settings, renderings)
     async with (
@@ -115,16 +117,13 @@ async def consuming(
             documents,
             KillSwitch.of(settings),
         )
-        runners = []
-        for pipeline in pipelines:
-            queue = pipeline.queue(settings.bus.prefix)
-            runner = Runner(pipeline, services, bus, settings, renderings)
-            await bus.declare(queue)
+        queues = [pipeline.queue(settings.bus.prefix) for pipeline in pipelines]
+        # What is rendered while no sender runs waits in the queue of deliveries for one.
+        delivery = [delivery_queue(settings.bus.prefix)] if settings.mllp.peer is not None else []
+        await have_queues(bus, [*queues, *delivery])
+        runners = [Runner(pipeline, services, bus, settings, renderings) for pipeline in pipelines]
+        for queue, runner in zip(queues, runners, strict=True):
             await bus.consume(queue, runner, concurrency=settings.bus.concurrency)
-            runners.append(runner)
-        if settings.mllp.peer is not None:
-            # What is rendered while no sender runs waits there for one.
-            await bus.declare(delivery_queue(settings.bus.prefix))
         sight = Sight(spine, services.gpconnect, journal.sightings)
         chores = [
             asyncio.create_task(pay_owed(journal.outbox, bus)),

@@ -1,29 +1,30 @@
-"""What `bridge doctor` finds by RabbitMQ's management API: policies that lose messages, rights, the clock.
+"""What `bridge doctor` finds by RabbitMQ's management API: policies, unread queues, rights, the clock.
 
 Policies are an administrator's: they may be put on our queues, or on those that are bound to our events, at
 any time, and nothing in AMQP tells of them.
 """
 
 import re
-import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import httpx
 
 from bridge.addresses import each_address
+from bridge.bus.rabbit.management import TROUBLE, Management, management, why
 from bridge.operations.surroundings import Check, of_clock
 from bridge.settings import Settings
 
-_TIMEOUT: Final = 10.0
 _PAGE: Final = 500
 """Queues that are looked at, most of them ours."""
 _LEAST_DELIVERIES: Final = 20
 """What our queues are declared with: each lost connection counts as a delivery."""
+_UNREAD: Final = 1000
+"""Events in a queue that nobody reads at the moment, from which on it is told."""
 _LENGTHS: Final = ("max-length", "max-length-bytes")
 _REFUSING: Final = ("reject-publish", "reject-publish-dlx")
 _RIGHTS: Final = ("configure", "write", "read")
@@ -36,25 +37,15 @@ async def broker_policies(settings: Settings) -> Sequence[Check]:
         return []
     if settings.bus.management_url is None:
         return [Check(_WHAT, is_good=True, detail="not checked: BRIDGE_BUS_MANAGEMENT_URL is not set")]
-    auth = httpx.BasicAuth(settings.bus.management_user or "", settings.management_password or "")
     try:
-        async with httpx.AsyncClient(
-            base_url=settings.bus.management_url.rstrip("/"),
-            auth=auth,
-            verify=ssl.create_default_context(),
-            timeout=_TIMEOUT,
-            trust_env=False,
-        ) as client:
-            return [check async for check in _checks(client, settings)]
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as fault:
-        told = f"answers {fault.response.status_code}" if isinstance(fault, httpx.HTTPStatusError) else None
-        told = told or type(fault).__name__
-        return [Check(_WHAT, is_good=False, detail=f"management API: {told}: see BRIDGE_BUS_MANAGEMENT_URL")]
+        async with management(settings) as asked:
+            return [check async for check in _checks(asked, settings)]
+    except TROUBLE as fault:
+        return [Check(_WHAT, is_good=False, detail=why(fault))]
 
 
-async def _checks(client: httpx.AsyncClient, settings: Settings) -> AsyncIterator[Check]:
+async def _checks(asked: Management, settings: Settings) -> AsyncIterator[Check]:
     bus = urlsplit(each_address(settings.bus.url or "", "BRIDGE_BUS_URL")[0])
-    host = quote(unquote(bus.path[1:]) or "/", safe="")
     prefix = settings.bus.prefix
     ours: dict[str, str | int] = {
         "page": 1,
@@ -63,25 +54,23 @@ async def _checks(client: httpx.AsyncClient, settings: Settings) -> AsyncIterato
         "use_regex": "true",
     }
     before = datetime.now(UTC)
-    answer = await client.get(f"/api/queues/{host}", params=ours)
+    answer = await asked.ask("queues", params=ours)
     after = datetime.now(UTC)
     queues = answer.raise_for_status().json()["items"]
     names = {queue["name"] for queue in queues}
-    bound = await client.get(f"/api/exchanges/{host}/{quote(f'{prefix}.events', safe='')}/bindings/source")
-    if bound.status_code != HTTPStatus.NOT_FOUND:  # no worker has been here yet
-        for binding in bound.raise_for_status().json():
-            name = binding["destination"]
-            if binding["destination_type"] == "queue" and name not in names:
-                names.add(name)
-                found = await client.get(f"/api/queues/{host}/{quote(name, safe='')}")
-                queues.append(found.raise_for_status().json())
+    for binding in await asked.bindings_of(f"{prefix}.events"):
+        name = binding["destination"]
+        if binding["destination_type"] == "queue" and name not in names:
+            names.add(name)
+            if found := await asked.one("queues", name):
+                queues.append(found)
     yield _of_policies(queues)
+    yield _of_readers([queue for queue in queues if not queue["name"].startswith(f"{prefix}.")])
     # The header has whole seconds: the middle of that second, against the middle of the question.
     told = parsedate_to_datetime(answer.headers["date"]).timestamp() + 0.5
     yield of_clock((before.timestamp() + after.timestamp()) / 2 - told, "the broker's")
     user = unquote(bus.username or "guest")
-    rights = await client.get(f"/api/permissions/{host}/{quote(user, safe='')}")
-    yield _of_rights(rights, prefix)
+    yield _of_rights(await asked.ask("permissions", user), prefix, declares=settings.bus.declare == "make")
 
 
 def _of_policies(queues: Sequence[Mapping[str, Any]]) -> Check:
@@ -91,6 +80,18 @@ def _of_policies(queues: Sequence[Mapping[str, Any]]) -> Check:
     return Check(
         _WHAT, is_good=not losing, detail=told if losing else f"none of {len(queues)} drops messages"
     )
+
+
+def _of_readers(queues: Sequence[Mapping[str, Any]]) -> Check:
+    """Whether somebody reads what is bound to our events: one that is full in the end stops every worker."""
+    unread = "; ".join(
+        f"{queue['name']}, which holds {queue['messages']} events"
+        for queue in queues
+        if not queue.get("consumers") and (queue.get("messages") or 0) >= _UNREAD
+    )
+    told = f"nobody reads {unread}: when it is full the workers wait"
+    good = f"{len(queues)} queues bound, none of them left unread" if queues else "no queue is bound"
+    return Check("readers of the events", is_good=not unread, detail=told if unread else good)
 
 
 def _losing(queue: Mapping[str, Any]) -> Iterator[str]:
@@ -106,7 +107,7 @@ def _losing(queue: Mapping[str, Any]) -> Iterator[str]:
         yield f"delivery-limit {deliveries}"
 
 
-def _of_rights(answer: httpx.Response, prefix: str) -> Check:
+def _of_rights(answer: httpx.Response, prefix: str, *, declares: bool) -> Check:
     what = "rights on the bus"
     if answer.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         told = "not checked: BRIDGE_BUS_MANAGEMENT_USER lacks the tag administrator"
@@ -114,7 +115,11 @@ def _of_rights(answer: httpx.Response, prefix: str) -> Check:
     if answer.status_code == HTTPStatus.NOT_FOUND:
         return Check(what, is_good=False, detail="our user has none on this virtual host")
     rights = answer.raise_for_status().json()
-    needed = {right: [f"{prefix}.requests", f"{prefix}.events", f"{prefix}.any"] for right in _RIGHTS}
+    needed = {
+        right: [f"{prefix}.requests", f"{prefix}.events", f"{prefix}.any"]
+        for right in _RIGHTS
+        if declares or right != "configure"
+    }
     needed["write"].append("amq.default")
     lacking = [
         f"{right} {name}"

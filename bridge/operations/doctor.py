@@ -1,13 +1,14 @@
 """Everything that a request depends on, tried once, before a request does."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 from bridge.addresses import WITH_ADDRESSES, each_address, place_of
 from bridge.bus import open_bus, try_connection
 from bridge.bus.access import Access
+from bridge.bus.administered import Administered, TopologyFound
 from bridge.bus.condition import TellsCondition
 from bridge.credentials.known import ALL, known_certificates
 from bridge.credentials.tls import CertificateFact
@@ -104,24 +105,41 @@ async def _bus(settings: Settings) -> Sequence[Check]:
     where = settings.bus.url.partition("://")[0] if settings.bus.url else "embedded NATS"
     what, found = f"bus ({where})", None
     each: Sequence[Check] = []
+    checks: list[Check] = []
     try:
         if settings.bus.url:
             access = Access.of(settings)
             each = await _nodes(settings.bus.url, where, access)
             # Tells the cause, where the bus would go on waiting.
             await try_connection(
-                settings.bus.url, prefix=settings.bus.prefix, with_rights=True, access=access
+                settings.bus.url,
+                prefix=settings.bus.prefix,
+                with_rights=True,
+                access=access,
+                administrator=settings if settings.leaves_queues_to_administrator else None,
             )
         async with asyncio.timeout(_BUS_TIMEOUT), open_bus(settings, join=True) as bus:
             is_ready = await bus.ready()
+            queues = list(queues_of(settings).values())
             if isinstance(bus, TellsCondition):
-                found = await bus.condition(list(queues_of(settings).values()))
+                found = await bus.condition(queues)
+            if isinstance(bus, Administered) and not bus.declares:
+                checks = list(_of_topology(await bus.look_over(queues)))
     except NoConnection as fault:
         return [*each, Check(what, is_good=False, detail=str(fault))]
     except TimeoutError:
         return [*each, Check(what, is_good=False, detail=f"no answer within {_BUS_TIMEOUT:g} s")]
     connected = Check(what, is_good=is_ready, detail="connected" if is_ready else "not ready")
-    return [*each, connected, *(of_bus(found) if found else [])]
+    return [*each, connected, *checks, *(of_bus(found) if found else [])]
+
+
+def _of_topology(found: TopologyFound) -> Iterator[Check]:
+    """What an administrator made on the broker (``BRIDGE_BUS_DECLARE=check``)."""
+    what = "queues of the administrator"
+    yield from (Check(what, is_good=False, detail=fault) for fault in found.faults)
+    yield from (Check(what, is_good=True, detail=unchecked) for unchecked in found.unchecked)
+    if not found.faults and not found.unchecked:
+        yield Check(what, is_good=True, detail="as they must be")
 
 
 async def _nodes(url: str, scheme: str, access: Access) -> Sequence[Check]:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from bridge.bus import open_bus
+from bridge.bus.administered import have_queues, topology
 from bridge.bus.port import DeadLetterStore, QueueInspection, QueueSpec, Transport
 from bridge.engine.mllp.rendered import HL7V2_DELIVERY, delivery_queue
 from bridge.ledger import Ledger, open_ledger
@@ -130,8 +131,7 @@ async def open_queues(settings: Settings, pipelines: Sequence[str] = ()) -> Asyn
     """
     by_pipeline = queues_of(settings, pipelines)
     async with open_bus(settings, join=True) as bus:
-        for queue in by_pipeline.values():
-            await bus.declare(queue)
+        await have_queues(bus, list(by_pipeline.values()))
         yield Queues(bus, by_pipeline)
 
 
@@ -147,6 +147,15 @@ def queues_of(settings: Settings, pipelines: Sequence[str] = ()) -> dict[str, Qu
     installed = installed_pipelines(others) if others or not pipelines else []
     queues = {pipeline.name: pipeline.queue(prefix) for pipeline in installed}
     return queues | ({HL7V2_DELIVERY: delivery_queue(prefix)} if sends else {})
+
+
+def topology_of(settings: Settings) -> Mapping[str, object]:
+    """What all installed pipelines need on the broker, as JSON for its own tools; nothing is connected.
+
+    Raises:
+        Misconfigured: the bus of ``BRIDGE_BUS_URL`` does not tell.
+    """
+    return topology(settings, list(queues_of(settings).values()))
 
 
 def operator(settings: Settings, user: str, name: str | None = None) -> Actor:

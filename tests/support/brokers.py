@@ -21,6 +21,8 @@ from tests.support.ports import free_port
 START_TIMEOUT = 90.0
 RABBIT_PACKAGE = "rabbitmq-server"
 RABBIT_PLACES = ("/usr/lib/rabbitmq/bin/rabbitmq-server", "/opt/homebrew/sbin/rabbitmq-server")
+UNPACKED = "RABBITMQ_UNPACKED"
+"""The environment variable that names a folder of `tests.support.rabbit_releases`, in place of what is installed."""
 
 
 class BrokerMissingError(Exception):
@@ -125,7 +127,7 @@ class RabbitNode(Node):
     def _environment(self) -> Mapping[str, str]:
         here = str(self.directory)
         return {
-            "PATH": os.environ.get("PATH", os.defpath),
+            "PATH": os.pathsep.join((*tools(), os.environ.get("PATH", os.defpath))),
             "HOME": here,  # the Erlang cookie
             "LANG": "C.UTF-8",
             "ERL_CRASH_DUMP": f"{here}/erl_crash.dump",  # of the tools too, which run in the project's folder
@@ -143,9 +145,7 @@ class RabbitNode(Node):
 
     def environment(self) -> dict[str, str]:
         """What the node's own tools need to reach it."""
-        environment = dict(self._environment())
-        tools = ":".join(str(Path(place).parent) for place in RABBIT_PLACES)
-        return environment | {"PATH": f"{tools}:{environment['PATH']}"}
+        return dict(self._environment())
 
     def control(self, *arguments: str) -> str:
         """Run ``rabbitmqctl``, as the node's administrator; what it prints."""
@@ -168,7 +168,10 @@ class RabbitNode(Node):
         super().close()
         stop_mapper = ["epmd", "-port", str(self._epmd_port), "-kill"]
         for _ in range(20):  # it refuses until it has noticed that its node is gone
-            if subprocess.run(stop_mapper, check=False, capture_output=True, timeout=10).returncode == 0:
+            done = subprocess.run(
+                stop_mapper, env=self.environment(), check=False, capture_output=True, timeout=10
+            )
+            if done.returncode == 0:
                 return
             time.sleep(0.1)
 
@@ -205,12 +208,21 @@ def nats_server() -> str:
 
 
 def rabbitmq_server() -> str:
+    if unpacked := os.environ.get(UNPACKED):
+        return f"{unpacked}/usr/lib/rabbitmq/bin/rabbitmq-server"
     found = apt.provided(RABBIT_PACKAGE, installed_rabbitmq)
     if not found:
         raise BrokerMissingError(
             "no RabbitMQ: name a broker in BRIDGE_TEST_AMQP_URL, or install the package rabbitmq-server"
         )
     return found
+
+
+def tools(unpacked: str | None = None) -> list[str]:
+    """Where the programs of RabbitMQ, and its Erlang, are looked for before the path."""
+    if root := unpacked or os.environ.get(UNPACKED):
+        return [f"{root}/usr/lib/rabbitmq/bin", f"{root}/usr/lib/erlang/bin"]
+    return [str(Path(place).parent) for place in RABBIT_PLACES]
 
 
 def installed_rabbitmq() -> str | None:

@@ -14,6 +14,7 @@ import nats
 from aio_pika.exceptions import ChannelPreconditionFailed
 from aiormq.abc import ChannelFrame
 from nats.aio.client import Client
+from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig
 from pamqp import commands as spec
 from pamqp.body import ContentBody
@@ -189,6 +190,11 @@ class NatsSite:
             yield site
         finally:
             await client.close()
+
+    @property
+    def js(self) -> JetStreamContext:
+        """What an administrator works with."""
+        return self._client.jetstream()
 
     def bus(self, url: str | None = None, **options: Any) -> Bus:
         options.pop("delays", None)

@@ -12,20 +12,23 @@ import contextlib
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
 
 from nats.aio.msg import Msg
 from nats.errors import BadHeaderError, BadSubjectError, MaxPayloadError
 from nats.js import JetStreamContext
-from nats.js.api import DeliverPolicy, RetentionPolicy
+from nats.js.api import DeliverPolicy
 from nats.js.errors import BadRequestError, NoStreamResponseError, NotFoundError
 
 from bridge.addresses import each_address, place_of
 from bridge.bus import control_headers
 from bridge.bus.access import AS_THE_URL_SAYS, Access
+from bridge.bus.administered import TopologyFound
 from bridge.bus.backoff import CONFIRM_TIMEOUT, Backoff
 from bridge.bus.base import BrokerBus, Outgoing
 from bridge.bus.condition import BusCondition
+from bridge.bus.nats.checking import as_requests, faults_of
 from bridge.bus.nats.client import ReadingClient, answered, leave
 from bridge.bus.nats.condition import condition_of
 from bridge.bus.nats.consumers import declare_consumer, is_usable
@@ -34,10 +37,13 @@ from bridge.bus.nats.messages import NatsReceived, heard, of_a_request, of_an_ev
 from bridge.bus.nats.pulling import TROUBLE, move_due, next_message
 from bridge.bus.nats.streams import (
     CONSUMER,
+    MadeStream,
     again,
     declare_stream,
     delay_queue,
     stream_of,
+    stream_of_events,
+    streams_of,
 )
 from bridge.bus.nats.trial import try_once
 from bridge.bus.nats.turns import KEPT, take_turn
@@ -55,6 +61,7 @@ from bridge.observe.vocabulary.bus import (
     NodePassedOver,
     QueueDeclaredAgain,
 )
+from bridge.settings import Settings
 from bridge.tasks import end
 
 _CONNECT_TIMEOUT = 5
@@ -106,6 +113,7 @@ class NatsBus(BrokerBus):
         super().__init__(on_lost=on_lost, watch_interval=watch_interval)
         self._urls = each_address(url, "BRIDGE_BUS_URL")
         self._access = access
+        self.declares = True
         self._prefix = prefix
         self._requests = f"{prefix}.requests."
         self._events = f"{prefix}.events."
@@ -121,7 +129,9 @@ class NatsBus(BrokerBus):
 
     async def try_connection(self, *, with_rights: bool) -> None:
         """Connect once and close the connection; see `bridge.bus.nats.trial`."""
-        await try_once(self._urls, self._prefix if with_rights else None, self._access)
+        await try_once(
+            self._urls, self._prefix if with_rights else None, self._access, declares=self.declares
+        )
 
     async def _connect(self) -> None:
         backoff = Backoff("broker_unreachable")
@@ -163,7 +173,8 @@ class NatsBus(BrokerBus):
             reconnected_cb=on_reconnected,
         )
         await on_connected()
-        await self._have_stream(f"{self._prefix}.events", [f"{self._events}>"], RetentionPolicy.LIMITS)
+        if self.declares:
+            await self._have_stream(stream_of_events(self._prefix))
         self._speaker = asyncio.create_task(self._speak_for_held())
 
     async def declare(self, queue: QueueSpec) -> None:
@@ -173,14 +184,41 @@ class NatsBus(BrokerBus):
             Misconfigured: another stream holds one of the subjects already, or a consumer is made otherwise
                 and cannot be changed.
         """
-        work = [*(f"{self._requests}{key}" for key in queue.keys), again(queue)]
-        wait = delay_queue(queue)
-        copied = [f"{self._events}{topic}" for topic in queue.topics]
-        await self._have_stream(queue.name, work, RetentionPolicy.WORK_QUEUE, copied)
-        await self._have_stream(wait, [wait], RetentionPolicy.WORK_QUEUE)
-        await self._have_stream(queue.dead_letters, [queue.dead_letters], RetentionPolicy.LIMITS)
-        for name in (queue.name, wait):
-            await self._have_consumer(name)
+        if not self.declares:
+            if faults := (await self.look_over([queue])).faults:
+                raise Misconfigured(*faults)
+            return
+        made = list(streams_of(queue, prefix=self._prefix))
+        for each in made:
+            await self._have_stream(each)
+        for each in made:
+            if each.is_pulled_from:
+                await self._have_consumer(each.subject)
+
+    def leave_declaring(self, settings: Settings) -> None:  # noqa: ARG002 - NATS tells its clients everything
+        """Declare nothing; see `bridge.bus.administered`."""
+        self.declares = False
+
+    async def look_over(self, queues: Sequence[QueueSpec]) -> TopologyFound:
+        """Hold streams and consumers to what these queues need, by their configuration."""
+        faults: list[str] = []
+
+        async def look() -> None:
+            found = faults_of(self._client, self._js, self._all(queues), ack_wait=self._ack_wait)
+            faults[:] = [fault async for fault in found]
+
+        await self._persist(look, "declare_retrying", stream=stream_of_events(self._prefix).name)
+        return TopologyFound(faults)
+
+    def topology(self, queues: Sequence[QueueSpec]) -> Mapping[str, object]:
+        """Configurations of streams and consumers, as the requests of JetStream's API have them."""
+        return as_requests(
+            self._all(queues), ack_wait=self._ack_wait, replicas=self._access.replicas, now=datetime.now(UTC)
+        )
+
+    def _all(self, queues: Sequence[QueueSpec]) -> list[MadeStream]:
+        of_queues = (each for queue in queues for each in streams_of(queue, prefix=self._prefix))
+        return [stream_of_events(self._prefix), *of_queues]
 
     async def receive(self, queue: QueueSpec, take: Take, *, concurrency: int) -> None:
         """Start giving each message to `take`, and moving copies out of the delay queue when they are due."""
@@ -210,7 +248,8 @@ class NatsBus(BrokerBus):
                 if await self.is_attended(queue) or not await self._has_turn(queue):
                     await asyncio.sleep(_BETWEEN_TURNS)
                     continue
-                await self._have_all_handed_over_again(queue)
+                if not await self._have_all_handed_over_again(queue):
+                    continue
                 await self._begin_to_receive(queue, take, concurrency)
             except TROUBLE as error:
                 await backoff.wait(error)
@@ -219,19 +258,31 @@ class NatsBus(BrokerBus):
 
     async def _has_turn(self, queue: QueueSpec) -> bool:
         """Whether this process alone is to begin: nobody else does, and nobody has since it looked."""
+        if not self.declares:
+            return True  # for a turn a consumer is made, which only an administrator may
         since = time.monotonic()
         if not await take_turn(self._client, queue, secrets.token_hex(8)):
             return False
         return not await self.is_attended(queue) and time.monotonic() - since < KEPT / 2
 
-    async def _have_all_handed_over_again(self, queue: QueueSpec) -> None:
-        """Whatever somebody who is gone was given and has not acknowledged, oldest first, and at once."""
+    async def _have_all_handed_over_again(self, queue: QueueSpec) -> bool:
+        """Whatever somebody who is gone was given and has not acknowledged, oldest first.
+
+        False when another process took its turn meanwhile.
+        """
         stream = stream_of(queue.name)
         with contextlib.suppress(NotFoundError):  # one who was about to do the same is gone too
             if not (await self._js.consumer_info(stream, CONSUMER)).num_ack_pending:
-                return
+                return True
+            if not self.declares:
+                # The consumer is an administrator's: the server keeps for it what it may hand over again,
+                # in order and before all else, until its time is over.
+                await asyncio.sleep(self._ack_wait)
+                return not await self.is_attended(queue)
             await self._js.delete_consumer(stream, CONSUMER)
-        await declare_consumer(self._client, queue.name, ack_wait=self._ack_wait)
+        if self.declares:
+            await declare_consumer(self._client, queue.name, ack_wait=self._ack_wait)
+        return True
 
     @property
     def largest_body(self) -> int | None:
@@ -364,6 +415,8 @@ class NatsBus(BrokerBus):
     async def _is_consuming(self, name: str) -> bool:
         """Whether the queue and its delay queue can be taken from; what was deleted is made again."""
         queue = self._consumers[name].queue
+        if not self.declares:
+            return await self._has_consumers(queue)  # a new process names what is missing, until it is there
         for subject in (name, delay_queue(queue)):
             try:
                 if await declare_consumer(self._client, subject, ack_wait=self._ack_wait):
@@ -382,15 +435,13 @@ class NatsBus(BrokerBus):
         except BadRequestError as error:
             raise Misconfigured(f"consumer of stream {stream_of(name)}: {error.description}") from None
 
-    async def _have_stream(
-        self, name: str, subjects: list[str], retention: RetentionPolicy, copied: Sequence[str] = ()
-    ) -> None:
+    async def _have_stream(self, made: MadeStream) -> None:
         replicas = self._access.replicas or (_IN_CLUSTER if self._client.is_in_cluster else 1)
-        make = partial(declare_stream, self._js, name, subjects, retention, copied, replicas=replicas)
+        make = partial(declare_stream, self._js, made, replicas=replicas)
         try:
-            await self._persist(make, "declare_retrying", stream=stream_of(name))
+            await self._persist(make, "declare_retrying", stream=made.name)
         except BadRequestError as error:
-            raise Misconfigured(f"stream {stream_of(name)}: {error.description}") from None
+            raise Misconfigured(f"stream {made.name}: {error.description}") from None
 
     def _delay_queue(self, queue: QueueSpec, seconds: float) -> str:  # noqa: ARG002 - one for all delays
         return delay_queue(queue)

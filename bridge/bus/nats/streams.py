@@ -12,7 +12,8 @@
 A subject belongs to one stream, so a routing key belongs to one queue here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from nats.js import JetStreamContext
@@ -48,50 +49,88 @@ def delay_queue(queue: QueueSpec) -> str:
     return f"{queue.name}.wait"
 
 
-async def declare_stream(
-    js: JetStreamContext,
-    subject: str,
-    subjects: list[str],
-    retention: RetentionPolicy,
-    copied: Sequence[str] = (),
-    *,
-    replicas: int = 1,
-) -> None:
-    """Make the stream that is named after `subject` exist, durably, and hold these subjects.
+@dataclass(frozen=True, slots=True)
+class MadeStream:
+    """A stream as it is made.
+
+    Attributes:
+        subject: that it is named after.
+        config: of the stream itself; limits and replicas are the operator's.
+        copied: subjects of events whose messages the server copies here, from the declaration on.
+        is_pulled_from: whether it has the consumer that all workers share (`bridge.bus.nats.consumers`).
+    """
+
+    subject: str
+    config: StreamConfig
+    copied: Sequence[str] = ()
+    is_pulled_from: bool = False
+
+    @property
+    def name(self) -> str:
+        """Of the stream."""
+        return stream_of(self.subject)
+
+
+def stream_of_events(prefix: str) -> MadeStream:
+    """What events are published to."""
+    return _made(f"{prefix}.events", [f"{prefix}.events.>"], RetentionPolicy.LIMITS)
+
+
+def streams_of(queue: QueueSpec, *, prefix: str) -> Iterator[MadeStream]:
+    """All that belong to a work queue, in the order in which they are made.
+
+    Args:
+        queue: the work queue.
+        prefix: first part of the subjects of requests and events.
+    """
+    work = [*(f"{prefix}.requests.{key}" for key in queue.keys), again(queue)]
+    copied = [f"{prefix}.events.{topic}" for topic in queue.topics]
+    wait, dead = delay_queue(queue), queue.dead_letters
+    made = _made(queue.name, work, RetentionPolicy.WORK_QUEUE, is_pulled_from=True)
+    yield replace(made, copied=copied)
+    yield _made(wait, [wait], RetentionPolicy.WORK_QUEUE, is_pulled_from=True)
+    yield _made(dead, [dead], RetentionPolicy.LIMITS)
+
+
+def _made(
+    subject: str, subjects: list[str], retention: RetentionPolicy, *, is_pulled_from: bool = False
+) -> MadeStream:
+    config = StreamConfig(
+        name=stream_of(subject),
+        subjects=subjects,
+        retention=retention,
+        storage=StorageType.FILE,
+        duplicate_window=_DUPLICATES,
+    )
+    return MadeStream(subject, config, is_pulled_from=is_pulled_from)
+
+
+async def declare_stream(js: JetStreamContext, made: MadeStream, *, replicas: int = 1) -> None:
+    """Make a stream exist, durably, and hold its subjects.
 
     Args:
         js: connected.
-        subject: what the stream is named after.
-        subjects: that lead here.
-        retention: of a new stream.
-        copied: subjects of the stream of events whose messages the server copies here, from now on.
+        made: what it must be.
         replicas: of a new stream: on how many servers it is.
 
     Raises:
         BadRequestError: another stream holds one of them already.
         TooFewServers: there are fewer at this moment.
     """
-    wanted = StreamConfig(name=stream_of(subject), subjects=subjects)
     try:
-        found = (await js.stream_info(stream_of(subject))).config
+        found = (await js.stream_info(made.name)).config
     except NotFoundError:
+        sources = [await _source(js, one) for one in made.copied] or None
         try:
-            await js.add_stream(
-                wanted,
-                retention=retention,
-                storage=StorageType.FILE,
-                duplicate_window=_DUPLICATES,
-                sources=[await _source(js, one) for one in copied] or None,
-                num_replicas=replicas,
-            )
+            await js.add_stream(made.config, sources=sources, num_replicas=replicas)
         except BadRequestError as error:
             if error.err_code in _TOO_FEW:
                 raise TooFewServers(str(error.description)) from None
             raise
     else:
         # Limits and replicas are the operator's; only what leads here is ours.
-        if set(found.subjects or ()) != set(subjects):
-            await js.update_stream(found, subjects=subjects)
+        if set(found.subjects or ()) != set(made.config.subjects or ()):
+            await js.update_stream(found, subjects=made.config.subjects)
 
 
 async def _source(js: JetStreamContext, subject: str) -> StreamSource:

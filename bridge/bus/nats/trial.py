@@ -19,8 +19,14 @@ _VIOLATION: Final = re.compile(
 )
 
 
-async def try_once(urls: Sequence[str], prefix: str | None, access: Access) -> None:
+async def try_once(urls: Sequence[str], prefix: str | None, access: Access, *, declares: bool = True) -> None:
     """Connect to one of them and close; with a prefix, use each right that a worker needs on what has it.
+
+    Args:
+        urls: of servers of one cluster.
+        prefix: first part of every name.
+        access: what the settings say beside the URL.
+        declares: whether it makes streams and consumers itself, and needs the right to.
 
     Raises:
         NoConnection: ``no_rights``, with the first right that the user lacks.
@@ -41,12 +47,14 @@ async def try_once(urls: Sequence[str], prefix: str | None, access: Access) -> N
         raise (faults[0] if faults else error) from None
     else:
         if prefix is not None:
-            await _try_rights(client, prefix, faults, urls[0])
+            await _try_rights(client, prefix, faults, urls[0], declares=declares)
     finally:
         await leave(client)  # a client that was refused leaves its socket open
 
 
-async def _try_rights(client: Client, prefix: str, faults: Sequence[Exception], url: str) -> None:
+async def _try_rights(
+    client: Client, prefix: str, faults: Sequence[Exception], url: str, *, declares: bool
+) -> None:
     """What a worker does on NATS: ask for streams and consumers, make them, pull, acknowledge, hear answers.
 
     Each subject is one of a stream that does not exist, with nothing in the message. Not tried is to publish
@@ -57,13 +65,15 @@ async def _try_rights(client: Client, prefix: str, faults: Sequence[Exception], 
         prefix: first part of every name.
         faults: where the client's callback puts what the server objects to.
         url: names the user.
+        declares: whether the right to make streams and consumers is needed.
     """
     stream = f"{prefix}_doctor"
     inbox = client.new_inbox()
+    made = (f"$JS.API.STREAM.CREATE.{stream}", f"$JS.API.CONSUMER.CREATE.{stream}.worker")
     subjects = (
         f"$JS.API.STREAM.INFO.{stream}",
-        f"$JS.API.STREAM.CREATE.{stream}",
-        f"$JS.API.CONSUMER.CREATE.{stream}.worker",
+        f"$JS.API.CONSUMER.INFO.{stream}.worker",
+        *(made if declares else ()),
         f"$JS.API.CONSUMER.MSG.NEXT.{stream}.worker",
         f"$JS.ACK.{stream}.worker",
     )

@@ -9,7 +9,7 @@ declared on a channel of their own, so that a refused declaration closes no othe
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
 
 from aio_pika import Message
@@ -27,6 +27,7 @@ from yarl import URL
 from bridge.addresses import each_address
 from bridge.bus import control_headers
 from bridge.bus.access import AS_THE_URL_SAYS, Access
+from bridge.bus.administered import TopologyFound
 from bridge.bus.backoff import CALL_TIMEOUT, CONFIRM_TIMEOUT
 from bridge.bus.base import BrokerBus, Outgoing
 from bridge.bus.numbers import one_of_url, whole
@@ -40,9 +41,11 @@ from bridge.bus.port import (
     TooLarge,
     Unroutable,
 )
+from bridge.bus.rabbit.checking import look_over
 from bridge.bus.rabbit.connection import ClosingBroker, connect_apart
 from bridge.bus.rabbit.dead_letters import RabbitHeldDeadLetter, dead_letters_in
 from bridge.bus.rabbit.headers import read_strictly, reading_leniently
+from bridge.bus.rabbit.management import virtual_host
 from bridge.bus.rabbit.messages import RabbitReceived, delivery, outgoing
 from bridge.bus.rabbit.nodes import Nodes
 from bridge.bus.rabbit.parked_by_broker import ParkedByBroker
@@ -51,6 +54,7 @@ from bridge.bus.rabbit.trial import try_once
 from bridge.errors import Misconfigured
 from bridge.observe import record
 from bridge.observe.vocabulary.bus import BusNotReady, QueueDeclaredAgain
+from bridge.settings import Settings
 from bridge.tasks import end
 
 _TOLD_OF_DELETION = 1.0
@@ -97,6 +101,7 @@ class RabbitBus(BrokerBus):
         whole("heartbeat", heartbeat, most=_MOST_OF_A_SHORT)
         addresses = [URL(one) for one in each_address(url, "BRIDGE_BUS_URL")]
         one_of_url(addresses[0].query, "timeout", most=3600)
+        self.declares = True
         self._topology = Topology(prefix, delays)
         self._url = str(addresses[0].update_query(heartbeat=heartbeat))
         self._nodes = Nodes(addresses)
@@ -115,6 +120,7 @@ class RabbitBus(BrokerBus):
             apply_types=False,  # a handler gets the message, nothing is injected
         )
         self._prefix = prefix
+        self._settings: Settings | None = None
         self._exchanges: dict[str, AbstractExchange] = {}
         self._interval = watch_interval
         self._watches: list[asyncio.Task[None]] = []
@@ -125,26 +131,39 @@ class RabbitBus(BrokerBus):
 
     async def try_connection(self, *, with_rights: bool) -> None:
         """Connect once and close the connection; see `bridge.bus.rabbit.trial`."""
-        await try_once(self._url, self._prefix if with_rights else None, self._nodes, self._access)
+        rights = self._prefix if with_rights else None
+        await try_once(self._url, rights, self._nodes, self._access, declares=self.declares)
 
     async def _connect(self) -> None:
         with reading_leniently():  # whoever connects again later was begun here too
             await self._persist(self._declare_exchanges, "broker_unreachable")
 
     async def _declare_exchanges(self) -> None:
-        await self._broker.connect()
-        for name in ("requests", "events"):
-            self._exchanges[name] = await self._broker.declare_exchange(
-                RabbitExchange(f"{self._prefix}.{name}", type=ExchangeType.TOPIC, durable=True)
-            )
+        connection = await self._broker.connect()
+        if self.declares:
+            for kind, name in self._topology.exchanges.items():
+                self._exchanges[kind] = await self._broker.declare_exchange(
+                    RabbitExchange(name, type=ExchangeType.TOPIC, durable=True)
+                )
+        else:
+            # A channel of ours: FastStream's asks for each exchange, and fails while there is none.
+            channel = connection.channel(publisher_confirms=True, on_return_raises=True)
+            await channel.initialize(timeout=CALL_TIMEOUT)
+            for kind, name in self._topology.exchanges.items():
+                self._exchanges[kind] = await channel.get_exchange(name, ensure=False)
         self._exchanges["queues"] = await self._broker.declare_exchange(RabbitExchange())
 
     async def declare(self, queue: QueueSpec) -> None:
         """Make the queue, its delay queues and its dead-letter queue exist, durably.
 
         Raises:
-            Misconfigured: a queue of that name exists with other arguments.
+            Misconfigured: a queue of that name exists with other arguments; or it is an administrator's, and
+                something is wrong with it.
         """
+        if not self.declares:
+            if faults := (await self.look_over([queue])).faults:
+                raise Misconfigured(*faults)
+            return
 
         async def declare() -> None:
             async with self._channel() as channel:
@@ -156,6 +175,25 @@ class RabbitBus(BrokerBus):
             raise Misconfigured(
                 f"queue {queue.name}: exists with other arguments, remove or rename it"
             ) from None
+
+    def leave_declaring(self, settings: Settings) -> None:
+        """Declare nothing; see `bridge.bus.administered`."""
+        self.declares = False
+        self._settings = settings
+
+    async def look_over(self, queues: Sequence[QueueSpec]) -> TopologyFound:
+        """See `bridge.bus.rabbit.checking`."""
+        found: list[TopologyFound] = []
+
+        async def look_at_all() -> None:
+            found.append(await look_over(self._topology, queues, self._channel, self._settings))
+
+        await self._persist(look_at_all, "declare_retrying", exchange=self._topology.exchanges["requests"])
+        return found[-1]
+
+    def topology(self, queues: Sequence[QueueSpec]) -> Mapping[str, object]:
+        """Definitions of RabbitMQ for the virtual host of our URL."""
+        return self._topology.definitions(queues, virtual_host(self._url))
 
     async def consume(self, queue: QueueSpec, handler: DeliveryHandler, *, concurrency: int) -> None:
         """Start handing deliveries to `handler`, and see to what the broker gives up of this queue."""
@@ -329,6 +367,8 @@ class RabbitBus(BrokerBus):
             async with self._channel() as channel:
                 found = await look(channel, name)
         except ChannelNotFoundEntity:
+            if not self.declares:
+                return False  # a new process names what is missing, until it is there
             await asyncio.sleep(_TOLD_OF_DELETION)
             await self.declare(consumer.queue)
             record(QueueDeclaredAgain(name))

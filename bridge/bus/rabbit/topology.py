@@ -1,7 +1,9 @@
 """The queues of one pipeline on RabbitMQ: work, delays, dead letters; their names, and how they are made."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
 
 from aio_pika.abc import AbstractChannel
 from pamqp.commands import Queue
@@ -18,22 +20,44 @@ _DELIVERY_LIMIT = 20
 small, and what it makes a dead letter is looked after (`bridge.bus.rabbit.parked_by_broker`). Who kills its
 worker while it is worked on is ended by the engine, after ten starts that were lost."""
 _LONGEST_TTL = 2**32 // 1000
+_QUEUE: Final[dict[str, object]] = {"durable": True, "auto_delete": False}
+EXCHANGE: Final[dict[str, object]] = _QUEUE | {"type": "topic", "internal": False}
+"""What both exchanges are."""
+
+
+@dataclass(frozen=True, slots=True)
+class MadeQueue:
+    """A queue as it is made: durable, and with these arguments."""
+
+    name: str
+    arguments: Mapping[str, FieldValue]
+
+
+@dataclass(frozen=True, slots=True)
+class MadeBinding:
+    """What is published to an exchange by this key comes to this queue."""
+
+    exchange: str
+    queue: str
+    key: str
 
 
 class Topology:
-    """Which queues belong to a work queue.
+    """Which exchanges, queues and bindings belong to a work queue: what is declared, checked and printed.
 
     Args:
         prefix: first part of the names of the exchanges that requests and events come by.
         delays: of the delay queues, in whole seconds, ascending.
+
+    Attributes:
+        exchanges: the two of the prefix, durable topic exchanges, by what comes by them.
 
     Raises:
         Misconfigured: a delay is none that the broker takes.
     """
 
     def __init__(self, prefix: str, delays: Sequence[int]) -> None:
-        self._requests = f"{prefix}.requests"
-        self._events = f"{prefix}.events"
+        self.exchanges: Final = {kind: f"{prefix}.{kind}" for kind in ("requests", "events")}
         self._delays = tuple(whole("delays", delay, most=_LONGEST_TTL) for delay in delays)
 
     def delay_queue(self, queue: QueueSpec, seconds: float) -> str:
@@ -45,26 +69,64 @@ class Topology:
         """All of them."""
         return [_delay_queue(queue, delay) for delay in self._delays]
 
+    def queues(self, queue: QueueSpec) -> Iterator[MadeQueue]:
+        """All that belong to the work queue, in the order in which they are made."""
+        yield MadeQueue(queue.dead_letters, {"x-queue-type": "quorum"})
+        arguments = _passing_on(queue.dead_letters) | {"x-delivery-limit": _DELIVERY_LIMIT}
+        if queue.in_order:
+            # What the one that has it leaves goes back to the head, before another gets anything.
+            arguments["x-single-active-consumer"] = True
+        yield MadeQueue(queue.name, arguments)
+        for delay in self._delays:
+            # One delay per queue: only the head of a queue expires.
+            arguments = _passing_on(queue.name) | {"x-message-ttl": delay * 1000}
+            yield MadeQueue(_delay_queue(queue, delay), arguments)
+
+    def bindings(self, queue: QueueSpec) -> Iterator[MadeBinding]:
+        """All that lead to the work queue."""
+        for kind, keys in (("requests", queue.keys), ("events", queue.topics)):
+            for key in keys:
+                yield MadeBinding(self.exchanges[kind], queue.name, key)
+
     async def declare(self, channel: AbstractChannel, queue: QueueSpec) -> None:
         """Make all that belongs to the queue exist, durably.
 
         Raises:
             ChannelPreconditionFailed: a queue of that name exists with other arguments.
         """
-        await channel.declare_queue(queue.dead_letters, durable=True, arguments={"x-queue-type": "quorum"})
-        arguments = _passing_on(queue.dead_letters) | {"x-delivery-limit": _DELIVERY_LIMIT}
-        if queue.in_order:
-            # What the one that has it leaves goes back to the head, before another gets anything.
-            arguments["x-single-active-consumer"] = True
-        work = await channel.declare_queue(queue.name, durable=True, arguments=arguments)
-        for delay in self._delays:
-            # One delay per queue: only the head of a queue expires.
-            arguments = _passing_on(queue.name) | {"x-message-ttl": delay * 1000}
-            await channel.declare_queue(_delay_queue(queue, delay), durable=True, arguments=arguments)
-        for key in queue.keys:
-            await work.bind(self._requests, key)
-        for topic in queue.topics:
-            await work.bind(self._events, topic)
+        made = {
+            each.name: await channel.declare_queue(each.name, durable=True, arguments=dict(each.arguments))
+            for each in self.queues(queue)
+        }
+        for binding in self.bindings(queue):
+            await made[binding.queue].bind(binding.exchange, binding.key)
+
+    def definitions(self, queues: Iterable[QueueSpec], virtual_host: str) -> dict[str, object]:
+        """All of it as the definitions that RabbitMQ's own tools import; users and policies are not ours."""
+        host: dict[str, object] = {"vhost": virtual_host}
+        queues = list(queues)
+        return {
+            "exchanges": [
+                host | EXCHANGE | {"name": name, "arguments": {}} for name in self.exchanges.values()
+            ],
+            "queues": [
+                host | _QUEUE | {"name": each.name, "arguments": dict(each.arguments)}
+                for queue in queues
+                for each in self.queues(queue)
+            ],
+            "bindings": [
+                host
+                | {
+                    "source": each.exchange,
+                    "destination": each.queue,
+                    "destination_type": "queue",
+                    "routing_key": each.key,
+                    "arguments": {},
+                }
+                for queue in queues
+                for each in self.bindings(queue)
+            ],
+        }
 
 
 async def look(channel: AbstractChannel, queue: str) -> Queue.DeclareOk:

@@ -6,13 +6,13 @@ broker says names the thing, at most.
 
 import re
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from secrets import token_hex
 from typing import Final
 
 from aio_pika import ExchangeType, Message
 from aio_pika.abc import AbstractConnection
-from aiormq.exceptions import ChannelAccessRefused
+from aiormq.exceptions import ChannelAccessRefused, ChannelNotFoundEntity
 
 from bridge.bus.access import Access
 from bridge.bus.rabbit.connection import connect_apart
@@ -22,16 +22,27 @@ from bridge.errors import NoConnection
 _REFUSED: Final = re.compile(r"access to (\w+) '([^']*)' in vhost '.*' refused for user '([^']*)'")
 
 
-async def try_once(url: str, prefix: str | None, nodes: Nodes, access: Access) -> None:
+async def try_once(
+    url: str, prefix: str | None, nodes: Nodes, access: Access, *, declares: bool = True
+) -> None:
     """Connect to one of them and close; with a prefix, use each right that a worker needs on what has it.
+
+    Args:
+        url: of the broker.
+        prefix: first part of every name.
+        nodes: its addresses.
+        access: what the settings say beside the URL.
+        declares: whether it makes exchanges and queues itself, and needs the right to.
 
     Raises:
         NoConnection: ``no_rights``, with the first right that the user lacks.
         Exception: the driver's own, of whatever keeps it from connecting.
     """
     async with await connect_apart(url, nodes, access) as connection:
-        if prefix is not None:
+        if prefix is not None and declares:
             await _try_rights(connection, prefix)
+        elif prefix is not None:
+            await _try_rights_to_publish(connection, prefix)
 
 
 async def _try_rights(connection: AbstractConnection, prefix: str) -> None:
@@ -57,6 +68,26 @@ async def _try_rights(connection: AbstractConnection, prefix: str) -> None:
         await channel.default_exchange.publish(Message(b""), probe)
         # To take away a binding that is not there needs the right to publish, and publishes nothing.
         await events.unbind(requests, probe)
+
+
+async def _try_rights_to_publish(connection: AbstractConnection, prefix: str) -> None:
+    """What can be tried where an administrator makes the queues.
+
+    Not tried is to read: whoever reads from a queue has what is in it. What does not exist is told elsewhere.
+    """
+    probe = f"{prefix}.doctor.{token_hex(4)}"
+    channel = await connection.channel(on_return_raises=False)
+    requests, events = [
+        await channel.get_exchange(f"{prefix}.{name}", ensure=False) for name in ("requests", "events")
+    ]
+    async with _needing({"exchange": "write to"}):
+        await channel.default_exchange.publish(Message(b""), probe)
+        with suppress(ChannelNotFoundEntity):
+            try:
+                await events.unbind(requests, probe)
+            except ChannelAccessRefused as refusal:
+                if events.name in str(refusal):
+                    raise  # else it is the right to read requests, which is for whoever binds
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""``bridge schemas`` and ``bridge asyncapi``: the contract, generated from the code that keeps it."""
+"""``bridge schemas``, ``asyncapi`` and ``topology``: the contract, generated from the code that keeps it."""
 
 from pathlib import Path
 from typing import Annotated
@@ -22,3 +22,14 @@ def asyncapi() -> None:
     from bridge.cli import documents
 
     documents.asyncapi()
+
+
+def topology() -> None:
+    """Print what the installed pipelines need on the broker of BRIDGE_BUS_URL, as JSON for its own tools.
+
+    For RabbitMQ these are definitions, as `rabbitmqctl import_definitions` takes them; for NATS the
+    configurations of streams and consumers. Nothing is connected. See BRIDGE_BUS_DECLARE.
+    """
+    from bridge.cli import documents
+
+    documents.topology()

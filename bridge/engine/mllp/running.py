@@ -9,6 +9,7 @@ from functools import partial
 from typing import Final
 
 from bridge.bus import open_bus
+from bridge.bus.administered import have_queues
 from bridge.bus.port import Bus
 from bridge.contracts.envelope import EventStyle
 from bridge.credentials.known import known_certificates
@@ -49,7 +50,7 @@ async def delivering(settings: Settings, bus: Bus) -> AsyncIterator[Sources]:
     peer = Peer(settings.mllp)
     queue = delivery_queue(settings.bus.prefix)
     async with open_journal(settings) as journal:
-        await bus.declare(queue)
+        await have_queues(bus, [queue])
         handler = Hl7v2Delivery(journal, peer, settings)
         await bus.consume(queue, handler, concurrency=settings.mllp.connections * _IN_HAND)
         record(DeliveryStarted(settings.mllp.connections))

@@ -225,6 +225,16 @@ class QueueDeclaredAgain(TelemetryEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class TopologyUnchecked(TelemetryEvent):
+    """What an administrator made on the broker could be looked at only in part."""
+
+    name: ClassVar[str] = "topology_unchecked"
+    level: ClassVar[Level] = "warning"
+
+    detail: Words
+
+
+@dataclass(frozen=True, slots=True)
 class MessageDead(RequestEvent):
     """A message was put among the dead letters, with the reason."""
 

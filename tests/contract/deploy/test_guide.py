@@ -98,7 +98,7 @@ def test_its_sections_can_be_reached():
 
 
 def titles() -> list[str]:
-    return re.findall(r"^## (.+)$", GUIDE, re.MULTILINE)
+    return re.findall(r"^##+ (.+)$", GUIDE, re.MULTILINE)
 
 
 def test_the_list_of_the_deployers_duties_is_the_registers():

@@ -35,7 +35,7 @@ PROGRAM = re.compile(r"(?:.*/)?bridge")
 BRIDGE = typer.main.get_command(app)
 INCOMPLETE = re.compile(r"Missing (argument|option)|Option '\S+' requires an argument|Usage: ")
 """How the command line tells that something is missing: it has no public name for that."""
-OF_OTHERS = {"--ulimit"}  # docker's
+OF_OTHERS = {"--ulimit", "--vhost", "--sample-queue", "--delete-guest"}  # docker's, and setup.sh's
 
 
 def arguments(line):

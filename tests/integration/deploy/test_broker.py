@@ -12,10 +12,12 @@ from aio_pika.exceptions import AMQPError
 
 from bridge.bus.port import Delivery, Disposition, Done, QueueSpec
 from bridge.bus.rabbit.bus import RabbitBus
+from bridge.bus.rabbit.topology import DELAYS, Topology
 from tests.support.brokers import RabbitNode
 
 DEPLOY = Path(__file__).parents[3] / "deploy" / "rabbitmq"
 WORK = QueueSpec("gpconnect.structured_record", ("record.requested.v1",))
+HOST = "hospital.gpc"
 PASSWORDS = {"bridge": "of the bridge", "epr": "of the epr"}
 
 pytestmark = [pytest.mark.rabbit, pytest.mark.timeout(600)]
@@ -30,9 +32,16 @@ class Broker(RabbitNode):
         with (directory / "rabbitmq.conf").open("a", encoding="utf-8") as file:
             file.writelines(line for line in config.splitlines(keepends=True) if "listeners" not in line)
 
-    def set_up(self, passwords: Path) -> None:
-        command = ["sh", str(DEPLOY / "setup.sh"), str(DEPLOY / "definitions.json"), str(passwords)]
-        subprocess.run(command, env=self.environment(), check=True, capture_output=True, timeout=300)
+    def set_up(self, passwords: Path, *options: str) -> None:
+        command = ["sh", str(DEPLOY / "setup.sh"), *options, str(DEPLOY / "definitions.json"), str(passwords)]
+        subprocess.run(
+            command,
+            env=self.environment(),
+            check=True,
+            capture_output=True,
+            timeout=300,
+            stdin=subprocess.DEVNULL,
+        )
 
     def definitions(self) -> dict[str, list[dict[str, Any]]]:
         """Everything the node is told to have, in a stable order and without what a password changes."""
@@ -44,7 +53,7 @@ class Broker(RabbitNode):
 
     def url_of(self, user: str, password: str | None = None) -> str:
         secret = (password or PASSWORDS[user]).replace(" ", "%20")
-        return f"amqp://{user}:{secret}@127.0.0.1:{self.port}/"
+        return f"amqp://{user}:{secret}@127.0.0.1:{self.port}/{HOST}"
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +65,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
         (directory / "passwords").mkdir()
         for user, password in PASSWORDS.items():
             (directory / "passwords" / f"{user}_password").write_text(password)
-        node.set_up(directory / "passwords")
+        node.set_up(directory / "passwords", "--vhost", HOST, "--sample-queue")
         yield node
     finally:
         node.close()
@@ -113,28 +122,52 @@ async def _forge_event(channel: aio_pika.abc.AbstractChannel) -> None:
     await events.publish(aio_pika.Message(b"forged"), "record.completed.v1")
 
 
-async def test_the_account_that_everybody_knows_is_gone(broker: Broker):
-    with pytest.raises(AMQPError):
-        await aio_pika.connect(broker.url_of("guest", "guest"))
-
-
-def test_running_it_again_changes_passwords_and_nothing_else(broker: Broker, tmp_path: Path):
+def test_running_it_again_changes_passwords_and_what_it_is_told_to_and_nothing_else(
+    broker: Broker, tmp_path: Path
+):
     before = broker.definitions()
+    assert {user["name"] for user in before["users"]} == {"guest", *PASSWORDS}
     for user, password in PASSWORDS.items():
         (tmp_path / f"{user}_password").write_text(f"new {password}")
-    broker.set_up(tmp_path)
-    assert broker.definitions() == before
+    broker.set_up(tmp_path, "--delete-guest")  # on the virtual host that every node has
+    after = broker.definitions()
+    assert {user["name"] for user in after["users"]} == set(PASSWORDS)
+    for kind in ("exchanges", "policies", "permissions"):
+        ours = [entry for entry in before[kind] if entry.get("user") != "guest"]
+        assert [entry for entry in after[kind] if entry["vhost"] == HOST] == ours
+        assert [entry | {"vhost": HOST} for entry in after[kind] if entry["vhost"] == "/"] == ours
+    assert [queue["name"] for queue in after["queues"] if queue["vhost"] == "/"] == []
+    assert [queue for queue in after["queues"] if queue["vhost"] == HOST] == before["queues"]
     assert "Success" in broker.control("authenticate_user", "epr", "new of the epr")
+
+
+def test_its_exchanges_are_those_that_a_worker_would_make():
+    definitions = json.loads((DEPLOY / "definitions.json").read_text(encoding="utf-8"))
+    made = Topology("gpconnect", DELAYS).definitions([], "/")
+    assert definitions["exchanges"] == made["exchanges"]
+
+
+@pytest.mark.parametrize(
+    "wrong", [[], ["--vhost"], ["--host", "x"], ["--vhost", 'a"b', "x", "y"], ["--vhost", "", "x", "y"]]
+)
+def test_what_cannot_be_meant_is_refused_before_anything_is_asked(wrong: list[str]):
+    done = subprocess.run(
+        ["sh", str(DEPLOY / "setup.sh"), *wrong], capture_output=True, check=False, timeout=60
+    )
+    assert done.returncode == 2
+    assert done.stderr
 
 
 def test_no_bound_discards_silently(broker: Broker):
     policies = [policy["definition"] for policy in broker.definitions()["policies"]]
-    assert [policy["overflow"] for policy in policies] == ["reject-publish"] * 3
+    assert {policy["overflow"] for policy in policies} == {"reject-publish"}
 
 
 def test_the_guide_names_the_permissions(broker: Broker):
     guide = (DEPLOY.parent / "README.md").read_text(encoding="utf-8").replace("\\|", "|")
     for granted in broker.definitions()["permissions"]:
+        if granted["user"] not in PASSWORDS:
+            continue
         patterns = [granted[kind] for kind in ("configure", "write", "read")]
         cells = ["nothing" if pattern == "^$" else f"`{pattern}`" for pattern in patterns]
         assert f"| `{granted['user']}` | {' | '.join(cells)} |" in guide

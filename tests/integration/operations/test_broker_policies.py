@@ -5,7 +5,7 @@ import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx
+import aio_pika
 import pytest
 import pytest_asyncio
 
@@ -13,22 +13,11 @@ from bridge.operations.broker_policies import broker_policies
 from bridge.operations.site import open_queues
 from bridge.operations.surroundings import Check
 from bridge.settings import BusSettings, Settings
+from tests.integration.operations.conftest import admin, done
 from tests.support.brokers import RabbitNode
 from tests.support.ports import free_port
 
 pytestmark = [pytest.mark.rabbit, pytest.mark.asyncio(loop_scope="module")]
-
-
-@pytest.fixture(scope="module")
-def api(rabbit_node: RabbitNode) -> str:
-    """The management API of the node that the tests share, switched on."""
-    port = free_port()
-    own = f'[{{port, {port}}}, {{ip, "127.0.0.1"}}]'
-    rabbit_node.control(
-        "eval", f"application:set_env(rabbitmq_management, tcp_config, {own}, [{{persistent, true}}])."
-    )
-    rabbit_node.enable("rabbitmq_management")
-    return f"http://127.0.0.1:{port}"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -57,14 +46,6 @@ async def settings(
         await done(client, "DELETE", f"queues/%2F/{epr(found)}")
 
 
-def admin(api: str) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=f"{api}/api/", auth=("guest", "guest"), trust_env=False, timeout=30)
-
-
-async def done(client: httpx.AsyncClient, method: str, path: str, body: object = None) -> None:
-    (await client.request(method, path, json=body)).raise_for_status()
-
-
 def epr(settings: Settings) -> str:
     return f"epr-{settings.bus.prefix}"
 
@@ -77,6 +58,7 @@ async def test_a_broker_as_it_should_be(settings: Settings):
     found = await looked(settings)
     assert {name: check.is_good for name, check in found.items()} == {
         "limits of the bus": True,
+        "readers of the events": True,
         "clock": True,
         "rights on the bus": True,
     }
@@ -112,6 +94,18 @@ async def test_policies_that_lose_messages_are_named_with_their_queue(settings: 
         finally:
             for queue in (work, epr(settings), f"{work}.dead"):
                 await done(client, "DELETE", f"policies/%2F/{queue}")
+
+
+async def test_a_queue_of_events_that_nobody_reads_is_named(settings: Settings):
+    async with await aio_pika.connect(settings.bus.url) as connection:
+        channel = await connection.channel(publisher_confirms=False)
+        events = await channel.get_exchange(f"{settings.bus.prefix}.events", ensure=False)
+        for _ in range(1000):
+            await events.publish(aio_pika.Message(b""), "record.completed.v1")
+        while (told := (await looked(settings))["readers of the events"]).is_good:
+            await asyncio.sleep(0.2)  # the API counts a moment later
+        await (await channel.get_queue(epr(settings), ensure=False)).purge()
+    assert f"nobody reads {epr(settings)}, which holds" in told.detail
 
 
 async def test_rights_that_lack_something_are_named(settings: Settings, api: str):
