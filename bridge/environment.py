@@ -62,7 +62,7 @@ def misspelt(tree: type[BaseSettings]) -> Iterator[str]:
     known = list(_names(tree))
     groups = tuple(f"BRIDGE_{name}_".upper() for name in tree.model_fields)
     for name in sorted(name for name in os.environ if name.startswith("BRIDGE_") and name not in known):
-        nearest = get_close_matches(name, known, n=1, cutoff=0.6 if name.startswith(groups) else 0.85)
+        nearest = get_close_matches(name, known, n=1, cutoff=0.6 if name.startswith(groups) else 0.9)
         if nearest:
             yield f"{name}: is no setting; the nearest is {nearest[0]}"
         elif name.startswith(groups):

@@ -12,6 +12,7 @@ from bridge.console.jobs import Runs
 from bridge.console.listening import check, listening
 from bridge.console.site import open_site
 from bridge.console.templating import templates
+from bridge.credentials.tls import TlsFiles
 from bridge.engine.http.serving import PortLimits, serving
 from bridge.errors import Misconfigured
 from bridge.observe import record
@@ -39,8 +40,7 @@ async def console(settings: Settings) -> AsyncIterator[str]:
                 app,
                 host=options.host,
                 port=options.port,
-                cert_file=options.cert_file,
-                key_file=options.key_file,
+                tls=TlsFiles.of("BRIDGE_CONSOLE", options),
                 limits=replace(PortLimits(), silence=_SILENCE),
             ):
                 record(ConsoleServed(options.port))

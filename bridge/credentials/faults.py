@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
+from bridge.addresses import password_of
 from bridge.settings import BusSettings, LedgerSettings, Settings
 
 _UNVERIFIED: Final = ("no_verify_ssl", "verify")
@@ -42,7 +43,7 @@ def bus_faults(settings: Settings) -> Iterator[str]:
         yield f"BRIDGE_BUS_URL: must be amqps:// with {files[0]}"
     if files:
         yield from _twice("BRIDGE_BUS_URL", query, _BUS_FILES)
-    if (bus.password or bus.password_file) and urlsplit(bus.url).password:
+    if (bus.password or bus.password_file) and password_of(bus.url):
         yield "BRIDGE_BUS_URL: has a password as well as BRIDGE_BUS_PASSWORD: leave one out"
     if bus.creds_file and scheme in ("amqp", "amqps"):
         yield "BRIDGE_BUS_CREDS_FILE: is of NATS, and BRIDGE_BUS_URL is not"
@@ -68,7 +69,7 @@ def ledger_faults(settings: Settings) -> Iterator[str]:
     if files:
         yield from _twice("BRIDGE_LEDGER_URL", query, _LEDGER_FILES)
     if (ledger.password or ledger.password_file) and (
-        urlsplit(ledger.url).password or "password" in query or "passfile" in query
+        password_of(ledger.url) or "password" in query or "passfile" in query
     ):
         yield "BRIDGE_LEDGER_URL: has a password as well as BRIDGE_LEDGER_PASSWORD: leave one out"
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, text
 
 from bridge.addresses import each_address
+from bridge.ledger.access import DatabaseAccess
 from bridge.ledger.errors import NoLedger
 from bridge.ledger.opening import open_store
 from bridge.ledger.storage import schema
@@ -69,7 +70,7 @@ async def servers(settings: Settings) -> Sequence[DatabaseServer]:
         return []
     from bridge.ledger.storage.hosts import each_server  # noqa: PLC0415 - the driver, where it is used
 
-    return [DatabaseServer(*found) for found in await each_server(url)]
+    return [DatabaseServer(*found) for found in await each_server(url, DatabaseAccess.of(settings, url))]
 
 
 async def upgrade(settings: Settings) -> Sequence[str]:

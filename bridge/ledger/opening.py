@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Final
 
+from bridge.ledger.access import DatabaseAccess
 from bridge.ledger.clocks import Clock, Uptime, uptime, utc_now
 from bridge.ledger.errors import LedgerUnavailable
 from bridge.ledger.ledger import Ledger
@@ -48,7 +49,8 @@ def _store(settings: Settings, *, read_only: bool) -> Store:
         return SqliteStore(settings.state_dir / "ledger.db", read_only=read_only)
     from bridge.ledger.storage.postgres import PostgresStore  # noqa: PLC0415 - see above
 
-    return PostgresStore(settings.ledger.url, connections=settings.ledger.connections, read_only=read_only)
+    url, connections = settings.ledger.url, settings.ledger.connections
+    return PostgresStore(url, DatabaseAccess.of(settings, url), connections=connections, read_only=read_only)
 
 
 @contextlib.asynccontextmanager

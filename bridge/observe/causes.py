@@ -35,11 +35,16 @@ _NOT_RESOLVED: Final = Cause("address_not_resolved", "the host's name is not kno
 _REFUSED: Final = Cause("connection_refused", "the host answers, but nothing listens at the port", heals=True)
 _BROKEN: Final = Cause(
     "connection_broken",
-    "the connection was opened and broke off: does the port speak the protocol, with or without TLS?",
+    "the connection was opened and broke off: does the port speak the protocol, with or without TLS, "
+    "and does it take our certificate?",
     heals=True,
 )
 _NO_FILE: Final = Cause("tls_file_unreadable", "a certificate or key file that the URL names cannot be read")
 _LOGIN: Final = Cause("login_refused", "the broker does not take this user, password or token")
+_NO_EXTERNAL: Final = Cause(
+    "certificate_not_asked",
+    "the broker takes no certificate for a user: enable EXTERNAL (rabbitmq_auth_mechanism_ssl), or name one",
+)
 _VIRTUAL_HOST: Final = Cause(
     "virtual_host_refused", "the virtual host does not exist, or the user has no rights to it, or it is full"
 )
@@ -54,6 +59,8 @@ _WORDS: Final = (
     ("ACCESS_REFUSED", _LOGIN),
     ("['Connection.OpenOk'], got <Connection.Close", _VIRTUAL_HOST),
     ("NOT_ALLOWED", _VIRTUAL_HOST),
+    # aiormq, of the mechanisms that it knows and the broker does not offer.
+    ("['PLAIN', 'EXTERNAL']", _NO_EXTERNAL),
     # NATS
     ("uthorization Violation", _LOGIN),
     ("uthentication", _LOGIN),
@@ -126,9 +133,11 @@ def _of_address(error: BaseException) -> Cause | None:
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """An error and what it came from."""
+    """An error and what it came from, each once: a driver that raises a kept error again makes a circle."""
+    seen: set[int] = set()
     cause: BaseException | None = error
-    while cause is not None:
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
         yield cause
         cause = cause.__cause__ or cause.__context__
 

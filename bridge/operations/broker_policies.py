@@ -29,6 +29,7 @@ _LENGTHS: Final = ("max-length", "max-length-bytes")
 _REFUSING: Final = ("reject-publish", "reject-publish-dlx")
 _RIGHTS: Final = ("configure", "write", "read")
 _WHAT: Final = "limits of the bus"
+_RIGHTS_OF: Final = "rights on the bus"
 
 
 async def broker_policies(settings: Settings) -> Sequence[Check]:
@@ -69,6 +70,9 @@ async def _checks(asked: Management, settings: Settings) -> AsyncIterator[Check]
     # The header has whole seconds: the middle of that second, against the middle of the question.
     told = parsedate_to_datetime(answer.headers["date"]).timestamp() + 0.5
     yield of_clock((before.timestamp() + after.timestamp()) / 2 - told, "the broker's")
+    if settings.bus.cert_file and not bus.username:
+        yield Check(_RIGHTS_OF, is_good=True, detail="not checked: our certificate names the user")
+        return
     user = unquote(bus.username or "guest")
     yield _of_rights(await asked.ask("permissions", user), prefix, declares=settings.bus.declare == "make")
 
@@ -108,7 +112,7 @@ def _losing(queue: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _of_rights(answer: httpx.Response, prefix: str, *, declares: bool) -> Check:
-    what = "rights on the bus"
+    what = _RIGHTS_OF
     if answer.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         told = "not checked: BRIDGE_BUS_MANAGEMENT_USER lacks the tag administrator"
         return Check(what, is_good=True, detail=told)

@@ -125,7 +125,7 @@ async def _bus(settings: Settings) -> Sequence[Check]:
                 found = await bus.condition(queues)
             if isinstance(bus, Administered) and not bus.declares:
                 checks = list(_of_topology(await bus.look_over(queues)))
-    except NoConnection as fault:
+    except (NoConnection, Misconfigured) as fault:
         return [*each, Check(what, is_good=False, detail=str(fault))]
     except TimeoutError:
         return [*each, Check(what, is_good=False, detail=f"no answer within {_BUS_TIMEOUT:g} s")]

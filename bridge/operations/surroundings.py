@@ -17,7 +17,8 @@ import httpx
 import orjson
 
 from bridge.bus.condition import BusCondition
-from bridge.errors import BridgeError
+from bridge.credentials.known import provider_files
+from bridge.errors import BridgeError, Misconfigured
 from bridge.ledger.condition import Condition, condition, servers
 from bridge.ledger.errors import NoLedger
 from bridge.observe.causes import causes, tls_code, tls_sentence
@@ -144,9 +145,9 @@ async def sign_in_provider(settings: Settings) -> Sequence[Check]:
         return []
     issuer, what = console.oidc_issuer.rstrip("/"), "sign-in of the console"
     try:
-        trusted = ssl.create_default_context(cafile=console.oidc_ca_file)
-    except OSError:
-        return [Check(what, is_good=False, detail="BRIDGE_CONSOLE_OIDC_CA_FILE: cannot be read")]
+        trusted = provider_files(console).client()
+    except Misconfigured as fault:
+        return [Check(what, is_good=False, detail=str(fault))]
     try:
         async with (
             httpx.AsyncClient(verify=trusted, timeout=_TIMEOUT, trust_env=False) as client,

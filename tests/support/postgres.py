@@ -22,6 +22,7 @@ from uuid import uuid4
 import asyncpg  # type: ignore[import-untyped]  # ships no types
 
 from tests.support import apt
+from tests.support.certificates import Issued
 from tests.support.ports import free_port
 
 PACKAGE = "postgresql"
@@ -83,6 +84,27 @@ class PostgresNode:
                 raise PostgresMissingError(f"postgres did not start:\n{said[-2000:]}")
             time.sleep(0.05)
 
+    def secure(self, issued: Issued, ca_file: Path, rules: str) -> None:
+        """Have it speak TLS from its next start, or its next look at its settings.
+
+        Args:
+            issued: its certificate.
+            ca_file: the authority of its clients' certificates.
+            rules: who may come in, as pg_hba.conf has them.
+        """
+        data = self._directory / "data"
+        for name, file in {
+            "server.crt": issued.cert_file,
+            "server.key": issued.key_file,
+            "ca.crt": ca_file,
+        }.items():
+            shutil.copyfile(file, data / name)
+            (data / name).chmod(0o600)
+            if self._user:
+                os.chown(data / name, self._user.pw_uid, self._user.pw_gid)
+        (data / "pg_hba.conf").write_text(rules)
+        (data / "postgresql.auto.conf").write_text("ssl = on\nssl_ca_file = 'ca.crt'\n")
+
     def stop(self) -> None:
         """Every connection is cut, and what was committed is written."""
         self._end(signal.SIGINT)
@@ -133,14 +155,14 @@ def fresh_database(server_url: str, *, like: str | None = None) -> Iterator[str]
     """
     name = f"bridge_{uuid4().hex}"
     template = f' TEMPLATE "{urlsplit(like).path[1:]}"' if like else ""
-    _administer(server_url, f'CREATE DATABASE "{name}"{template}')
+    administer(server_url, f'CREATE DATABASE "{name}"{template}')
     try:
         yield urlunsplit(urlsplit(server_url)._replace(path=f"/{name}"))
     finally:
-        _administer(server_url, f'DROP DATABASE "{name}" WITH (FORCE)')
+        administer(server_url, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-def _administer(server_url: str, statement: str) -> None:
+def administer(server_url: str, statement: str) -> None:
     async def run() -> None:
         connection = await asyncpg.connect(server_url)
         try:

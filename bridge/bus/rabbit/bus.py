@@ -49,6 +49,7 @@ from bridge.bus.rabbit.management import virtual_host
 from bridge.bus.rabbit.messages import RabbitReceived, delivery, outgoing
 from bridge.bus.rabbit.nodes import Nodes
 from bridge.bus.rabbit.parked_by_broker import ParkedByBroker
+from bridge.bus.rabbit.signing_in import signing_in_by
 from bridge.bus.rabbit.topology import DELAYS, Topology, count, look
 from bridge.bus.rabbit.trial import try_once
 from bridge.errors import Misconfigured
@@ -103,7 +104,7 @@ class RabbitBus(BrokerBus):
         one_of_url(addresses[0].query, "timeout", most=3600)
         self.declares = True
         self._topology = Topology(prefix, delays)
-        self._url = str(addresses[0].update_query(heartbeat=heartbeat))
+        self._url = str(signing_in_by(addresses[0], access).update_query(heartbeat=heartbeat))
         self._nodes = Nodes(addresses)
         self._access = access
         self._broker = ClosingBroker(

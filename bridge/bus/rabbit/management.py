@@ -25,6 +25,8 @@ def virtual_host(url: str) -> str:
 
 def why(fault: Exception) -> str:
     """In words, what kept it from answering: no address, and nothing that it said."""
+    if isinstance(fault, Misconfigured):
+        return str(fault)
     told = f"answers {fault.response.status_code}" if isinstance(fault, httpx.HTTPStatusError) else ""
     return f"management API: {told or type(fault).__name__}: see BRIDGE_BUS_MANAGEMENT_URL"
 

@@ -25,7 +25,8 @@ class SigningIn(Connection):
     @property
     def url(self) -> URL:
         """With the password of this moment."""
-        return signed(self._url, self._access)
+        password = self._access.password
+        return self._url if password is None else self._url.with_password(password())
 
     @url.setter
     def url(self, url: URL) -> None:
@@ -43,10 +44,9 @@ class SigningIn(Connection):
         self._kwargs = dict(kwargs)
 
 
-def signed(url: URL, access: Access) -> URL:
-    """The URL with how we sign in: a password of the settings, or the certificate where there is no user."""
-    if access.password is not None:
-        return url.with_password(access.password())
-    if access.presents_certificate and not url.user:
-        return url.update_query(auth="external")
-    return url
+def signing_in_by(url: URL, access: Access) -> URL:
+    """The URL with the way of signing in: where it has no user and we show a certificate, by that one alone.
+
+    In capitals: else FastStream makes it guest's.
+    """
+    return url.update_query(auth="EXTERNAL") if access.presents_certificate and not url.user else url

@@ -4,9 +4,9 @@ Authlib does the protocol: it fetches the provider's metadata and keys, and chec
 audience, times and nonce of the ID token. The provider's certificate is always verified.
 """
 
-import ssl
 import warnings
 from collections.abc import Iterator, Mapping, MutableMapping
+from functools import partial
 from typing import Any, Final
 
 import httpx
@@ -15,6 +15,9 @@ from starlette.requests import Request
 
 from bridge.console.rights import Role
 from bridge.console.sessions import User
+from bridge.credentials.known import provider_files
+from bridge.credentials.reload import Reloaded
+from bridge.credentials.tls import TlsFiles
 from bridge.settings import Settings
 
 with warnings.catch_warnings():
@@ -40,7 +43,7 @@ class SignInRefused(Exception):  # noqa: N818 - what the case is
 
 
 class OpenIdProvider:
-    """The provider of the settings, with all of ``BRIDGE_CONSOLE_OIDC_…``.
+    """The provider of the settings, with all of ``BRIDGE_CONSOLE_OIDC_…``, whose files may be replaced.
 
     Args:
         settings: of the installation.
@@ -55,20 +58,10 @@ class OpenIdProvider:
         self._user_claim = console.oidc_user_claim
         self._roles_claim = console.oidc_roles_claim
         self._roles = dict(_mapping(console.oidc_roles))
-        context = ssl.create_default_context(cafile=console.oidc_ca_file)
-        self._client = OAuth().register(
-            "console",
-            server_metadata_url=f"{self._issuer}/.well-known/openid-configuration",
-            client_id=console.oidc_client_id,
-            client_secret=settings.oidc_client_secret,
-            client_kwargs={
-                "scope": console.oidc_scope,
-                "code_challenge_method": "S256",
-                "timeout": _TIMEOUT,
-                "verify": context,
-                "trust_env": False,
-            },
-        )
+        tls = provider_files(console)
+        files = (tls.ca, tls.cert, tls.key, console.oidc_client_secret_file)
+        make = partial(_client, settings, self._issuer, tls)
+        self._client: Reloaded[Any] = Reloaded("console_oidc", files, make)
 
     async def begin(self, request: Request, visit: MutableMapping[str, Any]) -> str:
         """Where the browser goes to sign in; `visit` is to be kept until it comes back.
@@ -77,11 +70,12 @@ class OpenIdProvider:
             SignInRefused: the provider is away, or is none.
         """
         request.scope["session"] = visit
+        client = self._client()
         try:
-            metadata = await self._client.load_server_metadata()
+            metadata = await client.load_server_metadata()
             if str(metadata.get("issuer", "")).rstrip("/") != self._issuer:
                 raise SignInRefused("other_issuer")
-            answer = await self._client.authorize_redirect(request, self._redirect_uri)
+            answer = await client.authorize_redirect(request, self._redirect_uri)
         except (httpx.HTTPError, OAuthError, ValueError, RuntimeError):
             raise SignInRefused("provider_unavailable") from None
         return str(answer.headers["location"])
@@ -95,12 +89,16 @@ class OpenIdProvider:
         request.scope["session"] = visit
         if not any(key.endswith(f"_{request.query_params.get('state')}") for key in visit):
             raise SignInRefused("other_sign_in")
-        expected: Mapping[str, Mapping[str, Any]] = {
-            "iss": {"values": [self._client.server_metadata.get("issuer")]},
-            "aud": {"essential": True, "value": self._client_id},
-        }
+        client = self._client()
         try:
-            token = await self._client.authorize_access_token(request, claims_options=expected)
+            metadata = (
+                await client.load_server_metadata()
+            )  # it is another client when a file was replaced meanwhile
+            expected: Mapping[str, Mapping[str, Any]] = {
+                "iss": {"values": [metadata.get("issuer")]},
+                "aud": {"essential": True, "value": self._client_id},
+            }
+            token = await client.authorize_access_token(request, claims_options=expected)
         except OAuthError as fault:
             raise SignInRefused("denied" if fault.error == "access_denied" else "not_accepted") from None
         except (httpx.HTTPError, JoseError, ValueError, TypeError, RuntimeError, KeyError):
@@ -129,6 +127,22 @@ class OpenIdProvider:
             given_name=given,
             family_name=family,
         )
+
+
+def _client(settings: Settings, issuer: str, tls: TlsFiles) -> Any:  # its library has no types
+    return OAuth().register(
+        "console",
+        server_metadata_url=f"{issuer}/.well-known/openid-configuration",
+        client_id=settings.console.oidc_client_id,
+        client_secret=settings.oidc_client_secret,
+        client_kwargs={
+            "scope": settings.console.oidc_scope,
+            "code_challenge_method": "S256",
+            "timeout": _TIMEOUT,
+            "verify": tls.client(),
+            "trust_env": False,
+        },
+    )
 
 
 def role_faults(settings: Settings) -> list[str]:

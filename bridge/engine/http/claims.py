@@ -16,6 +16,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from bridge.credentials.reload import Reloaded
+from bridge.credentials.tls import TlsFiles
 from bridge.engine.http.consumers import read_consumers
 from bridge.engine.http.serving import serving
 from bridge.engine.journal.claim_checks import ClaimCheckJournal
@@ -48,7 +49,7 @@ async def claims_endpoint(settings: ClaimsSettings, journal: ClaimCheckJournal) 
     the ledger cannot say, or the opening cannot be noted.
 
     Raises:
-        Misconfigured: the consumers' file cannot be read.
+        Misconfigured: the consumers' file, or one of the certificate's, cannot be read.
     """
     if settings.url is None or settings.consumers_file is None or settings.port is None:
         yield
@@ -56,9 +57,8 @@ async def claims_endpoint(settings: ClaimsSettings, journal: ClaimCheckJournal) 
     file = settings.consumers_file
     endpoint = _Endpoint(journal, Reloaded("claims_consumers", [file], partial(read_consumers, file)))
     app = Starlette(routes=[Route("/claims/{claim_id}", endpoint.hand_out, methods=["GET"])])
-    async with serving(
-        app, host=settings.host, port=settings.port, cert_file=settings.cert_file, key_file=settings.key_file
-    ):
+    tls = TlsFiles.of("BRIDGE_CLAIMS", settings)
+    async with serving(app, host=settings.host, port=settings.port, tls=tls):
         record(ClaimsServed(settings.port))
         yield
 

@@ -10,20 +10,23 @@ import asyncio
 import contextlib
 import resource
 import socket
+import ssl
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from bridge.credentials.reload import Reloaded
+from bridge.credentials.tls import TlsFiles
 from bridge.observe import record
 from bridge.observe.causes import is_lack_of_files
 from bridge.observe.vocabulary.process import PortFull
+from bridge.tasks import end
 
 _BACKLOG: Final = 64
 """Connections that are accepted in one go, and so over the bound for a moment; never more than the bound."""
@@ -32,6 +35,8 @@ _SHARE: Final = 8
 _MOST_FILES: Final = 65_536
 _ACCEPT_PAUSE: Final = 0.5
 """Seconds after a lack of files in which no other is raised; less than the event loop waits."""
+_LOOK_EVERY: Final = 1.0
+"""Seconds between two looks at the files of the certificate."""
 _TELL_EVERY: Final = 60.0
 """Seconds between two log lines about a port that is full."""
 
@@ -143,15 +148,16 @@ async def serving(
     *,
     host: str,
     port: int,
-    cert_file: Path | None = None,
-    key_file: Path | None = None,
+    tls: TlsFiles | None = None,
     limits: PortLimits = PortLimits(),
 ) -> AsyncIterator[None]:
-    """Serve `app` while the block runs, over TLS when there is a certificate.
+    """Serve `app` while the block runs, over TLS when there is a certificate, which may be replaced.
 
     Raises:
         OSError: the port cannot be had.
+        Misconfigured: a file of a certificate is not what it should be.
     """
+    secured = tls.renewed_server("port_tls") if tls is not None and tls.cert is not None else None
     most = limits.most()
     listener = _listener(host, port, most)
     server = _PortServer(
@@ -160,8 +166,7 @@ async def serving(
             http=_protocol(limits),
             ws="none",
             backlog=min(_BACKLOG, most),
-            ssl_certfile=cert_file,
-            ssl_keyfile=key_file,
+            ssl_context_factory=(lambda _config, _default: secured()) if secured else None,
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -170,12 +175,20 @@ async def serving(
         )
     )
     task = asyncio.create_task(server.serve(sockets=[listener]))
+    chores = [asyncio.create_task(_renew(secured))] if secured else []
     try:
         yield
     finally:
+        await end(*chores)
         server.should_exit = True
         await task
         listener.close()
+
+
+async def _renew(secured: Reloaded[ssl.SSLContext]) -> None:
+    while True:
+        await asyncio.sleep(_LOOK_EVERY)
+        secured()
 
 
 def open_file_limit() -> None:

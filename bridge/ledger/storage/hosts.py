@@ -13,6 +13,7 @@ from urllib.parse import parse_qs
 import asyncpg  # type: ignore[import-untyped]  # ships no types
 
 from bridge.addresses import NodeOrder, each_address, place_of
+from bridge.ledger.access import DatabaseAccess, refusal
 from bridge.ledger.errors import LedgerUnavailable
 from bridge.observe import record
 from bridge.observe.causes import cause_of
@@ -29,13 +30,15 @@ class AnyServer:
     Args:
         url: as libpq reads it. Of several servers that which takes writes is meant, unless
             ``target_session_attrs`` says otherwise.
+        access: what the settings say of certificates and passwords.
         read_only: our own sessions are read-only, so that ``read-write`` would refuse every server.
 
     Raises:
         Misconfigured: an address cannot be read.
     """
 
-    def __init__(self, url: str, *, read_only: bool) -> None:
+    def __init__(self, url: str, access: DatabaseAccess, *, read_only: bool) -> None:
+        self._access = access
         self._urls = each_address(url, "BRIDGE_LEDGER_URL")
         parameters = parse_qs(url.partition("?")[2])
         several = len(self._urls) > 1 or "," in parameters.get("host", [""])[-1]
@@ -59,7 +62,11 @@ class AnyServer:
         for url in urls:
             try:
                 connection = await asyncpg.connect(
-                    url, timeout=patience, target_session_attrs=self._wanted, **options
+                    url,
+                    timeout=patience,
+                    target_session_attrs=self._wanted,
+                    **self._access.options(),
+                    **options,
                 )
             except (OSError, asyncpg.PostgresError, asyncpg.TargetServerAttributeNotMatched) as error:
                 self._preference.failed(url)
@@ -74,18 +81,18 @@ class AnyServer:
         raise most_telling
 
 
-async def each_server(url: str) -> Sequence[tuple[str, str, bool]]:
+async def each_server(url: str, access: DatabaseAccess) -> Sequence[tuple[str, str, bool]]:
     """Of each server that a URL names: where it is, what it is or why it is away, and whether it is there.
 
     Raises:
         Misconfigured: an address cannot be read.
     """
-    return await asyncio.gather(*(_look_at(one) for one in each_address(url, "BRIDGE_LEDGER_URL")))
+    return await asyncio.gather(*(_look_at(one, access) for one in each_address(url, "BRIDGE_LEDGER_URL")))
 
 
-async def _look_at(url: str) -> tuple[str, str, bool]:
+async def _look_at(url: str, access: DatabaseAccess) -> tuple[str, str, bool]:
     try:
-        connection = await asyncpg.connect(url, timeout=_EACH, target_session_attrs="any")
+        connection = await asyncpg.connect(url, timeout=_EACH, target_session_attrs="any", **access.options())
         try:
             is_standby = await connection.fetchval("SELECT pg_is_in_recovery()", timeout=_EACH)
         finally:
@@ -97,7 +104,7 @@ async def _look_at(url: str) -> tuple[str, str, bool]:
 
 def _rank(error: Exception) -> int:
     """What tells most of why there is no connection comes first."""
-    if isinstance(error, asyncpg.PostgresError):
+    if isinstance(error, asyncpg.PostgresError) or refusal(error):
         return 0
     return 1 if isinstance(error, asyncpg.TargetServerAttributeNotMatched) else 2
 

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.util import greenlet_spawn
 
 from bridge.errors import Misconfigured
+from bridge.ledger.access import AS_THE_URL_SAYS, DatabaseAccess, meaning, refusal
 from bridge.ledger.errors import LedgerUnavailable
 from bridge.ledger.storage import indexes, schema
 from bridge.ledger.storage.hosts import AnyServer
@@ -32,6 +33,7 @@ class PostgresStore:
 
     Args:
         url: as libpq reads it, ``sslmode`` and several hosts included.
+        access: what the settings say of certificates and passwords.
         connections: at most this many at a time.
         read_only: the server refuses whatever would change something.
 
@@ -39,13 +41,20 @@ class PostgresStore:
         Misconfigured: an address in the URL cannot be read.
     """
 
-    def __init__(self, url: str, *, connections: int, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        url: str,
+        access: DatabaseAccess = AS_THE_URL_SAYS,
+        *,
+        connections: int,
+        read_only: bool = False,
+    ) -> None:
         self._read_only = read_only
         of_session = {"application_name": "gpconnect-bridge", "timezone": "UTC"}
         if read_only:
             of_session["default_transaction_read_only"] = "on"
 
-        self._server = AnyServer(url, read_only=read_only)
+        self._server = AnyServer(url, access, read_only=read_only)
 
         async def connect(*, at_most: float | None) -> Any:  # the driver's is generic over its record type
             return await self._server.connect(command_timeout=at_most, server_settings=of_session)
@@ -116,12 +125,20 @@ class PostgresStore:
         """Whether the server can be relied on.
 
         Raises:
-            Misconfigured: the credentials or the database's name are refused, or commits are not durable.
+            Misconfigured: the credentials, a certificate or the database's name are refused, or commits are
+                not durable.
             LedgerUnavailable: it cannot be reached now.
         """
         try:
             await self.write(_check_durability)
+        except ProgrammingError as error:
+            code = getattr(error.orig, "sqlstate", None) or ""
+            if not (means := meaning(code)):
+                raise
+            raise Misconfigured(f"BRIDGE_LEDGER_URL: {means} ({code})") from None
         except LedgerUnavailable as fault:
+            if means := meaning(fault.reason):
+                raise Misconfigured(f"BRIDGE_LEDGER_URL: {means} ({fault.reason})") from None
             if fault.reason.startswith(_REFUSALS):
                 raise Misconfigured(f"BRIDGE_LEDGER_URL: refused by the server ({fault.reason})") from None
             raise
@@ -147,4 +164,6 @@ def _unavailable(error: Exception) -> LedgerUnavailable | None:
         return LedgerUnavailable(error.sqlstate or type(error).__name__)
     if isinstance(error, asyncpg.InterfaceError):
         return LedgerUnavailable(type(error).__name__)
+    if code := refusal(error):
+        return LedgerUnavailable(code)
     return unavailable(error)

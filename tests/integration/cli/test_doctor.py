@@ -1,6 +1,10 @@
 """What is said of a broker that gives no connection: the cause, and no password."""
 
 import asyncio
+import base64
+import hashlib
+import json
+import shutil
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -8,19 +12,25 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
+import structlog
 
-from bridge.bus import try_connection
+from bridge.bus import open_bus, try_connection
+from bridge.bus.access import Access
 from bridge.errors import Misconfigured, NoConnection
 from bridge.operations.doctor import examine_for_console
 from bridge.settings import BusSettings, LedgerSettings, Settings
 from tests.support.brokers import NatsNode, RabbitNode
-from tests.support.certificates import Authority
+from tests.support.bus_sites import until
+from tests.support.certificates import Authority, Issued
+from tests.support.nats_operator import NatsOperator
 from tests.support.ports import free_port
 from tests.support.processes import bridge, child
+from tests.support.tcp_proxy import TcpProxy
 
 _SECRET = "not-the-right-one"
 
@@ -45,11 +55,32 @@ def rabbit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Rabbit]:
         conf.write(
             f"listeners.ssl.1 = 127.0.0.1:{port}\nssl_options.cacertfile = {ca.ca_file}\n"
             f"ssl_options.certfile = {server.cert_file}\nssl_options.keyfile = {server.key_file}\n"
-            "ssl_options.verify = verify_none\n"
+            "ssl_options.verify = verify_peer\nssl_options.fail_if_no_peer_cert = false\n"
+            "auth_mechanisms.1 = PLAIN\nauth_mechanisms.2 = EXTERNAL\nssl_cert_login_from = common_name\n"
         )
+        conf.write(f"load_definitions = {_definitions(folder / 'definitions.json')}\n")
+    (node.directory / "enabled_plugins").write_text("[rabbitmq_auth_mechanism_ssl].\n")
     node.start()
     yield _Rabbit(node, port, ca)
     node.close()
+
+
+def _definitions(file: Path) -> Path:
+    """The users of the broker, with all rights; each has the password ``first``, but guest."""
+    users = {"guest": "guest", "certified": "first", "rotated": "first"}
+    rights = {"vhost": "/", "configure": ".*", "write": ".*", "read": ".*"}
+    known = {
+        "vhosts": [{"name": "/"}],
+        "users": [{"name": name, "password_hash": _hash(word), "tags": ""} for name, word in users.items()],
+        "permissions": [{"user": name} | rights for name in users],
+    }
+    file.write_text(json.dumps(known))
+    return file
+
+
+def _hash(password: str) -> str:
+    salt = b"salt"
+    return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
 
 
 async def cause(url: str) -> str:
@@ -307,6 +338,169 @@ def test_a_worker_that_waits_says_why(rabbit, sandbox_environment, tmp_path):
     assert len(told) == 1
     assert "waiting_helps" in told[0]
     assert _SECRET not in log.read_text()
+
+
+def _bus(url: str, ca: Authority, **more: Any) -> Settings:
+    return Settings(bus=BusSettings(**({"url": url, "ca_file": ca.ca_file, "prefix": "access"} | more)))
+
+
+_OUR_CERTIFICATE_REFUSED = (
+    "tls_tlsv1_alert_unknown_ca",
+    "tls_tlsv13_alert_certificate_required",
+    "connection_broken",
+)
+"""What we see of it: the alert is lost when the link is reset before we have read it."""
+
+
+async def _tried(settings: Settings) -> str:
+    """Why the settings give no connection with all rights; empty when they do."""
+    assert settings.bus.url is not None
+    try:
+        await try_connection(settings.bus.url, with_rights=True, access=Access.of(settings))
+    except NoConnection as refused:
+        told = refused
+    else:
+        return ""
+    assert _SECRET not in str(told)
+    return told.code
+
+
+async def test_rabbitmq_is_signed_in_to_with_a_certificate_or_a_password_out_of_a_file(rabbit, tmp_path):
+    other = Authority(tmp_path, "Other Root CA")
+    (tmp_path / "right").write_text("first\n")
+    (tmp_path / "wrong").write_text(_SECRET)
+
+    def by_certificate(issued: Issued) -> Settings:
+        url = f"amqps://localhost:{rabbit.tls_port}/"
+        return _bus(url, rabbit.ca, cert_file=issued.cert_file, key_file=issued.key_file)
+
+    def by_password(file: str = "right", host: str = "localhost", path: str = "/", **more: Any) -> Settings:
+        url = f"amqps://certified@{host}:{rabbit.tls_port}{path}"
+        return _bus(url, rabbit.ca, **({"password_file": tmp_path / file} | more))
+
+    assert await _tried(by_certificate(rabbit.ca.issue("certified"))) == ""
+    assert await _tried(by_certificate(rabbit.ca.issue("nobody"))) == "login_refused"
+    assert await _tried(by_certificate(other.issue("certified"))) in _OUR_CERTIFICATE_REFUSED
+    assert await _tried(by_password()) == ""
+    assert await _tried(by_password("wrong")) == "login_refused"
+    assert await _tried(by_password(host="127.0.0.1")) == "tls_certificate_wrong_name"
+    assert await _tried(by_password(path="/nowhere")) == "virtual_host_refused"
+    assert await _tried(by_password(ca_file=other.ca_file)) == "tls_certificate_unknown_ca"
+    with pytest.raises(Misconfigured, match="no_verify_ssl: the broker's certificate is always verified"):
+        await _tried(by_password(path="/?no_verify_ssl=1"))
+
+
+async def test_a_certificate_that_was_replaced_is_shown_to_rabbitmq_by_the_next_connection(rabbit, tmp_path):
+    ours = {"cert_file": tmp_path / "our.crt", "key_file": tmp_path / "our.key"}
+
+    def show(user: str) -> None:
+        issued = rabbit.ca.issue(user)
+        shutil.copyfile(issued.cert_file, ours["cert_file"])
+        shutil.copyfile(issued.key_file, ours["key_file"])
+
+    show("certified")
+    async with TcpProxy(f"amqps://127.0.0.1:{rabbit.tls_port}/") as proxy:
+        settings = _bus(proxy.url.replace("127.0.0.1", "localhost"), rabbit.ca, **ours)
+        async with open_bus(settings) as bus:
+            show("rotated")
+            proxy.cut()
+            await until(bus.ready)
+            users = await asyncio.to_thread(rabbit.node.control, "list_connections", "user")
+    assert "rotated" in users.split()
+    assert "certified" not in users.split()
+
+
+async def test_a_password_that_is_put_right_lets_a_worker_in_that_waits(rabbit, tmp_path):
+    password = tmp_path / "password"
+    password.write_text(_SECRET)
+    url = f"amqps://certified@localhost:{rabbit.tls_port}/"
+    opening = open_bus(_bus(url, rabbit.ca, password_file=password))
+    with structlog.testing.capture_logs() as logs:
+        waiting = asyncio.create_task(opening.__aenter__())
+        await until(lambda: any(line.get("cause") == "login_refused" for line in logs))
+        password.write_text("first\n")
+        bus = await waiting
+    assert await bus.ready()
+    await opening.__aexit__(None, None, None)
+
+
+@pytest.fixture
+def secured_nats(tmp_path: Path) -> Iterator[tuple[NatsNode, Authority]]:
+    """A NATS server that wants a certificate of its clients."""
+    ca, node = Authority(tmp_path), NatsNode(tmp_path / "nats")
+    issued = ca.issue("nats", hosts=("localhost",))
+    with (node.directory / "nats.conf").open("a") as conf:
+        conf.write(
+            f'tls {{ cert_file: "{issued.cert_file}", key_file: "{issued.key_file}", ca_file: "{ca.ca_file}", '
+            "verify: true }\ninclude login.conf\n"
+        )
+    (node.directory / "login.conf").write_text("authorization { user: site, password: first }\n")
+    node.start()
+    yield node, ca
+    node.close()
+
+
+async def test_nats_is_shown_a_certificate_and_the_password_that_stands_in_a_file_now(secured_nats, tmp_path):
+    node, ca = secured_nats
+    other, ours = Authority(tmp_path, "Other Root CA"), ca.issue("worker")
+    password = tmp_path / "password"
+    password.write_text("first\n")
+    (tmp_path / "wrong").write_text(_SECRET)
+
+    def settings(host: str = "localhost", **more: Any) -> Settings:
+        bus = {"cert_file": ours.cert_file, "key_file": ours.key_file, "password_file": password}
+        return _bus(f"tls://site@{host}:{node.port}", ca, **(bus | more))
+
+    assert await _tried(settings()) == ""
+    assert await _tried(settings(password_file=tmp_path / "wrong")) == "login_refused"
+    assert await _tried(settings(host="127.0.0.1")) == "tls_certificate_wrong_name"
+    assert await _tried(settings(ca_file=other.ca_file)) == "tls_certificate_unknown_ca"
+    assert await _tried(settings(cert_file=None, key_file=None)) in _OUR_CERTIFICATE_REFUSED
+
+    async with open_bus(settings()) as bus:
+        node.stop()
+        (node.directory / "login.conf").write_text("authorization { user: site, password: second }\n")
+        password.write_text("second\n")
+        node.start()
+        await until(bus.ready)
+
+
+async def test_nats_takes_the_credentials_of_its_operator_and_no_others(tmp_path):
+    node, operator = NatsNode(tmp_path / "nats"), NatsOperator()
+    with (node.directory / "nats.conf").open("a") as conf:
+        conf.write(operator.configuration)
+    node.start()
+    url = f"nats://127.0.0.1:{node.port}"
+
+    def settings(creds_file: Path) -> Settings:
+        return Settings(bus=BusSettings(url=url, creds_file=creds_file))
+
+    try:
+        assert await _tried(settings(operator.issue(tmp_path / "ours.creds"))) == ""
+        assert await _tried(settings(NatsOperator().issue(tmp_path / "theirs.creds"))) == "login_refused"
+        (tmp_path / "half.creds").write_text((tmp_path / "ours.creds").read_text()[:-60])
+        with pytest.raises(Misconfigured, match="BRIDGE_BUS_CREDS_FILE: holds no JWT and seed"):
+            await _tried(settings(tmp_path / "half.creds"))
+    finally:
+        node.close()
+
+
+async def test_a_password_is_never_told_to_a_server_that_says_it_has_no_tls(tmp_path):
+    heard = b""
+
+    async def strip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal heard
+        writer.write(
+            b'INFO {"server_id":"x","version":"2.15.0","max_payload":1048576,"auth_required":true}\r\n'
+        )
+        heard += await reader.read(4096)
+        writer.close()
+
+    async with await asyncio.start_server(strip, "127.0.0.1", 0) as server:
+        url = f"tls://site:{_SECRET}@127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        assert await cause(url) in ("connection_broken", "tls_error", "no_answer")
+    assert heard.startswith(b"\x16\x03")  # it begins with TLS
+    assert _SECRET.encode() not in heard
 
 
 @asynccontextmanager

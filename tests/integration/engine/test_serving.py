@@ -7,11 +7,13 @@ import ssl
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
+from bridge.credentials.tls import TlsFiles
 from bridge.engine.http.serving import PortLimits, open_file_limit, serving
 from tests.support.certificates import Authority
 from tests.support.ports import free_port
@@ -84,8 +86,7 @@ async def test_idle_connections_take_no_more_than_their_share(tmp_path: Path, *,
         APP,
         host="127.0.0.1",
         port=port,
-        cert_file=issued.cert_file if issued else None,
-        key_file=issued.key_file if issued else None,
+        tls=TlsFiles("BRIDGE_CLAIMS", None, issued.cert_file, issued.key_file) if issued else None,
         limits=PortLimits(connections=20, silence=600),
     ):
         idle = [await connect(port) for _ in range(100)]
@@ -134,3 +135,38 @@ async def test_no_connection_stays_for_ever():
                 break
         writer.close()
         assert answered > 0
+
+
+async def test_with_an_authority_clients_show_a_certificate_and_a_new_one_of_ours_is_shown(tmp_path: Path):
+    authority, other = Authority(tmp_path), Authority(tmp_path, "Other Root CA")
+    issued = authority.issue("server")
+    files = TlsFiles("BRIDGE_CLAIMS", authority.ca_file, issued.cert_file, issued.key_file)
+    port = free_port()
+
+    def client(of: Authority | None) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=authority.ca_file)
+        if of is not None:
+            shown = of.issue("client")
+            context.load_cert_chain(shown.cert_file, shown.key_file)
+        return context
+
+    async def serial() -> int:
+        async with asyncio.timeout(10):
+            _, writer = await asyncio.open_connection("localhost", port, ssl=client(authority))
+        shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        writer.close()
+        return x509.load_der_x509_certificate(shown).serial_number
+
+    async with serving(APP, host="127.0.0.1", port=port, tls=files):
+        _, writer = await connect(port)  # it listens
+        writer.close()
+        assert b"200 OK" in await ask(port, client(authority))
+        for stranger in (None, other):
+            answer = b""
+            with contextlib.suppress(ssl.SSLError, ConnectionError):
+                answer = await ask(port, client(stranger))
+            assert answer == b""
+        assert await serial() == issued.certificate.serial_number
+        renewed = authority.issue("server")
+        while await serial() != renewed.certificate.serial_number:
+            await asyncio.sleep(0.1)

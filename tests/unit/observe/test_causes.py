@@ -3,6 +3,8 @@
 import errno
 
 import pytest
+from aiormq.auth import AuthMechanism
+from aiormq.exceptions import AuthenticationError
 
 from bridge.observe.causes import cause_of, is_lack_of_files, tls_sentence
 
@@ -65,3 +67,18 @@ def test_a_code_of_tls_says_what_it_means(text, words):
 
 def test_what_is_no_code_of_tls_says_nothing():
     assert tls_sentence("connect_timeout") == ""
+
+
+def test_errors_that_lead_to_each_other_are_looked_at_once():
+    first, second = ValueError("first"), ConnectionRefusedError()
+    first.__context__, second.__context__ = second, first
+    found = cause_of(first)
+    assert found is not None
+    assert found.code == "connection_refused"
+
+
+def test_a_broker_that_takes_no_certificate_for_a_user_is_told():
+    offered, known = "PLAIN AMQPLAIN", [mechanism.name for mechanism in AuthMechanism]
+    found = cause_of(AuthenticationError(offered, known))
+    assert found is not None
+    assert found.code == "certificate_not_asked"
