@@ -3,9 +3,10 @@
 Without this the first test that needs a program installs it, while its time runs.
 """
 
-from tests.support import apt, brokers, chromium, clamd, icap, postgres, promtool, shifted_clock
+from tests.support import amqp10, apt, brokers, chromium, clamd, icap, postgres, promtool, shifted_clock
 
 _PROGRAMS = {
+    amqp10.PROTON_PACKAGE: amqp10.has_proton,
     brokers.RABBIT_PACKAGE: brokers.installed_rabbitmq,
     chromium.PACKAGE: chromium.installed,
     clamd.PACKAGE: clamd.installed,

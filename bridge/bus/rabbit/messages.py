@@ -11,7 +11,7 @@ from aio_pika.abc import AbstractIncomingMessage, HeadersType
 from bridge.bus import control_headers
 from bridge.bus.base import Outgoing
 from bridge.bus.port import Delivery
-from bridge.bus.rabbit.amqp10 import LABEL, unframed
+from bridge.bus.rabbit import amqp10
 from bridge.bus.rabbit.headers import as_text, sendable, short
 
 _NONE: frozenset[str] = frozenset()
@@ -125,17 +125,21 @@ def delivery(
         and (name in trusted or name not in control_headers.ALL)
         and (text := as_text(value)) is not None
     }
+    for name, text in amqp10.application_properties(message.headers).items():
+        if name not in control_headers.ALL and not _is_brokers(name):
+            headers.setdefault(name, text)
+    message_id, correlation_id = amqp10.ids(message.headers)
     # On the first delivery the broker sets no count, and a sender's own would stand there.
     redelivered = message.headers.get("x-delivery-count", 0) if message.redelivered else 0
-    framed = unframed(message.body) if message.type == LABEL else None
+    framed = amqp10.unframed(message.body) if message.type == amqp10.LABEL else None
     return Delivery(
         body=message.body if framed is None else framed,
-        id=message.message_id or sha256(message.body).hexdigest(),
+        id=message_id or message.message_id or sha256(message.body).hexdigest(),
         is_named=bool(message.message_id) and control_headers.UNNAMED not in headers,
         key=headers.get(control_headers.ORIGINAL_KEY) or key or message.routing_key or "",
         headers=headers,
         content_type=message.content_type,
-        correlation_id=message.correlation_id,
+        correlation_id=correlation_id or message.correlation_id,
         attempt=control_headers.attempt(headers),
         deliveries=1 + (redelivered if isinstance(redelivered, int) else 0),
     )
