@@ -201,8 +201,6 @@ def _looks() -> Mapping[str, Mapping[str, _Look]]:
         "data quality and practices": {
             "24 hours": lambda site: quality(site.stores, since=site.back(24)),
             "24 hours, by practice": lambda site: quality(site.stores, since=site.back(24), by_practice=True),
-            "30 days": lambda site: quality(site.stores, since=site.back(720)),
-            "30 days, by practice": lambda site: quality(site.stores, since=site.back(720), by_practice=True),
             "a practice": lambda site: practice(site.stores, "A10007", since=site.back(720)),
             "circuits": lambda site: circuits(site.stores),
             "national services": lambda site: national_services(site.stores),
@@ -222,6 +220,7 @@ def _looks() -> Mapping[str, Mapping[str, _Look]]:
             "/requests of failed": _get("/requests", outcome="failed"),
             "/requests of a group": lambda site: _page(site, "/requests", group=site.group, hours="12"),
             "/practice": _get("/practice", ods="A10007"),
+            "/quality of 30 days as CSV": lambda site: _page(site, "/quality", hours="720", **{"as": "csv"}),
             "/request": lambda site: _page(site, "/request", key=f"/ward r-{site.count // 2}"),
         },
     }
