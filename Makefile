@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help install demo programs test faults outages fuzz mllp week imports mutants lint style types outside check bench bench-against duties clean
+.PHONY: help install demo programs test faults outages brokers fuzz mllp week imports mutants lint style types outside check bench bench-against duties clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -43,6 +43,9 @@ faults: install ## everything that may break, N times (N=10); the gate does it o
 
 outages: install ## the same once, and writes the outage matrix of deploy/README.md from what it sees
 	FAULTS=whole OUTAGES=write $(BIN)/python -m pytest tests/faults/pipeline
+
+brokers: install ## the suite of the bus on RabbitMQ 3.10, 4.0 and NATS; PROMISES=write writes the table of deploy/README.md
+	$(BIN)/python -m tests.brokers $(ARGS)
 
 fuzz: install ## the fuzzers for long, with new examples each time
 	$(BIN)/python -m pytest tests/fuzz -k "spoilt or any or anything" --hypothesis-profile=long --timeout=0 $(ARGS)

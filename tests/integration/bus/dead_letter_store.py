@@ -19,6 +19,7 @@ from tests.integration.bus.transport import (
     check_original_is_held_beside_its_copy,
 )
 from tests.support.bus_sites import KEY, Site, until
+from tests.support.promises import Promises
 
 REFUSED = Dead("rejected", "data.patient: is required")
 
@@ -38,8 +39,10 @@ async def _are_dead(bus: Bus, site: Site, count: int) -> bool:
     return await bus.depth(site.queue) == QueueDepth(ready=0, waiting=0, dead=count)
 
 
-class DeadLetterStoreConformance:
+class DeadLetterStoreConformance(Promises):
     """Inherited per adapter; the fixture `site` is its broker."""
+
+    part = "Dead letters"
 
     async def test_a_dead_letter_says_what_it_is_and_why(self, site: Site):
         async with started(site.bus(), site, Recorder(REFUSED)) as bus:

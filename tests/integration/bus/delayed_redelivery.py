@@ -12,6 +12,7 @@ from tests.integration.bus.transport import (
     receiving,
 )
 from tests.support.bus_sites import KEY, Site, until
+from tests.support.promises import Promises
 
 
 def redelivering(bus: Bus, site: Site, *outcomes: RetryAfter) -> Any:
@@ -27,8 +28,10 @@ def redelivering(bus: Bus, site: Site, *outcomes: RetryAfter) -> Any:
     return receiving(bus, site, act)
 
 
-class DelayedRedeliveryConformance:
+class DelayedRedeliveryConformance(Promises):
     """Inherited per adapter; the fixture `site` is its broker."""
+
+    part = "Retries"
 
     async def test_a_copy_comes_back_in_its_time_counts_and_keeps_its_identity(self, site: Site) -> None:
         outcomes = (RetryAfter(1.2, "provider_timeout"), RetryAfter(0.1, "pds_error"))

@@ -6,14 +6,17 @@ from bridge.bus.port import Bus, Done, QueueSpec, RetryAfter
 from tests.integration.bus.conformance import Recorder
 from tests.integration.bus.transport import Taking, acknowledge, keep
 from tests.support.bus_sites import Site, until
+from tests.support.promises import Promises
 
 _TOPIC = "allergies.rendered.hl7v2.v1"
 _MESSAGES = 8
 _IN_HAND = 5
 
 
-class EventsInOrderConformance:
+class EventsInOrderConformance(Promises):
     """The fixture `site` is the broker."""
+
+    part = "Events in order"
 
     async def test_what_a_process_leaves_goes_to_the_next_before_what_came_later(self, site: Site) -> None:
         queue = QueueSpec(f"{site.prefix}.delivery", topics=("*.rendered.hl7v2.v1",), in_order=True)

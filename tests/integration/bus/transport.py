@@ -8,6 +8,7 @@ import pytest
 from bridge.bus.port import Bus, Delivery, QueueDepth, Received, Transport, Unroutable
 from tests.integration.bus.conformance import is_ready, send, started
 from tests.support.bus_sites import TOPIC, Site, until
+from tests.support.promises import Promises
 
 Act = Callable[[Received], Awaitable[None]]
 
@@ -74,8 +75,10 @@ async def check_copy_without_a_queue_fails_loudly(site: Site, bus: Bus, copy: Ac
     assert len(refused) == 1
 
 
-class TransportConformance:
+class TransportConformance(Promises):
     """Inherited per adapter; the fixture `site` is its broker."""
+
+    part = "Messages in and out"
 
     async def test_what_is_acknowledged_is_forgotten(self, site: Site) -> None:
         async with started(site.bus(), site) as sender:

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from bridge.errors import Misconfigured
+from bridge.settings import BusSettings, Settings
 from tests.support.processes import bridge
 
 pytestmark = pytest.mark.nats
@@ -39,8 +41,7 @@ def test_a_worker_refuses_to_start_with_everything_that_is_wrong_and_doctor_show
         assert fault in shown.text
 
 
-def test_the_embedded_bus_is_nobody_elses(environment, tmp_path):
-    alone = {name: value for name, value in environment.items() if name != "BRIDGE_BUS_URL"}
-    refused = bridge("run", directory=tmp_path, environment=alone | {"BRIDGE_BUS_DECLARE": "check"})
-    assert refused.code == 3
-    assert "BRIDGE_BUS_URL: is required with BRIDGE_BUS_DECLARE=check" in refused.errors
+def test_the_embedded_bus_is_nobody_elses():
+    with pytest.raises(Misconfigured) as refused:
+        Settings(bus=BusSettings(declare="check")).check()
+    assert "BRIDGE_BUS_URL: is required with BRIDGE_BUS_DECLARE=check" in refused.value.problems

@@ -1,10 +1,12 @@
 """Queues that an administrator makes on a real RabbitMQ: imported from what is printed, and held to it."""
 
+import asyncio
 import json
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -13,9 +15,11 @@ import pytest_asyncio
 from bridge.bus import open_bus, try_connection
 from bridge.bus.administered import TopologyFound, administered, have_queues
 from bridge.bus.port import Dead, Delivery, Disposition, Done, QueueDepth, QueueSpec, RetryAfter
+from bridge.bus.rabbit.bus import RabbitBus
 from bridge.errors import Misconfigured, NoConnection
 from bridge.operations.site import queues_of, topology_of
 from bridge.settings import BusSettings, MllpSettings, Settings
+from tests.integration.bus.conformance import Recorder
 from tests.integration.operations.conftest import admin, done
 from tests.support.brokers import RabbitNode
 from tests.support.bus_sites import until
@@ -109,9 +113,37 @@ async def test_what_is_printed_is_imported_found_right_and_worked_on_without_the
             await bus.declare(queue)
 
 
+async def test_what_is_deleted_at_work_ends_the_process_and_is_not_made_again(site: Site, api: str):
+    lost = asyncio.Event()
+    bus = RabbitBus(site.settings.bus.url or "", prefix="gpc", on_lost=lost.set, watch_interval=0.2)
+    bus.leave_declaring(site.settings)
+    care = queues_of(site.settings)["care_record"]
+    await bus.start()
+    await bus.consume(care, Recorder(), concurrency=1)
+    async with admin(api) as client:
+        await done(client, "DELETE", f"queues/{quote(site.host, safe='')}/{care.name}")
+        await lost.wait()
+        with pytest.raises(Misconfigured, match=f"queue {care.name}: does not exist"):
+            await have_queues(bus, [care])
+        await bus.stop(grace=1)
+        # As the administrator would, from the same file.
+        made = next(one for one in _definitions(site)["queues"] if one["name"] == care.name)
+        path = f"queues/{quote(site.host, safe='')}/{care.name}"
+        await done(client, "PUT", path, {"durable": True, "arguments": made["arguments"]})
+        for binding in _definitions(site)["bindings"]:
+            if binding["destination"] == care.name:
+                path = f"bindings/{quote(site.host, safe='')}/e/{binding['source']}/q/{care.name}"
+                await done(client, "POST", path, {"routing_key": binding["routing_key"]})
+
+
+def _definitions(site: Site) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = json.loads(json.dumps(topology_of(site.settings)))
+    return found
+
+
 async def test_everything_that_is_wrong_is_told_at_once_and_nothing_is_made(site: Site, api: str):
     work, host = site.work.name, quote(site.host, safe="")
-    made = {each["name"]: each for each in json.loads(json.dumps(topology_of(site.settings)))["queues"]}
+    made = {each["name"]: each for each in _definitions(site)["queues"]}
     weak = made[work]["arguments"] | {"x-delivery-limit": 3, "x-max-length": 10}
     classic = {"x-queue-type": "classic", "x-message-ttl": 1000, "x-max-length": 10}
     wrong = {

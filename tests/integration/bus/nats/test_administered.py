@@ -106,6 +106,20 @@ async def test_everything_that_is_wrong_is_told_at_once_and_nothing_is_made(site
         ]
 
 
+async def test_what_is_deleted_at_work_ends_the_process_and_is_not_made_again(site: NatsSite) -> None:
+    await apply(site, [site.queue])
+    lost = asyncio.Event()
+    bus = site.bus(on_lost=lost.set, watch_interval=0.1)
+    administered(bus).leave_declaring(Settings())
+    await bus.start()
+    await bus.consume(site.queue, Recorder(), concurrency=1)
+    await site.remove_queue()
+    await lost.wait()
+    with pytest.raises(Misconfigured, match=r"structured_record: does not exist"):
+        await have_queues(bus, [site.queue])
+    await bus.stop(grace=1)
+
+
 async def test_a_turn_is_taken_over_in_order_without_a_consumer_made_anew(site: NatsSite) -> None:
     queue = delivery(site)
     await apply(site, [queue])

@@ -3,10 +3,14 @@
 import pytest
 from pamqp import decode
 
-from bridge.bus.port import Delivery, Disposition
+from bridge.bus.port import Delivery, Disposition, TooLarge
 from tests.integration.bus.conformance import BusConformance, Recorder, started
-from tests.support.bus_sites import RabbitSite
+from tests.support.brokers import rabbitmq_series
+from tests.support.bus_sites import TOPIC, RabbitSite
 from tests.support.tcp_proxy import TcpProxy
+
+_FROM_4 = 17 << 20
+"""Bytes: more than a RabbitMQ 4 takes as it comes, and much less than any before it."""
 
 
 @pytest.mark.rabbit
@@ -31,3 +35,14 @@ class TestBus(BusConformance):
                 assert [delivery.body for delivery in await handler.saw(number)][-1] == b"%d" % number
                 proxy.cut()
         assert seen == ["strict"] * 2
+
+    async def test_what_is_over_the_limit_of_a_rabbitmq_4_is_told_as_too_large(
+        self, site: RabbitSite
+    ) -> None:
+        if not rabbitmq_series().startswith("4."):
+            pytest.skip("RabbitMQ 3 takes 128 MiB: make brokers runs 4 as well")
+        async with started(site.bus(), site) as bus:
+            await site.listen(TOPIC)
+            with pytest.raises(TooLarge):
+                await bus.publish(TOPIC, bytes(_FROM_4), id="1", content_type="text/plain")
+            await bus.publish(TOPIC, b"and the bus still works", id="2", content_type="text/plain")
