@@ -1,6 +1,9 @@
 """Sign-in by a real OpenID provider, over HTTP: who is let in, as what, and who is not."""
 
+import asyncio
 import re
+import shutil
+import ssl
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +11,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+from pydantic import SecretStr
+from starlette.requests import Request
 
+from bridge.console.sign_in.oidc import OpenIdProvider, SignInRefused
+from bridge.operations.surroundings import sign_in_provider
+from bridge.settings import ConsoleSettings, Settings
+from tests.integration.operations.test_surroundings import provider
+from tests.support.certificates import Authority, Issued
 from tests.support.console import ConsoleSite, console_site
 
 with warnings.catch_warnings():
@@ -86,3 +96,45 @@ def test_an_answer_of_another_sign_in_or_used_twice_is_not_taken(site: ConsoleSi
         assert client.get(back).status_code == 403
         altered = returned(client, "u-1").replace("state=", "state=x")
         assert client.get(altered).status_code == 403
+
+
+async def test_a_provider_that_wants_a_certificate_is_shown_the_one_that_is_there_now(tmp_path: Path):
+    authority, other = Authority(tmp_path), Authority(tmp_path, "Other Root CA")
+    server = authority.issue("provider", hosts=("localhost",))
+    secured = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    secured.load_cert_chain(server.cert_file, server.key_file)
+    secured.load_verify_locations(authority.ca_file)
+    secured.verify_mode = ssl.CERT_REQUIRED
+    ours = {"oidc_cert_file": tmp_path / "our.crt", "oidc_key_file": tmp_path / "our.key"}
+
+    def show(issued: Issued) -> None:
+        shutil.copyfile(issued.cert_file, ours["oidc_cert_file"])
+        shutil.copyfile(issued.key_file, ours["oidc_key_file"])
+
+    async with provider(tls=secured) as issuer:
+        show(other.issue("console"))
+        settings = Settings(
+            console=ConsoleSettings(
+                oidc_issuer=issuer,
+                oidc_ca_file=authority.ca_file,
+                oidc_client_id="bridge-console",
+                oidc_client_secret=SecretStr("for this test alone"),
+                **ours,
+            )
+        )
+        openid = OpenIdProvider(settings, "https://console.example")
+
+        async def begun() -> str:
+            try:
+                return await openid.begin(Request({"type": "http", "headers": []}), {})
+            except SignInRefused as refused:
+                return refused.reason
+
+        assert await begun() == "provider_unavailable"
+        [told] = await sign_in_provider(settings)
+        assert not told.is_good
+        show(authority.issue("console"))
+        [told] = await sign_in_provider(settings)
+        assert "answers; its certificate expires" in told.detail
+        while not (await begun()).startswith(f"{issuer}/authorization_endpoint?"):
+            await asyncio.sleep(0.1)

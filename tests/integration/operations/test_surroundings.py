@@ -155,4 +155,4 @@ async def test_the_certificate_of_the_provider_is_judged(tmp_path: Path):
         assert found.is_good is is_good
         assert f"in {days} days" in found.detail
     (unreadable,) = await sign_in_provider(provider_at(issuer, tmp_path / "none"))
-    assert unreadable.detail == "BRIDGE_CONSOLE_OIDC_CA_FILE: cannot be read"
+    assert unreadable.detail == "BRIDGE_CONSOLE_OIDC_CA_FILE: is not readable as PEM"

@@ -27,7 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (made / "nobody").write_text("# nobody yet\n")
     (made / "odd").write_text("vera viewer plain-text\n")
     for name in ("console.crt", "console.key"):
-        (made / name).touch()
+        (made / name).write_text("content")
     return made
 
 
@@ -80,7 +80,7 @@ def test_it_starts_with_a_way_to_sign_in_and_with_tls(folder: Path, console: dic
             TLS | OIDC | {"oidc_issuer": "http://login.example"},
             "OIDC_ISSUER: must be https outside the sandbox",
         ),
-        (TLS | OIDC | {"oidc_ca_file": "none"}, "OIDC_CA_FILE: cannot be read"),
+        (TLS | OIDC | {"oidc_ca_file": "none"}, "OIDC_CA_FILE: cannot be read (No such file or directory)"),
         (
             USERS,
             (
@@ -92,7 +92,15 @@ def test_it_starts_with_a_way_to_sign_in_and_with_tls(folder: Path, console: dic
             USERS | {"cert_file": "console.crt"},
             "CERT_FILE and BRIDGE_CONSOLE_KEY_FILE: set both or neither",
         ),
-        (USERS | TLS | {"key_file": "none"}, "KEY_FILE: cannot be read"),
+        (
+            USERS | PROXY | {"ca_file": "console.crt"},
+            "CA_FILE: is of no use without BRIDGE_CONSOLE_CERT_FILE",
+        ),
+        (
+            TLS | OIDC | {"oidc_cert_file": "console.crt"},
+            "OIDC_CERT_FILE and BRIDGE_CONSOLE_OIDC_KEY_FILE: set both or neither",
+        ),
+        (USERS | TLS | {"key_file": "none"}, "KEY_FILE: cannot be read (No such file or directory)"),
         (
             USERS | PROXY | {"url": None},
             "URL: is required where browsers do not come by this machine's own address",
