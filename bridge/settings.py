@@ -320,6 +320,8 @@ class LedgerSettings(_Group):
     """What the next answer about a patient is compared with to tell changes (sealed), after the last one."""
     keep_metadata_days: Annotated[int, Field(ge=1)] = 2920
     """Everything else about a request, after it ended: eight years."""
+    partitions: Literal["month", "day"] = "month"
+    """What a partition of a table of bodies holds on PostgreSQL; pruning drops one that is over."""
 
 
 class LogSettings(_Group):

@@ -74,6 +74,7 @@ def prune(actor: str | None) -> None:
         "requests without their bodies now": erased.bodies,
         "requests forgotten": erased.requests,
         "bases of changes": erased.bases,
+        "months of bodies dropped whole": erased.partitions,
     }
     typer.echo(", ".join(f"{what}: {count}" for what, count in counts.items()))
 

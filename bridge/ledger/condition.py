@@ -10,8 +10,8 @@ from sqlalchemy import Connection, text
 from bridge.addresses import each_address
 from bridge.ledger.access import DatabaseAccess
 from bridge.ledger.errors import NoLedger
-from bridge.ledger.opening import open_store
-from bridge.ledger.storage import schema
+from bridge.ledger.opening import make_partitions, open_store
+from bridge.ledger.storage import partitions, schema
 from bridge.ledger.storage.metadata import metadata
 from bridge.settings import Settings
 
@@ -76,6 +76,8 @@ async def servers(settings: Settings) -> Sequence[DatabaseServer]:
 async def upgrade(settings: Settings) -> Sequence[str]:
     """Bring the database to the schema of this version; the migrations that were run for it.
 
+    Large tables of bodies are parted too, which the start of a worker leaves: workers wait meanwhile.
+
     Raises:
         Misconfigured, LedgerUnavailable: see `bridge.ledger.opening.open_store`.
     """
@@ -83,7 +85,10 @@ async def upgrade(settings: Settings) -> Sequence[str]:
         pending = (await condition(settings)).pending
     except NoLedger:
         pending = schema.revisions()
-    async with open_store(settings):
+    async with open_store(settings) as store:
+        for table in await store.read(partitions.whole):
+            await store.write_patiently(partitions.part(table))
+        await make_partitions(store, settings)
         return pending
 
 

@@ -181,7 +181,7 @@ class Ledger:
                 check_at=follow_up.check_at if follow_up else None,
                 made=calls,
             )
-            requests.add_events(connection, lease.row, lease.token, sealed)
+            requests.add_events(connection, lease.row, lease.token, sealed, now=now)
             if asked:
                 in_doubt.keep_message(connection, lease, asked)
             if kept:

@@ -3,21 +3,23 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from bridge.ledger.access import DatabaseAccess
 from bridge.ledger.clocks import Clock, Uptime, uptime, utc_now
 from bridge.ledger.errors import LedgerUnavailable
 from bridge.ledger.ledger import Ledger
-from bridge.ledger.storage import schema
+from bridge.ledger.storage import partitions, schema
 from bridge.ledger.storage.store import Store
 from bridge.ledger.vault.sealing import Sealer
 from bridge.observe import record
-from bridge.observe.vocabulary.ledger import LeasesNotRenewed, LedgerOpened
+from bridge.observe.vocabulary.ledger import LeasesNotRenewed, LedgerAway, LedgerNotPartitioned, LedgerOpened
 from bridge.settings import Settings
 from bridge.tasks import end
 
 _RENEWALS_PER_LEASE: Final = 3
+_PARTITIONS_EVERY: Final = 3600.0
 
 
 @contextlib.asynccontextmanager
@@ -83,12 +85,41 @@ async def open_ledger(
         renewing = asyncio.create_task(
             _keep_renewing(ledger, settings.ledger.lease_seconds / _RENEWALS_PER_LEASE)
         )
+        parting = asyncio.create_task(_keep_partitions_ahead(store, settings))
         try:
             yield ledger
         finally:
-            await end(renewing)
-            if not renewing.cancelled():
-                renewing.result()  # it ended by itself: its error is told
+            for chore in (renewing, parting):
+                await end(chore)
+                if not chore.cancelled():
+                    chore.result()  # it ended by itself: its error is told
+
+
+async def make_partitions(store: Store, settings: Settings) -> None:
+    """Make the partitions of tables of bodies that are lacking for what is written from now on.
+
+    Raises:
+        LedgerUnavailable: the database cannot be read now.
+    """
+    now = datetime.now(UTC)
+    needed = {
+        "event_bodies": now,
+        "answer_bodies": now + timedelta(days=settings.vault.keep_answers_days),
+        "claim_parts": now + timedelta(days=settings.claims.keep_days),
+    }
+    await partitions.make_ahead(store, needed, settings.ledger.partitions, now=now)
+
+
+async def _keep_partitions_ahead(store: Store, settings: Settings) -> None:
+    with contextlib.suppress(LedgerUnavailable):
+        if left := await store.read(partitions.whole):
+            record(LedgerNotPartitioned(tuple(left)))
+    while True:
+        try:
+            await make_partitions(store, settings)
+        except LedgerUnavailable as fault:
+            record(LedgerAway(fault.reason, task="partitions"))
+        await asyncio.sleep(_PARTITIONS_EVERY)
 
 
 async def _keep_renewing(ledger: Ledger, every: float) -> None:

@@ -21,6 +21,7 @@ class Erased:
         bodies: of requests that stay without them.
         requests: forgotten.
         bases: what patients' next answers were to be compared with.
+        partitions: dropped, with all bodies in them, which are not counted above.
     """
 
     answers: int
@@ -30,6 +31,7 @@ class Erased:
     bodies: int
     requests: int
     bases: int
+    partitions: int
 
 
 async def prune(stores: Stores, *, actor: Actor, progress: Progress = untold) -> Erased:
@@ -57,6 +59,7 @@ async def prune(stores: Stores, *, actor: Actor, progress: Progress = untold) ->
         bodies=of_ledger.bodies,
         requests=of_ledger.requests,
         bases=bases,
+        partitions=of_vault.partitions + of_ledger.partitions,
     )
 
 

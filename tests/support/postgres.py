@@ -43,12 +43,12 @@ class PostgresNode:
         self._programs = _programs()
         # PostgreSQL refuses to run as root, and another user cannot look into pytest's own folders.
         self._user = _unprivileged() if os.geteuid() == 0 else None
-        self._directory = Path(tempfile.mkdtemp(prefix="bridge-postgres-", dir=_memory()))
+        self.directory = Path(tempfile.mkdtemp(prefix="bridge-postgres-", dir=_memory()))
         if self._user:
-            os.chown(self._directory, self._user.pw_uid, self._user.pw_gid)
+            os.chown(self.directory, self._user.pw_uid, self._user.pw_gid)
         self._process: subprocess.Popen[bytes] | None = None
         self.port = free_port()
-        data = str(self._directory / "data")
+        data = str(self.directory / "data")
         self._run(
             "initdb", "-D", data, "-U", "bridge", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"
         )
@@ -68,19 +68,19 @@ class PostgresNode:
             "max_connections": "60",
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        with (self._directory / "server.log").open("ab") as output:
+        with (self.directory / "server.log").open("ab") as output:
             self._process = subprocess.Popen(
-                [self._programs / "postgres", "-D", self._directory / "data", *options],
+                [self._programs / "postgres", "-D", self.directory / "data", *options],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                cwd=self._directory,
+                cwd=self.directory,
                 **self._as_user(),
             )
         deadline = time.monotonic() + START_TIMEOUT
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
-                said = (self._directory / "server.log").read_text()
+                said = (self.directory / "server.log").read_text()
                 raise PostgresMissingError(f"postgres did not start:\n{said[-2000:]}")
             time.sleep(0.05)
 
@@ -92,7 +92,7 @@ class PostgresNode:
             ca_file: the authority of its clients' certificates.
             rules: who may come in, as pg_hba.conf has them.
         """
-        data = self._directory / "data"
+        data = self.directory / "data"
         for name, file in {
             "server.crt": issued.cert_file,
             "server.key": issued.key_file,
@@ -115,7 +115,7 @@ class PostgresNode:
 
     def close(self) -> None:
         self.stop()
-        shutil.rmtree(self._directory, ignore_errors=True)
+        shutil.rmtree(self.directory, ignore_errors=True)
 
     def _end(self, how: signal.Signals) -> None:
         if self._process is not None:
@@ -133,7 +133,7 @@ class PostgresNode:
             check=False,
             capture_output=True,
             timeout=120,
-            cwd=self._directory,
+            cwd=self.directory,
             **self._as_user(),
         )
         if done.returncode != 0:

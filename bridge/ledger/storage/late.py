@@ -62,7 +62,7 @@ def came_late(
     )
     if has_ended:
         connection.execute(update(requests).where(requests.c.id == row.id).values(ended_at=now))
-        add_events(connection, row.id, row.starts + 1, owed)
+        add_events(connection, row.id, row.starts + 1, owed, now=now)
         connection.execute(delete(messages).where(messages.c.request_id == row.id))
         connection.execute(insert(messages).values(request_id=row.id, sealed=message))
     return has_ended

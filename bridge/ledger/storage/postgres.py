@@ -97,6 +97,10 @@ class PostgresStore:
         """Run `step` in a transaction; see `Store`."""
         return await self._run(self._each_statement if single else self._engine, step)
 
+    async def write_patiently(self, step: LedgerStep[T]) -> T:
+        """Run `step` in a transaction, however long it takes; see `Store`."""
+        return await self._run(self._patient.execution_options(isolation_level="READ COMMITTED"), step)
+
     async def read(self, step: LedgerStep[T]) -> T:
         """Run `step` on a snapshot; see `Store`."""
         return await self._run(self._snapshot, step)

@@ -78,6 +78,11 @@ _END = Prepared(
         **_TOLD,
     )
 )
+_MOVE_BODIES = Prepared(
+    update(event_bodies)
+    .where(event_bodies.c.request_id == bindparam("row"))
+    .values(ended_at=bindparam("now"))
+)
 _WAIT = (
     update(requests)
     .where(_LEASED)
@@ -220,11 +225,17 @@ def finish(
         note(connection, lease.request_key, told.found, now)
 
 
-def add_events(connection: Connection, row: int, start: int, owed: Sequence[SealedEvent]) -> None:
+def add_events(
+    connection: Connection, row: int, start: int, owed: Sequence[SealedEvent], *, now: datetime
+) -> None:
     """Keep the events that tell how a start of a request ended; they are owed until they are published."""
+    if start > 1:  # it may have ended before: all bodies of a request lie together
+        _MOVE_BODIES.run(connection, {"row": row, "now": now})
     rows = [_event_row(row, start, number, one.event) for number, one in enumerate(owed, start=1)]
     add_rows(connection, events, rows, skip_known=True)
-    bodies = [{"request_id": row, "event_id": one.event.id, "sealed": one.sealed} for one in owed]
+    bodies = [
+        {"request_id": row, "event_id": one.event.id, "sealed": one.sealed, "ended_at": now} for one in owed
+    ]
     add_rows(connection, event_bodies, bodies, skip_known=True)
 
 

@@ -1,19 +1,20 @@
 """What is deleted, and when: bodies first, the rest of an ended request later, what is open never.
 
-Ended requests are gone through in the order of their ends, those alone that ended long enough ago: some are
-looked at in one step, and few are deleted in one transaction. No worker waits for more.
+Partitions of bodies that are over go first. Then the tables of bodies are gone through for what is over in
+the others, and requests in the order of their ends, those alone that ended long enough ago: some are looked
+at in one step, and few are deleted in one transaction. No worker waits for more.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, not_, or_, select, update
+from sqlalchemy import Column, ColumnElement, Connection, and_, delete, func, not_, select, update
 
 from bridge.ledger.model import FOUND_OUT
-from bridge.ledger.storage import quality
+from bridge.ledger.storage import partitions, quality
 from bridge.ledger.storage.store import LedgerStep, Progress, Store, untold
 from bridge.ledger.storage.tables import event_bodies, events, intents, messages, requests
 
@@ -25,27 +26,21 @@ _PAGE: Final = 50
 _Drop = Callable[[Sequence[int], Connection], None]
 
 
-def _has(column: ColumnElement[int], *more: ColumnElement[bool]) -> ColumnElement[bool]:
-    # Looked up for each request. For an EXISTS, PostgreSQL reads the whole table again for each page.
-    found = select(column).where(column == requests.c.id, *more).limit(1)
-    return found.scalar_subquery().is_not(None)
-
-
-_HAS_MESSAGE = _has(messages.c.request_id)
-_HAS_BODIES = or_(
-    _HAS_MESSAGE,
-    _has(event_bodies.c.request_id),
-    _has(intents.c.request_id, intents.c.payload.is_not(None)),
-)
-
-
 @dataclass(frozen=True, slots=True)
 class PrunedRequests:
-    """How many requests lost their message, how many all their bodies, and how many were forgotten."""
+    """What went.
+
+    Attributes:
+        messages: requests that lost what they asked.
+        bodies: requests that lost all their bodies, without those whose bodies went with a partition.
+        requests: forgotten.
+        partitions: of bodies of events, dropped with all that was in them.
+    """
 
     messages: int
     bodies: int
     requests: int
+    partitions: int = 0
 
 
 async def prune(
@@ -61,22 +56,26 @@ async def prune(
     `messages_before` is of requests that failed, which `bridge replay` can ask again while it is kept.
     A request in doubt has not ended until a person found out; one that still owes events keeps everything.
     """
+    dropped = await partitions.drop_over(store, {"event_bodies": bodies_before})
     done = 0
 
-    async def each(before: datetime, condition: ColumnElement[bool], drop: _Drop) -> int:
+    async def each(find: _Find, drop: _Drop) -> int:
         nonlocal done
-        so_far = done
-        dropped = await _page_by_page(
-            store, before, condition, drop, lambda now, of: progress(so_far + now, of)
-        )
-        done += dropped
-        return dropped
+        before = done
+        count = await _page_by_page(store, find, drop, lambda now, of: progress(before + now, of))
+        done += count
+        return count
 
-    has_failed = requests.c.state == "failed"
+    has_failed = and_(requests.c.state == "failed", requests.c.ended_at < messages_before)
+    over = and_(requests.c.ended_at < bodies_before, _is_over())
+    long_ago = event_bodies.c.ended_at < bodies_before
     pruned = PrunedRequests(
-        await each(messages_before, and_(has_failed, _HAS_MESSAGE), _drop_messages),
-        await each(bodies_before, and_(_is_over(), _HAS_BODIES), _drop_bodies),
-        await each(requests_before, _is_over(), _forget),
+        messages=await each(_with(messages.c.request_id, has_failed), _drop_messages),
+        bodies=await each(_with(event_bodies.c.request_id, over, long_ago), _drop_bodies)
+        + await each(_with(messages.c.request_id, over), _drop_bodies)
+        + await each(_with(intents.c.request_id, over, intents.c.payload.is_not(None)), _drop_bodies),
+        requests=await each(partial(_ended, before=requests_before), _forget),
+        partitions=len(dropped),
     )
     while await store.write(lambda connection: quality.forget(connection, requests_before)):
         pass
@@ -84,14 +83,15 @@ async def prune(
     return pruned
 
 
-async def _page_by_page(
-    store: Store, before: datetime, condition: ColumnElement[bool], drop: _Drop, progress: Progress
-) -> int:
+_Find = Callable[[Any], LedgerStep[tuple[Any, Sequence[int]]]]
+"""A step that looks at some after a place (None: the first): where the next begin, and which are meant."""
+
+
+async def _page_by_page(store: Store, find: _Find, drop: _Drop, progress: Progress) -> int:
     # Looked for apart from the writers: what has ended and owes nothing does not begin again.
-    total = 0
-    after: datetime | None = None
+    total, after = 0, None
     while True:
-        after, found = await store.read(_part(after, before, condition))
+        after, found = await store.read(find(after))
         for first in range(0, len(found), _PAGE):
             page = found[first : first + _PAGE]
             await store.write(partial(drop, page))
@@ -101,10 +101,26 @@ async def _page_by_page(
             return total
 
 
-def _part(
-    after: datetime | None, before: datetime, condition: ColumnElement[bool]
-) -> LedgerStep[tuple[datetime | None, Sequence[int]]]:
-    """A step: when the last of the next ones ended, None where none are later; and those that are meant."""
+def _with(column: Column[Any], condition: ColumnElement[bool], *more: ColumnElement[bool]) -> _Find:
+    """Requests that have rows in a table of bodies, which is gone through instead of all requests."""
+
+    def find(after: int | None) -> LedgerStep[tuple[int | None, Sequence[int]]]:
+        page = (
+            select(column).where(column > (after or 0), *more).distinct().order_by(column).limit(_LOOKED_AT)
+        )
+
+        def step(connection: Connection) -> tuple[int | None, Sequence[int]]:
+            held = connection.scalars(page).all()
+            meant = select(requests.c.id).where(requests.c.id.in_(held), condition).order_by(requests.c.id)
+            return max(held, default=None), connection.scalars(meant).all() if held else ()
+
+        return step
+
+    return find
+
+
+def _ended(after: datetime | None, before: datetime) -> LedgerStep[tuple[datetime | None, Sequence[int]]]:
+    """Requests that are over, in the order of their ends."""
     ended_at = requests.c.ended_at
     wanted = [ended_at < before] if after is None else [ended_at > after, ended_at < before]
 
@@ -113,7 +129,7 @@ def _part(
         end = select(ended_at).where(*wanted).order_by(ended_at).offset(_LOOKED_AT - 1).limit(1)
         last = connection.scalar(end)
         within = wanted if last is None else [*wanted, ended_at <= last]
-        found = select(requests.c.id).where(*within, condition).order_by(ended_at, requests.c.id)
+        found = select(requests.c.id).where(*within, _is_over()).order_by(ended_at, requests.c.id)
         return last, connection.scalars(found).all()
 
     return step

@@ -119,6 +119,10 @@ class SqliteStore:
             self._drained = asyncio.create_task(self._drain())
         return await ended
 
+    async def write_patiently(self, step: LedgerStep[T]) -> T:
+        """Run `step` in a transaction; see `Store`."""
+        return await self.write(step)
+
     async def read(self, step: LedgerStep[T]) -> T:
         """Run `step` on a snapshot; see `Store`."""
         result = await asyncio.get_running_loop().run_in_executor(self._reading, self._look, step)

@@ -63,6 +63,13 @@ class Store(Protocol):
             LedgerUnavailable: the database cannot do it now; unless it was asked to commit, nothing is kept.
         """
 
+    async def write_patiently(self, step: LedgerStep[T]) -> T:
+        """Run `step` in a transaction, however long it takes.
+
+        Raises:
+            LedgerUnavailable: as `write` does.
+        """
+
     async def read(self, step: LedgerStep[T]) -> T:
         """Run `step`, which only reads, beside the writers.
 

@@ -198,6 +198,9 @@ event_bodies = Table(  # apart from `events`, so that marking one as published d
     Column("request_id", Id, ForeignKey("requests.id", ondelete="CASCADE"), primary_key=True),
     Column("event_id", Text, primary_key=True),
     Column("sealed", LargeBinary, nullable=False),
+    # When the request ended, for all its events: on PostgreSQL a part holds those of a month. The default is
+    # of rows from before version 0014, and of workers that are older.
+    Column("ended_at", Instant, nullable=False, server_default=text("'2000-01-01 00:00:00.000000'")),
 )
 
 _UNSETTLED = "settled_at IS NULL"

@@ -24,7 +24,9 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
+    and_,
     delete,
+    func,
     insert,
     select,
     text,
@@ -32,6 +34,7 @@ from sqlalchemy import (
 )
 
 from bridge.ledger.keys import NotKept, SealBroken
+from bridge.ledger.storage import partitions
 from bridge.ledger.storage.group_commit import add_rows
 from bridge.ledger.storage.metadata import Id, Instant, metadata
 from bridge.ledger.storage.store import Store
@@ -59,7 +62,16 @@ answers = Table(
     Column("sealed", LargeBinary),
     Index("ix_answers_kept", "expires_at", sqlite_where=text(_KEPT), postgresql_where=text(_KEPT)),
 )
-"""Every answer that came; `sealed` is None once its time is over."""
+"""Every answer that came. `sealed` is of those from before version 0014, until their time is over."""
+
+answer_bodies = Table(
+    "answer_bodies",
+    metadata,
+    Column("sha256", Text, nullable=False, index=True),
+    Column("expires_at", Instant, nullable=False, index=True),
+    Column("sealed", LargeBinary, nullable=False),
+)
+"""Of answers that are kept, by the hash and the end of each; on PostgreSQL a part holds those of a month."""
 
 claims = Table(
     "claims",
@@ -75,8 +87,8 @@ claims = Table(
     Column("parts", Integer),
     Index("ix_claims_kept", "expires_at", sqlite_where=text(_KEPT), postgresql_where=text(_KEPT)),
 )
-"""Bodies that an event refers to instead of carrying them. `sealed` is the body; of one that came in `parts`
-it seals how many there are, so that none can be taken away unseen."""
+"""Bodies that an event refers to instead of carrying them. `sealed` says how many `parts` there are, so that
+none can be taken away unseen; where there are none it is the body itself, of before version 0014."""
 
 claim_parts = Table(
     "claim_parts",
@@ -86,7 +98,8 @@ claim_parts = Table(
     Column("number", Integer, nullable=False),
     Column("expires_at", Instant, nullable=False, index=True),
     Column("sealed", LargeBinary, nullable=False),
-    Index("ix_claim_parts_claim", "claim_id", "number", unique=True),
+    # All parts of a claim have the same end; on PostgreSQL a partition holds those of a month.
+    Index("ix_claim_parts_claim", "claim_id", "number", "expires_at", unique=True),
 )
 """Bodies in parts. Until its claim is there nobody can open them, and one that never comes costs them nothing
 but the time that they are kept for."""
@@ -125,11 +138,15 @@ class ClaimCheck:
 
 @dataclass(frozen=True, slots=True)
 class PrunedBodies:
-    """How many bodies went, and how many rows of what was known about bodies long gone."""
+    """How many bodies went, and how many rows of what was known about bodies long gone.
+
+    What went with a partition is not counted: `partitions` says how many of those were dropped.
+    """
 
     answers: int
     claims: int
     metadata: int
+    partitions: int = 0
 
 
 class Deposit:
@@ -217,19 +234,27 @@ class Vault:
 
     async def store_answer(self, answer: KeptAnswer) -> None:
         """Keep an answer; returns when it is durable."""
-        kept = self._keep_answers > timedelta(0)
+        expires_at = answer.received_at + self._keep_answers
         row = {
             "sha256": answer.sha256,
             "size": len(answer.body),
             "received_at": answer.received_at,
-            "expires_at": answer.received_at + self._keep_answers,
+            "expires_at": expires_at,
             "request_key": answer.request_key,
             "interaction": answer.interaction,
             "practice_ods": answer.practice_ods,
             "trace_id": answer.trace_id,
-            "sealed": await self._seal(answer.body, _answer_aad(answer.sha256)) if kept else None,
         }
-        await self._store.write(lambda connection: add_rows(connection, answers, [row], skip_known=False))
+        bodies = []
+        if self._keep_answers > timedelta(0):
+            sealed = await self._seal(answer.body, _answer_aad(answer.sha256))
+            bodies.append({"sha256": answer.sha256, "expires_at": expires_at, "sealed": sealed})
+
+        def step(connection: Connection) -> None:
+            add_rows(connection, answers, [row], skip_known=False)
+            add_rows(connection, answer_bodies, bodies, skip_known=False)
+
+        await self._store.write(step)
 
     async def open_answer(self, sha256: str) -> KeptAnswer:
         """The answer with this hash, the latest if it came more than once.
@@ -239,9 +264,13 @@ class Vault:
             KeyUnknown: the key that sealed it was removed.
             SealBroken: the database was changed.
         """
+        now = datetime.now(UTC)
+        kept = and_(answer_bodies.c.sha256 == sha256, answer_bodies.c.expires_at == answers.c.expires_at)
+        sealed = func.coalesce(answer_bodies.c.sealed, answers.c.sealed)
         query = (
-            select(answers)
-            .where(answers.c.sha256 == sha256, answers.c.expires_at > datetime.now(UTC), text(_KEPT))
+            select(*(column for column in answers.c if column.name != "sealed"), sealed.label("sealed"))
+            .outerjoin(answer_bodies, kept)
+            .where(answers.c.sha256 == sha256, answers.c.expires_at > now, sealed.is_not(None))
             .order_by(answers.c.id.desc())
             .limit(1)
         )
@@ -266,8 +295,19 @@ class Vault:
         check = ClaimCheck(
             secrets.token_hex(16), hashlib.sha256(body).hexdigest(), len(body), media_type, request_key
         )
-        row = _claim_row(check, expires_at, await self._seal(body, _claim_aad(check.id)))
-        await self._store.write(lambda connection: connection.execute(insert(claims), row))
+        row = _claim_row(check, expires_at, self._sealer.seal(b"1", _claim_aad(check.id))) | {"parts": 1}
+        part = {
+            "claim_id": check.id,
+            "number": 0,
+            "expires_at": expires_at,
+            "sealed": await self._seal(body, _part_aad(check.id, 0)),
+        }
+
+        def step(connection: Connection) -> None:
+            connection.execute(insert(claim_parts), part)
+            connection.execute(insert(claims), row)
+
+        await self._store.write(step)
         return check
 
     def deposit(self, expires_at: datetime, *, request_key: str | None = None) -> Deposit:
@@ -297,32 +337,41 @@ class Vault:
             return check, _at_once(body)
         if body != str(row.parts).encode():
             raise SealBroken("not as many parts as were sealed")
-        return check, self._parts_of(claim_id, row.parts)
+        return check, self._parts_of(claim_id, row.parts, row.expires_at)
 
-    async def _parts_of(self, claim_id: str, parts: int) -> AsyncIterator[bytes]:
+    async def _parts_of(self, claim_id: str, parts: int, expires_at: datetime) -> AsyncIterator[bytes]:
         for number in range(parts):
             query = select(claim_parts.c.sealed).where(
-                claim_parts.c.claim_id == claim_id, claim_parts.c.number == number
+                claim_parts.c.claim_id == claim_id,
+                claim_parts.c.number == number,
+                claim_parts.c.expires_at == expires_at,
             )
             # Bound now: the step runs in another thread.
             sealed = await self._store.read(partial(_one_value, query))
             if sealed is None:
                 raise SealBroken("a part is missing")
-            yield self._sealer.open(sealed, _part_aad(claim_id, number))
+            yield await self._open(sealed, _part_aad(claim_id, number))
 
     async def prune(self, now: datetime, *, facts_before: datetime) -> PrunedBodies:
         """Delete the bodies whose time is over, and what is known about bodies from before `facts_before`.
 
         A few at a time, so that requests are not held up. `Ledger.prune`, run next, gives the space back.
         """
-        over = select(claim_parts.c.id).where(claim_parts.c.expires_at <= now).limit(_PRUNED_AT_ONCE)
-        await self._in_portions(delete(claim_parts).where(claim_parts.c.id.in_(over)))
+        dropped = await partitions.drop_over(self._store, {"answer_bodies": now, "claim_parts": now})
+        await self._delete_over(claim_parts, claim_parts.c.id, now)
         return PrunedBodies(
-            answers=await self._drop_bodies(answers, now),
+            answers=await self._delete_over(answer_bodies, answer_bodies.c.sha256, now)
+            + await self._drop_bodies(answers, now),
             claims=await self._drop_bodies(claims, now),
             metadata=await self._forget(answers, answers.c.received_at, facts_before, now)
             + await self._forget(claims, claims.c.created_at, facts_before, now),
+            partitions=len(dropped),
         )
+
+    async def _delete_over(self, table: Table, column: Column[Any], now: datetime) -> int:
+        is_over = table.c.expires_at <= now
+        some = select(column).where(is_over).limit(_PRUNED_AT_ONCE)
+        return await self._in_portions(delete(table).where(column.in_(some), is_over))
 
     async def _drop_bodies(self, table: Table, now: datetime) -> int:
         over = select(table.c.id).where(table.c.expires_at <= now, text(_KEPT)).limit(_PRUNED_AT_ONCE)

@@ -54,6 +54,7 @@ FIELDS: Final[dict[str, str]] = {
     "held_back": "calls that were not made since the start",
     "signature": "what the malware scanner found, as it names it",
     "secret": "which secret or certificate",
+    "tables": "of the ledger's database",
     "problems": "what is wrong with it: names of settings and rules",
     # bus
     "broker": "`rabbitmq`, `nats`, or as a bus of another package calls its own",

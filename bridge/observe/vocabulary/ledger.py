@@ -45,7 +45,7 @@ class LedgerAway(TelemetryEvent):
     name: ClassVar[str] = "ledger_unavailable"
 
     reason: Code
-    task: Literal["request", "owed_events", "in_doubt", "keys", "quality", "sightings", "asks"]
+    task: Literal["request", "owed_events", "in_doubt", "keys", "quality", "sightings", "asks", "partitions"]
 
     @property
     def severity(self) -> Level:
@@ -61,6 +61,27 @@ class IndexesNotMade(TelemetryEvent):
     level: ClassVar[Level] = "warning"
 
     reason: Code
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionsUnchanged(TelemetryEvent):
+    """Partitions could not be made ahead, or dropped: bodies lie with the rest, or are deleted one by one."""
+
+    name: ClassVar[str] = "partitions_unchanged"
+    level: ClassVar[Level] = "warning"
+
+    reason: Code
+    task: Literal["make", "drop"]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerNotPartitioned(TelemetryEvent):
+    """Large tables of bodies have no partitions; ``bridge ledger upgrade`` makes them while workers wait."""
+
+    name: ClassVar[str] = "ledger_not_partitioned"
+    level: ClassVar[Level] = "warning"
+
+    tables: tuple[Code, ...]
 
 
 @dataclass(frozen=True, slots=True)

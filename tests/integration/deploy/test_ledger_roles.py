@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -16,6 +17,7 @@ from structlog.testing import capture_logs
 from bridge.ledger.condition import condition
 from bridge.ledger.errors import NoLedger
 from bridge.ledger.opening import open_store
+from bridge.ledger.storage import partitions
 from bridge.ledger.storage.indexes import lacking
 from bridge.ledger.storage.schema import revisions
 from bridge.operations.retention import prune
@@ -86,6 +88,19 @@ async def test_the_owner_migrates_and_a_worker_works_without_the_right_to(roles:
     async with open_stores(settings(roles.worker, tmp_path)) as stores:
         who = operator(stores.settings, "tester")
         assert (await prune(stores, actor=who)).requests == 0
+        # Partitions it may make and drop, by functions that the owner left it.
+        store, later = stores.ledger.store, datetime(2040, 1, 1, tzinfo=UTC)
+        await partitions.make_ahead(store, {"event_bodies": later}, "month", now=later)
+        made = await store.read(lambda connection: partitions.of(connection, "event_bodies"))
+        assert made[-1].lower == later
+        dropped = await partitions.drop_over(store, {"event_bodies": made[-1].upper})
+        assert dropped == made
+    for harm in (
+        "ledger_drop_partition('requests', 'events')",
+        "ledger_add_partition('requests', now(), now())",
+    ):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await _execute(roles.worker, f"SELECT {harm}")
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await _execute(roles.worker, "DROP TABLE requests")
     with pytest.raises(asyncpg.InsufficientPrivilegeError):

@@ -3,24 +3,29 @@
 import asyncio
 import importlib
 import pkgutil
+import re
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import asyncpg  # type: ignore[import-untyped]  # ships no types
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
 from bridge.errors import Misconfigured
-from bridge.ledger import LedgerUnavailable, storage
+from bridge.ledger import LedgerUnavailable, condition, storage
+from bridge.ledger.access import DatabaseAccess
 from bridge.ledger.opening import open_store
-from bridge.ledger.storage import indexes, schema
+from bridge.ledger.storage import indexes, partitions, schema
 from bridge.ledger.storage.metadata import metadata
+from bridge.ledger.storage.postgres import PostgresStore
+from bridge.ledger.storage.sqlite import SqliteStore
 from bridge.ledger.storage.store import Store
 from bridge.settings import LedgerSettings, Settings
 from tests.support.postgres import fresh_database
@@ -36,10 +41,18 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
         yield Settings(ledger=LedgerSettings(url=url))
 
 
+PARTITION = re.compile(f"({'|'.join(partitions.TABLES)})_(first|rest|[0-9]{{8}})")
+
+
+def is_no_partition(name: str | None, kind: str, _parents: object) -> bool:
+    return kind != "table" or not PARTITION.fullmatch(name or "")
+
+
 def differences(connection: Connection) -> list[object]:
     for module in pkgutil.iter_modules(storage.__path__, f"{storage.__name__}."):
         importlib.import_module(module.name)  # every table is known then
-    context = MigrationContext.configure(connection, opts={"version_table": schema.VERSION_TABLE})
+    opts = {"version_table": schema.VERSION_TABLE, "include_name": is_no_partition}
+    context = MigrationContext.configure(connection, opts=opts)
     return list(compare_metadata(context, metadata))
 
 
@@ -131,52 +144,54 @@ async def test_a_server_that_forgets_commits_is_refused(postgres_url: str):
             pass
 
 
-COLUMNS = ("own_id", "operation", "asked_at", "practice_ods", "stage", "upstream", "detail", "dead_letter")
+@asynccontextmanager
+async def ledger_of_version(settings: Settings, revision: str) -> AsyncIterator[Store]:
+    """An empty ledger as that version of the software made it."""
 
-OF_LATER_VERSIONS = (
-    "change_bases",
-    *("practice_asks", "capabilities_seen", "directory_seen", "upstreams_seen", "workers_seen"),
-    *("quality_days", "quality_notes", "replay_job_requests", "replay_jobs"),
-)
+    def make(connection: Connection) -> None:
+        config = schema.configuration()
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+    if (url := settings.ledger.url) is None:
+        store: Store = SqliteStore(settings.state_dir / "ledger.db")
+    else:
+        store = PostgresStore(url, DatabaseAccess.of(settings, url), connections=2)
+    try:
+        await store.check()
+        await store.write(make)
+        yield store
+    finally:
+        await store.close()
 
 
-def take_away_lists(connection: Connection) -> None:
-    """Make a ledger of version 7 as far as lists of requests are concerned."""
-    for table in OF_LATER_VERSIONS:
-        connection.execute(text(f"DROP TABLE {table}"))
-    for index in indexes.every():
-        connection.execute(text(f"DROP INDEX {index.name}"))
-    for column in COLUMNS:
-        connection.execute(text(f"ALTER TABLE requests DROP COLUMN {column}"))
-
-
-async def test_a_large_ledger_gets_its_indexes_beside_its_workers(postgres_url: str):
+@pytest.mark.parametrize("empty", ["postgresql"], indirect=True)
+async def test_a_large_ledger_gets_its_indexes_beside_its_workers(empty: Settings):
     """A transaction of the migration that made them would hold every worker up."""
-    settings = Settings(ledger=LedgerSettings(url=postgres_url))
-
-    def make_large_and_old(connection: Connection) -> None:
-        connection.execute(
-            text(
-                "INSERT INTO requests (request_key, pipeline, correlation_id, body_sha256, received_at, state,"
-                " starts, worker, started_at, waits) SELECT '/epr r-' || n, 'p', 'c', 's', now(), 'completed',"
-                " 1, 'w', now(), 0 FROM generate_series(1, 10000) AS n"
-            )
-        )
-        take_away_lists(connection)
-        connection.execute(text(f"UPDATE {schema.VERSION_TABLE} SET version_num = '0007'"))
-
-    async with open_store(settings) as store:
-        await store.write(make_large_and_old)
+    settings = empty
+    many = text(
+        "INSERT INTO requests (request_key, pipeline, correlation_id, body_sha256, received_at, state,"
+        " starts, worker, started_at, waits) SELECT '/epr r-' || n, 'p', 'c', 's', now(), 'completed',"
+        " 1, 'w', now(), 0 FROM generate_series(1, 10000) AS n"
+    )
+    async with ledger_of_version(settings, "0007") as store:
+        await store.write(lambda connection: connection.execute(many))
         # The migration itself makes none of them: it commits without.
         await store.write(schema.upgrade)
         assert await store.read(indexes.lacking) == indexes.every()
-    making = await asyncpg.connect(postgres_url)
+    making = await asyncpg.connect(settings.ledger.url)
     await making.execute(f"SELECT pg_advisory_lock({indexes.LOCK})")
     async with open_store(settings) as store:  # whoever makes them is not waited for
         assert await store.read(indexes.lacking) == indexes.every()
     await making.close()
     async with open_store(settings) as store:
         assert await store.read(indexes.lacking) == []
+        assert await store.read(differences) == []
+        # Nor is it read through to be parted, while workers wait, before an operator says so.
+        assert await store.read(partitions.whole) == ["event_bodies", "claim_parts"]
+    assert await condition.upgrade(settings) == []
+    async with open_store(settings) as store:
+        assert await store.read(partitions.whole) == []
         assert await store.read(differences) == []
 
 
@@ -192,21 +207,12 @@ async def test_an_index_that_was_cut_off_is_made_anew(postgres_url: str):
 
 
 async def test_an_older_ledger_gets_what_it_lacks_and_keeps_what_it_has(empty: Settings):
-    def make_old(connection: Connection) -> None:
-        connection.execute(text("DROP TABLE key_fingerprints"))
-        connection.execute(text("DROP TABLE claim_parts"))
-        take_away_lists(connection)
-        connection.execute(text("ALTER TABLE claims DROP COLUMN parts"))
-        connection.execute(text(f"UPDATE {schema.VERSION_TABLE} SET version_num = '0005'"))
-        connection.execute(
-            text(
-                "INSERT INTO claims (id, sha256, size, media_type, created_at, expires_at)"
-                " VALUES ('c', 's', 1, 'm', '2026-11-22 09:30:00', '2026-11-22 09:30:00')"
-            )
-        )
-
-    async with open_store(empty) as store:
-        await store.write(make_old)
+    claim = text(
+        "INSERT INTO claims (id, sha256, size, media_type, created_at, expires_at)"
+        " VALUES ('c', 's', 1, 'm', '2026-11-22 09:30:00', '2026-11-22 09:30:00')"
+    )
+    async with ledger_of_version(empty, "0005") as store:
+        await store.write(lambda connection: connection.execute(claim))
     async with open_store(empty) as store:
         assert await store.read(differences) == []
         ids = "SELECT id FROM claims"
