@@ -1,13 +1,10 @@
 """Building what we send, strictly: every body goes through `fhir.resources` (STU3) before it leaves."""
 
-from collections.abc import Mapping
 from datetime import date
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 import orjson
-from fhir.resources.STU3.appointment import Appointment
-from fhir.resources.STU3.parameters import Parameters
 from pydantic import BaseModel
 
 from bridge.fhir.parameters import DayPeriod, Value, Wanted
@@ -22,7 +19,6 @@ _FHIR_TYPES: Final = (
     (date, "valueDate"),
 )
 _SOME_NUMBER: Final = "0000000000"
-_MODELS: Final[Mapping[str, type[BaseModel]]] = {"Appointment": Appointment, "Parameters": Parameters}
 
 
 def patient_parameters(nhs_number: str, wanted: Wanted) -> bytes:
@@ -70,5 +66,14 @@ def checked(resource: JsonObject) -> bytes:
         pydantic.ValidationError: it is not.
     """
     # What was found valid is sent as it is: writing the model out again would cost twice as much as this.
-    _MODELS[resource["resourceType"]].model_validate(resource)
+    _model(resource["resourceType"]).model_validate(resource)
     return orjson.dumps(resource)
+
+
+@cache
+def _model(kind: str) -> type[BaseModel]:
+    # Loading the models is a tenth of a worker's start, and many commands never build anything.
+    from fhir.resources.STU3 import get_fhir_model_class  # noqa: PLC0415 - see above
+
+    found: type[BaseModel] = get_fhir_model_class(kind)
+    return found

@@ -18,10 +18,14 @@ _SEPARATING = ("Zs", "Zl", "Zp", "Cc", "Cf", "Pd")
 hyphen), and hyphens and dashes."""
 
 
+_SEPARATING_ASCII = dict.fromkeys([*range(ord(" ") + 1), ord("-"), 0x7F])
+"""Those of them that are ASCII: looked up at once, where nearly every text is."""
+
+
 def plain_nhs_number(written: str) -> str:
     """`written` without blanks and hyphens of any kind: its digits alone, where it is an NHS number."""
-    if written.isascii() and written.isalnum():
-        return written
+    if written.isascii():
+        return written.translate(_SEPARATING_ASCII)
     return "".join(
         character
         for character in written
