@@ -77,8 +77,8 @@ outside: install
 
 check: lint test ## what the gate runs
 
-bench: install ## the speed table, as ratios inside one run; writes .bench/latest.json
-	$(BIN)/python -m tests.bench
+bench: install ## the speed table, as ratios inside one run; writes .bench/latest.json (ARGS=MODULE)
+	$(BIN)/python -m tests.bench $(ARGS)
 
 bench-against: install ## CPU, time and memory beside another commit's, on the same stubs (BUILD=commit)
 	$(BIN)/python -m tests.bench.against $(BUILD) $(ARGS)

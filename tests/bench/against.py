@@ -23,7 +23,7 @@ import aio_pika
 
 from tests.bench import parts
 from tests.bench.fifty_practices import nhs_numbers
-from tests.bench.sized_records import SIZES
+from tests.bench.record_sizes import SIZES
 from tests.support.ports import free_port
 from tests.support.postgres import PostgresNode, fresh_database
 from tests.support.processes import Child, child, wait_until_ready
@@ -35,6 +35,7 @@ _RECORD: Final = "record.requested.v1"
 _WARM_UP: Final = 60
 _LEDGERS: Final = ("sqlite", "postgresql")
 _POLL: Final = 0.01
+_START: Final = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,7 @@ def _side(
         cwd=build.folder,
         python=build.python,
     ) as started:
-        wait_until_ready(started, port)
+        wait_until_ready(started, port, within=_START)
         yield Side(build, which, started)
 
 

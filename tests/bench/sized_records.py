@@ -8,49 +8,10 @@ import gzip
 import json
 import sys
 from pathlib import Path
-from typing import Final
-
-import orjson
 
 from tests.bench.fifty_practices import PRACTICES, found, nhs_numbers, pds_patient, worker_settings
-from tests.support import bundles
+from tests.bench.record_sizes import SIZES, record_of
 from tests.support.http_server import HttpServer, Request, answer
-
-SIZES: Final = ("0.8 KB", "25 KB", "242 KB")
-COURSES: Final = (None, 5, 55)
-_ISSUES: Final = 2
-
-
-def record(courses: int | None) -> bundles.Resource:
-    """A record of so many courses with two issues each; of None, one with nothing but its people."""
-    if courses is None:
-        return {**bundles.bundle(bundles.patient(), bundles.organisation())}
-    plans, issued, products = [], [], []
-    for n in range(courses):
-        drug = {"medicationReference": bundles.reference(f"Medication/m{n}")}
-        products.append(bundles.medication(f"m{n}", code=_product(n)))
-        plans += [bundles.statement(f"s{n}", f"plan{n}", **drug), bundles.plan(f"plan{n}", **drug)]
-        issued += [bundles.order(f"order{n}-{issue}", f"plan{n}", **drug) for issue in range(_ISSUES)]
-    return bundles.record(
-        bundles.record_list(bundles.MEDICATIONS_LIST, *(f"MedicationStatement/s{n}" for n in range(courses))),
-        bundles.record_list(bundles.ALLERGIES_LIST, "AllergyIntolerance/a1"),
-        bundles.ended_list(bundles.ended_allergy()),
-        bundles.allergy(),
-        *products,
-        *plans,
-        *issued,
-    )
-
-
-def record_of(size: int) -> bytes:
-    """The bytes of a record, of the patient and the practice of that size."""
-    text = orjson.dumps(record(COURSES[size])).decode()
-    text = text.replace(bundles.NHS_NUMBER, nhs_numbers()[size]).replace(bundles.ODS, PRACTICES[size])
-    return text.encode()
-
-
-def _product(n: int) -> bundles.Resource:
-    return bundles.concept("323509004", f"Medicine number {n} 250mg capsules")
 
 
 class _Services:
@@ -64,7 +25,9 @@ class _Services:
         }
         packed = {"Content-Encoding": "gzip"}
         self._records = {
-            PRACTICES[size]: answer(gzip.compress(record_of(size)), headers=packed)
+            PRACTICES[size]: answer(
+                gzip.compress(record_of(size, numbers[size], PRACTICES[size])), headers=packed
+            )
             for size in range(len(SIZES))
         }
 

@@ -145,8 +145,8 @@ def _bounded(files: int | None) -> list[str]:
     return [] if files is None else ["/bin/sh", "-c", f'ulimit -n {files} && exec "$@"', "sh"]
 
 
-def wait_until_ready(started: Child, port: int) -> None:
-    deadline = time.monotonic() + START_TIMEOUT
+def wait_until_ready(started: Child, port: int, *, within: float = START_TIMEOUT) -> None:
+    deadline = time.monotonic() + within
     while True:
         if started.process.poll() is not None or time.monotonic() > deadline:
             raise AssertionError(f"the process is not ready:\n{started.output.read_text()[-3000:]}")
