@@ -8,6 +8,7 @@ from pathlib import Path
 from tests.bench.result import Result
 
 MODULES = (
+    "instructions",
     "mapping",
     "whole_record",
     "renderings",
