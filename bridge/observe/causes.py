@@ -53,6 +53,14 @@ _TOO_FEW: Final = Cause(
     "fewer servers of the cluster are there than a stream is to have copies: see BRIDGE_BUS_REPLICAS",
     heals=True,
 )
+_FULL: Final = Cause(
+    "storage_full",
+    "the broker's storage, or a limit of it, is full: it takes nothing until there is room",
+    heals=True,
+)
+_DAMAGED: Final = Cause(
+    "storage_damaged", "the broker cannot read what it has stored: see its own log, and restore the store"
+)
 _WORDS: Final = (
     # RabbitMQ. What it says of a virtual host does not come through aiormq, which tells only of what it got
     # in the place of OpenOk.
@@ -66,6 +74,12 @@ _WORDS: Final = (
     ("uthentication", _LOGIN),
     ("no suitable peers", _TOO_FEW),
     ("replicas > 1 not supported", _TOO_FEW),
+    ("insufficient resources", _FULL),
+    ("insufficient storage resources", _FULL),
+    ("maximum bytes exceeded", _FULL),
+    ("maximum messages exceeded", _FULL),
+    ("no space left on device", _FULL),
+    ("error creating store for consumer", _DAMAGED),
 )
 
 _NO_RIGHTS: Final = (

@@ -180,14 +180,20 @@ class RabbitNode(Node):
 
 
 class NatsNode(Node):
-    """A NATS server with JetStream, its own store, and every message synchronised to disk."""
+    """A NATS server with JetStream, its own store, and every message synchronised to disk.
 
-    def __init__(self, directory: Path) -> None:
+    Args:
+        directory: of its own.
+        most_stored: what it may keep, as its configuration says it; None is as much as there is room for.
+    """
+
+    def __init__(self, directory: Path, *, most_stored: str | None = None) -> None:
         super().__init__(directory)
         self._config = directory / "nats.conf"
         self._config.write_text(
             f'listen: "127.0.0.1:{self.port}"\n'
-            f'jetstream {{ store_dir: "{directory / "jetstream"}", sync_interval: always }}\n'
+            f'jetstream {{ store_dir: "{directory / "jetstream"}", sync_interval: always, '
+            f"{'' if most_stored is None else f'max_file_store: {most_stored}'} }}\n"
         )
 
     @property

@@ -19,7 +19,7 @@ from nats.aio.msg import Msg
 from nats.errors import BadHeaderError, BadSubjectError, MaxPayloadError
 from nats.js import JetStreamContext
 from nats.js.api import DeliverPolicy
-from nats.js.errors import BadRequestError, NoStreamResponseError, NotFoundError
+from nats.js.errors import BadRequestError, NotFoundError
 
 from bridge.addresses import each_address, place_of
 from bridge.bus import control_headers
@@ -33,7 +33,8 @@ from bridge.bus.nats.client import ReadingClient, answered, leave
 from bridge.bus.nats.condition import condition_of
 from bridge.bus.nats.consumers import declare_consumer, is_usable
 from bridge.bus.nats.dead_letters import dead_letters_in
-from bridge.bus.nats.messages import NatsReceived, heard, of_a_request, of_an_event, sent_again
+from bridge.bus.nats.messages import NatsReceived, heard, of_a_request, of_an_event
+from bridge.bus.nats.publishing import Publication
 from bridge.bus.nats.pulling import TROUBLE, move_due, next_message
 from bridge.bus.nats.streams import (
     CONSUMER,
@@ -458,26 +459,9 @@ class NatsBus(BrokerBus):
     async def _put(
         self, subject: str, body: bytes, headers: Mapping[str, str], topic: str, *, is_copy: bool = False
     ) -> None:
-        carried = dict(headers)
-        tries = 0
-
-        async def put() -> None:
-            nonlocal carried, tries
-            tries += 1
-            try:
-                held = await self._js.publish(subject, body, timeout=CONFIRM_TIMEOUT, headers=carried)
-                if held.duplicate and tries == 1 and not is_copy:
-                    # Nothing of ours was lost on the way, so the server has dropped what somebody asks again,
-                    # or what another sender named the same. A copy is named after its source, and is there.
-                    carried = sent_again(carried, nonce=secrets.token_hex(8))
-                    await self._js.publish(subject, body, timeout=CONFIRM_TIMEOUT, headers=carried)
-            except NoStreamResponseError:
-                # Also what a cluster without a leader answers: ask before calling it unroutable.
-                await self._js.find_stream_name_by_subject(subject)
-                raise
-
+        publication = Publication(self._js, subject, body, headers, is_copy=is_copy)
         try:
-            await self._persist(put, "publish_retrying", topic=topic)
+            await self._persist(publication.put, "publish_retrying", topic=topic)
         except NotFoundError:
             raise Unroutable(topic) from None
         except MaxPayloadError:

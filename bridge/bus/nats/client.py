@@ -1,13 +1,15 @@
 """The client of nats-py, which reads whatever a stream may hold.
 
 A message in a stream has the headers that its sender wrote, byte by byte. In nats-py the header ``Status``
-means that the server speaks, so a sender's own makes the message one that is never handed over; and headers
+means that the server speaks, so a sender's own makes the message one that is never handed over; headers
 without a line of their own end the task that reads, so that the client is deaf until its heartbeats are
-missed. Either way the server hands the message over again, for ever.
+missed; and a header is read whatever its name is, but can be written under a token only, so that no copy
+could be made. Each time the server hands the message over again, for ever.
 """
 
 import asyncio
 import contextlib
+import re
 import socket
 import ssl
 from collections.abc import Mapping, Sequence
@@ -24,6 +26,8 @@ from bridge.credentials.reload import Reloaded
 _VERSION: Final = b"NATS/1.0"
 _STORED: Final = b"$JS.ACK."
 """How the reply subject of a message out of a stream begins; those of the server itself have none."""
+_NAMED: Final = re.compile(rb"[ \t]*[!#$%&'*+\-.^_`|~0-9A-Za-z]+[ \t]*:")
+"""A line whose name is a token, as HTTP has it: what is none names no header."""
 _FAREWELL: Final = 2.0
 _PORT: Final = 4222
 
@@ -131,7 +135,7 @@ class ReadingClient(Client):
 def senders_own(headers: bytes) -> bytes:
     """The header block of a message out of a stream, so that no line of it passes for the server's."""
     lines = headers.removeprefix(_VERSION).split(b"\r\n")[1:]
-    named = (_renamed(line) for line in lines if line.partition(b":")[1])
+    named = (_renamed(line) for line in lines if _NAMED.match(line))
     return b"\r\n".join((_VERSION, *named, b"", b""))
 
 

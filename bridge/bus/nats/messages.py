@@ -10,6 +10,7 @@ from nats.js.api import Header
 
 from bridge.bus import control_headers
 from bridge.bus.base import Outgoing
+from bridge.bus.nats.attributes import decoded, encoded
 from bridge.bus.port import Delivery
 
 MESSAGE_ID = "x-message-id"
@@ -63,7 +64,7 @@ def of_an_event(message: Outgoing) -> dict[str, str]:
     own = {Header.MSG_ID.value: message.id, CONTENT_TYPE: message.content_type}
     if message.correlation_id is not None:
         own[CORRELATION_ID] = message.correlation_id
-    return {**message.headers, **own}
+    return {**encoded(message.headers), **own}
 
 
 def of_a_request(message: Outgoing) -> dict[str, str]:
@@ -72,6 +73,11 @@ def of_a_request(message: Outgoing) -> dict[str, str]:
     said = "\n".join(f"{name}:{own[name]}" for name in sorted(own)).encode()
     name = sha256(len(said).to_bytes(8) + said + message.body).hexdigest()
     return own | {MESSAGE_ID: message.id, Header.MSG_ID.value: name}
+
+
+def is_named_by_content(headers: Mapping[str, str]) -> bool:
+    """Whether the server knows it by a digest of all it says, and not by its id alone."""
+    return headers.get(MESSAGE_ID, headers[Header.MSG_ID.value]) != headers[Header.MSG_ID.value]
 
 
 def sent_again(headers: Mapping[str, str], *, nonce: str) -> dict[str, str]:
@@ -144,7 +150,7 @@ def stored(headers: Mapping[str, str], body: bytes, *, key: str) -> Delivery:
         id=_identity(headers, body),
         is_named=bool(known.get(MESSAGE_ID) or known.get(_MSG_ID)) and control_headers.UNNAMED not in headers,
         key=headers.get(control_headers.ORIGINAL_KEY) or key,
-        headers={name: value for name, value in headers.items() if name.lower() not in _OURS},
+        headers=decoded({name: value for name, value in headers.items() if name.lower() not in _OURS}),
         content_type=known.get(CONTENT_TYPE),
         correlation_id=known.get(CORRELATION_ID),
         attempt=control_headers.attempt(headers),
@@ -158,7 +164,9 @@ def heard(message: Msg, *, events: str) -> Delivery:
         body=message.data,
         id=_identity(message.headers or {}, message.data),
         key=message.subject.removeprefix(events),
-        headers={name: value for name, value in (message.headers or {}).items() if name.lower() not in _OURS},
+        headers=decoded(
+            {name: value for name, value in (message.headers or {}).items() if name.lower() not in _OURS}
+        ),
         content_type=known.get(CONTENT_TYPE),
         correlation_id=known.get(CORRELATION_ID),
     )
