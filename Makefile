@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help install demo programs test faults outages brokers fuzz mllp week imports mutants lint style types outside check bench bench-against duties clean
+.PHONY: help install demo programs test faults outages brokers fuzz mllp week imports scale load mutants lint style types outside check bench bench-against duties clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -58,6 +58,13 @@ imports: install ## an EPR imports what is published of 2,000 requests while eve
 
 week: install ## a week of appointments in which everything goes wrong; SEED=… does it again
 	WEEK_OPERATIONS=$(or $(OPERATIONS),2000) WEEK_SEED=$(SEED) $(BIN)/python -m pytest tests/faults/week -s --timeout=0 $(ARGS)
+
+scale: install ## measures a request of each kind, and writes the tables of deploy/SCALE.md
+	$(BIN)/python -m tests.load.measure
+	$(BIN)/python -m tests.load.simulation
+
+load: install ## an hour of 20,000 requests or more of all kinds; nothing a worker holds may grow (LOAD_MINUTES=…)
+	LOAD=write LOAD_MINUTES=$(or $(LOAD_MINUTES),60) LOAD_REQUESTS=$(LOAD_REQUESTS) $(BIN)/python -m pytest tests/load -s -p no:logging $(ARGS)
 
 mutants: install ## changes what is published and the engine, and tells what no test notices (ARGS=MODULE)
 	$(BIN)/python -m tests.mutants $(ARGS)

@@ -36,6 +36,7 @@ TESTS = {
     "faults",
     "fuzz",
     "integration",
+    "load",
     "mutants",
     "support",
     "typing",
