@@ -28,7 +28,7 @@ _FINAL: Final = 200
 _WITHOUT_BODY: Final = frozenset({204, 304})
 
 
-class Origin(NamedTuple):
+class HttpOrigin(NamedTuple):
     """A server: where to connect, and as what it is addressed."""
 
     secure: bool
@@ -45,7 +45,7 @@ class Unconnected(Exception):  # noqa: N818 - what it is
         self.result = result
 
 
-async def connect(origin: Origin, tls: ssl.SSLContext, seconds: float) -> "Connection":
+async def connect(origin: HttpOrigin, tls: ssl.SSLContext, seconds: float) -> "Connection":
     """Connect to a server, with TLS where it is addressed so.
 
     Args:

@@ -12,14 +12,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 
-from bridge.spine.connection import Connection, Origin, connect
+from bridge.spine.connection import Connection, HttpOrigin, connect
 
 _KEEPALIVE_SECONDS: Final = 30.0
 
 
 class _Idle(NamedTuple):
     since: float
-    origin: Origin
+    origin: HttpOrigin
     connection: Connection
 
 
@@ -53,7 +53,7 @@ class Connections:
         self._idle: deque[_Idle] = deque()
 
     @asynccontextmanager
-    async def connection(self, origin: Origin) -> AsyncIterator[Connection]:
+    async def connection(self, origin: HttpOrigin) -> AsyncIterator[Connection]:
         """A connection for one request at a time, kept for the next one.
 
         Whatever ends the block other than well, a deadline and a cancellation included, closes the
@@ -87,7 +87,7 @@ class Connections:
                 self._in_use -= 1
         self._close_unneeded()
 
-    def _kept(self, origin: Origin) -> Connection | None:
+    def _kept(self, origin: HttpOrigin) -> Connection | None:
         """The one that was used last of those to this server that still stand."""
         for number in range(len(self._idle) - 1, -1, -1):
             if self._idle[number].origin == origin:

@@ -24,7 +24,7 @@ from bridge.spine import sending
 from bridge.spine.answer import Answer, BodyDecoder, BodyReader, BrokenEncoding, Receiver
 from bridge.spine.bulkhead import Bulkhead
 from bridge.spine.clock import ClockSkew
-from bridge.spine.connection import Connection, Origin, Unconnected
+from bridge.spine.connection import Connection, HttpOrigin, Unconnected
 from bridge.spine.connections import Connections
 
 __all__ = ["Answer", "Limits", "Receiver", "Upstream"]
@@ -42,7 +42,7 @@ class _Request:
     """What is sent, and who may forbid it at the last moment."""
 
     method: str
-    origin: Origin
+    origin: HttpOrigin
     head: bytes
     body: bytes
     word: sending.LastWord | None
@@ -290,7 +290,7 @@ class Upstream:
         return Answer(connection.status, connection.headers, b"", received)
 
     def _head(
-        self, method: str, origin: Origin, target: str, headers: Mapping[str, str], length: int
+        self, method: str, origin: HttpOrigin, target: str, headers: Mapping[str, str], length: int
     ) -> bytes:
         """The request line and the headers.
 
@@ -312,7 +312,7 @@ class Upstream:
         await self._connections.aclose()
 
 
-def _split(url: str) -> tuple[Origin, str]:
+def _split(url: str) -> tuple[HttpOrigin, str]:
     """The server, and what is asked of it, byte for byte."""
     scheme, _, rest = url.partition("://")
     host, _, path = rest.partition("/")
@@ -320,12 +320,12 @@ def _split(url: str) -> tuple[Origin, str]:
 
 
 @lru_cache(maxsize=256)
-def _origin(scheme: str, authority: str) -> Origin:
+def _origin(scheme: str, authority: str) -> HttpOrigin:
     parts = urlsplit(f"{scheme}://{authority}".lower())
     port, usual = parts.port, _PORTS[parts.scheme]
     host = parts.hostname or ""
     named = f"[{host}]" if ":" in host else host
-    return Origin(
+    return HttpOrigin(
         parts.scheme == "https",
         host,
         port or usual,

@@ -28,6 +28,7 @@ from bridge.bus.administered import TopologyFound
 from bridge.bus.backoff import CONFIRM_TIMEOUT, Backoff
 from bridge.bus.base import BrokerBus, Outgoing
 from bridge.bus.condition import BusCondition
+from bridge.bus.nats.beginning import KEPT, may_begin
 from bridge.bus.nats.checking import as_requests, faults_of
 from bridge.bus.nats.client import ReadingClient, answered, leave
 from bridge.bus.nats.condition import condition_of
@@ -47,7 +48,6 @@ from bridge.bus.nats.streams import (
     streams_of,
 )
 from bridge.bus.nats.trial import try_once
-from bridge.bus.nats.turns import KEPT, take_turn
 from bridge.bus.numbers import whole
 from bridge.bus.port import Delivery, HeldDeadLetter, QueueDepth, QueueSpec, Take, TooLarge, Unroutable
 from bridge.errors import Misconfigured
@@ -69,8 +69,8 @@ _CONNECT_TIMEOUT = 5
 _LOOKS = 5
 _BETWEEN_LOOKS = 0.2
 """Seconds between two looks for a worker."""
-_BETWEEN_TURNS = 1.0
-"""Seconds between two looks whether the process that has the turn is gone."""
+_BETWEEN_PROCESSES = 1.0
+"""Seconds between two looks whether the process that takes from a queue is gone."""
 _IN_CLUSTER = 3
 """Copies of each stream where nothing else is said: one server may be lost and nothing is."""
 _ROOM_FOR_HEADERS = 4096
@@ -247,7 +247,7 @@ class NatsBus(BrokerBus):
         while True:
             try:
                 if await self.is_attended(queue) or not await self._has_turn(queue):
-                    await asyncio.sleep(_BETWEEN_TURNS)
+                    await asyncio.sleep(_BETWEEN_PROCESSES)
                     continue
                 if not await self._have_all_handed_over_again(queue):
                     continue
@@ -262,7 +262,7 @@ class NatsBus(BrokerBus):
         if not self.declares:
             return True  # for a turn a consumer is made, which only an administrator may
         since = time.monotonic()
-        if not await take_turn(self._client, queue, secrets.token_hex(8)):
+        if not await may_begin(self._client, queue, secrets.token_hex(8)):
             return False
         return not await self.is_attended(queue) and time.monotonic() - since < KEPT / 2
 

@@ -17,7 +17,7 @@ import pytest
 import structlog
 
 from bridge.errors import FailureCode, HeldBack, Refused, ResponseInvalid, Unavailable
-from bridge.spine.connection import Origin
+from bridge.spine.connection import HttpOrigin
 from bridge.spine.connections import Connections
 from bridge.spine.http import Answer, Limits, Upstream
 from tests.support.certificates import Authority
@@ -328,7 +328,7 @@ async def test_connections_that_are_not_needed_for_a_while_are_closed():
     tls = ssl.create_default_context()
     connections = Connections(lambda: tls, limit=10, timeout=5, clock=lambda: now)
     async with HttpServer(handler) as server:
-        origin = Origin(secure=False, host="localhost", port=server.port, authority="localhost")
+        origin = HttpOrigin(secure=False, host="localhost", port=server.port, authority="localhost")
 
         async def call(path: str) -> None:
             head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()

@@ -1,4 +1,4 @@
-"""Whose turn it is to begin with a queue that one process at a time takes from.
+"""Which process begins with a queue that one process at a time takes from.
 
 Two that begin at the same moment would each see that nobody takes from it. So whoever is to begin first has
 the server make a consumer of a name: it makes one for one of them, and deletes it by itself soon after,
@@ -16,15 +16,15 @@ from bridge.bus.nats.streams import stream_of
 from bridge.bus.port import QueueSpec
 
 KEPT: Final = 10.0
-"""Seconds that a turn lasts: by then whoever has it has begun, and is seen to."""
+"""Seconds: by then whoever may begin has begun, and is seen to."""
 _NAME: Final = "beginning"
 _NANOSECONDS: Final = 1_000_000_000
 _HAS_IT: Final = 10148
 """The server's number for a consumer that is there already, as another one made it."""
 
 
-async def take_turn(client: Client, queue: QueueSpec, holder: str) -> bool:
-    """Whether it is the turn of this process, and of no other, for `KEPT` seconds from now.
+async def may_begin(client: Client, queue: QueueSpec, holder: str) -> bool:
+    """Whether this process begins, and no other for `KEPT` seconds from now.
 
     Args:
         client: connected.
