@@ -42,7 +42,7 @@ faults: install ## everything that may break, N times (N=10); the gate does it o
 	for run in $$(seq $(N)); do echo "run $$run of $(N)"; FAULTS=whole $(BIN)/python -m pytest --numprocesses $(PROCESSES) tests/faults $(ARGS) || exit 1; done
 
 outages: install ## the same once, and writes the outage matrix of deploy/README.md from what it sees
-	FAULTS=whole OUTAGES=write $(BIN)/python -m pytest tests/faults/pipeline
+	FAULTS=whole OUTAGES=write $(BIN)/python -m pytest tests/faults/pipeline tests/faults/cluster
 
 brokers: install ## the suite of the bus on RabbitMQ 3.10, 4.0 and NATS; PROMISES=write writes the table of deploy/README.md
 	$(BIN)/python -m tests.brokers $(ARGS)

@@ -14,10 +14,12 @@ class BusCondition:
     Attributes:
         losing: names of queues or streams, and the limits by which each drops messages without a word.
         ahead: seconds by which our clock is ahead of the broker's; None when it does not tell its time.
+        alone: names of streams of which a cluster has one copy: with its server they are gone.
     """
 
     losing: Mapping[str, Sequence[str]]
     ahead: float | None
+    alone: Sequence[str] = ()
 
 
 @runtime_checkable

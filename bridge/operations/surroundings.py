@@ -89,6 +89,10 @@ def of_bus(found: BusCondition) -> Sequence[Check]:
     )
     told = f"messages are dropped without a word by {limits}: take the limit away, or set discard to new"
     checks = [Check(what, is_good=not limits, detail=told if limits else "none drops messages")]
+    if found.alone:
+        names = ", ".join(found.alone)
+        told = f"one alone, on one server of the cluster: {names}: nats stream edit --replicas 3"
+        checks.append(Check("copies of streams", is_good=False, detail=told))
     return checks if found.ahead is None else [*checks, of_clock(found.ahead, "the broker's")]
 
 

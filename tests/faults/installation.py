@@ -52,14 +52,22 @@ class Epr:
         requests = [cloud_event(record_request(_number(name), **changes)) for name in names]
         for request in requests:
             for copy in range(copies):
-                await self._bus.send(
-                    "record.requested.v1",
-                    json.dumps(request).encode(),
-                    id=f"{request['id']}-{copy}" if copies > 1 else request["id"],
-                    content_type="application/cloudevents+json",
-                    correlation_id=request["id"],
+                await self.put(
+                    request,
+                    key="record.requested.v1",
+                    message_id=f"{request['id']}-{copy}" if copies > 1 else request["id"],
                 )
         return [request["id"] for request in requests]
+
+    async def put(self, request: dict[str, Any], *, key: str, message_id: str | None = None) -> None:
+        """Send a request of any kind."""
+        await self._bus.send(
+            key,
+            json.dumps(request).encode(),
+            id=message_id or request["id"],
+            content_type="application/cloudevents+json",
+            correlation_id=request["id"],
+        )
 
     def events(self, request_id: str) -> list[tuple[str, dict[str, Any]]]:
         """What came of a request so far, as (kind, event), repeats among it."""

@@ -6,6 +6,7 @@ ended, and fails when the guide says otherwise, or when a row names a code that 
 """
 
 import json
+import math
 import os
 import re
 from collections import Counter
@@ -22,6 +23,7 @@ HEADER = (
 )
 _CODES = re.compile(r"`([^`]+)`")
 _COUNT = re.compile(r"(?<![^ ])\d+ ")
+_PAUSE = "longest pause"
 _SETTING = re.compile(r"BRIDGE_[A-Z_]+")
 
 Seen = dict[str, str]
@@ -51,10 +53,20 @@ class Outages:
         """Whether the test's logs have this event or code by now."""
         return name in self._logged()
 
-    def saw(self, key: str, *, on: str, ends: Counter[str], fewer: bool = False) -> None:
+    def saw(
+        self,
+        key: str,
+        *,
+        on: str,
+        ends: Counter[str],
+        fewer: bool = False,
+        stopped: float | None = None,
+    ) -> None:
         """The outage was caused on a broker or database, and so the requests ended.
 
         `fewer`: than the guide counts, which has them as `make outages` does. They ended in the same ways.
+        `stopped`: seconds in which no request was answered, at the most. The guide tells what it was when it was
+        written, and no test fails for another.
         """
         outage = OUTAGES[key]
         assert on in outage.on, f"{on} is not among what the outage is proven on"
@@ -62,8 +74,8 @@ class Outages:
         unseen = [name for name in codes(outage) if name not in names]
         assert not unseen, f"the row names what was not to be seen: {unseen}"
         if os.environ.get(WRITE) == "write" and not fewer:
-            write(key, on, summary(ends))
-        told = seen_in(GUIDE.read_text(encoding="utf-8"))[key].get(on, "")
+            write(key, on, summary(ends) + ("" if stopped is None else f", {_PAUSE} {math.ceil(stopped)} s"))
+        told = seen_in(GUIDE.read_text(encoding="utf-8"))[key].get(on, "").partition(f", {_PAUSE} ")[0]
         if fewer:
             assert _COUNT.sub("", told) == _COUNT.sub("", summary(ends)), "run `make outages`"
         else:

@@ -206,6 +206,53 @@ OUTAGES: Final[Mapping[str, Outage]] = {
         "(`peer_back`)",
         "Bring the peer back; the doctor says how a connection to it fails",
     ),
+    "cluster_node_killed": Outage(
+        "In a cluster of three, the node that a worker is connected to is killed",
+        "Answers come later, by the longest pause that is told here",
+        "Another node is connected to at once, and what the worker had in "
+        "hand goes on; the others lead on what it led",
+        "Bring the node back",
+    ),
+    "cluster_leader_killed": Outage(
+        "In a cluster of three, the node that leads the work queue is killed",
+        "As above",
+        "The two others choose a new leader; what was handed over and not acknowledged comes again, and joins the work that runs",
+        "Bring the node back",
+    ),
+    "cluster_minority": Outage(
+        "Two nodes of three are killed",
+        "No answer until one of them is back; a sender cannot publish meanwhile, and must try again",
+        "The worker says that it waits (`publish_retrying`), tries every address again and again, and loses nothing",
+        "Bring one of them back",
+    ),
+    "cluster_partition": Outage(
+        "In a cluster of three, the node that a worker is connected to is cut off from the two others, and comes back",
+        "Answers come later, by the longest pause that is told here",
+        "RabbitMQ: the node that is alone closes its connections (pause_minority), the worker goes to "
+        "another one. NATS: the server that is alone confirms nothing, and is left after 15 s or so (server_left in the log)",
+        "Mend the network",
+    ),
+    "cluster_rolling": Outage(
+        "Each node of three is restarted, one after the other",
+        "Answers come later, by the longest pause that is told here",
+        "As when one is killed, three times",
+        "Wait for each node to be there, and its queues to be in step, before the next (rabbitmq-upgrade await_online_quorum_plus_one)",
+        on=("NATS",),
+    ),
+    "database_failover": Outage(
+        "The database's primary is killed, and its standby promoted two seconds later",
+        "Answers come later, by the longest pause that is told here",
+        "Requests go to a delay queue meanwhile; the server that takes writes is found by itself",
+        "Make a new standby; keep the old primary from coming back as one",
+        on=("PostgreSQL",),
+    ),
+    "database_silent": Outage(
+        "The database's primary says nothing any more, and closes nothing, and its standby is promoted",
+        "As above",
+        "A connection that says nothing for 15 s is given up (`ledger_unavailable`), and its request comes again",
+        "As above",
+        on=("PostgreSQL",),
+    ),
     "clock_set": Outage(
         "A worker's clock is set, by more than a minute, while it works",
         "Nothing, once it is right again; while it is wrong, practices may refuse its tokens",

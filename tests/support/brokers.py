@@ -34,6 +34,8 @@ class BrokerMissingError(Exception):
 class Node:
     """A broker process of our own: same port and same data over every restart."""
 
+    patience = START_TIMEOUT
+
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.port = free_port()
@@ -64,7 +66,7 @@ class Node:
                 stdout=output,
                 stderr=output,
             )
-        deadline = time.monotonic() + START_TIMEOUT
+        deadline = time.monotonic() + self.patience
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
@@ -78,6 +80,10 @@ class Node:
                 return bool(link.recv(1))
         except OSError:
             return False
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None
 
     def stop(self) -> None:
         self._end(signal.SIGTERM)

@@ -92,6 +92,9 @@ class Site(Protocol):
 
 
 class RabbitSite:
+    queue_of_epr: Mapping[str, Any] = {}
+    """Arguments of the hospital's own queue."""
+
     def __init__(self, url: str, connection: aio_pika.abc.AbstractConnection, prefix: str) -> None:
         self.url, self._connection, self.prefix = url, connection, prefix
         self.queue = QueueSpec(f"{prefix}.structured_record", (KEY,))
@@ -112,7 +115,9 @@ class RabbitSite:
     async def listen(self, topic: str) -> Inbox:
         inbox = Inbox()
         channel = await self._connection.channel()
-        queue = await channel.declare_queue(f"{self.prefix}.epr", durable=True)
+        queue = await channel.declare_queue(
+            f"{self.prefix}.epr", durable=True, arguments=dict(self.queue_of_epr)
+        )
         await queue.bind(f"{self.prefix}.events", topic)
 
         async def keep(message: aio_pika.abc.AbstractIncomingMessage) -> None:
@@ -173,6 +178,12 @@ class RabbitSite:
         for name in ("wait.1s", "wait.2s", "dead"):
             await channel.queue_delete(f"{self.queue.name}.{name}")
         await channel.close()
+
+
+class RabbitClusterSite(RabbitSite):
+    """On a cluster a hospital's queue must outlive its node, too: else events are unroutable meanwhile."""
+
+    queue_of_epr: Mapping[str, Any] = {"x-queue-type": "quorum"}
 
 
 class NatsSite:

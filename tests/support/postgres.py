@@ -37,21 +37,25 @@ class PostgresMissingError(Exception):
 
 
 class PostgresNode:
-    """A cluster of our own: same port and same data over every restart."""
+    """A cluster of our own: same port and same data over every restart; or the standby of one that runs."""
 
-    def __init__(self) -> None:
+    def __init__(self, standby_of: "PostgresNode | None" = None) -> None:
         self._programs = _programs()
         # PostgreSQL refuses to run as root, and another user cannot look into pytest's own folders.
         self._user = _unprivileged() if os.geteuid() == 0 else None
-        self.directory = Path(tempfile.mkdtemp(prefix="bridge-postgres-", dir=_memory()))
+        self.directory = Path(tempfile.mkdtemp(prefix="bridge-postgres-", dir=in_memory()))
         if self._user:
             os.chown(self.directory, self._user.pw_uid, self._user.pw_gid)
         self._process: subprocess.Popen[bytes] | None = None
         self.port = free_port()
         data = str(self.directory / "data")
-        self._run(
-            "initdb", "-D", data, "-U", "bridge", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"
-        )
+        if standby_of is None:
+            self._run(
+                "initdb", "-D", data, "-U", "bridge", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"
+            )
+        else:
+            there = ("-h", "127.0.0.1", "-p", str(standby_of.port), "-U", "bridge")
+            self._run("pg_basebackup", "-D", data, *there, "--write-recovery-conf", "-c", "fast", "--no-sync")
 
     @property
     def url(self) -> str:
@@ -105,6 +109,15 @@ class PostgresNode:
         (data / "pg_hba.conf").write_text(rules)
         (data / "postgresql.auto.conf").write_text("ssl = on\nssl_ca_file = 'ca.crt'\n")
 
+    def replicate(self) -> None:
+        """From now on confirm nothing that a standby does not hold."""
+        administer(self.url, "ALTER SYSTEM SET synchronous_standby_names = '*'")
+        administer(self.url, "SELECT pg_reload_conf()")
+
+    def promote(self) -> None:
+        """Make a standby the server that takes writes."""
+        administer(self.url, "SELECT pg_promote()")
+
     def stop(self) -> None:
         """Every connection is cut, and what was committed is written."""
         self._end(signal.SIGINT)
@@ -146,12 +159,13 @@ class PostgresNode:
 
 
 @contextlib.contextmanager
-def fresh_database(server_url: str, *, like: str | None = None) -> Iterator[str]:
-    """The URL of a new database, dropped afterwards.
+def fresh_database(server_url: str, *, like: str | None = None, is_kept: bool = False) -> Iterator[str]:
+    """The URL of a new database, dropped afterwards unless it is kept.
 
     Args:
         server_url: of a role that may create databases.
         like: the URL of a database that nobody is connected to, to copy; else it is empty.
+        is_kept: its server may be gone by then.
     """
     name = f"bridge_{uuid4().hex}"
     template = f' TEMPLATE "{urlsplit(like).path[1:]}"' if like else ""
@@ -159,7 +173,8 @@ def fresh_database(server_url: str, *, like: str | None = None) -> Iterator[str]
     try:
         yield urlunsplit(urlsplit(server_url)._replace(path=f"/{name}"))
     finally:
-        administer(server_url, f'DROP DATABASE "{name}" WITH (FORCE)')
+        if not is_kept:
+            administer(server_url, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 def administer(server_url: str, statement: str) -> None:
@@ -187,7 +202,7 @@ def installed() -> Path | None:
     return next((place for place in places if all((place / name).is_file() for name in PROGRAMS)), None)
 
 
-def _memory() -> Path | None:
+def in_memory() -> Path | None:
     """A folder that no disk slows down, where the system has one."""
     memory = Path("/dev/shm")
     return memory if memory.is_dir() and shutil.disk_usage(memory).free > ROOM else None

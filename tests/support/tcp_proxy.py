@@ -8,7 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 
 class TcpProxy:
-    """Forwards ``proxy.url`` to `url`; each fault acts on every open link at once.
+    """Forwards ``proxy.url`` to `url`, or to the first of `others` that is there; faults act on every open link at once.
 
     Attributes:
         delay: seconds that every piece from the server is held back.
@@ -16,11 +16,11 @@ class TcpProxy:
         unspeakable: a link on which the server is about to send these bytes is cut instead.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *others: str) -> None:
         parts = urlsplit(url)
-        if parts.hostname is None or parts.port is None:
+        self._targets = [(each.hostname, each.port) for each in map(urlsplit, (url, *others))]
+        if not all(host and port for host, port in self._targets):
             raise ValueError("needs a host and a port")
-        self._target = (parts.hostname, parts.port)
         self._parts = parts
         self._server: asyncio.Server | None = None
         self._port = 0
@@ -47,6 +47,7 @@ class TcpProxy:
         for link in self._links:
             link.cancel()
         await asyncio.gather(*self._links, return_exceptions=True)
+        await asyncio.sleep(0.01)  # what is closed tells so in the next turns of the loop
 
     async def heal(self) -> None:
         """Accept connections (again)."""
@@ -60,6 +61,11 @@ class TcpProxy:
             self._server.close()
             self._server = None
         self.cut()
+
+    @property
+    def open_links(self) -> int:
+        """How many links are open at this moment."""
+        return len(self._valves)
 
     def cut(self) -> None:
         """Reset every link; new ones are accepted at once."""
@@ -81,7 +87,7 @@ class TcpProxy:
         valve.set()
         self._valves.add(valve)
         try:
-            back_reader, back_writer = await asyncio.open_connection(*self._target)
+            back_reader, back_writer = await self._reach()
             self._writers.add(back_writer)
             try:
                 await asyncio.gather(
@@ -96,6 +102,12 @@ class TcpProxy:
             await self._close(writer)
             self._valves.discard(valve)
             self._links.discard(link)
+
+    async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        for host, port in self._targets[:-1]:
+            with contextlib.suppress(OSError):
+                return await asyncio.open_connection(host, port)
+        return await asyncio.open_connection(*self._targets[-1])
 
     async def _pump(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, valve: asyncio.Event, *, slow: bool

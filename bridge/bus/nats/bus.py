@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
@@ -34,6 +34,7 @@ from bridge.bus.nats.client import ReadingClient, answered, leave
 from bridge.bus.nats.condition import condition_of
 from bridge.bus.nats.consumers import declare_consumer, is_usable
 from bridge.bus.nats.dead_letters import dead_letters_in
+from bridge.bus.nats.elsewhere import Elsewhere
 from bridge.bus.nats.messages import NatsReceived, heard, of_a_request, of_an_event
 from bridge.bus.nats.publishing import Publication
 from bridge.bus.nats.pulling import TROUBLE, move_due, next_message
@@ -66,6 +67,7 @@ from bridge.settings import Settings
 from bridge.tasks import end
 
 _CONNECT_TIMEOUT = 5
+_LOOK_TIMEOUT = 8.0
 _LOOKS = 5
 _BETWEEN_LOOKS = 0.2
 """Seconds between two looks for a worker."""
@@ -122,6 +124,7 @@ class NatsBus(BrokerBus):
         self._heartbeat = whole("heartbeat", heartbeat, most=_SLOWEST_HEARTBEAT)
         self._client = ReadingClient(self._urls, access)
         self._js: JetStreamContext = self._client.jetstream(timeout=CONFIRM_TIMEOUT)
+        self._elsewhere = Elsewhere(self._client)
         self._held: dict[str, Msg] = {}  # by the subject that acknowledges them
         self._loops: list[asyncio.Task[None]] = []
         self._sources: list[JetStreamContext.PullSubscription] = []
@@ -413,8 +416,32 @@ class NatsBus(BrokerBus):
             return False
         return all([await is_usable(self._client, name) for name in (queue.name, delay_queue(queue))])
 
+    async def _persist(self, call: Callable[[], Awaitable[object]], action: str, **context: str) -> None:
+        """Make a call until it succeeds, on another server where this one does nothing."""
+
+        async def noted() -> None:
+            try:
+                await call()
+            except TROUBLE as error:
+                if not isinstance(error, self.faults):
+                    await self._elsewhere.failed()
+                raise
+            self._elsewhere.done()
+
+        await super()._persist(noted, action, **context)
+
     async def _is_consuming(self, name: str) -> bool:
         """Whether the queue and its delay queue can be taken from; what was deleted is made again."""
+        try:
+            async with asyncio.timeout(_LOOK_TIMEOUT):
+                found = await self._looked_after(name)
+        except TROUBLE:
+            await self._elsewhere.failed()
+            raise
+        self._elsewhere.done()
+        return found
+
+    async def _looked_after(self, name: str) -> bool:
         queue = self._consumers[name].queue
         if not self.declares:
             return await self._has_consumers(queue)  # a new process names what is missing, until it is there

@@ -28,6 +28,7 @@ async def condition_of(client: Client, *, queues: Sequence[str], events: str) ->
         events: the stream of events.
     """
     losing: dict[str, Sequence[str]] = {}
+    alone: list[str] = []
     ahead = None
     for stream in (events, *queues):
         # The driver's own question leaves out the time of the answer.
@@ -42,7 +43,9 @@ async def condition_of(client: Client, *, queues: Sequence[str], events: str) ->
         least = _LEAST_AGE_OF_EVENTS if stream == events else timedelta.max
         if limits := list(_losing(told["config"], least)):
             losing[stream] = limits
-    return BusCondition(losing, ahead)
+        if told.get("cluster") and told["config"].get("num_replicas", 1) == 1:
+            alone.append(stream)
+    return BusCondition(losing, ahead, alone)
 
 
 def _losing(config: Mapping[str, Any], least_age: timedelta) -> Iterator[str]:

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
 
 from aio_pika import Message
-from aio_pika.abc import AbstractChannel, AbstractExchange
+from aio_pika.abc import AbstractChannel
 from aio_pika.exceptions import (
     CONNECTION_EXCEPTIONS,
     ChannelNotFoundEntity,
@@ -21,14 +21,14 @@ from aio_pika.exceptions import (
     PublishError,
 )
 from faststream import AckPolicy
-from faststream.rabbit import Channel, ExchangeType, RabbitExchange, RabbitMessage, RabbitQueue
+from faststream.rabbit import Channel, RabbitMessage, RabbitQueue
 from yarl import URL
 
 from bridge.addresses import each_address
 from bridge.bus import control_headers
 from bridge.bus.access import AS_THE_URL_SAYS, Access
 from bridge.bus.administered import TopologyFound
-from bridge.bus.backoff import CALL_TIMEOUT, CONFIRM_TIMEOUT
+from bridge.bus.backoff import CALL_TIMEOUT
 from bridge.bus.base import BrokerBus, Outgoing
 from bridge.bus.numbers import one_of_url, whole
 from bridge.bus.port import (
@@ -49,6 +49,7 @@ from bridge.bus.rabbit.management import virtual_host
 from bridge.bus.rabbit.messages import RabbitReceived, delivery, outgoing
 from bridge.bus.rabbit.nodes import Nodes
 from bridge.bus.rabbit.parked_by_broker import ParkedByBroker
+from bridge.bus.rabbit.publishing import Publishing
 from bridge.bus.rabbit.signing_in import signing_in_by
 from bridge.bus.rabbit.topology import DELAYS, Topology, count, look
 from bridge.bus.rabbit.trial import try_once
@@ -122,7 +123,7 @@ class RabbitBus(BrokerBus):
         )
         self._prefix = prefix
         self._settings: Settings | None = None
-        self._exchanges: dict[str, AbstractExchange] = {}
+        self._publishing = Publishing(self._broker, self._topology.exchanges)
         self._interval = watch_interval
         self._watches: list[asyncio.Task[None]] = []
         self._taken: dict[str, int] = {}
@@ -140,19 +141,8 @@ class RabbitBus(BrokerBus):
             await self._persist(self._declare_exchanges, "broker_unreachable")
 
     async def _declare_exchanges(self) -> None:
-        connection = await self._broker.connect()
-        if self.declares:
-            for kind, name in self._topology.exchanges.items():
-                self._exchanges[kind] = await self._broker.declare_exchange(
-                    RabbitExchange(name, type=ExchangeType.TOPIC, durable=True)
-                )
-        else:
-            # A channel of ours: FastStream's asks for each exchange, and fails while there is none.
-            channel = connection.channel(publisher_confirms=True, on_return_raises=True)
-            await channel.initialize(timeout=CALL_TIMEOUT)
-            for kind, name in self._topology.exchanges.items():
-                self._exchanges[kind] = await channel.get_exchange(name, ensure=False)
-        self._exchanges["queues"] = await self._broker.declare_exchange(RabbitExchange())
+        await self._broker.connect()
+        await self._publishing.open(declares=self.declares)
 
     async def declare(self, queue: QueueSpec) -> None:
         """Make the queue, its delay queues and its dead-letter queue exist, durably.
@@ -331,7 +321,7 @@ class RabbitBus(BrokerBus):
         await self._put("queues", queue, message)
 
     async def _put(self, exchange: str, key: str, message: Message) -> None:
-        publish = partial(self._exchanges[exchange].publish, message, key, timeout=CONFIRM_TIMEOUT)
+        publish = self._publishing.of(exchange, key, message)
         try:
             await self._persist(publish, "publish_retrying", exchange=exchange)
         except PublishError:

@@ -37,6 +37,24 @@ class NodePassedOver(TelemetryEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelReplaced(TelemetryEvent):
+    """RabbitMQ refused a message several times (a full queue, a lost node): another channel is tried."""
+
+    name: ClassVar[str] = "channel_replaced"
+    level: ClassVar[Level] = "debug"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLeft(TelemetryEvent):
+    """A NATS server that holds our connection and does nothing is left for another one of its cluster."""
+
+    name: ClassVar[str] = "server_left"
+    level: ClassVar[Level] = "warning"
+
+    node: Code
+
+
+@dataclass(frozen=True, slots=True)
 class BusError(TelemetryEvent):
     """The broker complains on a connection that holds."""
 

@@ -59,7 +59,7 @@ class TestRabbitFaults(BusFaults):
             await full.bind(f"{site.prefix}.events", TOPIC)
             await bus.publish(TOPIC, b"1", id="event-1", content_type="text/plain")
             held = asyncio.create_task(bus.publish(TOPIC, b"2", id="event-2", content_type="text/plain"))
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(1.5)  # by then it has been tried on another channel, too
             assert not held.done()
             first = await full.get(no_ack=True)
             await held

@@ -1,0 +1,100 @@
+"""What we publish by: exchanges on a channel, and another channel where the broker refuses all of one.
+
+When the node that leads a queue is lost, RabbitMQ 3.10 goes on asking that node on behalf of a channel which
+has known it, and refuses each message of the channel (``basic.nack``) for as long as the node is away, while
+the others have long had a new leader. A channel that is opened then knows the new one.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+from aio_pika import Message
+from aio_pika.abc import AbstractChannel, AbstractExchange
+from aio_pika.exceptions import DeliveryError, PublishError
+from faststream.rabbit import ExchangeType, RabbitExchange
+
+from bridge.bus.backoff import CALL_TIMEOUT, CONFIRM_TIMEOUT
+from bridge.bus.rabbit.connection import ClosingBroker
+from bridge.observe import record
+from bridge.observe.vocabulary.bus import ChannelReplaced
+
+_REFUSALS: Final = 4
+"""Of one message, after which it is tried on another channel. A full queue refuses on that one too."""
+_AT_MOST_EVERY: Final = 1.0
+
+
+class Publishing:
+    """The exchanges of a bus.
+
+    Args:
+        broker: whose connection is used.
+        names: of the exchanges, by ``requests`` and ``events``.
+    """
+
+    def __init__(self, broker: ClosingBroker, names: Mapping[str, str]) -> None:
+        self._broker = broker
+        self._names = names
+        self._exchanges: dict[str, AbstractExchange] = {}
+        self._channel: AbstractChannel | None = None
+        self._replaced_at = 0.0
+        self._replacing = asyncio.Lock()
+
+    async def open(self, *, declares: bool) -> None:
+        """Have them to publish to; where they are ours to make, make them exist, durably."""
+        if not declares:
+            # A channel of ours: FastStream's asks for each exchange, and fails while there is none.
+            await self._take_channel()
+            return
+        for kind, name in self._names.items():
+            self._exchanges[kind] = await self._broker.declare_exchange(
+                RabbitExchange(name, type=ExchangeType.TOPIC, durable=True)
+            )
+        self._exchanges["queues"] = await self._broker.declare_exchange(RabbitExchange())
+
+    def of(self, exchange: str, key: str, message: Message) -> Callable[[], Awaitable[None]]:
+        """A call that publishes a message once, and on a channel made anew when it was refused several times.
+
+        Args:
+            exchange: ``requests``, ``events``, or ``queues`` for the one that leads to queues by their names.
+            key: routing key.
+            message: what is published.
+        """
+        refusals = 0
+
+        async def publish() -> None:
+            nonlocal refusals
+            try:
+                await self._exchanges[exchange].publish(message, key, timeout=CONFIRM_TIMEOUT)
+            except PublishError:
+                raise  # no queue is bound
+            except DeliveryError:
+                refusals += 1
+                if refusals % _REFUSALS == 0:
+                    await self._replace()
+                raise
+
+        return publish
+
+    async def _replace(self) -> None:
+        async with self._replacing:
+            now = time.monotonic()
+            if now - self._replaced_at < _AT_MOST_EVERY:
+                return  # another message has had it replaced
+            self._replaced_at = now
+            left = self._channel
+            await self._take_channel()
+            record(ChannelReplaced())
+            if left is not None:
+                await left.close()
+
+    async def _take_channel(self) -> None:
+        connection = await self._broker.connect()
+        channel = connection.channel(publisher_confirms=True, on_return_raises=True)
+        await channel.initialize(timeout=CALL_TIMEOUT)
+        exchanges = {
+            kind: await channel.get_exchange(name, ensure=False) for kind, name in self._names.items()
+        }
+        self._exchanges = exchanges | {"queues": channel.default_exchange}
+        self._channel = channel

@@ -1,0 +1,194 @@
+"""Real clusters of three nodes on this machine: any of them may be killed, restarted, or cut off from the others."""
+
+import asyncio
+import secrets
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Protocol
+
+import nats
+
+from tests.support.brokers import NatsNode, Node, RabbitNode
+from tests.support.ports import free_port, free_ports
+from tests.support.tcp_proxy import TcpProxy
+
+SIZE = 3
+
+
+class Cluster(Protocol):
+    """Three nodes of a broker.
+
+    Attributes:
+        title: of the broker.
+        nodes: each with a `url` of its own.
+    """
+
+    title: str
+    nodes: Sequence[Node]
+
+    async def leader_of(self, queue: str) -> int:
+        """The number of the node that leads a work queue."""
+        ...
+
+    async def cut_off(self, number: int) -> None:
+        """Let a node and the others not hear of each other any more; clients reach all of them."""
+        ...
+
+    async def heal(self, number: int) -> None:
+        """End that."""
+        ...
+
+
+def listed(urls: Sequence[str]) -> str:
+    """One URL of several."""
+    around, _, place = urls[0].partition("://")[2].partition("/")[0].rpartition("@")
+    places = [url.partition("://")[2].partition("/")[0].rpartition("@")[2] for url in urls]
+    user = f"{around}@" if around else ""
+    return urls[0].replace(f"{user}{place}", user + ",".join(places), 1)
+
+
+def start_together(nodes: Sequence[Node]) -> None:
+    with ThreadPoolExecutor(len(nodes)) as pool:
+        list(pool.map(lambda node: node.start(), nodes))
+
+
+class RabbitMember(RabbitNode):
+    """One of three: they share a cookie and a port mapper."""
+
+    patience = 300.0  # three machines start at once
+
+    def __init__(
+        self, directory: Path, data: Path, name: str, epmd_port: int, members: Sequence[str]
+    ) -> None:
+        super().__init__(directory)
+        self._data = data
+        self._epmd_port, self._name = epmd_port, name
+        cookie = directory / ".erlang.cookie"
+        cookie.write_text("ofTheTests")
+        cookie.chmod(0o400)
+        with (directory / "rabbitmq.conf").open("a") as conf:
+            conf.write(
+                "cluster_formation.peer_discovery_backend = classic_config\n"
+                "cluster_partition_handling = pause_minority\n"
+                + "".join(
+                    f"cluster_formation.classic_config.nodes.{number} = {member}\n"
+                    for number, member in enumerate(members, 1)
+                )
+            )
+
+    def _environment(self) -> Mapping[str, str]:
+        return {**super()._environment(), "RABBITMQ_MNESIA_BASE": str(self._data)}
+
+    def close(self) -> None:
+        self.kill()
+
+
+class RabbitCluster:
+    """Three nodes of RabbitMQ, of which a minority pauses."""
+
+    title = "RabbitMQ"
+
+    def __init__(self, directory: Path, data: Path) -> None:
+        epmd_port, tag = free_port(), secrets.token_hex(4)
+        self._names = [f"n{number}-{tag}@localhost" for number in range(SIZE)]
+        self.nodes = [
+            RabbitMember(directory / name.partition("-")[0], data, name, epmd_port, self._names)
+            for name in self._names
+        ]
+
+    def start(self) -> None:
+        self.nodes[0].start()  # it brings the port mapper, and is there to be joined
+        start_together(self.nodes[1:])
+
+    async def leader_of(self, queue: str) -> int:
+        told = await asyncio.to_thread(
+            self.nodes[0].control, "list_queues", "name", "leader", "--no-table-headers"
+        )
+        [leader] = [line.split()[1] for line in told.splitlines() if line.split()[0] == queue]
+        return self._names.index(leader)
+
+    async def cut_off(self, number: int) -> None:
+        # A node that has another idea of the others' secret cannot be connected to, from either side.
+        others = [name for name in self._names if name != self._names[number]]
+        steps = "".join(
+            f"erlang:set_cookie('{other}', another), erlang:disconnect_node('{other}'), " for other in others
+        )
+        await asyncio.to_thread(self.nodes[number].control, "eval", f"{steps} ok.")
+
+    async def heal(self, number: int) -> None:
+        others = [name for name in self._names if name != self._names[number]]
+        steps = "".join(f"erlang:set_cookie('{other}', erlang:get_cookie()), " for other in others)
+        await asyncio.to_thread(self.nodes[number].control, "eval", f"{steps} ok.")
+
+    def close(self) -> None:
+        for node in self.nodes:
+            node.close()
+        RabbitNode.close(self.nodes[0])  # the port mapper
+
+
+class NatsMember(NatsNode):
+    """One of three, with routes to those that came before it."""
+
+    def __init__(
+        self, directory: Path, data: Path, name: str, cluster_port: int, routes: Sequence[str]
+    ) -> None:
+        super().__init__(directory)
+        with self._config.open("w") as conf:
+            conf.write(
+                f'listen: "127.0.0.1:{self.port}"\njetstream {{ store_dir: "{data}", sync_interval: always }}\n'
+                f'server_name: {name}\ncluster {{ name: tests, listen: "127.0.0.1:{cluster_port}"\n'
+                # Nobody is told of a way round the proxies that the routes go through.
+                f'  no_advertise: true, advertise: "127.0.0.1:9", routes: [{", ".join(routes)}] }}\n'
+            )
+
+
+class NatsCluster:
+    """Three NATS servers whose routes to each other go through proxies."""
+
+    title = "NATS"
+
+    def __init__(self, directory: Path, data: Path) -> None:
+        self._directory, self._data = directory, data
+        self.nodes: list[NatsMember] = []
+        self._ways: dict[frozenset[int], TcpProxy] = {}
+
+    async def start(self) -> None:
+        first = free_ports(SIZE)
+        for number in range(SIZE):
+            routes = [f'"nats://127.0.0.1:{first + number}"']  # to itself: the first one must have some
+            for other in range(number):
+                way = TcpProxy(f"nats://127.0.0.1:{first + other}")
+                self._ways[frozenset({number, other})] = await way.__aenter__()
+                routes.append(f'"{way.url}"')
+            name = f"n{number}"
+            self.nodes.append(
+                NatsMember(self._directory / name, self._data / name, name, first + number, routes)
+            )
+        await asyncio.to_thread(start_together, self.nodes)
+
+    async def leader_of(self, queue: str) -> int:
+        client = await nats.connect(self.nodes[0].url)
+        try:
+            told = await client.jetstream().stream_info(queue.replace(".", "_"))
+        finally:
+            await client.close()
+        assert told.cluster is not None
+        assert told.cluster.leader is not None
+        return int(told.cluster.leader[1:])
+
+    async def cut_off(self, number: int) -> None:
+        for pair, way in self._ways.items():
+            if number in pair:
+                await way.refuse()
+
+    async def heal(self, number: int) -> None:
+        for pair, way in self._ways.items():
+            if number in pair:
+                await way.heal()
+
+    async def close(self) -> None:
+        for node in self.nodes:
+            await asyncio.to_thread(node.close)
+        for way in self._ways.values():
+            await way.__aexit__(None, None, None)
