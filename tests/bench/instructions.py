@@ -77,7 +77,7 @@ def count() -> Mapping[str, int]:
                 "--dump-before=getppid*",
                 sys.executable,
                 "-m",
-                "tests.bench.instruction_cases",
+                "tests.bench.counted_work",
             ],
             check=True,
             capture_output=True,

@@ -36,7 +36,7 @@ from tests.support.requests import cloud_event, record_request
 
 _WARM_UP: Final = 3
 _USUAL: Final = 1
-_Case = Callable[[], object]
+_Work = Callable[[], object]
 
 
 def reference() -> int:
@@ -73,7 +73,7 @@ def _mapped(body: bytes, areas: Areas) -> GpRecord:
     return map_record(parsed.content, asked=Asked(areas=areas.options()), source=source)
 
 
-def _rendered(found: GpRecord, areas: Areas, incoming: IncomingRequest, renderings: tuple[str, ...]) -> _Case:
+def _rendered(found: GpRecord, areas: Areas, incoming: IncomingRequest, renderings: tuple[str, ...]) -> _Work:
     settings = Settings(renderings=renderings)
     style = EventStyle(settings.events.type_prefix, settings.events.source, settings.events.schema_base)
     renderer = Renderer(style, RENDERINGS, settings.renderings, rendering_options(settings), None)
@@ -95,7 +95,7 @@ def _called() -> object:
     return None
 
 
-def cases() -> Mapping[str, _Case]:
+def cases() -> Mapping[str, _Work]:
     """By name, what is counted."""
     wanted = Areas.model_validate({"medications": {}, "allergies": {}})
     every = Areas.model_validate({area.name: {} for area in AREAS.areas if area.options is not None})
