@@ -15,8 +15,8 @@ from typing import Final, Literal
 from tests.load.guide import GUIDE, replace, table
 from tests.load.sums import IN_FLIGHT, POSTGRES_CORES, RATES, Measurements, load, measured, mixed
 
-Case = Literal["as usual", "one practice in 50 takes 20 s", "a broker node is away for 60 s"]
-CASES: Final[tuple[Case, ...]] = (
+Trouble = Literal["as usual", "one practice in 50 takes 20 s", "a broker node is away for 60 s"]
+TROUBLES: Final[tuple[Trouble, ...]] = (
     "as usual",
     "one practice in 50 takes 20 s",
     "a broker node is away for 60 s",
@@ -89,10 +89,10 @@ class Simulation:
     """One run: events in the order of their time."""
 
     def __init__(
-        self, found: Measurements, per_minute: int, case: Case, minutes: float, workers: int
+        self, found: Measurements, per_minute: int, trouble: Trouble, minutes: float, workers: int
     ) -> None:
         self._one = mixed(found)
-        self._case = case
+        self._trouble = trouble
         self._until = minutes * 60
         self._rate = per_minute / 60
         self._chance = random.Random(SEED)
@@ -111,7 +111,7 @@ class Simulation:
 
     def run(self) -> SimulatedCourse:
         self._at(0.0, self._arrive)
-        if self._case == "a broker node is away for 60 s":
+        if self._trouble == "a broker node is away for 60 s":
             self._at(_AWAY[0] + _ELECTION, self._elected)
         while self._events and self.now < self._until + 60:
             self.now, _, step = heapq.heappop(self._events)
@@ -147,7 +147,8 @@ class Simulation:
 
             # A third of the queues has its leader on the node that goes away.
             is_away = (
-                self._case == "a broker node is away for 60 s" and self._chance.randrange(_BROKER_NODES) == 0
+                self._trouble == "a broker node is away for 60 s"
+                and self._chance.randrange(_BROKER_NODES) == 0
             )
             if is_away and _AWAY[0] <= self.now < _AWAY[0] + _ELECTION:
                 self._away.append(deliver)
@@ -172,7 +173,7 @@ class Simulation:
         core.take(lambda: self._after(busy, computed))
 
     def _call(self, begun: float, practice: int, worker: int) -> None:
-        is_slow = self._case == "one practice in 50 takes 20 s" and practice == _SLOW
+        is_slow = self._trouble == "one practice in 50 takes 20 s" and practice == _SLOW
         if is_slow and self._silent[worker] >= _SILENT_PLACES:
             self._queue.give_back()
             self._after(_PAUSE, lambda: self._queue.take(lambda: self._work(begun, practice, worker)))
@@ -199,8 +200,8 @@ def simulated(found: Measurements, rates: Sequence[int] = RATES) -> str:
     rows = []
     for rate in rates:
         workers = load(found, rate).workers
-        for case in CASES:
-            each = Simulation(found, rate, case, MINUTES[rate], workers).run()
+        for trouble in TROUBLES:
+            each = Simulation(found, rate, trouble, MINUTES[rate], workers).run()
             slow = f"{each.slow:,.1f}" if each.slow else ""
             cells = (
                 f"{each.requests:,}",
@@ -210,7 +211,7 @@ def simulated(found: Measurements, rates: Sequence[int] = RATES) -> str:
                 f"{each.worst:.1f}",
                 slow,
             )
-            rows.append((f"{rate:,}, {workers:,} workers: {case}", *cells, f"{each.left:,}"))
+            rows.append((f"{rate:,}, {workers:,} workers: {trouble}", *cells, f"{each.left:,}"))
     head = ("Requests a minute", "ended", "most waiting", "half within, s", "95 % within, s", "all within, s")
     return table((*head, "of the slow practice, s", "left over"), rows)
 
