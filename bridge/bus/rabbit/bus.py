@@ -44,12 +44,12 @@ from bridge.bus.port import (
 from bridge.bus.rabbit.checking import look_over
 from bridge.bus.rabbit.connection import ClosingBroker, connect_apart
 from bridge.bus.rabbit.dead_letters import RabbitHeldDeadLetter, dead_letters_in
+from bridge.bus.rabbit.exchanges import Exchanges
 from bridge.bus.rabbit.headers import read_strictly, reading_leniently
 from bridge.bus.rabbit.management import virtual_host
 from bridge.bus.rabbit.messages import RabbitReceived, delivery, outgoing
 from bridge.bus.rabbit.nodes import Nodes
 from bridge.bus.rabbit.parked_by_broker import ParkedByBroker
-from bridge.bus.rabbit.publishing import Publishing
 from bridge.bus.rabbit.signing_in import signing_in_by
 from bridge.bus.rabbit.topology import DELAYS, Topology, count, look
 from bridge.bus.rabbit.trial import try_once
@@ -123,7 +123,7 @@ class RabbitBus(BrokerBus):
         )
         self._prefix = prefix
         self._settings: Settings | None = None
-        self._publishing = Publishing(self._broker, self._topology.exchanges)
+        self._exchanges = Exchanges(self._broker, self._topology.exchanges)
         self._interval = watch_interval
         self._watches: list[asyncio.Task[None]] = []
         self._taken: dict[str, int] = {}
@@ -142,7 +142,7 @@ class RabbitBus(BrokerBus):
 
     async def _declare_exchanges(self) -> None:
         await self._broker.connect()
-        await self._publishing.open(declares=self.declares)
+        await self._exchanges.open(declares=self.declares)
 
     async def declare(self, queue: QueueSpec) -> None:
         """Make the queue, its delay queues and its dead-letter queue exist, durably.
@@ -321,7 +321,7 @@ class RabbitBus(BrokerBus):
         await self._put("queues", queue, message)
 
     async def _put(self, exchange: str, key: str, message: Message) -> None:
-        publish = self._publishing.of(exchange, key, message)
+        publish = self._exchanges.of(exchange, key, message)
         try:
             await self._persist(publish, "publish_retrying", exchange=exchange)
         except PublishError:

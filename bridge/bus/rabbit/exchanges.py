@@ -25,7 +25,7 @@ _REFUSALS: Final = 4
 _AT_MOST_EVERY: Final = 1.0
 
 
-class Publishing:
+class Exchanges:
     """The exchanges of a bus.
 
     Args:
