@@ -86,7 +86,7 @@ async def test_a_consumer_deleted_at_work_is_noticed_and_made_again(
     """What is in hand is not handed to a second handler; what waits comes back."""
     handler = Recorder(RetryAfter(0.5, "again"), Done())
     with capture_logs() as logs:
-        async with started(site.bus(watch_interval=0.3), site, handler) as bus:
+        async with started(site.bus(watch_interval=2.0), site, handler) as bus:
             await send(bus, 1)
             await handler.saw(1)
             assert await bus.ready()
