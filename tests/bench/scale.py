@@ -220,6 +220,7 @@ def _looks() -> Mapping[str, Mapping[str, _Look]]:
             "/requests of failed": _get("/requests", outcome="failed"),
             "/requests of a group": lambda site: _page(site, "/requests", group=site.group, hours="12"),
             "/practice": _get("/practice", ods="A10007"),
+            "/quality of 30 days": _get("/quality", hours="720"),
             "/quality of 30 days as CSV": lambda site: _page(site, "/quality", hours="720", **{"as": "csv"}),
             "/request": lambda site: _page(site, "/request", key=f"/ward r-{site.count // 2}"),
         },
