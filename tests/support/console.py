@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import httpx
 import orjson
+from sqlalchemy import text
 
 from bridge.bus import open_bus
 from bridge.bus.port import Bus
@@ -181,6 +182,18 @@ async def ask(site: ConsoleSite, name: str, nhs_number: str, request_id: str | N
     site.requests[name] = f"/ward {identity}"
     await site.bus.send("record.requested.v1", orjson.dumps(event), id=identity, content_type=STRUCTURED)
     return site.requests[name]
+
+
+async def lose_replay(site: ConsoleSite, job: str, key: str) -> None:
+    """Leave a planned job of one request as a run that sent it, and a purge that took it from its queue."""
+    async with open_stores(site.settings) as stores:
+        jobs, who = stores.replay_jobs, "olga"
+        await jobs.confirm(job, "replay", by=who, actor=who, reason="x", also=lambda _to: None)
+        await jobs.start(job, "replay", runner="a")
+        await jobs.mark(job, key, also=lambda _to: None, left_out=None)
+        await jobs.release(job, runner="a", complete=True)
+        long_ago = text("UPDATE replay_job_requests SET marked_at = '2026-01-01 00:00:00.000000'")
+        await stores.ledger.store.write(lambda to: to.execute(long_ago))
 
 
 async def _make_requests(site: ConsoleSite) -> None:

@@ -7,6 +7,9 @@ import orjson
 import pytest
 
 from bridge.areas import check_record
+from bridge.cli.exits import Exit
+from bridge.console.rights import Role
+from bridge.console.sign_in.users import LocalUsers
 from bridge.sandbox import BY_NAME
 from bridge.sandbox.structured.parameters import ALLERGIES, MEDICATION, Query
 from tests.support.bundles import typical_record
@@ -267,3 +270,20 @@ def test_what_is_withheld_is_told_with_its_reason(tmp_path):
     assert told.errors == (
         "allergies.rendered.hl7v2.v1: withheld: field_too_long: AL1-3 is longer than 250 characters\n"
     )
+
+
+def test_a_user_of_the_console_is_added_with_the_name_of_the_person(tmp_path):
+    given = b"correct horse battery\n"
+    add = ("console", "user", "add", "olga", "--role", "operator", "--role", "viewer", "--file", "users")
+    half = bridge(*add, "--given-name", "Siân", directory=tmp_path, given=given)
+    assert half.code == Exit.MISCONFIGURED, half.errors
+    assert "a person has a given name and a family name" in half.errors
+    assert not (tmp_path / "users").exists()
+    person = ("--given-name", "Siân Éva", "--family-name", "O'Test-Demo")
+    added = bridge(*add, *person, directory=tmp_path, given=given)
+    assert (added.code, added.text) == (Exit.OK, "olga may sign in as operator, viewer\n"), added.errors
+    assert "Test-Demo" not in added.errors
+    olga = LocalUsers(tmp_path / "users").current("olga")
+    assert olga is not None
+    assert (olga.given_name, olga.family_name) == ("Siân Éva", "O'Test-Demo")
+    assert olga.roles == {Role.OPERATOR, Role.VIEWER}

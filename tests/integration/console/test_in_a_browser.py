@@ -14,7 +14,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from tests.integration.console.test_rights import METADATA, PRACTICE
 from tests.support.chromium import chromium
-from tests.support.console import PASSWORD, ConsoleSite
+from tests.support.console import PASSWORD, ConsoleSite, lose_replay
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 RULES = "{runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']}"
@@ -118,6 +118,29 @@ def test_from_a_group_of_failures_to_the_requests_asked_again_by_the_keyboard_al
     page.wait_for_url("**/request?key=*")
     assert "completed" in page.inner_text("main")
     assert any(each["event"] == "replay.confirmed" for each in site.run(site.trail()))
+
+
+def test_a_replay_that_was_lost_is_given_up_by_the_keyboard_alone(page: Page, site: ConsoleSite):
+    key = site.requests["failed"]
+    page.goto(f"{site.url}/request?key={key.replace(' ', '%20')}")
+    page.get_by_role("button", name="Plan to ask again").press("Enter")
+    page.wait_for_url("**/replays/job?*")
+    site.run(lose_replay(site, page.url.partition("id=")[2], key))
+    page.get_by_role("link", name="Look again").press("Enter")
+    form = page.get_by_role("region", name="Sent, and not arrived: 1")
+    form.get_by_role("checkbox").wait_for()
+    check(page)
+    page.set_viewport_size({"width": 320, "height": 640})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    check(page)
+    page.set_viewport_size({"width": 1180, "height": 760})
+    form.get_by_role("checkbox").press("Space")
+    page.locator("#lost-why").focus()
+    page.keyboard.type("purged by hand")
+    page.keyboard.press("Enter")
+    page.get_by_text("Given up as lost: 1").wait_for()
+    assert form.count() == 0
+    check(page)
 
 
 def test_dead_letters_and_a_record_that_is_opened(page: Page, site: ConsoleSite):

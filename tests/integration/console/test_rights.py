@@ -9,17 +9,15 @@ from hashlib import sha256
 
 import httpx
 import pytest
-from sqlalchemy import text
 
 from bridge.console.pages import PAGES
 from bridge.console.rights import Role
 from bridge.console.sign_in.users import put_user, remove_user
 from bridge.contracts.envelope import STRUCTURED
-from bridge.operations.site import open_stores
 from bridge.record.nhs_number import holds_nhs_number
 from bridge.sandbox import BY_NAME
 from bridge.sandbox.world import PRACTICES
-from tests.support.console import FAMILY_NAME, PASSWORD, PATIENT, ConsoleSite, sign_in, token
+from tests.support.console import FAMILY_NAME, PASSWORD, PATIENT, ConsoleSite, lose_replay, sign_in, token
 
 EVERYBODY = "vera clara olga axel"
 TABLE: Mapping[tuple[str, str], str] = {
@@ -333,20 +331,7 @@ def test_a_replay_whose_message_was_lost_is_given_up_with_a_reason_and_by_whoeve
     assert planned.status_code == 303, planned.text
     at = planned.headers["location"]
     sent = {"token": token(olga), "id": at.partition("id=")[2]}
-
-    async def lose() -> None:
-        """As a run that sends it, and a purge that takes it from its queue."""
-        async with open_stores(site.settings) as stores:
-            jobs = stores.replay_jobs
-            who = "olga"
-            await jobs.confirm(sent["id"], "replay", by=who, actor=who, reason="x", also=lambda _to: None)
-            await jobs.start(sent["id"], "replay", runner="a")
-            await jobs.mark(sent["id"], key, also=lambda _to: None, left_out=None)
-            await jobs.release(sent["id"], runner="a", complete=True)
-            long_ago = text("UPDATE replay_job_requests SET marked_at = '2026-01-01 00:00:00.000000'")
-            await stores.ledger.store.write(lambda to: to.execute(long_ago))
-
-    site.run(lose())
+    site.run(lose_replay(site, sent["id"], key))
     assert "Give up as lost" in olga.get(at).text
     assert "Give up as lost" not in vera.get(at).text
     given = {**sent, "sure": "yes", "reason": "purged by hand"}
