@@ -23,6 +23,14 @@ software does its part, most often by publishing something that your systems mus
 
 MUST, SHALL, SHOULD, MAY and their negations are the words of the specification; DUTY is stated there as the consumer's
 without such a word; SAFETY is advice with clinical risk. The ids are those of `tests/duties`.
+
+## What First of Type holds
+
+Inside: reading the record on admission (a hospital pharmacist who reconciles medicines too), in outpatients, in A&E, minor injuries
+and out of hours; finding slots, and seeing, booking, amending and cancelling appointments from 111, A&E, a nurse or a GP into a practice.
+**Outside: booking by a hospital on discharge**, home visits, the district nurse after discharge, pharmacies, patients and carers who
+book for themselves. The software cannot tell what an appointment is for: keeping to this is yours
+([all scenarios](ONBOARDING.md#booking-for-discharge-is-outside-first-of-type)).
 """
 
 
