@@ -33,7 +33,8 @@ AHEAD: Final[Mapping[PartitionPeriod, timedelta]] = {"month": timedelta(days=31)
 """How far ahead of the last row there are parts: workers may be away for that long."""
 _LOCK: Final = 0x6770_6C65_6470_6172
 """Names the advisory lock of whoever makes or drops parts (the ASCII of ``gpledpar``)."""
-_LOCK_WAIT: Final = "SET LOCAL lock_timeout = '2s'"
+_LOCK_WAIT: Final = "SET LOCAL lock_timeout = '800ms'"
+"""Less than a server's ``deadlock_timeout`` (a second): this one gives way, not the worker it waits for."""
 _LONG_WAIT: Final = "SET LOCAL lock_timeout = '60s'"
 _BOUND: Final = re.compile(r"FOR VALUES FROM \((MINVALUE|'[^']+')\) TO \('([^']+)'\)")
 _PARTS: Final = text(

@@ -1,5 +1,6 @@
 """Tables of bodies on PostgreSQL: a month that is over goes with its part, and nothing is lost with it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -186,6 +187,37 @@ async def test_a_part_that_is_in_use_is_left_and_its_bodies_go_singly(
         await using.close()
     assert await where(ledger.store) == {}
     assert (await ledger.oversight.prune(clock.now + 4 * MONTH)).partitions > 0
+
+
+@pytest.mark.parametrize("task", ["make", "drop"])
+async def test_whoever_changes_parts_lets_a_worker_end_its_request(
+    ledger: Ledger, settings: Settings, clock: Clock, task: str
+):
+    before = await parts(ledger.store)
+    later = before[-1].upper
+
+    async def change() -> None:
+        while await parts(ledger.store) == before:  # it gives way to whoever is slow
+            if task == "make":
+                await partitions.make_ahead(ledger.store, {"event_bodies": later}, "month", now=clock.now)
+            else:
+                await partitions.drop_over(ledger.store, {"event_bodies": before[0].upper})
+
+    await ledger.begin(opening(1))
+    worker = await asyncpg.connect(settings.ledger.url)
+    try:
+        async with worker.transaction():
+            await worker.execute("UPDATE requests SET state = 'completed'")
+            changing = asyncio.create_task(change())
+            while not await worker.fetchval(
+                "SELECT count(*) FROM pg_locks WHERE relation IS NOT NULL AND NOT granted"
+            ):
+                await asyncio.sleep(0.01)
+            # Next a worker writes what it owes; whoever waits for the request must not hold that up.
+            await worker.execute("LOCK TABLE event_bodies IN ROW EXCLUSIVE MODE NOWAIT")
+        await changing
+    finally:
+        await worker.close()
 
 
 @asynccontextmanager

@@ -23,6 +23,8 @@ _FEW = 10_000
 
 # With two roles the worker's owns no table: what follows lets it add parts to these three tables and drop
 # them, as it may insert and delete, and nothing else. SCHEMA is put in below.
+# Each that changes event_bodies, whose rows point at requests, takes requests first, as a worker that ends a
+# request does: the other way round they would wait for each other.
 _FUNCTIONS = (
     """CREATE FUNCTION ledger_partition_key(whole name) RETURNS name IMMUTABLE LANGUAGE sql AS $$
     SELECT CASE whole WHEN 'event_bodies' THEN 'ended_at' WHEN 'answer_bodies' THEN 'expires_at'
@@ -49,6 +51,9 @@ _FUNCTIONS = (
             RAISE insufficient_privilege;
         END IF;
         PERFORM ledger_partition_table(whole, part);
+        IF whole = 'event_bodies' THEN
+            LOCK TABLE requests IN SHARE ROW EXCLUSIVE MODE;
+        END IF;
         -- What came before its part was there lies with the rest; more may come until this transaction ends.
         EXECUTE format('LOCK TABLE %I IN SHARE ROW EXCLUSIVE MODE', whole || '_rest');
         EXECUTE format('WITH moved AS (DELETE FROM %I WHERE %I >= $1 AND %I < $2 RETURNING *)'
@@ -64,6 +69,9 @@ _FUNCTIONS = (
             WHERE inhparent = to_regclass(quote_ident(whole)) AND inhrelid = to_regclass(quote_ident(part))
         ) OR NOT has_table_privilege(session_user, quote_ident(whole), 'DELETE') THEN
             RAISE insufficient_privilege;
+        END IF;
+        IF whole = 'event_bodies' THEN
+            LOCK TABLE requests IN ACCESS EXCLUSIVE MODE;
         END IF;
         EXECUTE format('ALTER TABLE %I DETACH PARTITION %I', whole, part);
         IF whole = 'event_bodies' THEN
@@ -82,6 +90,9 @@ _FUNCTIONS = (
         boundary timestamptz;
         granted record;
     BEGIN
+        IF whole = 'event_bodies' THEN
+            LOCK TABLE requests IN SHARE ROW EXCLUSIVE MODE;
+        END IF;
         EXECUTE format('LOCK TABLE %I IN ACCESS EXCLUSIVE MODE', whole);
         EXECUTE format('SELECT ledger_month_after(greatest(max(%I), now() + interval ''1 day'')) FROM %I',
             key, whole) INTO boundary;
@@ -116,13 +127,15 @@ _FUNCTIONS = (
 def upgrade() -> None:
     """Add the column and the table; on PostgreSQL, part what is small."""
     connection = op.get_bind()
+    is_parted = connection.dialect.name == "postgresql"
+    if is_parted:  # a worker of the version before may be at work
+        op.execute("LOCK TABLE requests IN SHARE ROW EXCLUSIVE MODE")
     op.add_column(
         "event_bodies",
         sa.Column("ended_at", Instant, nullable=False, server_default=sa.text(f"'{_LONG_AGO}'")),
     )
     op.drop_index("ix_claim_parts_claim", "claim_parts")
     op.create_index("ix_claim_parts_claim", "claim_parts", ["claim_id", "number", "expires_at"], unique=True)
-    is_parted = connection.dialect.name == "postgresql"
     op.create_table(
         "answer_bodies",
         sa.Column("sha256", sa.Text, nullable=False),
