@@ -30,6 +30,7 @@ TOP_LEVEL = {
     "uv.lock",
 }
 TESTS = {
+    "assurance",
     "bench",
     "contract",
     "duties",
