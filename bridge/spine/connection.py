@@ -164,6 +164,7 @@ class Connection(asyncio.Protocol):
             self._is_complete
             and self._is_kept
             and self._fault is None
+            and not self._unsent()  # an early answer: what is left would be taken for the next request
             and not self._transport.is_closing()
             and not self._poll.poll(0)
         )

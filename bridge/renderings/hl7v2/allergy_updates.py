@@ -44,6 +44,10 @@ _ENDED: Final = "Ended since it was told before: it is not active any more."
 _NOT_RETURNED: Final = (
     "Told before, and not returned this time, which does not say that it was deleted: keep it."
 )
+_MAY_HAVE_ENDED: Final = (
+    "Told before, and not returned this time. It may have ended, as ended allergies were not asked for or "
+    "did not all come: have somebody check."
+)
 _DISPLAY: Final = ("", "", "", "", "", "D")
 
 
@@ -95,7 +99,8 @@ def words(data: AllergiesPublished, known: KnownArea | None) -> Content:
         said.append(Remark("ITEM", lines, str(number)))
     whole = _is_whole(data)
     if whole and known is not None:
-        said += [Remark("ITEM", [_NOT_RETURNED, f"Identifier: {each}"]) for each in _missing(data, known)]
+        missing = _NOT_RETURNED if data["ended_area"]["complete"] else _MAY_HAVE_ENDED
+        said += [Remark("ITEM", [missing, f"Identifier: {each}"]) for each in _missing(data, known)]
     return report("ALLERGIES", "Allergies of the GP record", data, said, is_whole=whole)
 
 

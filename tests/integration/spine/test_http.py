@@ -387,6 +387,30 @@ async def test_a_connection_that_the_other_side_closed_is_not_used_again():
             writers[-1].transport.get_extra_info("socket")._sock.shutdown(socket.SHUT_RDWR)
 
 
+async def test_a_connection_with_a_request_that_was_not_taken_whole_is_not_used_again():
+    """What is left of it would be read as the next request, and answered."""
+    serving: list[asyncio.Task[None] | None] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.append(asyncio.current_task())
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(answer(b"too large", status=413))
+            await reader.read()
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server, upstream() as opened:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        for content in (bytes(20_000_000), b""):
+            got = await opened.call("POST", url, interaction="t", trace_id="t", headers={}, content=content)
+            assert got.body == b"too large"
+        assert len(serving) == 2
+    await asyncio.gather(*filter(None, serving))
+
+
 @pytest.mark.parametrize(
     ("raw", "body"),
     [

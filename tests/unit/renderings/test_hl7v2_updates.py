@@ -32,6 +32,7 @@ from bridge.renderings.rendering import (
 from tests.support import bundles
 from tests.support.bundles import allergy, ended_allergy
 from tests.support.hl7v2 import er7, kind, of_allergies, words
+from tests.support.mapped import mapped
 
 TOPIC = "allergies.rendered.hl7v2.v1"
 OPTIONS = RenderingOptions(hl7v2=Hl7v2Options(allergies="changes"))
@@ -180,6 +181,20 @@ def test_what_did_not_come_is_told_in_words_each_time_until_it_comes_again(one: 
     update, report = both(more, more, one)
     assert actions(update) == {"ai-a1": "U", "ai-a2": "U"}
     assert not any("not returned" in each for each in words(report, "ITEM"))
+
+
+def test_what_may_have_ended_is_not_told_to_be_kept():
+    nuts = allergy("a2", code=NUTS)
+    first = of_allergies(allergy(), nuts)
+    # No list of ended allergies came: they were not asked for, or the practice left it out.
+    second = mapped(
+        bundles.record(bundles.record_list(bundles.ALLERGIES_LIST, "AllergyIntolerance/a2"), nuts)
+    )
+    update, report = both(second, first)
+    assert actions(update) == {"ai-a2": "U"}
+    (said,) = [each for each in words(report, "ITEM") if "not returned" in each]
+    assert "It may have ended" in said
+    assert "keep it" not in said
 
 
 def test_an_older_answer_says_of_nothing_newer_that_it_did_not_come(one: GpRecord):

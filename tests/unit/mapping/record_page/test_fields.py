@@ -71,9 +71,11 @@ FOR_MACHINES = {
 ELSEWHERE = {
     "Dosage.absent_reason", "Part.items", "RecordCompleted.counts", "LinkedProblem.source_ref",
     "Provenance.problem_refs", "Link.reference", "Link.source_ref", "FilingComment.comment",
+    "Narrative.status",
 }  # fmt: skip
 """Shown only where there are no words; where the part is missing; as names with numbers; by the problem's term;
-where a link has no words; and of a filing comment `text` stands in its place."""
+where a link has no words; of a filing comment `text` stands in its place, and of a status that does not hold
+`source_status`."""
 
 
 class Sample:
