@@ -14,7 +14,13 @@ from bridge.ledger.storage import partitions, schema
 from bridge.ledger.storage.store import Store
 from bridge.ledger.vault.sealing import Sealer
 from bridge.observe import record
-from bridge.observe.vocabulary.ledger import LeasesNotRenewed, LedgerAway, LedgerNotPartitioned, LedgerOpened
+from bridge.observe.vocabulary.ledger import (
+    LeasesNotRenewed,
+    LedgerAway,
+    LedgerNotPartitioned,
+    LedgerOpened,
+    PartitionsUnchanged,
+)
 from bridge.settings import Settings
 from bridge.tasks import end
 
@@ -119,6 +125,8 @@ async def _keep_partitions_ahead(store: Store, settings: Settings) -> None:
             await make_partitions(store, settings)
         except LedgerUnavailable as fault:
             record(LedgerAway(fault.reason, task="partitions"))
+        except Exception as error:  # noqa: BLE001 - the default partition takes what comes; it is tried again
+            record(PartitionsUnchanged(type(error).__name__, "make"))
         await asyncio.sleep(_PARTITIONS_EVERY)
 
 

@@ -43,7 +43,8 @@ async def condition_of(client: Client, *, queues: Sequence[str], events: str) ->
         least = _LEAST_AGE_OF_EVENTS if stream == events else timedelta.max
         if limits := list(_losing(told["config"], least)):
             losing[stream] = limits
-        if told.get("cluster") and told["config"].get("num_replicas", 1) == 1:
+        # A server of its own tells who leads as well, and of no cluster by name.
+        if told.get("cluster", {}).get("name") and told["config"].get("num_replicas", 1) == 1:
             alone.append(stream)
     return BusCondition(losing, ahead, alone)
 

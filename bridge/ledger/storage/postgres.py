@@ -50,7 +50,8 @@ class PostgresStore:
         read_only: bool = False,
     ) -> None:
         self._read_only = read_only
-        of_session = {"application_name": "gpconnect-bridge", "timezone": "UTC"}
+        # Bounds of partitions come as text, in the style that the session has.
+        of_session = {"application_name": "gpconnect-bridge", "timezone": "UTC", "datestyle": "ISO"}
         if read_only:
             of_session["default_transaction_read_only"] = "on"
 

@@ -19,7 +19,6 @@ from bridge.ledger.storage.store import LedgerStep, Progress, Store, untold
 from bridge.ledger.storage.tables import event_bodies, events, intents, messages, requests
 
 _LOOKED_AT: Final = 2_000
-"""Requests that one step looks at."""
 _PAGE: Final = 50
 """Requests per transaction: writers do not wait for long."""
 
@@ -49,9 +48,10 @@ async def prune(
     messages_before: datetime,
     bodies_before: datetime,
     requests_before: datetime,
+    looked_at: int = _LOOKED_AT,
     progress: Progress = untold,
 ) -> PrunedRequests:
-    """Delete what ended before these moments, then give the space back.
+    """Delete what ended before these moments, `looked_at` requests in a step, then give the space back.
 
     `messages_before` is of requests that failed, which `bridge replay` can ask again while it is kept.
     A request in doubt has not ended until a person found out; one that still owes events keeps everything.
@@ -66,15 +66,16 @@ async def prune(
         done += count
         return count
 
+    with_rows = partial(_with, looked_at=looked_at)
     has_failed = and_(requests.c.state == "failed", requests.c.ended_at < messages_before)
     over = and_(requests.c.ended_at < bodies_before, _is_over())
     long_ago = event_bodies.c.ended_at < bodies_before
     pruned = PrunedRequests(
-        messages=await each(_with(messages.c.request_id, has_failed), _drop_messages),
-        bodies=await each(_with(event_bodies.c.request_id, over, long_ago), _drop_bodies)
-        + await each(_with(messages.c.request_id, over), _drop_bodies)
-        + await each(_with(intents.c.request_id, over, intents.c.payload.is_not(None)), _drop_bodies),
-        requests=await each(partial(_ended, before=requests_before), _forget),
+        messages=await each(with_rows(messages.c.request_id, has_failed), _drop_messages),
+        bodies=await each(with_rows(event_bodies.c.request_id, over, long_ago), _drop_bodies)
+        + await each(with_rows(messages.c.request_id, over), _drop_bodies)
+        + await each(with_rows(intents.c.request_id, over, intents.c.payload.is_not(None)), _drop_bodies),
+        requests=await each(partial(_ended, before=requests_before, looked_at=looked_at), _forget),
         partitions=len(dropped),
     )
     while await store.write(lambda connection: quality.forget(connection, requests_before)):
@@ -101,13 +102,13 @@ async def _page_by_page(store: Store, find: _Find, drop: _Drop, progress: Progre
             return total
 
 
-def _with(column: Column[Any], condition: ColumnElement[bool], *more: ColumnElement[bool]) -> _Find:
+def _with(
+    column: Column[Any], condition: ColumnElement[bool], *more: ColumnElement[bool], looked_at: int
+) -> _Find:
     """Requests that have rows in a table of bodies, which is gone through instead of all requests."""
 
     def find(after: int | None) -> LedgerStep[tuple[int | None, Sequence[int]]]:
-        page = (
-            select(column).where(column > (after or 0), *more).distinct().order_by(column).limit(_LOOKED_AT)
-        )
+        page = select(column).where(column > (after or 0), *more).distinct().order_by(column).limit(looked_at)
 
         def step(connection: Connection) -> tuple[int | None, Sequence[int]]:
             held = connection.scalars(page).all()
@@ -119,14 +120,16 @@ def _with(column: Column[Any], condition: ColumnElement[bool], *more: ColumnElem
     return find
 
 
-def _ended(after: datetime | None, before: datetime) -> LedgerStep[tuple[datetime | None, Sequence[int]]]:
+def _ended(
+    after: datetime | None, before: datetime, looked_at: int
+) -> LedgerStep[tuple[datetime | None, Sequence[int]]]:
     """Requests that are over, in the order of their ends."""
     ended_at = requests.c.ended_at
     wanted = [ended_at < before] if after is None else [ended_at > after, ended_at < before]
 
     def step(connection: Connection) -> tuple[datetime | None, Sequence[int]]:
         # All that ended at the same moment are in the same part.
-        end = select(ended_at).where(*wanted).order_by(ended_at).offset(_LOOKED_AT - 1).limit(1)
+        end = select(ended_at).where(*wanted).order_by(ended_at).offset(looked_at - 1).limit(1)
         last = connection.scalar(end)
         within = wanted if last is None else [*wanted, ended_at <= last]
         found = select(requests.c.id).where(*within, _is_over()).order_by(ended_at, requests.c.id)

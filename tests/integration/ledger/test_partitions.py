@@ -6,15 +6,17 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg  # type: ignore[import-untyped]  # ships no types
 import pytest
 from sqlalchemy import Connection, insert, text
+from structlog.testing import capture_logs
 
 from bridge.ledger import Ended, EndState, FollowUp, Ledger, StoredEvent, open_ledger
 from bridge.ledger.audit.trail import AuditTrail
 from bridge.ledger.keys import KeyFile, create_ring
-from bridge.ledger.opening import make_partitions
+from bridge.ledger.opening import make_partitions, open_store
 from bridge.ledger.storage import partitions
 from bridge.ledger.storage.bodies import seal_events
 from bridge.ledger.storage.store import Store
@@ -24,7 +26,7 @@ from bridge.settings import LedgerSettings, Settings
 from tests.integration.ledger.site import Clock, events, opening, sealer_in, started
 from tests.integration.ledger.test_schema import ledger_of_version
 from tests.integration.ledger.trail import OFFICER, Site, entry
-from tests.support.postgres import fresh_database
+from tests.support.postgres import administer, fresh_database
 from tests.support.written_requests import answer
 
 pytestmark = pytest.mark.parametrize("settings", ["postgresql"], indirect=True)
@@ -218,6 +220,33 @@ async def test_whoever_changes_parts_lets_a_worker_end_its_request(
         await changing
     finally:
         await worker.close()
+
+
+async def test_parts_are_read_whatever_style_of_dates_the_database_has(settings: Settings):
+    name = urlsplit(settings.ledger.url or "").path[1:]
+    async with open_store(settings) as store:
+        before = await parts(store)
+    await asyncio.to_thread(
+        administer, settings.ledger.url or "", f"ALTER DATABASE \"{name}\" SET datestyle = 'SQL, DMY'"
+    )
+    async with open_store(settings) as store:
+        assert await parts(store) == before != []
+
+
+async def test_partitions_that_cannot_be_read_are_told_and_end_no_chore(settings: Settings):
+    async with open_store(settings):
+        pass
+    # What an administrator may have made by hand: no date of ours is as late.
+    await asyncio.to_thread(
+        administer,
+        settings.ledger.url or "",
+        "CREATE TABLE far_away PARTITION OF event_bodies FOR VALUES FROM ('19999-01-01') TO ('20000-01-01')",
+    )
+    with capture_logs() as logs:
+        async with open_ledger(settings, sealer_in(settings.state_dir)):
+            async with asyncio.timeout(10):
+                while not [line for line in logs if line["event"] == "partitions_unchanged"]:
+                    await asyncio.sleep(0.01)
 
 
 @asynccontextmanager

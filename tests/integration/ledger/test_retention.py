@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Connection, inspect, text
 
 from bridge.ledger import Ended, EndState, FollowUp, Ledger, StoredEvent
+from bridge.ledger.storage import retention
 from bridge.settings import Settings
 from tests.integration.ledger.site import NHS_NUMBER, START, Clock, events, opening, started
 
@@ -77,11 +78,15 @@ async def test_what_is_open_or_owed_is_never_deleted(ledger: Ledger, clock: Cloc
     assert await count(ledger, BODIES) == 4 + 2 + 2
 
 
-async def test_many_requests_are_pruned_page_by_page(ledger: Ledger):
-    for first in range(0, 450, 15):
+async def test_many_requests_are_pruned_some_at_a_time(ledger: Ledger, clock: Clock):
+    for first in range(0, 60, 15):
         await asyncio.gather(*(end(ledger, number) for number in range(first, first + 15)))
-    pruned = await ledger.oversight.prune(ALL_GONE)
-    assert (pruned.bodies, pruned.requests) == (450, 450)
+        clock.turn(1)  # several end at one moment
+    gone = clock() + timedelta(days=1)
+    pruned = await retention.prune(
+        ledger.store, messages_before=gone, bodies_before=gone, requests_before=gone, looked_at=20
+    )
+    assert (pruned.bodies, pruned.requests) == (60, 60)
     assert (await ledger.oversight.draw_balance()).received == 0
 
 
