@@ -11,11 +11,13 @@ from urllib.parse import parse_qs, urlsplit
 from bridge.addresses import password_of
 from bridge.settings import BusSettings, LedgerSettings, Settings
 
-_UNVERIFIED: Final = ("no_verify_ssl", "verify")
-"""Parameters of a broker's URL; the driver knows the first, and people write the second."""
+_VERIFIED: Final = {"no_verify_ssl": {"0"}, "verify": {"", "1", "true"}}
+"""Parameters of a broker's URL, and what may stand there outside the sandbox.
+
+The driver knows the first, takes the first of several values and verifies for exactly 0, not for an empty
+one; people write the second."""
 _BUS_FILES: Final = ("cafile", "capath", "cadata", "certfile", "keyfile")
 _LEDGER_FILES: Final = ("sslrootcert", "sslcert", "sslkey")
-_OFF: Final = ("", "0")
 
 
 def access_faults(settings: Settings) -> Iterator[str]:
@@ -35,8 +37,8 @@ def bus_faults(settings: Settings) -> Iterator[str]:
     if not settings.sandbox:
         yield from (
             f"BRIDGE_BUS_URL: {name}: the broker's certificate is always verified outside the sandbox"
-            for name in _UNVERIFIED
-            if query.get(name, "") not in (_OFF if name == "no_verify_ssl" else ("", "1", "true"))
+            for name, harmless in _VERIFIED.items()
+            if not harmless.issuperset(_every(bus.url).get(name, ()))
         )
     files = [name for name in given if name.endswith(("_CA_FILE", "_CERT_FILE", "_KEY_FILE"))]
     if files and scheme == "amqp":
@@ -93,9 +95,12 @@ def _given(group: BusSettings | LedgerSettings, prefix: str, *more: str) -> list
 
 
 def _query(url: str) -> dict[str, str]:
-    return {
-        name: values[-1] for name, values in parse_qs(urlsplit(url).query, keep_blank_values=True).items()
-    }
+    return {name: values[-1] for name, values in _every(url).items()}
+
+
+def _every(url: str) -> dict[str, list[str]]:
+    """Each parameter with all its values: drivers do not agree which of several counts."""
+    return parse_qs(urlsplit(url).query, keep_blank_values=True)
 
 
 def _twice(url: str, query: dict[str, str], names: tuple[str, ...]) -> Iterator[str]:

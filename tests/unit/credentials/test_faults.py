@@ -63,13 +63,32 @@ def test_credentials_of_the_ledger_are_whole_and_said_once(ledger: dict[str, Any
     assert told(ledger=ledger, sandbox=True) == faulty
 
 
-@pytest.mark.parametrize("parameter", ["no_verify_ssl=1", "no_verify_ssl=true", "verify=0", "verify=false"])
+@pytest.mark.parametrize(
+    "parameter",
+    [
+        "no_verify_ssl=1",
+        "no_verify_ssl=true",
+        "no_verify_ssl=",
+        "no_verify_ssl",
+        "no_verify_ssl=00",
+        "no_verify_ssl=1&no_verify_ssl=0",
+        "no_verify_ssl=0&no_verify_ssl=1",
+        "verify=0",
+        "verify=false",
+        "verify=false&verify=1",
+    ],
+)
 def test_no_parameter_switches_the_broker_s_certificate_off_but_in_the_sandbox(parameter: str):
     bus = {"url": f"{_BUS}?{parameter}"}
     assert told(bus=bus) == ["BRIDGE_BUS_URL"]
     assert told(bus=bus, sandbox=True) == []
     with pytest.raises(Misconfigured, match="always verified"):
         Access.of(Settings(bus=BusSettings(**bus)))
+
+
+@pytest.mark.parametrize("parameter", ["no_verify_ssl=0", "no_verify_ssl=0&no_verify_ssl=0", "verify=1"])
+def test_a_parameter_that_leaves_verification_on_may_stand_there(parameter: str):
+    assert told(bus={"url": f"{_BUS}?{parameter}"}) == []
 
 
 @pytest.mark.parametrize("mode", ["disable", "allow", "prefer", "require", "verify-ca"])
