@@ -9,7 +9,7 @@ import re
 import time
 from collections.abc import Iterable
 from typing import Final, Generic, TypeVar
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from bridge.errors import Misconfigured
 
@@ -18,7 +18,6 @@ Node = TypeVar("Node")
 _SCHEME: Final = re.compile(r"/?,([A-Za-z][A-Za-z0-9+.-]*)://")
 """Before a later address, as clients of NATS write it."""
 _AUTHORITY: Final = re.compile(r"[^/?#]*")
-_ANOTHER_USER: Final = re.compile(r"@[^@,/]*:\d+,")
 _ADDRESS: Final = re.compile(r"(\[[^\[\]]+\]|[^\[\]:\s]+)(?::([0-9]+))?")
 WITH_ADDRESSES: Final = frozenset({"amqp", "amqps", "nats", "tls"})
 """Schemes of our own buses; what stands in the URL of another package's is its own affair."""
@@ -39,6 +38,7 @@ def each_address(url: str, setting: str) -> tuple[str, ...]:
     Raises:
         Misconfigured: an address cannot be read. Nothing of the URL is told: it holds a password.
     """
+    check_readable(url, setting)
     scheme, _, rest = url.partition("://")
     before_parameters, mark, parameters = rest.partition("?")
     if any(other != scheme for other in _SCHEME.findall(before_parameters)):
@@ -48,9 +48,9 @@ def each_address(url: str, setting: str) -> tuple[str, ...]:
     authority = found[0] if found else ""
     if not authority:
         return (url,)
+    if any("@" in piece for piece in authority.split(",")[1:]):
+        raise Misconfigured(f"{setting}: user and password stand once, before the first address; {_ESCAPES}")
     user, at, places = authority.rpartition("@")
-    if _ANOTHER_USER.search(f"{user}{at}"):
-        raise Misconfigured(f"{setting}: user and password stand once, before the first address")
     each = places.split(",")
     if len(each) == 1 and not places:
         return (url,)
@@ -59,6 +59,18 @@ def each_address(url: str, setting: str) -> tuple[str, ...]:
             raise Misconfigured(f"{setting}: address {number} {fault}")
     after = rest[len(authority) :]
     return tuple(dict.fromkeys(f"{scheme}://{user}{at}{place}{after}" for place in each))
+
+
+def check_readable(url: str, setting: str) -> None:
+    """See that a URL can be taken apart.
+
+    Raises:
+        Misconfigured: it cannot. Nothing of it is told, as Python's own error would: it holds a password.
+    """
+    try:
+        urlsplit(url)
+    except ValueError:
+        raise Misconfigured(f"{setting}: cannot be read; {_ESCAPES}") from None
 
 
 def _fault(place: str) -> str:
@@ -74,7 +86,7 @@ def _fault(place: str) -> str:
     return ""
 
 
-_ESCAPES: Final = "in a user or password / is written %2F, ? %3F, # %23, @ %40 and , %2C"
+_ESCAPES: Final = "in a user or password / is written %2F, ? %3F, # %23, @ %40, [ %5B, ] %5D and , %2C"
 
 
 def password_of(url: str) -> str | None:

@@ -8,7 +8,8 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
-from bridge.addresses import password_of
+from bridge.addresses import check_readable, password_of
+from bridge.errors import Misconfigured
 from bridge.settings import BusSettings, LedgerSettings, Settings
 
 _VERIFIED: Final = {"no_verify_ssl": {"0"}, "verify": {"", "1", "true"}}
@@ -32,6 +33,8 @@ def bus_faults(settings: Settings) -> Iterator[str]:
     given = _given(bus, "BUS", "creds_file")
     if bus.url is None:
         yield from (f"{name}: is of no use without BRIDGE_BUS_URL" for name in given)
+        return
+    if not _is_readable(bus.url):
         return
     scheme, query = urlsplit(bus.url).scheme, _query(bus.url)
     if not settings.sandbox:
@@ -59,6 +62,8 @@ def ledger_faults(settings: Settings) -> Iterator[str]:
     given = _given(ledger, "LEDGER")
     if ledger.url is None:
         yield from (f"{name}: is of no use without BRIDGE_LEDGER_URL" for name in given)
+        return
+    if not _is_readable(ledger.url):
         return
     query = _query(ledger.url)
     mode = query.get("sslmode")
@@ -92,6 +97,15 @@ def has_mode(url: str) -> bool:
 def _given(group: BusSettings | LedgerSettings, prefix: str, *more: str) -> list[str]:
     names = ("ca_file", "cert_file", "key_file", "password", "password_file", *more)
     return [f"BRIDGE_{prefix}_{name}".upper() for name in names if getattr(group, name) is not None]
+
+
+def _is_readable(url: str) -> bool:
+    """Whether anything can be said of it; that it cannot be read the settings say themselves."""
+    try:
+        check_readable(url, "")
+    except Misconfigured:
+        return False
+    return True
 
 
 def _query(url: str) -> dict[str, str]:

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Final
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr
 
+from bridge.addresses import each_address, password_of, place_of
 from bridge.credentials.known import known_certificates
 from bridge.credentials.tls import CertificateFact
+from bridge.errors import Misconfigured
 from bridge.settings import Settings
 from bridge.spine.tls import certificate_expiries
 
@@ -73,8 +75,11 @@ def _shown(name: str, value: Any) -> str:
 
 
 def _without_password(url: str) -> str:
-    parts = urlsplit(url)
-    where = parts.netloc.rpartition("@")[2]
-    who = f"{parts.username}:{_MASKED}@" if parts.username else ""
-    # A query may hold a password as well: libpq takes it there.
-    return urlunsplit((parts.scheme, who + where, parts.path, "", ""))
+    try:
+        each = each_address(url, "")
+    except Misconfigured:
+        return _MASKED
+    parts = urlsplit(each[0])
+    # Alone, the user's place may hold a token (NATS); a query may hold a password (libpq).
+    who = f"{parts.username}:{_MASKED}@" if password_of(each[0]) else f"{_MASKED}@" if parts.username else ""
+    return f"{parts.scheme}://{who}{','.join(map(place_of, each))}{parts.path}"

@@ -22,7 +22,7 @@ from bridge.credentials.reload import Reloaded
 from bridge.errors import Misconfigured
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9.-]{0,63}", re.ASCII)
-_PERSON: Final = re.compile(r"[^\W\d_](?:[ '.-]?[^\W\d_]|\.){0,99}")
+_PERSON: Final = re.compile(r"[^\W\d_](?:[ '\u2019.-]?[^\W\d_]|\.){0,99}")
 _SHORTEST: Final = 12
 """Characters of a password."""
 _AT_ONCE: Final = 2
@@ -86,6 +86,8 @@ def put_user(
 ) -> None:
     """Add a user, or give one another password, other roles and another name of the person.
 
+    Without a name of the person a user keeps the one that is known.
+
     Raises:
         Misconfigured: a name or the password will not do, or the file cannot be read or written.
     """
@@ -100,6 +102,8 @@ def put_user(
     if not roles:
         raise Misconfigured("a user has a role at least")
     known = _read(file) if file.exists() else {}
+    if given_name is None and (before := known.get(name)) is not None:
+        given_name, family_name = before.given_name, before.family_name
     _write(file, {**known, name: _Known(frozenset(roles), _HASHER.hash(password), given_name, family_name)})
 
 

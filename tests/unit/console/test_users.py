@@ -28,6 +28,15 @@ def test_a_user_has_the_name_of_a_person_where_the_file_says_one(tmp_path: Path)
     )
 
 
+def test_who_gets_another_password_keeps_their_name(tmp_path: Path):
+    file = tmp_path / "users"
+    put_user(file, "olga", [Role.OPERATOR], PASSWORD, given_name="Olga", family_name="O\u2019Test")
+    put_user(file, "olga", [Role.VIEWER], PASSWORD + "s")
+    olga = LocalUsers(file).current("olga")
+    assert olga is not None
+    assert (olga.name, set(olga.roles)) == ("Olga O\u2019Test", {Role.VIEWER})
+
+
 @pytest.mark.parametrize(
     ("given_name", "family_name"),
     [("Olga", None), ("Olga", ""), ("Olga", "Test, Olga"), ("Olga", "Te\nst"), ("9990000018", "Test")],

@@ -9,11 +9,13 @@ import pytest
 from bridge.bus.access import AS_THE_URL_SAYS, Access
 from bridge.bus.installed import make_bus
 from bridge.credentials.faults import access_faults, is_on_this_machine
+from bridge.engine.worker import check
 from bridge.errors import Misconfigured
 from bridge.ledger.access import DatabaseAccess
 from bridge.settings import BusSettings, LedgerSettings, Settings
 
 _FILE = Path("file")
+_SECRET = "hunter2-of-the-site"
 _BUS = "amqps://bridge@broker.example/"
 _LEDGER = "postgresql://bridge@database.example/ledger"
 
@@ -136,3 +138,14 @@ def test_a_bus_that_takes_all_by_its_url_is_not_given_what_it_would_ignore(monke
     assert made == ["queue://host p None"]
     with pytest.raises(Misconfigured, match="the bus of queue:// takes no certificates"):
         make_bus("queue://host", prefix="p", on_lost=None, access=Access(password=lambda: "word"))
+
+
+@pytest.mark.parametrize("password", [f"{_SECRET}\u2100", f"[{_SECRET}"])
+@pytest.mark.parametrize(
+    ("name", "url"), [("BRIDGE_BUS_URL", "amqp://u:{}@h/v"), ("BRIDGE_LEDGER_URL", "postgresql://u:{}@h/d")]
+)
+def test_an_address_that_cannot_be_read_is_told_without_its_password(name: str, url: str, password: str):
+    with pytest.raises(Misconfigured) as refused:
+        Settings.load(check=check, environ={name: url.format(password)})
+    assert f"{name}: cannot be read" in str(refused.value)
+    assert _SECRET not in str(refused.value)
