@@ -19,17 +19,15 @@ from bridge.bus.rabbit.management import TROUBLE, Management, management, why
 from bridge.operations.surroundings import Check, of_clock
 from bridge.settings import Settings
 
-_PAGE: Final = 500
-"""Queues that are looked at, most of them ours."""
 _LEAST_DELIVERIES: Final = 20
 """What our queues are declared with: each lost connection counts as a delivery."""
 _UNREAD: Final = 1000
 """Events in a queue that nobody reads at the moment, from which on it is told."""
 _LENGTHS: Final = ("max-length", "max-length-bytes")
 _REFUSING: Final = ("reject-publish", "reject-publish-dlx")
-_RIGHTS: Final = ("configure", "write", "read")
 _WHAT: Final = "limits of the bus"
 _RIGHTS_OF: Final = "rights on the bus"
+_PUTS_REQUESTS: Final = "bridge replay run, the console's replays, bridge mllp listen and bridge send"
 
 
 async def broker_policies(settings: Settings) -> Sequence[Check]:
@@ -48,16 +46,10 @@ async def broker_policies(settings: Settings) -> Sequence[Check]:
 async def _checks(asked: Management, settings: Settings) -> AsyncIterator[Check]:
     bus = urlsplit(each_address(settings.bus.url or "", "BRIDGE_BUS_URL")[0])
     prefix = settings.bus.prefix
-    ours: dict[str, str | int] = {
-        "page": 1,
-        "page_size": _PAGE,
-        "name": f"^{re.escape(prefix)}\\.",
-        "use_regex": "true",
-    }
     before = datetime.now(UTC)
-    answer = await asked.ask("queues", params=ours)
+    answer = await asked.page_of_queues(prefix)
     after = datetime.now(UTC)
-    queues = answer.raise_for_status().json()["items"]
+    queues = answer.json()["items"]
     names = {queue["name"] for queue in queues}
     for binding in await asked.bindings_of(f"{prefix}.events"):
         name = binding["destination"]
@@ -119,12 +111,13 @@ def _of_rights(answer: httpx.Response, prefix: str, *, declares: bool) -> Check:
     if answer.status_code == HTTPStatus.NOT_FOUND:
         return Check(what, is_good=False, detail="our user has none on this virtual host")
     rights = answer.raise_for_status().json()
-    needed = {
-        right: [f"{prefix}.requests", f"{prefix}.events", f"{prefix}.any"]
-        for right in _RIGHTS
-        if declares or right != "configure"
-    }
-    needed["write"].append("amq.default")
+    requests, events, queue = (f"{prefix}.{name}" for name in ("requests", "events", "any"))
+    ours = [requests, events, queue]
+    if declares:
+        needed = {"configure": ours, "write": [*ours, "amq.default"], "read": ours}
+    else:
+        # Delay queues and dead letters are reached by the default exchange; nothing is made or bound.
+        needed = {"configure": [], "write": [events, "amq.default"], "read": [queue]}
     lacking = [
         f"{right} {name}"
         for right, names in needed.items()
@@ -133,6 +126,12 @@ def _of_rights(answer: httpx.Response, prefix: str, *, declares: bool) -> Check:
     ]
     if lacking:
         return Check(what, is_good=False, detail=f"our user may not {', '.join(lacking)}")
-    wide = [right for right in _RIGHTS if re.search(rights[right], "somebody.else")]
+    wide = [
+        right
+        for right, names in needed.items()
+        if any(re.search(rights[right], name) for name in ("somebody.else", *(() if names else ours)))
+    ]
     told = f"enough; wider than needed: {', '.join(wide)}" if wide else "enough, and no wider than needed"
+    if not re.search(rights["write"], requests):
+        told += f"; for a worker alone: {_PUTS_REQUESTS} write to {requests} too"
     return Check(what, is_good=True, detail=told)

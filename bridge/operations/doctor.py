@@ -37,6 +37,8 @@ from bridge.spine.tls import certificate_expiries
 
 _BUS_TIMEOUT: Final = 10.0
 """Seconds."""
+_TOPOLOGY_TIMEOUT: Final = 60.0
+"""Seconds for a look at all that an administrator made: a question for each of a hundred queues or so."""
 
 
 async def examine(settings: Settings) -> Sequence[Check]:
@@ -106,6 +108,7 @@ async def _bus(settings: Settings) -> Sequence[Check]:
     what, found = f"bus ({where})", None
     each: Sequence[Check] = []
     checks: list[Check] = []
+    patience = _BUS_TIMEOUT
     try:
         if settings.bus.url:
             access = Access.of(settings)
@@ -118,17 +121,19 @@ async def _bus(settings: Settings) -> Sequence[Check]:
                 access=access,
                 administrator=settings if settings.leaves_queues_to_administrator else None,
             )
-        async with asyncio.timeout(_BUS_TIMEOUT), open_bus(settings, join=True) as bus:
+        async with asyncio.timeout(patience) as limit, open_bus(settings, join=True) as bus:
             is_ready = await bus.ready()
             queues = list(queues_of(settings).values())
             if isinstance(bus, TellsCondition):
                 found = await bus.condition(queues)
             if isinstance(bus, Administered) and not bus.declares:
+                patience = _TOPOLOGY_TIMEOUT
+                limit.reschedule(asyncio.get_running_loop().time() + patience)
                 checks = list(_of_topology(await bus.look_over(queues)))
     except (NoConnection, Misconfigured) as fault:
         return [*each, Check(what, is_good=False, detail=str(fault))]
     except TimeoutError:
-        return [*each, Check(what, is_good=False, detail=f"no answer within {_BUS_TIMEOUT:g} s")]
+        return [*each, Check(what, is_good=False, detail=f"no answer within {patience:g} s")]
     connected = Check(what, is_good=is_ready, detail="connected" if is_ready else "not ready")
     return [*each, connected, *checks, *(of_bus(found) if found else [])]
 

@@ -174,13 +174,9 @@ class RabbitBus(BrokerBus):
 
     async def look_over(self, queues: Sequence[QueueSpec]) -> TopologyFound:
         """See `bridge.bus.rabbit.checking`."""
-        found: list[TopologyFound] = []
-
-        async def look_at_all() -> None:
-            found.append(await look_over(self._topology, queues, self._channel, self._settings))
-
-        await self._persist(look_at_all, "declare_retrying", exchange=self._topology.exchanges["requests"])
-        return found[-1]
+        exchange = self._topology.exchanges["requests"]
+        persist = partial(self._persist, action="declare_retrying", exchange=exchange)
+        return await look_over(self._topology, queues, self._channel, self._settings, persist=persist)
 
     def topology(self, queues: Sequence[QueueSpec]) -> Mapping[str, object]:
         """Definitions of RabbitMQ for the virtual host of our URL."""

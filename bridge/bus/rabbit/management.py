@@ -1,5 +1,6 @@
 """RabbitMQ's management API, where ``BRIDGE_BUS_MANAGEMENT_URL`` names it: what AMQP tells no client."""
 
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -14,6 +15,8 @@ from bridge.errors import Misconfigured
 from bridge.settings import Settings
 
 _TIMEOUT: Final = 10.0
+_PAGE: Final = 500
+"""The most that the API puts on one page."""
 TROUBLE: Final = (httpx.HTTPError, httpx.InvalidURL, ValueError, Misconfigured)
 """What a question to it may raise."""
 
@@ -70,6 +73,34 @@ class Management:
             return ()
         found: Sequence[Mapping[str, Any]] = answer.raise_for_status().json()
         return found
+
+    async def page_of_queues(self, prefix: str, page: int = 1) -> httpx.Response:
+        """Up to 500 of the queues whose names have that first part, as ``items`` of ``page_count`` pages.
+
+        Raises:
+            httpx.HTTPError: there is no answer, or it is a refusal.
+        """
+        asked: dict[str, str | int] = {
+            "page": page,
+            "page_size": _PAGE,
+            "name": f"^{re.escape(prefix)}\\.",
+            "use_regex": "true",
+        }
+        return (await self.ask("queues", params=asked)).raise_for_status()
+
+    async def queues_of(self, prefix: str) -> AsyncIterator[Mapping[str, Any]]:
+        """All of them, page by page.
+
+        Raises:
+            httpx.HTTPError: there is no answer, or it is a refusal.
+        """
+        page, pages = 0, 1
+        while page < pages:
+            page += 1
+            found = (await self.page_of_queues(prefix, page)).json()
+            pages = found["page_count"]
+            for queue in found["items"]:
+                yield queue
 
     async def one(self, kind: str, name: str) -> Mapping[str, Any] | None:
         """That queue or exchange; None when there is none.

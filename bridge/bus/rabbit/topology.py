@@ -50,6 +50,7 @@ class Topology:
         delays: of the delay queues, in whole seconds, ascending.
 
     Attributes:
+        prefix: as given.
         exchanges: the two of the prefix, durable topic exchanges, by what comes by them.
 
     Raises:
@@ -57,6 +58,7 @@ class Topology:
     """
 
     def __init__(self, prefix: str, delays: Sequence[int]) -> None:
+        self.prefix: Final = prefix
         self.exchanges: Final = {kind: f"{prefix}.{kind}" for kind in ("requests", "events")}
         self._delays = tuple(whole("delays", delay, most=_LONGEST_TTL) for delay in delays)
 
@@ -135,7 +137,20 @@ async def look(channel: AbstractChannel, queue: str) -> Queue.DeclareOk:
     Raises:
         ChannelNotFoundEntity: there is none.
     """
-    return (await channel.declare_queue(queue, passive=True, timeout=CALL_TIMEOUT)).declaration_result
+    # Not by the driver's own call: it remembers the queue, and asks again for all it remembers whenever the
+    # broker closes the channel.
+    underlay = await channel.get_underlay_channel()
+    return await underlay.queue_declare(queue, passive=True, timeout=CALL_TIMEOUT)
+
+
+async def look_for_exchange(channel: AbstractChannel, exchange: str) -> None:
+    """See that there is an exchange of that name.
+
+    Raises:
+        ChannelNotFoundEntity: there is none.
+    """
+    underlay = await channel.get_underlay_channel()
+    await underlay.exchange_declare(exchange, passive=True, timeout=CALL_TIMEOUT)
 
 
 async def count(channel: AbstractChannel, queue: str) -> int:

@@ -17,6 +17,7 @@ from bridge.bus.administered import TopologyFound, administered, have_queues
 from bridge.bus.port import Dead, Delivery, Disposition, Done, QueueDepth, QueueSpec, RetryAfter
 from bridge.bus.rabbit.bus import RabbitBus
 from bridge.errors import Misconfigured, NoConnection
+from bridge.operations.broker_policies import broker_policies
 from bridge.operations.site import queues_of, topology_of
 from bridge.settings import BusSettings, MllpSettings, Settings
 from tests.integration.bus.conformance import Recorder
@@ -35,6 +36,7 @@ class Site:
 
     settings: Settings
     host: str
+    user: str
 
     @property
     def queues(self) -> list[QueueSpec]:
@@ -75,7 +77,7 @@ async def site(
         file = folder / "definitions.json"
         file.write_text(json.dumps(topology_of(settings)))
         rabbit_node.control("import_definitions", str(file))
-        yield Site(settings, host)
+        yield Site(settings, host, user)
         await done(client, "DELETE", f"vhosts/{quote(host, safe='')}")
         await done(client, "DELETE", f"users/{user}")
 
@@ -111,6 +113,27 @@ async def test_what_is_printed_is_imported_found_right_and_worked_on_without_the
     async with open_bus(as_guest.model_copy(update={"bus": making})) as bus:
         for queue in site.queues:
             await bus.declare(queue)
+
+
+async def test_the_rights_of_the_guide_are_enough_for_a_worker_and_it_is_told_who_needs_more(
+    site: Site, api: str
+):
+    async def told(write: str, *, configure: str = "^$") -> tuple[bool, str]:
+        async with admin(api) as client:
+            rights = {"configure": configure, "write": write, "read": r"^gpc\."}
+            await done(client, "PUT", f"permissions/{quote(site.host, safe='')}/{site.user}", rights)
+        (check,) = [one for one in await broker_policies(site.settings) if one.what == "rights on the bus"]
+        return check.is_good, check.detail
+
+    more = (
+        "; for a worker alone: bridge replay run, the console's replays, bridge mllp listen and bridge send"
+        " write to gpc.requests too"
+    )
+    of_a_worker, of_all = r"^(gpc\.events|amq\.default)$", r"^(gpc\.(requests|events)|amq\.default)$"
+    assert await told(r"^gpc\.") == (False, "our user may not write amq.default")
+    assert await told(of_all, configure=r"^gpc\.") == (True, "enough; wider than needed: configure")
+    assert await told(of_all) == (True, "enough, and no wider than needed")
+    assert await told(of_a_worker) == (True, f"enough, and no wider than needed{more}")
 
 
 async def test_what_is_deleted_at_work_ends_the_process_and_is_not_made_again(site: Site, api: str):
@@ -185,11 +208,10 @@ async def test_everything_that_is_wrong_is_told_at_once_and_nothing_is_made(site
 
 
 async def test_the_right_to_publish_events_is_tried_without_one(site: Site, api: str):
-    user = (site.settings.bus.url or "").split("//")[1].split(":")[0]
     async with admin(api) as client:
         for write, lacking in ((r"^amq\.default$", "gpc.events"), (r"^gpc\.events$", "amq.default")):
             rights = {"configure": "^$", "write": write, "read": r"^gpc\."}
-            await done(client, "PUT", f"permissions/{quote(site.host, safe='')}/{user}", rights)
+            await done(client, "PUT", f"permissions/{quote(site.host, safe='')}/{site.user}", rights)
             with pytest.raises(NoConnection, match=f"may not write to the exchange '{lacking}'"):
                 await try_connection(
                     site.settings.bus.url or "", prefix="gpc", with_rights=True, administrator=site.settings
