@@ -18,7 +18,6 @@ from tests.support.operators import Operator
 from tests.support.processes import Ended
 
 WIDTH = 80
-NOW = datetime.now(UTC)
 LONG_ID = "5f2c8f0e-1d55-4f0c-9a56-0d7f1f6f0a11-of-a-sender-that-likes-its-ids-to-be-long"
 LONG_KEY = request_key("/hospital.example/epr/ward-system", LONG_ID)
 TIMEOUT = Circumstances("provider", "practice", "read_timeout", "A12345")
@@ -36,7 +35,7 @@ REJECTED = Circumstances("request", None, "data.patient.nhs_number: is required"
 async def end(
     stores: Stores, number: int, state: EndState, code: str | None, told: Circumstances, **other: Any
 ) -> None:
-    at = NOW - timedelta(minutes=number)
+    at = datetime.now(UTC) - timedelta(minutes=number)  # not when this was read: a run takes minutes
     facts = {"own_id": f"r-{number}", "received_at": at, "operation": "record.requested.v1"} | other
     claim = await stores.ledger.begin(opening(number, **facts))
     assert isinstance(claim, Started)
@@ -71,7 +70,9 @@ def operator(tmp_path_factory: pytest.TempPathFactory) -> Operator:
                 patient_key=patient,
             )
             days = timedelta(days=3)
-            await end(stores, 6, "failed", "internal", Circumstances("engine"), received_at=NOW - days)
+            await end(
+                stores, 6, "failed", "internal", Circumstances("engine"), received_at=datetime.now(UTC) - days
+            )
 
     asyncio.run(fill())
     return operator
@@ -221,8 +222,8 @@ async def test_practices_are_told_as_in_the_console_and_one_is_asked_with_a_reas
     assert "not answered yet" in (await told(operator, "practices", "show", "A12345")).text
     known = json.loads((await told(operator, "practices", "show", "A12345", "--json")).text)
     assert (known["practice_ods"], known["ask"]["ended_at"]) == ("A12345", None)
-    day = timedelta(days=1)
+    now, day = datetime.now(UTC), timedelta(days=1)
     async with operator.stores() as stores:
-        entries = [one async for one in stores.trail.export(NOW - day, NOW + day)]
+        entries = [one async for one in stores.trail.export(now - day, now + day)]
     (noted,) = [one for one in entries if one["event"] == "practice.ask"]
     assert (noted["practice_ods"], noted["facts"]["reason"]) == ("A12345", "new version?")

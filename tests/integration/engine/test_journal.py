@@ -194,7 +194,7 @@ async def test_answers_are_found_again_by_their_request_without_those_that_are_g
         (f"interaction-{number}", answer) for number, answer in enumerate(answers)
     ]
     await written.site.intrude(
-        "UPDATE answers SET sealed = NULL WHERE sha256 = :sha256", sha256=answers[1].body_sha256
+        "DELETE FROM answer_bodies WHERE sha256 = :sha256", sha256=answers[1].body_sha256
     )
     assert [asked for asked, _ in await written.journal.answers.kept_answers(key)] == [
         "interaction-0",
