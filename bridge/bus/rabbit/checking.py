@@ -43,7 +43,7 @@ async def look_over(
         settings: say where the management API is; without it no more is looked at than AMQP tells.
         persist: makes one question until the broker answers.
     """
-    asking = _Asking(open_channel, persist)
+    asking = _Questions(open_channel, persist)
     try:
         faults = [fault async for fault in _missing(topology, queues, asking)]
     finally:
@@ -58,7 +58,7 @@ async def look_over(
     return TopologyFound(faults)
 
 
-class _Asking:
+class _Questions:
     """Asks whether things exist, on one channel until the broker closes it, as it does when one does not."""
 
     def __init__(self, open_channel: OpenChannel, persist: Persist) -> None:
@@ -93,7 +93,7 @@ class _Asking:
         await self._opened.aclose()
 
 
-async def _missing(topology: Topology, queues: Sequence[QueueSpec], asking: _Asking) -> AsyncIterator[str]:
+async def _missing(topology: Topology, queues: Sequence[QueueSpec], asking: _Questions) -> AsyncIterator[str]:
     for name in topology.exchanges.values():
         if not await asking.exists(look_for_exchange, name):
             yield f"exchange {name}: does not exist"

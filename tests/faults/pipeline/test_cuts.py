@@ -26,8 +26,8 @@ MIX = (
 @pytest.mark.parametrize(
     ("broker", "count"),
     [
-        pytest.param("rabbit", 1000 if WHOLE else 200, marks=pytest.mark.rabbit),
-        pytest.param("nats", 500 if WHOLE else 120, marks=pytest.mark.nats),
+        pytest.param("rabbit", 1000 if WHOLE else 120, marks=pytest.mark.rabbit),
+        pytest.param("nats", 500 if WHOLE else 80, marks=pytest.mark.nats),
     ],
     indirect=["broker"],
 )

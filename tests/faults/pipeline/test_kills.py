@@ -19,7 +19,7 @@ SCENARIOS = ("rich_record", "no_known_allergies", "withheld_items", "restricted"
     ("broker", "count"),
     [
         pytest.param("rabbit", 1000 if WHOLE else 200, marks=pytest.mark.rabbit),
-        pytest.param("nats", 500 if WHOLE else 120, marks=pytest.mark.nats),
+        pytest.param("nats", 500 if WHOLE else 160, marks=pytest.mark.nats),
     ],
     indirect=["broker"],
 )

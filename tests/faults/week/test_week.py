@@ -32,7 +32,7 @@ from tests.support.processes import Child, worker
 from tests.support.reception import Reception
 
 SEED = os.environ.get("WEEK_SEED") or str(random.randrange(10**6))
-OPERATIONS = int(os.environ.get("WEEK_OPERATIONS", "60"))
+OPERATIONS = int(os.environ.get("WEEK_OPERATIONS", "45"))
 EACH = 5
 """Operations of one person."""
 AT_ONCE = 40
