@@ -19,7 +19,7 @@ SCENARIOS = ("rich_record", "no_known_allergies", "withheld_items", "restricted"
     ("broker", "count"),
     [
         pytest.param("rabbit", 1000 if WHOLE else 200, marks=pytest.mark.rabbit),
-        pytest.param("nats", 500 if WHOLE else 160, marks=pytest.mark.nats),
+        pytest.param("nats", 500 if WHOLE else 120, marks=pytest.mark.nats),
     ],
     indirect=["broker"],
 )
@@ -34,16 +34,19 @@ async def test_a_worker_killed_every_two_seconds_loses_and_doubles_nothing(
 
 
 async def kill_until_over(site, ids, folder, outages):
-    """Run one worker after the other, each for two seconds, until every request is over; how many were killed."""
+    """Run workers, each for two seconds or the first for less, until every request is over; how many were killed."""
     async with asyncio.timeout(LONGEST):
         for number in itertools.count():
             log = folder / f"worker-{number}.log"
             arguments = ("--pipeline", PIPELINE)
             with worker(site.environment, output=log, arguments=arguments, forked=True) as started:
                 outages.reads(log)
-                killing = asyncio.create_task(asyncio.sleep(KILL_EVERY))
-                while not killing.done():
-                    if all(map(site.epr.is_over, ids)):
+                killed_at = asyncio.get_running_loop().time() + KILL_EVERY
+                while asyncio.get_running_loop().time() < killed_at:
+                    over = sum(map(site.epr.is_over, ids))
+                    if number == 0 and over * 4 >= len(ids):
+                        break  # however fast it is, the first is killed at work
+                    if over == len(ids):
                         assert await asyncio.to_thread(started.stop) == 0
                         return number
                     await asyncio.sleep(0.05)
