@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, IPvAnyAddress, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from bridge.addresses import WITH_ADDRESSES, check_readable, each_address, password_of
+from bridge.addresses import WITH_ADDRESSES, each_address, password_of
 from bridge.environment import file_faults, files_of, misspelt, read, secret
 from bridge.errors import Misconfigured
 
@@ -567,13 +567,12 @@ class Settings(BaseSettings):
 
     def _addresses(self) -> Iterator[str]:
         """What is wrong with URLs that may name several addresses."""
-        has_addresses = (self.bus.url or "").partition("://")[0].lower() in WITH_ADDRESSES
-        for name, url, look in (
-            ("BRIDGE_LEDGER_URL", self.ledger.url, each_address),
-            ("BRIDGE_BUS_URL", self.bus.url, each_address if has_addresses else check_readable),
-        ):
+        urls = {"BRIDGE_LEDGER_URL": self.ledger.url}
+        if self.bus.url and self.bus.url.partition("://")[0].lower() in WITH_ADDRESSES:
+            urls["BRIDGE_BUS_URL"] = self.bus.url
+        for name, url in urls.items():
             try:
-                look(url or "", name)
+                each_address(url or "", name)
             except Misconfigured as fault:
                 yield from fault.problems
         if self.bus.replicas and (self.bus.url or "").partition("://")[0].lower() in ("amqp", "amqps"):

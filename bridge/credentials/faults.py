@@ -34,7 +34,8 @@ def bus_faults(settings: Settings) -> Iterator[str]:
     if bus.url is None:
         yield from (f"{name}: is of no use without BRIDGE_BUS_URL" for name in given)
         return
-    if not _is_readable(bus.url):
+    if unreadable := _unreadable("BRIDGE_BUS_URL", bus.url):
+        yield from unreadable
         return
     scheme, query = urlsplit(bus.url).scheme, _query(bus.url)
     if not settings.sandbox:
@@ -63,7 +64,8 @@ def ledger_faults(settings: Settings) -> Iterator[str]:
     if ledger.url is None:
         yield from (f"{name}: is of no use without BRIDGE_LEDGER_URL" for name in given)
         return
-    if not _is_readable(ledger.url):
+    if unreadable := _unreadable("BRIDGE_LEDGER_URL", ledger.url):
+        yield from unreadable
         return
     query = _query(ledger.url)
     mode = query.get("sslmode")
@@ -99,13 +101,13 @@ def _given(group: BusSettings | LedgerSettings, prefix: str, *more: str) -> list
     return [f"BRIDGE_{prefix}_{name}".upper() for name in names if getattr(group, name) is not None]
 
 
-def _is_readable(url: str) -> bool:
-    """Whether anything can be said of it; that it cannot be read the settings say themselves."""
+def _unreadable(name: str, url: str) -> list[str]:
+    """Whoever opens a connection is told here: Python's own error would tell the password."""
     try:
-        check_readable(url, "")
-    except Misconfigured:
-        return False
-    return True
+        check_readable(url, name)
+    except Misconfigured as fault:
+        return list(fault.problems)
+    return []
 
 
 def _query(url: str) -> dict[str, str]:
