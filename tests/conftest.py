@@ -29,7 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Processes of the run get the options of the one that started them."""
     if config.getoption("--branches"):
-        settings.register_profile("brief", max_examples=30)
+        settings.register_profile("brief", max_examples=20)
         settings.load_profile("brief")
         config.pluginmanager.register(Branches(config))
 

@@ -160,6 +160,7 @@ def _side(
         output=place / "worker.log",
         cwd=build.folder,
         python=build.python,
+        fresh=True,
     ) as started:
         wait_until_ready(started, port, within=_START)
         yield Side(build, which, started)

@@ -32,7 +32,7 @@ def run() -> list[Result]:
         asyncio.run(parts.declare_consumer_side(url))
         asyncio.run(parts.declare_consumer_side(url, queue=_COMPLETED, key="record.completed.v1"))
         settings = parts.worker_environment(environment, url, BRIDGE_BUS_CONCURRENCY=str(_SLOTS))
-        with worker(settings, output=directory / "worker.log"):
+        with worker(settings, output=directory / "worker.log", fresh=True):
             asyncio.run(_round(url, each=2, healthy=len(PRACTICES)))
             well = asyncio.run(_round(url, each=_EACH, healthy=len(PRACTICES)))
             (directory / "hanging").write_text(_HANGING)

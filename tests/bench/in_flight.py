@@ -30,7 +30,7 @@ def run() -> list[Result]:
         environment = parts.worker_environment(
             env, url, BRIDGE_BUS_CONCURRENCY=_SLOTS, BRIDGE_SPINE_PRACTICE_CONCURRENCY=_SLOTS
         )
-        with worker(environment, output=directory / "worker.log"):
+        with worker(environment, output=directory / "worker.log", fresh=True):
             asyncio.run(parts.send_requests(url, number, _BEFORE + _COUNTED + _AFTER))
             asyncio.run(parts.wait_for_events(url, _BEFORE * _EVENTS_PER_REQUEST))
             seconds = asyncio.run(parts.wait_for_events(url, (_BEFORE + _COUNTED) * _EVENTS_PER_REQUEST))

@@ -21,7 +21,7 @@ def run() -> list[Result]:
     ):
         asyncio.run(parts.declare_consumer_side(url))
         environment = parts.worker_environment(env, url, BRIDGE_BUS_CONCURRENCY=str(_IN_FLIGHT))
-        with worker(environment, output=directory / "worker.log") as started:
+        with worker(environment, output=directory / "worker.log", fresh=True) as started:
             asyncio.run(parts.send_requests(url, number, _IN_FLIGHT * 2))
             asyncio.run(parts.wait_for_events(url, _IN_FLIGHT * 2 * _EVENTS_PER_REQUEST))
             peak = started.peak_memory_mb()

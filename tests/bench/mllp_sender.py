@@ -54,7 +54,7 @@ async def _deliver(directory: Path, url: str) -> tuple[float, float]:
             BRIDGE_MLLP_PEER=f"mllp://127.0.0.1:{peer.port}",
         )
         log = directory / "sender.log"
-        with child("bridge", ["mllp", "send"], environment=variables, output=log) as sender:
+        with child("bridge", ["mllp", "send"], environment=variables, output=log, fresh=True) as sender:
             started, spent = await _reached(peer.accepted, _BEFORE), sender.cpu_seconds()
             seconds = await _reached(peer.accepted, _BEFORE + _COUNTED) - started
             return seconds, (sender.cpu_seconds() - spent) / _COUNTED * 1000

@@ -29,7 +29,7 @@ def run() -> list[Result]:
 
         def cost(headers, **more):
             environment = parts.worker_environment(env, url, **more)
-            with worker(environment, output=directory / "worker.log") as started:
+            with worker(environment, output=directory / "worker.log", fresh=True) as started:
                 asyncio.run(_round(url, number, _WARM_UP, headers))
                 before = started.cpu_seconds()
                 asyncio.run(_round(url, number, _REQUESTS, headers))

@@ -96,7 +96,7 @@ def _memory(body: bytes) -> Result:
     ):
         asyncio.run(parts.declare_consumer_side(url))
         environment = parts.worker_environment(env, url, BRIDGE_BUS_CONCURRENCY=str(_IN_FLIGHT))
-        with worker(environment, output=directory / "worker.log") as started:
+        with worker(environment, output=directory / "worker.log", fresh=True) as started:
             asyncio.run(parts.send_requests(url, _number(body), _IN_FLIGHT * 2, areas=EVERY_AREA))
             asyncio.run(parts.wait_for_events(url, _IN_FLIGHT * 2 * len(events_of(body))))
             peak = started.peak_memory_mb()

@@ -62,7 +62,9 @@ def run() -> list[Result]:
 
 
 def _worker(directory, url, env, number, **more):
-    with worker(parts.worker_environment(env, url, **more), output=directory / "worker.log") as started:
+    with worker(
+        parts.worker_environment(env, url, **more), output=directory / "worker.log", fresh=True
+    ) as started:
         return _cost(started, url, number)
 
 

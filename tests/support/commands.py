@@ -75,6 +75,8 @@ def _run(arguments: list[str], environment: dict[str, str], folder: Path, files:
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
+    # As an interpreter of its own would do at its start.
+    sys.path[1:1] = [each for each in environment.get("PYTHONPATH", "").split(os.pathsep) if each]
     for number, (file, flags) in enumerate(
         zip(files, (os.O_RDONLY, os.O_WRONLY | os.O_APPEND, os.O_WRONLY | os.O_APPEND), strict=True)
     ):

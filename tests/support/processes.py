@@ -23,9 +23,9 @@ END_TIMEOUT = 90.0
 class Child:
     """A running Python module, what it cost so far, and how to end it.
 
-    Its stderr, where logs go, is written to `output`, its stdout to `printed`. When it is to be `forked` it is a
-    ``bridge`` command, forked off a process that has loaded everything. With `files` it may have no more of them open.
-    `python` is another build's interpreter.
+    Its stderr, where logs go, is written to `output`, its stdout to `printed`. A ``bridge`` command is forked off a process
+    that has loaded everything, unless it is to be `fresh`: a start of its own, as its cost and its memory are measured and
+    libraries are preloaded. With `files` it may have no more of them open. `python` is another build's interpreter.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Child:
         output: Path,
         cwd: Path | None = None,
         *,
-        forked: bool = False,
+        fresh: bool = False,
         files: int | None = None,
         python: str = sys.executable,
     ) -> None:
@@ -47,9 +47,9 @@ class Child:
         if not output.exists():
             output.touch()
             run_logs.keep(output, run_logs.CHILD)
-        if forked:
-            assert module == "bridge"
+        if module == "bridge" and not fresh:
             assert files is None
+            assert python == sys.executable
             self.printed.touch()
             self.process = commands.start(
                 arguments,
@@ -115,11 +115,11 @@ def child(
     environment: Mapping[str, str],
     output: Path,
     cwd: Path | None = None,
-    forked: bool = False,
+    fresh: bool = False,
     files: int | None = None,
     python: str = sys.executable,
 ) -> Iterator[Child]:
-    started = Child(module, arguments, environment, output, cwd, forked=forked, files=files, python=python)
+    started = Child(module, arguments, environment, output, cwd, fresh=fresh, files=files, python=python)
     try:
         yield started
     finally:
@@ -129,12 +129,12 @@ def child(
 
 @contextlib.contextmanager
 def worker(
-    environment: Mapping[str, str], *, output: Path, arguments: Sequence[str] = (), forked: bool = False
+    environment: Mapping[str, str], *, output: Path, arguments: Sequence[str] = (), fresh: bool = False
 ) -> Iterator[Child]:
-    """``bridge run``, once it says that it is ready; `forked` where one is started after the other."""
+    """``bridge run``, once it says that it is ready."""
     port = free_port()
     settings = dict(environment) | {"BRIDGE_HEALTH_PORT": str(port), "BRIDGE_LOG_FORMAT": "json"}
-    with child("bridge", ["run", *arguments], environment=settings, output=output, forked=forked) as started:
+    with child("bridge", ["run", *arguments], environment=settings, output=output, fresh=fresh) as started:
         wait_until_ready(started, port)
         started.health_port = port
         yield started

@@ -111,7 +111,7 @@ class Crew:
     async def _add(self) -> None:
         stack = ExitStack()
         log = self._folder / f"worker-{uuid4().hex[:8]}.log"
-        starting = worker(self._environment, output=log, arguments=["--pipeline", PIPELINE], forked=True)
+        starting = worker(self._environment, output=log, arguments=["--pipeline", PIPELINE])
         self._running.append((stack, await asyncio.to_thread(stack.enter_context, starting)))
 
 

@@ -21,7 +21,7 @@ async def test_a_clock_that_is_set_holds_nobody_up(any_broker, installed, outage
     async with installed(any_broker, settings=SETTINGS, proxy_timeout=60.0) as site:
         environment = site.environment | clock.environment
         log = tmp_path / "worker.log"
-        with worker(environment, output=log, arguments=ONLY) as ahead:
+        with worker(environment, output=log, arguments=ONLY, fresh=True) as ahead:
             outages.reads(log)
             site.fault(SLOW, InjectedFault(delay=60, times=1))
             ids = await site.epr.ask(SLOW)
@@ -32,7 +32,7 @@ async def test_a_clock_that_is_set_holds_nobody_up(any_broker, installed, outage
             await site.epr.over(ids[1:])
             ahead.kill()
         clock.set(0)
-        with worker(environment, output=log, arguments=ONLY):
+        with worker(environment, output=log, arguments=ONLY, fresh=True):
             await site.epr.over(ids)  # nobody believes a lease of an hour
             site.fault(RETRIED, InjectedFault(FaultKind.STATUS, status=503, times=1))
             ids += await site.epr.ask(RETRIED)

@@ -46,7 +46,7 @@ async def test_a_worker_that_wakes_up_books_nothing_any_more(
         environment = site.environment | {"BRIDGE_BUS_URL": link.url}
         with ExitStack() as stack:
             # Forked, as the commands below are: loading everything once more takes half a minute on a slow machine.
-            starting = worker(environment, output=log, arguments=ONLY, forked=True)
+            starting = worker(environment, output=log, arguments=ONLY)
             # In a thread: the link to its broker is served by this one.
             frozen = await asyncio.to_thread(stack.enter_context, starting)
             outages.reads(log)

@@ -95,7 +95,7 @@ async def test_connections_without_a_word_stop_nothing(any_broker, installed, ou
             "BRIDGE_LOG_FORMAT": "json",
         }
         log = tmp_path / "worker.log"
-        with child("bridge", RUN, environment=environment, output=log, files=FILES) as worker:
+        with child("bridge", RUN, environment=environment, output=log, fresh=True, files=FILES) as worker:
             outages.reads(log)
             wait_until_ready(worker, health_port)
             async with idle_connections(health_port, claims_port):

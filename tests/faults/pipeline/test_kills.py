@@ -39,7 +39,7 @@ async def kill_until_over(site, ids, folder, outages):
         for number in itertools.count():
             log = folder / f"worker-{number}.log"
             arguments = ("--pipeline", PIPELINE)
-            with worker(site.environment, output=log, arguments=arguments, forked=True) as started:
+            with worker(site.environment, output=log, arguments=arguments) as started:
                 outages.reads(log)
                 killed_at = asyncio.get_running_loop().time() + KILL_EVERY
                 while asyncio.get_running_loop().time() < killed_at:

@@ -68,7 +68,7 @@ class Delivering:
             )
 
     def sender(self, log: Path):
-        return child("bridge", ["mllp", "send"], environment=self.variables, output=log, forked=True)
+        return child("bridge", ["mllp", "send"], environment=self.variables, output=log)
 
     def has_all(self) -> bool:
         return self.peer.accepted >= {*self.published}
@@ -228,9 +228,7 @@ async def test_a_listener_that_is_killed_has_acknowledged_nothing_that_is_not_on
             listeners = [tmp_path / f"listener-{number}.log" for number in range(3)]
             sending = asyncio.create_task(send_until_accepted(port, MESSAGES))
             for log in listeners:
-                with child(
-                    "bridge", ["mllp", "listen"], environment=variables, output=log, forked=True
-                ) as listener:
+                with child("bridge", ["mllp", "listen"], environment=variables, output=log) as listener:
                     await asyncio.to_thread(listener.wait_for, "listener_started")
                     if log != listeners[-1]:
                         await asyncio.sleep(chance.uniform(0, 0.2))

@@ -91,7 +91,7 @@ class Crew:
         stack = ExitStack()
         log = self._folder / f"worker-{uuid4().hex[:8]}.log"
         arguments = [argument for name in PIPELINES for argument in ("--pipeline", name)]
-        starting = worker(self._environment, output=log, arguments=arguments, forked=True)
+        starting = worker(self._environment, output=log, arguments=arguments)
         child = await asyncio.to_thread(stack.enter_context, starting)
         self._running.append((stack, child))
 

@@ -45,7 +45,7 @@ async def test_the_steps_of_the_readme_on_a_rabbitmq_of_ones_own(environment, ra
         assert done.code == 0, done.errors
         return done.text
 
-    with child("bridge", ["run"], environment=own, output=tmp_path / "worker.log", forked=True) as worker:
+    with child("bridge", ["run"], environment=own, output=tmp_path / "worker.log") as worker:
         await asyncio.to_thread(worker.wait_for, "worker_started")
         await ask(1)  # too early: no queue is bound
         await asyncio.to_thread(worker.wait_for, "message_dead")

@@ -58,11 +58,13 @@ def test_the_readme_s_story_in_its_own_words(tmp_path):
     assert (sandbox[0], run[-1], send[-3:-1]) == ("sandbox", "run", ["send", "--wait"])
     shutil.copytree(ROOT / "pipelines" / "examples", tmp_path / "pipelines" / "examples")
     ports = ["--first-port", str(free_ports(4))]
+    first_log, second_log = tmp_path / "1.log", tmp_path / "2.log"
+    # Both as somebody starts them, and not off a process that has loaded them.
     with child(
-        "bridge", [*sandbox, *ports], environment={}, output=tmp_path / "1.log", cwd=tmp_path
+        "bridge", [*sandbox, *ports], environment={}, output=first_log, cwd=tmp_path, fresh=True
     ) as first:
         first.wait_for("The sandbox is ready.", printed=True)
-        with child("bridge", run, environment={}, output=tmp_path / "2.log", cwd=tmp_path) as second:
+        with child("bridge", run, environment={}, output=second_log, cwd=tmp_path, fresh=True) as second:
             second.wait_for("worker_started")
             run_logs.keep(tmp_path / ".bridge" / "jetstream" / "server.log", run_logs.SERVER)
             done = bridge(*send, directory=tmp_path)

@@ -18,7 +18,6 @@ def test_the_demo_can_be_looked_at_in_the_console(tmp_path: Path):
         environment=settings,
         output=tmp_path / "demo.log",
         cwd=tmp_path,
-        forked=True,
     ) as demo:
         demo.wait_for("The console:", printed=True)
         found = re.search(r"console: (\S+)\s+name: (\S+)\s+password: (\S+)", demo.printed.read_text())

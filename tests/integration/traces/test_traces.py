@@ -82,7 +82,6 @@ async def site_on(
                 environment,
                 output=folder / "worker.log",
                 arguments=["--pipeline", "structured_record"],
-                forked=True,
             )
         )
         async with open_bus(settings) as bus, hospital_on(bus) as hospital:
