@@ -39,6 +39,7 @@ TESTS = {
     "integration",
     "load",
     "mutants",
+    "release",
     "support",
     "typing",
     "unit",
