@@ -9,12 +9,16 @@ UV_VERSION := 0.13.9
 PROCESSES ?= 5
 N ?= 1
 
+# What every test came to, for the assurance pack; the name of the suite is the commit that they ran on.
+COMMIT = $(shell git rev-parse HEAD 2>/dev/null)$(shell git diff --quiet HEAD 2>/dev/null || echo -changed)
+RESULTS = --junitxml=.artefacts/junit.xml -o junit_suite_name=$(COMMIT)
+
 # Where somebody has it set, each of the processes that the tests start would compile everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help install demo programs test faults outages brokers fuzz mllp week imports scale load mutants lint style types outside check bench bench-against duties clean
+.PHONY: help install demo programs test faults outages brokers fuzz mllp week imports scale load mutants assurance lint style types outside check bench bench-against duties clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -36,7 +40,10 @@ programs: install
 	$(BIN)/python -m tests.support.programs
 
 test: programs ## every test, with a real RabbitMQ and a real NATS
-	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --branches $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --branches $(RESULTS) $(ARGS)
+
+assurance: install ## the assurance pack, of this tree and its last `make test`, into .assurance (ASSURANCE_DIR=…)
+	$(BIN)/python -m tests.assurance.pack $(or $(ASSURANCE_DIR),.assurance)
 
 faults: install ## everything that may break, N times (N=10); the gate does it once, with fewer requests
 	for run in $$(seq $(N)); do echo "run $$run of $(N)"; FAULTS=whole $(BIN)/python -m pytest --numprocesses $(PROCESSES) tests/faults $(ARGS) || exit 1; done
@@ -94,4 +101,4 @@ duties: install ## consumer duties: proven, deployer's, open (DIGEST=CS,SP fails
 	$(BIN)/python -m tests.duties $(if $(DIGEST),--digest $(DIGEST))
 
 clean:
-	rm -rf $(VENV) .bridge .bench .artefacts .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .brokers
+	rm -rf $(VENV) .bridge .bench .artefacts .assurance .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .brokers

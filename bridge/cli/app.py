@@ -39,6 +39,7 @@ _COMMANDS = {
     "replay": ("replay", "app", "Ask failed requests again, as a job: plan, confirm, run."),
     "ledger": ("ledger", "app", "What happened to requests, and whether all are accounted for."),
     "audit": ("audit", "app", "Check the audit trail, and read it for an investigation."),
+    "assurance": ("assurance", "assurance", "Write what clinical safety and assurance ask of this version."),
     "keys": ("keys", "app", "Make and rotate key rings."),
 }
 """Module of `bridge.cli.commands`, function (or group of commands) and a line for the list, by command."""

@@ -1,0 +1,7 @@
+"""The parts that need nothing but the installed product."""
+
+from typing import Final
+
+from bridge.assurance.pack import PackFacts, PackPart
+
+PARTS: Final[tuple[PackPart[PackFacts], ...]] = ()

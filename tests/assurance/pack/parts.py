@@ -1,0 +1,15 @@
+"""The parts of the whole pack, in the order of its first page. bridge/assurance/README.md says how one is made."""
+
+from typing import Final
+
+from bridge.assurance import PackPart
+from bridge.assurance.product import PARTS as OF_PRODUCT
+from tests.assurance.pack import hazard_log, requirements, safety_case
+from tests.assurance.pack.facts import TreeFacts
+
+PARTS: Final[tuple[PackPart[TreeFacts], ...]] = (
+    safety_case.PART,
+    hazard_log.PART,
+    requirements.PART,
+    *OF_PRODUCT,
+)
