@@ -14,7 +14,7 @@ def write(folder: Path, facts: TreeFacts) -> PartSummary:
     stand = hazard_log.standing(facts)
     PAGES.document(
         folder / "safety-case.md",
-        "safety_case.md",
+        "safety_case.md.jinja",
         facts,
         title="Clinical safety case report",
         hazards=facts.hazards,
