@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help install demo programs test faults outages brokers fuzz mllp week imports scale load mutants assurance lint style types outside check bench bench-against duties clean
+.PHONY: help install demo programs test faults outages brokers fuzz mllp week imports scale load mutants assurance release lint style types outside check bench bench-against duties clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -75,6 +75,9 @@ load: install ## an hour of 20,000 requests or more of all kinds; nothing a work
 
 mutants: install ## changes what is published and the engine, and tells what no test notices (ARGS=MODULE)
 	$(BIN)/python -m tests.mutants $(ARGS)
+
+release: install ## all of a release but its upload, in dist/: packages, SBOM, licences, notes, digests
+	$(BIN)/python -m tests.release
 
 lint: style types outside ## style, types, import directions, layout
 

@@ -142,16 +142,19 @@ def _in_text(text: str) -> str | None:
     return None
 
 
+def as_text(rows: Iterable[LicensedPackage]) -> str:
+    """The table, a line each, with tabs between columns."""
+    lines = [("package", "version", "licence", "SPDX", "told by", "needed for")]
+    for row in rows:
+        spdx, needed_for = "yes" if row.licence.spdx else "no", ", ".join(row.needed_for)
+        package, licence = row.package, row.licence
+        lines.append((package.name, package.version, licence.words, spdx, licence.told_by, needed_for))
+    return "".join("\t".join(line) + "\n" for line in lines)
+
+
 def main() -> None:
-    """Print the table of licences, tab between columns."""
-    print("package", "version", "licence", "SPDX", "told by", "needed for", sep="\t")
-    for row in table():
-        licence = row.licence
-        spdx = "yes" if licence.spdx else "no"
-        needed_for = ", ".join(row.needed_for)
-        print(
-            row.package.name, row.package.version, licence.words, spdx, licence.told_by, needed_for, sep="\t"
-        )
+    """Print the table."""
+    print(as_text(table()), end="")
 
 
 if __name__ == "__main__":

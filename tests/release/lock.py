@@ -7,6 +7,7 @@ Windows machine would need `colorama` besides, which no list here names.
 import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -80,7 +81,7 @@ class _Entries:
     """The entries of the lock file that this platform installs."""
 
     def __init__(self) -> None:
-        lock = tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))
+        lock = _lock_file()
         self._entries: dict[str, dict[str, Any]] = {}
         for entry in lock["package"]:
             # Of a package that forks by markers, that which is for here.
@@ -131,10 +132,12 @@ class _Entries:
         return source
 
 
-_RANKS: Final[dict[str, int]] = {}
+@cache
+def _lock_file() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))
 
 
+@cache
 def _ranks() -> dict[str, int]:
-    if not _RANKS:
-        _RANKS.update({str(tag): rank for rank, tag in enumerate(sys_tags())})
-    return _RANKS
+    """How well a tag of a wheel fits here: 0 is best."""
+    return {str(tag): rank for rank, tag in enumerate(sys_tags())}

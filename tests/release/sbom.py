@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Final
-from uuid import NAMESPACE_URL, uuid5
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from cyclonedx.model import (
     ExternalReference,
@@ -46,6 +46,7 @@ from tests.release.lock import (
 )
 
 NEEDED_FOR: Final = f"{PROJECT}:needed-for"
+_NO_NUMBER: Final = UUID(int=0)
 _DOCKERFILE: Final = ROOT / "deploy" / "Dockerfile"
 
 
@@ -92,9 +93,9 @@ def of_image() -> Bom:
 def as_json(bom: Bom) -> str:
     """The document, always the same for the same content."""
     bom.metadata.timestamp = datetime.fromtimestamp(source_date_epoch(), tz=UTC)
-    content = re.sub(r'"serialNumber": "[^"]*"', "", JsonV1Dot6(bom).output_as_string(indent=2))
-    bom.serial_number = uuid5(NAMESPACE_URL, content)
-    return JsonV1Dot6(bom).output_as_string(indent=2) + "\n"
+    bom.serial_number = _NO_NUMBER
+    text: str = JsonV1Dot6(bom).output_as_string(indent=2)
+    return text.replace(str(_NO_NUMBER), str(uuid5(NAMESPACE_URL, text)), 1) + "\n"
 
 
 def source_date_epoch() -> int:

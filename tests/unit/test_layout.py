@@ -28,6 +28,7 @@ TOP_LEVEL = {
     "pyproject.toml",
     "tests",
     "uv.lock",
+    "version.py",
 }
 TESTS = {
     "assurance",

@@ -98,6 +98,18 @@ def test_the_uv_of_the_image_is_the_projects():
     assert f"uv=={version[1]}" in DOCKERFILE.read_text(encoding="utf-8")
 
 
+def test_the_image_that_runs_holds_no_compiler_and_fetches_nothing():
+    """What its last stage does: makes the user, and takes the environment that the first one built."""
+    words = [name for name, _ in instructions()]
+    stage = instructions()[len(words) - words[::-1].index("FROM") - 1 :]
+    assert stage[0][1].endswith("-slim-bookworm")  # Debian's without a compiler
+    runs = [part.split()[0] for name, rest in stage if name == "RUN" for part in rest.split("&&")]
+    assert runs == ["groupadd", "useradd"]
+    assert [rest for name, rest in stage if name in {"COPY", "ADD"}] == [
+        "--from=build /opt/bridge /opt/bridge"
+    ]
+
+
 def test_only_what_is_copied_enters_the_build():
     lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     rules = [line for line in lines if line and not line.startswith("#")]

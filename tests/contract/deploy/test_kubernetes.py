@@ -5,7 +5,6 @@ Nothing is applied, nothing is started: some seconds in all.
 
 import json
 import re
-import tomllib
 from pathlib import Path
 
 import kubernetes_validate  # type: ignore[import-untyped]  # ships no types
@@ -33,6 +32,7 @@ from tests.contract.deploy.kubernetes_files import (
 )
 from tests.contract.deploy.test_guide import defaults
 from tests.contract.deploy.test_image import last
+from version import DECLARED
 
 OVERLAYS = ("overlays/rabbitmq", "overlays/nats")
 WHOLE = "overlays/rabbitmq+claims+console+mllp+traces"
@@ -116,14 +116,13 @@ def test_no_variable_of_the_clusters_own_is_taken_for_a_setting(folder: str):
 
 
 def test_the_image_is_of_this_version():
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     images = {
         container["image"]
         for folder in FOLDERS
         for pod in pods(folder).values()
         for container in pod["containers"]
     }
-    assert images == {f"registry.example/gpconnect-bridge:{version}"}
+    assert images == {f"registry.example/gpconnect-bridge:{DECLARED}"}
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
