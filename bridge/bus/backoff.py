@@ -80,7 +80,8 @@ async def persist(
     """
     while True:
         try:
-            await asyncio.wait_for(call(), timeout)
+            async with asyncio.timeout(timeout):
+                await call()
         except (TypeError, ValueError):
             raise
         except asyncio.CancelledError as error:

@@ -1,7 +1,7 @@
 """What stands behind a handler's `Context`: the services of a worker, and one try of a request."""
 
 from collections import Counter
-from collections.abc import MutableSequence, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -16,10 +16,10 @@ from bridge.engine.care_record import Retrieval
 from bridge.engine.documents import DocumentServices, DocumentsOfPatient
 from bridge.engine.journal import Journal
 from bridge.engine.kill_switch import KillSwitch
-from bridge.engine.memory_budget import MemoryBudget, Reservation
+from bridge.engine.memory_budget import MemoryBudget
+from bridge.engine.outcomes import Try
 from bridge.engine.patient_keys import PatientKeys
 from bridge.engine.quality import quality_of
-from bridge.engine.side_effects import SideEffects
 from bridge.errors import AppointmentRefusal, ResponseInvalid
 from bridge.gpconnect import (
     GpConnect,
@@ -68,22 +68,18 @@ class RequestContext:
         request_key: under which the ledger knows the request.
         request: the validated request.
         services: the shared clients.
-        reservation: bounds how much is made of answers at a time.
-        side_effects: what this request was about to do, and did, in earlier tries.
-        found: takes how good each record is that is mapped.
+        attempt: this try: its room, its side effects, and what it leaves to be kept when it ends.
         ends_at: when this try is cut off, by the event loop's clock.
         largest_event: bytes that one event may have, where the bus has a limit and nothing gets around it.
     """
 
     __slots__ = (
+        "_attempt",
         "_ends_at",
-        "_found",
         "_largest_event",
         "_request",
         "_request_key",
-        "_reservation",
         "_services",
-        "_side_effects",
     )
 
     def __init__(
@@ -91,19 +87,15 @@ class RequestContext:
         request_key: str,
         request: GpConnectRequest,
         services: Services,
+        attempt: Try,
         *,
-        reservation: Reservation,
-        side_effects: SideEffects,
-        found: MutableSequence[QualityFound],
         ends_at: float,
         largest_event: int | None,
     ) -> None:
         self._request_key = request_key
         self._request = request
         self._services = services
-        self._reservation = reservation
-        self._side_effects = side_effects
-        self._found = found
+        self._attempt = attempt
         self._ends_at = ends_at
         self._largest_event = largest_event
 
@@ -120,7 +112,7 @@ class RequestContext:
     @property
     def has_tried_to_send(self) -> bool:
         """Whether anything was ever about to be sent for this request."""
-        return self._side_effects.were_tried
+        return self._attempt.side_effects.were_tried
 
     async def trace(self, *, practice_ods_code: str | None = None) -> TracedPatient:
         """Trace the patient on PDS and check the details that were sent."""
@@ -145,15 +137,20 @@ class RequestContext:
         rules.check(areas.parameters(), today=uk_day(datetime.now(UTC)), name=areas.name_of)
 
     async def structured_record(self, patient: TracedPatient, areas: Areas) -> StructuredAnswer:
-        """Ask for the structured record, and keep the answer."""
+        """Ask for the structured record, and keep the answer when this try ends, however it does."""
         answer = await self._services.gpconnect.structured_record(
             patient,
             wanted=areas.parameters(),
             requested_by=self._request.requested_by,
             encounter_id=self._request.encounter_id,
         )
-        await self._reservation.take(len(answer.body))
-        await self._services.journal.answers.keep_answer(self._request_key, STRUCTURED_RECORD.id, answer)
+        await self._attempt.reservation.take(len(answer.body))
+        journal, attempt = self._services.journal.answers, self._attempt
+        if attempt.losses:
+            # What takes its worker down each time is there to be looked at all the same.
+            await journal.keep_answer(self._request_key, STRUCTURED_RECORD.id, answer)
+        else:
+            attempt.answers.append(await journal.sealed(self._request_key, STRUCTURED_RECORD.id, answer))
         return answer
 
     def map(self, answer: StructuredAnswer, patient: TracedPatient, areas: Areas) -> GpRecord:
@@ -182,7 +179,7 @@ class RequestContext:
                 detail="the answer is about another patient, or about none",
                 body_sha256=answer.body_sha256,
             )
-        self._found.append(QualityFound(answer.practice_ods, answer.supplier_ods, noted))
+        self._attempt.found.append(QualityFound(answer.practice_ods, answer.supplier_ods, noted))
         if is_heard(RecordMapped):
             record(_told(found))
         return found
@@ -192,7 +189,7 @@ class RequestContext:
         retrieval = Retrieval(
             gpconnect=self._services.gpconnect,
             answers=self._services.journal.answers,
-            reservation=self._reservation,
+            reservation=self._attempt.reservation,
             request=request,
             request_key=self._request_key,
             patient=patient,
@@ -215,7 +212,7 @@ class RequestContext:
             gpconnect=self._services.gpconnect,
             journal=self._services.journal,
             services=self._services.documents,
-            reservation=self._reservation,
+            reservation=self._attempt.reservation,
             request_key=self._request_key,
             patient=patient,
             patient_key=self.patient_key(patient),
@@ -240,7 +237,7 @@ class RequestContext:
     ) -> FreeSlots:
         """Search fortnight by fortnight, map the answers and sign the offers."""
         answers = await practice.search_slots(window, organisation_type=organisation_type)
-        await self._reservation.take(sum(len(answer.body) for answer in answers))
+        await self._attempt.reservation.take(sum(len(answer.body) for answer in answers))
         with stage("map"):
             found = map_slots((answer.parsed() for answer in answers), _search(answers))
         self._services.offers.sign(
@@ -269,15 +266,15 @@ class RequestContext:
 
     async def once(self, kind: str, *, key: str, payload: Json, send: Send, settle: Settle) -> Json:
         """Cause a side effect at most once."""
-        return await self._side_effects.once(kind, key=key, payload=payload, send=send, settle=settle)
+        return await self._attempt.side_effects.once(kind, key=key, payload=payload, send=send, settle=settle)
 
     def may_send(self) -> None:
         """Look at the clocks once more before something is sent."""
-        self._side_effects.may_send()
+        self._attempt.side_effects.may_send()
 
     def sent(self, kind: str, *, key: str) -> Json | None:
         """What was written down of a side effect before it was sent."""
-        return self._side_effects.sent(kind, key)
+        return self._attempt.side_effects.sent(kind, key)
 
 
 def _told(found: GpRecord) -> RecordMapped:

@@ -128,9 +128,7 @@ class Handling:
             incoming.opening.request_key,
             request,
             self._services,
-            reservation=attempt.reservation,
-            side_effects=attempt.side_effects,
-            found=attempt.found,
+            attempt,
             ends_at=asyncio.get_running_loop().time() + self._settings.request_timeout,
             largest_event=None if self._settings.claims.url else self._largest_body,
         )

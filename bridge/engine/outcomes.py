@@ -14,6 +14,7 @@ from bridge.engine.memory_budget import Reservation
 from bridge.engine.side_effects import SideEffects
 from bridge.errors import FailureCode, HeldBack, RequestFailed, ResponseInvalid
 from bridge.ledger import EndState, Lease, NewBase, QualityFound, StoredEvent
+from bridge.ledger.storage.store import LedgerStep
 from bridge.observe.causes import is_lack_of_files
 from bridge.observe.vocabulary.base import Outcome
 
@@ -47,6 +48,7 @@ class Try:
         is_check: whether it is in doubt already: nobody is told so again.
         losses: how many tries before this one ended without a word, with their worker.
         found: how good the records are that it mapped: noted as it goes, kept if the request ends with it.
+        answers: keep what practices answered, in the transaction in which the try ends.
     """
 
     lease: Lease
@@ -55,6 +57,7 @@ class Try:
     is_check: bool = False
     losses: int = 0
     found: list[QualityFound] = field(default_factory=list)
+    answers: list[LedgerStep[None]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -325,7 +325,7 @@ class Runner:
                 pause, code = outcome.disposition.seconds, outcome.disposition.reason
                 await self._journal.requests.wait(
                     lease,
-                    incoming.facts,
+                    replace(incoming.facts, answers=attempt.answers),
                     seconds=pause,
                     code=code,
                     is_counted=code != UNDER_WAY,
@@ -352,7 +352,7 @@ class Runner:
             try:
                 await self._journal.requests.finish(
                     attempt.lease,
-                    incoming.facts,
+                    replace(incoming.facts, answers=attempt.answers),
                     state=outcome.state,
                     code=outcome.code,
                     events=outcome.events,

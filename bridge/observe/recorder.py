@@ -116,7 +116,7 @@ def _listening(level: Level) -> tuple[Recorder, ...]:
     recorders = _recorders.get()
     if level != "debug" or _LOG.writes_debug():
         return recorders
-    return tuple(recorder for recorder in recorders if recorder is not _LOG)
+    return recorders[1:] if recorders[0] is _LOG else recorders
 
 
 @contextlib.contextmanager

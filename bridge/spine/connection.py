@@ -155,19 +155,23 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", found)
 
     @property
-    def may_be_used_again(self) -> bool:
-        """Whether the answer came whole, and the other side keeps the connection too, as far as is known.
-
-        Where there is something to be read nobody has asked for it: it would be taken for the next answer.
-        """
+    def is_kept(self) -> bool:
+        """Whether the answer came whole, and the other side keeps the connection too, as far as is known."""
         return (
             self._is_complete
             and self._is_kept
             and self._fault is None
             and not self._unsent()  # an early answer: what is left would be taken for the next request
             and not self._transport.is_closing()
-            and not self._poll.poll(0)
         )
+
+    @property
+    def may_be_used_again(self) -> bool:
+        """Whether it is kept, and there is nothing to be read.
+
+        Nobody has asked for that: it would be taken for the next answer.
+        """
+        return self.is_kept and not self._poll.poll(0)
 
     async def ask(
         self, head: bytes, body: bytes, *, write: float, read: float, word: LastWord | None

@@ -79,7 +79,7 @@ class Connections:
                 except BaseException:
                     connection.abort()
                     raise
-                if tls is self._tls() and connection.may_be_used_again:
+                if tls is self._tls() and connection.is_kept:  # looked at more closely before it is used
                     self._idle.append(_Idle(self._clock(), origin, connection))
                 else:
                     connection.abort()

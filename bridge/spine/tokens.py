@@ -4,10 +4,11 @@ Source: cross-organisation audit and provenance, GP Connect 1.2.7 and 1.6.2 (FHI
 whose claims have other identifier systems, other shapes of a name, and say whose record is meant.
 """
 
+from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from typing import Any, Final
 
-import jwt
+import orjson
 
 from bridge.contracts.requests import Requester
 
@@ -164,4 +165,11 @@ def _organisation(requester: Requester, ods_system: str) -> dict[str, Any]:
 
 
 def _unsigned(claims: dict[str, Any]) -> str:
-    return jwt.encode(claims, "", algorithm="none")
+    return f"{_HEADER}.{_base64url(orjson.dumps(claims))}."
+
+
+def _base64url(content: bytes) -> str:
+    return urlsafe_b64encode(content).rstrip(b"=").decode()
+
+
+_HEADER: Final = _base64url(b'{"alg":"none","typ":"JWT"}')

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from bridge.gpconnect.answer import PracticeAnswer
 from bridge.ledger.keys import KeyUnknown, NotKept
+from bridge.ledger.storage.store import LedgerStep
 from bridge.ledger.vault.vault import KeptAnswer, Vault
 from bridge.record.dates import rfc3339
 
@@ -15,6 +16,9 @@ class AnswerJournal(Protocol):
 
     async def keep_answer(self, request_key: str, interaction: str, answer: PracticeAnswer) -> None:
         """Keep a practice's answer, encrypted, as long as the site says."""
+
+    async def sealed(self, request_key: str, interaction: str, answer: PracticeAnswer) -> LedgerStep[None]:
+        """A step that keeps it so: for `RequestJournal.finish` or `wait`."""
 
     async def kept_answers(self, request_key: str) -> Sequence[tuple[str, PracticeAnswer]]:
         """The answers to a request that are kept, oldest first, each with what was asked."""
@@ -28,17 +32,11 @@ class VaultAnswers:
 
     async def keep_answer(self, request_key: str, interaction: str, answer: PracticeAnswer) -> None:
         """See `AnswerJournal.keep_answer`."""
-        await self._vault.store_answer(
-            KeptAnswer(
-                body=answer.body,
-                sha256=answer.body_sha256,
-                received_at=datetime.fromisoformat(answer.retrieved_at),
-                request_key=request_key,
-                interaction=interaction,
-                practice_ods=answer.practice_ods,
-                trace_id=answer.trace_id,
-            )
-        )
+        await self._vault.store_answer(_kept(request_key, interaction, answer))
+
+    async def sealed(self, request_key: str, interaction: str, answer: PracticeAnswer) -> LedgerStep[None]:
+        """See `AnswerJournal.sealed`."""
+        return await self._vault.sealed(_kept(request_key, interaction, answer))
 
     async def kept_answers(self, request_key: str) -> Sequence[tuple[str, PracticeAnswer]]:
         """See `AnswerJournal.kept_answers`."""
@@ -53,3 +51,15 @@ class VaultAnswers:
                 (facts.interaction, PracticeAnswer(body, received_at, facts.trace_id, facts.practice_ods))
             )
         return found
+
+
+def _kept(request_key: str, interaction: str, answer: PracticeAnswer) -> KeptAnswer:
+    return KeptAnswer(
+        body=answer.body,
+        sha256=answer.body_sha256,
+        received_at=datetime.fromisoformat(answer.retrieved_at),
+        request_key=request_key,
+        interaction=interaction,
+        practice_ods=answer.practice_ods,
+        trace_id=answer.trace_id,
+    )

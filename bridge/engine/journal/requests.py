@@ -24,6 +24,7 @@ from bridge.ledger import (
     Unfinished,
 )
 from bridge.ledger.audit.trail import Actor, AuditBroken, AuditTrail, Entry
+from bridge.ledger.storage.store import LedgerStep, in_turn
 from bridge.observe import CallNote
 from bridge.observe.spans import timed
 
@@ -34,13 +35,15 @@ _TO_PRACTICES: Final = frozenset({"ssp", "practice"})
 class Facts:
     """What the journal needs to know of a request besides how it ended.
 
-    `person` and `nhs_number` are None when the message could not be read.
+    `person` and `nhs_number` are None when the message could not be read. `answers` keep what practices
+    answered in this try (`AnswerJournal.sealed`), in the transaction in which it ends.
     """
 
     opening: Opening
     event: str
     person: Person | None
     nhs_number: str | None
+    answers: Sequence[LedgerStep[None]] = ()
 
 
 class RequestJournal(Protocol):
@@ -169,7 +172,7 @@ class AuditedRequests:
                 calls=[_call(note) for note in calls],
                 told=told,
                 follow_up=follow_up,
-                also=self._trail.step(_entry(facts, state, code, calls)),
+                also=self._last(facts, state, code, calls),
             )
 
     async def wait(
@@ -192,8 +195,14 @@ class AuditedRequests:
                 is_counted=is_counted,
                 calls=[_call(note) for note in calls],
                 told=told,
-                also=self._trail.step(_entry(facts, "waiting", code, calls)),
+                also=self._last(facts, "waiting", code, calls),
             )
+
+    def _last(
+        self, facts: Facts, outcome: str, code: str | None, calls: Sequence[CallNote]
+    ) -> LedgerStep[None]:
+        """Keeps the answers, then adds the audit entry."""
+        return in_turn(*facts.answers, self._trail.step(_entry(facts, outcome, code, calls)))
 
     async def reopen(self, request_key: str, *, check_again_at: datetime) -> Reopened | None:
         """See `RequestJournal.reopen`."""

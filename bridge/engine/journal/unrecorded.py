@@ -11,6 +11,7 @@ from bridge.ledger import BeginResult, Intent, Lease, Opening, OwedEvents, Start
 from bridge.ledger.keys import NotKept
 from bridge.ledger.storage.practice_asks import PracticeAsk
 from bridge.ledger.storage.sightings import WorkerSighting
+from bridge.ledger.storage.store import LedgerStep
 from bridge.ledger.vault.bases import KeptBase
 from bridge.ledger.vault.vault import ClaimCheck, Deposit
 
@@ -101,6 +102,10 @@ class Unrecorded:
 
     async def keep_answer(self, *_: object) -> None:
         """Nothing is kept."""
+
+    async def sealed(self, *_: object) -> LedgerStep[None]:
+        """Nothing is kept."""
+        return lambda _connection: None
 
     async def kept_answers(self, _request_key: str) -> Sequence[tuple[str, PracticeAnswer]]:
         """Nothing is kept."""

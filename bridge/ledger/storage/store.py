@@ -33,6 +33,16 @@ def untold(_done: int, _total: int | None) -> None:
     """Nobody asked how far it is."""
 
 
+def in_turn(*steps: LedgerStep[object]) -> LedgerStep[None]:
+    """All of these as one step."""
+
+    def every(connection: Connection) -> None:
+        for step in steps:
+            step(connection)
+
+    return every
+
+
 class Store(Protocol):
     """A database that runs steps."""
 

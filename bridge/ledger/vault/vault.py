@@ -37,7 +37,7 @@ from bridge.ledger.keys import NotKept, SealBroken
 from bridge.ledger.storage import partitions
 from bridge.ledger.storage.group_commit import add_rows
 from bridge.ledger.storage.metadata import Id, Instant, metadata
-from bridge.ledger.storage.store import Store
+from bridge.ledger.storage.store import LedgerStep, Store
 from bridge.ledger.vault.sealing import Sealer
 
 _KEPT = "sealed IS NOT NULL"
@@ -234,6 +234,10 @@ class Vault:
 
     async def store_answer(self, answer: KeptAnswer) -> None:
         """Keep an answer; returns when it is durable."""
+        await self._store.write(await self.sealed(answer))
+
+    async def sealed(self, answer: KeptAnswer) -> LedgerStep[None]:
+        """A step that keeps an answer, which is encrypted already: for a transaction that does more."""
         expires_at = answer.received_at + self._keep_answers
         row = {
             "sha256": answer.sha256,
@@ -254,7 +258,7 @@ class Vault:
             add_rows(connection, answers, [row], skip_known=False)
             add_rows(connection, answer_bodies, bodies, skip_known=False)
 
-        await self._store.write(step)
+        return step
 
     async def open_answer(self, sha256: str) -> KeptAnswer:
         """The answer with this hash, the latest if it came more than once.

@@ -1,5 +1,6 @@
 """What the engine writes down about a request: in the ledger, in the audit trail and in the vault, each step at once."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
@@ -11,7 +12,7 @@ from bridge.contracts.requests import Requester
 from bridge.engine.journal.opening import journal_on
 from bridge.engine.journal.requests import Facts
 from bridge.gpconnect.answer import PracticeAnswer
-from bridge.ledger import Circumstances, open_ledger
+from bridge.ledger import Circumstances, Lease, LeaseLost, open_ledger
 from bridge.ledger.audit.chain import entries
 from bridge.ledger.keys import NotKept
 from bridge.ledger.storage.history import request_history
@@ -201,6 +202,30 @@ async def test_answers_are_found_again_by_their_request_without_those_that_are_g
         "interaction-2",
     ]
     assert await written.journal.answers.kept_answers("/epr other") == []
+
+
+async def test_an_answer_is_kept_with_the_end_of_its_try_and_not_without_it(written):
+    answers, requests = written.journal.answers, written.journal.requests
+    answer = PracticeAnswer(b"body", "2026-11-22T09:30:00.000Z", "t-1", "A12345")
+
+    async def tried() -> tuple[Facts, Lease]:
+        facts = written.facts()
+        lease = await written.begun(facts)
+        kept = await answers.sealed(facts.opening.request_key, INTERACTION, answer)
+        return replace(facts, answers=[kept]), lease
+
+    ended, lease = await tried()
+    assert await answers.kept_answers(ended.opening.request_key) == []
+    how_it_ended = {"state": "completed", "code": None, "events": [], "calls": CALLS, "told": TOLD}
+    await requests.finish(lease, ended, **how_it_ended)
+    waiting, waits = await tried()
+    await requests.wait(waits, waiting, seconds=600, code="x", is_counted=True, calls=CALLS, told=TOLD)
+    for facts in (ended, waiting):
+        assert await answers.kept_answers(facts.opening.request_key) == [(INTERACTION, answer)]
+    lost, held = await tried()
+    with pytest.raises(LeaseLost):
+        await requests.finish(replace(held, token=held.token + 1), lost, **how_it_ended)
+    assert await answers.kept_answers(lost.opening.request_key) == []
 
 
 async def test_what_is_unfinished_is_counted(written):

@@ -1,4 +1,4 @@
-"""Whatever is made of an answer is counted against the memory budget until the request is over."""
+"""Whatever is made of an answer is counted against the memory budget until the request is over, and when it is kept."""
 
 import asyncio
 import contextlib
@@ -12,9 +12,12 @@ from bridge.contracts.care_record import CareRecordRequest
 from bridge.contracts.requests import GpConnectRequest
 from bridge.engine.context import RequestContext, Services
 from bridge.engine.documents import DocumentServices
+from bridge.engine.journal import Journal
+from bridge.engine.journal.opening import open_journal
 from bridge.engine.journal.unrecorded import unrecorded
 from bridge.engine.kill_switch import KillSwitch
 from bridge.engine.memory_budget import MemoryBudget, Reservation
+from bridge.engine.outcomes import Try
 from bridge.engine.patient_keys import PatientKeys
 from bridge.engine.scanning import Scanner
 from bridge.engine.side_effects import SideEffectLimits, SideEffects
@@ -22,7 +25,7 @@ from bridge.gpconnect import GpConnect, Window
 from bridge.gpconnect.offers import Offers
 from bridge.gpconnect.windows import today
 from bridge.ledger import Lease
-from bridge.settings import ClaimsSettings, DocumentsSettings, ScanSettings
+from bridge.settings import ClaimsSettings, DocumentsSettings, ScanSettings, Settings
 from tests.integration.spine.world import AREAS, NHS_NUMBER, World, endpoint, patient, requester, searchset
 from tests.support import care_records as pages
 from tests.support.http_server import answer
@@ -52,9 +55,15 @@ async def has_room(budget: MemoryBudget) -> bool:
 
 
 def context(
-    gpconnect: GpConnect, budget: MemoryBudget, reservation: Reservation, request: GpConnectRequest
+    gpconnect: GpConnect,
+    budget: MemoryBudget,
+    reservation: Reservation,
+    request: GpConnectRequest,
+    journal: Journal | None = None,
+    *,
+    losses: int = 0,
 ) -> RequestContext:
-    journal, site_key = unrecorded(), "k" * 32
+    journal, site_key = journal or unrecorded(), "k" * 32
     offers = Offers(site_key, valid_for=timedelta(days=1))
     documents = DocumentServices(Scanner(ScanSettings()), DocumentsSettings(), ClaimsSettings())
     return RequestContext(
@@ -69,10 +78,16 @@ def context(
             documents,
             KillSwitch(Path("no-such-switch")),
         ),
-        reservation=reservation,
-        found=[],
-        side_effects=SideEffects(
-            journal.side_effects, LEASE, [], SideEffectLimits(settle_after=1.0, retries=1, is_allowed=False)
+        Try(
+            LEASE,
+            reservation,
+            SideEffects(
+                journal.side_effects,
+                LEASE,
+                [],
+                SideEffectLimits(settle_after=1.0, retries=1, is_allowed=False),
+            ),
+            losses=losses,
         ),
         ends_at=asyncio.get_running_loop().time() + 60,
         largest_event=None,
@@ -89,6 +104,21 @@ async def test_a_structured_record_has_room_until_the_request_is_over(
         await context(gpconnect, budget, reservation, request).structured_record(traced, AREAS)
         assert not await has_room(budget)
     assert await has_room(budget)
+
+
+@pytest.mark.parametrize(("losses", "at_once"), [(0, 0), (1, 1)])
+async def test_an_answer_that_may_have_taken_its_worker_down_is_kept_before_anything_is_made_of_it(
+    losses: int, at_once: int, gpconnect: GpConnect, budget: MemoryBudget, tmp_path: Path
+):
+    traced = await gpconnect.trace(patient(), requested_by=requester())
+    request = RecordRequest.model_validate(record_request() | {"requested_by": requester()})
+    async with (
+        open_journal(Settings(state_dir=tmp_path, patient_key="k" * 32, sandbox=True)) as journal,
+        Reservation(budget) as reservation,
+    ):
+        gp = context(gpconnect, budget, reservation, request, journal, losses=losses)
+        await gp.structured_record(traced, AREAS)
+        assert len(await journal.answers.kept_answers(gp.request_key)) == at_once
 
 
 async def test_free_slots_have_room_until_the_request_is_over(
