@@ -16,6 +16,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from bridge.errors import Misconfigured
@@ -59,6 +60,26 @@ def differences(connection: Connection) -> list[object]:
 async def test_migrations_make_the_tables_that_the_code_uses(empty: Settings):
     async with open_store(empty) as store:
         assert await store.read(differences) == []
+
+
+def test_migrations_are_known_without_loading_what_runs_them():
+    scripts = ScriptDirectory.from_config(schema.configuration())
+    assert schema.revisions() == [script.revision for script in scripts.walk_revisions()][::-1]
+
+
+def test_a_ledger_that_is_up_to_date_is_opened_without_loading_what_migrates(tmp_path: Path):
+    opening = (
+        "import asyncio, sys\n"
+        "from pathlib import Path\n"
+        "from bridge.ledger.opening import open_store\n"
+        "from bridge.settings import Settings\n"
+        "async def opened():\n"
+        "    async with open_store(Settings(state_dir=Path(sys.argv[1]))):\n"
+        "        print('alembic' in sys.modules)\n"
+        "asyncio.run(opened())\n"
+    )
+    command = [sys.executable, "-c", opening, str(tmp_path)]
+    assert [subprocess.check_output(command, text=True).strip() for _ in range(2)] == ["True", "False"]
 
 
 async def test_workers_that_start_together_migrate_once(empty: Settings):
