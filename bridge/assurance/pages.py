@@ -1,7 +1,6 @@
 """Pages of the pack: one frame, every value escaped, nothing from elsewhere; tables are CSV files too."""
 
 import csv
-import logging
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,14 +14,13 @@ from jinja2 import (
     StrictUndefined,
     select_autoescape,
 )
-from markdown_it import MarkdownIt
 
-logging.getLogger("markdown_it").setLevel(logging.INFO)  # below that it tells of every line and rule
+from bridge.assurance.words import as_html
 
 _SPREADSHEET_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
-class Origin(Protocol):
+class PackOrigin(Protocol):
     """What every page says of where it comes from."""
 
     @property
@@ -58,7 +56,7 @@ class Pages:
         )
         self._templates.filters["moment"] = moment
 
-    def page(self, file: Path, template: str, origin: Origin, **values: Any) -> None:
+    def page(self, file: Path, template: str, origin: PackOrigin, **values: Any) -> None:
         """Write one HTML page.
 
         Args:
@@ -72,7 +70,7 @@ class Pages:
         text = self._templates.get_template(template).render(origin=origin, **values)
         file.write_text(text, encoding="utf-8")
 
-    def document(self, file: Path, template: str, origin: Origin, *, title: str, **values: Any) -> None:
+    def document(self, file: Path, template: str, origin: PackOrigin, *, title: str, **values: Any) -> None:
         """Write a document in Markdown, to be changed by who takes it on, and beside it the same as a page.
 
         Args:
@@ -84,8 +82,7 @@ class Pages:
         """
         text = self._templates.get_template(template).render(origin=origin, **values)
         file.write_text(text, encoding="utf-8")
-        # HTML inside of Markdown is shown, not taken as such.
-        words = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
+        words = as_html(text)
         self.page(
             file.with_suffix(".html"), "document.html", origin, title=title, words=words, source=file.name
         )

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from bridge.assurance import information_governance
 from bridge.assurance.pack import PackFacts, PackPart
 
-PARTS: Final[tuple[PackPart[PackFacts], ...]] = ()
+PARTS: Final[tuple[PackPart[PackFacts], ...]] = (information_governance.PART,)

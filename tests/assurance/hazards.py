@@ -151,7 +151,13 @@ def written_tests(hazards: Collection[Hazard], root: Path = ROOT) -> set[str]:
 
     Read without running or importing anything; those of classes count by their function's name.
     """
-    named = {test for hazard in hazards for control in hazard.control for test in control.tests}
+    return existing_tests(
+        {test for hazard in hazards for control in hazard.control for test in control.tests}, root
+    )
+
+
+def existing_tests(named: Collection[str], root: Path = ROOT) -> set[str]:
+    """The tests of the files of those that are named, which are in the source and run on every machine."""
     files = {name.partition("::")[0] for name in named}
     return {f"{file}::{test}" for file in files if (root / file).is_file() for test in _tests_of(root / file)}
 

@@ -3,9 +3,9 @@
 import importlib
 import json
 import sys
-from pathlib import Path
 
 from tests.bench.result import Result
+from tests.support.kept_results import BENCH, BENCH_RUN, keep
 
 MODULES = (
     "instructions",
@@ -38,12 +38,17 @@ def main(names: list[str]) -> int:
         print(
             f"{result.name:<{width}}  {result.ratio:8.2f}  goal {result.goal:<8} {verdict:<6}  {result.note}"
         )
-    folder = Path(".bench")
-    folder.mkdir(exist_ok=True)
+    keep(BENCH_RUN, {"modules": names or list(MODULES)})
     latest = {
-        result.name: {"ratio": result.ratio, "goal": result.goal, "holds": result.holds} for result in results
+        result.name: {
+            "ratio": result.ratio,
+            "goal": result.goal,
+            "holds": result.holds,
+            "note": result.note,
+        }
+        for result in results
     }
-    (folder / "latest.json").write_text(json.dumps(latest, indent=2) + "\n")
+    BENCH.write_text(json.dumps(latest, indent=2) + "\n")
     return 0 if all(result.holds for result in results) else 1
 
 

@@ -1,6 +1,5 @@
 """What the pack is made of: the registers of this tree, and the run of its tests."""
 
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from tests.assurance.pack.run import TestRun, read_run
 from tests.duties.proofs import collect
 from tests.duties.register import Duty
 from tests.duties.register import load as load_duties
+from tests.support.kept_results import commit
 
 RESULTS = ROOT / ".artefacts" / "junit.xml"
 PAGES = Pages(Path(__file__).parent / "templates")
@@ -48,7 +48,7 @@ def tree_facts(results: Path = RESULTS, root: Path = ROOT) -> TreeFacts:
         raise ValueError("\n".join(proofs.problems))
     return TreeFacts(
         version=product.version,
-        commit=_commit(root),
+        commit=commit(root),
         written_at=product.written_at,
         root=root,
         run=read_run(results, root),
@@ -56,12 +56,3 @@ def tree_facts(results: Path = RESULTS, root: Path = ROOT) -> TreeFacts:
         proofs=proofs.tests,
         hazards=load_hazards(),
     )
-
-
-def _commit(root: Path) -> str | None:
-    """Named as ``make test`` names it."""
-    found = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False
-    ).stdout.strip()
-    changed = subprocess.run(["git", "diff", "--quiet", "HEAD"], cwd=root, capture_output=True, check=False)
-    return found + ("-changed" if changed.returncode else "") if found else None

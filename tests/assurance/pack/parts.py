@@ -4,7 +4,15 @@ from typing import Final
 
 from bridge.assurance import PackPart
 from bridge.assurance.product import PARTS as OF_PRODUCT
-from tests.assurance.pack import hazard_log, requirements, safety_case
+from tests.assurance.pack import (
+    components,
+    hazard_log,
+    operations,
+    performance,
+    requirements,
+    safety_case,
+    security,
+)
 from tests.assurance.pack.facts import TreeFacts
 
 PARTS: Final[tuple[PackPart[TreeFacts], ...]] = (
@@ -12,4 +20,8 @@ PARTS: Final[tuple[PackPart[TreeFacts], ...]] = (
     hazard_log.PART,
     requirements.PART,
     *OF_PRODUCT,
+    security.PART,
+    components.PART,
+    performance.PART,
+    operations.PART,
 )

@@ -51,6 +51,7 @@ OTHER_SUBJECTS = (
     ("bridge/mapping/care_record/", "marks"),  # marks in the text of a page: struck out, raised, lowered
     ("bridge/bus/rabbit/", "parked"),  # `parked_by_broker` is a reason code of dead letters
     ("bridge/cli/commands/", "doubts"),  # commands are named as they are typed
+    ("tests/assurance/pack/", "case"),  # a clinical safety case
     ("tests/contract/cases/", "cases"),  # a folder of examples, named as they are
     ("tests/integration/bus/rabbit/", "parked"),
     ("tests/integration/side_effects/", "room"),  # rooms of a house: what the tests' own pipeline takes

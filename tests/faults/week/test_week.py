@@ -27,6 +27,7 @@ from bridge.settings import Settings
 from tests.faults.week.judge import Evidence
 from tests.faults.week.people import PRACTICES, Asked, Offers, Person, everybody
 from tests.support.hospital import Hospital, hospital_on
+from tests.support.kept_results import WEEK, keep
 from tests.support.postgres import fresh_database
 from tests.support.processes import Child, worker
 from tests.support.reception import Reception
@@ -159,6 +160,16 @@ async def test_no_appointment_is_doubled_lost_or_made_up(rabbit_url, ledger_url,
     print("\n".join(f"{number:6} {end}" for end, number in evidence.ends().most_common()))
     assert evidence.faults() == []
     assert crew.killed
+    keep(
+        WEEK,
+        {
+            "seed": SEED,
+            "requests": len(asked),
+            "in_doubt": in_doubt,
+            "killed": crew.killed,
+            "ends": dict(evidence.ends().most_common()),
+        },
+    )
 
 
 async def live_through_it(
