@@ -237,7 +237,6 @@ OUTAGES: Final[Mapping[str, Outage]] = {
         "Answers come later, by the longest pause that is told here",
         "As when one is killed, three times",
         "Wait for each node to be there, and its queues to be in step, before the next (rabbitmq-upgrade await_online_quorum_plus_one)",
-        on=("NATS",),
     ),
     "database_failover": Outage(
         "The database's primary is killed, and its standby promoted two seconds later",

@@ -2,12 +2,15 @@
 
 import asyncio
 import secrets
+import subprocess
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
 import nats
+from nats.aio.client import Client as NatsClient
+from nats.errors import Error as NatsError
 
 from tests.support.brokers import NatsNode, Node, RabbitNode
 from tests.support.ports import free_port, free_ports
@@ -29,6 +32,10 @@ class Cluster(Protocol):
 
     async def leader_of(self, queue: str) -> int:
         """The number of the node that leads a work queue."""
+        ...
+
+    async def in_step(self, number: int) -> None:
+        """Return when no queue would lack a majority without this node: it may be stopped, or another one."""
         ...
 
     async def cut_off(self, number: int) -> None:
@@ -80,6 +87,11 @@ class RabbitMember(RabbitNode):
     def _environment(self) -> Mapping[str, str]:
         return {**super()._environment(), "RABBITMQ_MNESIA_BASE": str(self._data)}
 
+    def wait_in_step(self) -> None:
+        """As the guide has an administrator wait between two restarts."""
+        command = ["rabbitmq-upgrade", "--quiet", "--timeout", "240", "await_online_quorum_plus_one"]
+        subprocess.run(command, env=self.environment(), check=True, capture_output=True, timeout=250)
+
     def close(self) -> None:
         self.kill()
 
@@ -107,6 +119,9 @@ class RabbitCluster:
         )
         [leader] = [line.split()[1] for line in told.splitlines() if line.split()[0] == queue]
         return self._names.index(leader)
+
+    async def in_step(self, number: int) -> None:
+        await asyncio.to_thread(self.nodes[number].wait_in_step)
 
     async def cut_off(self, number: int) -> None:
         # A node that has another idea of the others' secret cannot be connected to, from either side.
@@ -177,6 +192,14 @@ class NatsCluster:
         assert told.cluster.leader is not None
         return int(told.cluster.leader[1:])
 
+    async def in_step(self, number: int) -> None:
+        client = await nats.connect(self.nodes[number].url)
+        try:
+            while not await _are_in_step(client):
+                await asyncio.sleep(0.2)
+        finally:
+            await client.close()
+
     async def cut_off(self, number: int) -> None:
         for pair, way in self._ways.items():
             if number in pair:
@@ -192,3 +215,19 @@ class NatsCluster:
             await asyncio.to_thread(node.close)
         for way in self._ways.values():
             await way.__aexit__(None, None, None)
+
+
+async def _are_in_step(client: NatsClient) -> bool:
+    """Whether each stream has a leader, and every copy of it is there and current."""
+    try:
+        streams = await client.jetstream().streams_info()
+    except (NatsError, TimeoutError):  # no leader yet
+        return False
+    clusters = [stream.cluster for stream in streams]
+    return all(
+        cluster is not None
+        and cluster.leader
+        and len(cluster.replicas or ()) == SIZE - 1
+        and all(copy.current and not copy.offline for copy in cluster.replicas or ())
+        for cluster in clusters
+    )

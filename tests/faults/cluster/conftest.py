@@ -78,7 +78,14 @@ class Flow:
     bookings: dict[str, str]
     ids: list[str] = field(default_factory=list)
     arrived: list[float] = field(default_factory=list)
+    draw: random.Random = field(default_factory=lambda: random.Random(20261130))
     sending: asyncio.Task[None] | None = None
+
+    async def more(self, count: int) -> None:
+        """Go on sending, when all that was to be sent so far is."""
+        assert self.sending is not None
+        await self.sending
+        self.sending = asyncio.create_task(send(self, [], count))
 
     async def over(self) -> Counter[str]:
         """How all of them ended, each in one way; no booking was made twice, and none is lost."""
@@ -217,14 +224,15 @@ async def working(cluster: Cluster, installed: Any, ledger_url: str) -> AsyncIte
 @asynccontextmanager
 async def flowing(flow: Flow, requests: list[dict[str, Any]]) -> AsyncIterator[None]:
     """Requests are sent, and it is noted when each is over."""
-    flow.sending = asyncio.create_task(send(flow, requests))
+    flow.sending = asyncio.create_task(send(flow, requests, RECORDS))
     watching = asyncio.create_task(watch(flow))
     try:
         yield
     finally:
-        for task in (flow.sending, watching):
+        ending = (flow.sending, watching)  # the sending of this moment
+        for task in ending:
             task.cancel()
-        await asyncio.gather(flow.sending, watching, return_exceptions=True)
+        await asyncio.gather(*ending, return_exceptions=True)
 
 
 async def bookings(site: Installation) -> list[dict[str, Any]]:
@@ -242,12 +250,11 @@ async def bookings(site: Installation) -> list[dict[str, Any]]:
     return requests
 
 
-async def send(flow: Flow, requests: list[dict[str, Any]]) -> None:
+async def send(flow: Flow, requests: list[dict[str, Any]], count: int) -> None:
     """Records of every kind of end, and bookings between them."""
-    draw = random.Random(20261130)
     waiting = list(requests)
-    for number in range(RECORDS):
-        flow.ids += await flow.site.epr.ask(draw.choice(MIX))
+    for number in range(count):
+        flow.ids += await flow.site.epr.ask(flow.draw.choice(MIX))
         if number % (RECORDS // BOOKINGS) == 0 and waiting:
             request = waiting.pop()
             await flow.site.epr.put(request, key=routing_key(request))
