@@ -1,6 +1,7 @@
 """RabbitMQ's management API, where ``BRIDGE_BUS_MANAGEMENT_URL`` names it: what AMQP tells no client."""
 
 import re
+import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -12,12 +13,13 @@ import httpx
 from bridge.addresses import each_address
 from bridge.credentials.tls import TlsFiles
 from bridge.errors import Misconfigured
+from bridge.observe.causes import causes, tls_code, tls_sentence
 from bridge.settings import Settings
 
 _TIMEOUT: Final = 10.0
 _PAGE: Final = 500
 """The most that the API puts on one page."""
-TROUBLE: Final = (httpx.HTTPError, httpx.InvalidURL, ValueError, Misconfigured)
+TROUBLE: Final = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, Misconfigured)
 """What a question to it may raise."""
 
 
@@ -31,6 +33,8 @@ def why(fault: Exception) -> str:
     if isinstance(fault, Misconfigured):
         return str(fault)
     told = f"answers {fault.response.status_code}" if isinstance(fault, httpx.HTTPStatusError) else ""
+    if tls := next((each for each in causes(fault) if isinstance(each, ssl.SSLError)), None):
+        told = tls_sentence(tls_code(tls))
     return f"management API: {told or type(fault).__name__}: see BRIDGE_BUS_MANAGEMENT_URL"
 
 
@@ -120,14 +124,14 @@ async def management(settings: Settings) -> AsyncIterator[Management]:
     """The API that the settings name, for the virtual host of the bus; nothing is asked yet.
 
     Raises:
-        Misconfigured: the authority of its certificate cannot be read.
+        Misconfigured: a file of its certificate's authority, or of our certificate, cannot be read.
     """
     bus = settings.bus
     auth = httpx.BasicAuth(bus.management_user or "", settings.management_password or "")
     async with httpx.AsyncClient(
         base_url=(bus.management_url or "").rstrip("/"),
         auth=auth,
-        verify=TlsFiles("BRIDGE_BUS", bus.ca_file, None, None).client(),
+        verify=TlsFiles.of("BRIDGE_BUS", bus).client(),
         timeout=_TIMEOUT,
         trust_env=False,
     ) as client:

@@ -1,22 +1,52 @@
 """The management API of RabbitMQ, for the tests that ask it."""
 
+from dataclasses import dataclass
+
 import httpx
 import pytest
 
 from tests.support.brokers import RabbitNode
+from tests.support.certificates import Authority
 from tests.support.ports import free_port
 
 
+@dataclass(frozen=True)
+class Apis:
+    """The management API of one node, at two addresses.
+
+    Attributes:
+        plain: without TLS.
+        secured: with it, for those alone who show a certificate of the authority.
+        authority: of both ends.
+    """
+
+    plain: str
+    secured: str
+    authority: Authority
+
+
 @pytest.fixture(scope="session")
-def api(rabbit_node: RabbitNode) -> str:
-    """The management API of the node that the tests share, switched on."""
-    port = free_port()
-    own = f'[{{port, {port}}}, {{ip, "127.0.0.1"}}]'
-    rabbit_node.control(
-        "eval", f"application:set_env(rabbitmq_management, tcp_config, {own}, [{{persistent, true}}])."
-    )
+def apis(rabbit_node: RabbitNode, tmp_path_factory: pytest.TempPathFactory) -> Apis:
+    """Of the node that the tests share, switched on."""
+    authority = Authority(tmp_path_factory.mktemp("management"))
+    own = authority.issue("broker", hosts=("127.0.0.1",))
+    plain, secured = free_port(), free_port()
+    files = {"cacertfile": authority.ca_file, "certfile": own.cert_file, "keyfile": own.key_file}
+    options = ", ".join(f'{{{name}, "{file}"}}' for name, file in files.items())
+    proof = f"{{verify, verify_peer}}, {{fail_if_no_peer_cert, true}}, {options}"
+    for name, port, more in (("tcp_config", plain, ""), ("ssl_config", secured, f", {proof}")):
+        listens = f'[{{port, {port}}}, {{ip, "127.0.0.1"}}{more}]'
+        rabbit_node.control(
+            "eval", f"application:set_env(rabbitmq_management, {name}, {listens}, [{{persistent, true}}])."
+        )
     rabbit_node.enable("rabbitmq_management")
-    return f"http://127.0.0.1:{port}"
+    return Apis(f"http://127.0.0.1:{plain}", f"https://127.0.0.1:{secured}", authority)
+
+
+@pytest.fixture(scope="session")
+def api(apis: Apis) -> str:
+    """Where it is without TLS."""
+    return apis.plain
 
 
 def admin(api: str) -> httpx.AsyncClient:

@@ -13,7 +13,7 @@ from bridge.operations.broker_policies import broker_policies
 from bridge.operations.site import open_queues
 from bridge.operations.surroundings import Check
 from bridge.settings import BusSettings, Settings
-from tests.integration.operations.conftest import admin, done
+from tests.integration.operations.conftest import Apis, admin, done
 from tests.support.brokers import RabbitNode
 from tests.support.ports import free_port
 
@@ -131,6 +131,25 @@ async def test_rights_that_lack_something_are_named(settings: Settings, api: str
         blind = (await looked(own.model_copy(update={"bus": less})))["rights on the bus"]
         assert (blind.is_good, "lacks the tag administrator" in blind.detail) == (True, True)
         await done(client, "DELETE", f"users/{user}")
+
+
+async def test_an_api_that_wants_to_see_a_certificate_is_shown_that_of_the_bus(
+    settings: Settings, apis: Apis
+):
+    ours = apis.authority.issue("worker")
+    shown = {"cert_file": ours.cert_file, "key_file": ours.key_file}
+
+    def secured(**own: object) -> Settings:
+        there = {"management_url": apis.secured, "ca_file": apis.authority.ca_file}
+        return settings.model_copy(update={"bus": settings.bus.model_copy(update=there | own)})
+
+    assert (await looked(secured(**shown)))["clock"].is_good
+    (refused,) = await broker_policies(secured())
+    assert not refused.is_good
+    assert "the server ended TLS: it refuses our certificate, or wants one" in refused.detail
+    (unknown,) = await broker_policies(secured(ca_file=None, **shown))
+    assert not unknown.is_good
+    assert "the server's certificate is refused: its CA is not trusted here" in unknown.detail
 
 
 async def test_what_cannot_be_asked_is_said(settings: Settings):
