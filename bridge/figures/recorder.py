@@ -19,7 +19,7 @@ from bridge.figures.labels import (
 from bridge.figures.table import AGE_BUCKETS, BUCKETS, FIGURES, PREFIX, STAGE_BUCKETS
 from bridge.observe import pipeline_at_hand
 from bridge.observe.vocabulary.base import TelemetryEvent
-from bridge.observe.vocabulary.bus import MessageDead
+from bridge.observe.vocabulary.bus import MessageDead, OneByOneBegun, StoredMessagesLost
 from bridge.observe.vocabulary.process import SpansLost
 from bridge.observe.vocabulary.requests import InDoubtEnded, RecordMapped, RequestHandled, StageEnded
 from bridge.observe.vocabulary.upstreams import UpstreamCall
@@ -43,6 +43,7 @@ class Counts:
 
     def __init__(self) -> None:
         self._pipelines, self._operations, self._interactions, self._areas = Few(), Few(), Few(), Few()
+        self._streams = Few()
         self._counters = {
             name: Counter(PREFIX + name, figure.says, figure.labels, registry=None)
             for name, figure in FIGURES.items()
@@ -63,13 +64,16 @@ class Counts:
             StageEnded: self._stage_ended,
             RecordMapped: self._mapped,
             SpansLost: self._spans_lost,
+            OneByOneBegun: self._taken_one_by_one,
+            StoredMessagesLost: self._stored_messages_lost,
         }
 
     def _counter(self, name: str, *labels: str) -> Counter:
         """The series of these labels: the library looks them up under a lock, at three times the cost."""
         found = self._counted.get((name, *labels))
         if found is None:
-            found = self._counted[name, *labels] = self._counters[name].labels(*labels)
+            counter = self._counters[name]
+            found = self._counted[name, *labels] = counter.labels(*labels) if labels else counter
         return found
 
     def _histogram(self, name: str, *labels: str) -> Histogram:
@@ -130,6 +134,12 @@ class Counts:
 
     def _spans_lost(self, event: SpansLost) -> None:
         self._counter("spans_lost_total", event.reason).inc(event.spans)
+
+    def _taken_one_by_one(self, _event: OneByOneBegun) -> None:
+        self._counter("taken_one_by_one_total").inc()
+
+    def _stored_messages_lost(self, event: StoredMessagesLost) -> None:
+        self._counter("stored_messages_lost_total", self._streams(event.stream)).inc(event.messages)
 
     def _mapped(self, event: RecordMapped) -> None:
         for told in event.areas:

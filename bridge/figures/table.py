@@ -83,6 +83,18 @@ FIGURES: Final[Mapping[str, Figure]] = {
         "Spans of traces that no collector has: it refused them (collector), or they were more than may wait "
         "for it (queue_full).",
     ),
+    "taken_one_by_one_total": Figure(
+        "counter",
+        (),
+        "How often messages came to be taken one by one, because connections ended soon after they came "
+        "(RabbitMQ).",
+    ),
+    "stored_messages_lost_total": Figure(
+        "counter",
+        ("stream",),
+        "Messages that are gone from a stream and nobody took, at least; each worker that sees it counts it "
+        "(NATS).",
+    ),
     "in_flight": Figure("gauge", ("pipeline",), "Requests that a worker has now, by the ledger."),
     "waiting": Figure(
         "gauge",

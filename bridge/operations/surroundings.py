@@ -93,6 +93,13 @@ def of_bus(found: BusCondition) -> Sequence[Check]:
         names = ", ".join(found.alone)
         told = f"one alone, on one server of the cluster: {names}: nats stream edit --replicas 3"
         checks.append(Check("copies of streams", is_good=False, detail=told))
+    if found.full:
+        names = "; ".join(f"{name}: {limit}" for name, limit in found.full.items())
+        told = f"full, so that workers wait and take nothing: {names}: read what is there, or raise the limit"
+        checks.append(Check("room on the bus", is_good=False, detail=told))
+    if found.damaged:
+        told = f"the broker could not read all that it had stored: {', '.join(found.damaged)}: see its log"
+        checks.append(Check("storage of the bus", is_good=False, detail=told))
     return checks if found.ahead is None else [*checks, of_clock(found.ahead, "the broker's")]
 
 

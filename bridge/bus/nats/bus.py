@@ -29,12 +29,14 @@ from bridge.bus.backoff import CONFIRM_TIMEOUT, Backoff
 from bridge.bus.base import BrokerBus, Outgoing
 from bridge.bus.condition import BusCondition
 from bridge.bus.nats.beginning import KEPT, may_begin
+from bridge.bus.nats.capacity import Capacity
 from bridge.bus.nats.checking import as_requests, faults_of
 from bridge.bus.nats.client import ReadingClient, answered, leave
 from bridge.bus.nats.condition import condition_of
 from bridge.bus.nats.consumers import declare_consumer, is_usable
 from bridge.bus.nats.dead_letters import dead_letters_in
 from bridge.bus.nats.elsewhere import Elsewhere
+from bridge.bus.nats.losses import Losses
 from bridge.bus.nats.messages import NatsReceived, heard, of_a_request, of_an_event
 from bridge.bus.nats.publishing import Publication
 from bridge.bus.nats.pulling import TROUBLE, move_due, next_message
@@ -125,10 +127,14 @@ class NatsBus(BrokerBus):
         self._client = ReadingClient(self._urls, access)
         self._js: JetStreamContext = self._client.jetstream(timeout=CONFIRM_TIMEOUT)
         self._elsewhere = Elsewhere(self._client)
+        self._capacity = Capacity()
+        self._losses = Losses(self._client)
+        self._watch_interval = watch_interval
         self._held: dict[str, Msg] = {}  # by the subject that acknowledges them
         self._loops: list[asyncio.Task[None]] = []
         self._sources: list[JetStreamContext.PullSubscription] = []
-        self._speaker: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        """What goes on until the connection is closed."""
         self._handing: set[asyncio.Task[None]] = set()
 
     async def try_connection(self, *, with_rights: bool) -> None:
@@ -165,6 +171,7 @@ class NatsBus(BrokerBus):
 
         async def on_reconnected() -> None:
             backoff.renew()
+            self._losses.look_soon()
             await on_connected()
             record(BusReconnected(self.broker))
 
@@ -179,7 +186,10 @@ class NatsBus(BrokerBus):
         await on_connected()
         if self.declares:
             await self._have_stream(stream_of_events(self._prefix))
-        self._speaker = asyncio.create_task(self._speak_for_held())
+        self._tasks = [
+            asyncio.create_task(self._speak_for_held()),
+            asyncio.create_task(self._losses.watch(self._pulled_from, self._watch_interval)),
+        ]
 
     async def declare(self, queue: QueueSpec) -> None:
         """Make the queue, its delay queue and its dead-letter stream exist, durably.
@@ -237,7 +247,9 @@ class NatsBus(BrokerBus):
         self._sources += [work, wait]
         self._loops += [
             asyncio.create_task(self._take_work(queue, take, work, concurrency)),
-            asyncio.create_task(move_due(queue, wait, self._put_copy, partial(self._about, queue))),
+            asyncio.create_task(
+                move_due(queue, wait, self._capacity, self._put_copy, partial(self._about, queue))
+            ),
         ]
 
     async def _receive_in_turn(self, queue: QueueSpec, take: Take, concurrency: int) -> None:
@@ -346,8 +358,11 @@ class NatsBus(BrokerBus):
             yield found
 
     async def ready(self) -> bool:
-        """Whether the connection is up and every consumer that should exist does."""
+        """Whether the connection is up, the server has room, and every consumer that should exist does."""
         if not self._client.is_connected:
+            return False
+        if not self._capacity.is_there:
+            record(BusNotReady("storage_full"))
             return False
         try:
             return all([await self._has_consumers(consumer.queue) for consumer in self._consumers.values()])
@@ -366,9 +381,8 @@ class NatsBus(BrokerBus):
 
     async def _disconnect(self) -> None:
         await asyncio.gather(*self._handing, return_exceptions=True)
-        if self._speaker is not None:
-            await end(self._speaker)
-            self._speaker = None
+        await end(*self._tasks)
+        self._tasks = []
         if self._client.is_connected:
             with contextlib.suppress(*TROUBLE):
                 await answered(self._client, timeout=_CONNECT_TIMEOUT)
@@ -381,7 +395,7 @@ class NatsBus(BrokerBus):
         free = asyncio.Semaphore(concurrency)
         while True:
             await free.acquire()
-            message = await next_message(source)
+            message = await next_message(source, self._capacity)
             task = asyncio.create_task(self._give(queue, take, message))
             self._handing.add(task)
             task.add_done_callback(self._handing.discard)
@@ -456,6 +470,10 @@ class NatsBus(BrokerBus):
                 record(ConsumerUnusable(subject, str(fault)))
         return await self._has_consumers(queue)
 
+    def _pulled_from(self) -> list[str]:
+        queues = [consumer.queue for consumer in self._consumers.values()]
+        return [name for queue in queues for name in (queue.name, delay_queue(queue))]
+
     async def _have_consumer(self, name: str) -> None:
         make = partial(declare_consumer, self._client, name, ack_wait=self._ack_wait)
         try:
@@ -487,9 +505,20 @@ class NatsBus(BrokerBus):
         self, subject: str, body: bytes, headers: Mapping[str, str], topic: str, *, is_copy: bool = False
     ) -> None:
         publication = Publication(self._js, subject, body, headers, is_copy=is_copy)
+
+        async def put() -> None:
+            try:
+                await publication.put()
+            except Exception as error:
+                self._capacity.refused(publication, error)
+                raise
+
         try:
-            await self._persist(publication.put, "publish_retrying", topic=topic)
+            with self._capacity.kept(publication):
+                await self._persist(put, "publish_retrying", topic=topic)
         except NotFoundError:
             raise Unroutable(topic) from None
         except MaxPayloadError:
             raise TooLarge(topic) from None
+        if publication.held is not None:
+            self._losses.published(publication.held)

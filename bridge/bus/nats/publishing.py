@@ -44,7 +44,9 @@ class Publication:
     ) -> None:
         self._js, self._subject, self._body = js, subject, body
         self._headers = dict(headers)
-        self._is_copy = is_copy
+        self.is_copy = is_copy
+        self.held: PubAck | None = None
+        """What the server said of it, once it has it."""
         self._tries = 0
 
     async def put(self) -> None:
@@ -59,7 +61,8 @@ class Publication:
             told = await self._publish()
             if told.duplicate and not await self._is_held(told):
                 self._headers = sent_again(self._headers, nonce=secrets.token_hex(_NONCE))
-                await self._publish()
+                told = await self._publish()
+            self.held = told
         except NoStreamResponseError:
             # Also what a cluster without a leader answers: ask before calling it unroutable.
             await self._js.find_stream_name_by_subject(self._subject)
@@ -72,7 +75,7 @@ class Publication:
 
     async def _is_held(self, told: PubAck) -> bool:
         """Whether the message that the server has under this name is this one."""
-        if self._is_copy:
+        if self.is_copy:
             return True
         if self._tries == 1:
             return False

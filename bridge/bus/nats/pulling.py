@@ -11,6 +11,7 @@ from nats.js import JetStreamContext
 
 from bridge.bus import control_headers
 from bridge.bus.backoff import Backoff
+from bridge.bus.nats.capacity import Capacity
 from bridge.bus.nats.consumers import PULL_TIMEOUT
 from bridge.bus.nats.messages import PutBytes, copied, delivery
 from bridge.bus.nats.streams import again
@@ -25,10 +26,14 @@ About = Callable[[Delivery], AbstractContextManager[None]]
 _LONGEST_NAK: Final = 3600.0
 
 
-async def next_message(source: JetStreamContext.PullSubscription) -> Msg:
-    """The next message of a consumer, however long it takes and whatever happens to the link."""
+async def next_message(source: JetStreamContext.PullSubscription, capacity: Capacity) -> Msg:
+    """The next message of a consumer, however long it takes and whatever happens to the link.
+
+    None is asked for while the server has no room for what would come of it.
+    """
     backoff = Backoff("pull_retrying")
     while True:
+        await capacity.wait()
         try:
             [message] = await source.fetch(1, timeout=PULL_TIMEOUT)
         except TimeoutError:
@@ -40,18 +45,23 @@ async def next_message(source: JetStreamContext.PullSubscription) -> Msg:
 
 
 async def move_due(
-    queue: QueueSpec, source: JetStreamContext.PullSubscription, put: PutBytes, about: About
+    queue: QueueSpec,
+    source: JetStreamContext.PullSubscription,
+    capacity: Capacity,
+    put: PutBytes,
+    about: About,
 ) -> None:
     """Send each copy that waits back to work when its time has come; runs until it is cancelled.
 
     Args:
         queue: its work queue.
         source: the consumer of its delay queue.
+        capacity: of the server.
         put: for the copies that go to work.
         about: around what is logged of one.
     """
     while True:
-        message = await next_message(source)
+        message = await next_message(source, capacity)
         wait = control_headers.wait(message.headers or {}, time.time())
         try:
             if wait:

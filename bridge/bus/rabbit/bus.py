@@ -16,6 +16,7 @@ from aio_pika import Message
 from aio_pika.abc import AbstractChannel
 from aio_pika.exceptions import (
     CONNECTION_EXCEPTIONS,
+    AMQPConnectionError,
     ChannelNotFoundEntity,
     ChannelPreconditionFailed,
     PublishError,
@@ -41,6 +42,7 @@ from bridge.bus.port import (
     TooLarge,
     Unroutable,
 )
+from bridge.bus.rabbit.caution import Caution
 from bridge.bus.rabbit.checking import look_over
 from bridge.bus.rabbit.connection import ClosingBroker, connect_apart
 from bridge.bus.rabbit.dead_letters import RabbitHeldDeadLetter, dead_letters_in
@@ -63,6 +65,8 @@ _TOLD_OF_DELETION = 1.0
 """Seconds between the deletion of a queue and its new declaration. A consumer that was not told of the one
 before the other stays: the broker counts it, and keeps for it what never arrives."""
 _MOST_OF_A_SHORT = 2**16 - 1
+_QUIET_WATCHES = 4
+"""Rounds of the watchdog without a lost connection after which messages are taken together again."""
 
 _GONE = (*CONNECTION_EXCEPTIONS, TimeoutError)
 """What a call on a connection that is gone raises."""
@@ -108,10 +112,12 @@ class RabbitBus(BrokerBus):
         self._url = str(signing_in_by(addresses[0], access).update_query(heartbeat=heartbeat))
         self._nodes = Nodes(addresses)
         self._access = access
+        self._caution = Caution(quiet=_QUIET_WATCHES * watch_interval)
         self._broker = ClosingBroker(
             self._url,
             nodes=self._nodes,
             access=access,
+            caution=self._caution,
             logger=None,
             default_channel=Channel(publisher_confirms=True, on_return_raises=True),
             # None: a consumer is cancelled first, and `stop` waits for its messages itself. FastStream
@@ -143,6 +149,23 @@ class RabbitBus(BrokerBus):
     async def _declare_exchanges(self) -> None:
         await self._broker.connect()
         await self._exchanges.open(declares=self.declares)
+        self._watches.append(asyncio.create_task(self._take_together_again()))
+
+    async def _take_together_again(self) -> None:
+        """End the time in which messages are taken one by one; runs until it is cancelled.
+
+        The limit of a consumer that is there cannot be changed: so the connection is made anew.
+        """
+        while True:
+            await asyncio.sleep(self._interval)
+            if self._caution.is_over():
+                self._caution.end()
+                transport = (await self._broker.connect()).transport
+                if transport is not None:
+                    # As if the link had broken: by itself the driver would cancel whoever is calling.
+                    end_of_link = AMQPConnectionError("made anew")
+                    with contextlib.suppress(*_GONE):
+                        await asyncio.wait_for(transport.connection.close(end_of_link), CALL_TIMEOUT)
 
     async def declare(self, queue: QueueSpec) -> None:
         """Make the queue, its delay queues and its dead-letter queue exist, durably.
@@ -202,6 +225,7 @@ class RabbitBus(BrokerBus):
                 return  # it goes back with the connection
             read_strictly()  # a task of its own, begun by the one that reads
             received = RabbitReceived(message.raw_message, queue.name, self._put_into)
+            self._caution.took(received.delivery.deliveries)
             headers = received.delivery.headers
             if wait := control_headers.wait(headers, time.time()):
                 # Longer than the longest delay queue, or a clock that is behind: not an attempt.
@@ -218,7 +242,8 @@ class RabbitBus(BrokerBus):
             ack_policy=AckPolicy.MANUAL,
         )
         subscriber(on_message)
-        await subscriber.start()
+        # What is handed over first may end the connection at once.
+        await self._persist(subscriber.start, "pull_retrying", queue=queue.name)
         self._has_turn = self._has_turn or queue.in_order
 
     @property

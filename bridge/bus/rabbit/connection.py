@@ -11,11 +11,12 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Final
 
-from aio_pika import RobustConnection, connect
+from aio_pika import RobustChannel, RobustConnection, connect
 from aio_pika.abc import AbstractConnection, TimeoutType
 from faststream.rabbit import RabbitBroker
 
 from bridge.bus.access import Access
+from bridge.bus.rabbit.caution import Caution
 from bridge.bus.rabbit.nodes import Nodes, Way
 from bridge.bus.rabbit.signing_in import SigningIn
 
@@ -30,12 +31,15 @@ class ClosingBroker(RabbitBroker):
         url: of any node.
         nodes: which of them it connects to.
         access: of the settings.
+        caution: says how many messages its consumers take at a time.
         options: of `RabbitBroker`.
     """
 
-    def __init__(self, url: str, *, nodes: Nodes, access: Access, **options: Any) -> None:
+    def __init__(self, url: str, *, nodes: Nodes, access: Access, caution: Caution, **options: Any) -> None:
         super().__init__(url, **options)
-        self._connection_kwargs["connection_class"] = partial(_Connection, nodes=nodes, access=access)
+        self._connection_kwargs["connection_class"] = partial(
+            _Connection, nodes=nodes, access=access, caution=caution
+        )
 
     async def stop(
         self,
@@ -79,7 +83,35 @@ class _Apart(_ToAnyNode):
     """A connection that ends for good when its link does."""
 
 
+class _Channel(RobustChannel):
+    """One whose consumers, when they are restored, take no more at a time than caution allows."""
+
+    _connection: "_Connection"
+
+    async def _on_open(self) -> None:
+        wanted = self._prefetch_count
+        self._prefetch_count = self._connection.caution.at_once(wanted)
+        try:
+            await super()._on_open()
+        finally:
+            self._prefetch_count = wanted
+
+
 class _Connection(_ToAnyNode, RobustConnection):
+    CHANNEL_CLASS = _Channel
+
+    def __init__(self, *arguments: Any, caution: Caution, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.caution: Final = caution
+
+    async def _on_connected(self) -> None:
+        self.caution.began()  # a message may end the link while consumers are restored
+        await super()._on_connected()
+
+    async def _on_connection_close(self, closing: asyncio.Future[Any]) -> None:
+        self.caution.ended(None if closing.cancelled() else closing.exception())
+        await super()._on_connection_close(closing)
+
     async def connect(self, timeout: TimeoutType = None) -> None:  # noqa: ASYNC109 - the driver's own
         try:
             await super().connect(timeout)

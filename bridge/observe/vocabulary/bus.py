@@ -166,7 +166,7 @@ class PullRetryingBecause(BrokerCause):
 
 
 class PullRetrying(BrokerRetry):
-    """The server hands over no messages (NATS), and is asked again."""
+    """The broker hands over no messages, and is asked again."""
 
     __slots__ = ()
     name: ClassVar[str] = "pull_retrying"
@@ -230,6 +230,18 @@ class ConsumerUnusable(TelemetryEvent):
 
     queue: Code
     detail: Words
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessagesLost(TelemetryEvent):
+    """So many messages at least are gone from a stream, and nobody took them: its store is damaged (NATS)."""
+
+    name: ClassVar[str] = "stored_messages_lost"
+    level: ClassVar[Level] = "error"
+
+    stream: Code
+    messages: int
+    seen: Code
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +322,23 @@ class MoveFailed(RequestEvent):
 
     queue: Code
     error: Code
+
+
+@dataclass(frozen=True, slots=True)
+class OneByOneBegun(TelemetryEvent):
+    """Connections end soon after messages came, again and again: they are taken one by one (RabbitMQ)."""
+
+    name: ClassVar[str] = "taken_one_by_one"
+    level: ClassVar[Level] = "warning"
+
+    error: Code
+
+
+@dataclass(frozen=True, slots=True)
+class OneByOneEnded(TelemetryEvent):
+    """No connection has ended for a while: as many messages are taken at a time as before (RabbitMQ)."""
+
+    name: ClassVar[str] = "taken_together_again"
 
 
 @dataclass(frozen=True, slots=True)

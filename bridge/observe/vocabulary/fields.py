@@ -60,6 +60,7 @@ FIELDS: Final[dict[str, str]] = {
     "broker": "`rabbitmq`, `nats`, or as a bus of another package calls its own",
     "queue": "name of the work queue",
     "stream": "name of the stream (NATS)",
+    "seen": "by what it shows that messages are lost: `numbers_given_again` or `never_handed_over`",
     "topic": "routing key or subject of a message",
     "exchange": "name of the exchange (RabbitMQ)",
     "tries": "how often it was tried so far",

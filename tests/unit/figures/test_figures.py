@@ -13,7 +13,7 @@ from bridge.figures import Figures, Sources
 from bridge.figures.labels import Few
 from bridge.ledger import LedgerUnavailable, OpenRequests, Unfinished
 from bridge.observe import about_request, record, recording
-from bridge.observe.vocabulary.bus import MessageDead
+from bridge.observe.vocabulary.bus import MessageDead, OneByOneBegun, StoredMessagesLost
 from bridge.observe.vocabulary.requests import InDoubtEnded, RecordMapped, RequestHandled
 from bridge.observe.vocabulary.upstreams import UpstreamCall
 from bridge.spine.bulkhead import BulkheadFacts, Circuit
@@ -127,6 +127,13 @@ async def test_no_value_that_nobody_knew_beforehand_becomes_a_label():
     assert figures.by("record_unmapped_total", "area", "reason") == {("none", "other"): 3}
     told = {value for each in figures.series for value in each.labels.values()}
     assert not any("made-up" in value or "A82038" in value for value in told)
+
+
+async def test_what_befalls_the_broker_is_counted():
+    told = [StoredMessagesLost("gpconnect_appointments", each, "never_handed_over") for each in (2, 3)]
+    figures = await counted(*told, OneByOneBegun("ConnectionInternalError"))
+    assert figures.by("stored_messages_lost_total", "stream") == {("gpconnect_appointments",): 5}
+    assert figures.value("taken_one_by_one_total") == 1
 
 
 async def test_every_code_of_a_failure_is_known():
