@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
 GUIDE: Final = Path(__file__).parents[2] / "deploy" / "SCALE.md"
 
@@ -28,28 +28,19 @@ class Course:
 
 @dataclass(frozen=True, slots=True)
 class LoadFacts:
-    """What came of a run: by name what a worker held, and by kind the seconds until the last event."""
+    """What came of a run.
+
+    Attributes:
+        held: by a worker, by name.
+        waited: by kind, the seconds until the last event.
+        machine: seconds of a fixed loop, which has nothing to do with the worker.
+    """
 
     requests: int
     seconds: float
     held: Mapping[str, Course]
     waited: Mapping[str, Course]
-
-    @classmethod
-    def of(
-        cls,
-        *,
-        requests: int,
-        seconds: float,
-        held: Mapping[str, tuple[float, float, float]],
-        waited: Mapping[str, tuple[float, float, float]],
-    ) -> Self:
-        return cls(
-            requests,
-            seconds,
-            {name: Course(*found) for name, found in held.items()},
-            {name: Course(*found) for name, found in waited.items()},
-        )
+    machine: Course
 
 
 def block(text: str, name: str) -> str:
@@ -82,12 +73,12 @@ def read_table(text: str) -> list[list[str]]:
 
 def write_load(file: Path, facts: LoadFacts) -> None:
     """Write what came of a run."""
-    latency = {
-        name: Course(each.first * 1000, each.last * 1000, each.growth) for name, each in facts.waited.items()
+    timed = {f"ms until the last event, {name}": each for name, each in facts.waited.items()} | {
+        "ms of a fixed loop beside it: the machine": facts.machine
     }
     rows = [
         *((_WORDS[name], each) for name, each in facts.held.items()),
-        *((f"ms until the last event, {name}", each) for name, each in latency.items()),
+        *((what, Course(each.first * 1000, each.last * 1000, each.growth)) for what, each in timed.items()),
     ]
     cells = [
         (what, f"{each.first:.0f}", f"{each.last:.0f}", f"{each.growth * 100:+.1f} %") for what, each in rows

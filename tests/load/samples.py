@@ -1,6 +1,7 @@
 """What a worker holds, sampled while it works; and whether it grows."""
 
 import statistics
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -9,6 +10,7 @@ from typing import Any, Final
 
 from tests.load.stage import Stage
 
+_LOOP: Final = 300_000
 MOST_POINTS: Final = 120
 """Points that a slope is drawn through at most: each pair of them is looked at."""
 
@@ -50,6 +52,13 @@ def _target(entry: Path) -> str:
         return str(entry.readlink())
     except FileNotFoundError:  # closed meanwhile
         return ""
+
+
+def fixed_loop() -> float:
+    """Seconds that always the same work takes: what else the machine has to do."""
+    begun = time.perf_counter()
+    sum(range(_LOOP))
+    return time.perf_counter() - begun
 
 
 def growth(points: Sequence[tuple[float, float]]) -> float:
