@@ -4,6 +4,7 @@ Loading is most of what a short command does, and the tests run hundreds of them
 own all the same, with its own folder, environment, standard input and output, and exit code.
 """
 
+import gc
 import io
 import multiprocessing
 import os
@@ -72,6 +73,7 @@ def start(
 
 
 def _run(arguments: list[str], environment: dict[str, str], folder: Path, files: list[Path]) -> None:
+    gc.freeze()  # what is loaded stays until the end
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)

@@ -1,6 +1,7 @@
 """Every test that asks for `settings`, `store` or `ledger` runs on SQLite and on PostgreSQL."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -35,10 +36,27 @@ def postgres_url(postgres_server: str, migrated_postgres: str) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file to copy, likewise."""
+
+    async def migrate(settings: Settings) -> None:
+        async with open_store(settings):
+            pass
+
+    folder = tmp_path_factory.mktemp("migrated")
+    asyncio.run(migrate(Settings(state_dir=folder)))
+    return folder / "ledger.db"
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     """Of an installation whose ledger is empty; a lease takes a minute."""
-    url = request.getfixturevalue("postgres_url") if request.param == "postgresql" else None
+    url = None
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgres_url")
+    else:
+        shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path)
     return Settings(state_dir=tmp_path, ledger=LedgerSettings(url=url, lease_seconds=60))
 
 
