@@ -12,6 +12,7 @@ from hypothesis import settings
 from tests.support import run_logs
 from tests.support.branches import Branches
 from tests.support.brokers import NatsNode, RabbitNode
+from tests.support.certificates import Authority
 from tests.support.postgres import PostgresNode
 from tests.support.whole_run import LogCheck, log_root
 
@@ -62,6 +63,13 @@ def pytest_collection_finish() -> None:
     """From here on, look only through what the tests leave."""
     gc.freeze()
     gc.enable()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_authority(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Nothing here calls a public server: the system's authorities, which each start of a worker reads twice, are one."""
+    folder = tmp_path_factory.mktemp("authority")
+    os.environ |= {"SSL_CERT_FILE": str(Authority(folder).ca_file), "SSL_CERT_DIR": str(folder / "none")}
 
 
 @pytest.fixture(scope="session", autouse=True)
