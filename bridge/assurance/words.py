@@ -5,7 +5,7 @@ No link leads to a file that is not in the pack.
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from markdown_it import MarkdownIt
@@ -26,6 +26,9 @@ def as_html(text: str, *, deeper: int = 0) -> str:
         deeper: levels that its headings move down by, where the page has a heading of its own above them.
     """
     tokens = _READER.parse(text)
+    places = {
+        f"#{slug(_plain(tokens[at + 1]))}" for at, token in enumerate(tokens) if token.type == "heading_open"
+    }
     labels: list[str] = []
     column = 0
     for at, token in enumerate(tokens):
@@ -44,7 +47,7 @@ def as_html(text: str, *, deeper: int = 0) -> str:
             token.attrSet("data-label", labels[column])
             column += 1
         elif token.type == "inline" and token.children is not None:
-            token.children = _within(token.children)
+            token.children = _within(token.children, places)
     return str(_READER.renderer.render(tokens, _READER.options, {}))
 
 
@@ -57,13 +60,14 @@ def _plain(inline: Token) -> str:
     return "".join(child.content for child in inline.children or () if child.type in ("text", "code_inline"))
 
 
-def _within(children: Sequence[Token]) -> list[Token]:
-    """Without links to files that are not in the pack; their words stay."""
+def _within(children: Sequence[Token], places: Collection[str]) -> list[Token]:
+    """Without links to what is not on this page, nor an address of the web; their words stay."""
     kept: list[Token] = []
     is_left_out = False
     for child in children:
         if child.type == "link_open":
-            is_left_out = not str(child.attrGet("href")).startswith(("#", "https://"))
+            leads_to = str(child.attrGet("href"))
+            is_left_out = leads_to not in places and not leads_to.startswith("https://")
         if not (is_left_out and child.type in ("link_open", "link_close")):
             kept.append(child)
         if child.type == "link_close":

@@ -64,6 +64,7 @@ def test_every_duty_of_the_deployer_can_be_ticked_and_every_alert_is_found(tmp_p
     assert all(f'aria-label="Who answers for {duty.id}"' in page for duty in noted)
     assert '<a href="#bridgerequestsfailing">' in page
     assert '<h3 id="bridgerequestsfailing">' in page
+    assert "#what-to-watch" not in page
     assert "README.md#" not in page
 
 
