@@ -56,6 +56,7 @@ class SandboxOptions:
             connection, so that a benchmark measures the worker and not the sandbox.
         compress: whether practices answer in gzip when it is accepted.
         keep_calls: whether `RunningSandbox.calls` remembers; a benchmark wants it off.
+        keep_exchanges: whether each call keeps what was sent and answered too, to report on a consumer.
         on_call: hears of every call when it has ended.
         patients: how many people there are besides those of the scenarios (`RunningSandbox.crowd`).
         rotas: how the practices' appointment books are made.
@@ -73,6 +74,7 @@ class SandboxOptions:
     strict: bool = True
     compress: bool = True
     keep_calls: bool = True
+    keep_exchanges: bool = False
     tls: Tls | None = None
     on_call: Callable[[Call], None] | None = None
     patients: int = 0
@@ -186,7 +188,7 @@ def _build(
     client: httpx.AsyncClient,
     closing: asyncio.Event,
 ) -> tuple[RunningSandbox, dict[str, App]]:
-    calls = CallLog(options.on_call, keep=options.keep_calls)
+    calls = CallLog(options.on_call, keep=options.keep_calls, exchanges=options.keep_exchanges)
     faults = FaultBoard()
 
     def switch_on() -> None:

@@ -4,6 +4,7 @@ Plain ASGI, because the proxy must see the path byte for byte and the faults mus
 """
 
 import asyncio
+import gzip
 import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import parse_qsl
 
-from bridge.sandbox.control.calls import Call, CallLog
+from bridge.sandbox.control.calls import Call, CallLog, Exchange
 from bridge.sandbox.control.faults import FaultKind, InjectedFault
 
 AsgiMessage = MutableMapping[str, Any]
@@ -68,6 +69,8 @@ def server(upstream: str, handler: RequestHandler, calls: CallLog, closing: asyn
         )
         call.headers = frozenset(request.headers)
         reply = await handler(request, call)
+        if calls.exchanges:
+            call.exchange = _exchange(request, reply)
         if reply.fault:
             call.fault = reply.fault.kind.value
         try:
@@ -77,6 +80,13 @@ def server(upstream: str, handler: RequestHandler, calls: CallLog, closing: asyn
             calls.end(call)
 
     return app
+
+
+def _exchange(request: Request, reply: Reply) -> Exchange:
+    answer = reply.body if isinstance(reply.body, bytes) else b""
+    if reply.headers.get("content-encoding") == "gzip":
+        answer = gzip.decompress(answer)
+    return Exchange(request.target, request.query, request.headers, request.body, answer)
 
 
 async def _body(receive: AsgiReceive) -> bytes:

@@ -10,8 +10,11 @@ from bridge.assurance import write_pack
 from tests.assurance.hazards import ROOT, Hazard
 from tests.assurance.pack import hazard_log, requirements, safety_case
 from tests.assurance.pack.facts import TreeFacts
+from tests.assurance.pack.parts import PARTS as ALL_PARTS
+from tests.assurance.pack.questions import QUESTIONS
 from tests.assurance.pack.run import Outcome, TestRun, read_run
 from tests.duties.register import Duty
+from tests.duties.register import load as load_duties
 
 AT = datetime(2026, 11, 30, 4, 5, tzinfo=UTC)
 FILE = "tests/assurance/test_pack.py"
@@ -60,6 +63,17 @@ def facts(**changes) -> TreeFacts:
 
 
 PARTS = (safety_case.PART, hazard_log.PART, requirements.PART)
+
+
+def test_every_question_of_assurance_has_an_answer_and_leads_to_a_part():
+    duties = load_duties()
+    asked = [duty for question in QUESTIONS for duty in question.duties]
+    wanted = [name for name in duties if name.startswith("JO-")] + [
+        f"CS-{number}" for number in range(114, 119)
+    ]
+    assert sorted(asked) == sorted(wanted)
+    parts = {part.name for part in ALL_PARTS}
+    assert {page.partition("#")[0] for question in QUESTIONS for page in question.pages} - parts == set()
 
 
 def written(folder: Path) -> dict[str, bytes]:

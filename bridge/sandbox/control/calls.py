@@ -1,12 +1,29 @@
 """What each server saw: the audit trail of the sandbox, for tests and for reading along."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 KEPT = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What was sent and answered, byte for byte: synthetic patients, so it may be shown.
+
+    Attributes:
+        target: the path as it was sent, without the query.
+        headers: of the request, names in lower case.
+        answer: as the server wrote it, before it was compressed; empty where a server passed on another's.
+    """
+
+    target: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+    answer: bytes = b""
 
 
 @dataclass(slots=True)
@@ -24,6 +41,7 @@ class Call:
         refused: why the server refused, in words that name rules and never values of the patient.
         headers: names of the headers of the request, in lower case.
         remarks: what was accepted and yet is not as a consumer should do it; each names its duty.
+        exchange: kept where the sandbox was told to (`SandboxOptions.keep_exchanges`).
     """
 
     sequence: int
@@ -40,14 +58,19 @@ class Call:
     refused: str | None = None
     headers: frozenset[str] = frozenset()
     remarks: list[str] = field(default_factory=list)
+    exchange: Exchange | None = field(default=None, repr=False)
 
 
 @dataclass(slots=True)
 class CallLog:
-    """The last `KEPT` calls, oldest first. `listener` hears of each when it has ended."""
+    """The last `KEPT` calls, oldest first. `listener` hears of each when it has ended.
+
+    With `exchanges` each keeps what was sent and answered, for a report of what a consumer does.
+    """
 
     listener: Callable[[Call], None] | None = None
     keep: bool = True
+    exchanges: bool = False
     _calls: deque[Call] = field(default_factory=lambda: deque(maxlen=KEPT))
     _count: int = 0
     _once: dict[str, set[int]] = field(default_factory=dict)

@@ -6,11 +6,13 @@ from bridge.assurance import PackPart
 from bridge.assurance.product import PARTS as OF_PRODUCT
 from tests.assurance.pack import (
     components,
+    conformance,
     hazard_log,
     operations,
     performance,
     requirements,
     safety_case,
+    scenarios,
     security,
 )
 from tests.assurance.pack.facts import TreeFacts
@@ -19,6 +21,8 @@ PARTS: Final[tuple[PackPart[TreeFacts], ...]] = (
     safety_case.PART,
     hazard_log.PART,
     requirements.PART,
+    conformance.PART,
+    scenarios.PART,
     *OF_PRODUCT,
     security.PART,
     components.PART,
