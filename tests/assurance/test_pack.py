@@ -7,16 +7,22 @@ from pathlib import Path
 import pytest
 
 from bridge.assurance import write_pack
+from bridge.sandbox import Call
+from bridge.sandbox.control.calls import Exchange
 from tests.assurance.hazards import ROOT, Hazard
-from tests.assurance.pack import hazard_log, requirements, safety_case
+from tests.assurance.pack import conformance, hazard_log, requirements, safety_case, scenarios
 from tests.assurance.pack.facts import TreeFacts
+from tests.assurance.pack.first_of_type import FirstOfType, ScenarioRun
 from tests.assurance.pack.parts import PARTS as ALL_PARTS
 from tests.assurance.pack.questions import QUESTIONS
+from tests.assurance.pack.rules import RULES
 from tests.assurance.pack.run import Outcome, TestRun, read_run
+from tests.assurance.pack.simulated import SentRequest, Simulation, StepRun, asked_by
 from tests.duties.register import Duty
 from tests.duties.register import load as load_duties
 
 AT = datetime(2026, 11, 30, 4, 5, tzinfo=UTC)
+FIND = "urn:nhs:names:services:gpconnect:fhir:rest:search:patient-1"
 FILE = "tests/assurance/test_pack.py"
 KEPT = f"{FILE}::test_kept"
 HAZARD = Hazard.model_validate(
@@ -60,6 +66,64 @@ def facts(**changes) -> TreeFacts:
         hazards=[HAZARD],
     )
     return replace(made, **changes)
+
+
+TOKEN = "Bearer eyJhbGciOiJub25lIn0.e30."
+
+
+def step(**headers: str) -> StepRun:
+    """A search for a patient as the simulator saw it, with other headers."""
+    sent = {
+        "ssp-traceid": "t",
+        "ssp-from": "1",
+        "ssp-to": "2",
+        "ssp-interactionid": FIND,
+        "authorization": TOKEN,
+    } | headers
+    call = Call(1, "practice", "GET", AT, interaction=FIND, practice="A99001", status=200)
+    call.exchange = Exchange("/A99001/STU3/1/gpconnect/Patient", "identifier=x", sent, b"", b'{"a": "<b>"}')
+    asked = {"patient": {"nhs_number": "9990000018"}, "requested_by": asked_by(role="Nurse")}
+    request = SentRequest(None, "patient.find.requested.v1", asked)
+    return StepRun("/x 1", "It is looked for", "rich_record", request, "completed", (call,), ())
+
+
+HAS_HEADERS = next(rule for rule in RULES if rule.duties == ("FN-012",))
+FN_012 = Duty("FN-012", "SHALL", "Send the Ssp headers.", "a_page", ("1.2",), "software")
+
+
+@pytest.mark.parametrize(
+    ("steps", "status"),
+    [((step(),), "kept"), ((step(), step(**{"ssp-to": ""})), "violated"), ((), "not seen")],
+    ids=["kept", "violated", "not-seen"],
+)
+def test_a_duty_is_kept_when_it_was_seen_and_never_violated(steps: tuple[StepRun, ...], status: str):
+    [verdict] = conformance.verdicts(facts(duties={FN_012.id: FN_012}, steps=steps), [HAS_HEADERS])
+    assert (verdict.status, verdict.broken) == (status, ("rich_record",) if status == "violated" else ())
+
+
+def test_what_the_simulator_saw_violated_forbids_a_release_and_nothing_of_a_call_is_markup(tmp_path: Path):
+    seen = facts(duties={FN_012.id: FN_012}, steps=(step(**{"ssp-to": ""}),))
+    [told] = write_pack(tmp_path, seen, [conformance.PART])
+    assert told == "The simulator saw FN-012 violated with rich_record."
+    page = (tmp_path / "conformance" / "rich_record.html").read_text()
+    assert "&lt;b&gt;" in page
+    assert "<b>" not in page
+    assert TOKEN not in page
+
+
+async def no_script(run: Simulation) -> list[StepRun]:
+    return []
+
+
+def test_a_scenario_that_does_not_complete_forbids_a_release(tmp_path: Path):
+    scenario = FirstOfType("admission", "Read", "On <admission>", "They read.", no_script)
+    for outcome, fails in (("completed", 0), ("failed", 1)):
+        run = ScenarioRun(
+            scenario, (replace(step(), outcome=outcome),), (("admission-console.jpg", "The console", b"x"),)
+        )
+        assert len(write_pack(tmp_path, facts(scenarios=(run,)), [scenarios.PART])) == fails
+    assert "On &lt;admission&gt;" in (tmp_path / "scenarios" / "admission.html").read_text()
+    assert (tmp_path / "scenarios" / "admission-console.jpg").read_bytes() == b"x"
 
 
 PARTS = (safety_case.PART, hazard_log.PART, requirements.PART)

@@ -440,7 +440,7 @@ RULES: Final = (
     _each(
         "SP-067",
         "exp is iat and 300 seconds, both whole",
-        lambda call: (call.claims or {})["exp"] - (call.claims or {})["iat"] == 300,
+        lambda call: (call.claims or {}).get("exp", 0) - (call.claims or {}).get("iat", 0) == 300,
     ),
     _each(
         "SP-068",

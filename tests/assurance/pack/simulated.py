@@ -135,7 +135,7 @@ class Simulation:
     async def sections(self, scenario: str, *names: str, **data: Any) -> StepRun:
         """Sections of the record as HTML."""
         title = data.pop("title", "Sections of the record are asked for as HTML")
-        wanted = {name: {} for name in names}
+        wanted: Json = {name: {} for name in names}
         return await self.step(
             title, scenario, care_record, "care_record.requested.v1", sections=wanted, **data
         )
