@@ -238,6 +238,13 @@ OUTAGES: Final[Mapping[str, Outage]] = {
         "As when one is killed, three times",
         "Wait for each node to be there, and its queues to be in step, before the next (rabbitmq-upgrade await_online_quorum_plus_one)",
     ),
+    "cluster_order": Outage(
+        "In a cluster of three, the leader of a queue that is delivered in order moves, and then its node is killed",
+        "HL7 v2 messages come later; those of a patient in order, each once",
+        "The sender that has the turn connects again and goes on; what it had in hand joins the work that runs, and "
+        "another sender that takes the turn waits for it",
+        "Bring the node back",
+    ),
     "database_failover": Outage(
         "The database's primary is killed, and its standby promoted two seconds later",
         "Answers come later, by the longest pause that is told here",

@@ -34,6 +34,10 @@ class Cluster(Protocol):
         """The number of the node that leads a work queue."""
         ...
 
+    async def move_leader(self, queue: str) -> None:
+        """Have another node lead it, and return when one does."""
+        ...
+
     async def in_step(self, number: int) -> None:
         """Return when no queue would lack a majority without this node: it may be stopped, or another one."""
         ...
@@ -120,6 +124,14 @@ class RabbitCluster:
         [leader] = [line.split()[1] for line in told.splitlines() if line.split()[0] == queue]
         return self._names.index(leader)
 
+    async def move_leader(self, queue: str) -> None:
+        before = await self.leader_of(queue)
+        # As the broker's own rebalancing does it; the queue is of the virtual host "/".
+        at, to = (f"{{'%2F_{queue}', '{self._names[one]}'}}" for one in (before, (before + 1) % SIZE))
+        await asyncio.to_thread(self.nodes[before].control, "eval", f"ra:transfer_leadership({at}, {to}).")
+        while await self.leader_of(queue) == before:
+            await asyncio.sleep(0.2)
+
     async def in_step(self, number: int) -> None:
         await asyncio.to_thread(self.nodes[number].wait_in_step)
 
@@ -185,12 +197,26 @@ class NatsCluster:
     async def leader_of(self, queue: str) -> int:
         client = await nats.connect(self.nodes[0].url)
         try:
-            told = await client.jetstream().stream_info(queue.replace(".", "_"))
+            leader = None
+            while not leader:  # none while they choose one
+                told = (await client.jetstream().stream_info(queue.replace(".", "_"))).cluster
+                leader = told and told.leader
         finally:
             await client.close()
-        assert told.cluster is not None
-        assert told.cluster.leader is not None
-        return int(told.cluster.leader[1:])
+        return int(leader[1:])
+
+    async def move_leader(self, queue: str) -> None:
+        before = await self.leader_of(queue)
+        stream = queue.replace(".", "_")
+        client = await nats.connect(self.nodes[before].url)
+        try:
+            for led in (f"CONSUMER.LEADER.STEPDOWN.{stream}.worker", f"STREAM.LEADER.STEPDOWN.{stream}"):
+                told = await client.request(f"$JS.API.{led}", timeout=10)
+                assert b'"success":true' in told.data, told.data
+        finally:
+            await client.close()
+        while await self.leader_of(queue) == before:
+            await asyncio.sleep(0.2)
 
     async def in_step(self, number: int) -> None:
         client = await nats.connect(self.nodes[number].url)

@@ -16,12 +16,13 @@ class TcpProxy:
         unspeakable: a link on which the server is about to send these bytes is cut instead.
     """
 
-    def __init__(self, url: str, *others: str) -> None:
+    def __init__(self, url: str, *others: str, host: str = "127.0.0.1") -> None:
         parts = urlsplit(url)
         self._targets = [(each.hostname, each.port) for each in map(urlsplit, (url, *others))]
         if not all(host and port for host, port in self._targets):
             raise ValueError("needs a host and a port")
         self._parts = parts
+        self._host = host
         self._server: asyncio.Server | None = None
         self._port = 0
         self._writers: set[asyncio.StreamWriter] = set()
@@ -34,7 +35,7 @@ class TcpProxy:
     @property
     def url(self) -> str:
         user = f"{self._parts.username}:{self._parts.password}@" if self._parts.username else ""
-        return urlunsplit(self._parts._replace(netloc=f"{user}127.0.0.1:{self._port}"))
+        return urlunsplit(self._parts._replace(netloc=f"{user}{self._host}:{self._port}"))
 
     async def __aenter__(self) -> Self:
         await self.heal()
@@ -52,7 +53,7 @@ class TcpProxy:
     async def heal(self) -> None:
         """Accept connections (again)."""
         if self._server is None:
-            self._server = await asyncio.start_server(self._accept, "127.0.0.1", self._port)
+            self._server = await asyncio.start_server(self._accept, self._host, self._port)
             self._port = self._server.sockets[0].getsockname()[1]
 
     async def refuse(self) -> None:
