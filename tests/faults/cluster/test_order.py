@@ -78,8 +78,8 @@ async def test_the_messages_of_a_patient_keep_their_order_and_none_comes_twice(
         for name in ("first", "second"):
             log = tmp_path / f"{name}-{secrets.token_hex(2)}.log"
             outages.reads(log)
-            sender = child("bridge", ["mllp", "send"], environment=variables, output=log)
-            senders.append(stack.enter_context(sender))
+            starting = child("bridge", ["mllp", "send"], environment=variables, output=log)
+            senders.append(stack.enter_context(starting))
             await asyncio.to_thread(senders[-1].wait_for, "delivery_started")
         publishing = asyncio.create_task(publish())
         await came(A_WHILE)

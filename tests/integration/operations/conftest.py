@@ -34,11 +34,13 @@ def apis(rabbit_node: RabbitNode, tmp_path_factory: pytest.TempPathFactory) -> A
     files = {"cacertfile": authority.ca_file, "certfile": own.cert_file, "keyfile": own.key_file}
     options = ", ".join(f'{{{name}, "{file}"}}' for name, file in files.items())
     proof = f"{{verify, verify_peer}}, {{fail_if_no_peer_cert, true}}, {options}"
-    for name, port, more in (("tcp_config", plain, ""), ("ssl_config", secured, f", {proof}")):
-        listens = f'[{{port, {port}}}, {{ip, "127.0.0.1"}}{more}]'
-        rabbit_node.control(
-            "eval", f"application:set_env(rabbitmq_management, {name}, {listens}, [{{persistent, true}}])."
-        )
+    listening = (("tcp_config", plain, ""), ("ssl_config", secured, f", {proof}"))
+    steps = (
+        f"application:set_env(rabbitmq_management, {name}, "
+        f'[{{port, {port}}}, {{ip, "127.0.0.1"}}{more}], [{{persistent, true}}])'
+        for name, port, more in listening
+    )
+    rabbit_node.control("eval", f"{', '.join(steps)}.")
     rabbit_node.enable("rabbitmq_management")
     return Apis(f"http://127.0.0.1:{plain}", f"https://127.0.0.1:{secured}", authority)
 
