@@ -21,7 +21,8 @@ REDACTED = "[redacted]"
 
 def redact(line: str) -> str:
     """`line` with everything that looks like an NHS number, a token or a password hidden."""
-    line = _NHS_NUMBER.sub(REDACTED, _JSON_NUMBER.sub(f'"{REDACTED}"', line))
+    if _NHS_NUMBER.search(line):  # nearly never, and a number of JSON is one of them
+        line = _NHS_NUMBER.sub(REDACTED, _JSON_NUMBER.sub(f'"{REDACTED}"', line))
     if "earer" in line:
         line = _BEARER.sub(f"Bearer {REDACTED}", line)
     if "://" in line:
