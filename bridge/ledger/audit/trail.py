@@ -198,7 +198,7 @@ class AuditTrail:
         commit = commit_under_way(connection)
         if commit is not None and heads in commit.at_end:
             return  # looked at in this transaction, and moved
-        found = [dict(row) for row in _HEADS.run(connection).mappings()]
+        found = _HEADS.run(connection).rows
         if len(found) != CHAINS[connection.dialect.name]:
             raise AuditBroken("the audit trail has lost its heads")
         for head in found:
@@ -224,9 +224,8 @@ class AuditTrail:
 
     def _take_chain(self, connection: Connection) -> Mapping[str, Any]:
         """The head of a chain, held until the transaction ends."""
-        free = _ANY_FREE_CHAIN.run(connection).mappings().first()
-        if free is not None:
-            return dict(free)
+        for free in _ANY_FREE_CHAIN.run(connection).rows:
+            return free
         chain = secrets.randbelow(CHAINS[connection.dialect.name])
         head = next(iter(fetch(_ONE_CHAIN.where(heads.c.lane == chain))(connection)), None)
         if head is None:

@@ -183,10 +183,9 @@ class Holder:
 
 def open_new(connection: Connection, opening: Opening, holder: Holder) -> Started | None:
     """Take a request up that the ledger has never seen; None when it has. One statement."""
-    new = _OPEN[connection.dialect.name].run(connection, _opened(opening, holder)).first()
-    if new is None:
-        return None
-    return Started(Lease(opening.request_key, new.id, holder.name, 1, 1, opening.attempt, holder.now))
+    for new in _OPEN[connection.dialect.name].run(connection, _opened(opening, holder)).rows:
+        return Started(Lease(opening.request_key, new["id"], holder.name, 1, 1, opening.attempt, holder.now))
+    return None
 
 
 def open_again(connection: Connection, opening: Opening, holder: Holder, sealer: Sealer) -> BeginResult:

@@ -11,6 +11,7 @@ Steps are plain functions over SQLAlchemy Core, written once for both databases:
 nothing but the database. Several steps may share a transaction; one that raises takes no other with it.
 """
 
+import sqlite3
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
@@ -26,6 +27,10 @@ LedgerStep = Callable[[Connection], T]
 Progress = Callable[[int, int | None], None]
 """Told now and then how much of a long step is done, and of how much, where that is known."""
 
+_OF_THE_STEP = (
+    *(DataError, IntegrityError, ProgrammingError),
+    *(sqlite3.DataError, sqlite3.IntegrityError, sqlite3.ProgrammingError),
+)
 _DATA_EXCEPTION = "22"  # SQLSTATE class: the value itself cannot be stored
 
 
@@ -96,11 +101,11 @@ class Store(Protocol):
 
 def unavailable(error: Exception) -> LedgerUnavailable | None:
     """What a driver's error means to the caller; None when it is a fault of the step itself."""
-    if isinstance(error, (DataError, IntegrityError, ProgrammingError)):
+    if isinstance(error, _OF_THE_STEP):
         return None
-    if isinstance(error, DBAPIError):
+    if isinstance(error, (DBAPIError, sqlite3.Error)):
         # The driver's own text may quote values: only its code is kept.
-        origin = error.orig
+        origin = error.orig if isinstance(error, DBAPIError) else error
         code = getattr(origin, "sqlite_errorname", None) or getattr(origin, "sqlstate", None)
         code = code or type(origin).__name__
         return None if code.startswith(_DATA_EXCEPTION) else LedgerUnavailable(code)

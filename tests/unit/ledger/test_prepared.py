@@ -42,5 +42,5 @@ def test_values_of_the_statement_itself_stand_beside_those_given():
     with create_engine("sqlite://").connect() as connection:
         TIMES.create(connection)
         connection.execute(insert(TIMES), [{"id": number} for number in range(1, 4)])
-        found = [of_one.run(connection, {"wanted": number}).scalars().all() for number in (2, 3, 9)]
-    assert found == [[2], [3], []]
+        found = [of_one.run(connection, {"wanted": number}).rows for number in (2, 3, 9)]
+    assert found == [[{"id": 2}], [{"id": 3}], []]
