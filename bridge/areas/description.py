@@ -189,11 +189,13 @@ def _remark(area: Mapped, described: Area) -> None:
 
 def _area(said: _Said, name: str, items: Sequence[Any], *, wanted: bool) -> Area:
     reading = said.reading
+    sent, unsupported = said.lists.areas.get(name), said.refusals.areas.get(name)
+    if sent is None and unsupported is None and not wanted and not items:
+        return _untouched(name)
     # What came along says nothing about what the area was searched for.
     came_along = sum("linked_only" in item for item in items)
     if came_along:
         items = [item for item in items if "linked_only" not in item]
-    sent, unsupported = said.lists.areas.get(name), said.refusals.areas.get(name)
     found = sent or AreaList()
     missing = found.targets - reading.mapped_refs - said.copies
     has_items = bool(items) or len(missing) < len(found.targets)
@@ -228,6 +230,20 @@ def _area(said: _Said, name: str, items: Sequence[Any], *, wanted: bool) -> Area
     if note:
         area["note"] = note
     return area
+
+
+def _untouched(name: str) -> Area:
+    """A list that nobody asked for, and of which nothing came: most are."""
+    return {
+        "area": name,
+        "outcome": "not_requested",
+        "complete": False,
+        "listed": 0,
+        "mapped": 0,
+        "received": 0,
+        "warnings": [],
+        "placeholders": [],
+    }
 
 
 def _outcome(sent: AreaList | None, unsupported: str | None, *, wanted: bool, has_items: bool) -> AreaOutcome:

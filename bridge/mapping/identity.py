@@ -99,7 +99,8 @@ def identify(index: BundleIndex, asked: Asked) -> Identity:
     else:
         own = []
     # Copies that differ are all compared; the choice of the one that is shown does not depend on their order.
-    own.sort(key=lambda each: comparable_hash(each.resource))
+    if len(own) > 1:
+        own.sort(key=lambda each: comparable_hash(each.resource))
     patient = own[0] if own else None
     number = _number_of(own, asked)
     copies = [Item(each.resource, each.ref) for each in own] or [Item({}, "Patient")]
