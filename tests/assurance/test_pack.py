@@ -191,6 +191,12 @@ def test_an_open_control_of_a_grave_hazard_forbids_a_release(tmp_path: Path, run
     assert "HZ-01 The &lt;wrong&gt; patient: a control is open." in page
 
 
+def test_a_run_on_another_commit_proves_nothing(tmp_path: Path):
+    run = TestRun("abc123-changed", AT, {KEPT: Outcome("passed", 0.5, 2)})
+    told = "The run of the tests was on another commit than this pack: abc123-changed."
+    assert write_pack(tmp_path, facts(run=run), [requirements.PART]) == [told]
+
+
 def test_one_of_a_lesser_hazard_is_told_and_forbids_nothing(tmp_path: Path):
     lesser = HAZARD.model_copy(
         update={"initial": HAZARD.initial.model_copy(update={"severity": "considerable"})}

@@ -87,8 +87,16 @@ def write(folder: Path, facts: TreeFacts) -> PartSummary:
         theirs=(
             f"{sum(1 for row in rows if row.duty.deployer_note)} duties are yours, wholly or by half: operations.html and requirements.html name each.",
         ),
+        fails=_of_another_commit(facts),
         files=("requirements.csv",),
     )
+
+
+def _of_another_commit(facts: TreeFacts) -> tuple[str, ...]:
+    """What a run proved of other files than these is no proof."""
+    if facts.run.commit in (None, facts.commit):
+        return ()
+    return (f"The run of the tests was on another commit than this pack: {facts.run.commit}.",)
 
 
 def _status(duty: Duty, outcomes: list[Outcome]) -> str:
