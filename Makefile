@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help install demo programs test faults outages brokers fuzz mllp week imports scale load mutants assurance release lint style types outside check bench bench-against duties clean
+.PHONY: help install demo programs test faults outages brokers fuzz mllp week imports scale load mutants assurance release upgrade lint style types outside check bench bench-against duties clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -78,6 +78,9 @@ mutants: install ## changes what is published and the engine, and tells what no 
 
 release: install ## all of a release but its upload, in dist/: packages, SBOM, licences, notes, digests
 	$(BIN)/python -m tests.release
+
+upgrade: install ## a worker of the release before is killed at work, and one of today goes on, on both brokers and databases
+	UPGRADE=1 $(BIN)/python -m pytest tests/faults/upgrade -s --timeout=0 $(ARGS)
 
 lint: style types outside ## style, types, import directions, layout
 
