@@ -141,7 +141,11 @@ class SqliteStore:
         """Commit what was asked for, then close the file."""
         if self._drained:
             await self._drained
-        await asyncio.get_running_loop().run_in_executor(self._writing, self._disconnect)
+        loop = asyncio.get_running_loop()
+        # Each in the thread that uses it: what a caller who is gone asked for may still run there, and the
+        # driver crashes when its connection is closed meanwhile.
+        await loop.run_in_executor(self._reading, self._end_reading)
+        await loop.run_in_executor(self._writing, self._end_writing)
         self._writing.shutdown()
         self._reading.shutdown()
 
@@ -212,10 +216,13 @@ class SqliteStore:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
 
-    def _disconnect(self) -> None:
-        for connection in (self._reader, self._writer):
-            if connection is not None:
-                connection.close()
+    def _end_reading(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+
+    def _end_writing(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
         self._engine.dispose()
 
 

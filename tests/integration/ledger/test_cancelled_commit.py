@@ -1,11 +1,14 @@
-"""A step is cancelled while the server commits: nobody uses that session again, and nobody else is disturbed."""
+"""A step is cancelled while it runs: nobody uses its session again, and nobody else is disturbed."""
 
 import asyncio
+import threading
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, text
 
 from bridge.ledger.opening import open_store
+from bridge.ledger.storage.sqlite import SqliteStore
 from bridge.settings import LedgerSettings, Settings
 
 SLOW_COMMIT = (
@@ -60,3 +63,24 @@ async def test_a_session_whose_commit_was_cancelled_is_discarded(postgres_url: s
         counts = "SELECT id, count(*) AS number FROM slow GROUP BY id"
         kept = await store.read(lambda connection: connection.execute(text(counts)).all())
         assert {row.id: row.number for row in kept} == {2: 6 * rounds}
+
+
+async def test_a_look_whose_caller_is_gone_ends_before_its_connection_is_closed(tmp_path: Path):
+    store = SqliteStore(tmp_path / "ledger.db")
+    await store.check()
+    begun, goes_on = threading.Event(), threading.Event()
+    found: list[object] = []
+
+    def look(connection: Connection) -> None:
+        begun.set()
+        goes_on.wait(10)
+        found.append(connection.scalar(text("SELECT 1")))
+
+    caller = asyncio.create_task(store.read(look))
+    await asyncio.to_thread(begun.wait, 10)
+    caller.cancel()
+    closing = asyncio.create_task(store.close())
+    await asyncio.sleep(0.05)
+    goes_on.set()
+    await closing
+    assert found == [1]
