@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help install demo programs test faults outages brokers fuzz mllp week imports scale load mutants assurance release upgrade lint style types outside check bench bench-against duties clean
+.PHONY: help install demo programs test faults outages brokers fuzz mllp week imports scale load mutants assurance release upgrade lint style types outside check bench bench-against duties site site-check clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -82,6 +82,12 @@ release: install ## all of a release but its upload, in dist/: packages, SBOM, l
 upgrade: install ## a worker of the release before is killed at work, and one of today goes on, on both brokers and databases
 	UPGRADE=1 $(BIN)/python -m pytest tests/faults/upgrade -s --timeout=0 $(ARGS)
 
+site: install ## the documentation site, into .site: open .site/index.html
+	$(BIN)/python -m tests.site
+
+site-check: install ## the same, and every page of it in Chromium: wide and narrow, light and dark, with axe, and its search
+	SITE=whole $(BIN)/python -m pytest tests/site --timeout=0 $(ARGS)
+
 lint: style types outside ## style, types, import directions, layout
 
 style: install
@@ -107,4 +113,4 @@ duties: install ## consumer duties: proven, deployer's, open (DIGEST=CS,SP fails
 	$(BIN)/python -m tests.duties $(if $(DIGEST),--digest $(DIGEST))
 
 clean:
-	rm -rf $(VENV) .bridge .bench .artefacts .assurance .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .brokers
+	rm -rf $(VENV) .bridge .bench .artefacts .assurance .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .brokers .site .site-pictures

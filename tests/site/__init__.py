@@ -1,0 +1,1 @@
+"""The documentation site: the pages of the repository, and those made from the code, for a browser without a network."""
