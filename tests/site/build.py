@@ -13,12 +13,12 @@ from typing import Final
 
 from tests.site.errors_page import errors_page
 from tests.site.figures_page import figures_page
-from tests.site.links import Links
+from tests.site.links import SiteLinks
 from tests.site.markdown import for_builder
 from tests.site.messages import message_pages
 from tests.site.navigation import Entry, navigation
 from tests.site.settings_page import TABLE, settings_tables
-from tests.site.sources import HERE, ROOT, Page, pages, slug
+from tests.site.sources import HERE, ROOT, SitePage, pages, slug
 
 _TABLE: Final = re.compile(r"<table(?: class=\"(?P<kind>[^\"]*)\")?>(.*?)</table>", re.DOTALL)
 _JSON: Final = re.compile(r'<pre class="code json".*?</pre>', re.DOTALL)
@@ -35,7 +35,7 @@ def slugify(title: str, separator: str) -> str:
     return slug(_MARKS.sub("", title))
 
 
-def all_pages() -> list[Page]:
+def all_pages() -> list[SitePage]:
     """Every page, with the links that it has in the repository."""
     found = [*pages(), *message_pages(), errors_page(), figures_page()]
     (settings,) = (page for page in found if page.path == "operate/settings.md")
@@ -47,7 +47,7 @@ def all_pages() -> list[Page]:
 def write(folder: Path) -> None:
     """Write what the builder reads: pages, files that they name, pictures, style."""
     found = all_pages()
-    links = Links(found)
+    links = SiteLinks(found)
     for page in found:
         put(folder / page.path, for_builder(links.of_site(page)))
     for path, text in links.code_pages():

@@ -11,7 +11,7 @@ from bridge.cli import exits
 from bridge.errors import MESSAGES, AppointmentRefusal, FailureCode, RegistrationRefusal
 from bridge.operations import next_steps
 from bridge.operations.next_steps import BY_CODE, BY_DETAIL
-from tests.site.sources import Page
+from tests.site.sources import SitePage
 from tests.site.tables import address, code, row, table, words
 
 _BEGIN = """# Errors, and what to do
@@ -23,7 +23,7 @@ A message that breaks the contract ends in [`request.rejected`](../messages/requ
 """
 
 
-def errors_page() -> Page:
+def errors_page() -> SitePage:
     """Every code with its words for users and for operators; what else failures are told by."""
     text = _BEGIN
     for failure in FailureCode:
@@ -32,7 +32,7 @@ def errors_page() -> Page:
             f"\n## `{failure}` {{: #{address(failure)} }}\n\n{happened}\n\n"
             f"- **Users:** {advice}\n- **Operators:** {BY_CODE[failure]}\n"
         )
-    return Page(
+    return SitePage(
         "reference/errors.md",
         text
         + f"\n## Rejected, and in doubt\n\n- **Rejected:** {next_steps.REJECTED}\n- **In doubt:** {next_steps.IN_DOUBT}\n"

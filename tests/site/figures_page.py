@@ -1,7 +1,7 @@
 """The figures that Prometheus reads, from their table in the code."""
 
 from bridge.figures.table import FIGURES, PREFIX
-from tests.site.sources import Page
+from tests.site.sources import SitePage
 from tests.site.tables import address, code, row, table, words
 
 _BEGIN = """# Metrics
@@ -11,7 +11,7 @@ labels hold: [observability](/deploy/observability/README.md). What to do when a
 """
 
 
-def figures_page() -> Page:
+def figures_page() -> SitePage:
     rows = (
         row(
             (
@@ -24,6 +24,6 @@ def figures_page() -> Page:
         )
         for name, figure in FIGURES.items()
     )
-    return Page(
+    return SitePage(
         "reference/metrics.md", _BEGIN + table("Metrics", ("Name", "Kind", "Labels", "What it answers"), rows)
     )

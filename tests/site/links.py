@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from tests.site.markdown import beside, between, with_links
-from tests.site.sources import FENCED, ROOT, Page, listed, slug
+from tests.site.sources import FENCED, ROOT, SitePage, listed, slug
 from tests.site.tables import block
 
 PICTURES: Final = frozenset({".png", ".svg"})
@@ -25,15 +25,15 @@ class BrokenLinkError(Exception):
     """A link leads to nothing."""
 
 
-class Links:
+class SiteLinks:
     """Where each link of each page leads in the site.
 
     Attributes:
         pictures: those that pages show, as they are called in the repository.
     """
 
-    def __init__(self, pages: Iterable[Page]) -> None:
-        self._by_file: dict[str, list[Page]] = {}
+    def __init__(self, pages: Iterable[SitePage]) -> None:
+        self._by_file: dict[str, list[SitePage]] = {}
         self._pages = {page.path: page for page in pages}
         for page in self._pages.values():
             text = FENCED.sub("", page.text)
@@ -44,7 +44,7 @@ class Links:
         self._shown: set[str] = set()
         self.pictures: set[str] = set()
 
-    def of_site(self, page: Page) -> str:
+    def of_site(self, page: SitePage) -> str:
         """The text of a page, with the links of the site.
 
         Raises:
@@ -70,13 +70,13 @@ class Links:
     def _is_text(self, name: str) -> bool:
         return PurePosixPath(name).suffix not in PICTURES
 
-    def _html(self, page: Page, link: str) -> str:
+    def _html(self, page: SitePage, link: str) -> str:
         """The target of a link in HTML, which the builder leaves as it is: the page's file as it is built."""
         target = self._target(page, link)
         path, mark, anchor = target.partition("#")
         return f"{path.removesuffix('.md')}.html{mark}{anchor}" if path.endswith(".md") else target
 
-    def _target(self, page: Page, link: str) -> str:
+    def _target(self, page: SitePage, link: str) -> str:
         path, _, anchor = link.partition("#")
         if path.startswith(SITE):
             return self._to(page, path.removeprefix(SITE), anchor, link)
@@ -86,13 +86,13 @@ class Links:
             return self._to(page, beside(page.path, path) if path else page.path, anchor, link)
         return self._of_file(page, self._named(page, path), anchor, link)
 
-    def _named(self, page: Page, path: str) -> str:
+    def _named(self, page: SitePage, path: str) -> str:
         """The file of the repository that a link names; of a folder with a README that one."""
         own = page.file or ""
         file = path.lstrip("/") if path.startswith("/") else beside(own, path) if path else own
         return f"{file}/README.md" if f"{file}/README.md" in self._by_file else file
 
-    def _of_file(self, page: Page, file: str, anchor: str, link: str) -> str:
+    def _of_file(self, page: SitePage, file: str, anchor: str, link: str) -> str:
         if file in self._by_file:
             return self._to(page, self._place(file, anchor).path, anchor, link)
         if PurePosixPath(file).suffix in PICTURES and file in self._files:
@@ -103,12 +103,12 @@ class Links:
         self._shown.add(file)
         return between(page.path, _code_page(file))
 
-    def _place(self, file: str, anchor: str) -> Page:
+    def _place(self, file: str, anchor: str) -> SitePage:
         """Which page of a file that is split has a heading; without one its first."""
         parts = self._by_file[file]
         return next((part for part in parts if anchor in part.anchors), parts[0])
 
-    def _to(self, page: Page, path: str, anchor: str, link: str) -> str:
+    def _to(self, page: SitePage, path: str, anchor: str, link: str) -> str:
         if path not in self._pages or (anchor and anchor not in self._pages[path].anchors):
             raise BrokenLinkError(f"{page.path}: {link}")
         mark = f"#{anchor}" if anchor else ""

@@ -8,7 +8,7 @@ from typing import Any, Final
 from bridge.operations.asyncapi import asyncapi_document
 from bridge.pipelines import Pipeline
 from bridge.pipelines.installed import installed_pipelines
-from tests.site.sources import HERE, ROOT, Page
+from tests.site.sources import HERE, ROOT, SitePage
 from tests.site.tables import address, block, code, row, table, words
 
 EXAMPLES: Final = (ROOT / "pipelines" / "examples", HERE / "examples")
@@ -41,7 +41,7 @@ def kind_of(message: Mapping[str, Any]) -> str:
     return str(message["type"]).removeprefix("uk.nhs.gpconnect.")
 
 
-def message_pages() -> Iterator[Page]:
+def message_pages() -> Iterator[SitePage]:
     """An index, the envelope, a page for each message, and what they are made of."""
     return _Pages().pages()
 
@@ -55,14 +55,14 @@ class _Pages:
         self._requests = {each.accepts for one in self._pipelines for each in one.operations}
         self._examples = examples()
 
-    def pages(self) -> Iterator[Page]:
+    def pages(self) -> Iterator[SitePage]:
         yield self._index()
-        yield Page("messages/envelope.md", self._envelope())
+        yield SitePage("messages/envelope.md", self._envelope())
         for kind in self._kinds:
-            yield Page(f"messages/{kind}.md", self._message(kind))
-        yield Page("messages/parts.md", self._parts())
+            yield SitePage(f"messages/{kind}.md", self._message(kind))
+        yield SitePage("messages/parts.md", self._parts())
 
-    def _index(self) -> Page:
+    def _index(self) -> SitePage:
         asked = [kind for kind in self._kinds if kind in self._requests]
         told = [kind for kind in self._kinds if kind not in self._requests]
         text = (
@@ -74,7 +74,7 @@ class _Pages:
         for title, kinds in (("Requests", asked), ("Events", told)):
             rows = (row((f'<a href="{kind}.md">{code(kind)}</a>', self._about(kind))) for kind in kinds)
             text += f"\n## {title}\n{table(title, ('Message', 'What it is for'), rows)}"
-        return Page("messages/index.md", text)
+        return SitePage("messages/index.md", text)
 
     def _about(self, kind: str) -> str:
         """What a message is for; of one whose schema has no words, what is said of its bytes."""

@@ -39,7 +39,7 @@ _LONG, _LEFT = 12, 3
 Json = dict[str, Any]
 
 
-class _Desk:
+class _Ward:
     """Asks, and keeps the shortest event of each kind: it shows the fields without many items."""
 
     def __init__(self, site_: Site, events: dict[str, Json]) -> None:
@@ -86,46 +86,46 @@ def _shortened(value: Any) -> Any:
     return value
 
 
-async def _records(desk: _Desk) -> None:
+async def _records(ward: _Ward) -> None:
     areas = {area: {} for area in AREAS}
-    await desk.ask("record.requested", WHOLE, areas=areas, renderings=["r4", "hl7v2", "changes"])
-    await desk.ask("record.requested", "not_at_practice")
-    await desk.ask("record.requested", purpose="research")
-    await desk.ask("care_record.requested", PATIENT)
+    await ward.ask("record.requested", WHOLE, areas=areas, renderings=["r4", "hl7v2", "changes"])
+    await ward.ask("record.requested", "not_at_practice")
+    await ward.ask("record.requested", purpose="research")
+    await ward.ask("care_record.requested", PATIENT)
 
 
-async def _documents(desk: _Desk) -> None:
-    found = await desk.ask("documents.requested", "documents")
-    await desk.ask("document.requested", "documents", **as_asked(found["documents"][0]))
+async def _documents(ward: _Ward) -> None:
+    found = await ward.ask("documents.requested", "documents")
+    await ward.ask("document.requested", "documents", **as_asked(found["documents"][0]))
 
 
-async def _appointments(desk: _Desk) -> None:
+async def _appointments(ward: _Ward) -> None:
     async def offers() -> list[Json]:
-        found = await desk.ask("slots.requested", PATIENT, start=day(1), end=day(13))
+        found = await ward.ask("slots.requested", PATIENT, start=day(1), end=day(13))
         return [slot["offer"] for slot in found["found"]["slots"]]
 
     first, second, third, *_ = await offers()
-    booked = await desk.ask("appointment.requested", PATIENT, choices=[[first]])
-    await desk.ask("appointment.requested", PATIENT, choices=[[first]])
-    amended = await desk.ask(
+    booked = await ward.ask("appointment.requested", PATIENT, choices=[[first]])
+    await ward.ask("appointment.requested", PATIENT, choices=[[first]])
+    amended = await ward.ask(
         "appointment.amend.requested", PATIENT, appointment=ref_of(booked["appointment"])
     )
-    moved = await desk.ask(
+    moved = await ward.ask(
         "appointment.reschedule.requested",
         PATIENT,
         appointment=ref_of(amended["appointment"]),
         choices=[[second]],
     )
-    await desk.ask("appointments.requested", PATIENT, start=day(0), end=day(14))
-    await desk.ask("appointment.cancel.requested", PATIENT, appointment=ref_of(moved["booked"]))
-    await desk.ask("patient.find.requested", PATIENT)
-    await desk.ask("patient.find.requested", PATIENT, practice_ods_code=OLDER.ods)
-    await desk.ask("patient.register.requested")
-    await desk.ask("patient.register.requested", "untraced_other")
-    desk.fault(PATIENT, FaultKind.LOST, status=504, times=1, on=("book",))
-    await desk.ask("appointment.requested", PATIENT, choices=[[third]])
-    desk.fault("registered_elsewhere", FaultKind.LOST, status=504, times=1, on=("register_patient",))
-    await desk.ask("patient.register.requested", "registered_elsewhere")
+    await ward.ask("appointments.requested", PATIENT, start=day(0), end=day(14))
+    await ward.ask("appointment.cancel.requested", PATIENT, appointment=ref_of(moved["booked"]))
+    await ward.ask("patient.find.requested", PATIENT)
+    await ward.ask("patient.find.requested", PATIENT, practice_ods_code=OLDER.ods)
+    await ward.ask("patient.register.requested")
+    await ward.ask("patient.register.requested", "untraced_other")
+    ward.fault(PATIENT, FaultKind.LOST, status=504, times=1, on=("book",))
+    await ward.ask("appointment.requested", PATIENT, choices=[[third]])
+    ward.fault("registered_elsewhere", FaultKind.LOST, status=504, times=1, on=("register_patient",))
+    await ward.ask("patient.register.requested", "registered_elsewhere")
 
 
 async def made(folder: Path) -> dict[str, Json]:
@@ -143,7 +143,7 @@ async def made(folder: Path) -> dict[str, Json]:
         ({"BRIDGE_RETRY_ATTEMPTS": "1"}, _appointments),
     ):
         async with site(settings) as running:
-            await asked(_Desk(running, events))
+            await asked(_Ward(running, events))
     wanted = {
         operation["channel"]["$ref"].rpartition("/")[2]
         for operation in document()["operations"].values()

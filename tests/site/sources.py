@@ -93,7 +93,7 @@ NOT_PAGES: Final = frozenset({".github/pull_request_template.md"})
 
 
 @dataclass
-class Page:
+class SitePage:
     """One page of the site, before its links are those of the site.
 
     Attributes:
@@ -138,14 +138,14 @@ def sections(text: str) -> Iterator[tuple[str, str]]:
         yield title, text[start:end]
 
 
-def pages() -> list[Page]:
+def pages() -> list[SitePage]:
     """The pages whose text stands in the repository; one without a place of its own is found by links and by the search."""
     found = []
     for name in listed("*.md"):
         if name in SPLIT:
             found += _split(name, SPLIT[name])
         elif name not in NOT_PAGES:
-            found.append(Page(_place(name), (ROOT / name).read_text(encoding="utf-8"), name))
+            found.append(SitePage(_place(name), (ROOT / name).read_text(encoding="utf-8"), name))
     return found
 
 
@@ -155,13 +155,13 @@ def _place(name: str) -> str:
     return WHOLE.get(name, f"more/{name}")
 
 
-def _split(name: str, places: Mapping[str, str]) -> list[Page]:
+def _split(name: str, places: Mapping[str, str]) -> list[SitePage]:
     """The pages of a long file; a section without a place follows the one before it."""
-    found: dict[str, Page] = {}
+    found: dict[str, SitePage] = {}
     path = places[""]
     for title, part in sections((ROOT / name).read_text(encoding="utf-8")):
         path = places.get(title, path)
-        page = found.setdefault(path, Page(path, "", name))
+        page = found.setdefault(path, SitePage(path, "", name))
         # The first section of a page is what the page is about: its headings rise by one level.
         rises = title and not page.text
         page.text += outside_code(part, re.compile(r"^##(#*) ", re.MULTILINE), r"#\1 ") if rises else part

@@ -11,10 +11,10 @@ from bridge.figures.table import FIGURES, PREFIX
 from tests.contract.deploy.test_guide import defaults
 from tests.site.build import BuildError, all_pages, build, finished, put, run_builder
 from tests.site.check import faults
-from tests.site.links import BrokenLinkError, Links
+from tests.site.links import BrokenLinkError, SiteLinks
 from tests.site.markdown import for_builder
 from tests.site.messages import document, examples
-from tests.site.sources import Page
+from tests.site.sources import SitePage
 
 ROLES = ("integrator", "epr-developer", "operator", "safety-officer", "contributor")
 
@@ -86,22 +86,22 @@ def test_an_example_with_a_field_that_is_wrong_would_be_found():
 @pytest.mark.parametrize("link", ["gone.md", "#gone", "README.md#gone", "site://messages/gone.md"])
 def test_a_link_that_leads_nowhere_is_refused(link):
     pages = [
-        Page("index.md", f"# A title\n\n[words]({link})\n", "README.md"),
-        Page("messages/index.md", "# Messages\n"),
+        SitePage("index.md", f"# A title\n\n[words]({link})\n", "README.md"),
+        SitePage("messages/index.md", "# Messages\n"),
     ]
     with pytest.raises(BrokenLinkError):
-        Links(pages).of_site(pages[0])
+        SiteLinks(pages).of_site(pages[0])
 
 
 def test_links_of_the_repository_become_those_of_the_site():
     said = "[a](deploy/README.md#b) [c](pyproject.toml) [d](https://a.example/) `[e](f.md)` [g](site://messages/index.md)\n"
     pages = [
-        Page("index.md", f"# One\n\n{said}", "README.md"),
-        Page("operate/index.md", "# Two\n", "deploy/README.md"),
-        Page("operate/b.md", "# B\n", "deploy/README.md"),
-        Page("messages/index.md", "# Messages\n"),
+        SitePage("index.md", f"# One\n\n{said}", "README.md"),
+        SitePage("operate/index.md", "# Two\n", "deploy/README.md"),
+        SitePage("operate/b.md", "# B\n", "deploy/README.md"),
+        SitePage("messages/index.md", "# Messages\n"),
     ]
-    links = Links(pages)
+    links = SiteLinks(pages)
     made = links.of_site(pages[0]).splitlines()[2]
     assert made == (
         "[a](operate/b.md#b) [c](files/pyproject.toml.md) [d](https://a.example/) `[e](f.md)` [g](messages/index.md)"
