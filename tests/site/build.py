@@ -16,7 +16,7 @@ from tests.site.figures_page import figures_page
 from tests.site.links import SiteLinks
 from tests.site.markdown import for_builder
 from tests.site.messages import message_pages
-from tests.site.navigation import Entry, navigation
+from tests.site.navigation import NavigationEntry, navigation
 from tests.site.settings_page import TABLE, settings_tables
 from tests.site.sources import HERE, ROOT, SitePage, pages, slug
 
@@ -80,7 +80,7 @@ def build(folder: Path) -> None:
         unneeded.unlink()
 
 
-def run_builder(source: Path, folder: Path, entries: Sequence[Entry]) -> None:
+def run_builder(source: Path, folder: Path, entries: Sequence[NavigationEntry]) -> None:
     """Make HTML of Markdown.
 
     Raises:

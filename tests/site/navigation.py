@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from tests.site.sources import listed
 
-Entry = Mapping[str, Any]
+NavigationEntry = Mapping[str, Any]
 """A title, and its page or what stands below it."""
 
 _PLACES: Final[Mapping[str, list[Any]]] = {
@@ -85,7 +85,7 @@ _PLACES: Final[Mapping[str, list[Any]]] = {
 }
 
 
-def navigation() -> list[Entry]:
+def navigation() -> list[NavigationEntry]:
     """The navigation as the builder takes it; the decisions stand with the engine."""
     decisions = ["decisions/index.md"]
     decisions += (

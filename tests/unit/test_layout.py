@@ -41,6 +41,7 @@ TESTS = {
     "load",
     "mutants",
     "release",
+    "site",
     "support",
     "typing",
     "unit",
