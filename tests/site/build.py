@@ -23,6 +23,8 @@ from tests.site.sources import HERE, ROOT, SitePage, pages, slug
 _TABLE: Final = re.compile(r"<table(?: class=\"(?P<kind>[^\"]*)\")?>(.*?)</table>", re.DOTALL)
 _JSON: Final = re.compile(r'<pre class="code json".*?</pre>', re.DOTALL)
 _NAME: Final = re.compile(r"(&quot;[\w-]+&quot;)(:)")
+_UNNAMED: Final = 'data-md-component="search" role="dialog"'
+"""What the theme calls a dialogue, without saying which."""
 _MARKS: Final = re.compile(r"<[^>]*>")
 
 
@@ -111,6 +113,7 @@ def run_builder(source: Path, folder: Path, entries: Sequence[NavigationEntry]) 
 
 def finished(html: str) -> str:
     """A page whose tables can be wider than the window without the page being so, and the names of its examples marked."""
+    html = html.replace(_UNNAMED, f'{_UNNAMED} aria-label="Search"')
     return _JSON.sub(lambda found: _NAME.sub(r"<b>\1</b>\2", found[0]), _TABLE.sub(_scrolled, html))
 
 

@@ -28,7 +28,7 @@ def document() -> dict[str, Any]:
 
 def examples() -> dict[str, dict[str, Any]]:
     """An example of each message, in its envelope, by kind."""
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for folder in EXAMPLES:
         for file in sorted(folder.glob("*.json")):
             message = json.loads(file.read_text(encoding="utf-8"))

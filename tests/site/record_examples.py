@@ -87,7 +87,7 @@ def _shortened(value: Any) -> Any:
 
 
 async def _records(ward: _Ward) -> None:
-    areas = {area: {} for area in AREAS}
+    areas: dict[str, Json] = {area: {} for area in AREAS}
     await ward.ask("record.requested", WHOLE, areas=areas, renderings=["r4", "hl7v2", "changes"])
     await ward.ask("record.requested", "not_at_practice")
     await ward.ask("record.requested", purpose="research")

@@ -1,7 +1,7 @@
 """Every page of the site in Chromium: accessible (axe), none wider than the window, nothing from elsewhere, and its search.
 
 Not part of the gate: ``make site-check`` runs it (``SITE=whole``). It writes a picture of each page, wide and narrow, to
-``.site/pictures`` when ``SITE_PICTURES`` is set.
+``.site-pictures`` when ``SITE_PICTURES`` is set.
 """
 
 import functools
@@ -92,10 +92,14 @@ def test_every_page_is_accessible_and_none_is_wider_than_the_window(page, site, 
     assert page.complaints == []
 
 
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_args):
+        """Nothing: what was asked for is no news."""
+
+
 @pytest.fixture(scope="module")
 def served(site):
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=site)
-    handler.log_message = lambda *_: None
+    handler = functools.partial(Quiet, directory=site)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
