@@ -17,9 +17,10 @@ def check(kind: str, data: dict[str, Any]) -> None:
 
 @cache
 def _validator(kind: str) -> Draft202012Validator:
-    return Draft202012Validator(_schemas()[kind], format_checker=FormatChecker())
+    return Draft202012Validator(schemas()[kind], format_checker=FormatChecker())
 
 
 @cache
-def _schemas() -> dict[str, dict[str, Any]]:
+def schemas() -> dict[str, dict[str, Any]]:
+    """Of every message, by kind."""
     return message_schemas(installed_pipelines())

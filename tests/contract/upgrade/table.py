@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from bridge.ledger.storage.schema import revisions
-from bridge.operations.asyncapi import message_schemas
-from bridge.pipelines.installed import installed_pipelines
 from tests.contract.deploy.test_guide import defaults
+from tests.support.published import schemas
 from version import DECLARED
 
 HERE: Final = Path(__file__).parent
@@ -30,7 +29,7 @@ def kept(release: str, name: str) -> Any:
 def written() -> str:
     """The tables, as Markdown."""
     kinds = {release: set(kept(release, "schemas.json")) - _NOT_MESSAGES for release in RELEASES}
-    kinds[DECLARED] = set(message_schemas(installed_pipelines())) - _NOT_MESSAGES
+    kinds[DECLARED] = set(schemas()) - _NOT_MESSAGES
     settings = {release: set(kept(release, "settings.json")) for release in RELEASES}
     settings[DECLARED] = set(defaults())
     ledgers = {release: kept(release, "ledger.json") for release in RELEASES} | {DECLARED: revisions()[-1]}

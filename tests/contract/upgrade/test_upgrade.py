@@ -9,7 +9,6 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,6 @@ import asyncpg  # type: ignore[import-untyped]  # ships no types
 import pytest
 from jsonschema import Draft202012Validator
 
-from bridge.operations.asyncapi import message_schemas
-from bridge.pipelines.installed import installed_pipelines
 from tests.contract.deploy.test_guide import defaults
 from tests.contract.schemas.test_schemas import RECORDS, events, mapped
 from tests.contract.upgrade.compatible import Way, breaks
@@ -26,7 +23,7 @@ from tests.contract.upgrade.make import KEYS, PATIENT_KEY
 from tests.contract.upgrade.table import GUIDE, HERE, PART, RELEASES, kept, written
 from tests.support.postgres import fresh_database
 from tests.support.processes import bridge
-from tests.support.published import check
+from tests.support.published import check, schemas
 
 LATER = "2126-01-01 00:00:00.000000"
 STATES = {
@@ -37,11 +34,6 @@ STATES = {
     "in_doubt": "in_doubt",
     "running": "in_flight",
 }
-
-
-@cache
-def schemas() -> dict[str, dict[str, Any]]:
-    return message_schemas(installed_pipelines())
 
 
 @dataclass(frozen=True)
