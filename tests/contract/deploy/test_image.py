@@ -133,7 +133,11 @@ def test_the_build_makes_a_command_that_starts(tmp_path: Path):
     assert syncs
     for _, *arguments in syncs:
         command = [str(TOOLS / "uv"), *arguments, "--python", sys.executable, "--quiet"]
-        environment = {"UV_PROJECT_ENVIRONMENT": str(target), "UV_PYTHON_DOWNLOADS": "never"}
+        environment = {
+            "UV_PROJECT_ENVIRONMENT": str(target),
+            "UV_PYTHON_DOWNLOADS": "never",
+            "UV_OFFLINE": "1",  # `make install` has fetched all of it; no index is trusted by the tests
+        }
         run(command, cwd=source, **environment)
     shutil.rmtree(source)  # an image holds the environment, not the sources
     assert "Usage: bridge" in run([str(target / "bin" / "bridge"), "--help"], cwd=tmp_path)
