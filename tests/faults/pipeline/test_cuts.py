@@ -2,10 +2,11 @@
 
 import random
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 
-from tests.faults.installation import WHOLE
+from tests.faults.installation import WHOLE, until
 from tests.support.tcp_proxy import TcpProxy
 
 CUTS = 5
@@ -20,6 +21,10 @@ MIX = (
     ("other_patient", "failed (`response_invalid`)", 1),
     ("broken", "rejected", 1),
 )
+
+
+def made(link: TcpProxy, count: int) -> Callable[[], bool]:
+    return lambda: link.links >= count
 
 
 @pytest.mark.timeout(240)
@@ -39,10 +44,11 @@ async def test_every_request_has_exactly_one_outcome(broker, count, installed, o
         async with site.worker(link.url):
             for cut in range(1, CUTS + 1):
                 await site.epr.over(ids, cut * len(ids) // (CUTS + 1))
+                await until(made(link, cut))  # however fast: there is a link to cut
                 link.cut()
             await site.epr.over(ids)
             ends = await site.accounts(ids)
-        assert link.links > CUTS
+            await until(made(link, CUTS + 1))
         assert ends == expected
         for name, often in Counter(name for name, end, _ in chosen if end == "completed").items():
             assert site.asked_of_practices(name) == often, f"{name}: a cut must not repeat a call"
