@@ -93,7 +93,6 @@ def run_builder(source: Path, folder: Path, entries: Sequence[NavigationEntry]) 
         "docs_dir": str(source),
         "site_dir": str(folder),
         "nav": entries,
-        "theme": {"custom_dir": str(HERE / "theme" / "templates")},
     }
     with TemporaryDirectory(prefix="site-") as made:
         file = Path(made) / "mkdocs.yml"
