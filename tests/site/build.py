@@ -113,6 +113,9 @@ def run_builder(source: Path, folder: Path, entries: Sequence[NavigationEntry]) 
 def finished(html: str) -> str:
     """A page whose tables can be wider than the window without the page being so, and the names of its examples marked."""
     html = html.replace(_UNNAMED, f'{_UNNAMED} aria-label="Search"')
+    html = html.replace("<th></th>", "<td></td>").replace(
+        '<input type="checkbox" ', '<input type="checkbox" aria-label="Done" '
+    )
     return _JSON.sub(lambda found: _NAME.sub(r"<b>\1</b>\2", found[0]), _TABLE.sub(_scrolled, html))
 
 

@@ -88,14 +88,11 @@ _PLACES: Final[Mapping[str, list[Any]]] = {
 
 
 def navigation() -> list[NavigationEntry]:
-    """The navigation as the builder takes it; the decisions stand with the engine."""
+    """The navigation as the builder takes it; the decisions stand last."""
     decisions = ["decisions/index.md"]
     decisions += (
         f"decisions/{name.rpartition('/')[2]}"
         for name in listed("bridge/decisions/*.md")
         if "README" not in name
     )
-    return [
-        {title: [*entries, {"Decisions": decisions}] if title == "Engine" else entries}
-        for title, entries in _PLACES.items()
-    ]
+    return [*({title: entries} for title, entries in _PLACES.items()), {"Decisions": decisions}]
