@@ -9,11 +9,11 @@ GUIDE: Final = Path(__file__).parents[2] / "deploy" / "SCALE.md"
 
 _WORDS: Final = {
     "memory_mb": "memory (RSS), MB",
-    "files": "open files",
+    "files": "open files, without connections to PostgreSQL",
     "threads": "threads",
     "tasks": "tasks of the event loop",
     "database_connections": "connections to PostgreSQL",
-    "sockets": "sockets",
+    "sockets": "sockets, likewise",
 }
 
 

@@ -17,7 +17,7 @@ MOST_POINTS: Final = 120
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What a worker held after so many requests."""
+    """What a worker held after so many requests; its files and sockets without those of the database."""
 
     requests: int
     memory_mb: float
@@ -39,11 +39,11 @@ async def sample(running: Stage, connection: Any, requests: int) -> Sample:
     return Sample(
         requests=requests,
         memory_mb=int(status["VmRSS"].split()[0]) / 1024,
-        files=len(opened),
+        files=len(opened) - sessions,
         threads=int(status["Threads"]),
         tasks=int(running.tasks.read_text()),
         database_connections=sessions,
-        sockets=sum(name.startswith("socket:") for name in opened),
+        sockets=sum(name.startswith("socket:") for name in opened) - sessions,
     )
 
 

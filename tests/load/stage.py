@@ -38,6 +38,11 @@ class Stage:
     environment: dict[str, str]
     servers: dict[str, str]
 
+    @property
+    def most_connections(self) -> int:
+        """To PostgreSQL, of the worker."""
+        return Settings.load(environ=self.environment).ledger.connections
+
     def cpu_seconds(self, server: str) -> float:
         """User and system time of a server's processes so far, of those that have ended too."""
         return _cpu_seconds(self.servers[server])

@@ -88,7 +88,11 @@ def test_nothing_grows_and_nothing_slows_down(running: Stage):
     facts = _facts(run)
     print(facts)
     assert facts.requests >= REQUESTS
+    # A pool has what its busiest moment needed: no more than its limit, however many requests.
+    assert facts.held["database_connections"].last <= running.most_connections
     for name, found in facts.held.items():
+        if name == "database_connections":
+            continue
         assert found.growth <= MARGIN, f"{name} grows: {found}"
     for name, found in facts.waited.items():
         allowed = LATENCY_MARGIN + max(0.0, facts.machine.growth)
