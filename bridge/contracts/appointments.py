@@ -77,6 +77,9 @@ Choice = Annotated[tuple[Offer, ...], Field(min_length=1, max_length=8)]
 """One slot, or several adjacent ones that make one appointment."""
 Choices = Annotated[tuple[Choice, ...], Field(max_length=10), AfterValidator(_of_one_practice)]
 """In order of preference. The next is tried only when the practice has said no to the one before."""
+_SomeChoices = Annotated[
+    tuple[Choice, ...], Field(min_length=1, max_length=10), AfterValidator(_of_one_practice)
+]
 
 
 class SlotsRequest(GpConnectRequest):
@@ -111,7 +114,7 @@ class Booking(GpConnectRequest):
 class AppointmentRequest(Booking):
     """``appointment.requested.v1``: book the first of these choices that can be had."""
 
-    choices: Annotated[Choices, Field(min_length=1)]
+    choices: _SomeChoices
     description: Description
     comment: Comment | None = None
     register_if_unknown: RegistrationDetails | None = None

@@ -16,17 +16,11 @@ from bridge.cli.app import app
 from bridge.cli.exits import Exit
 
 ROOT = Path(__file__).parents[3]
+FOLDERS = ("bridge", "pipelines", "deploy", "tests", "findings")
 PAGES = [
-    ROOT / name
-    for name in (
-        "README.md",
-        "pipelines/README.md",
-        "bridge/README.md",
-        "deploy/README.md",
-        "deploy/kubernetes/README.md",
-        "deploy/systemd/README.md",
-        "tests/README.md",
-    )
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *(page for folder in FOLDERS for page in sorted((ROOT / folder).rglob("*.md"))),
 ]
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 IN_LINE = re.compile(r"(`+)([^`]+)\1")

@@ -61,9 +61,9 @@ def row(event: type[TelemetryEvent]) -> str:
 def table() -> str:
     lines = []
     for subject, module in SUBJECTS.items():
-        lines += [f"### {subject}", "", "| Event | Level | Says | Fields |", "|---|---|---|---|"]
+        lines += [f"## {subject}", "", "| Event | Level | Says | Fields |", "|---|---|---|---|"]
         lines += [*map(row, events_of(module)), ""]
-    lines += ["### Fields", "", "| Field | Means |", "|---|---|"]
+    lines += ["## Fields", "", "| Field | Means |", "|---|---|"]
     lines += [f"| `{name}` | {meaning} |" for name, meaning in FIELDS.items()]
     return "\n".join(lines)
 

@@ -1,8 +1,8 @@
 """What is asked again and again costs the same however much is in the ledger: read off the database's own plans."""
 
 import re
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from sqlalchemy import Engine, event, text
@@ -15,24 +15,37 @@ from tests.integration.ledger.trail import Site
 _RELATION = re.compile(r"(?:SCAN|SEARCH|Scan(?: using \w+)? on) (\w+)")
 
 
-@contextmanager
-def statements() -> Iterator[list[tuple[str, object]]]:
-    """Every statement that is run meanwhile, with its parameters."""
-    found: list[tuple[str, object]] = []
+_heard: list[list[tuple[str, object]]] = []
 
-    def note(_connection, _cursor, statement, parameters, _context, _many):
+
+# From the beginning: a connection that is made while nobody listens never tells anybody.
+@event.listens_for(Engine, "before_cursor_execute")
+def _note(_connection, _cursor, statement, parameters, _context, _many) -> None:
+    for found in _heard:
         found.append((statement, parameters))
 
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
+
+@asynccontextmanager
+async def statements(store, is_sqlite: bool) -> AsyncIterator[list[tuple[str, object]]]:
+    """Every statement that is run meanwhile, with its parameters; SQLite tells them with these filled in."""
+    found: list[tuple[str, object]] = []
+
+    async def trace(heard: Callable[[str], None] | None) -> None:
+        await store.read(lambda to: to.connection.driver_connection.set_trace_callback(heard))
+
+    if is_sqlite:  # some go to the driver itself
+        await trace(lambda statement: found.append((statement, ())))
         yield found
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
+        await trace(None)
+    else:
+        _heard.append(found)
+        yield found
+        _heard.remove(found)
 
 
 async def plan_of(store, is_sqlite: bool, ask: Callable[[], Awaitable[object]]) -> str:
     """How the database finds what `ask` reads."""
-    with statements() as run:
+    async with statements(store, is_sqlite) as run:
         await ask()
     lines = []
     for statement, parameters in run:
