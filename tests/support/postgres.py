@@ -179,7 +179,8 @@ def fresh_database(server_url: str, *, like: str | None = None, is_kept: bool = 
 
 def administer(server_url: str, statement: str) -> None:
     async def run() -> None:
-        connection = await asyncpg.connect(server_url)
+        # Without TLS: the loop ends before such a connection has said goodbye, and its socket would stay open.
+        connection = await asyncpg.connect(server_url, ssl=False)
         try:
             await connection.execute(statement)
         finally:
