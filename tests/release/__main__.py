@@ -25,7 +25,7 @@ from tests.release.packages import (
     tracked_files,
     unpacked,
 )
-from version import DECLARED, of
+from tests.release.version import DECLARED, of
 
 DIST: Final = ROOT / "dist"
 

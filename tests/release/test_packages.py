@@ -10,7 +10,7 @@ import pytest
 from tests.release.lock import ROOT
 from tests.release.notes import CHANGELOG, ReleaseNotes, sections, written
 from tests.release.packages import ReleaseError, build, digest, faults_of_wheel, tracked_files
-from version import DECLARED, of
+from tests.release.version import DECLARED, of
 
 EPOCH = 1_796_000_000
 
@@ -37,7 +37,9 @@ def small(tmp_path: Path) -> Path:
     folder = tmp_path / "small"
     (folder / "small").mkdir(parents=True)
     (folder / "small" / "__init__.py").write_text("", encoding="utf-8")
-    (folder / "version.py").write_bytes((ROOT / "version.py").read_bytes())
+    here = folder / "tests" / "release"
+    here.mkdir(parents=True)
+    (here / "version.py").write_bytes((ROOT / "tests" / "release" / "version.py").read_bytes())
     (folder / "pyproject.toml").write_text(
         '[project]\nname = "small"\ndynamic = ["version"]\nrequires-python = ">=3.11"\n'
         '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n' + hatch_version(),

@@ -28,7 +28,6 @@ TOP_LEVEL = {
     "pyproject.toml",
     "tests",
     "uv.lock",
-    "version.py",
 }
 TESTS = {
     "assurance",

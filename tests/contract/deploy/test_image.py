@@ -128,6 +128,7 @@ def test_the_build_makes_a_command_that_starts(tmp_path: Path):
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, source / name)
     syncs = [rest.split() for name, rest in instructions() if name == "RUN" and rest.startswith("uv sync")]
     assert syncs

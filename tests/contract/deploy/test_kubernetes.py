@@ -32,7 +32,7 @@ from tests.contract.deploy.kubernetes_files import (
 )
 from tests.contract.deploy.test_guide import defaults
 from tests.contract.deploy.test_image import last
-from version import DECLARED
+from tests.release.version import DECLARED
 
 OVERLAYS = ("overlays/rabbitmq", "overlays/nats")
 WHOLE = "overlays/rabbitmq+claims+console+mllp+traces"

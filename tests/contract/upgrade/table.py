@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from bridge.ledger.storage.schema import revisions
 from tests.contract.deploy.test_guide import defaults
+from tests.release.version import DECLARED
 from tests.support.published import schemas
-from version import DECLARED
 
 HERE: Final = Path(__file__).parent
 GUIDE: Final = HERE.parents[2] / "deploy" / "COMPATIBILITY.md"
