@@ -9,6 +9,7 @@ from typing import Final
 
 import typer
 
+from bridge.cli.heap import keep_large_blocks_apart
 from bridge.errors import Misconfigured
 from bridge.observe import configure_logging
 from bridge.settings import Settings
@@ -23,6 +24,7 @@ def serve() -> None:
 
     settings = Settings.load(check=check)
     configure_logging(settings.log.level, settings.log.format)
+    keep_large_blocks_apart()
     asyncio.run(run_console(settings))
 
 

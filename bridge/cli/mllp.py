@@ -6,6 +6,7 @@ from collections.abc import Coroutine
 import typer
 
 from bridge.cli.exits import Exit
+from bridge.cli.heap import keep_large_blocks_apart
 from bridge.engine.mllp.running import run_listener, run_sender
 from bridge.engine.mllp.starting import check_listener, check_sender
 from bridge.engine.worker import ConsumerLostError
@@ -28,6 +29,7 @@ def listen() -> None:
 
 
 def _run(process: Coroutine[object, object, None]) -> None:
+    keep_large_blocks_apart()
     try:
         asyncio.run(process)
     except ConsumerLostError:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import typer
 
 from bridge.cli.exits import Exit
+from bridge.cli.heap import keep_large_blocks_apart
 from bridge.engine.worker import ConsumerLostError, check, run_worker
 from bridge.observe import configure_logging
 from bridge.pipelines.installed import installed_pipelines
@@ -16,6 +17,7 @@ def run(only: Sequence[str]) -> None:
     """Run a worker of these pipelines; of all that are installed when none is named."""
     settings = Settings.load(check=check)
     configure_logging(settings.log.level, settings.log.format)
+    keep_large_blocks_apart()
     try:
         asyncio.run(run_worker(settings, installed_pipelines(only)))
     except ConsumerLostError:

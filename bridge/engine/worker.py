@@ -15,7 +15,6 @@ from bridge.credentials.faults import access_faults
 from bridge.credentials.known import known_certificates
 from bridge.engine.context import Services
 from bridge.engine.documents import DocumentServices
-from bridge.engine.heap import keep_large_blocks_apart
 from bridge.engine.http.claims import claims_endpoint
 from bridge.engine.http.consumers import claims_faults
 from bridge.engine.http.health import health_endpoints
@@ -187,7 +186,6 @@ async def run_worker(settings: Settings, pipelines: Sequence[Pipeline]) -> None:
     async def readiness() -> dict[str, bool]:
         return await serving.readiness() if serving else {"started": False}
 
-    keep_large_blocks_apart()
     if settings.exposed_secrets and not settings.sandbox:
         record(SecretsExposed(settings.exposed_secrets))
     loop = asyncio.get_running_loop()

@@ -8,7 +8,7 @@ import pytest
 BLOCK = 200_000
 PROGRAM = f"""
 import ctypes
-from bridge.engine.heap import keep_large_blocks_apart
+from bridge.cli.heap import keep_large_blocks_apart
 
 class Told(ctypes.Structure):
     _fields_ = [(name, ctypes.c_size_t) for name in (
