@@ -11,7 +11,7 @@ import pytest
 from bridge.bus.rabbit.topology import DELAYS
 from bridge.sandbox import SandboxOptions, running
 from bridge.settings import Settings
-from tests.faults.installation import WHOLE, Epr, Installation
+from tests.faults.installation import WHOLE, Epr, Installation, of_a_worker
 from tests.faults.matrix import Outages
 from tests.support import run_logs
 from tests.support.brokers import Node
@@ -80,16 +80,12 @@ def installed(keys_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     ) -> AsyncIterator[Installation]:
         options = replace(SandboxOptions(keys_dir, scenario_faults=False), **sandbox_options)
         async with running(options) as sandbox, broker.site() as site:
-            environment = sandbox.environment | {
-                "BRIDGE_BUS_PREFIX": site.prefix,
-                "BRIDGE_BUS_URL": broker.node.url,
-                "BRIDGE_LEDGER_LEASE_SECONDS": "3",
-                "BRIDGE_PDS_RATE_PER_SECOND": "10000",
-                "BRIDGE_RETRY_FIRST_DELAY": "0.1",
-                "BRIDGE_STATE_DIR": str(tmp_path / "state"),
+            environment = {
+                **sandbox.environment,
+                **of_a_worker(broker.node.url, site.prefix, tmp_path),
                 "BRIDGE_STOP_GRACE": "10",
+                **(settings or {}),
             }
-            environment |= settings or {}
             for name, value in environment.items():
                 monkeypatch.setenv(name, value)
             bus = site.bus(delays=DELAYS)

@@ -32,6 +32,18 @@ FAILED = "request.failed.v1"
 FINALS = {"record.completed.v1": "completed", FAILED: "failed", "request.rejected.v1": "rejected"}
 
 
+def of_a_worker(broker_url: str, prefix: str, folder: Path) -> dict[str, str]:
+    """Settings of a worker on this broker that neither waits nor holds back for long."""
+    return {
+        "BRIDGE_BUS_PREFIX": prefix,
+        "BRIDGE_BUS_URL": broker_url,
+        "BRIDGE_LEDGER_LEASE_SECONDS": "3",
+        "BRIDGE_PDS_RATE_PER_SECOND": "10000",
+        "BRIDGE_RETRY_FIRST_DELAY": "0.1",
+        "BRIDGE_STATE_DIR": str(folder / "state"),
+    }
+
+
 class Epr:
     """The hospital's system: asks, and keeps every event by the request that it is about."""
 

@@ -16,7 +16,7 @@ from bridge.bus.rabbit.topology import DELAYS
 from bridge.sandbox import MAIN, SandboxOptions, running
 from bridge.settings import Settings
 from tests.faults.conftest import BROKERS, Broker
-from tests.faults.installation import BALANCE, Epr, Installation
+from tests.faults.installation import BALANCE, Epr, Installation, of_a_worker
 from tests.support.hospital import Hospital, hospital_on
 from tests.support.ports import free_port
 from tests.support.postgres import fresh_database
@@ -63,14 +63,10 @@ async def opened(
     """An installation on which a worker of the release before has declared everything."""
     options = SandboxOptions(folder / "keys", scenario_faults=True, patients=40, proxy_timeout=5.0)
     async with running(options) as sandbox, broker.site() as site:
-        environment = sandbox.environment | {
-            "BRIDGE_BUS_PREFIX": site.prefix,
-            "BRIDGE_BUS_URL": broker.node.url,
-            "BRIDGE_LEDGER_LEASE_SECONDS": "3",
-            "BRIDGE_PDS_RATE_PER_SECOND": "10000",
-            "BRIDGE_RETRY_FIRST_DELAY": "0.1",
+        environment = {
+            **sandbox.environment,
+            **of_a_worker(broker.node.url, site.prefix, folder),
             "BRIDGE_RETRY_SETTLE_AFTER": "0.5",
-            "BRIDGE_STATE_DIR": str(folder / "state"),
             **settings,
         }
         for name, value in environment.items():
