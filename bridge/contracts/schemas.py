@@ -1,7 +1,10 @@
 """JSON Schemas (2020-12) of everything that travels, generated from the code."""
 
+import json
+from collections.abc import Mapping
 from functools import cache
-from typing import Any, Literal, get_args, get_type_hints
+from types import MappingProxyType
+from typing import Any, Final, Literal, get_args, get_type_hints
 
 from pydantic import PydanticUserError, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
@@ -12,6 +15,8 @@ from bridge.contracts.glossary import meaning_of
 from bridge.errors import Misconfigured
 
 DIALECT = GenerateJsonSchema.schema_dialect
+_COMPONENTS: Final = "#/components/schemas/"
+_NONE: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 Direction = Literal["validation", "serialization"]
@@ -34,10 +39,31 @@ def schema_of(model: Any, kind: str, direction: Direction = "serialization") -> 
     return {"$schema": DIALECT, "$id": f"{kind}.json", **schema}
 
 
-def component_schemas(model: Any, kind: str, direction: Direction = "serialization") -> dict[str, Any]:
-    """The same schema for a document that keeps all of them under ``#/components/schemas``."""
-    schema = _generate(model, kind, direction, "#/components/schemas/{model}")
-    return {**schema.pop("$defs", {}), kind: schema}
+def component_schemas(
+    model: Any, kind: str, direction: Direction = "serialization", *, known: Mapping[str, Any] = _NONE
+) -> dict[str, Any]:
+    """The same schema for a document that keeps all of them under ``#/components/schemas``.
+
+    Where a type differs from a `known` one of the same name, its own name begins with `kind`: what is read
+    is held to stricter rules than what is written, and whoever adds a pipeline knows none of our names.
+
+    Args:
+        model: as for `schema_of`.
+        kind: names the schema.
+        direction: as for `schema_of`.
+        known: the components that the document has already.
+    """
+    schema = _generate(model, kind, direction, _COMPONENTS + "{model}")
+    parts = {**schema.pop("$defs", {}), kind: schema}
+    # What refers to a renamed one differs as well, and is renamed in the next turn.
+    while others := [name for name in parts if name != kind and known.get(name, parts[name]) != parts[name]]:
+        text = json.dumps(parts)
+        for name in others:
+            text = text.replace(f'"{_COMPONENTS}{name}"', f'"{_COMPONENTS}{kind}.{name}"')
+        parts = {
+            f"{kind}.{name}" if name in others else name: part for name, part in json.loads(text).items()
+        }
+    return parts
 
 
 def envelope_schema() -> dict[str, Any]:

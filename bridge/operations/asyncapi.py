@@ -71,12 +71,12 @@ def asyncapi_document(pipelines: Sequence[Pipeline], *, prefix: str, type_prefix
     schemas = component_schemas(Attributes, "cloudevent", "validation")
     for pipeline, operation in _operations(pipelines):
         kind = operation.accepts
-        schemas |= component_schemas(operation.request, kind, "validation")
+        schemas |= component_schemas(operation.request, kind, "validation", known=schemas)
         messages[kind] = _message(kind, "CloudEvents structured, binary, or bare JSON with AMQP properties.")
         channels[kind] = _channel(kind, f"{prefix}.requests", f", read from queue {prefix}.{pipeline.name}")
         operations[f"receive-{kind}"] = _operation("receive", kind, operation.handler)
     for kind, model in _published(pipelines).items():
-        schemas |= component_schemas(model, kind)
+        schemas |= component_schemas(model, kind, known=schemas)
         messages[kind] = _event(kind, f"CloudEvents structured, type {type_prefix}.{kind}.")
         channels[kind] = _channel(kind, f"{prefix}.events", "")
         operations[f"publish-{kind}"] = _operation("send", kind, model)
