@@ -1,19 +1,20 @@
 """RabbitMQ: quorum queues, confirms, delays that are queues, and a look at whether consumers consume.
 
-FastStream holds the connection and its channels and runs the consumers. Three things go to aio-pika
-directly, because FastStream stands in the way: copies must keep every property of the original message;
-publishing without its command objects saves a third of the worker's time on the bus; and queues are
-declared on a channel of their own, so that a refused declaration closes no other channel.
+FastStream holds the connection and declares the exchanges. Four things go to aio-pika directly, because
+FastStream stands in the way: copies must keep every property of the original message; publishing without its
+command objects saves a third of the worker's time on the bus; consuming without its middlewares, parsers and
+contexts, of which nothing is used here, saves as much as a call costs; and queues are declared on a channel
+of their own, so that a refused declaration closes no other channel.
 """
 
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import partial
 
 from aio_pika import Message
-from aio_pika.abc import AbstractChannel
+from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 from aio_pika.exceptions import (
     CONNECTION_EXCEPTIONS,
     AMQPConnectionError,
@@ -21,8 +22,7 @@ from aio_pika.exceptions import (
     ChannelPreconditionFailed,
     PublishError,
 )
-from faststream import AckPolicy
-from faststream.rabbit import Channel, RabbitMessage, RabbitQueue
+from faststream.rabbit import Channel
 from yarl import URL
 
 from bridge.addresses import each_address
@@ -57,7 +57,7 @@ from bridge.bus.rabbit.topology import DELAYS, Topology, count, look
 from bridge.bus.rabbit.trial import try_once
 from bridge.errors import Misconfigured
 from bridge.observe import record
-from bridge.observe.vocabulary.bus import BusNotReady, QueueDeclaredAgain
+from bridge.observe.vocabulary.bus import BusNotReady, MessageReturned, QueueDeclaredAgain
 from bridge.settings import Settings
 from bridge.tasks import end
 
@@ -120,12 +120,8 @@ class RabbitBus(BrokerBus):
             caution=self._caution,
             logger=None,
             default_channel=Channel(publisher_confirms=True, on_return_raises=True),
-            # None: a consumer is cancelled first, and `stop` waits for its messages itself. FastStream
-            # would wait first, while the broker goes on delivering to nobody.
-            graceful_timeout=None,
             reconnect_interval=1,
             timeout=CALL_TIMEOUT,  # of each try, later ones too: a broker may fall silent in the midst of it
-            apply_types=False,  # a handler gets the message, nothing is injected
         )
         self._prefix = prefix
         self._settings: Settings | None = None
@@ -133,6 +129,8 @@ class RabbitBus(BrokerBus):
         self._interval = watch_interval
         self._watches: list[asyncio.Task[None]] = []
         self._taken: dict[str, int] = {}
+        self._taken_from: dict[str, AbstractQueue] = {}
+        """By the tag of our consumer. They hold the channel, which the connection holds weakly."""
         self._has_turn = False
         """Whether this process takes from a queue in order, or is to."""
         self._is_leaving = False
@@ -220,31 +218,48 @@ class RabbitBus(BrokerBus):
     async def receive(self, queue: QueueSpec, take: Take, *, concurrency: int) -> None:
         """Start giving each message to `take`; one whose time has not come goes back to wait."""
 
-        async def on_message(message: RabbitMessage) -> None:
+        async def on_message(message: AbstractIncomingMessage) -> None:
             if self._is_leaving:
                 return  # it goes back with the connection
             read_strictly()  # a task of its own, begun by the one that reads
-            received = RabbitReceived(message.raw_message, queue.name, self._put_into)
-            self._caution.took(received.delivery.deliveries)
-            headers = received.delivery.headers
-            if wait := control_headers.wait(headers, time.time()):
-                # Longer than the longest delay queue, or a clock that is behind: not an attempt.
-                target, copy = self._delay_queue(queue, wait), control_headers.all_of(headers)
-                await self._acknowledge_after(queue, received, received.copy_to(target, copy))
-            else:
-                await take(received)
+            try:
+                await self._take_up(queue, RabbitReceived(message, queue.name, self._put_into), take)
+            except _GONE:
+                pass  # the link is gone, and the broker hands the message over again
+            except Exception as error:  # noqa: BLE001 - the driver would log its text, which may hold anything
+                record(MessageReturned(queue.name, type(error).__name__))
 
-        subscriber = self._broker.subscriber(
-            RabbitQueue(queue.name, declare=False),
-            channel=Channel(prefetch_count=concurrency),
-            decoder=_undecoded,
-            no_reply=True,
-            ack_policy=AckPolicy.MANUAL,
-        )
-        subscriber(on_message)
         # What is handed over first may end the connection at once.
-        await self._persist(subscriber.start, "pull_retrying", queue=queue.name)
+        consume = partial(self._take_from, queue.name, on_message, concurrency)
+        await self._persist(consume, "pull_retrying", queue=queue.name)
         self._has_turn = self._has_turn or queue.in_order
+
+    async def _take_up(self, queue: QueueSpec, received: RabbitReceived, take: Take) -> None:
+        self._caution.took(received.delivery.deliveries)
+        headers = received.delivery.headers
+        if wait := control_headers.wait(headers, time.time()):
+            # Longer than the longest delay queue, or a clock that is behind: not an attempt.
+            target, copy = self._delay_queue(queue, wait), control_headers.all_of(headers)
+            await self._acknowledge_after(queue, received, received.copy_to(target, copy))
+        else:
+            await take(received)
+
+    async def _take_from(
+        self, name: str, on_message: Callable[[AbstractIncomingMessage], Awaitable[None]], concurrency: int
+    ) -> None:
+        connection = await self._broker.connect()
+        await connection.ready()
+        channel = connection.channel(publisher_confirms=False)
+        try:
+            await channel.initialize(timeout=CALL_TIMEOUT)
+            await channel.set_qos(prefetch_count=concurrency)
+            queue = await channel.declare_queue(name, passive=True)
+            self._taken_from[await queue.consume(on_message)] = queue
+        except BaseException:
+            if channel.is_initialized:
+                with contextlib.suppress(*_GONE):
+                    await channel.close()
+            raise
 
     @property
     def largest_body(self) -> int | None:
@@ -314,14 +329,15 @@ class RabbitBus(BrokerBus):
     async def _stop_receiving(self) -> None:
         await end(*self._watches)
         self._watches.clear()
+        self._is_leaving = True
         if self._has_turn:
             # A consumer that is cancelled makes room for the next, who would then get what comes after the
             # messages that are in hand here. Those go back in order when the connection ends.
-            self._is_leaving = True
             return
-        for subscriber in self._broker.subscribers:
+        for tag, queue in self._taken_from.items():
             with contextlib.suppress(*_GONE):  # the link is gone, and the consumer with it
-                await asyncio.wait_for(subscriber.stop(), CALL_TIMEOUT)
+                if not queue.channel.is_closed:
+                    await asyncio.wait_for(queue.cancel(tag), CALL_TIMEOUT)
 
     async def _disconnect(self) -> None:
         with contextlib.suppress(*_GONE):
@@ -390,8 +406,3 @@ class RabbitBus(BrokerBus):
         idle = runner.busy < runner.concurrency and runner.taken == before and not consumer.queue.in_order
         # Of a queue in order another process may have the turn: then nothing is handed to this one.
         return bool(found.consumer_count) and not (found.message_count and idle)
-
-
-async def _undecoded(message: RabbitMessage) -> RabbitMessage:
-    """The body is read by the engine alone: what cannot be read must reach it too."""
-    return message

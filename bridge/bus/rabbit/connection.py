@@ -14,6 +14,7 @@ from typing import Any, Final
 from aio_pika import RobustChannel, RobustConnection, connect
 from aio_pika.abc import AbstractConnection, TimeoutType
 from faststream.rabbit import RabbitBroker
+from pamqp.commands import Basic
 
 from bridge.bus.access import Access
 from bridge.bus.rabbit.caution import Caution
@@ -84,9 +85,15 @@ class _Apart(_ToAnyNode):
 
 
 class _Channel(RobustChannel):
-    """One whose consumers, when they are restored, take no more at a time than caution allows."""
+    """One whose consumers take no more at a time than caution allows, now and when they are restored."""
 
     _connection: "_Connection"
+
+    async def set_qos(self, prefetch_count: int = 0, *arguments: Any, **options: Any) -> Basic.QosOk:
+        allowed = self._connection.caution.at_once(prefetch_count)
+        told = await super().set_qos(allowed, *arguments, **options)
+        self._prefetch_count = prefetch_count
+        return told
 
     async def _on_open(self) -> None:
         wanted = self._prefetch_count

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from hashlib import sha256
 from typing import Any
 
-from aio_pika import DeliveryMode, IncomingMessage, Message
+from aio_pika import DeliveryMode, Message
 from aio_pika.abc import AbstractIncomingMessage, HeadersType
 
 from bridge.bus import control_headers
@@ -29,14 +29,16 @@ class RabbitReceived:
         put: for its copies.
     """
 
-    def __init__(self, message: IncomingMessage, queue: str, put: PutMessage) -> None:
+    def __init__(self, message: AbstractIncomingMessage, queue: str, put: PutMessage) -> None:
         self._message, self._put = message, put
         trusted = trusted_headers(message.exchange, trail(message), queue)
         self.delivery: Delivery = delivery(message, trusted=trusted)
 
     async def acknowledge(self) -> None:
-        """Confirm it."""
-        await self._message.ack()
+        """Confirm it: what cannot be sent any more is handed over again, so nobody waits for the link."""
+        tag = self._message.delivery_tag
+        assert tag is not None, "a message that was handed over has a tag"
+        await self._message.channel.basic_ack(tag, wait=False)
 
     async def hand_back(self) -> None:
         """Reject it in a second, for the broker to hand over again."""
@@ -60,7 +62,7 @@ def outgoing(message: Outgoing) -> Message:
     )
 
 
-def copied(message: IncomingMessage, taken: Delivery, changes: Mapping[str, str]) -> Message:
+def copied(message: AbstractIncomingMessage, taken: Delivery, changes: Mapping[str, str]) -> Message:
     """The same message with other control headers; the broker's own trail starts anew."""
     headers: HeadersType = {
         name: sendable(value)
