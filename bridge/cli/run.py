@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import typer
 
 from bridge.cli.exits import Exit
-from bridge.cli.heap import keep_large_blocks_apart
+from bridge.cli.heap import keep_large_blocks_apart, loading
 from bridge.engine.worker import ConsumerLostError, check, run_worker
 from bridge.observe import configure_logging
 from bridge.pipelines.installed import installed_pipelines
@@ -18,8 +18,10 @@ def run(only: Sequence[str]) -> None:
     settings = Settings.load(check=check)
     configure_logging(settings.log.level, settings.log.format)
     keep_large_blocks_apart()
+    with loading():
+        pipelines = installed_pipelines(only)
     try:
-        asyncio.run(run_worker(settings, installed_pipelines(only)))
+        asyncio.run(run_worker(settings, pipelines))
     except ConsumerLostError:
         typer.echo("a consumer is gone: start again", err=True)
         raise typer.Exit(Exit.UNAVAILABLE) from None

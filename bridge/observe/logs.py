@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from typing import Any, TextIO
 
 import orjson
-import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from bridge.observe.about import bound, tell_bound
+from bridge.observe.plain_structlog import structlog
 from bridge.observe.recorder import write_lines_by
 from bridge.observe.redaction import redact
 from bridge.observe.trace_context import logged_trace
@@ -43,6 +43,11 @@ def _trace(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
 
 def _json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
     return orjson.dumps(event, default=str).decode()
+
+
+def _on_a_terminal(*, colours: bool) -> Processor:
+    # The other way to tell an error shows the values of variables.
+    return structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=structlog.dev.plain_traceback)
 
 
 class _JsonLines:
@@ -79,7 +84,7 @@ def configure_logging(level: str = "info", style: str = "auto", stream: TextIO |
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    render = structlog.dev.ConsoleRenderer(colors=target.isatty()) if console else _json
+    render = _on_a_terminal(colours=target.isatty()) if console else _json
 
     def finish(logger: WrappedLogger, method: str, event: EventDict) -> str:
         return redact(str(render(logger, method, event)))

@@ -15,8 +15,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any, Final, Protocol
 
-import structlog
-
+from bridge.observe.plain_structlog import structlog
 from bridge.observe.redaction import redact
 from bridge.observe.vocabulary.base import Level, TelemetryEvent, TextKind, layout
 from bridge.observe.vocabulary.process import RecorderFailed

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlencode
 
-import jwt
 import orjson
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
@@ -14,6 +13,7 @@ from bridge.errors import FailureCode, Refused, Unavailable
 from bridge.spine.http import Answer, Upstream
 from bridge.spine.outcomes import directory_error
 from bridge.spine.single_flight import SingleFlight
+from bridge.spine.tokens import signed
 
 _ASSERTION_LIFETIME: Final = 300
 _EARLY: Final = 30.0
@@ -99,7 +99,7 @@ class AccessTokens:
             "jti": str(uuid.uuid4()),
             "exp": int(time.time()) + _ASSERTION_LIFETIME,
         }
-        return jwt.encode(claims, self._key(), algorithm="RS512", headers={"kid": self._key_id})
+        return signed(claims, self._key(), key_id=self._key_id)
 
 
 def _read(answer: Answer) -> tuple[str, float]:

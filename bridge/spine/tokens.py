@@ -1,14 +1,18 @@
-"""The unsigned token that says, on every call, who asks for what and why (SP-060 to SP-077).
+"""The unsigned token that says, on every call, who asks for what and why (SP-060 to SP-077); and signing one.
 
 Source: cross-organisation audit and provenance, GP Connect 1.2.7 and 1.6.2 (FHIR STU3), and 0.7.4 (DSTU2),
 whose claims have other identifier systems, other shapes of a name, and say whose record is meant.
 """
 
 from base64 import urlsafe_b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.hashes import SHA512
 
 from bridge.contracts.requests import Requester
 
@@ -166,6 +170,19 @@ def _organisation(requester: Requester, ods_system: str) -> dict[str, Any]:
 
 def _unsigned(claims: dict[str, Any]) -> str:
     return f"{_HEADER}.{_base64url(orjson.dumps(claims))}."
+
+
+def signed(claims: Mapping[str, Any], key: RSAPrivateKey, *, key_id: str) -> str:
+    """A JSON Web Token with an RS512 signature, as the national APIs want an assertion.
+
+    Args:
+        claims: as they stand in it.
+        key: signs it.
+        key_id: under which the public key is known to whoever reads it.
+    """
+    header = orjson.dumps({"alg": "RS512", "typ": "JWT", "kid": key_id})
+    told = f"{_base64url(header)}.{_base64url(orjson.dumps(claims))}"
+    return f"{told}.{_base64url(key.sign(told.encode(), PKCS1v15(), SHA512()))}"
 
 
 def _base64url(content: bytes) -> str:

@@ -43,17 +43,15 @@ from bridge.bus.port import (
     Unroutable,
 )
 from bridge.bus.rabbit.caution import Caution
-from bridge.bus.rabbit.checking import look_over
 from bridge.bus.rabbit.connection import ClosingBroker, connect_apart
 from bridge.bus.rabbit.dead_letters import RabbitHeldDeadLetter, dead_letters_in
 from bridge.bus.rabbit.exchanges import Exchanges
 from bridge.bus.rabbit.headers import read_strictly, reading_leniently
-from bridge.bus.rabbit.management import virtual_host
 from bridge.bus.rabbit.messages import RabbitReceived, delivery, outgoing
 from bridge.bus.rabbit.nodes import Nodes
 from bridge.bus.rabbit.parked_by_broker import ParkedByBroker
 from bridge.bus.rabbit.signing_in import signing_in_by
-from bridge.bus.rabbit.topology import DELAYS, Topology, count, look
+from bridge.bus.rabbit.topology import DELAYS, Topology, count, look, virtual_host
 from bridge.bus.rabbit.trial import try_once
 from bridge.errors import Misconfigured
 from bridge.observe import record
@@ -195,6 +193,9 @@ class RabbitBus(BrokerBus):
 
     async def look_over(self, queues: Sequence[QueueSpec]) -> TopologyFound:
         """See `bridge.bus.rabbit.checking`."""
+        # Asks the broker's management API, with a client that nothing else in a worker needs.
+        from bridge.bus.rabbit.checking import look_over  # noqa: PLC0415
+
         exchange = self._topology.exchanges["requests"]
         persist = partial(self._persist, action="declare_retrying", exchange=exchange)
         return await look_over(self._topology, queues, self._channel, self._settings, persist=persist)

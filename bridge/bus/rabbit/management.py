@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote
 
 import httpx
 
-from bridge.addresses import each_address
+from bridge.bus.rabbit.topology import virtual_host
 from bridge.credentials.tls import TlsFiles
 from bridge.errors import Misconfigured
 from bridge.observe.causes import causes, tls_code, tls_sentence
@@ -21,11 +21,6 @@ _PAGE: Final = 500
 """The most that the API puts on one page."""
 TROUBLE: Final = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, Misconfigured)
 """What a question to it may raise."""
-
-
-def virtual_host(url: str) -> str:
-    """Of an address of the broker."""
-    return unquote(urlsplit(each_address(url, "BRIDGE_BUS_URL")[0]).path[1:]) or "/"
 
 
 def why(fault: Exception) -> str:

@@ -4,11 +4,13 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import unquote, urlsplit
 
 from aio_pika.abc import AbstractChannel
 from pamqp.commands import Queue
 from pamqp.common import FieldValue
 
+from bridge.addresses import each_address
 from bridge.bus.backoff import CALL_TIMEOUT
 from bridge.bus.numbers import whole
 from bridge.bus.port import QueueSpec
@@ -171,3 +173,8 @@ def _passing_on(target: str) -> dict[str, FieldValue]:
 
 def _delay_queue(queue: QueueSpec, delay: int) -> str:
     return f"{queue.name}.wait.{delay}s"
+
+
+def virtual_host(url: str) -> str:
+    """Of an address of the broker."""
+    return unquote(urlsplit(each_address(url, "BRIDGE_BUS_URL")[0]).path[1:]) or "/"

@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from bridge.cli.heap import loading
+
 
 def run(
     only: Annotated[
@@ -11,6 +13,7 @@ def run(
     ] = None,
 ) -> None:
     """Run a worker: read requests from the bus until SIGTERM, then finish what is in flight."""
-    from bridge.cli import run
+    with loading():
+        from bridge.cli import run
 
     run.run(only or [])

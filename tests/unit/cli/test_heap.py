@@ -1,4 +1,4 @@
-"""Large blocks that are free leave no holes in the heap."""
+"""Large blocks that are free leave no holes in the heap, and what is loaded for good is let be."""
 
 import subprocess
 import sys
@@ -32,3 +32,13 @@ def test_a_large_block_is_apart_from_the_heap_after_others_were_freed(first, apa
         [sys.executable, "-c", PROGRAM.replace("KEEP", first)], capture_output=True, text=True, check=False
     )
     assert (done.stdout, done.stderr) == (f"{apart}\n", "")
+
+
+def test_what_is_loaded_is_never_looked_through_for_cycles():
+    program = (
+        "import gc\nfrom bridge.cli.heap import loading\n"
+        "with loading():\n    off = not gc.isenabled()\n    import bridge.settings\n"
+        "print(off, gc.isenabled(), any(each is bridge.settings.Settings for each in gc.get_objects()))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "True True False\n"

@@ -1,6 +1,8 @@
 import io
 import json
 import logging
+import subprocess
+import sys
 
 import pytest
 import structlog
@@ -77,3 +79,17 @@ def test_a_line_carries_what_is_bound_for_the_message(lines):
     structlog.get_logger().info("two")
     assert lines()[0]["correlation_id"] == "c-1"
     assert "correlation_id" not in lines()[1]
+
+
+def test_an_error_on_a_terminal_tells_no_values_of_variables():
+    program = (
+        "import logging\n"
+        "from bridge.observe import configure_logging\n"
+        "configure_logging('info', 'console')\n"
+        "family_name = 'Mirfield'\n"
+        "try:\n    raise ValueError('broken')\n"
+        "except ValueError:\n    logging.getLogger('a.library').exception('failed')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "ValueError: broken" in done.stderr
+    assert "Mirfield" not in done.stderr
