@@ -248,7 +248,9 @@ class Ledger:
     async def published(self, request_key: str, event_ids: Collection[str]) -> None:
         """Note that the broker holds these events: they are not owed any more."""
         now = self._clock()
-        await self.store.write(lambda connection: requests.published(connection, request_key, event_ids, now))
+        await self.store.write(
+            lambda connection: requests.published(connection, request_key, event_ids, now), single=True
+        )
 
     async def unpublished(self, *, limit: int = 50) -> list[OwedEvents]:
         """Ended requests that still owe events and that nobody is publishing, oldest first.

@@ -4,6 +4,7 @@ Space that pruning frees is used again through autovacuum, which must be on (it 
 ``synchronous_commit`` must not be off, or a commit that was confirmed could be lost.
 """
 
+from collections.abc import Awaitable
 from functools import partial
 from typing import Any, TypeVar
 
@@ -18,6 +19,7 @@ from bridge.ledger.access import AS_THE_URL_SAYS, DatabaseAccess, meaning, refus
 from bridge.ledger.errors import LedgerUnavailable
 from bridge.ledger.storage import indexes, schema
 from bridge.ledger.storage.hosts import AnyServer
+from bridge.ledger.storage.sessions import ON_A_SNAPSHOT, WRITING, PostgresSessions
 from bridge.ledger.storage.store import LedgerStep, unavailable
 from bridge.observe import record
 from bridge.observe.vocabulary.ledger import IndexesNotMade
@@ -58,25 +60,19 @@ class PostgresStore:
         self._server = AnyServer(url, access, read_only=read_only)
 
         async def connect(*, at_most: float | None) -> Any:  # the driver's is generic over its record type
-            return await self._server.connect(command_timeout=at_most, server_settings=of_session)
+            try:
+                return await self._server.connect(command_timeout=at_most, server_settings=of_session)
+            except asyncpg.PostgresError as error:
+                raise LedgerUnavailable(error.sqlstate or type(error).__name__) from None
 
-        self._engine = create_async_engine(
-            "postgresql+asyncpg://",
-            async_creator=partial(connect, at_most=COMMAND_SECONDS),
-            pool_size=connections,
-            max_overflow=0,
-            pool_timeout=COMMAND_SECONDS,
-            hide_parameters=True,
+        self._sessions = PostgresSessions(
+            partial(connect, at_most=COMMAND_SECONDS), most=connections, patience=COMMAND_SECONDS
         )
-        self._each_statement = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._patient = create_async_engine(
             "postgresql+asyncpg://",
             async_creator=partial(connect, at_most=None),
             poolclass=NullPool,
             isolation_level="AUTOCOMMIT",
-        )
-        self._snapshot = self._engine.execution_options(
-            isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
 
     async def upgrade(self) -> None:
@@ -88,7 +84,7 @@ class PostgresStore:
         await self.write(schema.upgrade)
         if await self.read(indexes.lacking):
             try:
-                await self._run(self._patient, indexes.make_beside)
+                await _told(_patiently(self._patient, indexes.make_beside))
             except LedgerUnavailable as fault:
                 record(IndexesNotMade(fault.reason))
             except ProgrammingError as error:
@@ -96,32 +92,22 @@ class PostgresStore:
 
     async def write(self, step: LedgerStep[T], *, single: bool = False) -> T:
         """Run `step` in a transaction; see `Store`."""
-        return await self._run(self._each_statement if single else self._engine, step)
+        try:
+            return await _told(self._sessions.run(step, None if single else WRITING))
+        except LedgerUnavailable as fault:
+            if fault.reason == _READ_ONLY and not self._read_only:
+                # The server has become a standby and kept our sessions: another one takes writes now.
+                await self._sessions.close()
+            raise
 
     async def write_patiently(self, step: LedgerStep[T]) -> T:
         """Run `step` in a transaction, however long it takes; see `Store`."""
-        return await self._run(self._patient.execution_options(isolation_level="READ COMMITTED"), step)
+        patient = self._patient.execution_options(isolation_level="READ COMMITTED")
+        return await _told(_patiently(patient, step))
 
     async def read(self, step: LedgerStep[T]) -> T:
         """Run `step` on a snapshot; see `Store`."""
-        return await self._run(self._snapshot, step)
-
-    async def _run(self, engine: AsyncEngine, step: LedgerStep[T]) -> T:
-        def run() -> T:
-            with engine.sync_engine.begin() as connection:
-                return step(connection)
-
-        try:
-            # One change into SQLAlchemy for all of it: a quarter cheaper than one for each call.
-            return await greenlet_spawn(run)
-        except Exception as error:
-            fault = _unavailable(error)
-            if fault is None:
-                raise
-            if fault.reason == _READ_ONLY and not self._read_only:
-                # The server has become a standby and kept our connections: another one takes writes now.
-                await self._engine.dispose()
-            raise fault from None
+        return await _told(self._sessions.run(step, ON_A_SNAPSHOT))
 
     async def give_back_space(self) -> None:
         """Nothing to do: autovacuum does."""
@@ -136,11 +122,6 @@ class PostgresStore:
         """
         try:
             await self.write(_check_durability)
-        except ProgrammingError as error:
-            code = getattr(error.orig, "sqlstate", None) or ""
-            if not (means := meaning(code)):
-                raise
-            raise Misconfigured(f"BRIDGE_LEDGER_URL: {means} ({code})") from None
         except LedgerUnavailable as fault:
             if means := meaning(fault.reason):
                 raise Misconfigured(f"BRIDGE_LEDGER_URL: {means} ({fault.reason})") from None
@@ -150,12 +131,14 @@ class PostgresStore:
 
     async def close(self) -> None:
         """Disconnect."""
-        await self._engine.dispose()
+        await self._sessions.close()
 
 
 _READ_ONLY = "25006"
 # SQLSTATE classes: invalid authorisation, invalid catalogue name, insufficient privilege.
 _REFUSALS = ("28", "3D", "42501")
+# Data exception, integrity constraint violation, syntax error or access rule violation.
+_OF_THE_STEP = ("22", "23", "42")
 
 
 def _check_durability(connection: Connection) -> None:
@@ -163,10 +146,29 @@ def _check_durability(connection: Connection) -> None:
         raise Misconfigured("BRIDGE_LEDGER_URL: the server's synchronous_commit is off")
 
 
+async def _patiently(engine: AsyncEngine, step: LedgerStep[T]) -> T:
+    def run() -> T:
+        with engine.sync_engine.begin() as connection:
+            return step(connection)
+
+    return await greenlet_spawn(run)
+
+
+async def _told(running: Awaitable[T]) -> T:
+    try:
+        return await running
+    except Exception as error:
+        fault = _unavailable(error)
+        if fault is None:
+            raise
+        raise fault from None
+
+
 def _unavailable(error: Exception) -> LedgerUnavailable | None:
-    # While connecting, the driver's errors come as they are.
+    # Of `Prepared` statements, and while connecting, the driver's errors come as they are.
     if isinstance(error, asyncpg.PostgresError):
-        return LedgerUnavailable(error.sqlstate or type(error).__name__)
+        code = error.sqlstate or type(error).__name__
+        return None if code.startswith(_OF_THE_STEP) else LedgerUnavailable(code)
     if isinstance(error, asyncpg.InterfaceError):
         return LedgerUnavailable(type(error).__name__)
     if code := refusal(error):

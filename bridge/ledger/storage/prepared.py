@@ -1,7 +1,7 @@
 """Statements that every request runs, compiled once: run as others are, they cost the ledger twice as much.
 
-On SQLite they go to the driver itself: a result of SQLAlchemy costs more than what SQLite does for it. The
-other statements of the ledger are run as SQLAlchemy has it.
+They go to the driver itself: a result of SQLAlchemy costs more than what SQLite does for it, or than a server
+is asked for it. The other statements of the ledger are run as SQLAlchemy has it.
 """
 
 import sqlite3
@@ -9,14 +9,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ClauseElement, Connection
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.util import await_only
 
 from bridge.ledger.storage.metadata import instant_as_text
 
 Values = Mapping[str, Any]
+_KEPT: Final = "bridge.prepared"
+"""Where a session has its statements, by their text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +63,24 @@ class Prepared:
         """Run it with these values.
 
         Raises:
-            SQLAlchemyError, sqlite3.Error: see `bridge.ledger.storage.store.unavailable`.
+            sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, OSError: the driver's own.
         """
         dialect = connection.dialect.name
         compiled = self._compiled.get(dialect)
         if compiled is None:
             compiled = self._compiled[dialect] = self._compile(connection, values)
-        driver = connection.connection.driver_connection
+        driver: Any = connection.connection.driver_connection
         if isinstance(driver, sqlite3.Connection):
             cursor = driver.execute(compiled.sql, compiled.row(values, as_text=True))
             names = [column[0] for column in cursor.description or ()]
             return Ran([dict(zip(names, row, strict=True)) for row in cursor.fetchall()], cursor.rowcount)
-        result = connection.exec_driver_sql(compiled.sql, compiled.row(values, as_text=False))
-        rows = [dict(row) for row in result.mappings()] if result.returns_rows else []
-        return Ran(rows, result.rowcount)
+        kept = connection.info.setdefault(_KEPT, {})
+        statement = kept.get(compiled.sql)
+        if statement is None:
+            statement = kept[compiled.sql] = await_only(driver.prepare(compiled.sql))
+        rows = await_only(statement.fetch(*compiled.row(values, as_text=False)))
+        *_, count = statement.get_statusmsg().split()  # such as ``INSERT 0 3``
+        return Ran([dict(row) for row in rows], int(count))
 
     def _compile(self, connection: Connection, values: Values) -> _Compiled:
         compiled = self._statement.compile(dialect=connection.dialect, column_keys=list(values))

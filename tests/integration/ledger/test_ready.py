@@ -8,6 +8,8 @@ from datetime import timedelta
 from sqlalchemy import Engine, event, text
 
 from bridge.engine.journal.opening import journal_on
+from bridge.ledger import Ledger
+from bridge.ledger.clocks import uptime, utc_now
 from bridge.ledger.vault.vault import Vault
 from tests.integration.ledger.site import START
 from tests.integration.ledger.trail import Site
@@ -38,9 +40,20 @@ async def statements(store, is_sqlite: bool) -> AsyncIterator[list[tuple[str, ob
         yield found
         await trace(None)
     else:
+        before = await store.read(_plans)
         _heard.append(found)
         yield found
         _heard.remove(found)
+        found += [(statement, ()) for statement, _count in await store.read(_plans) - before]
+
+
+def _plans(connection) -> set[tuple[str, int]]:
+    """What went to the driver itself has no listener: how often the session was asked for what has no parameter."""
+    counted = (
+        "SELECT statement, generic_plans + custom_plans FROM pg_prepared_statements"
+        " WHERE statement NOT LIKE '%$%' AND statement NOT LIKE '%pg_prepared_statements%'"
+    )
+    return {tuple(row) for row in connection.exec_driver_sql(counted)}
 
 
 async def plan_of(store, is_sqlite: bool, ask: Callable[[], Awaitable[object]]) -> str:
@@ -62,9 +75,10 @@ async def plan_of(store, is_sqlite: bool, ask: Callable[[], Awaitable[object]]) 
     return "\n".join(lines)
 
 
-async def test_readiness_reads_the_heads_of_the_trail_and_nothing_that_grows(ledger, tmp_path):
-    site = Site(ledger.store, tmp_path / "keys")
+async def test_readiness_reads_the_heads_of_the_trail_and_nothing_that_grows(store, settings, tmp_path):
+    site = Site(store, tmp_path / "keys")
     await site.trail.prepare()
+    ledger = Ledger(store, site.sealer, settings.ledger, utc_now, uptime)  # with none of an open one's chores
     journal = journal_on(ledger, site.trail, Vault(ledger.store, site.sealer, keep_answers=timedelta()))
     assert await journal.requests.ready() == {"ledger": True, "audit": True}
     plan = await plan_of(ledger.store, site.is_sqlite, journal.requests.ready)
