@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from prometheus_client import Counter, Histogram, Metric
+from prometheus_client import Metric
 
 from bridge.bus.port import QueueSpec
+from bridge.figures.counting import Histogram, counters
 from bridge.figures.labels import (
     AREA_OUTCOMES,
     CALL_OUTCOMES,
@@ -16,7 +17,7 @@ from bridge.figures.labels import (
     UNMAPPED_REASONS,
     Few,
 )
-from bridge.figures.table import AGE_BUCKETS, BUCKETS, FIGURES, PREFIX, STAGE_BUCKETS
+from bridge.figures.table import AGE_BUCKETS, BUCKETS, STAGE_BUCKETS
 from bridge.observe import pipeline_at_hand
 from bridge.observe.vocabulary.base import TelemetryEvent
 from bridge.observe.vocabulary.bus import MessageDead, OneByOneBegun, StoredMessagesLost
@@ -24,8 +25,6 @@ from bridge.observe.vocabulary.process import SpansLost
 from bridge.observe.vocabulary.requests import InDoubtEnded, RecordMapped, RequestHandled, StageEnded
 from bridge.observe.vocabulary.upstreams import UpstreamCall
 
-_CREATED: Final = "_created"
-"""Series of the library that say when a series began: as many again, and nobody asks."""
 _BUCKETS: Final = {
     "request_duration_seconds": BUCKETS,
     "request_age_seconds": AGE_BUCKETS,
@@ -44,18 +43,8 @@ class Counts:
     def __init__(self) -> None:
         self._pipelines, self._operations, self._interactions, self._areas = Few(), Few(), Few(), Few()
         self._streams = Few()
-        self._counters = {
-            name: Counter(PREFIX + name, figure.says, figure.labels, registry=None)
-            for name, figure in FIGURES.items()
-            if figure.kind == "counter"
-        }
-        self._histograms = {
-            name: Histogram(PREFIX + name, figure.says, figure.labels, registry=None, buckets=_BUCKETS[name])
-            for name, figure in FIGURES.items()
-            if figure.kind == "histogram"
-        }
-        self._counted: dict[tuple[str, ...], Counter] = {}
-        self._timed: dict[tuple[str, ...], Histogram] = {}
+        self._counters = counters()
+        self._histograms = {name: Histogram(name, bounds) for name, bounds in _BUCKETS.items()}
         self._count: dict[type[TelemetryEvent], Callable[[Any], None]] = {
             RequestHandled: self._handled,
             InDoubtEnded: self._doubt_ended,
@@ -68,27 +57,13 @@ class Counts:
             StoredMessagesLost: self._stored_messages_lost,
         }
 
-    def _counter(self, name: str, *labels: str) -> Counter:
-        """The series of these labels: the library looks them up under a lock, at three times the cost."""
-        found = self._counted.get((name, *labels))
-        if found is None:
-            counter = self._counters[name]
-            found = self._counted[name, *labels] = counter.labels(*labels) if labels else counter
-        return found
-
-    def _histogram(self, name: str, *labels: str) -> Histogram:
-        found = self._timed.get((name, *labels))
-        if found is None:
-            found = self._timed[name, *labels] = self._histograms[name].labels(*labels)
-        return found
-
     def begin(self, queues: Mapping[str, QueueSpec]) -> None:
         """Have a series of each operation before there is anything to count, so that its growth is seen."""
         for pipeline, queue in queues.items():
             for operation in queue.keys:
                 labels = (self._pipelines(pipeline), self._operations(operation))
-                self._counter("requests_total", *labels, "completed", "")
-                self._histogram("request_duration_seconds", *labels)
+                self._counters["requests_total"].add(*labels, "completed", "", times=0)
+                self._histograms["request_duration_seconds"].begin(*labels)
 
     def record(self, event: TelemetryEvent) -> None:
         """Count an event; most are none of ours."""
@@ -98,59 +73,57 @@ class Counts:
 
     def metrics(self) -> Iterator[Metric]:
         """What was counted, for one answer."""
-        for counted in (*self._counters.values(), *self._histograms.values()):
-            for metric in counted.collect():
-                metric.samples = [each for each in metric.samples if not each.name.endswith(_CREATED)]
-                yield metric
+        yield from (counter.metric() for counter in self._counters.values())
+        yield from (histogram.metric() for histogram in self._histograms.values())
 
     def _handled(self, event: RequestHandled) -> None:
         pipeline = self._pipeline()
         if event.outcome == "retrying":
             reason = RETRY_REASONS(event.code or event.reason)
-            self._counter("retries_total", pipeline, reason).inc()
+            self._counters["retries_total"].add(pipeline, reason)
         if event.ended is None:  # it is tried again, or had ended before
             return
         operation = self._operations(event.operation)
-        self._counter("requests_total", pipeline, operation, event.ended, CODES(event.code)).inc()
+        self._counters["requests_total"].add(pipeline, operation, event.ended, CODES(event.code))
         seconds = event.duration_ms / 1000
-        self._histogram("request_duration_seconds", pipeline, operation).observe(seconds)
+        self._histograms["request_duration_seconds"].observe(seconds, pipeline, operation)
         if event.age_s is not None:
-            self._histogram("request_age_seconds", pipeline).observe(event.age_s)
+            self._histograms["request_age_seconds"].observe(event.age_s, pipeline)
 
     def _doubt_ended(self, event: InDoubtEnded) -> None:
         operation, outcome = self._operations(event.operation), event.ended or OTHER
-        self._counter("requests_total", self._pipeline(), operation, outcome, CODES(event.code)).inc()
+        self._counters["requests_total"].add(self._pipeline(), operation, outcome, CODES(event.code))
 
     def _dead(self, event: MessageDead) -> None:
-        self._counter("dead_letters_total", self._pipeline(), DEAD_REASONS(event.reason)).inc()
+        self._counters["dead_letters_total"].add(self._pipeline(), DEAD_REASONS(event.reason))
 
     def _called(self, event: UpstreamCall) -> None:
         interaction = self._interactions(event.interaction)
-        self._counter("upstream_calls_total", event.upstream, interaction, _outcome(event)).inc()
-        self._histogram("stage_duration_seconds", event.upstream).observe(event.duration_ms / 1000)
+        self._counters["upstream_calls_total"].add(event.upstream, interaction, _outcome(event))
+        self._histograms["stage_duration_seconds"].observe(event.duration_ms / 1000, event.upstream)
 
     def _stage_ended(self, event: StageEnded) -> None:
-        self._histogram("stage_duration_seconds", event.stage).observe(event.duration_ms / 1000)
+        self._histograms["stage_duration_seconds"].observe(event.duration_ms / 1000, event.stage)
 
     def _spans_lost(self, event: SpansLost) -> None:
-        self._counter("spans_lost_total", event.reason).inc(event.spans)
+        self._counters["spans_lost_total"].add(event.reason, times=event.spans)
 
     def _taken_one_by_one(self, _event: OneByOneBegun) -> None:
-        self._counter("taken_one_by_one_total").inc()
+        self._counters["taken_one_by_one_total"].add()
 
     def _stored_messages_lost(self, event: StoredMessagesLost) -> None:
-        self._counter("stored_messages_lost_total", self._streams(event.stream)).inc(event.messages)
+        self._counters["stored_messages_lost_total"].add(self._streams(event.stream), times=event.messages)
 
     def _mapped(self, event: RecordMapped) -> None:
         for told in event.areas:
             name, outcome, items = told.split(":")
             area = self._areas(name)
-            self._counter("record_area_outcomes_total", area, AREA_OUTCOMES(outcome)).inc()
-            self._counter("record_items_total", area).inc(int(items))
+            self._counters["record_area_outcomes_total"].add(area, AREA_OUTCOMES(outcome))
+            self._counters["record_items_total"].add(area, times=int(items))
         for told in event.unmapped:
             name, reason, count = told.split(":")
             area = self._areas(name)
-            self._counter("record_unmapped_total", area, UNMAPPED_REASONS(reason)).inc(int(count))
+            self._counters["record_unmapped_total"].add(area, UNMAPPED_REASONS(reason), times=int(count))
 
     def _pipeline(self) -> str:
         return self._pipelines(pipeline_at_hand())

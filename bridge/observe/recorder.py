@@ -53,8 +53,8 @@ class LogRecorder:
         config = structlog.get_config()
         if not _writes(config["wrapper_class"], level):
             return
-        values = [(name, getattr(event, name)) for name in layout(type(event)).names]
-        told = {name: value for name, value in values if value is not None}
+        names = layout(type(event)).names
+        told = {name: value for name in names if (value := getattr(event, name)) is not None}
         lines = self._lines
         if lines is not None and lines.are_of(config["processors"]):
             lines.write(level, event.name, told)
@@ -139,16 +139,17 @@ def _safe(event: TelemetryEvent) -> TelemetryEvent:
     held = layout(type(event)).texts
     if not held:
         return event
-    texts = [text for name, _ in held if (text := getattr(event, name))]
-    codes = [code for name, kind in held if kind == "code" and (code := getattr(event, name))]
+    codes: list[str] = []
+    words: list[str] = []
+    for name, kind in held:
+        if text := getattr(event, name):
+            told = codes if kind == "code" else words
+            told.append(text if isinstance(text, str) else "\n".join(text))
     # Nearly always nothing is to be done: one look at all of them together.
-    if _CODES.fullmatch(_joined(codes)) and redact(told := _joined(texts)) == told:
+    every = "\n".join((*codes, *words))
+    if _CODES.fullmatch("\n".join(codes) if words else every) and redact(every) == every:
         return event
     return replace(event, **{name: _clean(getattr(event, name), kind) for name, kind in held})
-
-
-def _joined(texts: Sequence[str | tuple[str, ...]]) -> str:
-    return "\n".join(text if isinstance(text, str) else "\n".join(text) for text in texts)
 
 
 def _clean(value: Any, kind: TextKind) -> Any:

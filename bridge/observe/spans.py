@@ -12,7 +12,7 @@ import asyncio
 import re
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Final, Literal, NamedTuple, TypeAlias
 
@@ -71,6 +71,7 @@ class Publishing(NamedTuple):
 
 
 SILENT: Final = Span(trace.INVALID_SPAN)
+_NO_SPAN: Final = nullcontext(SILENT)
 
 
 @contextmanager
@@ -83,10 +84,9 @@ def making_spans(tracer: Tracer) -> Iterator[None]:
         _tracer.reset(token)
 
 
-@contextmanager
 def span(
     name: str, attributes: SpanAttributes = _NONE, *, kind: SpanKind = SpanKind.INTERNAL
-) -> Iterator[Span]:
+) -> AbstractContextManager[Span]:
     """A span around the block, within the trace at hand; an error that leaves the block is told by its code.
 
     Args:
@@ -95,9 +95,11 @@ def span(
         kind: whose side of which exchange it is.
     """
     tracer = _tracer.get()
-    if tracer is None:
-        yield SILENT
-        return
+    return _NO_SPAN if tracer is None else _made(tracer, name, attributes, kind)
+
+
+@contextmanager
+def _made(tracer: Tracer, name: str, attributes: SpanAttributes, kind: SpanKind) -> Iterator[Span]:
     made = tracer.start_span(name, kind=kind, attributes=guarded(attributes))
     told = Span(made)
     try:

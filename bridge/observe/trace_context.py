@@ -12,6 +12,7 @@ from typing import Final
 
 from opentelemetry.context import Context, attach, detach
 from opentelemetry.trace import (
+    INVALID_SPAN,
     NonRecordingSpan,
     SpanContext,
     TraceFlags,
@@ -94,7 +95,10 @@ def written_trace(context: SpanContext | None) -> dict[str, str]:
 
 def current_trace() -> SpanContext | None:
     """The context of the span at hand, or else the one that the message brought."""
-    context = get_current_span().get_span_context()
+    at_hand = get_current_span()
+    if at_hand is INVALID_SPAN:  # there is none
+        return None
+    context = at_hand.get_span_context()
     return context if context.is_valid else None
 
 
