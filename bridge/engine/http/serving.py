@@ -13,9 +13,9 @@ import socket
 import ssl
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -24,7 +24,6 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from bridge.credentials.reload import Reloaded
 from bridge.credentials.tls import TlsFiles
 from bridge.observe import record
-from bridge.observe.causes import is_lack_of_files
 from bridge.observe.vocabulary.process import PortFull
 from bridge.tasks import end
 
@@ -33,8 +32,8 @@ _BACKLOG: Final = 64
 _SHARE: Final = 8
 """Of so many files that a process may have open a port takes one; twice that for a moment, see `_BACKLOG`."""
 _MOST_FILES: Final = 65_536
-_ACCEPT_PAUSE: Final = 0.5
-"""Seconds after a lack of files in which no other is raised; less than the event loop waits."""
+_ACCEPT_PAUSE: Final = 1.0
+"""Seconds after a lack of files in which nobody is let in."""
 _LOOK_EVERY: Final = 1.0
 """Seconds between two looks at the files of the certificate."""
 _TELL_EVERY: Final = 60.0
@@ -64,50 +63,105 @@ class PortLimits:
 
 
 class _PortServer(uvicorn.Server):
-    """Leaves the signals to the worker, which stops in its own order."""
+    """HTTP on what a `_Door` lets in; leaves the signals to the worker, which stops in its own order."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 - uvicorn's own
+        self.servers = []
+        self.started = True
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
 
-class _Listener(socket.socket):
-    """Closes the connection that was opened first when there are too many, whatever it has said."""
+class _Door:
+    """Lets connections in, and closes that which was opened first when there are too many, whatever it said.
 
-    most: int
-    opened: deque[socket.socket]
-    told_at: float
-    lacked_at: float
+    Not left to the event loop: libuv's shows a connection over TLS to nobody before the handshake is over.
 
-    def accept(self) -> tuple[socket.socket, Any]:
-        try:
-            connection, peer = super().accept()
-        except OSError as error:
-            # The event loop says so, waits a second and tries again; but it would not stop at the first one,
-            # and say it once for each connection that it takes in one go.
-            if is_lack_of_files(error):
-                if time.monotonic() - self.lacked_at < _ACCEPT_PAUSE:
-                    raise BlockingIOError from None
-                self.lacked_at = time.monotonic()
-            raise
-        self.opened = deque(each for each in self.opened if each.fileno() >= 0)
-        while len(self.opened) >= self.most:
+    Args:
+        listener: bound.
+        most: connections open at a time.
+        protocol: of each.
+        tls: None: in plain text.
+        silence: seconds for the handshake.
+    """
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        most: int,
+        protocol: Callable[[], asyncio.Protocol],
+        tls: ssl.SSLContext | None,
+        silence: float,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._listener = listener
+        self._most = most
+        self._protocol = protocol
+        self._tls = tls
+        self._handshake = None if tls is None else silence
+        self._opened: deque[socket.socket] = deque()
+        self._entering: set[asyncio.Task[None]] = set()
+        self._told_at = -_TELL_EVERY
+        self._again: asyncio.TimerHandle | None = None
+        listener.setblocking(False)  # noqa: FBT003 - positional only
+        listener.listen(min(_BACKLOG, most))
+        self._open()
+
+    async def close(self) -> None:
+        """Let nobody in any more."""
+        if self._again is not None:
+            self._again.cancel()
+        self._loop.remove_reader(self._listener)
+        self._listener.close()
+        await end(*self._entering)
+
+    def _open(self) -> None:
+        self._loop.add_reader(self._listener, self._accept)
+
+    def _accept(self) -> None:
+        for _ in range(min(_BACKLOG, self._most)):
+            try:
+                connection, _peer = self._listener.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:  # no file is left, or no memory: one who waits is asked in later
+                self._loop.remove_reader(self._listener)
+                self._again = self._loop.call_later(_ACCEPT_PAUSE, self._open)
+                told = {"message": "socket.accept() out of system resource", "exception": error}
+                self._loop.call_exception_handler(told)
+                return
+            connection.setblocking(False)  # noqa: FBT003 - positional only
+            self._make_room()
+            self._opened.append(connection)
+            entering = self._loop.create_task(self._enter(connection))
+            self._entering.add(entering)
+            entering.add_done_callback(self._entering.discard)
+
+    def _make_room(self) -> None:
+        self._opened = deque(each for each in self._opened if each.fileno() >= 0)
+        while len(self._opened) >= self._most:
             with contextlib.suppress(OSError):
-                self.opened.popleft().shutdown(socket.SHUT_RDWR)
-            if time.monotonic() - self.told_at >= _TELL_EVERY:
-                self.told_at = time.monotonic()
-                record(PortFull(self.getsockname()[1], self.most))
-        self.opened.append(connection)
-        return connection, peer
+                self._opened.popleft().shutdown(socket.SHUT_RDWR)
+            if time.monotonic() - self._told_at >= _TELL_EVERY:
+                self._told_at = time.monotonic()
+                record(PortFull(self._listener.getsockname()[1], self._most))
+
+    async def _enter(self, connection: socket.socket) -> None:
+        try:
+            await self._loop.connect_accepted_socket(
+                self._protocol, connection, ssl=self._tls, ssl_handshake_timeout=self._handshake
+            )
+        except OSError:  # gone, or no TLS that both know
+            connection.close()
 
 
-def _listener(host: str, port: int, most: int) -> _Listener:
+def _listener(host: str, port: int) -> socket.socket:
     (family, kind, protocol, _name, address), *_ = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )
-    listener = _Listener(family, kind, protocol)
-    listener.most, listener.opened = most, deque()
-    listener.told_at = listener.lacked_at = -_TELL_EVERY
+    listener = socket.socket(family, kind, protocol)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(address)
@@ -117,7 +171,7 @@ def _listener(host: str, port: int, most: int) -> _Listener:
     return listener
 
 
-def _protocol(limits: PortLimits) -> type[asyncio.Protocol]:
+def _protocol(limits: PortLimits) -> type[H11Protocol]:
     class Bounded(H11Protocol):
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's own
             super().connection_made(transport)
@@ -158,31 +212,34 @@ async def serving(
         Misconfigured: a file of a certificate is not what it should be.
     """
     secured = tls.renewed_server("port_tls") if tls is not None and tls.cert is not None else None
-    most = limits.most()
-    listener = _listener(host, port, most)
-    server = _PortServer(
-        uvicorn.Config(
-            app,
-            http=_protocol(limits),
-            ws="none",
-            backlog=min(_BACKLOG, most),
-            ssl_context_factory=(lambda _config, _default: secured()) if secured else None,
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            server_header=False,
-            proxy_headers=False,  # who connects is who it is: nobody's header says otherwise
-        )
+    bounded = _protocol(limits)
+    config = uvicorn.Config(
+        app,
+        http=bounded,
+        ws="none",
+        ssl_context_factory=(lambda _config, _default: secured()) if secured else None,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        proxy_headers=False,  # who connects is who it is: nobody's header says otherwise
     )
-    task = asyncio.create_task(server.serve(sockets=[listener]))
+    config.load()
+    server = _PortServer(config)
+
+    def protocol() -> asyncio.Protocol:
+        return bounded(config=config, server_state=server.server_state, app_state={})
+
+    door = _Door(_listener(host, port), limits.most(), protocol, config.ssl, limits.silence)
+    task = asyncio.create_task(server.serve())
     chores = [asyncio.create_task(_renew(secured))] if secured else []
     try:
         yield
     finally:
         await end(*chores)
+        await door.close()
         server.should_exit = True
         await task
-        listener.close()
 
 
 async def _renew(secured: Reloaded[ssl.SSLContext]) -> None:
