@@ -1,11 +1,13 @@
 """Fixtures that several folders share: the brokers, one node of each per process; the logs of the run."""
 
+import asyncio
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+import uvloop
 import xdist  # type: ignore[import-untyped]  # ships no types
 from hypothesis import settings
 
@@ -23,6 +25,10 @@ gc.disable()
 # These wait for most of their time, the longest first; all others compute.
 WAIT = ("faults", "integration")
 COMPUTE = ("contract", "fuzz")
+OF_WORKERS = [
+    TESTS / "integration" / name
+    for name in ("bus", "engine", "gpconnect", "ledger", "pipeline", "side_effects", "spine")
+]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -43,6 +49,15 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """One process looks at the logs of the whole run: the one that shows the results."""
     if not xdist.is_xdist_worker(session):
         session.config.pluginmanager.register(LogCheck())
+
+
+def pytest_asyncio_loop_factories(
+    item: pytest.Item,
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """What workers are made of runs on their loop, what commands are made of on asyncio's."""
+    if any(folder in item.path.parents for folder in OF_WORKERS):
+        return {"uvloop": uvloop.new_event_loop}
+    return {"asyncio": asyncio.new_event_loop}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,9 +1,9 @@
 """``bridge run``: a worker, until it is stopped."""
 
-import asyncio
 from collections.abc import Sequence
 
 import typer
+import uvloop
 
 from bridge.cli.exits import Exit
 from bridge.cli.heap import keep_large_blocks_apart, loading
@@ -21,7 +21,7 @@ def run(only: Sequence[str]) -> None:
     with loading():
         pipelines = installed_pipelines(only)
     try:
-        asyncio.run(run_worker(settings, pipelines))
+        uvloop.run(run_worker(settings, pipelines))
     except ConsumerLostError:
         typer.echo("a consumer is gone: start again", err=True)
         raise typer.Exit(Exit.UNAVAILABLE) from None
