@@ -26,7 +26,8 @@ def tell_links(
         mapped: the areas that were read.
         wanted: the names of the areas that were asked for.
     """
-    reading.links.fill_in(_ids(reading, mapped))
+    if reading.links.any_made:
+        reading.links.fill_in(_ids(reading, mapped))
     origins = _Origins(reading, table, lists, wanted)
     for area in mapped:
         for item in area.items:

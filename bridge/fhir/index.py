@@ -156,7 +156,7 @@ def _full_url(entry: JsonObject) -> str | None:
 
 def _ref(kind: str, resource: JsonObject) -> str:
     logical_id = resource.get("id")
-    if type(logical_id) is str and (stripped := logical_id.strip()) and len(stripped) <= LONGEST_ID:
+    if type(logical_id) is str and 0 < len(stripped := logical_id.strip()) <= LONGEST_ID:
         return f"{kind}/{stripped}"
     if kind == "List" and len(code := list_code(resource.get("code")) or "no code") <= LONGEST_ID:
         # Lists have no id by the specification: the code is what names one.

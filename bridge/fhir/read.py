@@ -168,7 +168,11 @@ class Item:
         for extension in self.many(sent, "extension"):
             url = extension.get("url")
             if type(url) is str:
-                named.setdefault(extension_name(url), []).append(extension)
+                name = extension_name(url)
+                if name in named:
+                    named[name].append(extension)
+                else:
+                    named[name] = [extension]
         return named
 
     def reference(self, value: object, path: str) -> str | None:
@@ -287,13 +291,10 @@ def code_in(concept: object, system: str) -> str | None:
 
 def snomed_codes(concept: object) -> list[str]:
     """The SNOMED CT codes of a concept in the order sent; without one, the codes that name no system."""
-    if type(concept) is dict and type(codings := concept.get("coding")) is list and len(codings) == 1:
-        [coding] = codings  # as nearly all are
-        if type(coding) is dict and coding.get("system") == SNOMED:
-            code = coding.get("code")
-            if type(code) is str:
-                return [stripped] if (stripped := code.strip()) else []
-    found = list(_codes(concept))
+    found = _codes(concept)
+    if len(found) == 1:  # as nearly all have
+        [(system, code)] = found
+        return [code] if system is None or system == SNOMED else []
     return [code for system, code in found if system == SNOMED] or [
         code for system, code in found if system is None
     ]
@@ -317,18 +318,20 @@ def list_code(concept: object) -> str | None:
     return snomed[0] if snomed else code_in(concept, SECONDARY_LISTS) or first_code(concept)
 
 
-def _codes(concept: object) -> Iterator[tuple[str | None, str]]:
+def _codes(concept: object) -> list[tuple[str | None, str]]:
     """System and code of every coding that has a code."""
     codings: Any = concept
     if type(concept) is str:
         codings = {"code": concept}
     elif type(concept) is dict:
         codings = concept.get("coding", concept)
+    found: list[tuple[str | None, str]] = []
     for coding in codings if type(codings) is list else [codings]:
         code = coding.get("code") if type(coding) is dict else None
         if type(code) is str and (stripped := code.strip()):
             system = coding.get("system")
-            yield (system.strip() or None) if type(system) is str else None, stripped
+            found.append(((system.strip() or None) if type(system) is str else None, stripped))
+    return found
 
 
 def best_text(resource: object) -> str | None:

@@ -72,8 +72,10 @@ def concepts(item: Item, sent: object, path: str, *, degrade_to: str | None = No
 def _read(item: Item, concept: object, path: str, degrade_to: str | None) -> CodedText:
     found = item.one(concept, path)
     text = item.text(found.get("text"), path)
-    codings = [_coding(item, each, path) for each in item.many(found.get("coding"), path)]
-    codings = [coding for coding in codings if coding]
+    codings: list[Coding] = []
+    for each in item.many(found.get("coding"), path):
+        if coding := _coding(item, each, path):
+            codings.append(coding)  # noqa: PERF401 - a frame less for what is read most
     snomed = _snomed(item, codings, path)
     quality = _quality(text, codings, snomed)
     term, term_from = _term(text, codings, snomed)
@@ -193,13 +195,13 @@ def _quality(text: str | None, codings: list[Coding], snomed: Coding | None) -> 
 def _term(text: str | None, codings: list[Coding], snomed: Coding | None) -> tuple[str, TermFrom]:
     if text is not None:
         return text, "text"
-    chosen = next((coding for coding in codings if "user_selected" in coding), snomed)
-    for coding in (chosen, *codings):
-        if coding is None:
-            continue
+    chosen = [coding for coding in codings if "user_selected" in coding] or ([snomed] if snomed else [])
+    for coding in (*chosen[:1], *codings):
         if "description_term" in coding:
             return coding["description_term"], "description"
         if "display" in coding:
             return coding["display"], "display"
-    code = next((coding["code"] for coding in codings if "code" in coding), None)
-    return (code, "code") if code is not None else (_PLACEHOLDER, "placeholder")
+    for coding in codings:
+        if "code" in coding:
+            return coding["code"], "code"
+    return _PLACEHOLDER, "placeholder"

@@ -111,6 +111,11 @@ class Links:
             link["display"] = display
         return link
 
+    @property
+    def any_made(self) -> bool:
+        """Whether an item names anything that was sent."""
+        return bool(self._made)
+
     def fill_in(self, ids: Mapping[str, Iterable[str]]) -> None:
         """Say of every link which item it leads to.
 

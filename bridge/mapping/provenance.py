@@ -42,7 +42,10 @@ def provenance(
 
 def security_labels(item: Item) -> list[str]:
     """Codes of `meta.security`, NOPAT among them (CS-057)."""
-    if "meta" not in item.resource or "security" not in (meta := item.one(item.resource["meta"], "meta")):
+    meta = item.resource.get("meta")
+    if type(meta) is not dict:
+        meta = item.one(meta, "meta")
+    if "security" not in meta:
         return []
     labels = (item.code(label.get("code"), "meta.security") for label in item.many(meta["security"], "meta"))
     return [label for label in labels if label is not None]
@@ -68,9 +71,9 @@ def keep_apart(reading: Reading, items: Sequence[Identified]) -> None:
 
     Examples and live systems repeat identifiers; an importer that went by them would merge two medicines.
     """
-    times = Counter(item["item_id"] for item in items)
-    if len(times) == len(items):
+    if len({item["item_id"] for item in items}) == len(items):
         return
+    times = Counter(item["item_id"] for item in items)
     for item in items:
         if times[item["item_id"]] > 1:
             item["item_id"] += "#" + item["provenance"]["source_ref"]

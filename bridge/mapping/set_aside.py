@@ -11,6 +11,6 @@ from bridge.fhir.read import Item, JsonObject
 
 def note_set_aside(item: Item, holder: JsonObject, elements: frozenset[str], path: str = "") -> None:
     """Note each of `elements` that `holder`, which stands at `path`, was sent with."""
-    if not elements.isdisjoint(holder):
+    if not holder.keys().isdisjoint(elements):
         for name in sorted(each for each in elements.intersection(holder) if holder[each]):
             item.aside.append(("element_not_in_profile", path + name))

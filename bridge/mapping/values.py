@@ -99,5 +99,6 @@ def period(item: Item, sent: object, path: str) -> tuple[PartialDate | None, Par
     """Start and end of a Period."""
     if sent is None:
         return None, None
-    found = item.one(sent, path)
-    return item.date(found.get("start"), path), item.date(found.get("end"), path)
+    found = sent if type(sent) is dict else item.one(sent, path)
+    start = item.date(found["start"], path) if "start" in found else None
+    return start, item.date(found["end"], path) if "end" in found else None

@@ -43,8 +43,7 @@ def _first_moment(value: str) -> datetime:
         moment = datetime.fromisoformat(value)
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     full = value if len(value) == _DAY else value + "-01" if len(value) == _MONTH else value + "-01-01"
-    day = date.fromisoformat(full)
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return datetime.fromisoformat(full + "T00Z")
 
 
 def is_known(when: PartialDate) -> bool:
@@ -87,12 +86,13 @@ def days(when: PartialDate) -> tuple[date, date] | None:
     if precision == "instant":
         day = uk_day(datetime.fromisoformat(value))
         return day, day
+    if precision == "day":
+        day = date.fromisoformat(value)
+        return day, day
     first = _first_moment(value).date()
     if precision == "year":
         return first, date(first.year, 12, 31)
-    if precision == "month":
-        return first, first.replace(day=monthrange(first.year, first.month)[1])
-    return first, first
+    return first, first.replace(day=monthrange(first.year, first.month)[1])
 
 
 def rfc3339(moment: datetime) -> str:

@@ -63,15 +63,18 @@ def judge_use(course: MedicationCourse) -> None:
         parts += [course["plan"], *course["plan"]["issues"]]
     if "issue_without_plan" in course:
         parts.append(course["issue_without_plan"])
-    course["usable_for_decision_support"] = course["medication"]["coding_quality"] == "coded" and all(
-        _NOT_TO_BE_USED.isdisjoint(part["issue_codes"]) for part in parts
-    )
+    usable = course["medication"]["coding_quality"] == "coded"
+    for part in parts:
+        usable &= _NOT_TO_BE_USED.isdisjoint(part["issue_codes"])
+    course["usable_for_decision_support"] = usable
 
 
 def _dosages_differ(course: MedicationCourse, plan: MedicationPlan) -> bool:
-    own = [without_change_warning(each["text"]) for each in course["dosage"] if "text" in each]
-    planned = plan.get("dosage", {}).get("text")
-    return bool(own) and planned is not None and without_change_warning(planned) != "\n".join(own)
+    own = [each["text"] for each in course["dosage"] if "text" in each]
+    planned = plan["dosage"].get("text") if "dosage" in plan else None
+    if not own or planned is None or own == [planned]:
+        return False
+    return without_change_warning(planned) != "\n".join(map(without_change_warning, own))
 
 
 def mark(reading: Reading, part: MedicationCourse | MedicationPlan | MedicationIssue, code: str) -> None:

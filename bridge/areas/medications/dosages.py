@@ -23,9 +23,11 @@ def dosages(item: Item, sent: object, path: str) -> list[Dosage]:
     """Dosages by their `sequence`, else as sent. Words first: no dose is ever read out of them (CS-074)."""
     if sent is None:
         return []
-    found = [_dosage(item, each, path) for each in item.many(sent, path)]
-    if len(found) > 1:
-        found.sort(key=lambda each: each.get("sequence", _WITHOUT_PLACE))
+    each_sent = item.many(sent, path)
+    if len(each_sent) == 1:
+        return [_dosage(item, each_sent[0], path)]
+    found = [_dosage(item, each, path) for each in each_sent]
+    found.sort(key=lambda each: each.get("sequence", _WITHOUT_PLACE))
     return found
 
 
@@ -42,7 +44,10 @@ def _dosage(item: Item, sent: JsonObject, path: str) -> Dosage:
         item.note("dosage_withheld", path)
     if "sequence" in sent and (place := item.whole_number(sent["sequence"], path)) is not None:
         dosage["sequence"] = place
-    if (instruction := item.text(sent.get("patientInstruction"), path)) is not None:
+    if (
+        "patientInstruction" in sent
+        and (instruction := item.text(sent["patientInstruction"], path)) is not None
+    ):
         dosage["patient_instruction"] = instruction
     if rich and is_nested_deeper(sent, _DOSAGE_DEPTH):
         item.note("unreadable_element", path)

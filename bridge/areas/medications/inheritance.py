@@ -5,44 +5,45 @@ answer does not say which version wrote it, so what was taken over is named in `
 plan to issue only: those of a statement are rolled up from all its issues and belong to none of them.
 """
 
-from bridge.areas.medications.model import MedicationCourse, MedicationIssue, MedicationPlan
+from bridge.areas.medications.model import Dosage, MedicationCourse, MedicationIssue, MedicationPlan
+from bridge.record.common import Provenance
 
 
-def inherit_issue(issue: MedicationIssue, plan: MedicationPlan) -> None:
-    """Fill an issue from its plan."""
-    if "quantity" not in issue and "quantity" in plan:
-        issue["quantity"] = plan["quantity"]
-        issue["inherited"].append("quantity")
-    if "supply_duration" not in issue and "supply_duration" in plan:
-        issue["supply_duration"] = plan["supply_duration"]
-        issue["inherited"].append("supply_duration")
-    if not issue["notes"] and plan["notes"]:
-        issue["notes"] = plan["notes"]
-        issue["inherited"].append("notes")
-    if "author" not in issue["provenance"] and "author" in plan["provenance"]:
-        issue["provenance"]["author"] = plan["provenance"]["author"]
-        issue["inherited"].append("provenance.author")
-    _inherit_shared(issue, plan)
+def inherit_issues(plan: MedicationPlan) -> None:
+    """Fill the issues of a plan from it."""
+    origin, instruction = plan["provenance"], _instruction(plan.get("dosage"))
+    for issue in plan["issues"]:
+        if "quantity" not in issue and "quantity" in plan:
+            issue["quantity"] = plan["quantity"]
+            issue["inherited"].append("quantity")
+        if "supply_duration" not in issue and "supply_duration" in plan:
+            issue["supply_duration"] = plan["supply_duration"]
+            issue["inherited"].append("supply_duration")
+        if plan["notes"] and not issue["notes"]:
+            issue["notes"] = plan["notes"]
+            issue["inherited"].append("notes")
+        if "author" not in issue["provenance"] and "author" in origin:
+            issue["provenance"]["author"] = origin["author"]
+            issue["inherited"].append("provenance.author")
+        _inherit_shared(issue, origin, instruction)
 
 
 def inherit_plan(plan: MedicationPlan, course: MedicationCourse) -> None:
     """Fill a plan from its course."""
-    _inherit_shared(plan, course)
+    dosage = course["dosage"]
+    _inherit_shared(plan, course["provenance"], _instruction(dosage[0] if dosage else None))
 
 
 def _inherit_shared(
-    child: MedicationIssue | MedicationPlan, parent: MedicationPlan | MedicationCourse
+    child: MedicationIssue | MedicationPlan, parent: Provenance, instruction: str | None
 ) -> None:
-    if "encounter_ref" not in child["provenance"] and "encounter_ref" in parent["provenance"]:
-        child["provenance"]["encounter_ref"] = parent["provenance"]["encounter_ref"]
+    if "encounter_ref" in parent and "encounter_ref" not in child["provenance"]:
+        child["provenance"]["encounter_ref"] = parent["encounter_ref"]
         child["inherited"].append("provenance.encounter_ref")
-    instruction = _instruction(parent)
     if instruction is not None and "dosage" in child and "patient_instruction" not in child["dosage"]:
         child["dosage"]["patient_instruction"] = instruction
         child["inherited"].append("dosage.patient_instruction")
 
 
-def _instruction(parent: MedicationPlan | MedicationCourse) -> str | None:
-    dosage = parent.get("dosage")
-    first = dosage[0] if isinstance(dosage, list) and dosage else dosage
-    return first.get("patient_instruction") if isinstance(first, dict) else None
+def _instruction(dosage: Dosage | None) -> str | None:
+    return dosage.get("patient_instruction") if dosage is not None else None

@@ -6,10 +6,11 @@ way only, from issue to plan and from statement to plan: the tree is put togethe
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from bridge.areas.medications.conflicts import judge_use, mark, mark_conflicts, mark_medication
 from bridge.areas.medications.course_state import UNDECIDED
-from bridge.areas.medications.inheritance import inherit_issue, inherit_plan
+from bridge.areas.medications.inheritance import inherit_issues, inherit_plan
 from bridge.areas.medications.model import MedicationCourse, MedicationIssue, MedicationPlan
 from bridge.areas.medications.options import MedicationOptions
 from bridge.areas.medications.query import ISSUES
@@ -20,7 +21,6 @@ from bridge.fhir.index import ReceivedEntry
 from bridge.fhir.read import JsonObject, reference_target
 from bridge.mapping.bounds import check_taken_over
 from bridge.mapping.items import newest_first
-from bridge.mapping.lists import AreaList
 from bridge.mapping.provenance import keep_apart
 from bridge.mapping.reading import Reading
 from bridge.record.common import CodedText, PartialDate
@@ -52,7 +52,8 @@ def map_medications(answer: AreaAnswer[MedicationOptions]) -> list[MedicationCou
         answer.options is not None and answer.options.include_issues and ISSUES not in answer.refused
     )
     courses = _Courses(answer.reading, issues_included=issues_included)
-    return courses.put_together(answer.lists.areas.get(_AREA, AreaList()).firm)
+    listed = answer.lists.areas.get(_AREA)
+    return courses.put_together(listed.firm if listed is not None else set())
 
 
 class _Courses:
@@ -66,13 +67,18 @@ class _Courses:
         plans, orders = self._requests()
         self._plans = self._read_plans(plans)
         self._issues = self._read_issues(orders)
-        self._issue_of = self._issues_by_ref()
+        # Of different ones with one reference the choice does not depend on their order.
+        self._plan_of: dict[str, _Plan] = {}
+        for plan in sorted(self._plans, key=lambda each: each.plan["provenance"]["content_hash"]):
+            self._plan_of.setdefault(plan.plan["provenance"]["source_ref"], plan)
+        self._issue_of: dict[str, _Issue] = {}
+        for issue in sorted(self._issues, key=lambda each: each.issue["provenance"]["content_hash"]):
+            self._issue_of.setdefault(issue.issue["provenance"]["source_ref"], issue)
 
     def put_together(self, listed: set[str]) -> list[MedicationCourse]:
         """Statements first; then plans without a statement, then issues without a plan."""
         issues_without_plan = self._add_issues()
-        plan_of = self._plans_by_ref()
-        courses = [self._with_plan(course, based_on, plan_of) for course, based_on in self._read_statements()]
+        courses = [self._with_plan(course, based_on) for course, based_on in self._read_statements()]
         courses += [self._from_plan(each) for each in self._plans if not each.has_statement]
         courses += [self._from_issue(each) for each in issues_without_plan if not each.has_statement]
         self._finish(courses, listed)
@@ -93,14 +99,9 @@ class _Courses:
 
     def _read_plans(self, plans: list[ReceivedEntry]) -> list[_Plan]:
         reading, found = self._reading, []
+        build = partial(read_plan, reading, self._medications, issues_included=self._issues_included)
         for received in plans:
-            read = reading.read(
-                received,
-                _AREA,
-                lambda item: read_plan(
-                    reading, self._medications, item, issues_included=self._issues_included
-                ),
-            )
+            read = reading.read(received, _AREA, build)
             if read is not None:
                 reading.keep(received)
                 found.append(_Plan(*read))
@@ -108,8 +109,9 @@ class _Courses:
 
     def _read_issues(self, orders: list[ReceivedEntry]) -> list[_Issue]:
         reading, found = self._reading, []
+        build = partial(read_issue, reading, self._medications)
         for received in orders:
-            read = reading.read(received, _AREA, lambda item: read_issue(reading, self._medications, item))
+            read = reading.read(received, _AREA, build)
             if read is not None:
                 reading.keep(received)
                 found.append(_Issue(*read, _based_on(received.resource)))
@@ -117,31 +119,20 @@ class _Courses:
 
     def _read_statements(self) -> list[tuple[MedicationCourse, list[str]]]:
         reading, found = self._reading, []
+        build = partial(read_statement, reading, self._medications)
         for received in reading.distinct("MedicationStatement", _AREA):
-            read = reading.read(
-                received, _AREA, lambda item: read_statement(reading, self._medications, item)
-            )
+            read = reading.read(received, _AREA, build)
             if read is not None:
                 reading.keep(received)
                 found.append((read, _based_on(received.resource)))
         # By reference, so that the order of entries decides nothing (CS-033).
         return sorted(found, key=lambda each: _origin(each[0]))
 
-    def _plans_by_ref(self) -> dict[str, _Plan]:
-        """Plans by reference; of different ones with the same the choice does not depend on their order."""
-        by_hash = sorted(self._plans, key=lambda each: each.plan["provenance"]["content_hash"])
-        return {each.plan["provenance"]["source_ref"]: each for each in reversed(by_hash)}
-
-    def _issues_by_ref(self) -> dict[str, _Issue]:
-        by_hash = sorted(self._issues, key=lambda each: each.issue["provenance"]["content_hash"])
-        return {each.issue["provenance"]["source_ref"]: each for each in reversed(by_hash)}
-
     def _add_issues(self) -> list[_Issue]:
         """Give every plan its issues, the newest first; the issues that are left over."""
-        plan_of = self._plans_by_ref()
         left_over: list[_Issue] = []
         for each in self._issues:
-            plan = next((plan_of[target] for target in each.based_on if target in plan_of), None)
+            plan = self._plan_named_by(each)
             if plan is None:
                 left_over.append(each)
                 continue
@@ -149,24 +140,29 @@ class _Courses:
             mark_medication(self._reading, each.issue, each.medication, plan.medication)
             plan.plan["issues"].append(each.issue)
         for plan in self._plans:
-            plan.plan["issues"].sort(key=lambda issue: (issue["item_id"], *_origin(issue)))
-            plan.plan["issues"].sort(key=lambda issue: sort_text(issue.get("issue_date")), reverse=True)
+            if len(plan.plan["issues"]) > 1:
+                plan.plan["issues"].sort(key=lambda issue: (issue["item_id"], *_origin(issue)))
+                plan.plan["issues"].sort(key=lambda issue: sort_text(issue.get("issue_date")), reverse=True)
         return left_over
 
-    def _with_plan(
-        self, course: MedicationCourse, based_on: list[str], plan_of: dict[str, _Plan]
-    ) -> MedicationCourse:
+    def _plan_named_by(self, issue: _Issue) -> _Plan | None:
+        for target in issue.based_on:
+            if target in self._plan_of:
+                return self._plan_of[target]
+        return None
+
+    def _with_plan(self, course: MedicationCourse, based_on: list[str]) -> MedicationCourse:
         orders = [self._issue_of[target] for target in based_on if target in self._issue_of]
         # Some statements name an order where the plan belongs: then the order's plan is meant.
-        named = [*based_on, *(order.plan_ref for order in orders if order.plan_ref is not None)]
-        targets = sorted({target for target in named if target in plan_of})
+        named = {*based_on, *(order.plan_ref for order in orders)} if orders else based_on
+        targets = sorted(self._plan_of.keys() & named)
         if not targets:
             mark(self._reading, course, "plan_missing")
             self._join_order(course, orders)
             return course
         if len(targets) > 1:
             mark(self._reading, course, "plan_ambiguous")
-        found = plan_of[targets[0]]
+        found = self._plan_of[targets[0]]
         self._reading.growth.take_over(found.plan, found.plan["issues"], again=found.has_statement)
         check_taken_over(
             self._reading.growth,
@@ -198,8 +194,7 @@ class _Courses:
         mark_medication(self._reading, plan, found.medication, course["medication"])
         if "medication_conflict" in plan["issue_codes"]:
             mark(self._reading, course, "medication_conflict")
-        for issue in plan["issues"]:
-            inherit_issue(issue, plan)
+        inherit_issues(plan)
         self._add_last_issue(course, plan["issues"])
 
     def _from_plan(self, found: _Plan) -> MedicationCourse:

@@ -38,43 +38,48 @@ _TYPES: dict[str, PrescriptionType] = {
 }
 
 
+_Known = tuple[CodedText, list[tuple[str, str | None]]]
+
+
 class Medications:
     """The drugs and devices of a bundle; each Medication is read once."""
 
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
-        self._known: dict[str, tuple[CodedText, list[tuple[str, str | None]]]] = {}
+        self._known: dict[str, _Known] = {}
 
     def of(self, item: Item) -> CodedText:
         """What a statement or request is for: by reference as profiled, or coded in place (OD-16)."""
         sent = item.one(item.resource.get("medicationReference"), "medicationReference")
-        target = sent.get("reference")
-        if type(target) is not str or target not in self._known:
+        written = sent.get("reference")
+        known = self._known.get(written) if type(written) is str else None
+        if known is None:
             target = item.reference(sent, "medicationReference")
-        if target is None:
-            concept = item.resource.get("medicationCodeableConcept")
-            display = item.text(sent.get("display"), "medicationReference")
-            if concept is None and display is not None:
-                item.note("text_only", "medicationReference")
-                return placeholder(display)
-            return coded_text(item, concept, "medication", degrade_to=DEGRADED_MEDICATION)
-        if target.startswith("#"):
-            return self._contained(item, target)
-        if target not in self._known:
-            found = self._reading.index.variants(target, "Medication")
-            if not found:
+            if target is None:
+                return _in_place(item, sent)
+            if target.startswith("#"):
+                return self._contained(item, target)
+            known = self._known.get(target) or self._read(target)
+            if known is None:
                 item.note("dangling_reference", "medicationReference")
                 return placeholder(item.text(sent.get("display"), "medicationReference"))
-            inner = Item(found[0].resource, found[0].ref)
-            named = _named(inner, [each.resource for each in found])
-            for each in found:
-                note_modifiers(self._reading, inner, each.resource)
-            self._known[target] = named, list(dict.fromkeys(inner.notes))
-            self._reading.growth.share(self._known[target][0])
-        concept, noted = self._known[target]
+        concept, noted = known
         if noted:
             item.notes += noted
         return concept
+
+    def _read(self, target: str) -> _Known | None:
+        """What the Medications of one reference are called, and what was noted of it; None without any."""
+        found = self._reading.index.variants(target, "Medication")
+        if not found:
+            return None
+        inner = Item(found[0].resource, found[0].ref)
+        named = _named(inner, [each.resource for each in found])
+        for each in found:
+            note_modifiers(self._reading, inner, each.resource)
+        self._known[target] = named, list(dict.fromkeys(inner.notes))
+        self._reading.growth.share(named)
+        return self._known[target]
 
     def _contained(self, item: Item, target: str) -> CodedText:
         sent = item.many(item.resource.get("contained"), "contained")
@@ -84,13 +89,25 @@ class Medications:
         return placeholder()
 
 
+def _in_place(item: Item, sent: JsonObject) -> CodedText:
+    """What is coded in place, or named by the words of a reference to nothing."""
+    concept = item.resource.get("medicationCodeableConcept")
+    display = item.text(sent.get("display"), "medicationReference")
+    if concept is None and display is not None:
+        item.note("text_only", "medicationReference")
+        return placeholder(display)
+    return coded_text(item, concept, "medication", degrade_to=DEGRADED_MEDICATION)
+
+
 def _named(item: Item, medications: Sequence[JsonObject]) -> CodedText:
     """What the Medications of one id name; where they differ, no drug is stated as a fact."""
     named = [
         coded_text(item, each.get("code"), "medication", degrade_to=DEGRADED_MEDICATION)
         for each in medications
     ]
-    if len(named) > 1 and any(each != medications[0] for each in medications):
+    if len(named) == 1:
+        return named[0]
+    if any(each != medications[0] for each in medications):
         item.note("duplicate_id", "medicationReference")
     if all(each == named[0] for each in named):
         return named[0]
@@ -140,14 +157,14 @@ def read_plan(
         item,
         recorder=reading.parties.party(item, resource.get("recorder"), "recorder"),
         author=_requester(reading, item),
-        encounter=item.reference(resource.get("context"), "context"),
+        encounter=item.reference(resource["context"], "context") if "context" in resource else None,
     )
     plan: MedicationPlan = {
         "item_id": item_id(item, origin["business_ids"]),
         "status": state,
         "provenance": origin,
         "prescription_type": kind,
-        "notes": notes(item, resource.get("note")),
+        "notes": notes(item, resource["note"]) if "note" in resource else [],
         "issues_included": issues_included,
         "issues": [],
         "issue_codes": [],
@@ -166,9 +183,10 @@ def read_plan(
         plan["repeat"] = repeat
     if (stop := _stop(item, extensions)) is not None:
         plan["stopped"] = stop
-    prior = item.reference(resource.get("priorPrescription"), "priorPrescription")
-    if prior is not None:
-        plan["prior_plan_id"] = prior  # the reference, until every plan has its id
+    if "priorPrescription" in resource:
+        prior = item.reference(resource["priorPrescription"], "priorPrescription")
+        if prior is not None:
+            plan["prior_plan_id"] = prior  # the reference, until every plan has its id
     _add_supply(item, plan, dispense)
     _note_unknown(reading, item, extensions)
     plan["issue_codes"] = item.codes()
@@ -187,13 +205,13 @@ def read_issue(reading: Reading, medications: Medications, item: Item) -> tuple[
         item,
         recorder=reading.parties.party(item, resource.get("recorder"), "recorder"),
         author=_requester(reading, item),
-        encounter=item.reference(resource.get("context"), "context"),
+        encounter=item.reference(resource["context"], "context") if "context" in resource else None,
     )
     issue: MedicationIssue = {
         "item_id": item_id(item, origin["business_ids"]),
         "status": state,
         "provenance": origin,
-        "notes": notes(item, resource.get("note")),
+        "notes": notes(item, resource["note"]) if "note" in resource else [],
         "issue_codes": [],
         "inherited": [],
     }
@@ -207,9 +225,10 @@ def read_issue(reading: Reading, medications: Medications, item: Item) -> tuple[
         issue["supply_ends"] = end
     _add_supply(item, issue, dispense)
     _add_eps(item, issue)
-    dispenser = reading.parties.party(item, dispense.get("performer"), "dispenseRequest.performer")
-    if dispenser is not None:
-        issue["dispenser"] = dispenser
+    if "performer" in dispense:
+        dispenser = reading.parties.party(item, dispense["performer"], "dispenseRequest.performer")
+        if dispenser is not None:
+            issue["dispenser"] = dispenser
     _note_unknown(reading, item, item.extensions(resource))
     issue["issue_codes"] = item.codes()
     note_set_aside(item, resource, _SET_ASIDE)
@@ -292,9 +311,10 @@ def _stop(item: Item, extensions: dict[str, list[JsonObject]]) -> Stop | None:
 
 
 def _add_eps(item: Item, issue: MedicationIssue) -> None:
-    group = item.one(item.resource.get("groupIdentifier"), "groupIdentifier")
-    if (value := item.code(group.get("value"), "groupIdentifier.value")) is not None:
-        issue["eps_prescription_id"] = value
+    if "groupIdentifier" in item.resource:
+        group = item.one(item.resource["groupIdentifier"], "groupIdentifier")
+        if (value := item.code(group.get("value"), "groupIdentifier.value")) is not None:
+            issue["eps_prescription_id"] = value
     for identifier in issue["provenance"]["business_ids"]:
         if identifier.get("system") in systems.EPS_LINE_ITEM and not is_old(identifier):
             issue["eps_item_id"] = identifier["value"]

@@ -40,7 +40,7 @@ def read_statement(reading: Reading, medications: Medications, item: Item) -> Me
         reading,
         item,
         author=reading.parties.party(item, resource.get("informationSource"), "informationSource"),
-        encounter=item.reference(resource.get("context"), "context"),
+        encounter=item.reference(resource["context"], "context") if "context" in resource else None,
     )
     course: MedicationCourse = {
         "item_id": item_id(item, origin["business_ids"]),
@@ -49,7 +49,7 @@ def read_statement(reading: Reading, medications: Medications, item: Item) -> Me
         "provenance": origin,
         "prescribed_by": prescribed_by,
         "dosage": dosages(item, resource.get("dosage"), "dosage"),
-        "notes": notes(item, resource.get("note")),
+        "notes": notes(item, resource["note"]) if "note" in resource else [],
         "issue_codes": [],
         "course_state": UNDECIDED,
         "usable_for_decision_support": False,
