@@ -6,7 +6,7 @@ from typing import Any, Final, Self
 
 from bridge.areas.spec import UNKNOWN_PARAMETER, AreaTable, Mapped, Parameter
 from bridge.fhir.read import Item
-from bridge.mapping.lists import AreaList, Contained, Lists
+from bridge.mapping.lists import NO_LIST, AreaList, Contained, Lists
 from bridge.mapping.reading import COPY, Reading
 from bridge.record.retrieval import Area, AreaOutcome
 
@@ -111,11 +111,10 @@ def describe_areas(
     """The lists of the areas of this record, then every other area that the answer touches, by name."""
     received = table.received(reading)
     for each in lists.contained:
-        received[_area_of_contained(table, each)] += 1
+        name = _area_of_contained(table, each)
+        received[name] = received.get(name, 0) + 1
     said = _Said.of(reading, table, refusals, lists)
-    of_lists: dict[str, list[Any]] = {
-        name: [] for area in table.areas for name in [area.name, *(each.name for each in area.lists)]
-    }
+    of_lists: dict[str, list[Any]] = {name: [] for name in table.list_names}
     for area in mapped:
         for name, items in area.by_list().items():
             of_lists.setdefault(name, []).extend(items)
@@ -124,7 +123,7 @@ def describe_areas(
     for name in sorted((set(lists.areas) | set(received) | set(refusals.areas)) - set(described)):
         described[name] = _area(said, name, [], wanted=False)
     for name, found in described.items():
-        found["received"] = received[name]
+        found["received"] = received.get(name, 0)
     for area in mapped:
         if area.spec.brings_linked:
             _add_warnings_of_linked(table, lists, described[area.spec.name])
@@ -157,7 +156,7 @@ _Limits = dict[str, bool | int | str]
 def _tell_limits(area: Mapped, described: Area) -> None:
     """What of the request narrows the area, and what of it the practice says that it cannot do."""
     options, refused = area.answer.options, area.answer.refused
-    if options is None:
+    if options is None or not (options.model_fields_set or refused):
         return
     said: _Limits = options.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     ignored: dict[str, str] = {}
@@ -176,15 +175,10 @@ def _tell_limits(area: Mapped, described: Area) -> None:
 def _remark(area: Mapped, described: Area) -> None:
     area.spec.remark(area.answer, described)
     _tell_limits(area, described)
-    refused = area.answer.refused
-    note = " ".join(
-        [
-            *filter(None, [described.get("note")]),
-            *(refused[part] for part in area.spec.parts if part in refused),
-        ]
-    )
-    if note:
-        described["note"] = note
+    if refused := area.answer.refused:
+        said = [described.get("note"), *(refused[part] for part in area.spec.parts if part in refused)]
+        if note := " ".join(filter(None, said)):
+            described["note"] = note
 
 
 def _area(said: _Said, name: str, items: Sequence[Any], *, wanted: bool) -> Area:
@@ -196,7 +190,7 @@ def _area(said: _Said, name: str, items: Sequence[Any], *, wanted: bool) -> Area
     came_along = sum("linked_only" in item for item in items)
     if came_along:
         items = [item for item in items if "linked_only" not in item]
-    found = sent or AreaList()
+    found = sent or NO_LIST
     missing = found.targets - reading.mapped_refs - said.copies
     has_items = bool(items) or len(missing) < len(found.targets)
     outcome = _outcome(sent, unsupported, wanted=wanted, has_items=has_items)

@@ -59,11 +59,11 @@ class _Origins:
         }
         self._brought = table.brought(wanted)
         self._reached = reading.links.reached_from(wanted)
-        self._owners = {each.name: area.name for area in table.areas for each in area.lists}
-        self._lists: dict[str, list[AreaList]] = {
-            area.name: [lists.areas[each.name] for each in area.lists if each.name in lists.areas]
-            for area in table.areas
-        }
+        self._owners = table.owners
+        self._lists: dict[str, list[AreaList]] = {}
+        for name, found in lists.areas.items():
+            if name in table.owners:
+                self._lists.setdefault(table.owners[name], []).append(found)
         self._together: dict[tuple[str, str], AreaList] = {}
         self._listed_after_all: set[str] = set()
 
@@ -89,7 +89,7 @@ class _Origins:
         key = owner, area
         if key not in self._together:
             together = AreaList()
-            for each in (*self._lists[owner], *(self._lists[area] if area != owner else ())):
+            for each in (*self._lists.get(owner, ()), *(self._lists.get(area, ()) if area != owner else ())):
                 together.targets |= each.targets
                 together.deleted |= each.deleted
                 together.firm |= each.firm

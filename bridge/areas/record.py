@@ -161,15 +161,16 @@ def _account(reading: Reading, table: AreaTable, mapped: Sequence[Mapped]) -> Ac
         _set_aside_entry(reading, entry)
     fates = dict.fromkeys(reading.context, "context")
     fates |= dict.fromkeys(reading.aside, "unmapped") | dict.fromkeys(reading.mapped, "mapped")
-    became: Counter[str] = Counter()
+    kinds = {kind for area in mapped for kind in area.spec.kinds}
+    uses = _CONTEXT.union(*(area.spec.uses for area in mapped))
+    all_became: list[str] = []
     for kind, found in index.by_kind.items():
-        usual = _usual_fate(kind, table, mapped)
-        became.update(
-            [
-                fates.get(id(received.resource)) or usual or _left_over(reading, table, mapped, received)
-                for received in found
-            ]
-        )
+        usual = _usual_fate(kind, table, kinds, uses)
+        all_became += [
+            fates.get(id(received.resource)) or usual or _left_over(reading, table, mapped, received)
+            for received in found
+        ]
+    became = Counter(all_became)
     return {
         "received": len(index.received) + len(index.malformed),
         "mapped": became["mapped"],
@@ -179,11 +180,18 @@ def _account(reading: Reading, table: AreaTable, mapped: Sequence[Mapped]) -> Ac
     }
 
 
-def _usual_fate(kind: str, table: AreaTable, mapped: Sequence[Mapped]) -> str | None:
-    """What becomes of resources of this type that nothing claimed; None when each is to be looked at."""
-    if kind == "Patient" or any(kind in area.spec.kinds for area in mapped):
+def _usual_fate(kind: str, table: AreaTable, kinds: set[str], uses: frozenset[str]) -> str | None:
+    """What becomes of resources of this type that nothing claimed; None when each is to be looked at.
+
+    Args:
+        kind: the type.
+        table: of the record.
+        kinds: the types that items of the areas that were read are made of.
+        uses: those that are context.
+    """
+    if kind == "Patient" or kind in kinds:
         return None
-    if kind in _CONTEXT or any(kind in area.spec.uses for area in mapped):
+    if kind in uses:
         return "context"
     return "not_requested" if kind in table.kinds else None
 

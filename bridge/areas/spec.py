@@ -3,7 +3,6 @@
 Nothing outside an area's folder knows it by name: what goes through every area goes through an `AreaTable`.
 """
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -82,8 +81,11 @@ class Conclusion:
     at_times: Mapping[str, object] = field(default_factory=dict)
 
 
+_NOTHING_BESIDES = Conclusion()
+
+
 def _no_conclusion(_: Reading, __: Sequence[Any], ___: Mapping[str, Area]) -> Conclusion:
-    return Conclusion()
+    return _NOTHING_BESIDES
 
 
 def _only_itself(item: Any) -> Iterator[Any]:
@@ -171,6 +173,11 @@ class AreaSpec(AreaFacts, Generic[OptionsT, ItemT]):
         """Of the event that tells what changed."""
         return f"{self.name}.changed.v1"
 
+    @property
+    def list_names(self) -> list[str]:
+        """The name of the area, then those of its lists."""
+        return [self.name, *(each.name for each in self.lists)]
+
     def list_name(self, item: ItemT) -> str:
         """The name of the list that an item belongs to."""
         return self.name if self.list_of is None else self.list_of(item)
@@ -205,6 +212,10 @@ class AreaTable:
     by_name: tuple[AreaSpec[Any, Any], ...] = field(init=False)
     """In the order of their names, which is that of requests and of what a snapshot id is made from."""
     lists: ListRules = field(init=False)
+    list_names: tuple[str, ...] = field(init=False)
+    """Of `areas`, in the order of a record: each area's own name, then its other lists."""
+    owners: Mapping[str, str] = field(init=False)
+    """The area of each list of `areas`."""
     parameters: Mapping[str, Parameter] = field(init=False)
     """What a practice means that names a parameter, or a part of one as `parameter.part`."""
     kinds: Mapping[str, tuple[tuple[str, IsOfArea | None], ...]] = field(init=False)
@@ -221,6 +232,8 @@ class AreaTable:
         values: dict[str, object] = {
             "by_name": tuple(sorted(self.areas, key=lambda area: area.name)),
             "lists": _list_rules(self.areas, known),
+            "list_names": tuple(dict.fromkeys(name for area in self.areas for name in area.list_names)),
+            "owners": MappingProxyType({each.name: area.name for area in self.areas for each in area.lists}),
             "parameters": MappingProxyType(dict(_parameters(self.areas, known))),
             "kinds": MappingProxyType(_kinds(known)),
             "mapped_kinds": frozenset(_kinds(self.areas)),
@@ -230,13 +243,14 @@ class AreaTable:
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
-    def received(self, reading: Reading) -> Counter[str]:
-        """How many resources of each area were received, by its name."""
-        received: Counter[str] = Counter()
+    def received(self, reading: Reading) -> dict[str, int]:
+        """How many resources of each area were received, by its name; none of an area without any."""
+        received: dict[str, int] = {}
         for kind in reading.index.by_kind:
             for name, is_of_area in self.kinds.get(kind, ()):
-                received[name] += len(reading.of_area(kind, is_of_area))
-        return +received
+                if found := len(reading.of_area(kind, is_of_area)):
+                    received[name] = received.get(name, 0) + found
+        return received
 
     def wanted(self, reading: Reading, lists: Lists) -> dict[str, Model | None]:
         """What was asked for, by the names of the areas, with its options.

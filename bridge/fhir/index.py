@@ -141,8 +141,10 @@ def index_bundle(bundle: JsonObject, *, by_full_url: bool = False) -> BundleInde
             by_kind[kind].append(found)
         else:
             by_kind[kind] = [found]
-        if by_ref.setdefault(ref, found) is not found:
+        if ref in by_ref:
             clashes.setdefault(ref, [by_ref[ref]]).append(found)
+        else:
+            by_ref[ref] = found
         if by_full_url and (target := _full_url(entry)) is not None:
             full_urls.setdefault(target, found)
     by_ref = full_urls | by_ref

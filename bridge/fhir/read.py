@@ -123,22 +123,19 @@ class Item:
 
     def date(self, value: object, path: str) -> PartialDate | None:
         """A date as precise as it was sent; one that cannot be read is kept as text."""
-        if value is None:
-            return None
-        found = self._dates.get(value) if type(value) is str else None
-        if found is None:
+        if type(value) is str and value in self._dates:
+            found = self._dates[value]
+        else:
             written = self.code(value, path)
             if written is None:
                 return None
             found = self._dates[written] = partial_date(written)
-        if (code := _ODD_DATES.get(found["precision"])) is not None:
-            self.note(code, path)
+        if found["precision"] in _ODD_DATES:
+            self.note(_ODD_DATES[found["precision"]], path)
         return found
 
     def one(self, value: object, path: str) -> JsonObject:
         """One object; of a list, its first. `NOTHING` when there is none."""
-        if value is None:
-            return NOTHING
         if type(value) is dict:
             return value
         found = self.many(value, path)
@@ -146,18 +143,18 @@ class Item:
 
     def many(self, value: object, path: str) -> list[JsonObject]:
         """A list of objects; a single object is a list of one, anything else in it is left out."""
+        if type(value) is list:
+            for each in value:
+                if type(each) is not dict:
+                    self.note("unreadable_element", path)
+                    return [each for each in value if isinstance(each, dict)]
+            return value
         if value is None:
             return []
         if type(value) is dict:
             return [value]
-        if type(value) is not list:
-            self.note("unreadable_element", path)
-            return []
-        for each in value:
-            if type(each) is not dict:
-                self.note("unreadable_element", path)
-                return [each for each in value if isinstance(each, dict)]
-        return value
+        self.note("unreadable_element", path)
+        return []
 
     def extensions(self, holder: JsonObject) -> dict[str, list[JsonObject]]:
         """The extensions of an element by their name (see `extension_name`)."""

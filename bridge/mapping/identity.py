@@ -62,10 +62,10 @@ class Identity:
         to another Patient of the bundle, or another NHS number, is another patient.
         """
         subject = resource.get("subject") or resource.get("patient")
-        if not isinstance(subject, dict):
+        if type(subject) is not dict:
             return "own"
         reference = subject.get("reference")
-        if isinstance(reference, str) and reference in self.own_refs and "identifier" not in subject:
+        if type(reference) is str and reference in self.own_refs and "identifier" not in subject:
             return "own"
         number = _subject_number(subject)
         if number is not None and self.expected_number is not None and number != self.expected_number:

@@ -1,6 +1,7 @@
 """The resources of a type as items, and the order in which they stand."""
 
 from collections.abc import Callable
+from operator import itemgetter
 from typing import TypeVar
 
 from bridge.fhir.index import ReceivedEntry
@@ -41,5 +42,5 @@ def read_items(
 
 def newest_first(items: list[ItemT], on: Callable[[ItemT], PartialDate | None]) -> list[ItemT]:
     """The items by the date that `on` gives; of one date by their ids, so that no order sent decides."""
-    by_id = sorted(items, key=lambda each: each["item_id"])
+    by_id = sorted(items, key=itemgetter("item_id"))
     return sorted(by_id, key=lambda each: sort_text(on(each)), reverse=True)

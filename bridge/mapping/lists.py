@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from bridge.fhir import systems
 from bridge.fhir.index import LONGEST_ID, ReceivedEntry, comparable_hash
@@ -112,6 +113,8 @@ class AreaList:
         return not (self.warnings or self.unusable or self.deleted or self.empty - {"nothing_recorded"})
 
 
+NO_LIST: Final = AreaList()
+"""Of an area that no list was sent of; never changed."""
 NameByContent = Callable[[Item, Sequence[ReceivedEntry]], str | None]
 """The name of a list that has no code, by the list and by what it contains."""
 

@@ -83,8 +83,7 @@ def business_ids(item: Item) -> list[BusinessId]:
         return []
     result: list[BusinessId] = []
     for sent in item.many(item.resource["identifier"], "identifier"):
-        value = item.code(sent.get("value"), "identifier.value")
-        if value is None:
+        if "value" not in sent or (value := item.code(sent["value"], "identifier.value")) is None:
             continue
         identifier: BusinessId = {"value": value}
         if "system" in sent and (system := item.code(sent["system"], "identifier.system")) is not None:

@@ -18,7 +18,7 @@ from bridge.mapping.coded import (
     words,
 )
 from bridge.mapping.items import newest_first
-from bridge.mapping.lists import AreaList, Lists
+from bridge.mapping.lists import NO_LIST, Lists
 from bridge.mapping.modifiers import CHANGES_MEANING, note_modifiers
 from bridge.mapping.provenance import item_id, keep_apart, provenance
 from bridge.mapping.reading import Reading
@@ -140,7 +140,7 @@ def _same_allergy(one: ReceivedEntry, other: ReceivedEntry) -> bool:
 
 def _more_cautious(received: ReceivedEntry, copied: Allergy, lists: Lists) -> bool:
     """Whether the stand-alone copy of an ended allergy is active by its state and by the active list."""
-    active = lists.areas.get("allergies", AreaList())
+    active = lists.areas.get("allergies", NO_LIST)
     return (
         copied["clinical_status"] == "resolved"
         and received.ref in active.firm
@@ -150,7 +150,7 @@ def _more_cautious(received: ReceivedEntry, copied: Allergy, lists: Lists) -> bo
 
 def _mark_doubtful(reading: Reading, lists: Lists, allergies: list[Allergy]) -> None:
     """Mark what no main list names, and what one names as deleted."""
-    areas = [lists.areas.get(name, AreaList()) for name in ("allergies", "ended_allergies")]
+    areas = [lists.areas.get(name, NO_LIST) for name in ("allergies", "ended_allergies")]
     for allergy in allergies:
         ref = allergy["provenance"]["source_ref"]
         if any(ref in area.deleted for area in areas):

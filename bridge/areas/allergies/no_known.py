@@ -60,6 +60,8 @@ _SHORT: Final[dict[str, Scope]] = {
     "nil known": (),
     "none known": (),
 }
+_NEGATION: Final = re.compile(r"(?<![a-z])n\.?(?:o|k|i\.?l)", re.IGNORECASE)
+"""Every statement has a word that begins with "no", "nil" or "nk", at times with full stops between."""
 _ABBREVIATED: Final = re.compile(r"^nk[a-z]{1,2}s?(?: ,)? (?=no |nil )|(?<=[a-z])(?: ,)? nk[a-z]{1,2}$")
 """In front of the words that it stands for, or behind them: "NKA - No known allergy"."""
 _ALLERGY: Final = r"(?:allerg(?:y|ies)|sensitivit(?:y|ies)|intolerances?|adverse reactions?)"
@@ -183,6 +185,8 @@ def _may_stand_beside(words: str) -> bool:
 
 def _said(words: str) -> Scope | None:
     """What a whole text says: one that says anything besides is not understood, and so no such statement."""
+    if not _NEGATION.search(words):
+        return None  # the name of an allergy, as nearly all are
     plain = _plain(words)
     if plain is None:
         return None

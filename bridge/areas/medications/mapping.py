@@ -21,6 +21,7 @@ from bridge.fhir.index import ReceivedEntry
 from bridge.fhir.read import JsonObject, reference_target
 from bridge.mapping.bounds import check_taken_over
 from bridge.mapping.items import newest_first
+from bridge.mapping.lists import NO_LIST
 from bridge.mapping.provenance import keep_apart
 from bridge.mapping.reading import Reading
 from bridge.record.common import CodedText, PartialDate
@@ -52,8 +53,7 @@ def map_medications(answer: AreaAnswer[MedicationOptions]) -> list[MedicationCou
         answer.options is not None and answer.options.include_issues and ISSUES not in answer.refused
     )
     courses = _Courses(answer.reading, issues_included=issues_included)
-    listed = answer.lists.areas.get(_AREA)
-    return courses.put_together(listed.firm if listed is not None else set())
+    return courses.put_together(answer.lists.areas.get(_AREA, NO_LIST).firm)
 
 
 class _Courses:
@@ -292,9 +292,9 @@ def _origin(part: MedicationCourse | MedicationIssue) -> tuple[str, str]:
 
 def _based_on(resource: JsonObject) -> list[str]:
     """What a statement or request names as its basis, as `MedicationRequest/id`."""
-    sent = resource.get("basedOn")
-    if sent is None:
+    if "basedOn" not in resource:
         return []
+    sent = resource["basedOn"]
     found: list[str] = []
     for each in sent if type(sent) is list else [sent]:
         written = each.get("reference") if type(each) is dict else None

@@ -135,9 +135,8 @@ def _names(concept: CodedText) -> set[str]:
 def status(item: Item) -> tuple[MedicationStatus, str | None]:
     """The state; any but the three of GP Connect is `unknown` and given as sent (§3.6)."""
     sent = item.code(item.resource.get("status"), "status")
-    known = _STATUSES.get(sent or "")
-    if known is not None:
-        return known, None
+    if sent in _STATUSES:
+        return _STATUSES[sent], None
     item.note("unknown_status", "status")
     return "unknown", sent
 
