@@ -234,12 +234,10 @@ def _conclude(reading: Reading, mapped: Sequence[Mapped], areas: Mapping[str, Ar
     )
 
 
-def _origins(mapped: Sequence[Mapped]) -> Iterator[tuple[str, str]]:
+def _origins(mapped: Sequence[Mapped]) -> list[tuple[str, str]]:
     """Reference and hash of every resource that stands in the record, as often as it does."""
-    for area in mapped:
-        for part in area.parts:
-            origin = part["provenance"]
-            yield origin["source_ref"], origin["content_hash"]
+    origins = [part["provenance"] for area in mapped for part in area.parts]
+    return [(origin["source_ref"], origin["content_hash"]) for origin in origins]
 
 
 def _shown(reading: Reading) -> list[tuple[str, str]]:

@@ -68,6 +68,11 @@ class BundleIndex:
         """The resources of one type."""
         return self.by_kind.get(kind, [])
 
+    @property
+    def has_shared_refs(self) -> bool:
+        """Whether several resources carry one `Type/id`."""
+        return bool(self._clashes)
+
     def same_ref(self, ref: str) -> list[ReceivedEntry]:
         """Every resource that carries this `Type/id`, where there are several; else none."""
         return self._clashes.get(ref, [])
@@ -129,12 +134,18 @@ def index_bundle(bundle: JsonObject, *, by_full_url: bool = False) -> BundleInde
     full_urls: dict[str, ReceivedEntry] = {}
     entries = bundle.get("entry")
     for entry in entries if isinstance(entries, list) else []:
-        resource = entry.get("resource") if type(entry) is dict else None
-        kind = resource.get("resourceType") if type(resource) is dict else None
-        if type(resource) is not dict or type(kind) is not str or not 0 < len(kind) <= _LONGEST_KIND:
+        try:
+            resource = entry["resource"]
+            kind, logical_id = resource["resourceType"], resource.get("id")
+        except (TypeError, KeyError):  # something else where an object belongs, or no resource
+            kind = None
+        if type(kind) is not str or not 0 < len(kind) <= _LONGEST_KIND:
             malformed.append(entry)
             continue
-        ref = _ref(kind, resource)
+        if type(logical_id) is str and 0 < len(stripped := logical_id.strip()) <= LONGEST_ID:
+            ref = f"{kind}/{stripped}"
+        else:
+            ref = _ref_without_id(kind, resource)
         found = ReceivedEntry(kind, ref, resource)
         received.append(found)
         if kind in by_kind:
@@ -156,10 +167,7 @@ def _full_url(entry: JsonObject) -> str | None:
     return reference_target(written) if type(written) is str and len(written) <= _LONGEST_URL else None
 
 
-def _ref(kind: str, resource: JsonObject) -> str:
-    logical_id = resource.get("id")
-    if type(logical_id) is str and 0 < len(stripped := logical_id.strip()) <= LONGEST_ID:
-        return f"{kind}/{stripped}"
+def _ref_without_id(kind: str, resource: JsonObject) -> str:
     if kind == "List" and len(code := list_code(resource.get("code")) or "no code") <= LONGEST_ID:
         # Lists have no id by the specification: the code is what names one.
         return f"List[{code}]"

@@ -121,11 +121,13 @@ class Item:
             self.note("unreadable_element", path)
         return None
 
-    def date(self, value: object, path: str) -> PartialDate | None:
+    def date(self, value: Any, path: str) -> PartialDate | None:
         """A date as precise as it was sent; one that cannot be read is kept as text."""
-        if type(value) is str and value in self._dates:
+        if value is None:
+            return None
+        try:
             found = self._dates[value]
-        else:
+        except (KeyError, TypeError):  # not met yet, or no text
             written = self.code(value, path)
             if written is None:
                 return None
@@ -211,9 +213,9 @@ _remembered_name = lru_cache(maxsize=1024)(_extension_name)
 
 def extension_value(extension: JsonObject) -> Any:
     """The value of an extension, whichever type it was sent as."""
-    for key, value in extension.items():
+    for key in extension:
         if key.startswith("value"):
-            return value
+            return extension[key]
     return None
 
 

@@ -91,22 +91,24 @@ def identify(index: BundleIndex, asked: Asked) -> Identity:
     """Find the patient of the record and compare the details; nothing raises."""
     numbers = [(received, _nhs_numbers(received)) for received in index.resources("Patient")]
     if asked.nhs_number is not None and any(asked.nhs_number in found for _, found in numbers):
-        own = [received for received, found in numbers if asked.nhs_number in found]
+        chosen = [each for each in numbers if asked.nhs_number in each[1]]
     elif asked.nhs_number is not None:
-        own = [received for received, found in numbers if not found]
+        chosen = [each for each in numbers if not each[1]]
     elif len({tuple(found) for _, found in numbers}) == 1:
-        own = [received for received, _ in numbers]
+        chosen = numbers
     else:
-        own = []
+        chosen = []
     # Copies that differ are all compared; the choice of the one that is shown does not depend on their order.
-    if len(own) > 1:
-        own.sort(key=lambda each: comparable_hash(each.resource))
+    if len(chosen) > 1:
+        chosen.sort(key=lambda each: comparable_hash(each[0].resource))
+    own = [received for received, _ in chosen]
     patient = own[0] if own else None
-    number = _number_of(own, asked)
+    number = _number_of(chosen[0][1] if chosen else [], asked)
     copies = [Item(each.resource, each.ref) for each in own] or [Item({}, "Patient")]
     holder = _organisation(index, copies[0], "managingOrganization")
     practice = _organisation(index, copies[0], "generalPractitioner")
     conflicts = [
+        *(["identifier"] if any(len(found) > 1 for _, found in chosen) else []),
         *_conflicts(own),
         *(["managingOrganization"] if holder.is_contested else []),
         *(["generalPractitioner"] if practice.is_contested else []),
@@ -138,19 +140,17 @@ def _nhs_numbers(received: ReceivedEntry) -> list[str]:
     return sorted({number for each in found if each is not None and (number := plain_nhs_number(each))})
 
 
-def _number_of(own: list[ReceivedEntry], asked: Asked) -> str | None:
-    found = _nhs_numbers(own[0]) if own else []
+def _number_of(found: list[str], asked: Asked) -> str | None:
     return asked.nhs_number if asked.nhs_number in found else next(iter(found), None)
 
 
 def _conflicts(own: list[ReceivedEntry]) -> list[str]:
-    """Elements that copies of the Patient do not agree on, or that one of them sends twice over."""
-    contested = ["identifier"] if any(len(_nhs_numbers(each)) > 1 for each in own) else []
-    if len(own) > 1:
-        first, *others = (each.resource for each in own)
-        named = {key for each in own for key in each.resource} - {"id", "meta"}
-        contested += sorted(key for key in named if any(each.get(key) != first.get(key) for each in others))
-    return contested
+    """Elements that copies of the Patient do not agree on."""
+    if len(own) < 2:  # noqa: PLR2004 - one agrees with itself
+        return []
+    first, *others = (each.resource for each in own)
+    named = {key for each in own for key in each.resource} - {"id", "meta"}
+    return sorted(key for key in named if any(each.get(key) != first.get(key) for each in others))
 
 
 class SentOrganisation(NamedTuple):

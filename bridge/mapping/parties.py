@@ -1,5 +1,7 @@
 """People and organisations behind an item (digest §6.2, §6.3)."""
 
+from typing import Any
+
 from bridge.fhir import systems
 from bridge.fhir.index import BundleIndex, ReceivedEntry
 from bridge.fhir.read import Item, JsonObject, code_in, first_code, is_current, is_old, reference_target
@@ -31,14 +33,16 @@ class Parties:
             if isinstance(reference, str) and (target := reference_target(reference)) is not None:
                 self._roles.setdefault(target, []).append(role)
 
-    def party(self, item: Item, sent: object, path: str) -> Party | None:
+    def party(self, item: Item, sent: Any, path: str) -> Party | None:
         """The party a reference of `item` names; a stub when it was not sent, None when nobody is named."""
         if sent is None:
             return None
-        found = sent if type(sent) is dict else item.one(sent, path)
-        written = found.get("reference")
-        if type(written) is str and written in self._known:
-            return self._known[written]
+        try:
+            return self._known[sent["reference"]]
+        except (TypeError, KeyError):  # not met yet, or no reference as it should be
+            return self._party(item, item.one(sent, path), path)
+
+    def _party(self, item: Item, found: JsonObject, path: str) -> Party | None:
         target = item.reference(found, path)
         if target is None:
             display = item.text(found.get("display"), path)

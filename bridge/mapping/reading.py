@@ -1,6 +1,6 @@
 """One bundle being mapped: what was received, what became of it, and what was noticed on the way."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 from bridge.fhir.index import BundleIndex, ReceivedEntry
@@ -84,11 +84,10 @@ class Reading:
         """
         item = Item(received.resource, received.ref, self.dates, self.concepts)
         try:
-            subject = self.identity.subject_of(received.resource) if check_subject else "own"
-            if subject == "other":
-                self.set_aside(received, "wrong_patient", WRONG_PATIENT, area)
-                return None
-            if subject == "unresolved":
+            if check_subject and (subject := self.identity.subject_of(item.resource)) != "own":
+                if subject == "other":
+                    self.set_aside(received, "wrong_patient", WRONG_PATIENT, area)
+                    return None
                 item.note("subject_unresolved", "subject")
             built = build(item)
         except Exception:  # noqa: BLE001 - a record is worth more than the reason why one resource broke
@@ -185,8 +184,12 @@ class Reading:
         Where a type is of several areas, `is_of_area` tells which are of this one: of the others, their own
         area judges.
         """
+        received = self.of_area(kind, is_of_area)
+        return self._without_copies(received, area) if self.index.has_shared_refs else received
+
+    def _without_copies(self, resources: Iterable[ReceivedEntry], area: str) -> Iterator[ReceivedEntry]:
         given: set[tuple[str, str]] = set()
-        for received in self.of_area(kind, is_of_area):
+        for received in resources:
             if self.index.same_ref(received.ref):
                 copy = self.index.key_of(received)
                 if copy in given:

@@ -38,7 +38,7 @@ _TYPES: dict[str, PrescriptionType] = {
 }
 
 
-_Known = tuple[CodedText, list[tuple[str, str | None]]]
+_KnownDrug = tuple[CodedText, list[tuple[str, str | None]]]
 
 
 class Medications:
@@ -46,29 +46,30 @@ class Medications:
 
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
-        self._known: dict[str, _Known] = {}
+        self._known: dict[str, _KnownDrug] = {}
 
     def of(self, item: Item) -> CodedText:
         """What a statement or request is for: by reference as profiled, or coded in place (OD-16)."""
-        sent = item.one(item.resource.get("medicationReference"), "medicationReference")
-        written = sent.get("reference")
-        known = self._known.get(written) if type(written) is str else None
-        if known is None:
-            target = item.reference(sent, "medicationReference")
-            if target is None:
-                return _in_place(item, sent)
-            if target.startswith("#"):
-                return self._contained(item, target)
-            known = self._known.get(target) or self._read(target)
-            if known is None:
-                item.note("dangling_reference", "medicationReference")
-                return placeholder(item.text(sent.get("display"), "medicationReference"))
-        concept, noted = known
-        if noted:
-            item.notes += noted
-        return concept
+        try:
+            known = self._known[item.resource["medicationReference"]["reference"]]
+        except (TypeError, KeyError):  # not met yet, or no reference as it should be
+            return self._first(item)
+        return _told(item, known)
 
-    def _read(self, target: str) -> _Known | None:
+    def _first(self, item: Item) -> CodedText:
+        sent = item.one(item.resource.get("medicationReference"), "medicationReference")
+        target = item.reference(sent, "medicationReference")
+        if target is None:
+            return _in_place(item, sent)
+        if target.startswith("#"):
+            return self._contained(item, target)
+        known = self._known.get(target) or self._read(target)
+        if known is None:
+            item.note("dangling_reference", "medicationReference")
+            return placeholder(item.text(sent.get("display"), "medicationReference"))
+        return _told(item, known)
+
+    def _read(self, target: str) -> _KnownDrug | None:
         """What the Medications of one reference are called, and what was noted of it; None without any."""
         found = self._reading.index.variants(target, "Medication")
         if not found:
@@ -87,6 +88,14 @@ class Medications:
             return _named(item, found)
         item.note("dangling_reference", "medicationReference")
         return placeholder()
+
+
+def _told(item: Item, known: _KnownDrug) -> CodedText:
+    """A drug that is known, and what was noted of it told of whoever refers to it too."""
+    concept, noted = known
+    if noted:
+        item.notes += noted
+    return concept
 
 
 def _in_place(item: Item, sent: JsonObject) -> CodedText:
