@@ -14,7 +14,7 @@ import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import orjson
 from sqlalchemy import Connection, Select, bindparam, insert, select, tuple_, update
@@ -37,8 +37,8 @@ from bridge.ledger.audit.chain import (
 from bridge.ledger.audit.matching import ENDED_BEFORE, FORGOTTEN, Unmatched
 from bridge.ledger.audit.verification import Finding, verify
 from bridge.ledger.keys import KeyFile, KeyRing, KeyUnknown
-from bridge.ledger.storage.group_commit import commit_under_way
-from bridge.ledger.storage.prepared import Prepared
+from bridge.ledger.storage.group_commit import add_rows, commit_under_way, write_now
+from bridge.ledger.storage.prepared import Prepared, Values
 from bridge.ledger.storage.store import LedgerStep, Progress, Store, untold
 from bridge.ledger.storage.tables import requests
 from bridge.ledger.vault.sealing import Sealer
@@ -47,17 +47,11 @@ from bridge.observe.vocabulary.ledger import AuditFoundBroken, AuditHeads, Audit
 
 _PAGE: Final = 500
 
-# Names of parameters are apart, because on PostgreSQL both statements go in one.
-_ADD: Final = insert(entries).values(
-    {name: bindparam(f"entry_{name}") for name in (column.name for column in entries.c)}
-)
 _MOVE: Final = (
     update(heads)
     .where(heads.c.lane == bindparam("of_lane"))
     .values({name: bindparam(f"head_{name}") for name in ("sequence", "mac", "key_id", "seal")})
 )
-_ADVANCE: Final = Prepared(_MOVE)
-_INSERT_AND_ADVANCE: Final = Prepared(_ADD.add_cte(_MOVE.cte("advanced")))
 _EVIDENCE: Final = (heads, entries, requests)
 """What a ledger whose trail has not begun has none of."""
 _HEADS: Final = Prepared(select(heads))
@@ -124,19 +118,17 @@ class AuditInquiry:
 
 @dataclass(slots=True)
 class _Tail:
-    """The end of a chain in a transaction under way; called when that ends, to move the head there."""
+    """The end of a chain in a transaction under way; the head is moved there when that ends."""
 
+    statement: ClassVar = _MOVE
     keys: KeyFile
     chain: int
     sequence: int
     mac: bytes
 
-    def head(self) -> dict[str, Any]:
+    def values(self) -> Values:
         head = sealed_head(self.keys.ring, self.chain, self.sequence, self.mac)
         return {"of_lane": head.pop("lane")} | {f"head_{name}": value for name, value in head.items()}
-
-    def __call__(self, connection: Connection) -> None:
-        _ADVANCE.run(connection, self.head())
 
 
 class AuditTrail:
@@ -196,8 +188,7 @@ class AuditTrail:
         Raises:
             AuditBroken: the trail was tampered with, or a key was taken out of the ring.
         """
-        commit = commit_under_way(connection)
-        if commit is not None and heads in commit.at_end:
+        if heads in commit_under_way(connection).at_end:
             return  # looked at in this transaction, and moved
         found = _HEADS.run(connection).rows
         if len(found) != CHAINS[connection.dialect.name]:
@@ -213,8 +204,7 @@ class AuditTrail:
             AuditBroken: the trail was tampered with.
             KeyUnknown: the key that sealed the head was taken out of the ring.
         """
-        commit = commit_under_way(connection)
-        known = commit.at_end.get(heads) if commit else None
+        known = commit_under_way(connection).at_end.get(heads)
         if isinstance(known, _Tail):  # an entry was added in this transaction already
             return self._add(connection, known, entry)
         head = self._take_chain(connection)
@@ -243,13 +233,8 @@ class AuditTrail:
         }
         row["mac"] = entry_mac(ring, row)
         tail.sequence, tail.mac = row["sequence"], row["mac"]
-        commit = commit_under_way(connection)
-        if commit is None:
-            added = {f"entry_{name}": value for name, value in row.items()}
-            _INSERT_AND_ADVANCE.run(connection, added | tail.head())
-        else:
-            commit.add(entries, [row], skip_known=False)
-            commit.at_end[heads] = tail
+        add_rows(connection, entries, [row], skip_known=False)
+        commit_under_way(connection).at_end[heads] = tail
         return Position(tail.chain, tail.sequence)
 
     def _columns(self, entry: Entry) -> dict[str, Any]:
@@ -340,6 +325,7 @@ class AuditTrail:
             elif head["sequence"] > tail["sequence"]:
                 tail = head
             self._add(connection, _Tail(self._keys, chain, tail["sequence"], tail["mac"]), entry)
+            write_now(connection)  # the next chain has a head of its own
 
     def _is_as_left(self, head: Mapping[str, Any]) -> bool:
         looked_at = self._keys.ring, head

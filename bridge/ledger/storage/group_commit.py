@@ -1,59 +1,87 @@
-"""Rows that a transaction adds, and on SQLite: those of all its steps, written together at its end.
+"""What a transaction leaves to its end: rows that its steps add, and what they change one after the other.
 
-Many requests commit in one transaction there, and each statement costs it a hand-over of the interpreter
-to the event loop and back, which is more than a row costs.
+A statement costs a worker more than a row: on SQLite it hands the interpreter over to the event loop and
+back, on PostgreSQL it goes to a server and is waited for. SQLite, where many requests commit in one
+transaction, gets one for the rows of each table; PostgreSQL gets all in one.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, Protocol
 
-from sqlalchemy import Connection, Table, bindparam
+import orjson
+from sqlalchemy import Connection, Insert, LargeBinary, Table, Update, bindparam, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bridge.ledger.storage.prepared import Prepared, Values
 
 DIALECTS: Final[Mapping[str, Any]] = {"sqlite": sqlite, "postgresql": postgresql}
+_POSTGRESQL: Final = postgresql.dialect()  # type: ignore[no-untyped-call]
 _AT_ONCE: Final = 32
-"""Rows per statement: bounds how many statements there are, each of which is compiled once and kept."""
+"""Rows per statement on SQLite: bounds how many there are of these, each compiled once and kept."""
 _KEY: Final = "bridge.group_commit"
+
+
+class LastChange(Protocol):
+    """A change that each step of a transaction makes anew, of which only the last is written."""
+
+    @property
+    def statement(self) -> Update:
+        """The same one each time, which is compiled once."""
+
+    def values(self) -> Values:
+        """Its parameters, asked for when it is written; none is called as a column is."""
+
+
+class _KindOfRow(NamedTuple):
+    table: Table
+    columns: tuple[str, ...]
+    skip_known: bool
+
+    def parted(self) -> tuple[list[str], list[str]]:
+        """Columns of text, numbers and moments; columns of bytes."""
+        sealed = [name for name in self.columns if isinstance(self.table.c[name].type, LargeBinary)]
+        return [name for name in self.columns if name not in sealed], sealed
+
+
+_RowsLeft = Mapping[_KindOfRow, Sequence[Values]]
 
 
 class GroupCommit:
     """What the steps of the transaction under way leave to its end.
 
     Attributes:
-        at_end: what is done to a table after the rows are written.
+        at_end: what is changed last in a table.
     """
 
     def __init__(self) -> None:
-        self.at_end: dict[Table, Callable[[Connection], object]] = {}
-        self._rows: dict[tuple[Table, bool], list[Values]] = {}
+        self.at_end: dict[Table, LastChange] = {}
+        self._rows: dict[_KindOfRow, list[Values]] = {}
 
     def add(self, table: Table, rows: Sequence[Values], *, skip_known: bool) -> None:
-        """Leave rows to the end."""
-        self._rows.setdefault((table, skip_known), []).extend(rows)
+        """Leave rows to the end; see `add_rows`."""
+        for row in rows[:1]:
+            self._rows.setdefault(_KindOfRow(table, tuple(row), skip_known), []).extend(rows)
 
     def write(self, connection: Connection) -> None:
         """Do all that was left; the transaction may go on."""
         rows, self._rows = self._rows, {}
-        for (table, skip_known), each in rows.items():
-            _write(connection, table, each, skip_known=skip_known)
-        at_end, self.at_end = self.at_end, {}
-        for step in at_end.values():
-            step(connection)
+        changes, self.at_end = self.at_end.values(), {}
+        if rows or changes:
+            write = _write_in_one if connection.dialect.name == "postgresql" else _write_each
+            write(connection, rows, changes)
 
 
-def commit_under_way(connection: Connection) -> GroupCommit | None:
-    """What this transaction leaves to its end; None when it does everything at once."""
-    found: GroupCommit | None = connection.info.get(_KEY)
+def commit_under_way(connection: Connection) -> GroupCommit:
+    """What this transaction leaves to its end."""
+    found: GroupCommit = connection.info[_KEY]
     return found
 
 
 @contextmanager
 def group_commit(connection: Connection) -> Iterator[None]:
-    """Leave rows to the end of the block; nothing of them is left when it raises."""
+    """Around the steps of a transaction: write at its end what they left, unless it raises."""
     info = connection.info
     info[_KEY] = commit = GroupCommit()
     try:
@@ -65,13 +93,11 @@ def group_commit(connection: Connection) -> Iterator[None]:
 
 def write_now(connection: Connection) -> None:
     """Write what was left so far: for a step that reads what others of its transaction may have added."""
-    commit = commit_under_way(connection)
-    if commit is not None:
-        commit.write(connection)
+    commit_under_way(connection).write(connection)
 
 
 def add_rows(connection: Connection, table: Table, rows: Sequence[Values], *, skip_known: bool) -> None:
-    """Add rows, all with the same columns, at the latest when the transaction ends.
+    """Add rows, all with the same columns, when the transaction ends.
 
     Args:
         connection: of the step.
@@ -79,27 +105,55 @@ def add_rows(connection: Connection, table: Table, rows: Sequence[Values], *, sk
         rows: by column name.
         skip_known: one that is there already is left as it is; otherwise it fails the transaction.
     """
-    commit = commit_under_way(connection)
-    if commit is not None:
-        commit.add(table, rows, skip_known=skip_known)
-    else:
-        _write(connection, table, rows, skip_known=skip_known)
+    commit_under_way(connection).add(table, rows, skip_known=skip_known)
 
 
-def _write(connection: Connection, table: Table, rows: Sequence[Values], *, skip_known: bool) -> None:
-    dialect = connection.dialect.name
-    for first in range(0, len(rows), _AT_ONCE):
-        portion = rows[first : first + _AT_ONCE]
-        named = {f"{name}_{row}": value for row, each in enumerate(portion) for name, value in each.items()}
-        _insert(table, tuple(portion[0]), len(portion), dialect, skip_known=skip_known).run(connection, named)
+def _write_each(connection: Connection, rows: _RowsLeft, changes: Collection[LastChange]) -> None:
+    for kind, each in rows.items():
+        for first in range(0, len(each), _AT_ONCE):
+            portion = each[first : first + _AT_ONCE]
+            named = {f"{name}_{row}": value for row, one in enumerate(portion) for name, value in one.items()}
+            _rows_on_sqlite(kind, len(portion)).run(connection, named)
+    for change in changes:
+        _in_one((), (change.statement,)).run(connection, change.values())
 
 
 @lru_cache(maxsize=512)
-def _insert(
-    table: Table, columns: tuple[str, ...], count: int, dialect: str, *, skip_known: bool
-) -> Prepared:
+def _rows_on_sqlite(kind: _KindOfRow, count: int) -> Prepared:
     rows: list[dict[str, Any]] = [
-        {name: bindparam(f"{name}_{row}") for name in columns} for row in range(count)
+        {name: bindparam(f"{name}_{row}") for name in kind.columns} for row in range(count)
     ]
-    statement = DIALECTS[dialect].insert(table).values(rows)
-    return Prepared(statement.on_conflict_do_nothing() if skip_known else statement)
+    statement = sqlite.insert(kind.table).values(rows)
+    return Prepared(statement.on_conflict_do_nothing() if kind.skip_known else statement)
+
+
+def _write_in_one(connection: Connection, rows: _RowsLeft, changes: Collection[LastChange]) -> None:
+    values: dict[str, Any] = {}
+    for number, (kind, each) in enumerate(rows.items()):
+        plain, sealed = kind.parted()
+        as_json = orjson.dumps([{name: row[name] for name in plain} for row in each])
+        values[f"rows_{number}"] = as_json.decode()
+        values |= {f"{name}_{number}": [row[name] for row in each] for name in sealed}
+    for change in changes:
+        values |= change.values()
+    _in_one(tuple(rows), tuple(change.statement for change in changes)).run(connection, values)
+
+
+@lru_cache(maxsize=512)
+def _in_one(kinds: tuple[_KindOfRow, ...], changes: tuple[Update, ...]) -> Prepared:
+    """Rows of these kinds, however many there are of each, and these changes."""
+    statements: list[Insert | Update] = [*changes]
+    statements += [_rows_on_postgresql(number, kind) for number, kind in enumerate(kinds)]
+    last, *others = statements
+    return Prepared(last.add_cte(*(other.cte(f"also_{number}") for number, other in enumerate(others))))
+
+
+def _rows_on_postgresql(number: int, kind: _KindOfRow) -> Insert:
+    """Rows come as one JSON text, their bytes beside it: the driver takes long over lists of all else."""
+    plain, sealed = kind.parted()
+    columns = ", ".join(f'"{name}" {kind.table.c[name].type.compile(_POSTGRESQL)}' for name in plain)
+    parts = [f"json_to_recordset(CAST(:rows_{number} AS json)) AS ({columns})"]
+    parts += [f"unnest(CAST(:{name}_{number} AS bytea[]))" for name in sealed]
+    rows = text(f"SELECT * FROM ROWS FROM ({', '.join(parts)})")  # noqa: S608 - names of our own tables
+    statement = postgresql.insert(kind.table).from_select([*plain, *sealed], rows.columns())
+    return statement.on_conflict_do_nothing() if kind.skip_known else statement

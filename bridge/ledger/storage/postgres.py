@@ -18,6 +18,7 @@ from bridge.errors import Misconfigured
 from bridge.ledger.access import AS_THE_URL_SAYS, DatabaseAccess, meaning, refusal
 from bridge.ledger.errors import LedgerUnavailable
 from bridge.ledger.storage import indexes, schema
+from bridge.ledger.storage.group_commit import group_commit
 from bridge.ledger.storage.hosts import AnyServer
 from bridge.ledger.storage.sessions import ON_A_SNAPSHOT, WRITING, PostgresSessions
 from bridge.ledger.storage.store import LedgerStep, unavailable
@@ -148,7 +149,7 @@ def _check_durability(connection: Connection) -> None:
 
 async def _patiently(engine: AsyncEngine, step: LedgerStep[T]) -> T:
     def run() -> T:
-        with engine.sync_engine.begin() as connection:
+        with engine.sync_engine.begin() as connection, group_commit(connection):
             return step(connection)
 
     return await greenlet_spawn(run)
@@ -169,7 +170,8 @@ def _unavailable(error: Exception) -> LedgerUnavailable | None:
     if isinstance(error, asyncpg.PostgresError):
         code = error.sqlstate or type(error).__name__
         return None if code.startswith(_OF_THE_STEP) else LedgerUnavailable(code)
-    if isinstance(error, asyncpg.InterfaceError):
+    if isinstance(error, (asyncpg.InterfaceError, asyncpg.InternalClientError)):
+        # The latter of a session that the server has just ended.
         return LedgerUnavailable(type(error).__name__)
     if code := refusal(error):
         return LedgerUnavailable(code)

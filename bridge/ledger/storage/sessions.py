@@ -12,6 +12,7 @@ from sqlalchemy import Connection, NullPool
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.util import await_only, greenlet_spawn
 
+from bridge.ledger.storage.group_commit import group_commit
 from bridge.ledger.storage.store import LedgerStep
 
 T = TypeVar("T")
@@ -47,7 +48,7 @@ class PostgresSessions:
         Raises:
             TimeoutError: all sessions were in use for too long.
         """
-        async with asyncio.timeout(self._patience):
+        async with asyncio.timeout(self._patience if self._room.locked() else None):
             await self._room.acquire()
         try:
             # One change into SQLAlchemy for all of it: a quarter cheaper than one for each call.
@@ -100,13 +101,14 @@ class PostgresSessions:
 
 
 def _transaction(session: Connection, step: LedgerStep[T], begin: str | None) -> T:
+    driver = _driver(session)
     with session.begin():
-        if begin is None:
-            return step(session)
-        driver = _driver(session)
-        await_only(driver.execute(begin))
-        answer = step(session)
-        await_only(driver.execute("COMMIT"))
+        if begin is not None:
+            await_only(driver.execute(begin))
+        with group_commit(session):
+            answer = step(session)
+        if begin is not None:
+            await_only(driver.execute("COMMIT"))
         return answer
 
 

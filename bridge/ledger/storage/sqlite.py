@@ -184,7 +184,7 @@ class SqliteStore:
         try:
             if self._reader is None:
                 self._reader = self._engine.connect()
-            with _transaction(self._reader, "BEGIN"):
+            with _transaction(self._reader, "BEGIN"), group_commit(self._reader):
                 return _Result(step(self._reader))
         except Exception as error:  # noqa: BLE001 - as above
             return _Result(error=unavailable(error) or error)
@@ -250,6 +250,7 @@ def _use_write_ahead_log(connection: sqlite3.Connection, wait_seconds: float) ->
 def _transaction(connection: Connection, begin: str) -> Iterator[None]:
     # A writer takes the lock at once: one that read first could not wait for it any more. Not a listener of
     # the engine: with one of any kind, SQLAlchemy looks for listeners at every statement.
+    driver: Any = connection.connection.driver_connection
     with connection.begin():
-        connection.exec_driver_sql(begin)
+        driver.execute(begin)
         yield

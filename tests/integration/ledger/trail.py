@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Executable, text
 from bridge.ledger.audit.chain import fetch
 from bridge.ledger.audit.trail import Actor, AuditTrail, Entry
 from bridge.ledger.keys import KeyFile, create_ring
+from bridge.ledger.storage.group_commit import write_now
 from bridge.ledger.storage.store import Store
 from bridge.ledger.vault.aes_gcm import AesGcmSealer
 from bridge.ledger.vault.vault import ClaimCheck, Vault
@@ -70,11 +71,12 @@ class Site:
         return AuditTrail(self.store, keys, self.sealer, requests_kept_for=kept_for)
 
     async def fill(self, count: int) -> None:
-        """Append so many entries in one transaction."""
+        """Append so many entries in one transaction, to every chain."""
 
         def step(connection: Connection) -> None:
             for number in range(count):
                 self.trail.append(connection, entry(number))
+                write_now(connection)  # the next one takes another chain, where there are several
 
         await self.store.write(step)
 
