@@ -52,13 +52,13 @@ class _Origins:
     def __init__(self, reading: Reading, table: AreaTable, lists: Lists, wanted: Collection[str]) -> None:
         self._reading = reading
         self._wanted = wanted
-        self._secondary = {
-            code
-            for code in set(chain.from_iterable(reading.codes_of.values()))
-            if table.lists.owner_of(code) is not None
-        }
         self._brought = table.brought(wanted)
-        self._reached = reading.links.reached_from(wanted)
+        self._secondary: set[str] = set()
+        self._reached: set[str] = set()
+        if self._brought:
+            codes = set(chain.from_iterable(reading.codes_of.values()))
+            self._secondary = {code for code in codes if table.lists.owner_of(code) is not None}
+            self._reached = reading.links.reached_from(wanted)
         self._owners = table.owners
         self._lists: dict[str, list[AreaList]] = {}
         for name, found in lists.areas.items():

@@ -137,6 +137,12 @@ class ListRules:
     name_by_content: Sequence[NameByContent]
     owners: tuple[str, ...] = ()
 
+    def named(self, codes: Sequence[str]) -> str | None:
+        """The name of a list of these SNOMED codes."""
+        if len(codes) == 1:
+            return self.area_of.get(codes[0])
+        return next((name for code, name in self.area_of.items() if code in codes), None)
+
     def owner_of(self, code: str) -> str | None:
         """The area of a secondary list, with which its code begins; some systems send the title for it."""
         name = code.lower()
@@ -200,9 +206,7 @@ def _read_list(
     code = snomed[0] if snomed else list_code(concept)
     contained = _contained(item, rules.contained)
     # Of several codes the one of active allergies counts before that of ended ones, in whatever order.
-    area_name: str | None = None
-    if not rules.area_of.keys().isdisjoint(snomed):
-        area_name = next(area for each, area in rules.area_of.items() if each in snomed)
+    area_name = rules.named(snomed)
     if area_name is None and contained:
         area_name = next(filter(None, (name(item, contained) for name in rules.name_by_content)), None)
     entries = item.many(item.resource.get("entry"), "entry")
@@ -363,6 +367,8 @@ def _letters(words: str) -> str:
 
 def _warn(area: AreaList) -> None:
     """Say what all lists of an area together warn of."""
+    if not (area.notes or area.codes):
+        return
     note = " ".join(sorted(area.notes))
     # A warning that stands only in the words counts too: withheld must not look like nothing recorded.
     for code in area.codes | {code for code, warning in _WARNINGS.items() if warning.in_note.search(note)}:
