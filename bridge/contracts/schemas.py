@@ -73,12 +73,13 @@ def envelope_schema() -> dict[str, Any]:
 
 def strict_schema_of(model: Any) -> dict[str, Any]:
     """The schema that our own output is held to: it allows no field that it does not name."""
-    return TypeAdapter(model).json_schema(mode="serialization")
+    schema: dict[str, Any] = _adapter(model).json_schema(mode="serialization")
+    return schema
 
 
 def _generate(model: Any, kind: str, direction: Direction, ref_template: str) -> dict[str, Any]:
     try:
-        schema = TypeAdapter(model).json_schema(mode=direction, ref_template=ref_template)
+        schema = _adapter(model).json_schema(mode=direction, ref_template=ref_template)
     except PydanticUserError as fault:
         # Before Python 3.12 Pydantic cannot read the TypedDict of `typing`, and its own text names no event.
         is_old = fault.code == "typed-dict-version"
@@ -92,6 +93,12 @@ def _generate(model: Any, kind: str, direction: Direction, ref_template: str) ->
         if direction == "serialization" and part.get("additionalProperties") is False:
             del part["additionalProperties"]
     return schema
+
+
+@cache
+def _adapter(model: Any) -> TypeAdapter[Any]:
+    """Made once: for the docstrings of fields Pydantic reads the source of every type again each time."""
+    return TypeAdapter(model)
 
 
 def _describe(part: dict[str, Any], inherited: dict[str, str], name: str) -> None:
