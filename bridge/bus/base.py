@@ -14,7 +14,7 @@ none of it          handed back: no outcome could be made durable, so the broker
 import asyncio
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -29,6 +29,7 @@ from bridge.bus.port import (
     Dead,
     Delivery,
     DeliveryHandler,
+    NewEvent,
     QueueSpec,
     Received,
     RetryAfter,
@@ -37,7 +38,7 @@ from bridge.bus.port import (
 )
 from bridge.bus.watchdog import Watchdog
 from bridge.observe import record
-from bridge.observe.spans import publishing
+from bridge.observe.spans import publishing, publishing_together
 from bridge.observe.vocabulary.bus import BusConnected, MessageReturned, StoppedWithWorkUnfinished
 
 _MOST_IN_HAND = 2**16 - 1
@@ -119,6 +120,26 @@ class BrokerBus(Bus, ABC):
             except Unpublishable as fault:
                 traced.span.failed(fault.reason)
                 raise
+
+    @final
+    async def publish_together(
+        self, events: Sequence[NewEvent], *, correlation_id: str | None
+    ) -> Sequence[Unpublishable | None]:
+        """Publish events in this order, where the broker allows it without waiting for one before the next.
+
+        Returns when the broker has confirmed each, retrying through an outage, or will never take it.
+        """
+        with publishing_together(self.broker, events, correlation_id=correlation_id) as traced:
+            faults = await self._put_events(
+                [
+                    (event.topic, Outgoing(event.body, event.id, event.content_type, correlation_id, headers))
+                    for event, (_, headers) in zip(events, traced, strict=True)
+                ]
+            )
+            for (span, _), fault in zip(traced, faults, strict=True):
+                if fault is not None:
+                    span.failed(fault.reason)
+        return faults
 
     @final
     async def send(
@@ -215,6 +236,17 @@ class BrokerBus(Bus, ABC):
 
     @abstractmethod
     async def _put_event(self, topic: str, message: Outgoing) -> None: ...
+
+    async def _put_events(self, messages: Sequence[tuple[str, Outgoing]]) -> Sequence[Unpublishable | None]:
+        """One after the other, where the broker has no better way."""
+        faults: list[Unpublishable | None] = []
+        for topic, message in messages:
+            try:
+                await self._put_event(topic, message)
+                faults.append(None)
+            except Unpublishable as fault:
+                faults.append(fault)
+        return faults
 
     @abstractmethod
     async def _put_request(self, key: str, message: Outgoing) -> None: ...

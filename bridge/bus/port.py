@@ -201,6 +201,40 @@ class Publisher(Protocol):
         """
 
 
+class NewEvent(Protocol):
+    """An event that goes out, whoever made it."""
+
+    @property
+    def topic(self) -> str:
+        """What kind it is: its routing key."""
+
+    @property
+    def id(self) -> str:
+        """By which readers remove repeats."""
+
+    @property
+    def body(self) -> bytes:
+        """As it is published."""
+
+    @property
+    def content_type(self) -> str:
+        """Of the body."""
+
+
+@runtime_checkable
+class PublishesSeveral(Protocol):
+    """A bus that takes several events at once: ours do, one of another package need not."""
+
+    async def publish_together(
+        self, events: Sequence[NewEvent], *, correlation_id: str | None
+    ) -> Sequence["Unpublishable | None"]:
+        """Publish events in this order; returns when the broker holds each durably, or never will.
+
+        As `Publisher.publish`, without waiting for one before the next is written. For each event: None, or
+        why the broker never takes it, which keeps none of the others from being published.
+        """
+
+
 @runtime_checkable
 class NamesBroker(Protocol):
     """A bus that says which broker it is on: ours do, one of another package need not."""

@@ -8,11 +8,11 @@ operator took out of its queue.
 import asyncio
 from typing import Final
 
-from bridge.bus.port import Publisher, Unpublishable
+from bridge.bus.port import Publisher, PublishesSeveral, Unpublishable
 from bridge.engine.journal.requests import OutboxJournal
 from bridge.engine.outcomes import places
 from bridge.engine.tracing import owing
-from bridge.ledger import LedgerUnavailable, OwedEvents
+from bridge.ledger import LedgerUnavailable, OwedEvents, StoredEvent
 from bridge.observe import about_request, record
 from bridge.observe.spans import timed
 from bridge.observe.vocabulary.ledger import LedgerAway
@@ -46,31 +46,30 @@ async def pay_owed(outbox: OutboxJournal, bus: Publisher) -> None:
 async def publish(owed: OwedEvents, outbox: OutboxJournal, bus: Publisher) -> None:
     """Publish the events of a request, and note that the broker holds them.
 
-    Each event waits for the one before it: what closes a record names what was published. A further form of
-    the answer holds up nothing: where its reader has no queue, who reads the events has them all.
+    The last one waits for all before it: what closes a record names what was published. A further form of the
+    answer holds up nothing: where its reader has no queue, who reads the events has them all.
 
     Raises:
         Unpublishable: the broker will never take one of them; what did not go out stays owed.
     """
     out: list[str] = []
     first: Unpublishable | None = None
+    several = bus if isinstance(bus, PublishesSeveral) else None
+    groups = [owed.events[:-1], owed.events[-1:]] if several else [[event] for event in owed.events]
     with timed("publish"):
-        for event in owed.events:
-            try:
-                await bus.publish(
-                    event.topic,
-                    event.body,
-                    id=event.id,
-                    content_type=event.content_type,
-                    correlation_id=owed.correlation_id,
-                )
-            except Unpublishable as fault:
+        for group in filter(None, groups):
+            if several:
+                faults = await several.publish_together(group, correlation_id=owed.correlation_id)
+            else:
+                faults = [await _put(event, owed.correlation_id, bus) for event in group]
+            for event, fault in zip(group, faults, strict=True):
+                if fault is None:
+                    out.append(event.id)
+                    continue
                 record(EventUnpublishable(fault.topic, fault.reason))
                 if event.topic not in _FORMS:
-                    raise
+                    raise fault
                 first = first or fault
-            else:
-                out.append(event.id)
     if out:
         try:
             with timed("ledger"):
@@ -80,6 +79,21 @@ async def publish(owed: OwedEvents, outbox: OutboxJournal, bus: Publisher) -> No
             record(LedgerAway(fault.reason, "owed_events"))
     if first is not None:
         raise first
+
+
+async def _put(event: StoredEvent, correlation_id: str, bus: Publisher) -> Unpublishable | None:
+    """Publish one event; why the broker never takes it, if that is so."""
+    try:
+        await bus.publish(
+            event.topic,
+            event.body,
+            id=event.id,
+            content_type=event.content_type,
+            correlation_id=correlation_id,
+        )
+    except Unpublishable as fault:
+        return fault
+    return None
 
 
 async def _pay(owed: OwedEvents, outbox: OutboxJournal, bus: Publisher) -> None:

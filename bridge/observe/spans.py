@@ -11,10 +11,10 @@ number or a code. There is no way to give a span free text, an exception or its 
 import asyncio
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
 
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Status, StatusCode, Tracer
@@ -26,7 +26,18 @@ from bridge.observe.trace_context import current_trace, in_trace, written_trace
 from bridge.observe.vocabulary.requests import StageEnded, TimedStage
 from bridge.observe.vocabulary.spans import ATTRIBUTES, AttributeName
 
-__all__ = ["SILENT", "Span", "SpanKind", "making_spans", "publishing", "span", "stage", "timed", "trace_name"]
+__all__ = [
+    "SILENT",
+    "Span",
+    "SpanKind",
+    "making_spans",
+    "publishing",
+    "publishing_together",
+    "span",
+    "stage",
+    "timed",
+    "trace_name",
+]
 
 SpanValue: TypeAlias = str | int | float
 SpanAttributes: TypeAlias = Mapping[AttributeName, SpanValue | None]
@@ -131,17 +142,68 @@ def publishing(
         size: bytes of its body.
         correlation_id: as the message carries it.
     """
-    said: SpanAttributes = {
+    if _tracer.get() is None:
+        yield Publishing(SILENT, written_trace(current_trace()))
+        return
+    said = _said(broker, topic, id, size, correlation_id)
+    with span(f"publish {topic}", said, kind=SpanKind.PRODUCER) as made:
+        yield Publishing(made, written_trace(current_trace()))
+
+
+class _Event(Protocol):
+    @property
+    def topic(self) -> str: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def body(self) -> bytes: ...
+
+
+@contextmanager
+def publishing_together(
+    broker: str, events: Sequence[_Event], *, correlation_id: str | None
+) -> Iterator[Sequence[Publishing]]:
+    """Around the publishing of several events at once: a span for each, as of one that is published alone.
+
+    Args:
+        broker: as the log calls it.
+        events: that are published.
+        correlation_id: as their messages carry it.
+    """
+    tracer = _tracer.get()
+    if tracer is None:
+        yield [Publishing(SILENT, written_trace(current_trace()))] * len(events)
+        return
+    made = [
+        tracer.start_span(
+            f"publish {each.topic}",
+            kind=SpanKind.PRODUCER,
+            attributes=guarded(_said(broker, each.topic, each.id, len(each.body), correlation_id)),
+        )
+        for each in events
+    ]
+    told = [Publishing(Span(each), written_trace(each.get_span_context())) for each in made]
+    try:
+        yield told
+    except BaseException as error:
+        for each in told:
+            each.span.failed(_code_of(error))
+        raise
+    finally:
+        for one in made:
+            one.end()
+
+
+def _said(broker: str, topic: str, name: str, size: int, correlation_id: str | None) -> SpanAttributes:
+    return {
         "messaging.system": broker,
         "messaging.destination.name": topic,
         "messaging.operation.type": "send",
         "messaging.operation.name": "publish",
-        "messaging.message.id": id,
+        "messaging.message.id": name,
         "messaging.message.body.size": size,
         "messaging.message.conversation_id": correlation_id,
     }
-    with span(f"publish {topic}", said, kind=SpanKind.PRODUCER) as made:
-        yield Publishing(made, written_trace(current_trace()))
 
 
 @contextmanager

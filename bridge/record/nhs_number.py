@@ -7,11 +7,13 @@ is compared it goes through `plain_nhs_number` first; nothing else decides what 
 import re
 import unicodedata
 from collections.abc import Iterator
+from operator import mul
 from urllib.parse import unquote
 
 NHS_NUMBER_SYSTEM = "https://fhir.nhs.uk/Id/nhs-number"
 _LENGTH = 10
 _NOBODYS = "0" * _LENGTH
+_WEIGHTS = range(_LENGTH, 1, -1)
 _MINUS = "\N{MINUS SIGN}"
 _SEPARATING = ("Zs", "Zl", "Zp", "Cc", "Cf", "Pd")
 """Unicode categories: blanks of any width, line ends, what takes no room (zero-width, byte order mark, soft
@@ -37,8 +39,9 @@ def is_valid_nhs_number(value: str) -> bool:
     """Whether `value` is ten ASCII digits with a correct check digit."""
     if len(value) != _LENGTH or not (value.isascii() and value.isdigit()):
         return False
-    total = sum(int(digit) * weight for digit, weight in zip(value, range(10, 1, -1), strict=False))
-    return (11 - total % 11) % 11 == int(value[-1])
+    digits = [*map(int, value)]
+    total: int = sum(map(mul, digits, _WEIGHTS))
+    return (11 - total % 11) % 11 == digits[-1]
 
 
 def nhs_number_of(written: str) -> str | None:

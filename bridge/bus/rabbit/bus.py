@@ -40,6 +40,7 @@ from bridge.bus.port import (
     QueueSpec,
     Take,
     TooLarge,
+    Unpublishable,
     Unroutable,
 )
 from bridge.bus.rabbit.caution import Caution
@@ -47,9 +48,10 @@ from bridge.bus.rabbit.connection import ClosingBroker, connect_apart
 from bridge.bus.rabbit.dead_letters import RabbitHeldDeadLetter, dead_letters_in
 from bridge.bus.rabbit.exchanges import Exchanges
 from bridge.bus.rabbit.headers import read_strictly, reading_leniently
-from bridge.bus.rabbit.messages import RabbitReceived, delivery, outgoing
+from bridge.bus.rabbit.messages import RabbitReceived, delivery, parcel_of
 from bridge.bus.rabbit.nodes import Nodes
 from bridge.bus.rabbit.parked_by_broker import ParkedByBroker
+from bridge.bus.rabbit.publishing import Parcel
 from bridge.bus.rabbit.signing_in import signing_in_by
 from bridge.bus.rabbit.topology import DELAYS, Topology, count, look, virtual_host
 from bridge.bus.rabbit.trial import try_once
@@ -350,22 +352,25 @@ class RabbitBus(BrokerBus):
         return self._topology.delay_queue(queue, seconds)
 
     async def _put_event(self, topic: str, message: Outgoing) -> None:
-        await self._put("events", topic, outgoing(message))
+        await self._put("events", parcel_of(topic, message))
+
+    async def _put_events(self, messages: Sequence[tuple[str, Outgoing]]) -> Sequence[Unpublishable | None]:
+        parcels = [parcel_of(topic, message) for topic, message in messages]
+        faults = await self._exchanges.publish("events", parcels)
+        return [
+            _unpublishable(parcel, faults[number]) if number in faults else None
+            for number, parcel in enumerate(parcels)
+        ]
 
     async def _put_request(self, key: str, message: Outgoing) -> None:
-        await self._put("requests", key, outgoing(message))
+        await self._put("requests", parcel_of(key, message))
 
     async def _put_into(self, queue: str, message: Message) -> None:
-        await self._put("queues", queue, message)
+        await self._put("queues", Parcel(queue, message.body, message.properties))
 
-    async def _put(self, exchange: str, key: str, message: Message) -> None:
-        publish = self._exchanges.of(exchange, key, message)
-        try:
-            await self._persist(publish, "publish_retrying", exchange=exchange)
-        except PublishError:
-            raise Unroutable(key) from None
-        except ChannelPreconditionFailed:
-            raise TooLarge(key) from None
+    async def _put(self, exchange: str, parcel: Parcel) -> None:
+        for fault in (await self._exchanges.publish(exchange, [parcel])).values():
+            raise _unpublishable(parcel, fault)
 
     async def _count(self, name: str) -> int:
         async with self._channel() as channel:
@@ -407,3 +412,7 @@ class RabbitBus(BrokerBus):
         idle = runner.busy < runner.concurrency and runner.taken == before and not consumer.queue.in_order
         # Of a queue in order another process may have the turn: then nothing is handed to this one.
         return bool(found.consumer_count) and not (found.message_count and idle)
+
+
+def _unpublishable(parcel: Parcel, fault: Exception) -> Unpublishable:
+    return Unroutable(parcel.key) if isinstance(fault, PublishError) else TooLarge(parcel.key)

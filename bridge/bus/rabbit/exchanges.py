@@ -7,16 +7,16 @@ the others have long had a new leader. A channel that is opened then knows the n
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from aio_pika import Message
-from aio_pika.abc import AbstractChannel, AbstractExchange
-from aio_pika.exceptions import DeliveryError, PublishError
+from aio_pika.abc import AbstractChannel
+from aio_pika.exceptions import DeliveryError
 from faststream.rabbit import ExchangeType, RabbitExchange
 
-from bridge.bus.backoff import CALL_TIMEOUT, CONFIRM_TIMEOUT
+from bridge.bus.backoff import CALL_TIMEOUT, CONFIRM_TIMEOUT, Backoff, persist
 from bridge.bus.rabbit.connection import ClosingBroker
+from bridge.bus.rabbit.publishing import ConfirmingChannel, Consignment, Parcel
 from bridge.observe import record
 from bridge.observe.vocabulary.bus import ChannelReplaced
 
@@ -35,8 +35,8 @@ class Exchanges:
 
     def __init__(self, broker: ClosingBroker, names: Mapping[str, str]) -> None:
         self._broker = broker
-        self._names = names
-        self._exchanges: dict[str, AbstractExchange] = {}
+        self._names = {**names, "queues": ""}
+        self._confirming: ConfirmingChannel | None = None
         self._channel: AbstractChannel | None = None
         self._replaced_at = 0.0
         self._replacing = asyncio.Lock()
@@ -47,35 +47,42 @@ class Exchanges:
             # A channel of ours: FastStream's asks for each exchange, and fails while there is none.
             await self._take_channel()
             return
-        for kind, name in self._names.items():
-            self._exchanges[kind] = await self._broker.declare_exchange(
-                RabbitExchange(name, type=ExchangeType.TOPIC, durable=True)
+        for name in self._names.values():
+            exchange = await self._broker.declare_exchange(
+                RabbitExchange(name, type=ExchangeType.TOPIC, durable=True) if name else RabbitExchange()
             )
-        self._exchanges["queues"] = await self._broker.declare_exchange(RabbitExchange())
+        self._confirming = ConfirmingChannel(exchange.channel)
 
-    def of(self, exchange: str, key: str, message: Message) -> Callable[[], Awaitable[None]]:
-        """A call that publishes a message once, and on a channel made anew when it was refused several times.
+    async def publish(self, exchange: str, parcels: Sequence[Parcel]) -> Mapping[int, Exception]:
+        """Publish messages together, until each is held; on a channel made anew when refused several times.
 
         Args:
             exchange: ``requests``, ``events``, or ``queues`` for the one that leads to queues by their names.
-            key: routing key.
-            message: what is published.
+            parcels: what is published.
+
+        Returns:
+            By their number, why those that the broker will never take are not held.
+
+        Raises:
+            TypeError, ValueError: one of them cannot be written.
         """
+        consignment = Consignment(self._names[exchange], parcels)
         refusals = 0
 
         async def publish() -> None:
             nonlocal refusals
+            assert self._confirming is not None, "opened first"
             try:
-                await self._exchanges[exchange].publish(message, key, timeout=CONFIRM_TIMEOUT)
-            except PublishError:
-                raise  # no queue is bound
+                await consignment.put(self._confirming)
             except DeliveryError:
                 refusals += 1
                 if refusals % _REFUSALS == 0:
                     await self._replace()
                 raise
 
-        return publish
+        backoff = Backoff("publish_retrying", exchange=exchange)
+        await persist(publish, backoff, faults=(), timeout=CONFIRM_TIMEOUT)
+        return consignment.faults
 
     async def _replace(self) -> None:
         async with self._replacing:
@@ -93,8 +100,5 @@ class Exchanges:
         connection = await self._broker.connect()
         channel = connection.channel(publisher_confirms=True, on_return_raises=True)
         await channel.initialize(timeout=CALL_TIMEOUT)
-        exchanges = {
-            kind: await channel.get_exchange(name, ensure=False) for kind, name in self._names.items()
-        }
-        self._exchanges = exchanges | {"queues": channel.default_exchange}
         self._channel = channel
+        self._confirming = ConfirmingChannel(channel)

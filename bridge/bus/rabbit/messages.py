@@ -7,12 +7,14 @@ from typing import Any
 
 from aio_pika import DeliveryMode, Message
 from aio_pika.abc import AbstractIncomingMessage, HeadersType
+from pamqp.commands import Basic
 
 from bridge.bus import control_headers
 from bridge.bus.base import Outgoing
 from bridge.bus.port import Delivery
 from bridge.bus.rabbit import amqp10
 from bridge.bus.rabbit.headers import as_text, sendable, short
+from bridge.bus.rabbit.publishing import Parcel
 
 _NONE: frozenset[str] = frozenset()
 
@@ -50,16 +52,17 @@ class RabbitReceived:
         await self._put(queue, copied(self._message, self.delivery, headers))
 
 
-def outgoing(message: Outgoing) -> Message:
+def parcel_of(key: str, message: Outgoing) -> Parcel:
     """A message of our own; persistent, or a restart of the broker would lose it."""
-    return Message(
-        message.body,
+    properties = Basic.Properties(
         message_id=message.id,
         content_type=message.content_type,
         correlation_id=message.correlation_id,
         headers=dict(message.headers),
         delivery_mode=DeliveryMode.PERSISTENT,
+        priority=0,
     )
+    return Parcel(key, message.body, properties)
 
 
 def copied(message: AbstractIncomingMessage, taken: Delivery, changes: Mapping[str, str]) -> Message:

@@ -8,10 +8,20 @@ from typing import Any
 
 import pytest
 
-from bridge.bus.port import Bus, Dead, Delivery, Disposition, Done, RetryAfter, Unroutable
+from bridge.bus.port import (
+    Bus,
+    Dead,
+    Delivery,
+    Disposition,
+    Done,
+    PublishesSeveral,
+    RetryAfter,
+    Unroutable,
+)
+from bridge.ledger import StoredEvent
 from tests.integration.bus.conformance import Recorder, send, started
 from tests.support.brokers import Node
-from tests.support.bus_sites import TOPIC, Site, until
+from tests.support.bus_sites import TOPIC, Inbox, Site, until
 from tests.support.promises import Promises
 from tests.support.tcp_proxy import TcpProxy
 
@@ -70,6 +80,27 @@ class BusFaults(Promises):
                 await until(partial(_are_dead, site, dead))
         assert set(runs.values()) == {1}
         assert proxy.links > CUTS
+
+    async def test_cut_connections_lose_none_of_the_events_that_go_out_together(
+        self, site: Site, node: Node
+    ) -> None:
+        async with TcpProxy(node.url) as proxy, started(site.bus(proxy.url), site) as bus:
+            assert isinstance(bus, PublishesSeveral)
+            inbox = await site.listen(TOPIC)
+
+            async def publish(number: int) -> None:
+                events = [StoredEvent(f"{number}-{part}", TOPIC, bytes(3_000)) for part in range(10)]
+                assert not any(await bus.publish_together(events, correlation_id=None))
+
+            for cut in range(CUTS):
+                async with asyncio.TaskGroup() as publishing:
+                    for number in range(20 * cut, 20 * (cut + 1)):
+                        publishing.create_task(publish(number))
+                    await until(partial(_hold_more, inbox, len(inbox.messages)))
+                    proxy.cut()
+            wanted = {f"{number}-{part}" for number in range(20 * CUTS) for part in range(10)}
+            await until(lambda: {message.id for message in inbox.messages} == wanted)
+        assert proxy.links >= CUTS  # all may be out by the last one
 
     async def test_a_killed_worker_s_message_is_handed_over_again(self, site: Site, node: Node) -> None:
         async with started(site.bus(), site) as sender:
@@ -195,6 +226,10 @@ async def _is_taken(bus: Bus) -> bool:
     except Unroutable:
         return False
     return True
+
+
+def _hold_more(inbox: Inbox, seen: int) -> bool:
+    return len(inbox.messages) > seen
 
 
 def _reached(counter: Counter[str], count: int) -> bool:

@@ -5,7 +5,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from bridge.bus.port import Bus, Delivery, QueueDepth, Received, Transport, Unroutable
+from bridge.bus.port import Bus, Delivery, PublishesSeveral, QueueDepth, Received, Transport, Unroutable
+from bridge.ledger import StoredEvent
 from tests.integration.bus.conformance import is_ready, send, started
 from tests.support.bus_sites import TOPIC, Site, until
 from tests.support.promises import Promises
@@ -164,6 +165,23 @@ class TransportConformance(Promises):
         assert message.content_type == "application/cloudevents+json"
         assert message.correlation_id == "correlation-1"
         assert message.headers["traceparent"] == "00-1"
+
+    async def test_events_that_go_out_together_are_in_order(self, site: Site) -> None:
+        # What they hold may be more than is written at once.
+        sizes = (1, 2, 3, 1, 50_000, 40_000, 2)
+        events = [
+            StoredEvent(f"event-{number}", TOPIC, bytes(size), "application/cloudevents+json")
+            for number, size in enumerate(sizes, start=1)
+        ]
+        async with started(site.bus(), site) as bus:
+            assert isinstance(bus, PublishesSeveral)
+            inbox = await site.listen(TOPIC)
+            assert not any(await bus.publish_together(events[:4], correlation_id="correlation-1"))
+            assert not any(await bus.publish_together(events[4:], correlation_id=None))
+            messages = await inbox.take(len(events))
+        assert [(each.id, each.body) for each in messages] == [(event.id, event.body) for event in events]
+        assert [each.correlation_id for each in messages] == ["correlation-1"] * 4 + [None] * 3
+        assert {each.content_type for each in messages} == {"application/cloudevents+json"}
 
     async def test_a_listener_hears_every_event_from_then_on(self, site: Site) -> None:
         async with started(site.bus(), site) as bus:

@@ -28,6 +28,32 @@ class Unbound(InProcessBus):
         await super().publish(topic, body, **more)
 
 
+class Several(Unbound):
+    """Takes several events at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: list[list[str]] = []
+
+    async def publish_together(self, events, *, correlation_id):
+        self.batches.append([event.topic for event in events])
+        faults: list[Unroutable | None] = []
+        for event in events:
+            try:
+                await self.publish(
+                    event.topic,
+                    event.body,
+                    id=event.id,
+                    content_type=event.content_type,
+                    correlation_id=correlation_id,
+                )
+            except Unroutable as fault:
+                faults.append(fault)
+            else:
+                faults.append(None)
+        return faults
+
+
 @pytest.mark.parametrize("topic", [R4_RENDERED, "allergies.published.v1"])
 async def test_a_form_that_no_queue_takes_holds_up_no_event_and_an_event_holds_up_what_closes(topic):
     bus = Unbound()
@@ -44,3 +70,20 @@ async def test_a_form_that_no_queue_takes_holds_up_no_event_and_an_event_holds_u
         assert await bus.deliver(message) == Done()
         later = [each.kind for each in bus.taken_out("r-1")]
     assert {topic, EVENTS[-1]} <= set(later)
+
+
+@pytest.mark.parametrize("topic", [R4_RENDERED, "allergies.published.v1"])
+async def test_what_closes_an_answer_goes_out_when_all_that_went_out_together_is_held(topic):
+    bus = Several()
+    bus.topics = frozenset({topic})
+    async with site() as here, consuming(here.settings, installed_pipelines(["structured_record"]), bus):
+        asked = record_request(BY_NAME["rich_record"].nhs_number) | {"renderings": ["r4"]}
+        event = cloud_event(asked, id="r-1")
+        message = Delivery(json.dumps(event).encode(), "r-1", "record.requested.v1", content_type=STRUCTURED)
+        assert await bus.deliver(message) == Dead("unroutable", topic)
+        parts = [*EVENTS[:2], R4_RENDERED]
+        assert bus.batches == ([parts, EVENTS[2:]] if topic == R4_RENDERED else [parts])
+        assert [each.kind for each in bus.taken_out("r-1")][:1] == EVENTS[:1]
+        bus.topics = frozenset()
+        assert await bus.deliver(message) == Done()
+        assert bus.taken_out("r-1")[-1].kind == EVENTS[-1]

@@ -9,9 +9,10 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from bridge.errors import FailureCode, Refused, RequestRejected
+from bridge.ledger import StoredEvent
 from bridge.observe.recorder import recording
 from bridge.observe.redaction import REDACTED
-from bridge.observe.spans import making_spans, publishing, span, stage, timed
+from bridge.observe.spans import making_spans, publishing, publishing_together, span, stage, timed
 from bridge.observe.vocabulary.requests import StageEnded
 from bridge.observe.vocabulary.spans import ATTRIBUTES, AttributeName
 
@@ -90,6 +91,26 @@ def test_what_is_published_carries_the_span_that_publishes_it(made):
         "traceparent": f"00-{process.context.trace_id:032x}-{published.context.span_id:016x}"
         f"-{published.context.trace_flags:02x}"
     }
+
+
+def test_of_events_that_are_published_together_each_carries_a_span_of_its_own(made):
+    events = [StoredEvent(f"e{number}", "a.v1", b"[]") for number in range(2)]
+    with span("process x"), publishing_together("nats", events, correlation_id="c") as out:
+        out[1].span.failed("unroutable")
+    *published, process = made.get_finished_spans()
+    assert [each.attributes["messaging.message.id"] for each in published] == ["e0", "e1"]
+    assert {each.parent.span_id for each in published} == {process.context.span_id}
+    assert [each.headers["traceparent"].split("-")[2] for each in out] == [
+        f"{each.context.span_id:016x}" for each in published
+    ]
+    assert [each.attributes.get("error.type") for each in published] == [None, "unroutable"]
+
+
+def test_events_that_raise_on_their_way_have_all_failed(made):
+    events = [StoredEvent(f"e{number}", "a.v1", b"[]") for number in range(2)]
+    with pytest.raises(KeyError), publishing_together("nats", events, correlation_id=None):
+        raise KeyError
+    assert [each.attributes["error.type"] for each in made.get_finished_spans()] == ["KeyError"] * 2
 
 
 class Heard:
