@@ -49,8 +49,12 @@ class WantedAreas(Model):
         """Each area that is wanted, with its options, in the order of a record."""
         return self._wanted
 
-    def options(self) -> dict[str, Model]:
+    def options(self) -> Mapping[str, Model]:
         """The options of each area that is wanted, by its name, as the practice is to take them."""
+        return self._options
+
+    @cached_property
+    def _options(self) -> Mapping[str, Model]:
         return {
             area.name: options.model_copy(update=unsaid)
             if (unsaid := self._unsaid(area, options))
@@ -83,9 +87,13 @@ class WantedAreas(Model):
         option = [] if part is None else [area.fields.get(part, part)]
         return ".".join(["data", "areas", area.name, *option])
 
+    @cached_property
+    def _brings_linked(self) -> bool:
+        return any(area.brings_linked for area, _ in self._wanted)
+
     def _unsaid(self, area: AreaSpec[Any, Any], options: Model) -> Mapping[str, object]:
         """Options that are not sent, with what the practice takes then (see `AreaSpec.practice_defaults`)."""
-        if not any(each.brings_linked for each, _ in self._wanted):
+        if not self._brings_linked:
             return {}
         return {
             name: value
