@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Final
 
 _DIGITS = re.compile(r"[1-9]\d{5,17}", re.ASCII)
+_LONGEST: Final = 18
 _CONCEPT_PARTITIONS: Final = ("00", "10")
 """Of the International Edition, and of an extension such as dm+d; `01` and `11` are descriptions."""
 # Verhoeff: the multiplication of the dihedral group D5, and the permutation that goes with the place.
@@ -42,12 +43,12 @@ def is_concept_id(code: str) -> bool:
     a concept or nothing at all, and no drug file can look it up.
     """
     # What is remembered outlives the bundle: only what is short enough to be one is.
-    return _DIGITS.fullmatch(code) is not None and _is_concept_id(code)
+    return len(code) <= _LONGEST and _is_concept_id(code)
 
 
 @lru_cache(maxsize=4096)
 def _is_concept_id(digits: str) -> bool:
-    if digits[-3:-1] not in _CONCEPT_PARTITIONS:
+    if _DIGITS.fullmatch(digits) is None or digits[-3:-1] not in _CONCEPT_PARTITIONS:
         return False
     check = 0
     for place, digit in enumerate(reversed(digits)):

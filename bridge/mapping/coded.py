@@ -195,8 +195,12 @@ def _quality(text: str | None, codings: list[Coding], snomed: Coding | None) -> 
 def _term(text: str | None, codings: list[Coding], snomed: Coding | None) -> tuple[str, TermFrom]:
     if text is not None:
         return text, "text"
-    chosen = [coding for coding in codings if "user_selected" in coding] or ([snomed] if snomed else [])
-    for coding in (*chosen[:1], *codings):
+    first = snomed
+    for coding in codings:
+        if "user_selected" in coding:
+            first = coding
+            break
+    for coding in codings if first is None else (first, *codings):
         if "description_term" in coding:
             return coding["description_term"], "description"
         if "display" in coding:
