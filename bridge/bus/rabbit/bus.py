@@ -48,7 +48,7 @@ from bridge.bus.rabbit.connection import ClosingBroker, connect_apart
 from bridge.bus.rabbit.dead_letters import RabbitHeldDeadLetter, dead_letters_in
 from bridge.bus.rabbit.exchanges import Exchanges
 from bridge.bus.rabbit.headers import read_strictly, reading_leniently
-from bridge.bus.rabbit.messages import RabbitReceived, delivery, parcel_of
+from bridge.bus.rabbit.messages import RabbitReceived, delivery, parcel_of, parcel_of_copy
 from bridge.bus.rabbit.nodes import Nodes
 from bridge.bus.rabbit.parked_by_broker import ParkedByBroker
 from bridge.bus.rabbit.publishing import Parcel
@@ -366,7 +366,7 @@ class RabbitBus(BrokerBus):
         await self._put("requests", parcel_of(key, message))
 
     async def _put_into(self, queue: str, message: Message) -> None:
-        await self._put("queues", Parcel(queue, message.body, message.properties))
+        await self._put("queues", parcel_of_copy(queue, message))
 
     async def _put(self, exchange: str, parcel: Parcel) -> None:
         for fault in (await self._exchanges.publish(exchange, [parcel])).values():

@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final
 
 from aio_pika import DeliveryMode, Message
 from aio_pika.abc import AbstractIncomingMessage, HeadersType
 from pamqp.commands import Basic
+from pamqp.encode import field_table, short_string
 
 from bridge.bus import control_headers
 from bridge.bus.base import Outgoing
@@ -17,6 +18,13 @@ from bridge.bus.rabbit.headers import as_text, sendable, short
 from bridge.bus.rabbit.publishing import Parcel
 
 _NONE: frozenset[str] = frozenset()
+_FLAGS: Final = Basic.Properties.flags
+_ALWAYS: Final = sum(
+    _FLAGS[name] for name in ("content_type", "headers", "delivery_mode", "priority", "message_id")
+)
+"""What each message of our own has. They are written here, in this order: the driver looks at fourteen."""
+_CORRELATED: Final = _FLAGS["correlation_id"]
+_PERSISTENT_AND_OF_NO_PRIORITY: Final = bytes((DeliveryMode.PERSISTENT, 0))
 
 PutMessage = Callable[[str, Message], Awaitable[None]]
 """Publishes a message to the queue of that name, confirmed."""
@@ -54,15 +62,22 @@ class RabbitReceived:
 
 def parcel_of(key: str, message: Outgoing) -> Parcel:
     """A message of our own; persistent, or a restart of the broker would lose it."""
-    properties = Basic.Properties(
-        message_id=message.id,
-        content_type=message.content_type,
-        correlation_id=message.correlation_id,
-        headers=dict(message.headers),
-        delivery_mode=DeliveryMode.PERSISTENT,
-        priority=0,
-    )
-    return Parcel(key, message.body, properties)
+    named = message.correlation_id
+    properties = [
+        (_ALWAYS | _CORRELATED if named else _ALWAYS).to_bytes(2),
+        short_string(message.content_type),
+        field_table(dict(message.headers)),
+        _PERSISTENT_AND_OF_NO_PRIORITY,
+        short_string(named) if named else b"",
+        short_string(message.id),
+    ]
+    return Parcel(key, message.id, message.body, b"".join(properties))
+
+
+def parcel_of_copy(queue: str, message: Message) -> Parcel:
+    """A copy on its way to the queue of that name."""
+    assert message.message_id is not None, "a copy is named, also one of a message that was not"
+    return Parcel(queue, message.message_id, message.body, message.properties.marshal())
 
 
 def copied(message: AbstractIncomingMessage, taken: Delivery, changes: Mapping[str, str]) -> Message:

@@ -11,29 +11,40 @@ So nobody else publishes on these channels, or the broker's count of messages wo
 import asyncio
 from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
+from struct import Struct
 from typing import Any, Final, NamedTuple
 
 from aio_pika.abc import AbstractChannel
 from aio_pika.exceptions import ChannelInvalidStateError, ChannelPreconditionFailed, PublishError
 from aiormq import Channel
 from aiormq.abc import ChannelFrame, ConfirmationFrameType
-from pamqp.body import ContentBody
 from pamqp.commands import Basic
+from pamqp.constants import FRAME_BODY, FRAME_END_CHAR, FRAME_HEADER
 from pamqp.frame import marshal
-from pamqp.header import ContentHeader
 
 _LARGE: Final = 64 * 1024
 """Bytes of bodies: more are written one by one, or all of them would be in memory twice for that time."""
+
+_FRAME: Final = Struct(">BHI")
+"""Kind, channel and length of what follows."""
+_HEADER: Final = Struct(">HxxQ")
+"""Class of what is sent, and length of its body."""
+_OF_BASIC: Final = Basic.frame_id
 
 _Confirmation = asyncio.Future[ConfirmationFrameType | None]
 
 
 class Parcel(NamedTuple):
-    """A message, and the routing key that it goes by."""
+    """A message, and the routing key that it goes by.
+
+    Attributes:
+        properties: as they are written: which of them there are, and their values.
+    """
 
     key: str
+    id: str
     body: bytes
-    properties: Basic.Properties
+    properties: bytes
 
 
 class _Written(NamedTuple):
@@ -136,7 +147,9 @@ class ConfirmingChannel:
         sent: list[_Written] = []
         try:
             for written in zip(parcels) if are_large else (parcels,):
-                payload = b"".join([_frames(channel, exchange, parcel) for parcel in written])
+                payload = b"".join(
+                    [frames(channel.number, channel.max_content_size, exchange, parcel) for parcel in written]
+                )
                 # While the link takes no more, whoever writes next waits for that future. Here nobody does.
                 drained = channel.loop.create_future()
                 await channel.write_queue.put(ChannelFrame(payload, should_close=False, drain_future=drained))
@@ -163,11 +176,11 @@ def _count(channel: Channel, parcel: Parcel) -> _Written:
     if channel.is_closed:
         raise ChannelInvalidStateError("closed while the link took no more")
     channel.delivery_tag += 1
-    tag, name = channel.delivery_tag, parcel.properties.message_id or ""
+    tag = channel.delivery_tag
     confirmation: _Confirmation = channel.loop.create_future()
     channel.confirmations[tag] = confirmation
-    channel.message_id_delivery_tag[name] = tag
-    return _Written(channel, tag, name, confirmation)
+    channel.message_id_delivery_tag[parcel.id] = tag
+    return _Written(channel, tag, parcel.id, confirmation)
 
 
 def _closed(channel: Channel, closing: asyncio.Future[Any]) -> None:
@@ -181,17 +194,22 @@ def _closed(channel: Channel, closing: asyncio.Future[Any]) -> None:
             confirmation.exception()
 
 
-def _frames(channel: Channel, exchange: str, parcel: Parcel) -> bytes:
-    number, body, most = channel.number, parcel.body, channel.max_content_size
-    header = ContentHeader(properties=parcel.properties, body_size=len(body))
-    parts = [body[start : start + most] for start in range(0, len(body), most)]
-    return b"".join(
-        [
-            _method(exchange, parcel.key, number),
-            marshal(header, number),
-            *(marshal(ContentBody(part), number) for part in parts),
-        ]
-    )
+def frames(number: int, most: int, exchange: str, parcel: Parcel) -> bytes:
+    """A message as it is written: what is to be done with it, its properties, and its body in parts.
+
+    Args:
+        number: of the channel.
+        most: bytes of the body in one frame.
+        exchange: by its name.
+        parcel: the message.
+    """
+    body = parcel.body
+    parts = [(FRAME_BODY, body[start : start + most]) for start in range(0, len(body), most)]
+    header = _HEADER.pack(_OF_BASIC, len(body)) + parcel.properties
+    pieces = [_method(exchange, parcel.key, number)]
+    for kind, content in [(FRAME_HEADER, header), *parts]:
+        pieces += (_FRAME.pack(kind, number, len(content)), content, FRAME_END_CHAR)
+    return b"".join(pieces)
 
 
 @lru_cache(maxsize=1024)
