@@ -11,15 +11,15 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple, Protocol
 
 import orjson
-from sqlalchemy import Connection, Insert, LargeBinary, Table, Update, bindparam, text
+from sqlalchemy import Connection, Insert, LargeBinary, Table, Update, text
 from sqlalchemy.dialects import postgresql, sqlite
 
-from bridge.ledger.storage.prepared import Prepared, Values
+from bridge.ledger.storage.prepared import Prepared, Values, run_on_sqlite
 
 DIALECTS: Final[Mapping[str, Any]] = {"sqlite": sqlite, "postgresql": postgresql}
 _POSTGRESQL: Final = postgresql.dialect()  # type: ignore[no-untyped-call]
 _AT_ONCE: Final = 32
-"""Rows per statement on SQLite: bounds how many there are of these, each compiled once and kept."""
+"""Rows per statement on SQLite: bounds how many there are of these, each prepared once and kept."""
 _KEY: Final = "bridge.group_commit"
 
 
@@ -110,21 +110,28 @@ def add_rows(connection: Connection, table: Table, rows: Sequence[Values], *, sk
 
 def _write_each(connection: Connection, rows: _RowsLeft, changes: Collection[LastChange]) -> None:
     for kind, each in rows.items():
-        for first in range(0, len(each), _AT_ONCE):
-            portion = each[first : first + _AT_ONCE]
-            named = {f"{name}_{row}": value for row, one in enumerate(portion) for name, value in one.items()}
-            _rows_on_sqlite(kind, len(portion)).run(connection, named)
+        for portion in _portions(each):
+            values = [row[name] for row in portion for name in kind.columns]
+            run_on_sqlite(connection, _rows_on_sqlite(kind, len(portion)), values)
     for change in changes:
         _in_one((), (change.statement,)).run(connection, change.values())
 
 
+def _portions(rows: Sequence[Values]) -> Iterator[Sequence[Values]]:
+    """By powers of two: SQLite keeps a kilobyte for each row of each statement that was ever run."""
+    first = 0
+    while left := len(rows) - first:
+        count = min(_AT_ONCE, 1 << (left.bit_length() - 1))
+        yield rows[first : first + count]
+        first += count
+
+
 @lru_cache(maxsize=512)
-def _rows_on_sqlite(kind: _KindOfRow, count: int) -> Prepared:
-    rows: list[dict[str, Any]] = [
-        {name: bindparam(f"{name}_{row}") for name in kind.columns} for row in range(count)
-    ]
-    statement = sqlite.insert(kind.table).values(rows)
-    return Prepared(statement.on_conflict_do_nothing() if kind.skip_known else statement)
+def _rows_on_sqlite(kind: _KindOfRow, count: int) -> str:
+    columns = ", ".join(f'"{name}"' for name in kind.columns)
+    rows = ", ".join([f"({', '.join('?' * len(kind.columns))})"] * count)
+    skipping = " ON CONFLICT DO NOTHING" if kind.skip_known else ""
+    return f'INSERT INTO "{kind.table.name}" ({columns}) VALUES {rows}{skipping}'  # noqa: S608 - names of our own
 
 
 def _write_in_one(connection: Connection, rows: _RowsLeft, changes: Collection[LastChange]) -> None:

@@ -28,12 +28,9 @@ class _Compiled:
     names: Sequence[str]
     fixed: Values
 
-    def row(self, values: Values, *, as_text: bool) -> tuple[Any, ...]:
+    def row(self, values: Values) -> list[Any]:
         every = {**self.fixed, **values}
-        found = [every[name] for name in self.names]
-        if as_text:
-            return tuple([instant_as_text(each) if type(each) is datetime else each for each in found])
-        return tuple(found)
+        return [every[name] for name in self.names]
 
 
 class Ran(NamedTuple):
@@ -46,6 +43,18 @@ class Ran(NamedTuple):
 
     rows: Sequence[Mapping[str, Any]]
     rowcount: int
+
+
+def run_on_sqlite(connection: Connection, sql: str, values: Sequence[Any]) -> sqlite3.Cursor:
+    """Give a statement to the driver itself; moments go as the ledger keeps them.
+
+    Raises:
+        sqlite3.Error: the driver's own.
+    """
+    driver: Any = connection.connection.driver_connection
+    row = [instant_as_text(each) if type(each) is datetime else each for each in values]
+    cursor: sqlite3.Cursor = driver.execute(sql, row)
+    return cursor
 
 
 class Prepared:
@@ -71,14 +80,14 @@ class Prepared:
             compiled = self._compiled[dialect] = self._compile(connection, values)
         driver: Any = connection.connection.driver_connection
         if isinstance(driver, sqlite3.Connection):
-            cursor = driver.execute(compiled.sql, compiled.row(values, as_text=True))
+            cursor = run_on_sqlite(connection, compiled.sql, compiled.row(values))
             names = [column[0] for column in cursor.description or ()]
             return Ran([dict(zip(names, row, strict=True)) for row in cursor.fetchall()], cursor.rowcount)
         kept = connection.info.setdefault(_KEPT, {})
         statement = kept.get(compiled.sql)
         if statement is None:
             statement = kept[compiled.sql] = await_only(driver.prepare(compiled.sql))
-        rows = await_only(statement.fetch(*compiled.row(values, as_text=False)))
+        rows = await_only(statement.fetch(*compiled.row(values)))
         *_, count = statement.get_statusmsg().split()  # such as ``INSERT 0 3``
         return Ran([dict(row) for row in rows], int(count))
 
