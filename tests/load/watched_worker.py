@@ -7,34 +7,37 @@ import asyncio
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
+
+import uvloop
 
 from bridge.cli import main
 
 _PAUSE = 1.0
 
 
-class _Watched(asyncio.DefaultEventLoopPolicy):
-    """Remembers the event loop."""
+class _Watched:
+    """Makes the event loop, and remembers it."""
 
-    loop: asyncio.AbstractEventLoop | None = None
+    loop: uvloop.Loop | None = None
 
-    def new_event_loop(self) -> asyncio.AbstractEventLoop:
-        self.loop = super().new_event_loop()
+    def __call__(self) -> uvloop.Loop:
+        self.loop = uvloop.new_event_loop()
         return self.loop
 
 
-def _watch(policy: _Watched, file: Path) -> None:
+def _watch(watched: _Watched, file: Path) -> None:
     while True:
         time.sleep(_PAUSE)
-        if policy.loop is not None:
+        if watched.loop is not None:
             draft = file.with_suffix(".draft")
-            draft.write_text(str(len(asyncio.all_tasks(policy.loop))))
+            draft.write_text(str(len(asyncio.all_tasks(watched.loop))))
             draft.rename(file)
 
 
 if __name__ == "__main__":
     watched = _Watched()
-    asyncio.set_event_loop_policy(watched)
+    uvloop.run = partial(uvloop.run, loop_factory=watched)
     threading.Thread(target=_watch, args=(watched, Path(sys.argv.pop())), daemon=True).start()
     main()
