@@ -9,7 +9,7 @@ from bridge.fhir.read import Item
 from bridge.mapping.provenance import keep_apart
 from bridge.mapping.reading import Reading
 from bridge.record.common import Identified, PartialDate
-from bridge.record.dates import sort_text
+from bridge.record.dates import sort_key
 
 ItemT = TypeVar("ItemT", bound=Identified)
 
@@ -45,4 +45,4 @@ def newest_first(items: list[ItemT], on: Callable[[ItemT], PartialDate | None]) 
     if len(items) < 2:  # noqa: PLR2004 - one is in order
         return items
     by_id = sorted(items, key=itemgetter("item_id"))
-    return sorted(by_id, key=lambda each: sort_text(on(each)), reverse=True)
+    return sorted(by_id, key=lambda each: sort_key(on(each)), reverse=True)

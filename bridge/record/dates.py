@@ -13,6 +13,7 @@ _DATE = re.compile(r"\d{4}(-\d{2}(-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{
 _YEAR, _MONTH, _DAY = len("2004"), len("2004-05"), len("2004-05-06")
 _PRECISIONS: dict[int, Precision] = {_YEAR: "year", _MONTH: "month", _DAY: "day"}
 _UK: Final = ZoneInfo("Europe/London")
+_BEFORE_ALL: Final = datetime.min.replace(tzinfo=UTC)
 _PLACEHOLDERS: Final = frozenset({"1899-12-30", "1899-12-31", "1900-01-01"})
 """Day zero of several date types. Their first and last days are told by the years below."""
 _FIRST_YEAR, _LAST_YEAR = "1800", "9999"
@@ -51,21 +52,17 @@ def is_known(when: PartialDate) -> bool:
     return when["precision"] not in ("unparsed", "placeholder")
 
 
-def sort_text(when: PartialDate | None) -> str:
-    """A text that sorts dates by their day in the UK and the moment on it, whatever their offsets.
+def sort_key(when: PartialDate | None) -> tuple[str, datetime]:
+    """What sorts dates by their day in the UK and the moment on it, whatever their offsets.
 
-    What is no known date sorts first.
+    What is no known date sorts first, and of a day what has no moment.
     """
     if when is None or not is_known(when):
-        return ""
+        return "", _BEFORE_ALL
     if when["precision"] != "instant":
-        return when["value"]
+        return when["value"], _BEFORE_ALL
     moment = datetime.fromisoformat(when["value"])
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-        return f"{moment.date()} {moment.isoformat(timespec='microseconds')}"
-    utc = moment.astimezone(UTC)
-    return f"{moment.astimezone(_UK).date()} {utc.isoformat(timespec='microseconds')}"
+    return uk_day(moment).isoformat(), moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def earliest(when: PartialDate) -> datetime | None:

@@ -15,7 +15,7 @@ from bridge.mapping.reading import Reading
 from bridge.mapping.set_aside import note_set_aside
 from bridge.mapping.values import notes, period
 from bridge.record.common import PartialDate
-from bridge.record.dates import sort_text
+from bridge.record.dates import sort_key
 
 _AREA: Final = "diary_entries"
 _SET_ASIDE: Final = frozenset(
@@ -35,7 +35,7 @@ def map_diary_entries(answer: AreaAnswer[DiaryOptions]) -> list[DiaryEntry]:
     """Every diary entry of the bundle; what is due first comes first."""
     found = read_items(answer.reading, "ProcedureRequest", _AREA, _entry, is_plan)
     found.sort(key=lambda each: each["item_id"])
-    found.sort(key=lambda each: sort_text(each.get("due", {}).get("from")))
+    found.sort(key=lambda each: sort_key(each.get("due", {}).get("from")))
     return found
 
 

@@ -25,7 +25,7 @@ from bridge.mapping.lists import NO_LIST
 from bridge.mapping.provenance import keep_apart
 from bridge.mapping.reading import Reading
 from bridge.record.common import CodedText, PartialDate
-from bridge.record.dates import earliest, is_known, sort_text, uk_day
+from bridge.record.dates import earliest, is_known, sort_key, uk_day
 
 _AREA = "medications"
 _OTHER_INTENT = "The intent of the request is neither plan nor order."
@@ -142,7 +142,7 @@ class _Courses:
         for plan in self._plans:
             if len(plan.plan["issues"]) > 1:
                 plan.plan["issues"].sort(key=lambda issue: (issue["item_id"], *_origin(issue)))
-                plan.plan["issues"].sort(key=lambda issue: sort_text(issue.get("issue_date")), reverse=True)
+                plan.plan["issues"].sort(key=lambda issue: sort_key(issue.get("issue_date")), reverse=True)
         return left_over
 
     def _plan_named_by(self, issue: _Issue) -> _Plan | None:

@@ -1,13 +1,13 @@
 """Words, numbers, order and dates of a medication or allergy as the practice sent them."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import orjson
 import pytest
 
 from bridge.gpconnect.structured import StructuredAnswer
-from bridge.record.dates import days, partial_date, sort_text
+from bridge.record.dates import days, partial_date, sort_key
 from tests.support import bundles as b
 from tests.support.mapped import allergy, area, course, issue_codes, mapped
 
@@ -29,8 +29,8 @@ def issued(order_id: str, when: str | None, **more: Any) -> b.Resource:
     return b.order(order_id, dispenseRequest={"validityPeriod": period}, **more)
 
 
-def _sorting(value: str) -> str:
-    return sort_text(partial_date(value))
+def _sorting(value: str) -> tuple[str, datetime]:
+    return sort_key(partial_date(value))
 
 
 def order_of(record: Any) -> list[str]:
@@ -196,7 +196,7 @@ def test_a_quoted_number_is_one_and_keeps_its_digits() -> None:
 def test_offsets_and_days_that_stand_for_none(value: str, precision: str) -> None:
     found = partial_date(value)
     assert found == {"value": value, "precision": precision}
-    assert (sort_text(found) == "") == (precision == "placeholder")
+    assert (sort_key(found) == sort_key(None)) == (precision == "placeholder")
 
 
 def test_dates_sort_by_the_day_in_the_uk_and_the_moment() -> None:
