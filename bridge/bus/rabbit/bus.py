@@ -1,10 +1,6 @@
 """RabbitMQ: quorum queues, confirms, delays that are queues, and a look at whether consumers consume.
 
-FastStream holds the connection and declares the exchanges. Four things go to aio-pika directly, because
-FastStream stands in the way: copies must keep every property of the original message; publishing without its
-command objects saves a third of the worker's time on the bus; consuming without its middlewares, parsers and
-contexts, of which nothing is used here, saves as much as a call costs; and queues are declared on a channel
-of their own, so that a refused declaration closes no other channel.
+Queues are declared on a channel of their own, so that a refused declaration closes no other channel.
 """
 
 import asyncio
@@ -22,7 +18,6 @@ from aio_pika.exceptions import (
     ChannelPreconditionFailed,
     PublishError,
 )
-from faststream.rabbit import Channel
 from yarl import URL
 
 from bridge.addresses import each_address
@@ -44,7 +39,7 @@ from bridge.bus.port import (
     Unroutable,
 )
 from bridge.bus.rabbit.caution import Caution
-from bridge.bus.rabbit.connection import ClosingBroker, connect_apart
+from bridge.bus.rabbit.connection import BrokerLink, connect_apart
 from bridge.bus.rabbit.dead_letters import RabbitHeldDeadLetter, dead_letters_in
 from bridge.bus.rabbit.exchanges import Exchanges
 from bridge.bus.rabbit.headers import read_strictly, reading_leniently
@@ -113,19 +108,10 @@ class RabbitBus(BrokerBus):
         self._nodes = Nodes(addresses)
         self._access = access
         self._caution = Caution(quiet=_QUIET_WATCHES * watch_interval)
-        self._broker = ClosingBroker(
-            self._url,
-            nodes=self._nodes,
-            access=access,
-            caution=self._caution,
-            logger=None,
-            default_channel=Channel(publisher_confirms=True, on_return_raises=True),
-            reconnect_interval=1,
-            timeout=CALL_TIMEOUT,  # of each try, later ones too: a broker may fall silent in the midst of it
-        )
+        self._link = BrokerLink(self._url, nodes=self._nodes, access=access, caution=self._caution)
         self._prefix = prefix
         self._settings: Settings | None = None
-        self._exchanges = Exchanges(self._broker, self._topology.exchanges)
+        self._exchanges = Exchanges(self._link, self._topology.exchanges)
         self._interval = watch_interval
         self._watches: list[asyncio.Task[None]] = []
         self._taken: dict[str, int] = {}
@@ -145,7 +131,7 @@ class RabbitBus(BrokerBus):
             await self._persist(self._declare_exchanges, "broker_unreachable")
 
     async def _declare_exchanges(self) -> None:
-        await self._broker.connect()
+        await self._link.connect()
         await self._exchanges.open(declares=self.declares)
         self._watches.append(asyncio.create_task(self._take_together_again()))
 
@@ -158,7 +144,7 @@ class RabbitBus(BrokerBus):
             await asyncio.sleep(self._interval)
             if self._caution.is_over():
                 self._caution.end()
-                transport = (await self._broker.connect()).transport
+                transport = (await self._link.connect()).transport
                 if transport is not None:
                     # As if the link had broken: by itself the driver would cancel whoever is calling.
                     end_of_link = AMQPConnectionError("made anew")
@@ -250,7 +236,7 @@ class RabbitBus(BrokerBus):
     async def _take_from(
         self, name: str, on_message: Callable[[AbstractIncomingMessage], Awaitable[None]], concurrency: int
     ) -> None:
-        connection = await self._broker.connect()
+        connection = await self._link.connect()
         await connection.ready()
         channel = connection.channel(publisher_confirms=False)
         try:
@@ -319,7 +305,7 @@ class RabbitBus(BrokerBus):
 
     async def ready(self) -> bool:
         """Whether the connection is up and every consumer that should exist does."""
-        if not await self._broker.ping(timeout=1.0):
+        if not await self._link.is_up(within=1.0):
             return False
         try:
             async with self._channel() as channel:
@@ -345,8 +331,8 @@ class RabbitBus(BrokerBus):
     async def _disconnect(self) -> None:
         with contextlib.suppress(*_GONE):
             if self._has_turn:
-                await asyncio.wait_for((await self._broker.connect()).close(), CALL_TIMEOUT)
-            await asyncio.wait_for(self._broker.stop(), CALL_TIMEOUT)
+                await asyncio.wait_for((await self._link.connect()).close(), CALL_TIMEOUT)
+            await asyncio.wait_for(self._link.end(), CALL_TIMEOUT)
 
     def _delay_queue(self, queue: QueueSpec, seconds: float) -> str:
         return self._topology.delay_queue(queue, seconds)
@@ -379,7 +365,7 @@ class RabbitBus(BrokerBus):
     @contextlib.asynccontextmanager
     async def _channel(self) -> AsyncIterator[AbstractChannel]:
         """A channel for questions and declarations, which the broker may close without harm."""
-        connection = await self._broker.connect()
+        connection = await self._link.connect()
         async with asyncio.timeout(CALL_TIMEOUT):
             await connection.ready()
             transport = connection.transport

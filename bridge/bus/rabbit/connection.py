@@ -1,4 +1,4 @@
-"""FastStream's broker, whose connection ends with whoever gives it up.
+"""The connection of a bus, which ends with whoever gives it up.
 
 aio-pika connects again in a task of its own, which nothing but the connection's `close` ends: a cancellation
 in the middle of an attempt is taken for a broken link, and the next attempt begins. Whoever is cancelled
@@ -8,54 +8,68 @@ process from ending.
 
 import asyncio
 from functools import partial
-from types import TracebackType
 from typing import Any, Final
 
-from aio_pika import RobustChannel, RobustConnection, connect
-from aio_pika.abc import AbstractConnection, TimeoutType
-from faststream.rabbit import RabbitBroker
+from aio_pika import RobustChannel, RobustConnection, connect, connect_robust
+from aio_pika.abc import AbstractConnection, AbstractRobustConnection, TimeoutType
 from pamqp.commands import Basic
 
 from bridge.bus.access import Access
+from bridge.bus.backoff import CALL_TIMEOUT
 from bridge.bus.rabbit.caution import Caution
 from bridge.bus.rabbit.nodes import Nodes, Way
 from bridge.bus.rabbit.signing_in import SigningIn
 
+_PAUSE: Final = 1.0
+"""Seconds between two tries to connect again."""
 _FAREWELL: Final = 5.0
 """Seconds to say goodbye to a broker that may not listen any more."""
 
 
-class ClosingBroker(RabbitBroker):
-    """Leaves no connection behind that tries for ever; takes what `RabbitBroker` takes.
+class BrokerLink:
+    """The one connection of a bus: made when it is first wanted, and again whenever it is lost.
 
     Args:
         url: of any node.
         nodes: which of them it connects to.
         access: of the settings.
         caution: says how many messages its consumers take at a time.
-        options: of `RabbitBroker`.
     """
 
-    def __init__(self, url: str, *, nodes: Nodes, access: Access, caution: Caution, **options: Any) -> None:
-        super().__init__(url, **options)
-        self._connection_kwargs["connection_class"] = partial(
-            _Connection, nodes=nodes, access=access, caution=caution
-        )
+    def __init__(self, url: str, *, nodes: Nodes, access: Access, caution: Caution) -> None:
+        self._url = url
+        self._connection_class = partial(_Connection, nodes=nodes, access=access, caution=caution)
+        self._connection: AbstractRobustConnection | None = None
 
-    async def stop(
-        self,
-        exc_type: type[BaseException] | None = None,
-        exc_val: BaseException | None = None,
-        exc_tb: TracebackType | None = None,
-    ) -> None:
-        """Close everything; the connection also when what goes before it fails or is given up."""
-        connection = self._connection
+    async def connect(self) -> AbstractRobustConnection:
+        """The connection. Once it was made it is the same one, also while it is lost."""
+        if self._connection is None:
+            # Each try has that time, later ones too: a broker may fall silent in the midst of it.
+            self._connection = await connect_robust(
+                self._url,
+                connection_class=self._connection_class,
+                reconnect_interval=_PAUSE,
+                timeout=CALL_TIMEOUT,
+            )
+        return self._connection
+
+    async def is_up(self, within: float) -> bool:
+        """Whether there is a connection, or is one again after so many seconds at most."""
+        if self._connection is None:
+            return False
         try:
-            await super().stop(exc_type, exc_val, exc_tb)
-        finally:
-            if connection is not None:
-                async with asyncio.timeout(_FAREWELL):
-                    await connection.close()
+            async with asyncio.timeout(within):
+                await self._connection.connected.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def end(self) -> None:
+        """Close it for good."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            async with asyncio.timeout(_FAREWELL):
+                await connection.close()
 
 
 async def connect_apart(

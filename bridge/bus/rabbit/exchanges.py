@@ -10,12 +10,12 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from aio_pika import ExchangeType
 from aio_pika.abc import AbstractChannel
 from aio_pika.exceptions import DeliveryError
-from faststream.rabbit import ExchangeType, RabbitExchange
 
 from bridge.bus.backoff import CALL_TIMEOUT, CONFIRM_TIMEOUT, Backoff, persist
-from bridge.bus.rabbit.connection import ClosingBroker
+from bridge.bus.rabbit.connection import BrokerLink
 from bridge.bus.rabbit.publishing import ConfirmingChannel, Consignment, Parcel
 from bridge.observe import record
 from bridge.observe.vocabulary.bus import ChannelReplaced
@@ -29,29 +29,27 @@ class Exchanges:
     """The exchanges of a bus.
 
     Args:
-        broker: whose connection is used.
+        link: to the broker.
         names: of the exchanges, by ``requests`` and ``events``.
     """
 
-    def __init__(self, broker: ClosingBroker, names: Mapping[str, str]) -> None:
-        self._broker = broker
+    def __init__(self, link: BrokerLink, names: Mapping[str, str]) -> None:
+        self._link = link
         self._names = {**names, "queues": ""}
         self._confirming: ConfirmingChannel | None = None
         self._channel: AbstractChannel | None = None
+        self._declaring: AbstractChannel | None = None
+        """Declares them again whenever the connection is restored, so it stays."""
         self._replaced_at = 0.0
         self._replacing = asyncio.Lock()
 
     async def open(self, *, declares: bool) -> None:
         """Have them to publish to; where they are ours to make, make them exist, durably."""
-        if not declares:
-            # A channel of ours: FastStream's asks for each exchange, and fails while there is none.
-            await self._take_channel()
-            return
-        for name in self._names.values():
-            exchange = await self._broker.declare_exchange(
-                RabbitExchange(name, type=ExchangeType.TOPIC, durable=True) if name else RabbitExchange()
-            )
-        self._confirming = ConfirmingChannel(exchange.channel)
+        channel = self._channel or await self._take_channel()
+        if declares:
+            self._declaring = channel
+            for name in filter(None, self._names.values()):
+                await channel.declare_exchange(name, ExchangeType.TOPIC, durable=True, timeout=CALL_TIMEOUT)
 
     async def publish(self, exchange: str, parcels: Sequence[Parcel]) -> Mapping[int, Exception]:
         """Publish messages together, until each is held; on a channel made anew when refused several times.
@@ -93,12 +91,13 @@ class Exchanges:
             left = self._channel
             await self._take_channel()
             record(ChannelReplaced())
-            if left is not None:
+            if left is not None and left is not self._declaring:
                 await left.close()
 
-    async def _take_channel(self) -> None:
-        connection = await self._broker.connect()
+    async def _take_channel(self) -> AbstractChannel:
+        connection = await self._link.connect()
         channel = connection.channel(publisher_confirms=True, on_return_raises=True)
         await channel.initialize(timeout=CALL_TIMEOUT)
         self._channel = channel
         self._confirming = ConfirmingChannel(channel)
+        return channel

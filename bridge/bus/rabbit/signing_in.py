@@ -45,8 +45,5 @@ class SigningIn(Connection):
 
 
 def signing_in_by(url: URL, access: Access) -> URL:
-    """The URL with the way of signing in: where it has no user and we show a certificate, by that one alone.
-
-    In capitals: else FastStream makes it guest's.
-    """
+    """The URL with the way of signing in: where it has no user and we show a certificate, by that alone."""
     return url.update_query(auth="EXTERNAL") if access.presents_certificate and not url.user else url

@@ -12,6 +12,7 @@ NEEDLESS = frozenset(
         "alembic",  # the ledger is up to date
         "asyncpg",
         "attr",
+        "faststream",
         "fhir",
         "httpx",
         "jwt",
@@ -19,6 +20,7 @@ NEEDLESS = frozenset(
         "opentelemetry.sdk",
         "pygments",
         "rich.console",
+        "unittest",
         *("bridge.console", "bridge.mllp", "bridge.sandbox", "bridge.testing"),
     }
 )
