@@ -34,6 +34,23 @@ def test_a_large_block_is_apart_from_the_heap_after_others_were_freed(first, apa
     assert (done.stdout, done.stderr) == (f"{apart}\n", "")
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="is about glibc")
+def test_what_is_free_at_the_end_of_the_heap_is_used_again_and_not_given_back():
+    program = (
+        "import resource\nfrom threading import Thread\n"
+        "from bridge.cli.heap import keep_large_blocks_apart\n"
+        "keep_large_blocks_apart()\n"
+        "def work():\n    [bytes(100_000) for _ in range(8)]\n"
+        "def faults():\n    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "def look():\n    work()\n    before = faults()\n"
+        "    for _ in range(20):\n        work()\n"
+        "    print(faults() - before < 200)\n"
+        "look()\nledger = Thread(target=look)\nledger.start()\nledger.join()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\nTrue\n"
+
+
 def test_what_is_loaded_is_never_looked_through_for_cycles():
     program = (
         "import gc\nfrom bridge.cli.heap import loading\n"
