@@ -29,7 +29,6 @@ _QUIET = (
     "aio_pika",
     "aiormq",
     "nats",
-    "faststream",
 )
 # The exporter of spans logs what a collector answers; what matters of it is an event of ours.
 _SILENT = ("opentelemetry", "urllib3")

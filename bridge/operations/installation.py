@@ -38,7 +38,7 @@ def shown_settings(settings: Settings) -> Sequence[ShownSetting]:
 
 def versions() -> dict[str, str]:
     """What runs: the bridge, and what it stands on."""
-    parts = ("faststream", "sqlalchemy", "pydantic", "httpx", "starlette", "uvicorn")
+    parts = ("aio-pika", "nats-py", "sqlalchemy", "pydantic", "httpx", "starlette", "uvicorn")
     return {
         "bridge": version("gpconnect-bridge"),
         "python": platform.python_version(),

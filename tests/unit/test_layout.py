@@ -217,7 +217,7 @@ SHARED = "What all areas share knows none of them by name; the table, the record
         ("bridge.spine", "bridge.bus", ARROWS),
         ("bridge.gpconnect", "bridge.mapping", CALLS),
         ("pipelines", "aio_pika", BROKERS),
-        ("bridge.engine", "faststream.rabbit", BROKERS),
+        ("bridge.engine", "aiormq", BROKERS),
         ("bridge.ledger", "bridge.contracts", BUS),
         ("bridge.ledger", "bridge.bus", ARROWS),
         ("bridge.engine", "sqlalchemy", DATABASES),

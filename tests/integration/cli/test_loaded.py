@@ -12,7 +12,6 @@ NEEDLESS = frozenset(
         "alembic",  # the ledger is up to date
         "asyncpg",
         "attr",
-        "faststream",
         "fhir",
         "httpx",
         "jwt",

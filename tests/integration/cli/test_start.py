@@ -16,7 +16,6 @@ HEAVY = (
     "aio_pika",
     "alembic",
     "asyncpg",
-    "faststream",
     "fhir",
     "httpx",
     "isal",
