@@ -7,7 +7,9 @@ all of these together hold little.
 
 from typing import Any, Final
 
-from sqlalchemy import Column, ColumnElement, Index, Table, TextClause, and_, literal_column, text
+from sqlalchemy import Column, ColumnElement, Index, Table, and_, literal_column
+
+from bridge.ledger.storage.dialects import partial_index
 
 THRESHOLDS: Final = (5, 10, 30, 60, 300)
 """Seconds that a list can ask for, as the buckets of ``request_duration_seconds`` have them."""
@@ -48,10 +50,9 @@ def index_slow(requests: Table) -> None:
 
 
 def _index(name: str, seconds: int, *columns: Column[Any]) -> Index:
-    of_each = {dialect: _condition(seconds, dialect) for dialect in _TOOK}
-    return Index(name, *columns, sqlite_where=of_each["sqlite"], postgresql_where=of_each["postgresql"])
+    return partial_index(name, {dialect: _condition(seconds, dialect) for dialect in _TOOK}, *columns)
 
 
-def _condition(seconds: int, dialect: str) -> TextClause:
+def _condition(seconds: int, dialect: str) -> str:
     # To the letter as a list has it, or SQLite does not know the index again; but a table is not named here.
-    return text(f"{_TOOK[dialect].format(of='')} >= {_AT_LEAST[dialect].format(seconds=seconds)}")
+    return f"{_TOOK[dialect].format(of='')} >= {_AT_LEAST[dialect].format(seconds=seconds)}"

@@ -12,12 +12,10 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import orjson
 from sqlalchemy import Connection, Insert, LargeBinary, Table, Update, text
-from sqlalchemy.dialects import postgresql, sqlite
 
+from bridge.ledger.storage.dialects import DIALECTS
 from bridge.ledger.storage.prepared import Prepared, Values, run_on_sqlite
 
-DIALECTS: Final[Mapping[str, Any]] = {"sqlite": sqlite, "postgresql": postgresql}
-_POSTGRESQL: Final = postgresql.dialect()  # type: ignore[no-untyped-call]
 _AT_ONCE: Final = 32
 """Rows per statement on SQLite: bounds how many there are of these, each prepared once and kept."""
 _KEY: Final = "bridge.group_commit"
@@ -157,10 +155,13 @@ def _in_one(kinds: tuple[_KindOfRow, ...], changes: tuple[Update, ...]) -> Prepa
 
 def _rows_on_postgresql(number: int, kind: _KindOfRow) -> Insert:
     """Rows come as one JSON text, their bytes beside it: the driver takes long over lists of all else."""
+    postgresql = DIALECTS["postgresql"]
     plain, sealed = kind.parted()
-    columns = ", ".join(f'"{name}" {kind.table.c[name].type.compile(_POSTGRESQL)}' for name in plain)
+    types = {name: kind.table.c[name].type.compile(postgresql.dialect()) for name in plain}
+    columns = ", ".join(f'"{name}" {type_}' for name, type_ in types.items())
     parts = [f"json_to_recordset(CAST(:rows_{number} AS json)) AS ({columns})"]
     parts += [f"unnest(CAST(:{name}_{number} AS bytea[]))" for name in sealed]
     rows = text(f"SELECT * FROM ROWS FROM ({', '.join(parts)})")  # noqa: S608 - names of our own tables
     statement = postgresql.insert(kind.table).from_select([*plain, *sealed], rows.columns())
-    return statement.on_conflict_do_nothing() if kind.skip_known else statement
+    made: Insert = statement.on_conflict_do_nothing() if kind.skip_known else statement
+    return made

@@ -4,19 +4,18 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, func, null, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from bridge.ledger.model import FOUND_OUT, Lease, Reopened
 from bridge.ledger.storage.bodies import open_message
+from bridge.ledger.storage.dialects import ByDialect
 from bridge.ledger.storage.intents import intents_of
 from bridge.ledger.storage.requests import Holder, restart
 from bridge.ledger.storage.tables import IS_OPEN, messages, requests
 from bridge.ledger.vault.sealing import Sealer
 
-_KEEP = {
-    "sqlite": sqlite.insert(messages).on_conflict_do_nothing(index_elements=["request_id"]),
-    "postgresql": postgresql.insert(messages).on_conflict_do_nothing(index_elements=["request_id"]),
-}
+_KEEP = ByDialect(
+    lambda dialect: dialect.insert(messages).on_conflict_do_nothing(index_elements=["request_id"])
+)
 IS_UNKNOWN = (requests.c.state == "in_doubt") & (func.coalesce(requests.c.code, "") != FOUND_OUT)
 """In doubt, and no person has found out what was done."""
 IS_SETTLED = (requests.c.state == "in_doubt") & (func.coalesce(requests.c.code, "") == FOUND_OUT)

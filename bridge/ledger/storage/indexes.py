@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Index, func, inspect, select, text
 from sqlalchemy.schema import CreateIndex
 
 from bridge.ledger.storage import durations
+from bridge.ledger.storage.dialects import complete
 from bridge.ledger.storage.tables import events, requests
 
 _NAMES: Final = (
@@ -61,7 +62,7 @@ def make_at_once(connection: Connection) -> None:
 def lacking(connection: Connection) -> Sequence[Index]:
     """A step: the indexes that are not there, or are broken."""
     known = _usable(connection)
-    return [index for index in every() if index.name not in known]
+    return [complete(index, connection) for index in every() if index.name not in known]
 
 
 def make_beside(connection: Connection) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Column, Connection, LargeBinary, Row, Table, Text, or_, s
 
 from bridge.ledger.clocks import utc_now
 from bridge.ledger.keys import VaultError
-from bridge.ledger.storage.group_commit import DIALECTS
+from bridge.ledger.storage.dialects import DIALECTS
 from bridge.ledger.storage.metadata import Instant, metadata
 from bridge.ledger.storage.store import LedgerStep, Store
 from bridge.ledger.vault.sealing import Sealer

@@ -5,7 +5,7 @@ would wait for each other. Later whoever comes by folds such rows into counts of
 what a page adds up grows with days and practices, and not with requests.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any, Final
@@ -27,7 +27,8 @@ from sqlalchemy import (
 )
 
 from bridge.ledger.model import QualityFound, QualityKind
-from bridge.ledger.storage.group_commit import DIALECTS, add_rows
+from bridge.ledger.storage.dialects import ByDialect
+from bridge.ledger.storage.group_commit import add_rows
 from bridge.ledger.storage.metadata import Id, Instant, metadata
 
 _LOCK: Final = 0x6770_6C65_6466_6C64
@@ -194,7 +195,7 @@ def _adding(dialect: Any) -> Any:
     )
 
 
-_ADD: Final[Mapping[str, Any]] = {name: _adding(dialect) for name, dialect in DIALECTS.items()}
+_ADD: Final = ByDialect(_adding)
 
 
 def counted_until(connection: Connection) -> datetime | None:

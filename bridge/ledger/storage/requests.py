@@ -26,7 +26,8 @@ from bridge.ledger.model import (
     StoredEvent,
 )
 from bridge.ledger.storage.bodies import SealedEvent, open_event
-from bridge.ledger.storage.group_commit import DIALECTS, add_rows, write_now
+from bridge.ledger.storage.dialects import ByDialect
+from bridge.ledger.storage.group_commit import add_rows, write_now
 from bridge.ledger.storage.intents import intents_of
 from bridge.ledger.storage.prepared import Prepared
 from bridge.ledger.storage.quality import note
@@ -37,14 +38,13 @@ _CLOCK_JUMP = 10
 """A lease that ends more than this many times its length ahead was written before the clock was set back."""
 
 
-_OPEN = {
-    name: Prepared(
+_OPEN = ByDialect(
+    lambda dialect: Prepared(
         dialect.insert(requests)
         .on_conflict_do_nothing(index_elements=["request_key"])
         .returning(requests.c.id)
     )
-    for name, dialect in DIALECTS.items()
-}
+)
 # Made once: SQLAlchemy then compiles each of them once.
 _ADD_ATTEMPT = insert(attempts)
 _LOSSES = (

@@ -13,7 +13,7 @@ import orjson
 from sqlalchemy import Column, Connection, ForeignKey, Integer, Table, Text, delete, select, update
 
 from bridge.ledger.clocks import utc_now
-from bridge.ledger.storage.group_commit import DIALECTS
+from bridge.ledger.storage.dialects import DIALECTS
 from bridge.ledger.storage.metadata import Instant, metadata
 from bridge.ledger.storage.store import Store
 

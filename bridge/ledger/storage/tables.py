@@ -4,7 +4,7 @@ What may hold patient data is sealed: messages, bodies of events, payloads and r
 columns hold ids, codes, counts and times.
 """
 
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import (
     CheckConstraint,
@@ -19,6 +19,7 @@ from sqlalchemy import (
     text,
 )
 
+from bridge.ledger.storage.dialects import partial_index
 from bridge.ledger.storage.durations import index_slow
 from bridge.ledger.storage.metadata import Id, Instant, metadata
 
@@ -36,10 +37,6 @@ IS_RETRIED: Final = text(_RETRIED)
 """The same for those that needed more than one try, or are to have another."""
 IS_DEAD: Final = text(_IS_DEAD)
 """The same for those whose message became a dead letter, though its sender was not at fault."""
-
-
-def _partial(name: str, where: str, *columns: Column[Any]) -> Index:
-    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
 requests = Table(
@@ -84,8 +81,8 @@ requests = Table(
     ),
     Index("ix_requests_received_at", "received_at"),
     Index("ix_requests_ended_at", "ended_at"),
-    Index("ix_requests_open", "state", sqlite_where=text(_OPEN), postgresql_where=text(_OPEN)),
-    Index("ix_requests_turn", "turn_key", sqlite_where=text(_IN_LINE), postgresql_where=text(_IN_LINE)),
+    partial_index("ix_requests_open", _OPEN, "state"),
+    partial_index("ix_requests_turn", _IN_LINE, "turn_key"),
 )
 
 # One for each question that a list of requests answers, newest first. `bridge.ledger.storage.indexes` makes
@@ -93,45 +90,49 @@ requests = Table(
 Index("ix_requests_own_id", requests.c.own_id)
 Index("ix_requests_correlation", requests.c.correlation_id, requests.c.received_at)
 Index("ix_requests_pipeline", requests.c.pipeline, requests.c.received_at)
-_partial("ix_requests_operation", "operation IS NOT NULL", requests.c.operation, requests.c.received_at)
-_partial("ix_requests_retried", _RETRIED, requests.c.waits, requests.c.received_at)
-_partial("ix_requests_patient", "patient_key IS NOT NULL", requests.c.patient_key, requests.c.received_at)
-_partial("ix_requests_practice", "practice_ods IS NOT NULL", requests.c.practice_ods, requests.c.received_at)
-_partial("ix_requests_code", "code IS NOT NULL", requests.c.code, requests.c.received_at)
-_partial("ix_requests_unsuccessful", _UNSUCCESSFUL, requests.c.state, requests.c.received_at)
+partial_index("ix_requests_operation", "operation IS NOT NULL", requests.c.operation, requests.c.received_at)
+partial_index("ix_requests_retried", _RETRIED, requests.c.waits, requests.c.received_at)
+partial_index(
+    "ix_requests_patient", "patient_key IS NOT NULL", requests.c.patient_key, requests.c.received_at
+)
+partial_index(
+    "ix_requests_practice", "practice_ods IS NOT NULL", requests.c.practice_ods, requests.c.received_at
+)
+partial_index("ix_requests_code", "code IS NOT NULL", requests.c.code, requests.c.received_at)
+partial_index("ix_requests_unsuccessful", _UNSUCCESSFUL, requests.c.state, requests.c.received_at)
 # They are few, so these cost little; that a pipeline, an operation or a practice has none, or none of a code,
 # is seen at once.
-_partial(
+partial_index(
     "ix_requests_pipeline_code",
     "code IS NOT NULL",
     *(requests.c.pipeline, requests.c.code, requests.c.received_at),
 )
-_partial(
+partial_index(
     "ix_requests_operation_code",
     "code IS NOT NULL",
     *(requests.c.operation, requests.c.code, requests.c.received_at),
 )
-_partial(
+partial_index(
     "ix_requests_practice_code",
     "code IS NOT NULL",
     *(requests.c.practice_ods, requests.c.code, requests.c.received_at),
 )
-_partial(
+partial_index(
     "ix_requests_unsuccessful_pipeline",
     _UNSUCCESSFUL,
     *(requests.c.pipeline, requests.c.state, requests.c.received_at),
 )
-_partial(
+partial_index(
     "ix_requests_unsuccessful_operation",
     _UNSUCCESSFUL,
     *(requests.c.operation, requests.c.state, requests.c.received_at),
 )
-_partial(
+partial_index(
     "ix_requests_unsuccessful_practice",
     _UNSUCCESSFUL,
     *(requests.c.practice_ods, requests.c.state, requests.c.received_at),
 )
-_partial("ix_requests_dead", _IS_DEAD, requests.c.received_at)
+partial_index("ix_requests_dead", _IS_DEAD, requests.c.received_at)
 index_slow(requests)
 
 messages = Table(  # what was asked: of requests in doubt, to check; of reads that failed, to ask again
@@ -182,12 +183,7 @@ events = Table(
     Column("content_type", Text, nullable=False),
     Column("size", Integer, nullable=False),
     Column("published_at", Instant),
-    Index(
-        "ix_events_unpublished",
-        "request_id",
-        sqlite_where=text(_UNPUBLISHED),
-        postgresql_where=text(_UNPUBLISHED),
-    ),
+    partial_index("ix_events_unpublished", _UNPUBLISHED, "request_id"),
     Index("ix_events_event_id", "event_id"),
     sqlite_with_rowid=False,
 )
@@ -218,12 +214,5 @@ intents = Table(
     Column("verdict", Text),
     Column("settled_at", Instant),
     CheckConstraint("verdict IN ('done', 'not_done', 'refused', 'not_sent')", name="verdict"),
-    Index(
-        "uq_intents_open",
-        "request_id",
-        "kind",
-        unique=True,
-        sqlite_where=text(_UNSETTLED),
-        postgresql_where=text(_UNSETTLED),
-    ),
+    partial_index("uq_intents_open", _UNSETTLED, "request_id", "kind", unique=True),
 )

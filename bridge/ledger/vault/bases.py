@@ -25,7 +25,7 @@ from sqlalchemy import (
 from bridge.ledger.errors import BaseMoved
 from bridge.ledger.keys import KeyUnknown, SealBroken
 from bridge.ledger.model import NewBase
-from bridge.ledger.storage.group_commit import DIALECTS
+from bridge.ledger.storage.dialects import ByDialect
 from bridge.ledger.storage.metadata import Instant, metadata
 from bridge.ledger.storage.prepared import Prepared
 from bridge.ledger.storage.store import LedgerStep, Store
@@ -51,12 +51,11 @@ _NEW: Final[dict[str, BindParameter[Any]]] = {
     "expires_at": bindparam("until"),
     "sealed": bindparam("body"),
 }
-_ADD: Final = {
-    name: Prepared(
+_ADD: Final = ByDialect(
+    lambda dialect: Prepared(
         dialect.insert(bases).values(patient_key=bindparam("patient"), **_NEW).on_conflict_do_nothing()
     )
-    for name, dialect in DIALECTS.items()
-}
+)
 _REPLACE: Final = Prepared(
     update(bases)
     .where(bases.c.patient_key == bindparam("patient"), bases.c.token == bindparam("read"))

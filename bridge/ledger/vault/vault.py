@@ -35,6 +35,7 @@ from sqlalchemy import (
 
 from bridge.ledger.keys import NotKept, SealBroken
 from bridge.ledger.storage import partitions
+from bridge.ledger.storage.dialects import partial_index
 from bridge.ledger.storage.group_commit import add_rows
 from bridge.ledger.storage.metadata import Id, Instant, metadata
 from bridge.ledger.storage.store import LedgerStep, Store
@@ -60,7 +61,7 @@ answers = Table(
     Column("practice_ods", Text, nullable=False),
     Column("trace_id", Text, nullable=False),
     Column("sealed", LargeBinary),
-    Index("ix_answers_kept", "expires_at", sqlite_where=text(_KEPT), postgresql_where=text(_KEPT)),
+    partial_index("ix_answers_kept", _KEPT, "expires_at"),
 )
 """Every answer that came. `sealed` is of those from before version 0014, until their time is over."""
 
@@ -85,7 +86,7 @@ claims = Table(
     Column("sealed", LargeBinary),
     Column("request_key", Text),
     Column("parts", Integer),
-    Index("ix_claims_kept", "expires_at", sqlite_where=text(_KEPT), postgresql_where=text(_KEPT)),
+    partial_index("ix_claims_kept", _KEPT, "expires_at"),
 )
 """Bodies that an event refers to instead of carrying them. `sealed` says how many `parts` there are, so that
 none can be taken away unseen; where there are none it is the body itself, of before version 0014."""

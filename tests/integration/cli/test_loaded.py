@@ -11,6 +11,7 @@ NEEDLESS = frozenset(
     {
         "alembic",  # the ledger is up to date
         "asyncpg",
+        "sqlalchemy.dialects.postgresql",
         "attr",
         "fhir",
         "httpx",

@@ -57,6 +57,24 @@ def differences(connection: Connection) -> list[object]:
     return list(compare_metadata(context, metadata))
 
 
+CONDITIONAL = ("ix_requests_open", "ix_requests_retried", "ix_requests_slow_5", "uq_intents_open")
+DEFINITIONS = {
+    "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'index'",
+    "postgresql": "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = current_schema()",
+}
+
+
+async def test_indexes_of_some_rows_hold_no_others(empty: Settings):
+    def look(connection: Connection) -> dict[str, str]:
+        found = connection.execute(text(DEFINITIONS[connection.dialect.name]))
+        return {row[0]: row[1] or "" for row in found}
+
+    async with open_store(empty) as store:
+        made = await store.read(look)
+    assert all(" WHERE " in made[name] for name in CONDITIONAL)
+    assert " WHERE " not in made["ix_requests_pipeline"]
+
+
 async def test_migrations_make_the_tables_that_the_code_uses(empty: Settings):
     async with open_store(empty) as store:
         assert await store.read(differences) == []
