@@ -189,7 +189,7 @@ class Ledger:
             if also is not None:
                 also(connection)
 
-        await self.store.write(step)
+        await self.store.write(step, shared=kept is None)  # two may wait for one patient's
         self._leases.let_go(lease)
 
     async def wait(
@@ -224,7 +224,7 @@ class Ledger:
             if also is not None:
                 also(connection)
 
-        await self.store.write(step)
+        await self.store.write(step, shared=True)
         self._leases.let_go(lease)
 
     async def release(self, lease: Lease) -> None:
@@ -249,7 +249,9 @@ class Ledger:
         """Note that the broker holds these events: they are not owed any more."""
         now = self._clock()
         await self.store.write(
-            lambda connection: requests.published(connection, request_key, event_ids, now), single=True
+            lambda connection: requests.published(connection, request_key, event_ids, now),
+            single=True,
+            shared=True,
         )
 
     async def unpublished(self, *, limit: int = 50) -> list[OwedEvents]:
@@ -375,7 +377,7 @@ class Ledger:
                 first,
             )
         new = await self._take(
-            holder, lambda connection: requests.open_new(connection, opening, holder), first, single=True
+            holder, lambda connection: requests.open_new(connection, opening, holder), first, is_new=True
         )
         if new is not None:
             return new
@@ -389,7 +391,7 @@ class Ledger:
         step: LedgerStep[T],
         first: LedgerStep[None] | None = None,
         *,
-        single: bool = False,
+        is_new: bool = False,
     ) -> T:
         def both(connection: Connection) -> T:
             if first is not None:
@@ -397,7 +399,7 @@ class Ledger:
             return step(connection)
 
         try:
-            return await self.store.write(both, single=single)
+            return await self.store.write(both, single=is_new, shared=is_new)
         except (LedgerUnavailable, asyncio.CancelledError):
             self._leases.give_up(holder.name)  # it may have got the lease all the same
             raise

@@ -188,14 +188,16 @@ class AuditTrail:
         Raises:
             AuditBroken: the trail was tampered with, or a key was taken out of the ring.
         """
-        if heads in commit_under_way(connection).at_end:
-            return  # looked at in this transaction, and moved
+        commit = commit_under_way(connection)
+        if heads in commit.looked_at or heads in commit.at_end:
+            return  # looked at in this transaction, and perhaps moved
         found = _HEADS.run(connection).rows
         if len(found) != CHAINS[connection.dialect.name]:
             raise AuditBroken("the audit trail has lost its heads")
         for head in found:
             if not self._is_as_left(head):
                 raise AuditBroken(f"the head of audit chain {head['lane']} is not as it was left")
+        commit.looked_at.add(heads)
 
     def append(self, connection: Connection, entry: Entry) -> Position:
         """Add an entry within the caller's transaction: last in it, because its chain is held until the end.

@@ -50,10 +50,12 @@ class GroupCommit:
     """What the steps of the transaction under way leave to its end.
 
     Attributes:
+        looked_at: tables that one step has looked at for all of them.
         at_end: what is changed last in a table.
     """
 
     def __init__(self) -> None:
+        self.looked_at: set[Table] = set()
         self.at_end: dict[Table, LastChange] = {}
         self._rows: dict[_KindOfRow, list[Values]] = {}
 
@@ -161,7 +163,8 @@ def _rows_on_postgresql(number: int, kind: _KindOfRow) -> Insert:
     columns = ", ".join(f'"{name}" {type_}' for name, type_ in types.items())
     parts = [f"json_to_recordset(CAST(:rows_{number} AS json)) AS ({columns})"]
     parts += [f"unnest(CAST(:{name}_{number} AS bytea[]))" for name in sealed]
-    rows = text(f"SELECT * FROM ROWS FROM ({', '.join(parts)})")  # noqa: S608 - names of our own tables
+    together = ", ".join(parts)
+    rows = text(f"SELECT * FROM ROWS FROM ({together})")  # noqa: S608 - names of our own tables
     statement = postgresql.insert(kind.table).from_select([*plain, *sealed], rows.columns())
     made: Insert = statement.on_conflict_do_nothing() if kind.skip_known else statement
     return made

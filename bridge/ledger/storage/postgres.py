@@ -1,10 +1,14 @@
-"""The ledger on PostgreSQL: many workers, on many machines, one transaction per step.
+"""The ledger on PostgreSQL: many workers, on many machines.
+
+What every request writes shares a transaction with what others of the same worker write at the same time; any
+other step has one of its own.
 
 Space that pruning frees is used again through autovacuum, which must be on (it is by default); the server's
 ``synchronous_commit`` must not be off, or a commit that was confirmed could be lost.
 """
 
-from collections.abc import Awaitable
+import contextlib
+from collections.abc import Awaitable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -20,7 +24,14 @@ from bridge.ledger.errors import LedgerUnavailable
 from bridge.ledger.storage import indexes, schema
 from bridge.ledger.storage.group_commit import group_commit
 from bridge.ledger.storage.hosts import AnyServer
-from bridge.ledger.storage.sessions import ON_A_SNAPSHOT, WRITING, PostgresSessions
+from bridge.ledger.storage.joint_commits import AskedStep, JointCommits, StepResult
+from bridge.ledger.storage.sessions import (
+    IMPATIENTLY,
+    ON_A_SNAPSHOT,
+    SHARED,
+    WRITING,
+    PostgresSessions,
+)
 from bridge.ledger.storage.store import LedgerStep, unavailable
 from bridge.observe import record
 from bridge.observe.vocabulary.ledger import IndexesNotMade
@@ -29,6 +40,10 @@ T = TypeVar("T")
 
 COMMAND_SECONDS = 15.0
 """A server that says nothing for this long is treated as gone."""
+
+
+class _EachAloneError(Exception):
+    """One of several steps is at fault, or waits for somebody. All were rolled back: each for itself."""
 
 
 class PostgresStore:
@@ -62,13 +77,17 @@ class PostgresStore:
 
         async def connect(*, at_most: float | None) -> Any:  # the driver's is generic over its record type
             try:
-                return await self._server.connect(command_timeout=at_most, server_settings=of_session)
+                connection = await self._server.connect(command_timeout=at_most, server_settings=of_session)
+                if at_most is not None:
+                    await connection.execute(IMPATIENTLY)
             except asyncpg.PostgresError as error:
                 raise LedgerUnavailable(error.sqlstate or type(error).__name__) from None
+            return connection
 
         self._sessions = PostgresSessions(
             partial(connect, at_most=COMMAND_SECONDS), most=connections, patience=COMMAND_SECONDS
         )
+        self._commits = JointCommits(self._share)
         self._patient = create_async_engine(
             "postgresql+asyncpg://",
             async_creator=partial(connect, at_most=None),
@@ -91,15 +110,36 @@ class PostgresStore:
             except ProgrammingError as error:
                 record(IndexesNotMade(getattr(error.orig, "sqlstate", None) or type(error.orig).__name__))
 
-    async def write(self, step: LedgerStep[T], *, single: bool = False) -> T:
+    async def write(self, step: LedgerStep[T], *, single: bool = False, shared: bool = False) -> T:
         """Run `step` in a transaction; see `Store`."""
+        if shared:
+            with contextlib.suppress(_EachAloneError):
+                return await self._commits.write(step, single=single)
+            single = False  # which may not wait for long
+        return await self._write(step, None if single else WRITING)
+
+    async def _write(self, step: LedgerStep[T], begin: str | None) -> T:
         try:
-            return await _told(self._sessions.run(step, None if single else WRITING))
+            return await _told(self._sessions.run(step, begin))
         except LedgerUnavailable as fault:
             if fault.reason == _READ_ONLY and not self._read_only:
                 # The server has become a standby and kept our sessions: another one takes writes now.
                 await self._sessions.close()
             raise
+
+    async def _share(self, asked: Sequence[AskedStep]) -> Sequence[StepResult]:
+        def together(connection: Connection) -> list[StepResult]:
+            return [StepResult(one.step(connection)) for one in asked]
+
+        is_alone = len(asked) == 1
+        try:
+            return await self._write(together, None if is_alone and asked[0].single else SHARED)
+        except Exception as error:  # noqa: BLE001 - handed to whoever asked for the step
+            is_fault_of_one = not (is_alone or isinstance(error, LedgerUnavailable))
+            has_waited = isinstance(error, LedgerUnavailable) and error.reason.startswith(_ROLLED_BACK)
+            if is_fault_of_one or has_waited:
+                return [StepResult(error=_EachAloneError()) for _ in asked]
+            return [StepResult(error=error)] * len(asked)
 
     async def write_patiently(self, step: LedgerStep[T]) -> T:
         """Run `step` in a transaction, however long it takes; see `Store`."""
@@ -132,10 +172,13 @@ class PostgresStore:
 
     async def close(self) -> None:
         """Disconnect."""
+        await self._commits.close()
         await self._sessions.close()
 
 
 _READ_ONLY = "25006"
+# SQLSTATE classes: transaction rollback, such as of a deadlock; lock not available.
+_ROLLED_BACK = ("40", "55P03")
 # SQLSTATE classes: invalid authorisation, invalid catalogue name, insufficient privilege.
 _REFUSALS = ("28", "3D", "42501")
 # Data exception, integrity constraint violation, syntax error or access rule violation.

@@ -17,8 +17,12 @@ from bridge.ledger.storage.store import LedgerStep
 
 T = TypeVar("T")
 
-WRITING: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
-ON_A_SNAPSHOT: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_PATIENTLY: Final = "SET LOCAL lock_timeout = 0"
+SHARED: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
+WRITING: Final = f"{SHARED}; {_PATIENTLY}"
+ON_A_SNAPSHOT: Final = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {_PATIENTLY}"
+IMPATIENTLY: Final = "SET lock_timeout = '500ms'"
+"""Of a session, for steps that others of the worker wait for: who has locked something may wait for those."""
 
 
 class PostgresSessions:

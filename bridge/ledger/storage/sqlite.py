@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, NullPool, create_engine, event
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -22,35 +22,17 @@ from bridge.errors import Misconfigured
 from bridge.ledger.errors import LedgerUnavailable, NoLedger
 from bridge.ledger.storage import schema
 from bridge.ledger.storage.group_commit import group_commit
+from bridge.ledger.storage.joint_commits import AskedStep, JointCommits, StepResult
 from bridge.ledger.storage.store import LedgerStep, unavailable
 
 T = TypeVar("T")
 
 BUSY_SECONDS = 5.0
 """How long to wait for another process that writes."""
-MOST_PER_COMMIT = 64
 _PAGES_PER_VACUUM = 200
 _BUSY_PAUSE = 0.01
-_CROWD = 5
-_GATHERING_SECONDS = 0.02
-"""When this many steps shared a commit, the next one waits this long for more to join it: a commit writes
-whole pages and hands the interpreter over several times, however few rows it has."""
 _STATEMENTS = 512
 """Kept by the driver; `bridge.ledger.storage.group_commit` has one for every number of rows."""
-
-
-class _Result(NamedTuple):
-    """What became of a step."""
-
-    value: Any = None
-    error: Exception | None = None
-
-
-class _Pending(NamedTuple):
-    """A step that waits for the next commit, and who is told when it is done."""
-
-    step: LedgerStep[Any]
-    ended: asyncio.Future[Any]
 
 
 class SqliteStore:
@@ -81,8 +63,7 @@ class SqliteStore:
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="ledger-read")
         self._writer: Connection | None = None
         self._reader: Connection | None = None
-        self._pending: list[_Pending] = []
-        self._drained: asyncio.Task[None] | None = None
+        self._commits = JointCommits(self._share)
 
     async def check(self) -> None:
         """Make the file when there is none, readable by its owner only.
@@ -111,13 +92,9 @@ class SqliteStore:
         """Migrate; see `Store`."""
         await self.write(schema.upgrade)
 
-    async def write(self, step: LedgerStep[T], *, single: bool = False) -> T:  # noqa: ARG002 - they share one anyway
+    async def write(self, step: LedgerStep[T], *, single: bool = False, shared: bool = False) -> T:  # noqa: ARG002 - all are
         """Run `step` in a transaction; see `Store`."""
-        ended: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._pending.append(_Pending(step, ended))
-        if self._drained is None or self._drained.done():
-            self._drained = asyncio.create_task(self._drain())
-        return await ended
+        return await self._commits.write(step, single=single)
 
     async def write_patiently(self, step: LedgerStep[T]) -> T:
         """Run `step` in a transaction; see `Store`."""
@@ -139,8 +116,7 @@ class SqliteStore:
 
     async def close(self) -> None:
         """Commit what was asked for, then close the file."""
-        if self._drained:
-            await self._drained
+        await self._commits.close()
         loop = asyncio.get_running_loop()
         # Each in the thread that uses it: what a caller who is gone asked for may still run there, and the
         # driver crashes when its connection is closed meanwhile.
@@ -149,45 +125,33 @@ class SqliteStore:
         self._writing.shutdown()
         self._reading.shutdown()
 
-    async def _drain(self) -> None:
-        loop = asyncio.get_running_loop()
-        while self._pending:
-            group = self._pending[:MOST_PER_COMMIT]
-            del self._pending[:MOST_PER_COMMIT]
-            results = await loop.run_in_executor(self._writing, self._commit, [one.step for one in group])
-            for one, result in zip(group, results, strict=True):
-                if one.ended.done():  # its caller was cancelled; the step is kept all the same
-                    continue
-                if result.error:
-                    one.ended.set_exception(result.error)
-                else:
-                    one.ended.set_result(result.value)
-            if len(group) >= _CROWD and len(self._pending) < MOST_PER_COMMIT:
-                await asyncio.sleep(_GATHERING_SECONDS)
+    async def _share(self, asked: Sequence[AskedStep]) -> Sequence[StepResult]:
+        steps = [one.step for one in asked]
+        return await asyncio.get_running_loop().run_in_executor(self._writing, self._commit, steps)
 
     # What follows runs in the threads.
 
-    def _commit(self, steps: Sequence[LedgerStep[Any]]) -> list[_Result]:
+    def _commit(self, steps: Sequence[LedgerStep[Any]]) -> list[StepResult]:
         try:
             if self._writer is None:
                 self._writer = self._engine.connect()
             with _transaction(self._writer, "BEGIN IMMEDIATE"), group_commit(self._writer):
-                return [_Result(step(self._writer)) for step in steps]
+                return [StepResult(step(self._writer)) for step in steps]
         except Exception as error:  # noqa: BLE001 - handed to whoever asked for the step
             fault = unavailable(error)
             if fault is not None or len(steps) == 1:
-                return [_Result(error=fault or error)] * len(steps)
+                return [StepResult(error=fault or error)] * len(steps)
         # One of them is at fault, and all were rolled back: each for itself, then.
         return [result for step in steps for result in self._commit([step])]
 
-    def _look(self, step: LedgerStep[Any]) -> _Result:
+    def _look(self, step: LedgerStep[Any]) -> StepResult:
         try:
             if self._reader is None:
                 self._reader = self._engine.connect()
             with _transaction(self._reader, "BEGIN"), group_commit(self._reader):
-                return _Result(step(self._reader))
+                return StepResult(step(self._reader))
         except Exception as error:  # noqa: BLE001 - as above
-            return _Result(error=unavailable(error) or error)
+            return StepResult(error=unavailable(error) or error)
 
     def _vacuum(self) -> bool:
         """Free some pages; whether more are left."""

@@ -67,12 +67,14 @@ class Store(Protocol):
             LedgerUnavailable: it cannot be reached now.
         """
 
-    async def write(self, step: LedgerStep[T], *, single: bool = False) -> T:
+    async def write(self, step: LedgerStep[T], *, single: bool = False, shared: bool = False) -> T:
         """Run `step` in a transaction; returns when that is durable.
 
         Args:
             step: what to do.
             single: it is one statement, so a server need not be told where the transaction begins and ends.
+            shared: steps of other requests may be in the same one, on a server too: this step waits for
+                nobody as a rule.
 
         Raises:
             LedgerUnavailable: the database cannot do it now; unless it was asked to commit, nothing is kept.
