@@ -47,6 +47,7 @@ from bridge.bus.rabbit.messages import RabbitReceived, delivery, parcel_of, parc
 from bridge.bus.rabbit.nodes import Nodes
 from bridge.bus.rabbit.parked_by_broker import ParkedByBroker
 from bridge.bus.rabbit.publishing import Parcel
+from bridge.bus.rabbit.reused_channel import ReusedChannel
 from bridge.bus.rabbit.signing_in import signing_in_by
 from bridge.bus.rabbit.topology import DELAYS, Topology, count, look, virtual_host
 from bridge.bus.rabbit.trial import try_once
@@ -112,6 +113,7 @@ class RabbitBus(BrokerBus):
         self._prefix = prefix
         self._settings: Settings | None = None
         self._exchanges = Exchanges(self._link, self._topology.exchanges)
+        self._questions = ReusedChannel(self._open_channel)
         self._interval = watch_interval
         self._watches: list[asyncio.Task[None]] = []
         self._taken: dict[str, int] = {}
@@ -266,7 +268,7 @@ class RabbitBus(BrokerBus):
 
     async def depth(self, queue: QueueSpec) -> QueueDepth:
         """Count what is ready, waiting and dead, by asking the broker."""
-        async with self._channel() as channel:
+        async with self._questions.channel() as channel:
             ready = await count(channel, queue.name)
             dead = await count(channel, queue.dead_letters)
             waiting = [await count(channel, name) for name in self._topology.delay_queues(queue)]
@@ -275,7 +277,7 @@ class RabbitBus(BrokerBus):
     async def is_attended(self, queue: QueueSpec) -> bool:
         """Whether the broker counts a consumer of this queue."""
         try:
-            async with self._channel() as channel:
+            async with self._questions.channel() as channel:
                 return bool((await look(channel, queue.name)).consumer_count)
         except ChannelNotFoundEntity:
             return False
@@ -308,7 +310,7 @@ class RabbitBus(BrokerBus):
         if not await self._link.is_up(within=1.0):
             return False
         try:
-            async with self._channel() as channel:
+            async with self._questions.channel() as channel:
                 found = [await look(channel, name) for name in self._consumers]
         except _GONE as error:
             record(BusNotReady(type(error).__name__))
@@ -359,12 +361,19 @@ class RabbitBus(BrokerBus):
             raise _unpublishable(parcel, fault)
 
     async def _count(self, name: str) -> int:
-        async with self._channel() as channel:
+        async with self._questions.channel() as channel:
             return await count(channel, name)
 
     @contextlib.asynccontextmanager
     async def _channel(self) -> AsyncIterator[AbstractChannel]:
-        """A channel for questions and declarations, which the broker may close without harm."""
+        """A channel for declarations, and for what lasts, which the broker may close without harm."""
+        channel = await self._open_channel()
+        try:
+            yield channel
+        finally:
+            await channel.close()
+
+    async def _open_channel(self) -> AbstractChannel:
         connection = await self._link.connect()
         async with asyncio.timeout(CALL_TIMEOUT):
             await connection.ready()
@@ -372,10 +381,7 @@ class RabbitBus(BrokerBus):
             assert transport is not None
         channel = connection.channel(publisher_confirms=False)
         await channel.initialize(timeout=CALL_TIMEOUT)
-        try:
-            yield channel
-        finally:
-            await channel.close()
+        return channel
 
     async def _is_consuming(self, name: str) -> bool:
         """Whether our consumer of this queue lives: the broker counts one, and what is ready is taken.
@@ -384,7 +390,7 @@ class RabbitBus(BrokerBus):
         """
         consumer = self._consumers[name]
         try:
-            async with self._channel() as channel:
+            async with self._questions.channel() as channel:
                 found = await look(channel, name)
         except ChannelNotFoundEntity:
             if not self.declares:

@@ -1,5 +1,8 @@
 """The RabbitMQ adapter."""
 
+import asyncio
+import gc
+
 import pytest
 from pamqp import decode
 
@@ -72,3 +75,22 @@ class TestBus(BusConformance):
             faults = await bus.publish_together(events, correlation_id=None)
             assert [type(fault) for fault in faults] == [type(None), TooLarge, type(None)]
             await until(lambda: {message.id for message in inbox.messages} == {"0", "2"})
+
+
+@pytest.mark.rabbit
+async def test_whatever_is_asked_of_the_broker_nothing_of_it_stays(site: RabbitSite) -> None:
+    """A worker asks every few seconds for as long as it runs."""
+    async with started(site.bus(), site) as bus:
+
+        async def ask() -> int:
+            for _ in range(20):
+                await bus.depth(site.queue)
+                assert await bus.ready()
+                await bus.is_attended(site.queue)
+            await asyncio.sleep(0.2)
+            gc.collect()
+            return len(gc.get_objects())
+
+        await ask()
+        before = await ask()
+        assert await ask() < before + 20
