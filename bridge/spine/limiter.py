@@ -27,7 +27,8 @@ class RateLimiter:
     ) -> None:
         burst = max(1, int(per_second))
         self._window = burst / per_second
-        self._starts: deque[float] = deque(maxlen=burst)
+        self._most = burst
+        self._starts: deque[float] = deque()
         self._turn = asyncio.Lock()  # wakes its waiters in the order they came
         self._clock = clock
         self._sleep = sleep
@@ -41,7 +42,9 @@ class RateLimiter:
     def try_start(self) -> float:
         """Start the next call now and return 0, or return the seconds until it may start."""
         now = self._clock()
-        if len(self._starts) == self._starts.maxlen and (wait := self._starts[0] + self._window - now) > 0:
-            return wait
+        while self._starts and self._starts[0] + self._window <= now:
+            self._starts.popleft()
+        if len(self._starts) == self._most:
+            return self._starts[0] + self._window - now
         self._starts.append(now)
         return 0.0
