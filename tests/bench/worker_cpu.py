@@ -19,8 +19,8 @@ from tests.support.processes import child, worker
 _ROUNDS = 5
 _REQUESTS = 400
 _WARM_UP = 100
-_GOAL = 3.0
-_BOOKS = 0.20
+_GOAL = 2.0
+_BOOKS = 0.15
 _FIGURES = 0.03
 _EVENTS_PER_REQUEST = 3
 
