@@ -51,16 +51,21 @@ class _Written(NamedTuple):
     """One that was written.
 
     Attributes:
-        tag: its number on the channel, which the broker counts too.
+        waiting: all that somebody waits for on the channel.
+        tag: its number there, which the broker counts too.
+        size: bytes of its body.
     """
 
     channel: Channel
+    waiting: "dict[int, _Written]"
     tag: int
     id: str
+    size: int
     confirmation: _Confirmation
 
     def forget(self) -> None:
         """Nobody waits for it any more, whatever the broker says of it."""
+        self.waiting.pop(self.tag, None)
         named = self.channel.message_id_delivery_tag
         if named.get(self.id) == self.tag:
             del named[self.id]
@@ -79,7 +84,6 @@ class Consignment:
     def __init__(self, exchange: str, parcels: Sequence[Parcel]) -> None:
         self._exchange = exchange
         self._left = dict(enumerate(parcels))
-        self._is_together = True
         self.faults: dict[int, Exception] = {}
         """By their number, of those that the broker never takes: no queue is bound, or they are too large."""
 
@@ -90,26 +94,14 @@ class Consignment:
             TypeError, ValueError: a message cannot be written.
             Exception: of the driver, for the first message that has to be published again.
         """
-        if self._is_together:
-            await self._put(channel, self._left)
-            return
-        for number, parcel in [*self._left.items()]:
-            await self._put(channel, {number: parcel})
-
-    async def _put(self, channel: "ConfirmingChannel", parcels: Mapping[int, Parcel]) -> None:
-        numbers = [*parcels]
-        sent = await channel.write(self._exchange, [*parcels.values()])
+        numbers = [*self._left]
+        sent = await channel.write(self._exchange, [*self._left.values()])
         failed: Exception | None = None
         try:
             for number, each in zip(numbers, sent, strict=True):
                 try:
                     await each.confirmation
-                except PublishError as fault:
-                    self.faults[number] = fault
-                except ChannelPreconditionFailed as fault:
-                    if len(numbers) > 1:  # one of them is too large, and the broker does not say which
-                        self._is_together = False
-                        raise
+                except (PublishError, ChannelPreconditionFailed) as fault:
                     self.faults[number] = fault
                 except Exception as error:  # noqa: BLE001 - whatever it is, the others may have come through
                     failed = failed or error
@@ -132,6 +124,7 @@ class ConfirmingChannel:
     def __init__(self, channel: AbstractChannel) -> None:
         self._lasting = channel
         self._channel: Channel | None = None
+        self._waiting: dict[int, _Written] = {}
 
     async def write(self, exchange: str, parcels: Sequence[Parcel]) -> Sequence[_Written]:
         """Write messages, in this order; each is to be forgotten by whoever waits for it.
@@ -154,7 +147,7 @@ class ConfirmingChannel:
                 drained = channel.loop.create_future()
                 await channel.write_queue.put(ChannelFrame(payload, should_close=False, drain_future=drained))
                 # From there to the count nothing waits, so that both are in one order.
-                sent += [_count(channel, parcel) for parcel in written]
+                sent += [_count(channel, self._waiting, parcel) for parcel in written]
         except BaseException:
             for each in sent:
                 each.forget()
@@ -167,12 +160,12 @@ class ConfirmingChannel:
         channel = await self._lasting.get_underlay_channel()
         assert isinstance(channel, Channel)
         if channel is not self._channel:
-            self._channel = channel
-            channel.closing.add_done_callback(partial(_closed, channel))
+            self._channel, self._waiting = channel, {}
+            channel.closing.add_done_callback(partial(_closed, self._waiting))
         return channel
 
 
-def _count(channel: Channel, parcel: Parcel) -> _Written:
+def _count(channel: Channel, waiting: dict[int, _Written], parcel: Parcel) -> _Written:
     if channel.is_closed:
         raise ChannelInvalidStateError("closed while the link took no more")
     channel.delivery_tag += 1
@@ -180,18 +173,24 @@ def _count(channel: Channel, parcel: Parcel) -> _Written:
     confirmation: _Confirmation = channel.loop.create_future()
     channel.confirmations[tag] = confirmation
     channel.message_id_delivery_tag[parcel.id] = tag
-    return _Written(channel, tag, parcel.id, confirmation)
+    written = _Written(channel, waiting, tag, parcel.id, len(parcel.body), confirmation)
+    waiting[tag] = written
+    return written
 
 
-def _closed(channel: Channel, closing: asyncio.Future[Any]) -> None:
-    """Nothing is confirmed on this channel any more."""
-    error = None if closing.cancelled() else closing.exception()
-    if not isinstance(error, Exception):
-        error = ChannelInvalidStateError("closed")
-    for confirmation in channel.confirmations.values():
-        if not confirmation.done():
-            confirmation.set_exception(error)
-            confirmation.exception()
+def _closed(waiting: Mapping[int, _Written], closing: asyncio.Future[Any]) -> None:
+    """Nothing is confirmed on this channel any more.
+
+    Where the broker closed it for a message that is too large, it does not say which. The largest is; the
+    others are published again.
+    """
+    why = None if closing.cancelled() else closing.exception()
+    gone = ChannelInvalidStateError("closed") if not isinstance(why, Exception) else why
+    unconfirmed = [each for each in waiting.values() if not each.confirmation.done()]
+    largest = max((each.size for each in unconfirmed), default=0)
+    for each in unconfirmed:
+        is_other = isinstance(gone, ChannelPreconditionFailed) and each.size < largest
+        each.confirmation.set_exception(ChannelInvalidStateError("closed") if is_other else gone)
 
 
 def frames(number: int, most: int, exchange: str, parcel: Parcel) -> bytes:
