@@ -45,6 +45,7 @@ class PostgresSessions:
         self._patience = patience
         self._room = asyncio.Semaphore(most)
         self._idle: list[Connection] = []
+        self._making: set[asyncio.Future[Connection]] = set()
 
     async def run(self, step: LedgerStep[T], begin: str | None) -> T:
         """Run `step` in a transaction that begins so; without one, each of its statements is its own.
@@ -55,19 +56,43 @@ class PostgresSessions:
         async with asyncio.timeout(self._patience if self._room.locked() else None):
             await self._room.acquire()
         try:
+            session = self._take() or await self._made()
             # One change into SQLAlchemy for all of it: a quarter cheaper than one for each call.
-            return await greenlet_spawn(self._run, step, begin)
+            return await greenlet_spawn(self._run, session, step, begin)
         finally:
             self._room.release()
 
     async def close(self) -> None:
         """Close those that nobody uses."""
+        await asyncio.gather(*self._making, return_exceptions=True)
         await greenlet_spawn(self._close_idle)
+
+    def _take(self) -> Connection | None:
+        while self._idle:
+            session = self._idle.pop()  # the one used last: its statements are known to the server
+            if not _driver(session).is_closed():
+                return session
+            _discard(session)
+        return None
+
+    async def _made(self) -> Connection:
+        """A new session. One whose caller is cancelled is made all the same: else nobody would close it."""
+        making = asyncio.ensure_future(greenlet_spawn(self._engine.connect))
+        self._making.add(making)
+        making.add_done_callback(self._making.discard)
+        try:
+            return await asyncio.shield(making)
+        except asyncio.CancelledError:
+            making.add_done_callback(self._keep)
+            raise
+
+    def _keep(self, made: "asyncio.Future[Connection]") -> None:
+        if not made.cancelled() and made.exception() is None:
+            self._idle.append(made.result())
 
     # What follows runs in SQLAlchemy's greenlet.
 
-    def _run(self, step: LedgerStep[T], begin: str | None) -> T:
-        session = self._take()
+    def _run(self, session: Connection, step: LedgerStep[T], begin: str | None) -> T:
         try:
             answer = _transaction(session, step, begin)
         except BaseException as error:
@@ -76,27 +101,17 @@ class PostgresSessions:
         self._idle.append(session)
         return answer
 
-    def _take(self) -> Connection:
-        while self._idle:
-            session = self._idle.pop()  # the one used last: its statements are known to the server
-            if not _driver(session).is_closed():
-                return session
-            _discard(session)
-        return self._engine.connect()
-
     def _failed(self, session: Connection, error: BaseException) -> None:
         """Go on with a session after an error; one of which it is not known how it stands is left."""
         if not isinstance(error, Exception):  # cancelled, perhaps while it commits
-            _discard(session)
+            _end(session)
             return
         if not isinstance(error, OSError) and _rolled_back(session):
             self._idle.append(session)
             return
         # Whatever is wrong with it is wrong with all.
         for each in (session, *self._idle):
-            if not each.invalidated:
-                _driver(each).terminate()
-            _discard(each)
+            _end(each)
         self._idle.clear()
 
     def _close_idle(self) -> None:
@@ -124,6 +139,13 @@ def _rolled_back(session: Connection) -> bool:
     except Exception:  # noqa: BLE001 - whatever it was, the first error is told
         return False
     return True
+
+
+def _end(session: Connection) -> None:
+    # At once: SQLAlchemy would say goodbye to the server meanwhile, in a task that outlives the loop or not.
+    if not session.invalidated:
+        _driver(session).terminate()
+    _discard(session)
 
 
 def _discard(session: Connection) -> None:
