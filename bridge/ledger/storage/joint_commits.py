@@ -9,8 +9,8 @@ from bridge.ledger.storage.store import LedgerStep
 T = TypeVar("T")
 
 MOST_PER_COMMIT: Final = 64
-_CROWD: Final = 5
-_GATHERING_SECONDS: Final = 0.02
+_CROWD: Final = 3
+_GATHERING_SECONDS: Final = 0.01
 """When this many steps shared a commit, the next one waits this long for more to join it: what a commit costs
 hardly depends on how many rows are in it, and requests that go on together cost the event loop less too."""
 
@@ -27,6 +27,7 @@ class AskedStep(NamedTuple):
 
     step: LedgerStep[Any]
     single: bool
+    synced: bool
     ended: asyncio.Future[Any]
 
 
@@ -42,10 +43,10 @@ class JointCommits:
         self._asked: list[AskedStep] = []
         self._drained: asyncio.Task[None] | None = None
 
-    async def write(self, step: LedgerStep[T], *, single: bool) -> T:
+    async def write(self, step: LedgerStep[T], *, single: bool, synced: bool = True) -> T:
         """Run `step` with others; returns when it is durable. It is kept though its caller is cancelled."""
         ended: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._asked.append(AskedStep(step, single, ended))
+        self._asked.append(AskedStep(step, single, synced, ended))
         if self._drained is None or self._drained.done():
             self._drained = asyncio.create_task(self._drain())
         return await ended
