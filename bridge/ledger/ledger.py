@@ -252,6 +252,7 @@ class Ledger:
             lambda connection: requests.published(connection, request_key, event_ids, now),
             single=True,
             shared=True,
+            synced=False,  # they would be published again, under the same ids
         )
 
     async def unpublished(self, *, limit: int = 50) -> list[OwedEvents]:
@@ -399,7 +400,8 @@ class Ledger:
             return step(connection)
 
         try:
-            return await self.store.write(both, single=is_new, shared=is_new)
+            # A new request that a loss of power takes is handed over again, and was not heard of before.
+            return await self.store.write(both, single=is_new, shared=is_new, synced=not is_new)
         except (LedgerUnavailable, asyncio.CancelledError):
             self._leases.give_up(holder.name)  # it may have got the lease all the same
             raise

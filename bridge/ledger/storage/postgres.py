@@ -110,7 +110,14 @@ class PostgresStore:
             except ProgrammingError as error:
                 record(IndexesNotMade(getattr(error.orig, "sqlstate", None) or type(error.orig).__name__))
 
-    async def write(self, step: LedgerStep[T], *, single: bool = False, shared: bool = False) -> T:
+    async def write(
+        self,
+        step: LedgerStep[T],
+        *,
+        single: bool = False,
+        shared: bool = False,
+        synced: bool = True,  # noqa: ARG002 - else an end of the server's process could take it
+    ) -> T:
         """Run `step` in a transaction; see `Store`."""
         if shared:
             with contextlib.suppress(_EachAloneError):

@@ -36,7 +36,7 @@ _STATEMENTS = 512
 
 
 class SqliteStore:
-    """A file with a write-ahead log, synchronised at every commit.
+    """A file with a write-ahead log, synchronised at every commit that must outlast a loss of power.
 
     Args:
         path: the file.
@@ -63,6 +63,8 @@ class SqliteStore:
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="ledger-read")
         self._writer: Connection | None = None
         self._reader: Connection | None = None
+        self._synchronous = "FULL"
+        """Of the writer, unless that is a new one: then it is this or more."""
         self._commits = JointCommits(self._share)
 
     async def check(self) -> None:
@@ -92,9 +94,16 @@ class SqliteStore:
         """Migrate; see `Store`."""
         await self.write(schema.upgrade)
 
-    async def write(self, step: LedgerStep[T], *, single: bool = False, shared: bool = False) -> T:  # noqa: ARG002 - all are
+    async def write(
+        self,
+        step: LedgerStep[T],
+        *,
+        single: bool = False,
+        shared: bool = False,  # noqa: ARG002 - all are
+        synced: bool = True,
+    ) -> T:
         """Run `step` in a transaction; see `Store`."""
-        return await self._commits.write(step, single=single)
+        return await self._commits.write(step, single=single, synced=synced)
 
     async def write_patiently(self, step: LedgerStep[T]) -> T:
         """Run `step` in a transaction; see `Store`."""
@@ -126,15 +135,16 @@ class SqliteStore:
         self._reading.shutdown()
 
     async def _share(self, asked: Sequence[AskedStep]) -> Sequence[StepResult]:
-        steps = [one.step for one in asked]
-        return await asyncio.get_running_loop().run_in_executor(self._writing, self._commit, steps)
+        steps, synced = [one.step for one in asked], any(one.synced for one in asked)
+        return await asyncio.get_running_loop().run_in_executor(self._writing, self._commit, steps, synced)
 
     # What follows runs in the threads.
 
-    def _commit(self, steps: Sequence[LedgerStep[Any]]) -> list[StepResult]:
+    def _commit(self, steps: Sequence[LedgerStep[Any]], synced: bool) -> list[StepResult]:  # noqa: FBT001 - of a thread
         try:
             if self._writer is None:
                 self._writer = self._engine.connect()
+            self._sync(self._writer, "FULL" if synced else "NORMAL")
             with _transaction(self._writer, "BEGIN IMMEDIATE"), group_commit(self._writer):
                 return [StepResult(step(self._writer)) for step in steps]
         except Exception as error:  # noqa: BLE001 - handed to whoever asked for the step
@@ -142,7 +152,15 @@ class SqliteStore:
             if fault is not None or len(steps) == 1:
                 return [StepResult(error=fault or error)] * len(steps)
         # One of them is at fault, and all were rolled back: each for itself, then.
-        return [result for step in steps for result in self._commit([step])]
+        return [result for step in steps for result in self._commit([step], synced)]
+
+    def _sync(self, writer: Connection, wanted: str) -> None:
+        # What comes before a synced commit in the log is on the disk with it.
+        if self._synchronous != wanted:
+            driver = writer.connection.driver_connection
+            assert isinstance(driver, sqlite3.Connection)
+            driver.execute(f"PRAGMA synchronous = {wanted}")
+            self._synchronous = wanted
 
     def _look(self, step: LedgerStep[Any]) -> StepResult:
         try:

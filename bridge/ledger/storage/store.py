@@ -67,7 +67,9 @@ class Store(Protocol):
             LedgerUnavailable: it cannot be reached now.
         """
 
-    async def write(self, step: LedgerStep[T], *, single: bool = False, shared: bool = False) -> T:
+    async def write(
+        self, step: LedgerStep[T], *, single: bool = False, shared: bool = False, synced: bool = True
+    ) -> T:
         """Run `step` in a transaction; returns when that is durable.
 
         Args:
@@ -75,6 +77,8 @@ class Store(Protocol):
             single: it is one statement, so a server need not be told where the transaction begins and ends.
             shared: steps of other requests may be in the same one, on a server too: this step waits for
                 nobody as a rule.
+            synced: a loss of power may not take it. Otherwise that may, but no end of the process: for what a
+                redelivery makes good. A server's commits are all synced.
 
         Raises:
             LedgerUnavailable: the database cannot do it now; unless it was asked to commit, nothing is kept.
