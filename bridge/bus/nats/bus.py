@@ -2,9 +2,7 @@
 
 Which subject is in which stream: `bridge.bus.nats.streams`.
 
-nats-py is used without FastStream, whose connection raises some errors of the server ("authorization
-timeout", "maximum connections exceeded") inside the driver's own reconnection, which then ends for good;
-and whose pull consumer takes messages it has no worker for, so that they expire while they wait.
+Messages are pulled when there is a worker for them, never before: they would expire while they wait.
 """
 
 import asyncio
