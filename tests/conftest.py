@@ -51,11 +51,16 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         session.config.pluginmanager.register(LogCheck())
 
 
+def is_of_workers(item: pytest.Item) -> bool:
+    """Whether a test is of what a worker is made of."""
+    return any(folder in item.path.parents for folder in OF_WORKERS)
+
+
 def pytest_asyncio_loop_factories(
     item: pytest.Item,
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """What workers are made of runs on their loop, what commands are made of on asyncio's."""
-    if any(folder in item.path.parents for folder in OF_WORKERS):
+    if is_of_workers(item):
         return {"uvloop": uvloop.new_event_loop}
     return {"asyncio": asyncio.new_event_loop}
 
@@ -72,6 +77,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     computing = in_order[len(waiting) :]
     places = {path: place / len(kind) for kind in (waiting, computing) for place, path in enumerate(kind)}
     items.sort(key=lambda item: places[item.path])
+    for item in filter(is_of_workers, items):
+        # An error that a signal raises ends in libuv's loop: it would be logged, and the test go on.
+        named = item.get_closest_marker("timeout")
+        seconds = named.args if named is not None else (float(item.config.getini("timeout")),)
+        item.add_marker(pytest.mark.timeout(*seconds, method="thread"), append=False)
 
 
 def pytest_collection_finish() -> None:

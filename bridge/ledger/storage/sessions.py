@@ -103,15 +103,17 @@ class PostgresSessions:
 
     def _failed(self, session: Connection, error: BaseException) -> None:
         """Go on with a session after an error; one of which it is not known how it stands is left."""
-        if not isinstance(error, Exception):  # cancelled, perhaps while it commits
-            _end(session)
+        if not isinstance(error, Exception):  # cancelled, perhaps while it commits: the server is told so
+            _discard(session)
             return
         if not isinstance(error, OSError) and _rolled_back(session):
             self._idle.append(session)
             return
         # Whatever is wrong with it is wrong with all.
         for each in (session, *self._idle):
-            _end(each)
+            if not each.invalidated:
+                _driver(each).terminate()
+            _discard(each)
         self._idle.clear()
 
     def _close_idle(self) -> None:
@@ -139,13 +141,6 @@ def _rolled_back(session: Connection) -> bool:
     except Exception:  # noqa: BLE001 - whatever it was, the first error is told
         return False
     return True
-
-
-def _end(session: Connection) -> None:
-    # At once: SQLAlchemy would say goodbye to the server meanwhile, in a task that outlives the loop or not.
-    if not session.invalidated:
-        _driver(session).terminate()
-    _discard(session)
 
 
 def _discard(session: Connection) -> None:
