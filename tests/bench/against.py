@@ -9,7 +9,6 @@ import argparse
 import asyncio
 import contextlib
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -24,6 +23,7 @@ import aio_pika
 from tests.bench import parts
 from tests.bench.fifty_practices import nhs_numbers
 from tests.bench.record_sizes import SIZES
+from tests.support.outside import ENVIRONMENT
 from tests.support.ports import free_port
 from tests.support.postgres import PostgresNode, fresh_database
 from tests.support.processes import Child, child, wait_until_ready
@@ -61,9 +61,9 @@ def build_of(commit: str) -> Build:
         folder.mkdir(parents=True, exist_ok=True)
         archive = subprocess.run(["git", "archive", found], cwd=_ROOT, check=True, capture_output=True)
         subprocess.run(["tar", "-x", "-C", str(folder)], input=archive.stdout, check=True)
-        # Of no environment that this process happens to run in.
+        # Of no environment that this process happens to run in, and not with the authority of the tests alone.
         outside = {
-            name: value for name, value in os.environ.items() if not name.startswith(("UV_", "VIRTUAL"))
+            name: value for name, value in ENVIRONMENT.items() if not name.startswith(("UV_", "VIRTUAL"))
         }
         subprocess.run(["make", "--silent", "install"], cwd=folder, check=True, env=outside)
         done.touch()
