@@ -83,7 +83,7 @@ def test_a_line_carries_what_is_bound_for_the_message(lines):
 
 def test_an_error_on_a_terminal_tells_no_values_of_variables():
     program = (
-        "import logging\n"
+        "import logging, rich\n"  # with which structlog would draw the error
         "from bridge.observe import configure_logging\n"
         "configure_logging('info', 'console')\n"
         "family_name = 'Mirfield'\n"

@@ -17,6 +17,12 @@ _FROM_4 = 17 << 20
 """Bytes: more than a RabbitMQ 4 takes as it comes, and much less than any before it."""
 
 
+@pytest.fixture
+def limit_of_rabbitmq_4() -> None:
+    if not rabbitmq_series().startswith("4."):
+        pytest.skip("RabbitMQ 3 takes 128 MiB: make brokers runs 4 as well")
+
+
 @pytest.mark.rabbit
 class TestBus(BusConformance):
     async def test_what_the_driver_cannot_read_is_read_also_after_a_new_connection_and_by_nobody_else(
@@ -40,11 +46,10 @@ class TestBus(BusConformance):
                 proxy.cut()
         assert seen == ["strict"] * 2
 
+    @pytest.mark.usefixtures("limit_of_rabbitmq_4")
     async def test_what_is_over_the_limit_of_a_rabbitmq_4_is_told_as_too_large(
         self, site: RabbitSite
     ) -> None:
-        if not rabbitmq_series().startswith("4."):
-            pytest.skip("RabbitMQ 3 takes 128 MiB: make brokers runs 4 as well")
         async with started(site.bus(), site) as bus:
             await site.listen(TOPIC)
             with pytest.raises(TooLarge):
@@ -63,11 +68,10 @@ class TestBus(BusConformance):
             assert [type(fault) for fault in faults] == [type(None), Unroutable, type(None)]
             assert [message.id for message in await inbox.take(2)] == ["0", "2"]
 
+    @pytest.mark.usefixtures("limit_of_rabbitmq_4")
     async def test_of_events_that_go_out_together_the_one_that_is_too_large_is_found(
         self, site: RabbitSite
     ) -> None:
-        if not rabbitmq_series().startswith("4."):
-            pytest.skip("RabbitMQ 3 takes 128 MiB: make brokers runs 4 as well")
         events = [StoredEvent(str(number), TOPIC, bytes(size)) for number, size in enumerate((1, _FROM_4, 2))]
         async with started(site.bus(), site) as bus:
             assert isinstance(bus, PublishesSeveral)
@@ -76,11 +80,10 @@ class TestBus(BusConformance):
             assert [type(fault) for fault in faults] == [type(None), TooLarge, type(None)]
             await until(lambda: {message.id for message in inbox.messages} == {"0", "2"})
 
+    @pytest.mark.usefixtures("limit_of_rabbitmq_4")
     async def test_what_is_too_large_costs_nobody_else_who_publishes_at_that_moment(
         self, site: RabbitSite
     ) -> None:
-        if not rabbitmq_series().startswith("4."):
-            pytest.skip("RabbitMQ 3 takes 128 MiB: make brokers runs 4 as well")
         async with started(site.bus(), site) as bus:
             inbox = await site.listen(TOPIC)
             sizes = [1, 2, 3, _FROM_4, 5, 6, 7]
