@@ -18,7 +18,7 @@ from typing import Final, cast
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from isal import isal_zlib
+from isal import igzip_lib, isal_zlib
 
 from bridge.ledger.keys import KeyFile, KeyRing, SealBroken
 
@@ -31,6 +31,9 @@ _FIXED_BYTES: Final = 3
 # time; zlib was a third of what a request cost the ledger.
 _WORTH_COMPRESSING: Final = 256
 _LEVEL: Final = 1
+_WORK_SPACE: Final = igzip_lib.MEM_LEVEL_SMALL
+"""Under 128 KiB. Its usual one makes nothing smaller, and is a block that a worker has of the system, page by
+page, and gives back at once (`bridge.cli.heap`): that took longer than to compress."""
 _NOT_UNPACKED: Final = cast("type[Exception]", isal_zlib.error)
 """The library's own error, which is no `zlib.error`; its types say that it is an exception, not a class."""
 
@@ -46,7 +49,7 @@ class AesGcmSealer:
         """`content`, sealed for the row that `aad` names."""
         flags = 0
         if compress and len(content) >= _WORTH_COMPRESSING:
-            compressed = isal_zlib.compress(content, _LEVEL)
+            compressed = igzip_lib.compress(content, _LEVEL, flag=igzip_lib.COMP_ZLIB, mem_level=_WORK_SPACE)
             if len(compressed) < len(content):
                 content, flags = compressed, _COMPRESSED
         ring = self._keys.ring
