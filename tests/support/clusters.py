@@ -1,6 +1,7 @@
 """Real clusters of three nodes on this machine: any of them may be killed, restarted, or cut off from the others."""
 
 import asyncio
+import contextlib
 import secrets
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -198,9 +199,10 @@ class NatsCluster:
         client = await nats.connect(self.nodes[0].url)
         try:
             leader = None
-            while not leader:  # none while they choose one
-                told = (await client.jetstream().stream_info(queue.replace(".", "_"))).cluster
-                leader = told and told.leader
+            while not leader:  # while they choose one, none is named, or nobody answers
+                with contextlib.suppress(NatsError, TimeoutError):
+                    told = (await client.jetstream().stream_info(queue.replace(".", "_"))).cluster
+                    leader = told and told.leader
         finally:
             await client.close()
         return int(leader[1:])

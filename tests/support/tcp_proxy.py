@@ -18,7 +18,7 @@ class TcpProxy:
 
     def __init__(self, url: str, *others: str, host: str = "127.0.0.1") -> None:
         parts = urlsplit(url)
-        self._targets = [(each.hostname, each.port) for each in map(urlsplit, (url, *others))]
+        self._targets = [_place(each) for each in (url, *others)]
         if not all(host and port for host, port in self._targets):
             raise ValueError("needs a host and a port")
         self._parts = parts
@@ -62,6 +62,10 @@ class TcpProxy:
             self._server.close()
             self._server = None
         self.cut()
+
+    def leave_out(self, url: str) -> None:
+        """Lead new links past a server that is there, as a balancer does whose health check it does not pass."""
+        self._targets.remove(_place(url))
 
     @property
     def open_links(self) -> int:
@@ -130,3 +134,8 @@ class TcpProxy:
         writer.close()
         with contextlib.suppress(OSError):
             await writer.wait_closed()
+
+
+def _place(url: str) -> tuple[str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.hostname, parts.port

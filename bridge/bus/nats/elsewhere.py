@@ -1,7 +1,7 @@
 """Leaving a NATS server that holds our connection and does nothing: it is cut off from the others.
 
 Such a server goes on answering pings. It confirms nothing and hands over nothing until it is back among the
-others, which can take hours; they work meanwhile.
+others, which can take hours; they work meanwhile. One address may be theirs as well: that of a balancer.
 """
 
 import time
@@ -33,8 +33,8 @@ class Elsewhere:
         self._since = None
 
     async def failed(self) -> None:
-        """It did not: when that has lasted, connect to another one, if there is one."""
-        if not self._client.is_connected or len(self._client.servers) == 1:
+        """It did not: when that has lasted, connect again, to another one if there is one."""
+        if not self._client.is_connected:
             self._since = None
         elif self._since is None:
             self._since = time.monotonic()

@@ -123,6 +123,7 @@ class AtWork:
 
     cluster: Cluster
     site: Installation
+    balancer: TcpProxy
     ways: Sequence[TcpProxy]
     flow: Flow
 
@@ -218,7 +219,7 @@ async def working(cluster: Cluster, installed: Any, ledger_url: str) -> AsyncIte
         requests = await bookings(site)
         flow.bookings |= {request["id"]: request["data"]["patient"]["nhs_number"] for request in requests}
         async with flowing(flow, requests):
-            yield AtWork(cluster, site, ways, flow)
+            yield AtWork(cluster, site, balancer, ways, flow)
 
 
 @asynccontextmanager

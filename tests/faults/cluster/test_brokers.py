@@ -58,13 +58,23 @@ async def test_two_nodes_are_killed_and_the_third_waits_for_them(at_work, outage
 
 async def test_a_node_is_cut_off_from_the_others_and_comes_back(at_work, outages):
     await at_work.answered(A_WHILE)
-    alone = at_work.connected
-    await at_work.cluster.cut_off(alone)
-    try:
-        await at_work.answered(A_WHILE)
-    finally:
-        await at_work.cluster.heal(alone)
+    await cut_off_for_a_while(at_work, at_work.connected)
     outages.saw("cluster_partition", **await seen(at_work))
+
+
+async def test_the_node_that_a_balancer_led_everybody_to_is_cut_off(at_work, outages):
+    await at_work.answered(A_WHILE)
+    await cut_off_for_a_while(at_work, 0)
+    outages.saw("cluster_partition_balancer", **await seen(at_work))
+
+
+async def cut_off_for_a_while(at, alone):
+    await at.cluster.cut_off(alone)
+    at.balancer.leave_out(at.cluster.nodes[alone].url)
+    try:
+        await at.answered(A_WHILE)
+    finally:
+        await at.cluster.heal(alone)
 
 
 async def test_each_node_is_restarted_in_turn(at_work, outages):

@@ -33,6 +33,7 @@ from tests.support.processes import bridge, child
 from tests.support.tcp_proxy import TcpProxy
 
 _SECRET = "not-the-right-one"
+_PASSWORD = ":guest@"
 
 
 @dataclass(frozen=True)
@@ -325,7 +326,7 @@ def test_doctor_says_what_tls_objects_to_at_the_national_services(of_another_ca,
 
 def test_a_worker_that_waits_says_why(rabbit, sandbox_environment, tmp_path):
     wrong = sandbox_environment | {
-        "BRIDGE_BUS_URL": f"{rabbit.node.url}{_SECRET}",
+        "BRIDGE_BUS_URL": f"{rabbit.node.url}nowhere",
         "BRIDGE_STATE_DIR": str(tmp_path / "state"),
     }
     log = tmp_path / "worker.log"
@@ -337,7 +338,8 @@ def test_a_worker_that_waits_says_why(rabbit, sandbox_environment, tmp_path):
     told = [line for line in log.read_text().splitlines() if "broker_unreachable_because" in line]
     assert len(told) == 1
     assert "waiting_helps" in told[0]
-    assert _SECRET not in log.read_text()
+    # The driver may name the URL in a warning, if it is not stopped before it tries again.
+    assert _PASSWORD not in log.read_text()
 
 
 def _bus(url: str, ca: Authority, **more: Any) -> Settings:
