@@ -232,12 +232,6 @@ OUTAGES: Final[Mapping[str, Outage]] = {
         "another one. NATS: the server that is alone confirms nothing, and is left after 15 s or so (server_left in the log)",
         "Mend the network",
     ),
-    "cluster_partition_balancer": Outage(
-        "The node that a balancer leads everybody to is cut off from the two others, and comes back",
-        "Answers come later, by the longest pause that is told here. Of a sender that stays on the node, nothing comes",
-        "As above: whoever is left without an answer connects again, and comes to another node if the balancer leads there",
-        "Mend the network. A balancer before NATS must ask each server whether it is well (`/healthz`), not whether its port is open",
-    ),
     "cluster_rolling": Outage(
         "Each node of three is restarted, one after the other",
         "Answers come later, by the longest pause that is told here",

@@ -140,6 +140,12 @@ class AtWork:
         await asyncio.to_thread(self.cluster.nodes[number].stop)
         await self.ways[number].refuse()
 
+    async def cut_off(self, number: int) -> None:
+        """From the other nodes, not from its clients; a balancer leads them elsewhere."""
+        await self.cluster.cut_off(number)
+        self.balancer.leave_out(self.cluster.nodes[number].url)
+        self.balancer.cut()
+
     async def start(self, number: int) -> None:
         await asyncio.to_thread(self.cluster.nodes[number].start)
         await self.ways[number].heal()

@@ -4,8 +4,10 @@ import asyncio
 
 import pytest
 
-from tests.faults.installation import PIPELINE
+from tests.faults.installation import LONGEST, PIPELINE
+from tests.support.bus_sites import NatsSite
 from tests.support.clusters import SIZE
+from tests.support.tcp_proxy import TcpProxy
 
 pytestmark = pytest.mark.timeout(900)
 A_WHILE = 10
@@ -58,23 +60,29 @@ async def test_two_nodes_are_killed_and_the_third_waits_for_them(at_work, outage
 
 async def test_a_node_is_cut_off_from_the_others_and_comes_back(at_work, outages):
     await at_work.answered(A_WHILE)
-    await cut_off_for_a_while(at_work, at_work.connected)
+    alone = at_work.connected
+    await at_work.cut_off(alone)
+    try:
+        await at_work.answered(A_WHILE)
+    finally:
+        await at_work.cluster.heal(alone)
     outages.saw("cluster_partition", **await seen(at_work))
 
 
-async def test_the_node_that_a_balancer_led_everybody_to_is_cut_off(at_work, outages):
-    await at_work.answered(A_WHILE)
-    await cut_off_for_a_while(at_work, 0)
-    outages.saw("cluster_partition_balancer", **await seen(at_work))
-
-
-async def cut_off_for_a_while(at, alone):
-    await at.cluster.cut_off(alone)
-    at.balancer.leave_out(at.cluster.nodes[alone].url)
-    try:
-        await at.answered(A_WHILE)
-    finally:
-        await at.cluster.heal(alone)
+@pytest.mark.nats
+async def test_a_sender_leaves_the_server_that_a_balancer_led_it_to_and_that_does_nothing(nats_cluster):
+    urls = [node.url for node in nats_cluster.nodes]
+    async with TcpProxy(*urls) as balancer, NatsSite.open(balancer.url) as site:
+        bus = site.bus()
+        await bus.start()
+        try:
+            await bus.declare(site.queue)
+            await nats_cluster.cut_off(0)
+            balancer.leave_out(urls[0])
+            async with asyncio.timeout(LONGEST):
+                await bus.publish("record.completed.v1", b"{}", id="e1", content_type="application/json")
+        finally:
+            await bus.stop(grace=5)
 
 
 async def test_each_node_is_restarted_in_turn(at_work, outages):
