@@ -63,8 +63,8 @@ class _JsonLines:
     def write(self, level: Level, name: str, told: Mapping[str, Any]) -> None:
         """Write a line, with the redaction of all others."""
         line = {**bound(), **told, "event": name, **logged_trace(), "level": level}
-        line["timestamp"] = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-        self._logger.msg(redact(orjson.dumps(line, default=str).decode()))
+        line["timestamp"] = datetime.now(UTC)
+        self._logger.msg(redact(orjson.dumps(line, default=str, option=orjson.OPT_UTC_Z).decode()))
 
 
 def configure_logging(level: str = "info", style: str = "auto", stream: TextIO | None = None) -> None:

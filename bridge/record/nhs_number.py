@@ -13,7 +13,9 @@ from urllib.parse import unquote
 NHS_NUMBER_SYSTEM = "https://fhir.nhs.uk/Id/nhs-number"
 _LENGTH = 10
 _NOBODYS = "0" * _LENGTH
-_WEIGHTS = range(_LENGTH, 1, -1)
+_WEIGHTS = tuple(range(_LENGTH, 1, -1))
+_NOUGHT = ord("0")
+_NOUGHTS = sum(_WEIGHTS) * _NOUGHT
 _MINUS = "\N{MINUS SIGN}"
 _SEPARATING = ("Zs", "Zl", "Zp", "Cc", "Cf", "Pd")
 """Unicode categories: blanks of any width, line ends, what takes no room (zero-width, byte order mark, soft
@@ -39,9 +41,9 @@ def is_valid_nhs_number(value: str) -> bool:
     """Whether `value` is ten ASCII digits with a correct check digit."""
     if len(value) != _LENGTH or not (value.isascii() and value.isdigit()):
         return False
-    digits = [*map(int, value)]
-    total: int = sum(map(mul, digits, _WEIGHTS))
-    return (11 - total % 11) % 11 == digits[-1]
+    codes = value.encode()  # each digit and `_NOUGHT`: a fifth of the time of making numbers of them
+    total: int = sum(map(mul, codes, _WEIGHTS)) - _NOUGHTS
+    return (11 - total % 11) % 11 == codes[-1] - _NOUGHT
 
 
 def nhs_number_of(written: str) -> str | None:

@@ -5,7 +5,6 @@ cookies, proxies from the environment, log lines with the URL.
 """
 
 import asyncio
-import re
 import ssl
 import time
 from collections.abc import Callable, Mapping
@@ -32,9 +31,8 @@ __all__ = ["Answer", "Limits", "Receiver", "Upstream"]
 _SUCCESS: Final = 200
 _LEAST_ERROR: Final = 400
 _PORTS: Final = {"http": 80, "https": 443}
-_TARGET: Final = re.compile(r"[\x21-\x7e]+")
-_UNSENDABLE: Final = re.compile(r"[^\t\x20-\x7e]")
-"""What no value of a header may hold: controls, and with them the end of a line."""
+_SENDABLE: Final = b"\t" + bytes(range(0x20, 0x7F))
+"""What a line of a head may hold: no controls, and with them no end of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,15 +295,17 @@ class Upstream:
         Raises:
             Refused: something in them cannot be sent.
         """
-        lines = [f"{method} {target} HTTP/1.1\r\nHost: {origin.authority}"]
+        lines = [f"{method} {target} HTTP/1.1", f"Host: {origin.authority}"]
         if length or method != "GET":
             lines.append(f"Content-Length: {length}")
         lines += [f"{name}: {value}" for name, value in headers.items()]
-        if not _TARGET.fullmatch(target) or any(map(_UNSENDABLE.search, headers.values())):
+        lines += ("Accept-Encoding: gzip", "", "")  # SP-092
+        head = "\r\n".join(lines).encode(errors="surrogatepass")
+        unsendable = head.translate(None, _SENDABLE) != b"\r\n" * (len(lines) - 1)
+        if unsendable or " " in target or "\t" in target:
             # Nothing that the other side did, and nothing that waiting cures.
             raise Refused(FailureCode.INTERNAL, stage=self._stage, detail="request_malformed")
-        lines.append("Accept-Encoding: gzip\r\n\r\n")  # SP-092
-        return "\r\n".join(lines).encode("ascii")
+        return head
 
     async def aclose(self) -> None:
         """Close every connection."""

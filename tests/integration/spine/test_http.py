@@ -478,11 +478,27 @@ async def test_one_line_per_call_says_what_happened_and_not_to_whom(caplog: pyte
     assert NHS_NUMBER not in f"{lines}{caplog.text}"
 
 
-async def test_what_is_no_http_request_is_a_fault_of_the_request():
+@pytest.mark.parametrize(
+    ("target", "value"),
+    [
+        ("/", "a\r\nb: c"),
+        ("/", "a\nb: c"),
+        ("/", "a\r"),
+        ("/", "a\x00"),
+        ("/", "a\x7f"),
+        ("/", "\N{LATIN SMALL LETTER E WITH ACUTE}"),
+        ("/", "\ud800"),
+        ("/a b", "a"),
+        ("/a\tb", "a"),
+        ("/\r\n", "a"),
+        ("/\N{LATIN SMALL LETTER E WITH ACUTE}", "a"),
+    ],
+)
+async def test_what_is_no_http_request_is_a_fault_of_the_request(target: str, value: str):
     async with HttpServer(always(answer())) as server, upstream() as opened:
-        headers = {"If-Match": "a\r\nb: c"}
+        headers = {"If-Match": value}
         with pytest.raises(Refused, match="request_malformed"):
-            await opened.call("GET", server.url, interaction="t", trace_id="t", headers=headers)
+            await opened.call("GET", f"{server.url}{target}", interaction="t", trace_id="t", headers=headers)
 
         assert server.requests == []
 

@@ -36,10 +36,12 @@ def lines():
         f"%7C{NUMBER}",
         f"request-{NUMBER}-1",
         "999%20000%200018",
+        "999 000%200018",
+        "9990000018".translate({ord(digit): 0xFF10 + int(digit) for digit in "0123456789"}),
     ],
 )
 def test_an_nhs_number_in_any_writing_is_hidden(text):
-    assert "0018" not in redact(f"asked for {text}")
+    assert text[-4:] not in redact(f"asked for {text}")
 
 
 @pytest.mark.parametrize(
