@@ -13,7 +13,7 @@ import orjson
 from bridge.fhir.read import JsonObject, list_code, reference_target
 from bridge.record.nesting import is_nested_deeper
 
-_VOLATILE = ("versionId", "lastUpdated")
+_VOLATILE = frozenset({"versionId", "lastUpdated"})
 _MAX_DEPTH: Final = 200
 """Levels that count of a resource too deep for orjson, which writes 254. Real ones have under twenty."""
 _LONGEST_KIND: Final = 64
@@ -53,16 +53,6 @@ class BundleIndex:
     _by_ref: dict[str, ReceivedEntry] = field(default_factory=dict)
     _clashes: dict[str, list[ReceivedEntry]] = field(default_factory=dict)
     _distinct: dict[str, list[ReceivedEntry]] = field(default_factory=dict)
-    _targets: dict[str, str | None] = field(default_factory=dict)
-
-    def target(self, reference: object) -> str | None:
-        """What a Reference points at (`reference_target`), each worked out once: most are repeated."""
-        written = reference.get("reference") if type(reference) is dict else None
-        if type(written) is not str:
-            return None
-        if written not in self._targets:
-            self._targets[written] = reference_target(written)
-        return self._targets[written]
 
     def resources(self, kind: str) -> list[ReceivedEntry]:
         """The resources of one type."""
@@ -137,25 +127,24 @@ def index_bundle(bundle: JsonObject, *, by_full_url: bool = False) -> BundleInde
         try:
             resource = entry["resource"]
             kind, logical_id = resource["resourceType"], resource.get("id")
+            of_kind = by_kind.get(kind)
         except (TypeError, KeyError):  # something else where an object belongs, or no resource
-            kind = None
-        if type(kind) is not str or not 0 < len(kind) <= _LONGEST_KIND:
             malformed.append(entry)
             continue
+        if of_kind is None:
+            if type(kind) is not str or not 0 < len(kind) <= _LONGEST_KIND:
+                malformed.append(entry)
+                continue
+            of_kind = by_kind[kind] = []
         if type(logical_id) is str and 0 < len(stripped := logical_id.strip()) <= LONGEST_ID:
             ref = f"{kind}/{stripped}"
         else:
             ref = _ref_without_id(kind, resource)
         found = ReceivedEntry(kind, ref, resource)
         received.append(found)
-        if kind in by_kind:
-            by_kind[kind].append(found)
-        else:
-            by_kind[kind] = [found]
-        if ref in by_ref:
-            clashes.setdefault(ref, [by_ref[ref]]).append(found)
-        else:
-            by_ref[ref] = found
+        of_kind.append(found)
+        if (first := by_ref.setdefault(ref, found)) is not found:
+            clashes.setdefault(ref, [first]).append(found)
         if by_full_url and (target := _full_url(entry)) is not None:
             full_urls.setdefault(target, found)
     by_ref = full_urls | by_ref
@@ -181,7 +170,7 @@ def content_hash(resource: JsonObject) -> str:
         TypeError: the resource is nested so deeply that it cannot be written.
     """
     meta: Any = resource.get("meta")
-    if type(meta) is dict and ("versionId" in meta or "lastUpdated" in meta):
+    if type(meta) is dict and not _VOLATILE.isdisjoint(meta):
         stable = {key: value for key, value in meta.items() if key not in _VOLATILE}
         resource = {**resource, "meta": stable}
     return "sha256:" + sha256(orjson.dumps(resource)).hexdigest()

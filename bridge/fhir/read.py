@@ -56,7 +56,7 @@ class Item:
         self.resource = resource
         self.ref = ref
         self.notes: list[tuple[str, str | None]] = []
-        self.aside: list[tuple[str, str | None]] = []
+        self.aside: tuple[tuple[str, str | None], ...] = ()
         self._dates = {} if dates is None else dates
 
     def note(self, code: str, path: str | None = None) -> None:
@@ -69,11 +69,9 @@ class Item:
 
     def text(self, value: object, path: str) -> str | None:
         """Words with their layout; blank counts as not sent."""
-        if value is None:
-            return None
-        if type(value) is not str:
-            return self._text_of_other(value, path)
-        return value if value and not value.isspace() else None
+        if type(value) is str:
+            return value if value and not value.isspace() else None
+        return None if value is None else self._text_of_other(value, path)
 
     def _text_of_other(self, value: object, path: str) -> str | None:
         while isinstance(value, list) and len(value) == 1:
@@ -167,25 +165,26 @@ class Item:
         for extension in self.many(sent, "extension"):
             url = extension.get("url")
             if type(url) is str:
-                name = extension_name(url)
-                if name in named:
-                    named[name].append(extension)
-                else:
-                    named[name] = [extension]
+                named.setdefault(extension_name(url), []).append(extension)
         return named
 
-    def reference(self, value: object, path: str) -> str | None:
+    def reference(self, value: Any, path: str) -> str | None:
         """The target of a Reference as `Type/id` or `#id`."""
         if value is None:
             return None
-        found = value if type(value) is dict else self.one(value, path)
-        written = found.get("reference")
-        if type(written) is str:
-            target = written.strip()
-            if target.count("/") > 1:
-                return reference_target(target)
-            if target:
-                return target
+        try:
+            target: str = value["reference"].strip()
+        except (TypeError, KeyError, AttributeError):
+            return self._reference_of_other(value, path)
+        if target.count("/") > 1:
+            return reference_target(target)
+        return target or self._reference_of_other(value, path)
+
+    def _reference_of_other(self, value: object, path: str) -> str | None:
+        """The target of what is no object; none of one whose `reference` is no text."""
+        found = self.one(value, path)
+        if found is not value:
+            return self.reference(found, path)
         if "display" in found:
             self.note("display_only_reference", path)
         return None
@@ -225,6 +224,15 @@ def reference_target(reference: str) -> str | None:
     if target.count("/") < 2:  # noqa: PLR2004 - the usual Type/id, an #id, or a bare id
         return target or None
     return "/".join(target.partition("/_history/")[0].rsplit("/", 2)[-2:])
+
+
+def target_of(reference: Any) -> str | None:
+    """What a Reference points at, as `reference_target` has it; None of what names nothing."""
+    try:
+        target: str = reference["reference"].strip()
+    except (TypeError, KeyError, AttributeError):  # no object, or no text in it
+        return None
+    return target or None if target.count("/") < 2 else reference_target(target)  # noqa: PLR2004 - as above
 
 
 def references_in(*values: object) -> Iterator[str]:
@@ -280,7 +288,7 @@ def code_in(concept: object, system: str) -> str | None:
     if type(concept) is str:
         return concept.strip() or None
     unnamed: str | None = None
-    for named, code in _codes(concept):
+    for named, code in _codes(concept) if concept else ():
         if named is None:
             unnamed = unnamed or code
         elif extension_name(named) == system:
@@ -293,21 +301,22 @@ def snomed_codes(concept: object) -> list[str]:
     found = _codes(concept)
     if len(found) == 1:  # as nearly all have
         [(system, code)] = found
-        return [code] if system is None or system == SNOMED else []
+        return [code] if system == SNOMED or system is None else []
     return [code for system, code in found if system == SNOMED] or [
         code for system, code in found if system is None
     ]
 
 
-def has_snomed_code(concept: object, code: str) -> bool:
+def has_snomed_code(concept: Any, code: str) -> bool:
     """Whether `code` is among the `snomed_codes` of a concept; that most do not have it is seen at once."""
-    codings = concept.get("coding") if type(concept) is dict else None
-    if type(codings) is list:
-        for coding in codings:
-            if type(coding) is dict and type(sent := coding.get("code")) is str and code in sent:
+    try:
+        for coding in concept["coding"]:
+            if code in coding["code"]:
                 break
         else:
             return False
+    except (TypeError, KeyError):  # not of the form that nearly all have
+        pass
     return code in snomed_codes(concept)
 
 
@@ -320,16 +329,19 @@ def list_code(concept: object) -> str | None:
 def _codes(concept: object) -> list[tuple[str | None, str]]:
     """System and code of every coding that has a code."""
     codings: Any = concept
-    if type(concept) is str:
-        codings = {"code": concept}
-    elif type(concept) is dict:
+    if type(concept) is dict:
         codings = concept.get("coding", concept)
+    elif type(concept) is str:
+        codings = {"code": concept}
     found: list[tuple[str | None, str]] = []
     for coding in codings if type(codings) is list else [codings]:
-        code = coding.get("code") if type(coding) is dict else None
-        if type(code) is str and (stripped := code.strip()):
+        try:
+            code = coding["code"].strip()
+        except (TypeError, KeyError, AttributeError):  # no object, or no text in it
+            continue
+        if code:
             system = coding.get("system")
-            found.append(((system.strip() or None) if type(system) is str else None, stripped))
+            found.append(((system.strip() or None) if type(system) is str else None, code))
     return found
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, Literal
 
 from bridge.fhir.index import BundleIndex
-from bridge.fhir.read import JsonObject, has_snomed_code, reference_target
+from bridge.fhir.read import JsonObject, has_snomed_code, target_of
 from bridge.mapping.identity import Identity
 
 ObservationUse = Literal["result", "filing_comment", "narrative", "immunisation_status", "coded"]
@@ -101,8 +101,7 @@ class ObservationUses:
 
     def _targets(self, sent: object) -> Iterator[str]:
         for each in sent if type(sent) is list else [sent]:
-            written = each.get("reference") if type(each) is dict else None
-            if type(written) is str:
-                found = self._index.resolve(reference_target(written), "Observation")
+            if (target := target_of(each)) is not None:
+                found = self._index.resolve(target, "Observation")
                 if found is not None and found.kind == "Observation":
                     yield found.ref

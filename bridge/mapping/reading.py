@@ -62,6 +62,8 @@ class Reading:
         self.unmapped: list[Unmapped] = []
         self.dates: dict[str, PartialDate] = {}
         self.concepts: dict[Any, Any] = {}
+        # Nearly all resources name the patient by nothing but one reference, and that is always the same.
+        self._own_subjects = [{"reference": ref} for ref in identity.own_refs]
         self._of_area: dict[tuple[str, IsOfArea], list[ReceivedEntry]] = {}
         self.growth = Growth()
         self.parties = Parties(index, self.growth)
@@ -84,7 +86,11 @@ class Reading:
         """
         item = Item(received.resource, received.ref, self.dates, self.concepts)
         try:
-            if check_subject and (subject := self.identity.subject_of(item.resource)) != "own":
+            if (
+                check_subject
+                and received.resource.get("subject") not in self._own_subjects
+                and (subject := self.identity.subject_of(item.resource)) != "own"
+            ):
                 if subject == "other":
                     self.set_aside(received, "wrong_patient", WRONG_PATIENT, area)
                     return None
@@ -93,7 +99,8 @@ class Reading:
         except Exception:  # noqa: BLE001 - a record is worth more than the reason why one resource broke
             self.set_aside(received, "malformed", MALFORMED, area)
             return None
-        self.report_all(item)
+        if item.notes or item.aside:
+            self.report_all(item)
         return built
 
     def keep(self, received: ReceivedEntry) -> None:

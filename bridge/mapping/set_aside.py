@@ -13,4 +13,4 @@ def note_set_aside(item: Item, holder: JsonObject, elements: frozenset[str], pat
     """Note each of `elements` that `holder`, which stands at `path`, was sent with."""
     if not holder.keys().isdisjoint(elements):
         for name in sorted(each for each in elements.intersection(holder) if holder[each]):
-            item.aside.append(("element_not_in_profile", path + name))
+            item.aside += (("element_not_in_profile", path + name),)

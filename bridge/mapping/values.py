@@ -83,10 +83,10 @@ def business_ids(item: Item) -> list[BusinessId]:
         return []
     result: list[BusinessId] = []
     for sent in item.many(item.resource["identifier"], "identifier"):
-        if "value" not in sent or (value := item.code(sent["value"], "identifier.value")) is None:
+        if (value := item.code(sent.get("value"), "identifier.value")) is None:
             continue
         identifier: BusinessId = {"value": value}
-        if "system" in sent and (system := item.code(sent["system"], "identifier.system")) is not None:
+        if (system := item.code(sent.get("system"), "identifier.system")) is not None:
             identifier["system"] = system
         if "use" in sent and (use := item.code(sent["use"], "identifier.use")) is not None:
             identifier["use"] = use

@@ -17,7 +17,7 @@ from bridge.areas.consultations.options import ConsultationOptions
 from bridge.areas.consultations.structure import ContentList, Section, Structure, Structures
 from bridge.areas.spec import AreaAnswer
 from bridge.fhir.index import ReceivedEntry
-from bridge.fhir.read import NOTHING, Item, JsonObject, best_text, first_code
+from bridge.fhir.read import NOTHING, Item, JsonObject, best_text, first_code, target_of
 from bridge.mapping.coded import DEGRADED_RECORD_ENTRY, coded_text
 from bridge.mapping.items import newest_first
 from bridge.mapping.modifiers import note_modifiers
@@ -148,7 +148,7 @@ class _Words:
 
     def _found(self, part: ContentList, entry: JsonObject) -> list[ReceivedEntry]:
         """What an entry leads to, the first time that one does."""
-        target = self._reading.index.target(entry)
+        target = target_of(entry)
         if target is None:
             return []
         if is_inside := target.startswith("#"):

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Final, Literal
 
 from bridge.fhir.index import ReceivedEntry
-from bridge.fhir.read import Item, JsonObject, extension_value, list_code, reference_target
+from bridge.fhir.read import Item, JsonObject, extension_value, list_code, target_of
 from bridge.mapping.modifiers import note_modifiers
 from bridge.mapping.reading import Reading
 from bridge.mapping.set_aside import note_set_aside
@@ -149,7 +149,7 @@ class Structures:
 
     def _encounter(self, part: ContentList) -> str | None:
         sent = part.item.one(part.item.resource.get("encounter"), "encounter")
-        found = self._reading.index.resolve(_target(sent), "Encounter")
+        found = self._reading.index.resolve(target_of(sent), "Encounter")
         return found.ref if found is not None and found.kind == "Encounter" else None
 
     def _of_all_in(self, part: ContentList) -> str | None:
@@ -321,14 +321,9 @@ def _contained(item: Item) -> Iterator[tuple[str, JsonObject]]:
 
 def _name(part: ContentList, entry: JsonObject) -> str | None:
     """What an entry names: a list of the answer by its reference, one inside of `part` by that too."""
-    target = _target(entry)
+    target = target_of(entry)
     if target is None:
         return None
     if "/" in target:
         return target if target.startswith("List/") else None
     return f"{id(part)}{target}" if target.startswith("#") else f"List/{target}"
-
-
-def _target(reference: JsonObject) -> str | None:
-    written = reference.get("reference")
-    return reference_target(written) if type(written) is str else None

@@ -35,10 +35,11 @@ def _dosage(item: Item, sent: JsonObject, path: str) -> Dosage:
     text = item.text(sent.get("text"), path)
     if text is not None and len(text) < _FILLER_LENGTH and text.strip(" .").lower() in _NOT_RECORDED:
         text = None
-    rich = not _ONLY_TEXT.issuperset(sent)
     dosage: Dosage = {"recorded": text is not None}
     if text is not None:
         dosage["text"] = text
+        if len(sent) == 1:  # words alone, as most are
+            return dosage
     elif (reason := _absent_reason(item, sent.get("_text"), path)) is not None:
         dosage["absent_reason"] = reason
         item.note("dosage_withheld", path)
@@ -49,10 +50,11 @@ def _dosage(item: Item, sent: JsonObject, path: str) -> Dosage:
         and (instruction := item.text(sent["patientInstruction"], path)) is not None
     ):
         dosage["patient_instruction"] = instruction
-    if rich and is_nested_deeper(sent, _DOSAGE_DEPTH):
-        item.note("unreadable_element", path)
-    elif rich:
-        dosage["structured"] = with_digits(sent)
+    if not _ONLY_TEXT.issuperset(sent):
+        if is_nested_deeper(sent, _DOSAGE_DEPTH):
+            item.note("unreadable_element", path)
+        else:
+            dosage["structured"] = with_digits(sent)
     return dosage
 
 
@@ -65,6 +67,8 @@ def _absent_reason(item: Item, sent: object, path: str) -> str | None:
 
 def one_dosage(item: Item, sent: object, path: str) -> Dosage | None:
     """The dosage of a plan or issue. Several are steps of one: their words are joined, line by line."""
+    if sent is None:
+        return None
     found = dosages(item, sent, path)
     if len(found) < 2:  # noqa: PLR2004 - one or none
         return found[0] if found else None
@@ -118,9 +122,7 @@ def quantity(item: Item, dispense: JsonObject) -> Quantity | None:
     path = "dispenseRequest.quantity"
     sent = item.one(dispense.get("quantity"), path)
     result = simple_quantity(item, sent, path)
-    for holder in (sent, dispense):
-        if "extension" not in holder:
-            continue
+    for holder in (sent, dispense) if "extension" in sent or "extension" in dispense else ():
         for extension in item.extensions(holder).get("medicationquantitytext", ()):
             text = item.text(extension_value(extension), path)
             if text is not None:

@@ -18,7 +18,7 @@ from bridge.areas.medications.requests import Medications, read_issue, read_plan
 from bridge.areas.medications.statements import read_statement
 from bridge.areas.spec import AreaAnswer
 from bridge.fhir.index import ReceivedEntry
-from bridge.fhir.read import JsonObject, reference_target
+from bridge.fhir.read import JsonObject, target_of
 from bridge.mapping.bounds import check_taken_over
 from bridge.mapping.items import newest_first
 from bridge.mapping.lists import NO_LIST
@@ -297,8 +297,7 @@ def _based_on(resource: JsonObject) -> list[str]:
     sent = resource["basedOn"]
     found: list[str] = []
     for each in sent if type(sent) is list else [sent]:
-        written = each.get("reference") if type(each) is dict else None
-        target = reference_target(written) if type(written) is str else None
+        target = target_of(each)
         if target is not None:
             found.append(target if "/" in target else f"MedicationRequest/{target}")
     return found

@@ -18,6 +18,15 @@ from bridge.record.observations import (
     ReferenceRange,
 )
 
+_NO_VALUES: Final = frozenset(
+    {
+        "resourceType", "id", "meta", "implicitRules", "language", "text", "contained", "extension",
+        "modifierExtension", "identifier", "basedOn", "status", "category", "code", "subject", "context",
+        "effectiveDateTime", "effectivePeriod", "issued", "performer", "dataAbsentReason", "interpretation",
+        "comment", "bodySite", "method", "specimen", "device", "referenceRange", "related", "component",
+    }
+)  # fmt: skip
+"""The other elements of an Observation: one that has no more than these has no value."""
 _QUANTITY_FIELDS: Final = (
     ("value", "value"),
     ("value_as_sent", "value_as_sent"),
@@ -36,6 +45,8 @@ def observation_value(item: Item, holder: JsonObject, path: str) -> ObservationV
         holder: the resource, or the component.
         path: where that stands; empty for the resource.
     """
+    if _NO_VALUES.issuperset(holder):
+        return None
     sent = [key for key in holder if key.startswith("value")]
     if not sent:
         return None
