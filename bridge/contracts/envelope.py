@@ -66,7 +66,7 @@ class Attributes(BaseModel):
     A ``tracestate`` that holds one is left out instead: what a vendor of tracing writes, no sender knows.
     """
 
-    model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="allow", frozen=True)
 
     specversion: Literal["1.0"]
     id: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")]

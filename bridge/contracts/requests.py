@@ -39,9 +39,12 @@ PastDate = Annotated[date, AfterValidator(_not_in_future)]
 
 
 class Model(BaseModel):
-    """Strict about names: an option that is misspelt is refused, never ignored."""
+    """Strict about names: an option that is misspelt is refused, never ignored.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    What stands below a field is its description in the schemas (`bridge.contracts.schemas`).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Patient(Model):

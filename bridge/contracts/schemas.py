@@ -1,12 +1,16 @@
 """JSON Schemas (2020-12) of everything that travels, generated from the code."""
 
+import ast
+import inspect
 import json
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Iterator, Mapping
 from functools import cache
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, Final, Literal, get_args, get_type_hints
 
-from pydantic import PydanticUserError, TypeAdapter
+from pydantic import BaseModel, PydanticUserError, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 from typing_extensions import get_original_bases, is_typeddict
 
@@ -97,7 +101,7 @@ def _generate(model: Any, kind: str, direction: Direction, ref_template: str) ->
 
 @cache
 def _adapter(model: Any) -> TypeAdapter[Any]:
-    """Made once: for the docstrings of fields Pydantic reads the source of every type again each time."""
+    """Made once: for the docstrings of fields Pydantic reads the source of a TypedDict again each time."""
     return TypeAdapter(model)
 
 
@@ -111,21 +115,42 @@ def _describe(part: dict[str, Any], inherited: dict[str, str], name: str) -> Non
 
 
 def _add_types(hint: Any, types: dict[str, Any]) -> None:
-    """Add each TypedDict that a type is made of, by its name."""
-    if is_typeddict(hint):
+    """Add each TypedDict and each model that a type is made of, by its name."""
+    is_model = _is_model(hint)
+    if is_model or is_typeddict(hint):
         if hint.__name__ in types:
             return
         types[hint.__name__] = hint
-        for each in get_type_hints(hint).values():
+        fields = (
+            [field.annotation for field in hint.model_fields.values()]
+            if is_model
+            else get_type_hints(hint).values()
+        )
+        for each in fields:
             _add_types(each, types)
     for each in get_args(hint):
         _add_types(each, types)
 
 
+def _is_model(hint: Any) -> bool:
+    return inspect.isclass(hint) and issubclass(hint, BaseModel)
+
+
 @cache
 def _inherited(model: Any) -> dict[str, str]:
-    """Descriptions of the fields that a TypedDict has from its bases: Pydantic reads its own body only."""
+    """Descriptions of fields that Pydantic does not read: it reads what a TypedDict has in its own body only.
+
+    Of a model it reads none, for it would do so when the class is made, in every process.
+    """
     found: dict[str, str] = {}
+    if _is_model(model):
+        for each in reversed(model.__mro__):
+            if _is_model(each):
+                found |= _below_fields(each)
+        # A schema has the names that fields are sent under: `from` for `from_`.
+        return {
+            field.alias or name: found[name] for name, field in model.model_fields.items() if name in found
+        }
     if not is_typeddict(model):
         return found
     for base in get_original_bases(model):
@@ -135,3 +160,16 @@ def _inherited(model: Any) -> dict[str, str]:
                 if "description" in schema:
                     found[field] = schema["description"]
     return found
+
+
+def _below_fields(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
+    """The text that stands below each field in the body of a class."""
+    try:
+        written = ast.parse(textwrap.dedent(inspect.getsource(model))).body[0]
+    except OSError:
+        return  # made by a function, like the model of all areas
+    assert isinstance(written, ast.ClassDef)
+    for field_and_below in pairwise(written.body):
+        match field_and_below:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
+                yield name, inspect.cleandoc(words)
