@@ -10,8 +10,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol, Self
 
-from cryptography import x509
-
 from bridge.credentials.reload import Reloaded
 from bridge.errors import Misconfigured
 
@@ -169,6 +167,8 @@ def expiries_of(files: Mapping[str, Path | None]) -> Iterator[CertificateFact]:
     for name, file in files.items():
         if file is None:
             continue
+        from cryptography import x509  # noqa: PLC0415 - takes long to load, and the sandbox has no files
+
         try:
             certificates = x509.load_pem_x509_certificates(file.read_bytes())
         except (ValueError, OSError):

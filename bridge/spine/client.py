@@ -1,13 +1,13 @@
 """The clients of Spine's services, opened and closed together."""
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final, Literal, Self, TypeVar
+from typing import Final, Literal, NamedTuple, Self, TypeVar
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -39,12 +39,16 @@ _SILENT_SHARE: Final = 0.04
 _T = TypeVar("_T")
 
 
+class _Contexts(NamedTuple):
+    spine: ssl.SSLContext
+    directories: ssl.SSLContext
+
+
 @dataclass(frozen=True, slots=True)
 class _Tls:
     """The two contexts, made anew together when one of their files changes."""
 
-    spine: ssl.SSLContext
-    directories: ssl.SSLContext
+    contexts: Callable[[], _Contexts]
     certificates: tuple[CertificateFact, ...]
 
 
@@ -109,7 +113,10 @@ class Spine:
 
 
 def _make_tls(spine: SpineSettings) -> _Tls:
-    return _Tls(spine_context(spine), directory_context(spine), certificate_facts(spine))
+    contexts = cache(lambda: _Contexts(spine_context(spine), directory_context(spine)))
+    if any(spine_files(spine)):
+        contexts()  # every fault of a file is told now; without files the first call over TLS is soon enough
+    return _Tls(contexts, certificate_facts(spine))
 
 
 def _directory(
@@ -123,7 +130,7 @@ def _directory(
         timeout_code=code,
         fault_code=code,
         limits=Limits.of(settings),
-        tls=lambda: tls().directories,
+        tls=lambda: tls().contexts().directories,
         bulkhead=Bulkhead(name, _circuit_only(settings), blame),
         skew=skew,
     )
@@ -175,7 +182,7 @@ def _practices(settings: Settings, tls: Reloaded[_Tls]) -> Upstream:
         timeout_code=FailureCode.PROVIDER_TIMEOUT,
         fault_code=fault,
         limits=Limits.of(settings),
-        tls=lambda: tls().spine,
+        tls=lambda: tls().contexts().spine,
         bulkhead=_proxy_bulkhead(settings),
     )
 

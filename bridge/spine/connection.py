@@ -45,12 +45,12 @@ class Unconnected(Exception):  # noqa: N818 - what it is
         self.result = result
 
 
-async def connect(origin: HttpOrigin, tls: ssl.SSLContext, seconds: float) -> "Connection":
+async def connect(origin: HttpOrigin, tls: ssl.SSLContext | None, seconds: float) -> "Connection":
     """Connect to a server, with TLS where it is addressed so.
 
     Args:
         origin: the server.
-        tls: how to verify it.
+        tls: how to verify it; None where it is not addressed so.
         seconds: for all of it, the handshake included.
 
     Raises:
@@ -66,7 +66,7 @@ async def connect(origin: HttpOrigin, tls: ssl.SSLContext, seconds: float) -> "C
                 connection = await _attempt(hosts[0], origin.port)
             else:
                 connection = await _quickest(hosts, origin.port)
-            if origin.secure:
+            if tls is not None:
                 await connection.secure(tls, origin.host)
     except TimeoutError:
         raise Unconnected("connect_timeout") from None

@@ -65,8 +65,8 @@ class Connections:
         async with self._free:
             self._in_use += 1
             try:
-                tls = self._tls()
-                if tls is not self._made_with:
+                tls = self._tls() if origin.secure else None
+                if tls is not None and tls is not self._made_with:
                     self._close_idle()
                     self._made_with = tls
                 connection = self._kept(origin)
@@ -79,7 +79,8 @@ class Connections:
                 except BaseException:
                     connection.abort()
                     raise
-                if tls is self._tls() and connection.is_kept:  # looked at more closely before it is used
+                is_current = tls is None or tls is self._tls()
+                if is_current and connection.is_kept:  # looked at more closely before it is used
                     self._idle.append(_Idle(self._clock(), origin, connection))
                 else:
                     connection.abort()

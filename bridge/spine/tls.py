@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from cryptography import x509
-
 from bridge.credentials.tls import CertificateFact, expiries_of
 from bridge.errors import Misconfigured
 from bridge.settings import SpineSettings
@@ -82,6 +80,8 @@ def certificate_facts(spine: SpineSettings) -> tuple[CertificateFact, ...]:
     """
     facts = list(certificate_expiries(spine))
     if spine.crl_file is not None:
+        from cryptography import x509  # noqa: PLC0415 - as in `expiries_of`
+
         try:
             next_update = x509.load_pem_x509_crl(spine.crl_file.read_bytes()).next_update_utc
         except (ValueError, OSError):
