@@ -3,7 +3,18 @@
 Without this the first test that needs a program installs it, while its time runs.
 """
 
-from tests.support import amqp10, apt, brokers, chromium, clamd, icap, postgres, promtool, shifted_clock
+from tests.support import (
+    amqp10,
+    apt,
+    brokers,
+    chromium,
+    clamd,
+    icap,
+    pgbouncer,
+    postgres,
+    promtool,
+    shifted_clock,
+)
 
 _PROGRAMS = {
     amqp10.PROTON_PACKAGE: amqp10.has_proton,
@@ -11,6 +22,7 @@ _PROGRAMS = {
     chromium.PACKAGE: chromium.installed,
     clamd.PACKAGE: clamd.installed,
     icap.PACKAGE: icap.installed,
+    pgbouncer.PACKAGE: pgbouncer.installed,
     postgres.PACKAGE: postgres.installed,
     promtool.PACKAGE: promtool.installed,
     shifted_clock.PACKAGE: shifted_clock.installed,

@@ -70,14 +70,13 @@ class PostgresStore:
         self._read_only = read_only
         # Bounds of partitions come as text, in the style that the session has.
         of_session = {"application_name": "gpconnect-bridge", "timezone": "UTC", "datestyle": "ISO"}
-        if read_only:
-            of_session["default_transaction_read_only"] = "on"
-
         self._server = AnyServer(url, access, read_only=read_only)
 
         async def connect(*, at_most: float | None) -> Any:  # the driver's is generic over its record type
             try:
                 connection = await self._server.connect(command_timeout=at_most, server_settings=of_session)
+                if read_only:  # said afterwards: a pooler refuses this one at the start of a session
+                    await connection.execute("SET default_transaction_read_only = on")
                 if at_most is not None:
                     await connection.execute(IMPATIENTLY)
             except asyncpg.PostgresError as error:
