@@ -1,8 +1,7 @@
 """One practice as one person asks it: where it is, and what its answers amount to."""
 
 import hashlib
-from collections.abc import Callable, Hashable, Iterator, MutableMapping
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, MutableMapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, NamedTuple
@@ -84,7 +83,7 @@ class PracticeCall:
             ResponseInvalid: neither success nor error.
             Unavailable: no answer now.
         """
-        with _naming(self.practice_ods):
+        try:
             asid = await self.spine.sds.own_asid(self.requested_by.organisation.ods_code, interaction)
             ask = partial(
                 self.spine.proxy.call,
@@ -101,6 +100,9 @@ class PracticeCall:
             except DirectoryStale as stale:  # the proxy refused it, so nothing reached the practice
                 record(PracticeMoved(self.practice_ods, stale.detail))
             return _accepted(await ask(await self.endpoint(interaction, fresh=True)), success, error)
+        except RequestFailed as failure:
+            failure.practice_ods = self.practice_ods
+            raise
 
     async def capability(
         self, interaction: Interaction, kind: StatementKind = "CapabilityStatement"
@@ -138,16 +140,6 @@ class PracticeCall:
                 f"a {known.kind} of {known.practice_ods} is no {kind} of {self.practice_ods}: ids are local"
             )
         return known.id
-
-
-@contextmanager
-def _naming(practice_ods: str) -> Iterator[None]:
-    """Whatever fails in the block names the practice."""
-    try:
-        yield
-    except RequestFailed as failure:
-        failure.practice_ods = practice_ods
-        raise
 
 
 def _accepted(call: ProxyAnswer, success: frozenset[int], error: ErrorFor | None) -> ProxyAnswer:

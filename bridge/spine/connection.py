@@ -136,6 +136,7 @@ class Connection(asyncio.Protocol):
         self._lasts_to_the_end = self._is_paused = False
         self._pieces: list[bytes] = []
         self._held = self._beside = 0
+        self._until = 0.0
 
     async def secure(self, tls: ssl.SSLContext, host: str) -> None:
         """Agree on TLS, before anything is asked.
@@ -174,7 +175,7 @@ class Connection(asyncio.Protocol):
         return self.is_kept and not self._poll.poll(0)
 
     async def ask(
-        self, head: bytes, body: bytes, *, write: float, read: float, word: LastWord | None
+        self, head: bytes, body: bytes, *, write: float, read: float, until: float, word: LastWord | None
     ) -> None:
         """Send a request, and wait for the head of its answer.
 
@@ -183,16 +184,19 @@ class Connection(asyncio.Protocol):
             body: what follows.
             write: seconds until it has been taken by the operating system.
             read: seconds between two reads.
+            until: when all of the answer must have been read, by the clock of the event loop.
             word: is asked before each of them leaves, and told when both have.
 
         Raises:
-            Unconnected: ``write_timeout``, ``read_timeout``, ``protocol_broken``, ``connection_broken``.
+            Unconnected: ``write_timeout``, ``read_timeout``, ``deadline``, ``protocol_broken``,
+                ``connection_broken``.
             HeldBack: `word` forbids it.
         """
         self.status, self.headers = 0, {}
         self._pieces, self._held, self._beside = [], 0, 0
         self._has_head = self._is_complete = self._is_kept = self._lasts_to_the_end = False
         self._is_asked = True
+        self._until = until
         if word is None:
             await self._write(head + body, write)
         else:
@@ -229,13 +233,14 @@ class Connection(asyncio.Protocol):
         self._check()
         self._transport.write(data)
         if self._unsent():
+            patience, result = self._patience(seconds, "write_timeout")
             try:
-                async with asyncio.timeout(seconds):
+                async with asyncio.timeout(patience):
                     # Over TLS nobody tells when the socket's own buffer is empty.
                     while self._unsent() and not self._has_head:  # noqa: ASYNC110 - as above
                         await asyncio.sleep(_UNSENT_PAUSE)
             except TimeoutError:
-                raise Unconnected("write_timeout") from None
+                raise Unconnected(result) from None
 
     def _unsent(self) -> int:
         """Bytes that the operating system has not taken yet, and that a connection is left to take."""
@@ -247,13 +252,19 @@ class Connection(asyncio.Protocol):
         """Until something comes."""
         self._check()
         self._waiter = self._loop.create_future()
-        timer = self._loop.call_later(seconds, self._fail, "read_timeout")
+        patience, result = self._patience(seconds, "read_timeout")
+        timer = self._loop.call_later(patience, self._fail, result)
         try:
             await self._waiter
         finally:
             timer.cancel()
             self._waiter = None
         self._check()
+
+    def _patience(self, seconds: float, result: str) -> tuple[float, str]:
+        """How long to wait, and what it is when that is over: the end of this step, or of the whole call."""
+        left = self._until - self._loop.time()
+        return (seconds, result) if seconds < left else (left, "deadline")
 
     def _check(self) -> None:
         """Raises what broke it before the answer was complete."""

@@ -8,13 +8,26 @@ import asyncio
 import ssl
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from bridge.spine.connection import Connection, HttpOrigin, connect
 
 _KEEPALIVE_SECONDS: Final = 30.0
+
+
+class Taken(NamedTuple):
+    """A connection while a request uses it.
+
+    Attributes:
+        connection: that it uses alone.
+        origin: where it leads.
+        tls: what the upstream's connections were made with when it was taken; None over plain HTTP.
+    """
+
+    connection: Connection
+    origin: HttpOrigin
+    tls: ssl.SSLContext | None
 
 
 class _Idle(NamedTuple):
@@ -52,41 +65,59 @@ class Connections:
         self._in_use = 0
         self._idle: deque[_Idle] = deque()
 
-    @asynccontextmanager
-    async def connection(self, origin: HttpOrigin) -> AsyncIterator[Connection]:
-        """A connection for one request at a time, kept for the next one.
+    async def take(self, origin: HttpOrigin, *, until: float) -> Taken:
+        """A connection for one request at a time, which must be given back.
 
-        Whatever ends the block other than well, a deadline and a cancellation included, closes the
-        connection: what is left of it can be half a request or half an answer.
+        Args:
+            origin: the server.
+            until: when there must be one, by the clock of the event loop.
 
         Raises:
             Unconnected: none can be made.
+            TimeoutError: there was none by then.
         """
-        async with self._free:
-            self._in_use += 1
-            try:
-                tls = self._tls() if origin.secure else None
-                if tls is not None and tls is not self._made_with:
-                    self._close_idle()
-                    self._made_with = tls
-                connection = self._kept(origin)
-                if connection is None:
-                    if len(self._idle) + self._in_use > self._limit:
-                        self._idle.popleft().connection.abort()
-                    connection = await connect(origin, tls, self._timeout)
-                try:
-                    yield connection
-                except BaseException:
-                    connection.abort()
-                    raise
-                is_current = tls is None or tls is self._tls()
-                if is_current and connection.is_kept:  # looked at more closely before it is used
-                    self._idle.append(_Idle(self._clock(), origin, connection))
-                else:
-                    connection.abort()
-            finally:
-                self._in_use -= 1
+        if self._free.locked():
+            async with asyncio.timeout_at(until):
+                await self._free.acquire()
+        else:
+            await self._free.acquire()  # at once: what never waits needs no time-out
+        self._in_use += 1
+        try:
+            tls = self._tls() if origin.secure else None
+            if tls is not None and tls is not self._made_with:
+                self._close_idle()
+                self._made_with = tls
+            return Taken(self._kept(origin) or await self._connect(origin, tls, until), origin, tls)
+        except BaseException:
+            self._leave()
+            raise
+
+    def give_back(self, taken: Taken, *, is_whole: bool) -> None:
+        """The request is over: keep the connection for the next one, or close it.
+
+        Args:
+            taken: what it used.
+            is_whole: whether it came to its end. Whatever else ended it, a deadline and a cancellation
+                included, closes the connection: what is left of it can be half a request or half an answer.
+        """
+        self._leave()
+        connection, origin, tls = taken
+        is_current = tls is None or tls is self._tls()
+        if is_whole and is_current and connection.is_kept:  # looked at more closely before it is used
+            self._idle.append(_Idle(self._clock(), origin, connection))
+        else:
+            connection.abort()
         self._close_unneeded()
+
+    def _leave(self) -> None:
+        self._in_use -= 1
+        self._free.release()
+
+    async def _connect(self, origin: HttpOrigin, tls: ssl.SSLContext | None, until: float) -> Connection:
+        if len(self._idle) + self._in_use > self._limit:
+            self._idle.popleft().connection.abort()
+        async with asyncio.timeout_at(until):
+            return await connect(origin, tls, self._timeout)
 
     def _kept(self, origin: HttpOrigin) -> Connection | None:
         """The one that was used last of those to this server that still stand."""

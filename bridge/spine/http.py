@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from bridge.errors import BridgeError, FailureCode, HeldBack, Refused, ResponseInvalid, Stage, Unavailable
@@ -30,20 +30,25 @@ __all__ = ["Answer", "Limits", "Receiver", "Upstream"]
 
 _SUCCESS: Final = 200
 _LEAST_ERROR: Final = 400
+_SILENT: Final = frozenset({"read_timeout", "deadline"})
+"""How a connection ends to which nothing came."""
 _PORTS: Final = {"http": 80, "https": 443}
 _SENDABLE: Final = b"\t" + bytes(range(0x20, 0x7F))
 """What a line of a head may hold: no controls, and with them no end of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """What is sent, and who may forbid it at the last moment."""
+class _Request(NamedTuple):
+    """What is sent, who may forbid it at the last moment, what is told of it, and who takes its answer."""
 
     method: str
     origin: HttpOrigin
     head: bytes
     body: bytes
     word: sending.LastWord | None
+    interaction: str
+    trace_id: str
+    practice_ods: str | None
+    receiver: Receiver | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,61 +157,34 @@ class Upstream:
             self._head(method, origin, target, headers, len(content)),
             content,
             sending.who_forbids(method),
+            interaction,
+            trace_id,
+            practice_ods,
+            receiver,
         )
-        send = partial(
-            self._send,
-            request,
-            interaction=interaction,
-            trace_id=trace_id,
-            practice_ods=practice_ods,
-            receiver=receiver,
-        )
-        return await (send() if self.bulkhead is None else self.bulkhead.run(send))
+        if self.bulkhead is None:
+            return await self._send(request)
+        return await self.bulkhead.run(partial(self._send, request))
 
-    async def _send(
-        self,
-        request: _Request,
-        *,
-        interaction: str,
-        trace_id: str,
-        practice_ods: str | None,
-        receiver: Receiver | None,
-    ) -> Answer:
+    async def _send(self, request: _Request) -> Answer:
         said: SpanAttributes = {
             "http.request.method": request.method,
             "server.address": request.origin.host,
             "server.port": request.origin.port,
             "bridge.upstream": self._name,
-            "bridge.interaction": interaction,
-            "bridge.practice_ods": practice_ods,
-            "bridge.trace_id": trace_id,
+            "bridge.interaction": request.interaction,
+            "bridge.practice_ods": request.practice_ods,
+            "bridge.trace_id": request.trace_id,
         }
         with span(f"{request.method} {self._name}", said, kind=SpanKind.CLIENT) as made:
-            return await self._answer(
-                request,
-                made,
-                interaction=interaction,
-                trace_id=trace_id,
-                practice_ods=practice_ods,
-                receiver=receiver,
-            )
+            return await self._answer(request, made)
 
-    async def _answer(
-        self,
-        request: _Request,
-        made: Span,
-        *,
-        interaction: str,
-        trace_id: str,
-        practice_ods: str | None,
-        receiver: Receiver | None,
-    ) -> Answer:
+    async def _answer(self, request: _Request, made: Span) -> Answer:
         started = time.perf_counter()
         answer: Answer | None = None
         result = "cancelled"
         try:
-            async with asyncio.timeout(self._limits.call):
-                answer = await self._exchange(request, receiver)
+            answer = await self._exchange(request)
             result = "answered"
             if self._skew is not None:
                 self._skew.hear(answer.headers.get("date"))
@@ -218,7 +196,7 @@ class Upstream:
                 result = "no_descriptors"  # nothing was sent, and the other side did nothing
                 raise HeldBack.for_lack_of_files() from None
             result = _result(fault)
-            code = self._timeout_code if result == "read_timeout" else self._fault_code
+            code = self._timeout_code if result in _SILENT else self._fault_code
             raise Unavailable(code, stage=self._stage, detail=result) from None
         except ResponseInvalid as error:
             result = error.detail
@@ -245,31 +223,49 @@ class Upstream:
             record(
                 UpstreamCall(
                     self._name,
-                    interaction,
+                    request.interaction,
                     result,
                     duration_ms,
-                    trace_id,
-                    practice_ods=practice_ods,
+                    request.trace_id,
+                    practice_ods=request.practice_ods,
                     status=status,
                     bytes=size,
                 )
             )
         return answer
 
-    async def _exchange(self, request: _Request, receiver: Receiver | None) -> Answer:
+    async def _exchange(self, request: _Request) -> Answer:
+        """Ask, and read the answer, all of it before one deadline.
+
+        Each wait keeps to it by itself: a time-out around them would cost as much as sending the request.
+        """
         read = self._limits.read
-        async with self._connections.connection(request.origin) as connection:
+        until = asyncio.get_running_loop().time() + self._limits.call
+        taken = await self._connections.take(request.origin, until=until)
+        connection, is_whole = taken.connection, False
+        try:
             await connection.ask(
-                request.head, request.body, write=self._limits.write, read=read, word=request.word
+                request.head,
+                request.body,
+                write=self._limits.write,
+                read=read,
+                until=until,
+                word=request.word,
             )
-            if receiver is not None and connection.status == _SUCCESS:
-                return await self._hand_over(connection, receiver)
-            encoding = connection.headers.get("content-encoding", "")
-            body = BodyReader(encoding, self._limits.response_bytes, self._stage)
-            while pieces := await connection.read(read):
-                for piece in pieces:
-                    body.feed(piece)
-            return Answer(connection.status, connection.headers, body.finish())
+            if request.receiver is not None and connection.status == _SUCCESS:
+                async with asyncio.timeout_at(until):
+                    answer = await self._hand_over(connection, request.receiver)
+            else:
+                encoding = connection.headers.get("content-encoding", "")
+                body = BodyReader(encoding, self._limits.response_bytes, self._stage)
+                while pieces := await connection.read(read):
+                    for piece in pieces:
+                        body.feed(piece)
+                answer = Answer(connection.status, connection.headers, body.finish())
+            is_whole = True
+        finally:
+            self._connections.give_back(taken, is_whole=is_whole)
+        return answer
 
     async def _hand_over(self, connection: Connection, receiver: Receiver) -> Answer:
         received = 0

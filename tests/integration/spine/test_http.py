@@ -333,10 +333,12 @@ async def test_connections_that_are_not_needed_for_a_while_are_closed():
 
         async def call(path: str) -> None:
             head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
-            async with connections.connection(origin) as connection:
-                await connection.ask(head, b"", write=5, read=5, word=None)
-                while await connection.read(5):
-                    pass
+            until = asyncio.get_running_loop().time() + 5
+            taken = await connections.take(origin, until=until)
+            await taken.connection.ask(head, b"", write=5, read=5, until=until, word=None)
+            while await taken.connection.read(5):
+                pass
+            connections.give_back(taken, is_whole=True)
 
         await asyncio.gather(call("/together"), call("/together"))
         now = 29.0
