@@ -6,15 +6,18 @@ exact types only, so types are compared by identity: getters run ten thousand ti
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+
+import orjson
 
 from bridge.fhir.systems import SECONDARY_LISTS, SNOMED
 from bridge.record.common import PartialDate
 from bridge.record.dates import partial_date
 
 JsonObject = dict[str, Any]
+T = TypeVar("T")
 
 NOTHING: Final[JsonObject] = {}
 """Stands for an object that was not sent; never changed."""
@@ -40,24 +43,24 @@ class Item:
         ref: how the resource is named in the record, `Type/id`.
         notes: issue codes with the path they concern, in the order of reading.
         aside: likewise, of what was sent and has no part in what is made of the resource.
-        concepts: what was made of concepts of the same answer before, for whoever reads one.
     """
 
-    __slots__ = ("_dates", "aside", "concepts", "notes", "ref", "resource")
+    __slots__ = ("_dates", "_known", "aside", "notes", "ref", "resource")
 
     def __init__(
         self,
         resource: JsonObject,
         ref: str,
         dates: dict[str, PartialDate] | None = None,
-        concepts: dict[Any, Any] | None = None,
+        known: dict[Any, Any] | None = None,
     ) -> None:
-        self.concepts: dict[Any, Any] = {} if concepts is None else concepts
+        """Read `resource`; `dates` and `known` hold what was read of the same answer before."""
         self.resource = resource
         self.ref = ref
         self.notes: list[tuple[str, str | None]] = []
         self.aside: tuple[tuple[str, str | None], ...] = ()
         self._dates = {} if dates is None else dates
+        self._known: dict[Any, Any] = {} if known is None else known
 
     def note(self, code: str, path: str | None = None) -> None:
         """Remember an issue of this resource."""
@@ -66,6 +69,26 @@ class Item:
     def codes(self) -> list[str]:
         """The issue codes noted so far, each once; none of what has no part in what is made of it."""
         return list(dict.fromkeys(code for code, _ in self.notes)) if self.notes else []
+
+    def once(self, read: Callable[..., T], sent: object, path: str, *more: object) -> T:
+        """What `read` makes of a value; of the same value in the same place of an answer, the same again.
+
+        It is one object for all, never to be changed. What was noted of it is noted for each.
+        """
+        try:
+            key = (read, orjson.dumps(sent), path, more)
+        except TypeError:  # nested so deeply that it cannot be written
+            return read(self, sent, path, *more)
+        known: tuple[T, list[tuple[str, str | None]]] | None = self._known.get(key)
+        if known is None:
+            before = len(self.notes)
+            result = read(self, sent, path, *more)
+            self._known[key] = (result, self.notes[before:])
+            return result
+        result, noted = known
+        if noted:
+            self.notes += noted
+        return result
 
     def text(self, value: object, path: str) -> str | None:
         """Words with their layout; blank counts as not sent."""
@@ -296,12 +319,15 @@ def code_in(concept: object, system: str) -> str | None:
     return unnamed
 
 
-def snomed_codes(concept: object) -> list[str]:
+def snomed_codes(concept: Any) -> list[str]:
     """The SNOMED CT codes of a concept in the order sent; without one, the codes that name no system."""
+    try:
+        [coding] = concept["coding"]
+        if coding["system"] == SNOMED and (code := coding["code"].strip()):
+            return [code]
+    except (TypeError, KeyError, ValueError, AttributeError):  # not one alone, as nearly all have
+        pass
     found = _codes(concept)
-    if len(found) == 1:  # as nearly all have
-        [(system, code)] = found
-        return [code] if system == SNOMED or system is None else []
     return [code for system, code in found if system == SNOMED] or [
         code for system, code in found if system is None
     ]

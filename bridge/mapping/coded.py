@@ -3,8 +3,6 @@
 import re
 from collections.abc import Sequence
 
-import orjson
-
 from bridge.fhir import systems
 from bridge.fhir.read import Item, JsonObject, extension_value
 from bridge.fhir.snomed import is_concept_id
@@ -50,18 +48,7 @@ def coded_text(item: Item, concept: object, path: str, *, degrade_to: str | None
         degrade_to: for the concept that an item is about, the transfer-degraded code that fits; it is named
             where no SNOMED code was sent (CS-069), and what is wrong with the code is noted.
     """
-    try:
-        key = (orjson.dumps(concept), path, degrade_to)
-    except TypeError:  # nested so deeply that it cannot be written
-        return _read(item, concept, path, degrade_to)
-    known: tuple[CodedText, list[tuple[str, str | None]]] | None = item.concepts.get(key)
-    if known is None:
-        before = len(item.notes)
-        result = _read(item, concept, path, degrade_to)
-        item.concepts[key] = (result, item.notes[before:])
-        return result
-    item.notes += known[1]
-    return known[0]
+    return item.once(_read, concept, path, degrade_to)
 
 
 def concepts(item: Item, sent: object, path: str, *, degrade_to: str | None = None) -> list[CodedText]:

@@ -40,7 +40,7 @@ class Reading:
         issues, unmapped: what was noticed, what was set aside.
         growth: how much the record may grow by what its parts share.
         dates: every date text read so far, so that each is read once.
-        concepts: every concept read so far, likewise: one code stands in many resources.
+        known: what else is the same in many resources and is read once (`Item.once`): concepts, dosages.
         uses: what each Observation is used for.
         links: what items name of each other.
     """
@@ -61,7 +61,7 @@ class Reading:
         self.issues: list[Issue] = []
         self.unmapped: list[Unmapped] = []
         self.dates: dict[str, PartialDate] = {}
-        self.concepts: dict[Any, Any] = {}
+        self.known: dict[Any, Any] = {}
         # Nearly all resources name the patient by nothing but one reference, and that is always the same.
         self._own_subjects = [{"reference": ref} for ref in identity.own_refs]
         self._of_area: dict[tuple[str, IsOfArea], list[ReceivedEntry]] = {}
@@ -84,7 +84,7 @@ class Reading:
             what `build` made of it, or None when the resource is another patient's or cannot be read;
             then it is listed as unmapped.
         """
-        item = Item(received.resource, received.ref, self.dates, self.concepts)
+        item = Item(received.resource, received.ref, self.dates, self.known)
         try:
             if (
                 check_subject

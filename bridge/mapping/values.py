@@ -83,10 +83,13 @@ def business_ids(item: Item) -> list[BusinessId]:
         return []
     result: list[BusinessId] = []
     for sent in item.many(item.resource["identifier"], "identifier"):
-        if (value := item.code(sent.get("value"), "identifier.value")) is None:
+        value, system = sent.get("value"), sent.get("system")
+        value = value.strip() if type(value) is str else item.code(value, "identifier.value")
+        if not value:
             continue
         identifier: BusinessId = {"value": value}
-        if (system := item.code(sent.get("system"), "identifier.system")) is not None:
+        system = system.strip() if type(system) is str else item.code(system, "identifier.system")
+        if system:
             identifier["system"] = system
         if "use" in sent and (use := item.code(sent["use"], "identifier.use")) is not None:
             identifier["use"] = use

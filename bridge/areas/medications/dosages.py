@@ -69,6 +69,11 @@ def one_dosage(item: Item, sent: object, path: str) -> Dosage | None:
     """The dosage of a plan or issue. Several are steps of one: their words are joined, line by line."""
     if sent is None:
         return None
+    found = item.once(_one_dosage, sent, path)
+    return found.copy() if found is not None else None  # it may inherit what its parent says
+
+
+def _one_dosage(item: Item, sent: object, path: str) -> Dosage | None:
     found = dosages(item, sent, path)
     if len(found) < 2:  # noqa: PLR2004 - one or none
         return found[0] if found else None
@@ -120,22 +125,37 @@ def quantity(item: Item, dispense: JsonObject) -> Quantity | None:
     Suppliers put the text on the quantity or on the dispense request.
     """
     path = "dispenseRequest.quantity"
-    sent = item.one(dispense.get("quantity"), path)
-    result = simple_quantity(item, sent, path)
-    for holder in (sent, dispense) if "extension" in sent or "extension" in dispense else ():
-        for extension in item.extensions(holder).get("medicationquantitytext", ()):
-            text = item.text(extension_value(extension), path)
-            if text is not None:
-                result["text"] = text
-                if "value" in result and "unit" not in result and not text.lstrip()[0].isdigit():
-                    result["unit"] = text
+    result = item.once(_quantity, dispense.get("quantity"), path)
+    if "extension" in dispense:
+        result = result.copy()
+        _add_text(item, result, dispense, path)
     return result or None
+
+
+def _quantity(item: Item, sent: object, path: str) -> Quantity:
+    holder = item.one(sent, path)
+    result = simple_quantity(item, holder, path)
+    if "extension" in holder:
+        _add_text(item, result, holder, path)
+    return result
+
+
+def _add_text(item: Item, quantity: Quantity, holder: JsonObject, path: str) -> None:
+    for extension in item.extensions(holder).get("medicationquantitytext", ()):
+        text = item.text(extension_value(extension), path)
+        if text is not None:
+            quantity["text"] = text
+            if "value" in quantity and "unit" not in quantity and not text.lstrip()[0].isdigit():
+                quantity["unit"] = text
 
 
 def supply_duration(item: Item, dispense: JsonObject) -> Quantity | None:
     """Days' supply of each issue."""
-    sent = dispense.get("expectedSupplyDuration")
-    if sent is None:
+    if "expectedSupplyDuration" not in dispense:
         return None
     path = "dispenseRequest.expectedSupplyDuration"
-    return simple_quantity(item, item.one(sent, path), path) or None
+    return item.once(_duration, dispense["expectedSupplyDuration"], path) or None
+
+
+def _duration(item: Item, sent: object, path: str) -> Quantity:
+    return simple_quantity(item, item.one(sent, path), path)

@@ -157,7 +157,7 @@ def read_plan(
     resource = item.resource
     extensions = item.extensions(resource)
     dispense = item.one(resource.get("dispenseRequest"), "dispenseRequest")
-    kind, kind_text = _prescription_type(item, extensions)
+    kind, kind_text = item.once(_prescription_type, extensions.get("prescriptiontype"), "extension")
     state, source_status = status(item)
     medication = medications.of(item)
     origin = provenance(
@@ -271,17 +271,17 @@ def _requester(reading: Reading, item: Item) -> Party | None:
 
 
 def _prescription_type(
-    item: Item, extensions: dict[str, list[JsonObject]]
+    item: Item, extensions: list[JsonObject] | None, path: str
 ) -> tuple[PrescriptionType, str | None]:
     """The type; where it is not known, also what to show for it (CS-076, OD-12)."""
     concept = NOTHING
-    for extension in extensions.get("prescriptiontype", ()):
-        concept = item.one(extension_value(extension), "extension")
+    for extension in extensions or ():
+        concept = item.one(extension_value(extension), path)
     known = _TYPES.get(code_in(concept, systems.PRESCRIPTION_TYPE) or "")
     if known is not None:
         return known, None
-    item.note("unknown_prescription_type", "extension")
-    return "unknown", item.text(concept.get("text"), "extension") or first_code(concept) or NO_INFORMATION
+    item.note("unknown_prescription_type", path)
+    return "unknown", item.text(concept.get("text"), path) or first_code(concept) or NO_INFORMATION
 
 
 def _repeat(item: Item, extensions: dict[str, list[JsonObject]]) -> Repeat | None:

@@ -34,7 +34,7 @@ def read_statement(reading: Reading, medications: Medications, item: Item) -> Me
     """One statement."""
     resource = item.resource
     extensions = item.extensions(resource)
-    prescribed_by, prescribed_by_text = _agency(item, extensions)
+    prescribed_by, prescribed_by_text = item.once(_agency, extensions.get("prescribingagency"), "extension")
     state, source_status = status(item)
     origin = provenance(
         reading,
@@ -48,7 +48,7 @@ def read_statement(reading: Reading, medications: Medications, item: Item) -> Me
         "status": state,
         "provenance": origin,
         "prescribed_by": prescribed_by,
-        "dosage": dosages(item, resource.get("dosage"), "dosage"),
+        "dosage": item.once(dosages, resource["dosage"], "dosage") if "dosage" in resource else [],
         "notes": notes(item, resource["note"]) if "note" in resource else [],
         "issue_codes": [],
         "course_state": UNDECIDED,
@@ -67,15 +67,15 @@ def read_statement(reading: Reading, medications: Medications, item: Item) -> Me
     return course
 
 
-def _agency(item: Item, extensions: dict[str, list[JsonObject]]) -> tuple[PrescribedBy, str | None]:
+def _agency(item: Item, extensions: list[JsonObject] | None, path: str) -> tuple[PrescribedBy, str | None]:
     """Who prescribed, and the setting in words: dental, hospital, bought over the counter."""
     concept = NOTHING
-    for extension in extensions.get("prescribingagency", ()):
-        concept = item.one(extension_value(extension), "extension")
-    code, text = code_in(concept, systems.PRESCRIBING_AGENCY), item.text(concept.get("text"), "extension")
+    for extension in extensions or ():
+        concept = item.one(extension_value(extension), path)
+    code, text = code_in(concept, systems.PRESCRIBING_AGENCY), item.text(concept.get("text"), path)
     known = _AGENCIES.get(code or "")
     if known is None:
-        item.note("unknown_agency", "extension")
+        item.note("unknown_agency", path)
         return "unknown", text or code or first_code(concept)
     return known, text
 

@@ -203,6 +203,31 @@ def test_whether_a_concept_has_a_snomed_code(concept: Any, has_it: bool) -> None
     assert has_snomed_code(concept, NOTE) is has_it
 
 
+def test_the_same_value_in_the_same_place_is_read_once_and_noted_for_each() -> None:
+    known: dict[Any, Any] = {}
+    times: list[object] = []
+
+    def read(item: Item, sent: Any, path: str) -> dict[str, Any]:
+        times.append(sent)
+        return {"value": item.number(sent["value"], path)}
+
+    def met(sent: Any, path: str) -> tuple[dict[str, Any], list[tuple[str, str | None]]]:
+        reader = Item({}, "Type/1", known=known)
+        return reader.once(read, sent, path), reader.notes
+
+    first, second = met({"value": "x"}, "here"), met({"value": "x"}, "here")
+    assert first == second == ({"value": None}, [("unreadable_element", "here")])
+    assert first[0] is second[0]
+    assert len(times) == 1
+    assert met({"value": "x"}, "there")[1] == [("unreadable_element", "there")]
+    assert met({"value": 7}, "here") == ({"value": 7}, [])
+    deep: list[Any] = []
+    for _ in range(300):
+        deep = [deep]
+    assert [met({"value": 7, "deep": deep}, "here")[0] for _ in range(2)] == [{"value": 7}] * 2
+    assert len(times) == 5
+
+
 @given(ANYTHING)
 def test_nothing_raises(value: Any) -> None:
     reader = Item({"extension": value}, "Type/1")

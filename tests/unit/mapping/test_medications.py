@@ -285,6 +285,28 @@ def test_an_issue_takes_over_what_it_left_out() -> None:
     assert plan["inherited"] == []
 
 
+def test_what_one_dosage_takes_over_is_not_anothers_of_the_same_words() -> None:
+    same = {"dosageInstruction": [{"text": "One at night"}]}
+    rich = b.plan(dosageInstruction=[{"text": "One at night", "patientInstruction": "with food"}])
+    orders = [b.order("order1", "plan1", **same), b.order("order2", "plan2", **same)]
+    plans = [rich, b.plan("plan2", **same)]
+    found = one(b.statement(), b.statement("s2", "plan2"), *plans, *orders)["medications"]
+    dosages = {
+        issue["provenance"]["source_ref"]: issue["dosage"]
+        for each in found
+        for issue in each["plan"]["issues"]
+    }
+    assert dosages["MedicationRequest/order1"]["patient_instruction"] == "with food"
+    assert dosages["MedicationRequest/order2"] == {"recorded": True, "text": "One at night"}
+
+
+def test_what_cannot_be_read_is_told_of_each_that_was_sent_it() -> None:
+    odd = dispense(quantity={"value": {}}, expectedSupplyDuration=[7])
+    orders = [b.order(f"order{n}", "plan1", dispenseRequest=odd) for n in (1, 2)]
+    for issue in course(one(b.statement(), b.plan(), *orders))["plan"]["issues"]:
+        assert "unreadable_element" in issue["issue_codes"]
+
+
 def test_an_issue_that_says_it_all_takes_over_nothing() -> None:
     full = b.order(note=[{"text": "own"}], dispenseRequest=dispense(quantity={"value": 7}))
     (issue,) = course(one(b.statement(), b.plan(note=[{"text": "plan's"}]), full))["plan"]["issues"]
