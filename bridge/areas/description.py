@@ -1,7 +1,6 @@
 """How each clinical area was answered: the meanings of an empty list, kept apart (digest §2.7)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from bridge.areas.spec import UNKNOWN_PARAMETER, AreaTable, Mapped, Parameter
@@ -9,6 +8,7 @@ from bridge.fhir.read import Item
 from bridge.mapping.lists import NO_LIST, AreaList, Contained, Lists
 from bridge.mapping.reading import COPY, Reading
 from bridge.record.retrieval import Area, AreaOutcome
+from bridge.values import dataclass
 
 _IGNORED: Final = "search-date-ignored"
 _MORE_THAN_EMPTY: tuple[AreaOutcome, ...] = (

@@ -4,7 +4,7 @@ Nothing outside an area's folder knows it by name: what goes through every area 
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar, cast
 
@@ -15,6 +15,7 @@ from bridge.fhir.parameters import Value
 from bridge.mapping.lists import ListRules, Lists, NameByContent
 from bridge.mapping.reading import IsOfArea, Reading
 from bridge.record import Area, Identified
+from bridge.values import dataclass
 
 OptionsT = TypeVar("OptionsT", bound=Model)
 ItemT = TypeVar("ItemT", bound=Mapping[str, Any])

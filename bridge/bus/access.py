@@ -5,7 +5,6 @@ Everything is asked for at each connection, so that what was replaced in a file 
 
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -15,6 +14,7 @@ from bridge.credentials.reload import Reloaded
 from bridge.credentials.tls import TlsFiles
 from bridge.errors import Misconfigured
 from bridge.settings import Settings
+from bridge.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

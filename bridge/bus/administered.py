@@ -6,7 +6,6 @@ gives it to the broker's own tools, from the same objects.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol, runtime_checkable
 
 from bridge.bus.access import Access
@@ -16,6 +15,7 @@ from bridge.errors import Misconfigured
 from bridge.observe import record
 from bridge.observe.vocabulary.bus import TopologyUnchecked
 from bridge.settings import Settings
+from bridge.values import dataclass
 
 _EMBEDDED: Final = "nats://"
 """What is started where no broker is named."""

@@ -16,7 +16,6 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, final
 
@@ -40,6 +39,7 @@ from bridge.bus.watchdog import Watchdog
 from bridge.observe import record
 from bridge.observe.spans import publishing, publishing_together
 from bridge.observe.vocabulary.bus import BusConnected, MessageReturned, StoppedWithWorkUnfinished
+from bridge.values import dataclass
 
 _MOST_IN_HAND = 2**16 - 1
 """The largest prefetch that AMQP can say."""

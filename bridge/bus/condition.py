@@ -1,10 +1,11 @@
 """How a broker stands to what the bus needs of it, as far as the broker tells."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol, runtime_checkable
 
 from bridge.bus.port import QueueSpec
+from bridge.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

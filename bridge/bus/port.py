@@ -19,11 +19,12 @@ A delay queue (`DelayedRedelivery`) is ``<queue>.wait…`` in the names that bro
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Final, Protocol, runtime_checkable
 
 from bridge.bus.access import Access
+from bridge.values import dataclass
 
 EXPIRED: Final = "expired"
 """Why a broker gives up a message whose sender let it live for some time only (`Delivery.given_up`)."""

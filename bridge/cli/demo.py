@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
@@ -41,6 +41,7 @@ from bridge.observe import configure_logging
 from bridge.pipelines.installed import installed_pipelines
 from bridge.sandbox import BY_NAME, SandboxOptions, running
 from bridge.settings import Settings
+from bridge.values import dataclass
 
 _KEY = "record.requested.v1"
 _AREAS: Final[Mapping[str, Any]] = MappingProxyType({"areas": {"medications": {}, "allergies": {}}})

@@ -1,7 +1,6 @@
 """What a page is given: who asks, what they sent, what the installation knows, and how an answer is made."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -14,6 +13,7 @@ from bridge.console.rights import Right, may
 from bridge.console.sessions import Session
 from bridge.console.site import ConsoleSources
 from bridge.operations.site import Actor, operator
+from bridge.values import dataclass
 
 LONGEST_FIELD: Final = 500
 """Characters of a field of a form."""

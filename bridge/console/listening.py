@@ -1,7 +1,6 @@
 """Where the console listens, and whether it may start there."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -12,6 +11,7 @@ from bridge.environment import file_faults, files_of
 from bridge.errors import Misconfigured
 from bridge.operations.site import key_faults
 from bridge.settings import ConsoleSettings, Settings
+from bridge.values import dataclass
 
 _USUAL_PORTS: Final = {"http": 80, "https": 443}
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")

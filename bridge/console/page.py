@@ -1,13 +1,13 @@
 """What a page of the console is: where it is, who may open it, and what answers."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Literal
 
 from starlette.responses import Response
 
 from bridge.console.asked import PageRequest
 from bridge.console.rights import Right
+from bridge.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,14 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import sha256
 from typing import Any, Final
 
 from itsdangerous import BadData, Signer, URLSafeTimedSerializer
 
 from bridge.console.rights import Role
+from bridge.values import dataclass
 
 _MOST: Final = 1000
 """Sessions at a time; over it the one that was used the longest ago ends."""

@@ -7,7 +7,6 @@ meanwhile is told at once.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from typing import Final, Generic, Literal, TypeVar
 
 from bridge.observe import record
@@ -15,6 +14,7 @@ from bridge.observe.vocabulary.console import ConsoleSourceAway
 from bridge.operations.site import LedgerUnavailable, Queues, Stores, open_queues, open_stores
 from bridge.settings import Settings
 from bridge.tasks import end
+from bridge.values import dataclass
 
 T = TypeVar("T")
 SourceName = Literal["ledger", "bus"]

@@ -1,7 +1,6 @@
 """What is published of a care record: each section that came, then which came and which did not."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, Literal, NotRequired
 from uuid import NAMESPACE_URL, uuid5
 
@@ -15,6 +14,7 @@ from bridge.record.care_record import CARE_RECORD_LABEL, CareRecordSection, Fail
 from bridge.record.common import STRICT
 from bridge.record.retrieval import Verdict
 from bridge.record.sections import SECTIONS, SectionCode
+from bridge.values import dataclass
 
 CARE_RECORD_SECTION: Final = "care_record.section.published.v1"
 CARE_RECORD_COMPLETED: Final = "care_record.completed.v1"

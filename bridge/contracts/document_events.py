@@ -1,7 +1,6 @@
 """What is published of documents: which there are, and that one was fetched and waits in the vault."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal, NotRequired
 from uuid import NAMESPACE_URL, uuid5
@@ -16,6 +15,7 @@ from bridge.record.dates import rfc3339
 from bridge.record.documents import FoundDocuments
 from bridge.record.media_types import TypeVerdict, plain_type
 from bridge.record.retrieval import SCHEMA_VERSION, SOURCE_LABEL
+from bridge.values import dataclass
 
 DOCUMENTS_FOUND: Final = "documents.found.v1"
 DOCUMENT_RETRIEVED: Final = "document.retrieved.v1"

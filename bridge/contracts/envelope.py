@@ -10,7 +10,6 @@ Binary mode has no standard on AMQP 0-9-1. Accepted header prefixes: ``cloudEven
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
@@ -34,6 +33,7 @@ from bridge.errors import RequestRejected
 from bridge.record.dates import rfc3339
 from bridge.record.nhs_number import holds_nhs_number, nhs_number_of, plain_nhs_number
 from bridge.record.sections import SECTIONS
+from bridge.values import dataclass
 
 STRUCTURED = "application/cloudevents+json"
 JSON = "application/json"

@@ -4,7 +4,7 @@ What is published of a record is in `bridge.areas`; a pipeline of a site's own d
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal, NamedTuple, NotRequired, Self
 
 import orjson
@@ -13,6 +13,7 @@ from typing_extensions import TypedDict
 
 from bridge.errors import MESSAGES, FailureCode, RequestFailed, RequestRejected, Stage
 from bridge.record.common import STRICT
+from bridge.values import dataclass
 
 REQUEST_FAILED = "request.failed.v1"
 REQUEST_REJECTED = "request.rejected.v1"

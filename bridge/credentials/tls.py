@@ -5,13 +5,13 @@ Of Spine see `bridge.spine.tls`: there no other authority is trusted, and cipher
 
 import ssl
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol, Self
 
 from bridge.credentials.reload import Reloaded
 from bridge.errors import Misconfigured
+from bridge.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -27,6 +26,7 @@ from bridge.record.care_record import CareRecordSection
 from bridge.record.sections import SECTIONS, SectionCode
 from bridge.spine.interactions import CARE_RECORD
 from bridge.spine.pds import TracedPatient
+from bridge.values import dataclass
 
 AT_ONCE: Final = 4
 """Calls of one request to a practice at a time: all ten would weigh on it as ten clinicians do."""

@@ -7,7 +7,6 @@ nothing.
 
 from base64 import b64decode
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,6 +18,7 @@ from bridge.engine.rendering import OutgoingMessage
 from bridge.ledger import StoredEvent
 from bridge.record.dates import rfc3339
 from bridge.settings import ClaimsSettings
+from bridge.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

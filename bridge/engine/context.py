@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from bridge.areas import GpRecord, map_record
@@ -46,6 +46,7 @@ from bridge.record.documents import FoundDocuments
 from bridge.record.patients import PracticePatient
 from bridge.spine.interactions import STRUCTURED_RECORD
 from bridge.spine.pds import TracedPatient
+from bridge.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ Nobody can open it before all of it has come and the scanner has said what it is
 """
 
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -33,6 +33,7 @@ from bridge.settings import ClaimsSettings, DocumentsSettings
 from bridge.spine.clock import timestamp
 from bridge.spine.interactions import SEARCH_DOCUMENTS
 from bridge.spine.pds import TracedPatient
+from bridge.values import dataclass
 
 _TOO_LARGE: Final = "document_too_large"
 

@@ -1,7 +1,7 @@
 """One delivery as the runner sees it: what could be read of it, and under which ids it is known."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import MAXYEAR, UTC, datetime
 from typing import Any, Self
 
@@ -29,6 +29,7 @@ from bridge.observe.trace_context import (
 from bridge.pipelines.declaration import Operation, Pipeline
 from bridge.record.nhs_number import holds_nhs_number
 from bridge.renderings.rendering import OutgoingEvent
+from bridge.values import dataclass
 
 # A message whose envelope cannot be read is known by the broker's message id.
 _NO_SOURCE = "unreadable"

@@ -2,7 +2,7 @@
 
 import traceback
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +17,7 @@ from bridge.ledger import EndState, Lease, NewBase, QualityFound, StoredEvent
 from bridge.ledger.storage.store import LedgerStep
 from bridge.observe.causes import is_lack_of_files
 from bridge.observe.vocabulary.base import Outcome
+from bridge.values import dataclass
 
 INTERNAL: Final = "internal"
 """The reason of a dead letter that is there because of a fault of ours."""

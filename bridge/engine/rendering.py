@@ -1,7 +1,7 @@
 """From a handler's events to the messages that are owed: the events, and the further forms of the answer."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Final
 
 from bridge.areas.events import RECORD_COMPLETED
@@ -29,6 +29,7 @@ from bridge.renderings.rendering import (
     Withheld,
 )
 from bridge.settings import Settings
+from bridge.values import dataclass
 
 _EVENTS: Final = "events"
 """What the form that always goes out is called in the log."""

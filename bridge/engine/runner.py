@@ -43,7 +43,7 @@ from sending), then it is in doubt, and is checked until that ends.
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -95,6 +95,7 @@ from bridge.observe.vocabulary.requests import (
 from bridge.pipelines.declaration import Pipeline
 from bridge.renderings.rendering import RenderingSpec
 from bridge.settings import Settings
+from bridge.values import dataclass
 
 _LEDGER_PAUSE = 5.0
 _SHORTEST_PAUSE = 1.0

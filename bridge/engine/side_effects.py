@@ -21,7 +21,7 @@ believed only when settling finds nothing.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Final
@@ -45,6 +45,7 @@ from bridge.observe.vocabulary.requests import RefusalExplained, SideEffectSettl
 from bridge.pipelines.side_effects import InDoubt, Json, Send, Settle
 from bridge.settings import Settings
 from bridge.spine.sending import last_word
+from bridge.values import dataclass
 
 _EXPIRED: Final = "expired"
 

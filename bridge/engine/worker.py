@@ -5,7 +5,6 @@ import gc
 import signal
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from bridge.bus import open_bus
@@ -44,6 +43,7 @@ from bridge.settings import Settings
 from bridge.spine import Spine
 from bridge.tasks import end
 from bridge.traces import trace_faults, tracing
+from bridge.values import dataclass
 
 _MOST_SKEW = 60.0
 _YOUNG = 10_000

@@ -11,7 +11,6 @@ into a text: with ``\/`` for a slash, ``\u002B`` for a plus sign, in lines of 76
 import binascii
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
@@ -20,6 +19,7 @@ import pybase64
 
 from bridge.fhir.parsing import loads
 from bridge.fhir.read import Item
+from bridge.values import dataclass
 
 _MOST_BESIDES: Final = 64 * 1024
 """Bytes of the resource without its content: real ones have some two hundred."""

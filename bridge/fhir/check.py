@@ -5,11 +5,11 @@ and which rule it breaks, never the value.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from bridge.fhir.index import index_bundle
 from bridge.fhir.structure import examine, model_of
+from bridge.values import dataclass
 
 NOT_STU3: Final = "not_stu3: the resource is written as in FHIR R4"
 _OBJECTS_IN_R4: Final = {

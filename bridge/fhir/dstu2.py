@@ -4,12 +4,12 @@ Only what differs from STU3 is here. People and organisations are rewritten into
 identity is compared in one place whichever version a practice speaks.
 """
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 from bridge.fhir import systems
 from bridge.fhir.index import BundleIndex, index_bundle
 from bridge.fhir.read import Item, JsonObject, code_in, first_code
+from bridge.values import dataclass
 
 _STU3_SYSTEMS: Final = {
     "http://fhir.nhs.net/Id/nhs-number": systems.NHS_NUMBER,

@@ -4,7 +4,7 @@ The order of entries is never looked at (CS-033), `fullUrl` only where a specifi
 everything here is the same for a shuffled bundle.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import sha256
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ import orjson
 
 from bridge.fhir.read import JsonObject, list_code, reference_target
 from bridge.record.nesting import is_nested_deeper
+from bridge.values import dataclass
 
 _VOLATILE = frozenset({"versionId", "lastUpdated"})
 _MAX_DEPTH: Final = 200

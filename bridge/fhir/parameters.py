@@ -1,8 +1,9 @@
 """What may stand in the `Parameters` of an operation; as light to import as it looks."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
+
+from bridge.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,12 @@ of a character is replaced. Both are looked for only in what the parser refused.
 """
 
 import re
-from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 
 from bridge.fhir.digits import keep_digits
+from bridge.values import dataclass
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _ESCAPE: Final = re.compile(

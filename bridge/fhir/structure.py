@@ -6,7 +6,6 @@ no value set holds and base64 that is none. What the table leaves open stands in
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Final, get_args, get_origin
 
@@ -15,6 +14,7 @@ from pydantic.fields import FieldInfo
 
 from bridge.fhir.invariants import broken_domain_rules, broken_invariants
 from bridge.fhir.primitives import broken_rule
+from bridge.values import dataclass
 
 _COMPARATORS: Final = ("<", "<=", ">=", ">")
 _STATES_OF_VISITS: Final = (

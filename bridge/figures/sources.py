@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from bridge.bus.port import QueueDepth, QueueInspection, QueueSpec
 from bridge.credentials.tls import CertificateFact
 from bridge.ledger import Unfinished
 from bridge.spine.bulkhead import BulkheadFacts
+from bridge.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

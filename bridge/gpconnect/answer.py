@@ -1,13 +1,14 @@
 """A practice's answer as it came."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 import orjson
 
 from bridge.errors import ResponseInvalid
 from bridge.fhir.parsing import Parsed, parse
+from bridge.values import dataclass
 
 MEDIA_TYPES: Final = frozenset({"application/fhir+json", "application/json+fhir", "application/json"})
 """That of 1.x, that of 0.x and 1.2.x providers, and what is left when a gateway loses the rest."""

@@ -4,7 +4,7 @@ Source: Appointment Management 1.2.7, and the rules on home visits of 1.2.9.
 """
 
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from typing import Final, Literal
 
@@ -41,6 +41,7 @@ from bridge.spine.interactions import (
     SEARCH_SLOTS,
     Interaction,
 )
+from bridge.values import dataclass
 
 CANCELLATION_REASON: Final = (
     "https://fhir.nhs.uk/STU3/StructureDefinition/Extension-GPConnect-AppointmentCancellationReason-1"

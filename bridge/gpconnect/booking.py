@@ -1,6 +1,5 @@
 """What is about to be booked: the rules it must keep, checked before anything is sent, and its FHIR form."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Final
@@ -14,6 +13,7 @@ from bridge.fhir.read import JsonObject
 from bridge.gpconnect.ids import ResourceId
 from bridge.gpconnect.windows import Window, local
 from bridge.record.appointments import HOME_VISIT
+from bridge.values import dataclass
 
 APPOINTMENT_PROFILE: Final = "https://fhir.nhs.uk/STU3/StructureDefinition/GPConnect-Appointment-1"
 _ORGANISATION_PROFILE: Final = "https://fhir.nhs.uk/STU3/StructureDefinition/CareConnect-GPC-Organization-1"

@@ -1,13 +1,13 @@
 """What a practice's system says it is: CapabilityStatement, and Conformance of version 0."""
 
 import hashlib
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import orjson
 
 from bridge.errors import ResponseInvalid
 from bridge.spine.clock import timestamp
+from bridge.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

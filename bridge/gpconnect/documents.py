@@ -7,7 +7,7 @@ Source: Access Document 1.6.2.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from typing import Final
 
@@ -28,6 +28,7 @@ from bridge.spine.interactions import (
     SEARCH_DOCUMENTS,
 )
 from bridge.spine.proxy import ProxyAnswer, join
+from bridge.values import dataclass
 
 INCLUDES: Final = (
     ("_include", "DocumentReference:subject:Patient"),

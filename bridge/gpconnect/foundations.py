@@ -3,7 +3,7 @@
 Source: Foundations 1.2.7 and 1.6.2.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from bridge.errors import FailureCode, Refused, RequestFailed, ResponseInvalid
@@ -30,6 +30,7 @@ from bridge.spine.interactions import (
     REGISTER_PATIENT,
     Interaction,
 )
+from bridge.values import dataclass
 
 _SDS_USER_ID: Final = "https://fhir.nhs.uk/Id/sds-user-id"
 _UNKNOWN: Final = frozenset({"NO_RECORD_FOUND", "ORGANISATION_NOT_FOUND", "PRACTITIONER_NOT_FOUND"})

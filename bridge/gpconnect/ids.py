@@ -1,9 +1,10 @@
 """Logical ids: opaque, and worth nothing at any practice but the one that gave them out."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Literal, Self
 
 from bridge.record.logical_id import is_logical_id
+from bridge.values import dataclass
 
 ResourceKind = Literal[
     "Patient", "Practitioner", "Organization", "Location", "Slot", "Schedule", "Appointment"

@@ -1,10 +1,9 @@
 """One practice, for one request: what is asked of it by Foundations and Appointment Management."""
 
-from dataclasses import dataclass
-
 from bridge.gpconnect.foundations import Foundations
 from bridge.gpconnect.ids import ResourceId, ResourceKind
 from bridge.gpconnect.settling import Settling
+from bridge.values import dataclass
 
 
 @dataclass(frozen=True)

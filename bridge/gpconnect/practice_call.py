@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Hashable, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -23,6 +23,7 @@ from bridge.spine.http import Answer, Receiver
 from bridge.spine.interactions import Interaction
 from bridge.spine.proxy import ProxyAnswer, Sender
 from bridge.spine.sds import PracticeEndpoint
+from bridge.values import dataclass
 
 OK: Final = frozenset({200})
 CapabilitiesSaid = MutableMapping[tuple[str, str], Capability]

@@ -3,7 +3,7 @@
 Source: Foundations, register a patient, 1.2.7 to 1.2.9.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from typing import Final
 
@@ -16,6 +16,7 @@ from bridge.fhir.read import JsonObject
 from bridge.gpconnect.errors import provider_code
 from bridge.gpconnect.writing import fault_of
 from bridge.spine.http import Answer
+from bridge.values import dataclass
 
 PATIENT_PROFILE: Final = "https://fhir.nhs.uk/STU3/StructureDefinition/CareConnect-GPC-Patient-1"
 _EXTENSIONS: Final = "https://fhir.nhs.uk/STU3/StructureDefinition/"

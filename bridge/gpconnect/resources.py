@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any, Final, Self
 
@@ -12,6 +12,7 @@ from bridge.fhir.read import JsonObject, extension_name, extension_value, is_cur
 from bridge.gpconnect.ids import ResourceId, ResourceKind
 from bridge.spine.clock import timestamp
 from bridge.spine.http import Answer
+from bridge.values import dataclass
 
 # It becomes a header, `If-Match: W/"…"`.
 _VERSION: Final = re.compile(r"[\x21\x23-\x7e]{1,64}")

@@ -10,7 +10,6 @@ Source: appointments digest §10; appointments_use_case_retrieve_a_patients_appo
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date, datetime
 
 from bridge.errors import AppointmentRefused, FailureCode, Refused, Unavailable
@@ -19,6 +18,7 @@ from bridge.gpconnect.booking import PracticeBooking, utc_now
 from bridge.gpconnect.practice_call import entries
 from bridge.gpconnect.resources import StoredAppointment
 from bridge.gpconnect.windows import LONDON, today
+from bridge.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ different one at each end (AP-004).
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, Self
 from zoneinfo import ZoneInfo
+
+from bridge.values import dataclass
 
 LONDON: Final = ZoneInfo("Europe/London")
 _FORTNIGHT: Final = timedelta(days=14)

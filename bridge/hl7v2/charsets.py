@@ -1,7 +1,8 @@
 """MSH-18: the character set of a message, and nothing that only looks like one."""
 
-from dataclasses import dataclass
 from typing import Final
+
+from bridge.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

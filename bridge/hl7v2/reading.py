@@ -1,13 +1,14 @@
 """Reading a message, as its sender delimited and encoded it. What cannot be read is told by its field."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import Final
 
 from bridge.hl7v2.charsets import ASCII, Charset, charset_named
 from bridge.hl7v2.escaping import Unescaper
 from bridge.hl7v2.faults import MessageFault
+from bridge.values import dataclass
 
 MAX_BYTES: Final = 1024 * 1024
 """The largest message that is read unless told otherwise."""

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from bridge.hl7v2.charsets import UTF_8, Charset
 from bridge.hl7v2.escaping import escape
 from bridge.hl7v2.faults import FieldTooLong, MessageFault
+from bridge.values import dataclass
 
 ComponentValue = str | tuple[str, ...]
 """Text, or its sub-components."""

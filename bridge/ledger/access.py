@@ -6,7 +6,6 @@ of the URL changes that. All is asked for at each connection: what was replaced 
 
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Self
 
@@ -16,6 +15,7 @@ from bridge.credentials.tls import TlsFiles
 from bridge.errors import Misconfigured
 from bridge.observe.causes import tls_code, tls_sentence
 from bridge.settings import Settings
+from bridge.values import dataclass
 
 _MEANINGS: Final[Mapping[str, str]] = {
     "28P01": "the password is wrong, or there is no such role",

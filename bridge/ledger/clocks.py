@@ -6,9 +6,10 @@ Neither is believed alone where a mistake would do something twice.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
+
+from bridge.values import dataclass
 
 Clock = Callable[[], datetime]
 Uptime = Callable[[], float]

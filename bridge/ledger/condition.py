@@ -1,7 +1,6 @@
 """What is to be known of a database before a worker relies on it; and bringing it up to date."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -14,6 +13,7 @@ from bridge.ledger.opening import make_partitions, open_store
 from bridge.ledger.storage import partitions, schema
 from bridge.ledger.storage.metadata import metadata
 from bridge.settings import Settings
+from bridge.values import dataclass
 
 _RIGHTS: Final = ("SELECT", "INSERT", "UPDATE", "DELETE")
 

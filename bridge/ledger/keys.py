@@ -26,7 +26,6 @@ import secrets
 import tempfile
 import time
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -34,6 +33,7 @@ from bridge.errors import BridgeError, Misconfigured
 from bridge.observe import record
 from bridge.observe.vocabulary.ledger import KeyRingRead, KeyRingUnreadable
 from bridge.settings import Settings
+from bridge.values import dataclass
 
 KEY_BYTES: Final = 32
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")

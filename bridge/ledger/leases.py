@@ -1,13 +1,13 @@
 """The leases of one worker: which it holds, and until when the database surely has them as its own."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import uuid4
 
 from bridge.ledger.clocks import Clock, Deadline, Uptime
 from bridge.ledger.model import Lease
 from bridge.ledger.storage.requests import Holder
+from bridge.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

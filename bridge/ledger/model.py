@@ -1,9 +1,11 @@
 """What goes into the ledger and what comes out of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal, Self
+
+from bridge.values import dataclass
 
 EndState = Literal["completed", "failed", "rejected", "in_doubt"]
 """How a request ends. `in_doubt`: something was sent that may or may not have been done."""

@@ -1,9 +1,10 @@
 """What the mapping needs to know besides the bundle."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from typing import Literal
+
+from bridge.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,6 @@
 """Places, people and ways to reach them, as slots, appointments and patients name them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -14,6 +13,7 @@ from bridge.mapping.issues import issue_of
 from bridge.record.appointments import Address, Clinician, ContactPoint, JobRole, Place, SlotSession
 from bridge.record.common import Issue
 from bridge.record.retrieval import Unmapped, UnmappedReason
+from bridge.values import dataclass
 
 _LONGEST_NAME: Final = 200
 """Characters of the words of a reference: they name somebody, or some place."""

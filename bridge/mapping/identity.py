@@ -2,7 +2,6 @@
 
 import unicodedata
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import date
 from typing import Final, Literal, NamedTuple
 
@@ -12,6 +11,7 @@ from bridge.fhir.read import Item, JsonObject, is_current, reference_target
 from bridge.mapping.asked import Asked
 from bridge.record.nhs_number import plain_nhs_number
 from bridge.record.retrieval import DemographicsCheck, Difference, Match
+from bridge.values import dataclass
 
 _LONGEST_NAME: Final = 1000
 _LONGEST_ODS: Final = 64

@@ -5,7 +5,7 @@ when every area is mapped, in one pass over the links made.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -13,6 +13,7 @@ from bridge.fhir.index import LONGEST_ID, BundleIndex, ReceivedEntry
 from bridge.fhir.read import Item, JsonObject, reference_target
 from bridge.mapping.observation_uses import ObservationUses
 from bridge.record.common import Link, LinkKind
+from bridge.values import dataclass
 
 _KINDS: Final[Mapping[str, LinkKind]] = MappingProxyType(
     {

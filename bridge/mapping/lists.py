@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from bridge.fhir import systems
@@ -21,6 +21,7 @@ from bridge.mapping.modifiers import note_modifiers
 from bridge.mapping.reading import Reading
 from bridge.mapping.values import iso_day
 from bridge.record.retrieval import AreaOutcome, AreaWarning, WarningCode
+from bridge.values import dataclass
 
 _USABLE_STATUSES = frozenset({"current", None})
 _USABLE_MODES = frozenset({"snapshot", "working", None})

@@ -6,7 +6,6 @@ Source: appointments_use_case_search_for_free_slots.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -31,6 +30,7 @@ from bridge.mapping.modifiers import CHANGES_MEANING, modifiers_in
 from bridge.record.appointments import HOME_VISIT, FreeSlots, Offer, OrganisationType, Slot, SlotSession
 from bridge.record.logical_id import is_logical_id
 from bridge.record.retrieval import UnmappedReason
+from bridge.values import dataclass
 
 _CONTEXT: Final = frozenset({"Schedule", "Practitioner", "Location", "Organization"})
 _MINUTE: Final = timedelta(minutes=1)

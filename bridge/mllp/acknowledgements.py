@@ -6,10 +6,10 @@ its code, whose words are the standard's (table 0357), and the field that it is 
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 from bridge.hl7v2 import ASCII, LATIN_1, Header, Message, MessageFault, ReadSegment, Segment, read, write
+from bridge.values import dataclass
 
 PeerCode = Literal["AA", "CA", "AE", "CE", "AR", "CR"]
 """MSA-1: accepted, an error that may pass, rejected. With C where a peer only says that it has it."""

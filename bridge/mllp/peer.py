@@ -21,7 +21,6 @@ import ssl
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -34,6 +33,7 @@ from bridge.observe.causes import causes, tls_code
 from bridge.observe.spans import SpanAttributes, SpanKind, span
 from bridge.observe.vocabulary.upstreams import UpstreamCall
 from bridge.settings import MllpSettings
+from bridge.values import dataclass
 
 LARGEST_ANSWER: Final = 64 * 1024
 """Bytes of an acknowledgement."""

@@ -2,12 +2,12 @@
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from bridge.observe.recorder import recording
 from bridge.observe.vocabulary.base import TelemetryEvent
 from bridge.observe.vocabulary.upstreams import UpstreamCall
+from bridge.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

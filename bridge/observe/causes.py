@@ -9,8 +9,9 @@ import re
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from bridge.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

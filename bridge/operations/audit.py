@@ -6,7 +6,6 @@ Entries for an investigation are those of `AuditTrail.export`.
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from bridge.engine.patient_keys import PatientKeys
@@ -22,6 +21,7 @@ from bridge.operations.errors import OperationRefused
 from bridge.operations.request_csv import cell
 from bridge.operations.site import Stores
 from bridge.settings import Settings
+from bridge.values import dataclass
 
 __all__ = [
     "AuditInquiry",

@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Final, NamedTuple, Self
 
 from bridge.bus.port import DeadLetter
 from bridge.ledger.audit.trail import Actor, Entry
 from bridge.operations.site import Queues, Stores
+from bridge.values import dataclass
 
 MOST_LOOKED_AT: Final = 10_000
 """Dead letters of one queue that are fetched at one look: RabbitMQ holds them for us meanwhile."""

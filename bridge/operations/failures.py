@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -11,6 +10,7 @@ from bridge.ledger.storage.causes import CauseCount
 from bridge.operations.errors import OperationRefused
 from bridge.operations.next_steps import next_step
 from bridge.operations.site import Stores
+from bridge.values import dataclass
 
 __all__ = ["FailureCause", "FailureGroup", "failures", "group", "group_id"]
 

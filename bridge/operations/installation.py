@@ -3,7 +3,6 @@
 import os
 import platform
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -16,6 +15,7 @@ from bridge.credentials.tls import CertificateFact
 from bridge.errors import Misconfigured
 from bridge.settings import Settings
 from bridge.spine.tls import certificate_expiries
+from bridge.values import dataclass
 
 _MASKED: Final = "set, not shown"
 _URLS: Final = frozenset({"BRIDGE_BUS_URL", "BRIDGE_LEDGER_URL"})

@@ -6,7 +6,6 @@ Only workers call anybody. What none of them has seen lately is not known: neith
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 from typing import Final
@@ -22,6 +21,7 @@ from bridge.operations import reasons
 from bridge.operations.errors import OperationRefused
 from bridge.operations.quality import quality
 from bridge.operations.site import Stores
+from bridge.values import dataclass
 
 __all__ = [
     "AreaAnswered",

@@ -3,7 +3,6 @@
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Final
 
@@ -12,6 +11,7 @@ from bridge.ledger.storage.quality import QualityExample, QualityLine
 from bridge.operations.request_csv import cell
 from bridge.operations.site import Stores
 from bridge.record.issue_codes import ISSUES
+from bridge.values import dataclass
 
 __all__ = ["QualityExample", "QualityKind", "QualityLine", "QualitySummary", "as_csv", "meaning", "quality"]
 

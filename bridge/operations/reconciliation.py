@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -11,6 +11,7 @@ from bridge.engine.mllp.rendered import HL7V2_DELIVERY
 from bridge.ledger import Balance
 from bridge.ledger.storage.store import Progress, untold
 from bridge.operations.site import Queues, Stores
+from bridge.values import dataclass
 
 _LOOKS: Final = 3
 _BETWEEN: Final = 0.5

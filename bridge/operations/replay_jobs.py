@@ -10,7 +10,6 @@ as its sender gave it, five minutes at least, from when it is sent.
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
@@ -32,6 +31,7 @@ from bridge.operations.sending import NotTaken
 from bridge.operations.site import Queues, Stores, open_queues
 from bridge.pipelines.declaration import Operation, Pipeline
 from bridge.pipelines.installed import installed_pipelines
+from bridge.values import dataclass
 
 __all__ = [
     "WHY_LEFT_OUT",

@@ -1,12 +1,12 @@
 """Deleting what has been kept for long enough, once the audit trail says so."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from bridge.ledger.audit.trail import Actor, Entry
 from bridge.ledger.storage.store import Progress, untold
 from bridge.operations import reasons
 from bridge.operations.site import Stores
+from bridge.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 It is a file: whoever sets it from another machine than the workers' needs it on storage that they share.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from bridge.engine.kill_switch import switch_file
@@ -13,6 +12,7 @@ from bridge.operations.audited import audited
 from bridge.operations.errors import OperationRefused
 from bridge.operations.site import Stores
 from bridge.settings import Settings
+from bridge.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

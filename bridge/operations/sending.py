@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, Literal, Protocol, Self
 from uuid import uuid4
 
@@ -17,6 +17,7 @@ from bridge.contracts.patient_events import REGISTRATION_IN_DOUBT, REGISTRATION_
 from bridge.operations.errors import OperationRefused
 from bridge.pipelines.installed import installed_pipelines
 from bridge.settings import Settings
+from bridge.values import dataclass
 
 _DEFAULT_KEY: Final = "record.requested.v1"
 _KIND_PARTS: Final = 3  # <subject>.<verb>.v1

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
@@ -24,6 +23,7 @@ from bridge.ledger.vault.bases import ChangeBases
 from bridge.ledger.vault.vault import Vault
 from bridge.pipelines.installed import installed_pipelines
 from bridge.settings import Settings
+from bridge.values import dataclass
 
 __all__ = [
     "Actor",

@@ -7,7 +7,6 @@ import os
 import shutil
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
@@ -23,6 +22,7 @@ from bridge.ledger.condition import Condition, condition, servers
 from bridge.ledger.errors import NoLedger
 from bridge.observe.causes import causes, tls_code, tls_sentence
 from bridge.settings import Settings
+from bridge.values import dataclass
 
 _OLDEST_POSTGRES: Final = 14
 _MOST_SKEW: Final = 5.0

@@ -1,11 +1,11 @@
 """A care record as a handler gets it: the sections that can be shown, and why others cannot."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from bridge.contracts.care_record_events import NotShown
 from bridge.errors import Unavailable
 from bridge.record.care_record import CareRecordSection
+from bridge.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

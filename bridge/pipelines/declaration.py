@@ -1,7 +1,7 @@
 """How a pipeline is declared: one queue, and a handler for each kind of request in it."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Generic, TypeVar
 
 from bridge.bus.port import QueueSpec
@@ -9,6 +9,7 @@ from bridge.contracts.events import Event
 from bridge.contracts.requests import GpConnectRequest
 from bridge.pipelines.context import Context
 from bridge.pipelines.side_effects import InDoubt
+from bridge.values import dataclass
 
 R = TypeVar("R", bound=GpConnectRequest)
 Handler = Callable[[R, Context], Awaitable[Sequence[Event]]]

@@ -1,11 +1,11 @@
 """What `Context.once` takes and tells: a side effect as the author of a handler describes it."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from bridge.errors import FailureCode
+from bridge.values import dataclass
 
 Json = dict[str, Any]
 Send = Callable[[], Awaitable[Json]]

@@ -1,13 +1,14 @@
 """What a rendering is given, what it gives, and what is known of it before it is called."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal, TypeAlias
 
 from bridge.contracts.envelope import EventStyle, event_attributes, event_id
 from bridge.contracts.events import Written
 from bridge.contracts.renderings import WithheldReason
 from bridge.hl7v2 import UTF_8, Charset
+from bridge.values import dataclass
 
 R4Profile = Literal["ukcore-current", "pair-2022"]
 Hl7v2Allergies = Literal["snapshot", "changes"]

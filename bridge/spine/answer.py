@@ -3,7 +3,6 @@
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final, Protocol, cast
@@ -11,6 +10,7 @@ from typing import Final, Protocol, cast
 from isal import isal_zlib
 
 from bridge.errors import ResponseInvalid, Stage
+from bridge.values import dataclass
 
 _STEP: Final = 64 * 1024
 """Decoded bytes produced at a time, so that a small body cannot become a large one in a single step."""

@@ -17,7 +17,6 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final, Literal
@@ -27,6 +26,7 @@ from bridge.observe import record
 from bridge.observe.vocabulary.upstreams import CircuitChanged
 from bridge.spine.answer import Answer
 from bridge.spine.limiter import RateLimiter
+from bridge.values import dataclass
 
 _WINDOW: Final = 20
 _FAILED_SHARE: Final = 0.5

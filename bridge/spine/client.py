@@ -3,7 +3,6 @@
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
@@ -32,6 +31,7 @@ from bridge.spine.tls import (
     spine_files,
 )
 from bridge.spine.tokens import TokenIssuer
+from bridge.values import dataclass
 
 _DISTRIBUTION = "gpconnect-bridge"
 _SILENT_SHARE: Final = 0.04

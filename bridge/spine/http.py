@@ -8,7 +8,6 @@ import asyncio
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Final, Literal, NamedTuple
 from urllib.parse import urlsplit
@@ -25,6 +24,7 @@ from bridge.spine.bulkhead import Bulkhead
 from bridge.spine.clock import ClockSkew
 from bridge.spine.connection import Connection, HttpOrigin, Unconnected
 from bridge.spine.connections import Connections
+from bridge.values import dataclass
 
 __all__ = ["Answer", "Limits", "Receiver", "Upstream"]
 

@@ -6,7 +6,7 @@ anew, so what a call to a practice rests on is never older than that call (CS-00
 
 import unicodedata
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import chain
@@ -22,6 +22,7 @@ from bridge.spine.limiter import RateLimiter
 from bridge.spine.oauth import AccessTokens
 from bridge.spine.outcomes import directory_error, outcome_codes
 from bridge.spine.tokens import ODS_SYSTEM
+from bridge.values import dataclass
 
 _UNRESTRICTED: Final = "U"
 _OK: Final = 200

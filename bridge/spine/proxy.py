@@ -4,7 +4,6 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 from typing import Final
@@ -18,6 +17,7 @@ from bridge.spine.interactions import FhirVersion, Interaction
 from bridge.spine.limiter import RateLimiter
 from bridge.spine.sds import PracticeEndpoint
 from bridge.spine.tokens import TokenIssuer, organisation_record, patient_record
+from bridge.values import dataclass
 
 MEDIA_TYPES: Final[Mapping[FhirVersion, str]] = MappingProxyType(
     {"STU3": "application/fhir+json;charset=utf-8", "DSTU2": "application/json+fhir;charset=utf-8"}

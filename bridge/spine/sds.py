@@ -7,7 +7,6 @@ import re
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from typing import Any, Final, Literal
@@ -23,6 +22,7 @@ from bridge.spine.outcomes import directory_error
 from bridge.spine.single_flight import SingleFlight
 from bridge.spine.tokens import ODS_SYSTEM
 from bridge.spine.ttl_cache import TtlCache
+from bridge.values import dataclass
 
 _INTERACTION_SYSTEM: Final = "https://fhir.nhs.uk/Id/nhsServiceInteractionId"
 _PARTY_KEY_SYSTEM: Final = "https://fhir.nhs.uk/Id/nhsMhsPartyKey"

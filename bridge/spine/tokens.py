@@ -6,7 +6,6 @@ whose claims have other identifier systems, other shapes of a name, and say whos
 
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
@@ -15,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA512
 
 from bridge.contracts.requests import Requester
+from bridge.values import dataclass
 
 LIFETIME_SECONDS: Final = 300
 """``exp`` is exactly five minutes after ``iat``; providers refuse more and less (SP-067)."""

@@ -6,7 +6,7 @@ each entry comes out once and in its place; a list of no consultation is listed 
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Final, Literal
 
@@ -16,6 +16,7 @@ from bridge.mapping.modifiers import note_modifiers
 from bridge.mapping.reading import Reading
 from bridge.mapping.set_aside import note_set_aside
 from bridge.record.common import PartialDate
+from bridge.values import dataclass
 
 ContentLevel = Literal["consultation", "topic", "heading"]
 _LEVELS: Final[dict[str, ContentLevel]] = {

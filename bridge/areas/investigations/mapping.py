@@ -1,7 +1,7 @@
 """DiagnosticReport, and what it holds, to `Investigation` (digest §5.5)."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Final, Literal, TypeVar, cast
 
@@ -30,6 +30,7 @@ from bridge.mapping.reading import COPY, WRONG_PATIENT, Reading
 from bridge.mapping.set_aside import note_set_aside
 from bridge.mapping.values import notes
 from bridge.record.observations import Observation
+from bridge.values import dataclass
 
 _AREA: Final = "investigations"
 _NO_REPORT: Final = "It belongs to a report that could not be used."

@@ -6,13 +6,14 @@ the first, by name, of those that name it, else of those that lead to it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from bridge.fhir.index import ReceivedEntry
 from bridge.fhir.read import Item, JsonObject, has_snomed_code, reference_target
 from bridge.mapping.observation_uses import COMMENT_NOTE
 from bridge.mapping.reading import Reading
+from bridge.values import dataclass
 
 _MARKER: Final = "364712009"
 """Laboratory test observable: by one supplier the heading of all that follows, which nothing else relates."""

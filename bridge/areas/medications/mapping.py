@@ -4,7 +4,6 @@ Every statement, plan and issue is read alone, so that one that is malformed cos
 way only, from issue to plan and from statement to plan: the tree is put together from what could be read.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
@@ -26,6 +25,7 @@ from bridge.mapping.provenance import keep_apart
 from bridge.mapping.reading import Reading
 from bridge.record.common import CodedText, PartialDate
 from bridge.record.dates import earliest, is_known, sort_key, uk_day
+from bridge.values import dataclass
 
 _AREA = "medications"
 _OTHER_INTENT = "The intent of the request is neither plan nor order."

@@ -1,10 +1,10 @@
 """What a problem header says of itself in a word: its status and its significance."""
 
-from dataclasses import dataclass
 from typing import Final, Generic, Literal, TypeVar
 
 from bridge.fhir import systems
 from bridge.fhir.read import Item, code_in, extension_value
+from bridge.values import dataclass
 
 ClinicalStatus = Literal["active", "inactive", "unknown"]
 Significance = Literal["major", "minor", "unknown"]

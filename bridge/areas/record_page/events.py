@@ -1,7 +1,7 @@
 """The events that a page shows, and which of them tell of one record."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import zip_longest
 from typing import Any, TypeVar, cast
 
@@ -13,6 +13,7 @@ from bridge.areas.medications.options import MedicationOptions
 from bridge.areas.table import AREAS
 from bridge.contracts.events import RequestFailedData, RequestRejectedData
 from bridge.record.care_record import CareRecordSection
+from bridge.values import dataclass
 
 Key = tuple[str, str, str]
 """Snapshot, time and NHS number: what the events of one record have in common."""

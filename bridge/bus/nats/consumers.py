@@ -8,7 +8,6 @@ settings (replicas, metadata, a description) are the operator's, and stay as the
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
@@ -19,6 +18,7 @@ from bridge.bus.nats.streams import CONSUMER, stream_of
 from bridge.errors import Misconfigured
 from bridge.observe import record
 from bridge.observe.vocabulary.bus import ConsumerChanged
+from bridge.values import dataclass
 
 PULL_TIMEOUT: Final = 2.0
 """Seconds that a worker asks for a message at a time; a pull that a broken link swallowed comes again."""

@@ -6,13 +6,13 @@ The driver reads such files with a package of its own for the key; what it takes
 import base64
 import binascii
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bridge.errors import Misconfigured
+from bridge.values import dataclass
 
 _SETTING: Final = "BRIDGE_BUS_CREDS_FILE"
 _BLOCK: Final = re.compile(

@@ -15,7 +15,6 @@ confirmed to it. Nothing can be done about it here but to say so: workers go on 
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from nats.aio.client import Client
@@ -26,6 +25,7 @@ from bridge.bus.nats.consumers import ask_server
 from bridge.bus.nats.streams import CONSUMER, stream_of
 from bridge.observe import record
 from bridge.observe.vocabulary.bus import StoredMessagesLost
+from bridge.values import dataclass
 
 _A_MOMENT: Final = 1.0
 """Seconds in which a server that leads a stream since a moment ago comes to know all that is in it."""

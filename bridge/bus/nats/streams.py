@@ -13,7 +13,7 @@ A subject belongs to one stream, so a routing key belongs to one queue here.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from nats.js import JetStreamContext
@@ -21,6 +21,7 @@ from nats.js.api import RetentionPolicy, StorageType, StreamConfig, StreamSource
 from nats.js.errors import BadRequestError, NotFoundError
 
 from bridge.bus.port import QueueSpec
+from bridge.values import dataclass
 
 CONSUMER: Final = "worker"
 """Durable name of the consumer that all workers of a stream share."""

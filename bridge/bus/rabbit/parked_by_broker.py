@@ -17,7 +17,7 @@ What died long ago is not worked on any more: a booking must not happen after so
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -31,6 +31,7 @@ from bridge.observe.vocabulary.bus import (
     DeadLetterTakenUpAgain,
     MessageDead,
 )
+from bridge.values import dataclass
 
 TOO_OFTEN: Final = "delivery_limit"
 """The broker's reason for what it handed over too often."""

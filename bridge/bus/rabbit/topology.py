@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -14,6 +13,7 @@ from bridge.addresses import each_address
 from bridge.bus.backoff import CALL_TIMEOUT
 from bridge.bus.numbers import whole
 from bridge.bus.port import QueueSpec
+from bridge.values import dataclass
 
 DELAYS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
 """Of the delay queues, seconds. A longer wait passes through the last one several times."""

@@ -4,14 +4,13 @@ Where the ledger does a step as it is, the ledger itself is the journal's part; 
 there only where something is added, such as the audit entry in the same transaction (CS-015, JO-024).
 """
 
-from dataclasses import dataclass
-
 from bridge.engine.journal.answers import AnswerJournal
 from bridge.engine.journal.bases import BaseJournal
 from bridge.engine.journal.claim_checks import ClaimCheckJournal
 from bridge.engine.journal.requests import LeaseJournal, OutboxJournal, QualityJournal, RequestJournal
 from bridge.engine.journal.side_effects import SideEffectJournal
 from bridge.engine.journal.sightings import AskJournal, SightingJournal
+from bridge.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """How requests begin, wait and end, in one transaction with the audit entry: neither is there alone."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
@@ -27,6 +26,7 @@ from bridge.ledger.audit.trail import Actor, AuditBroken, AuditTrail, Entry
 from bridge.ledger.storage.store import LedgerStep, in_turn
 from bridge.observe import CallNote
 from bridge.observe.spans import timed
+from bridge.values import dataclass
 
 _TO_PRACTICES: Final = frozenset({"ssp", "practice"})
 

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -16,6 +15,7 @@ from bridge.mllp.acknowledgements import AckCode, acknowledged, refused
 from bridge.observe import about_request, record
 from bridge.observe.vocabulary.mllp import TriggerHandled
 from bridge.settings import ListenerSettings
+from bridge.values import dataclass
 
 _AGAIN = "the request is held by nobody: send the message again"
 

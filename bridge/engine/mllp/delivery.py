@@ -34,7 +34,6 @@ import random
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from types import MappingProxyType
@@ -75,6 +74,7 @@ from bridge.observe.vocabulary.ledger import AuditFoundBroken, LedgerAway
 from bridge.observe.vocabulary.mllp import PeerBack, PeerLost
 from bridge.observe.vocabulary.requests import RequestHandled, RetryDue
 from bridge.settings import Settings
+from bridge.values import dataclass
 
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 15.0

@@ -3,7 +3,7 @@
 import binascii
 from base64 import b64decode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from bridge.contracts.decoding import json_object
 from bridge.errors import RequestRejected
 from bridge.ledger import request_key
 from bridge.observe.trace_context import TRACEPARENT, TRACESTATE, SpanContext, read_trace
+from bridge.values import dataclass
 
 HL7V2_DELIVERY: Final = "hl7v2_delivery"
 """The pipeline that sends them, as the ledger, the log and figures name it."""

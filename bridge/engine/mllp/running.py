@@ -4,7 +4,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Final
 
@@ -30,6 +30,7 @@ from bridge.observe.vocabulary.mllp import DeliveryStarted
 from bridge.observe.vocabulary.process import WorkerStopped
 from bridge.settings import Settings
 from bridge.traces import tracing
+from bridge.values import dataclass
 
 _IN_HAND: Final = 4
 """Messages in hand for each connection: while one patient's wait for each other, others' go out."""
@@ -118,7 +119,7 @@ async def run_listener(settings: Settings) -> None:
         await process.run(_readiness(bus))
 
 
-@dataclass
+@dataclass()
 class _Process:
     """A process that runs until it is told to stop, or its consumer is gone."""
 

@@ -14,7 +14,7 @@ rules.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -25,6 +25,7 @@ from bridge.contracts.requests import Requester
 from bridge.hl7v2 import Message, MessageFault, ReadSegment
 from bridge.record.nhs_number import holds_nhs_number, nhs_number_of
 from bridge.settings import ListenerSettings
+from bridge.values import dataclass
 
 KEY: Final = "record.requested.v1"
 """Routing key of the requests."""

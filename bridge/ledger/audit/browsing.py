@@ -5,7 +5,6 @@ however long the trail is.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
@@ -14,6 +13,7 @@ from sqlalchemy import select, tuple_
 
 from bridge.ledger.audit.chain import entries, fetch
 from bridge.ledger.storage.store import Store
+from bridge.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ by itself is a database put back whole to an earlier state, heads included: head
 
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -35,6 +34,7 @@ from sqlalchemy import (
 from bridge.ledger.keys import KeyRing
 from bridge.ledger.storage.metadata import Instant, metadata
 from bridge.ledger.storage.store import LedgerStep
+from bridge.values import dataclass
 
 CHAINS: Final = {"sqlite": 1, "postgresql": 16}
 MAX_TEXT: Final = 512

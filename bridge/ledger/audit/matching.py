@@ -6,7 +6,6 @@ the same in a ledger of any size.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal, TypeVar, get_args
 
@@ -17,6 +16,7 @@ from bridge.ledger.audit.chain import MAX_TEXT, entries
 from bridge.ledger.model import EndState
 from bridge.ledger.storage.store import LedgerStep, Progress, Store
 from bridge.ledger.storage.tables import requests
+from bridge.values import dataclass
 
 T = TypeVar("T")
 _Look = Callable[[Connection, Sequence[ColumnElement[bool]]], T]

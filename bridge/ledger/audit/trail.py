@@ -12,7 +12,7 @@ nothing tells whether the entries of its time are genuine.
 
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Final
 
@@ -44,6 +44,7 @@ from bridge.ledger.storage.tables import requests
 from bridge.ledger.vault.sealing import Sealer
 from bridge.observe import record
 from bridge.observe.vocabulary.ledger import AuditFoundBroken, AuditHeads, AuditTrailBegun
+from bridge.values import dataclass
 
 _PAGE: Final = 500
 

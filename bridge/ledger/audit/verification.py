@@ -7,7 +7,6 @@ is looked at in `bridge.ledger.audit.matching`.
 
 import hmac
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
@@ -27,6 +26,7 @@ from bridge.ledger.audit.matching import FORGOTTEN, Unmatched, erased_before, un
 from bridge.ledger.keys import KeyRing, KeyUnknown
 from bridge.ledger.storage import balance
 from bridge.ledger.storage.store import Progress, Store, untold
+from bridge.values import dataclass
 
 _PAGE: Final = 500
 

@@ -7,7 +7,6 @@ stood when its part was read.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, get_args
 
@@ -16,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 from bridge.ledger.model import FOUND_OUT, State
 from bridge.ledger.storage.store import LedgerStep, Progress, Store, untold
 from bridge.ledger.storage.tables import IS_OPEN, events, requests
+from bridge.values import dataclass
 
 PART = 2_000
 """Requests that are looked at in one step."""

@@ -1,10 +1,10 @@
 """Bodies at rest: sealed, and bound to their request and their place in it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from bridge.ledger.model import StoredEvent
 from bridge.ledger.vault.sealing import Sealer
+from bridge.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

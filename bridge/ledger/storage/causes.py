@@ -1,7 +1,7 @@
 """Requests that did not succeed, by what they have in common: why, and at whom it lay."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, func, select
 from bridge.ledger.model import FailureCause, ListedOutcome
 from bridge.ledger.storage.listing import OUTCOME, is_unsuccessful
 from bridge.ledger.storage.tables import requests
+from bridge.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

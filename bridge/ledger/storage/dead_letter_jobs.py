@@ -5,7 +5,6 @@ is taken away. A job that was killed in between goes on where it was: what is ma
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -14,6 +13,7 @@ from sqlalchemy import Column, Text, func, select
 from bridge.ledger.clocks import utc_now
 from bridge.ledger.storage.jobs import JobStore, JobTables, table_of_items, table_of_jobs
 from bridge.ledger.storage.store import Store
+from bridge.values import dataclass
 
 jobs = table_of_jobs("letter_jobs", "replay", "discard")
 dead_letters = table_of_items(

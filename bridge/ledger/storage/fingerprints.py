@@ -7,7 +7,6 @@ is new is noted as in use: every worker must hold it. Older ones may be taken ou
 
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import Boolean, Column, Connection, Table, Text, delete, insert, select, text, update
@@ -15,6 +14,7 @@ from sqlalchemy import Boolean, Column, Connection, Table, Text, delete, insert,
 from bridge.ledger.keys import KeyRing, Keys
 from bridge.ledger.storage.metadata import metadata
 from bridge.ledger.storage.store import LedgerStep
+from bridge.values import dataclass
 
 _LABEL: Final = b"gpconnect-bridge key fingerprint 1\n"
 _LOCK: Final = 0x6770_6C65_6467_6B65

@@ -1,7 +1,6 @@
 """Everything the ledger knows about one request, for an operator. Bodies stay sealed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +8,7 @@ from sqlalchemy import Connection, Row, Select, select
 
 from bridge.ledger.model import IntentVerdict, RecordedCall, RequesterFacts, State
 from bridge.ledger.storage.tables import attempts, calls, events, intents, requests
+from bridge.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ is in a job that may still run is in no other one.
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final, Generic, Literal, Protocol, TypeVar
 
@@ -39,6 +39,7 @@ from bridge.errors import BridgeError
 from bridge.ledger.clocks import utc_now
 from bridge.ledger.storage.metadata import Instant, metadata
 from bridge.ledger.storage.store import LedgerStep, Store
+from bridge.values import dataclass
 
 JobKind = Literal["replay", "discard"]
 JobState = Literal["planned", "confirmed", "running", "paused", "stopped", "done"]

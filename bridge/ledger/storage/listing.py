@@ -5,7 +5,6 @@ the first one does, and a request that comes meanwhile moves none to another pag
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Self
 
@@ -15,6 +14,7 @@ from bridge.ledger.model import FailureCause, ListedOutcome, State
 from bridge.ledger.storage.durations import took
 from bridge.ledger.storage.in_doubt import IS_SETTLED
 from bridge.ledger.storage.tables import IS_DEAD, IS_OPEN, IS_RETRIED, IS_UNSUCCESSFUL, events, requests
+from bridge.values import dataclass
 
 OUTCOME: Final = case(
     (and_(requests.c.dead_letter.is_not(None), requests.c.state.in_(("completed", "failed"))), "dead"),

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -12,6 +11,7 @@ from bridge.ledger.model import ListedOutcome
 from bridge.ledger.storage.in_doubt import IS_SETTLED
 from bridge.ledger.storage.listing import OUTCOME
 from bridge.ledger.storage.tables import IS_OPEN, requests
+from bridge.values import dataclass
 
 _LAST: Final = 1000
 """Requests to a practice that are looked through for the last one that completed."""

@@ -13,7 +13,6 @@ use them. Each waits for a lock for a moment only: whoever waits holds up those 
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final, Literal
@@ -25,6 +24,7 @@ from bridge.ledger.errors import LedgerUnavailable
 from bridge.ledger.storage.store import LedgerStep, Store
 from bridge.observe import record
 from bridge.observe.vocabulary.ledger import PartitionsUnchanged
+from bridge.values import dataclass
 
 PartitionPeriod = Literal["month", "day"]
 

@@ -1,7 +1,7 @@
 """Practices that an operator wants asked now what their systems are; a running worker does it, once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from bridge.ledger.storage.dialects import DIALECTS
 from bridge.ledger.storage.metadata import Instant, metadata
 from bridge.ledger.storage.store import LedgerStep, Store
 from bridge.ledger.vault.sealing import Sealer
+from bridge.values import dataclass
 
 _LEASE: Final = timedelta(minutes=3)
 """Longer than a practice is waited for: whoever takes an ask up may be gone by then."""

@@ -6,7 +6,6 @@ is asked for it. The other statements of the ledger are run as SQLAlchemy has it
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
@@ -16,6 +15,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.util import await_only
 
 from bridge.ledger.storage.metadata import instant_as_text
+from bridge.values import dataclass
 
 Values = Mapping[str, Any]
 _KEPT: Final = "bridge.prepared"

@@ -6,7 +6,7 @@ what a page adds up grows with days and practices, and not with requests.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
@@ -30,6 +30,7 @@ from bridge.ledger.model import QualityFound, QualityKind
 from bridge.ledger.storage.dialects import ByDialect
 from bridge.ledger.storage.group_commit import add_rows
 from bridge.ledger.storage.metadata import Id, Instant, metadata
+from bridge.values import dataclass
 
 _LOCK: Final = 0x6770_6C65_6466_6C64
 """Names the advisory lock of whoever folds (the ASCII of ``gpledfld``): two would wait for each other."""

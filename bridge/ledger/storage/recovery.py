@@ -1,12 +1,12 @@
 """What a start finds unfinished. The broker delivers those requests again; this says which they are."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, and_, func, select
 
 from bridge.ledger.storage.tables import IS_OPEN, events, intents, requests
+from bridge.values import dataclass
 
 NAMED = 20
 """At most this many requests are named; all are counted."""

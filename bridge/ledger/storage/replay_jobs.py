@@ -8,7 +8,6 @@ family, known by the key of the first: of a family one at a time is under way.
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, Literal
@@ -26,6 +25,7 @@ from bridge.ledger.storage.metadata import Instant
 from bridge.ledger.storage.store import LedgerStep, Store
 from bridge.ledger.storage.tables import IS_UNSUCCESSFUL, messages, requests
 from bridge.ledger.vault.sealing import Sealer
+from bridge.values import dataclass
 
 LeftOut = Literal[
     "answered",

@@ -1,7 +1,6 @@
 """Steps of a request's life: taken up, put to wait, ended, published. Each is one transaction of `Ledger`."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -33,6 +32,7 @@ from bridge.ledger.storage.prepared import Prepared
 from bridge.ledger.storage.quality import note
 from bridge.ledger.storage.tables import attempts, calls, event_bodies, events, requests
 from bridge.ledger.vault.sealing import Sealer
+from bridge.values import dataclass
 
 _CLOCK_JUMP = 10
 """A lease that ends more than this many times its length ahead was written before the clock was set back."""

@@ -6,7 +6,6 @@ at in one step, and few are deleted in one transaction. No worker waits for more
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -17,6 +16,7 @@ from bridge.ledger.model import FOUND_OUT
 from bridge.ledger.storage import partitions, quality
 from bridge.ledger.storage.store import LedgerStep, Progress, Store, untold
 from bridge.ledger.storage.tables import event_bodies, events, intents, messages, requests
+from bridge.values import dataclass
 
 _LOOKED_AT: Final = 2_000
 _PAGE: Final = 50

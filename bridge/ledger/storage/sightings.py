@@ -5,7 +5,7 @@ counts. None of it decides anything: a page shows it, and says as of when.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
@@ -16,6 +16,7 @@ from bridge.ledger.clocks import utc_now
 from bridge.ledger.storage.dialects import DIALECTS
 from bridge.ledger.storage.metadata import Instant, metadata
 from bridge.ledger.storage.store import Store
+from bridge.values import dataclass
 
 CircuitSeen = Literal["closed", "half_open", "open"]
 """Whether a worker's calls pass, as `bridge.spine.bulkhead.Circuit` has it."""

@@ -5,13 +5,13 @@ what is unfinished and nothing else: it costs the same however many requests the
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, case, func, select
 
 from bridge.ledger.storage.in_doubt import IS_UNKNOWN
 from bridge.ledger.storage.tables import IS_OPEN, events, requests
+from bridge.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ told of changes follows from what was told before, however many requests about a
 """
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -30,6 +30,7 @@ from bridge.ledger.storage.metadata import Instant, metadata
 from bridge.ledger.storage.prepared import Prepared
 from bridge.ledger.storage.store import LedgerStep, Store
 from bridge.ledger.vault.sealing import Sealer
+from bridge.values import dataclass
 
 _PRUNED_AT_ONCE: Final = 200
 

@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import secrets
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
@@ -40,6 +40,7 @@ from bridge.ledger.storage.group_commit import add_rows
 from bridge.ledger.storage.metadata import Id, Instant, metadata
 from bridge.ledger.storage.store import LedgerStep, Store
 from bridge.ledger.vault.sealing import Sealer
+from bridge.values import dataclass
 
 _KEPT = "sealed IS NOT NULL"
 _AWAY_FROM_THE_LOOP: Final = 64 * 1024

@@ -1,10 +1,11 @@
 """What was asked of the practice: one section, and the details to check the answer against."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from typing import Literal
 
 from bridge.record.sections import SectionCode
+from bridge.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,9 +6,10 @@ on the sanitiser: where the two do not agree about what is text, the section fai
 
 import re
 from collections import Counter
-from dataclasses import dataclass
 from html import unescape
 from typing import Final, Literal
+
+from bridge.values import dataclass
 
 _SPACE = r"[\t\n\f\r ]"
 _VALUE = rf"""{_SPACE}*+={_SPACE}*+(?:"([^"]*+)"|'([^']*+)'|([^\t\n\f\r >"'][^\t\n\f\r >]*+))?+"""

@@ -3,7 +3,6 @@
 Works on what the sanitiser wrote, where every element is closed and nested as it should be.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 from bridge.mapping.care_record.markup import APART, Markup, Tag, attributes_of
@@ -11,6 +10,7 @@ from bridge.mapping.care_record.rows import LINE, lines
 from bridge.mapping.care_record.tables import read_table
 from bridge.mapping.care_record.wording import MEANING_OF_CLASS
 from bridge.record.care_record import BannerKind, Table
+from bridge.values import dataclass
 
 _NO_CONTENT: Final = frozenset({"br", "col", "hr", "img"})
 _HEADINGS: Final = {f"h{level}": level for level in range(1, 7)}

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from bridge.mapping.care_record.markup import APART, Markup, Tag, attributes_of
+from bridge.values import dataclass
 
 LINE: Final = "\x1e"
 """Between the lines of raw text, where a line feed is a blank like others."""

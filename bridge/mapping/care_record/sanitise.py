@@ -7,7 +7,6 @@ run, fetch, lead anywhere or hide text.
 
 import re
 from collections import Counter
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final, Literal
 
@@ -15,6 +14,7 @@ import nh3
 
 from bridge.mapping.care_record.marks import STRIKING_CLASSES, loses_marks, strikes
 from bridge.mapping.care_record.markup import Markup, attributes_of, cut, difference
+from bridge.values import dataclass
 
 MAX_CHARACTERS: Final = 8 * 1024 * 1024
 """Of one section. The largest real ones have some 2 MB; beyond this a page helps no reader."""

@@ -1,11 +1,12 @@
 """The parts of a section and what each may be taken to say: never "nothing recorded" without grounds."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from bridge.mapping.care_record.outline import Block
 from bridge.mapping.care_record.wording import CAUTION, absence_in, banner_in, belongs_to_absence
 from bridge.record.care_record import Absence, Banner, BannerKind, Subsection, Table, ViewState
+from bridge.values import dataclass
 
 _SECTION_LEVEL: Final = 1
 _SUBSECTION_LEVEL: Final = 2

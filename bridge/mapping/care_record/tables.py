@@ -6,7 +6,6 @@ Columns and rows are found as a reader would find them; nothing is interpreted.
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from bridge.mapping.care_record.marks import STRUCK_OUT
@@ -24,6 +23,7 @@ from bridge.mapping.care_record.rows import (
 )
 from bridge.mapping.care_record.wording import absence_in, banner_in, belongs_to_absence
 from bridge.record.care_record import NotAsRows, Row, Table
+from bridge.values import dataclass
 
 _DATE: Final = re.compile(
     r"(\d{1,2})[-\s](jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}[-\s](\d{4})",

@@ -4,12 +4,13 @@ The comment stays whole; what is read here is offered beside it, marked, and onl
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from bridge.fhir.digits import decimal
 from bridge.record.common import CodedText, Quantity
 from bridge.record.observations import QuantityValue, ReferenceRange
+from bridge.values import dataclass
 
 _LINE: Final = re.compile(
     r"^[ \t]*(Value|Interpretation Code|Reference range):[ \t]*(\S[^\r\n]*)", re.MULTILINE

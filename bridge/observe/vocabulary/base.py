@@ -1,7 +1,7 @@
 """What every event of the vocabulary is, and of which kinds its fields may be."""
 
-from dataclasses import dataclass, fields
-from typing import Annotated, ClassVar, Literal, NamedTuple, TypeAlias, get_args, get_type_hints
+from dataclasses import Field, fields
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias, get_args, get_type_hints
 
 Level: TypeAlias = Literal["debug", "info", "warning", "error"]
 
@@ -22,9 +22,8 @@ unforeseen error, nor anything that came in a body."""
 TextKind: TypeAlias = Literal["code", "words"]
 
 
-@dataclass(frozen=True, slots=True)
 class TelemetryEvent:
-    """Something that happened, as `bridge.observe.recorder.record` takes it.
+    """Something that happened, as `bridge.observe.recorder.record` takes it: each is a dataclass.
 
     The docstring of each class is its row in the table of log events (README.md beside this package); fields
     mean what `bridge.observe.vocabulary.fields` says, the same in every event. There is no field for anything
@@ -35,6 +34,9 @@ class TelemetryEvent:
         level: of the log line.
     """
 
+    __slots__ = ()
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
     name: ClassVar[str]
     level: ClassVar[Level] = "info"
 
@@ -44,12 +46,13 @@ class TelemetryEvent:
         return self.level
 
 
-@dataclass(frozen=True, slots=True)
 class RequestEvent(TelemetryEvent):
     """Something that happened to one request: recorded where that is bound, so its line has `request_key`.
 
     On a bus that is so wherever the handler of the queue names requests (`bridge.bus.port.NamesRequests`).
     """
+
+    __slots__ = ()
 
 
 class Layout(NamedTuple):

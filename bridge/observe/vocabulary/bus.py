@@ -1,9 +1,9 @@
 """What happens to messages, queues and the connection to the broker."""
 
-from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from bridge.observe.vocabulary.base import Code, Level, Outcome, RequestEvent, TelemetryEvent, Words
+from bridge.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

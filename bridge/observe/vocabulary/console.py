@@ -1,9 +1,9 @@
 """What happens to the console: its start, who signs in, and what it could not show."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from bridge.observe.vocabulary.base import Code, Level, TelemetryEvent, Words
+from bridge.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

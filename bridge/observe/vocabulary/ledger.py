@@ -1,9 +1,9 @@
 """What happens to the ledger, its keys and the audit trail."""
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from bridge.observe.vocabulary.base import Code, Level, TelemetryEvent, Words
+from bridge.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """What happens between us and a hospital's HL7 v2 systems by MLLP; each message sent is an `UpstreamCall`."""
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from bridge.observe.vocabulary.base import Code, Level, TelemetryEvent, Words
+from bridge.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

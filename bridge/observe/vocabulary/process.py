@@ -1,9 +1,9 @@
 """What happens to a process: its start and stop, its ports, its switch, the claims it hands out, its jobs."""
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from bridge.observe.vocabulary.base import Code, Level, TelemetryEvent, Words
+from bridge.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

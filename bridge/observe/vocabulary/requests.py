@@ -1,9 +1,9 @@
 """What happens to a request, from the delivery that brings it to the last event that it owes."""
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias
 
 from bridge.observe.vocabulary.base import Code, EndedAs, Level, Outcome, RequestEvent, TelemetryEvent, Words
+from bridge.values import dataclass
 
 TimedStage: TypeAlias = Literal["map", "ledger", "publish"]
 """What takes the time of a request beside calls, whose time their own event tells (`UpstreamCall`)."""

@@ -1,9 +1,9 @@
 """What happens between us and PDS, SDS, the Spine Secure Proxy and practices."""
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from bridge.observe.vocabulary.base import Code, Level, TelemetryEvent, UpstreamName, Words
+from bridge.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,12 @@ Of items only what tells them apart: names, doses and words are in no part of it
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, NamedTuple, Self
 
 import orjson
+
+from bridge.values import dataclass
 
 _FORM: Final = 1
 """Of the bytes, and of the hashes in them. Another one is not read: everything would seem to have changed."""

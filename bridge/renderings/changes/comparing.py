@@ -6,7 +6,7 @@ before it, whatever was asked for in between.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any, Final, Literal, Protocol, Self
 
@@ -19,6 +19,7 @@ from bridge.contracts.changes import AreaCompared, ChangeOp, NotCompared, WholeB
 from bridge.contracts.events import Written
 from bridge.renderings.changes.base import Base, KnownArea, KnownItem
 from bridge.renderings.changes.hashing import item_hash, said_hash
+from bridge.values import dataclass
 
 Unusable = Literal["base_unusable"]
 """Something is kept, and cannot be opened or read."""

@@ -2,7 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import sha256
 from typing import Final
 
@@ -14,6 +14,7 @@ from bridge.hl7v2 import FieldTooLong, Header, MessageFault, Segment, write
 from bridge.renderings.hl7v2.coded import moment_of
 from bridge.renderings.hl7v2.lengths import LENGTHS
 from bridge.renderings.rendering import Hl7v2Options, Rendered, WholeAnswer, Withheld
+from bridge.values import dataclass
 
 ER7: Final = "x-application/hl7-v2+er7"
 """The media type of a message, as HL7 names its encoding with delimiters."""
