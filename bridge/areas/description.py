@@ -44,6 +44,8 @@ def read_refusals(reading: Reading, table: AreaTable) -> Refusals:
         ):
             said.setdefault(parameter, set()).add(words)
     refusals = Refusals({}, {})
+    if not said:
+        return refusals
     for parameter, each in said.items():
         words = " ".join(sorted(each))
         if parameter.part is None:
@@ -119,10 +121,13 @@ def describe_areas(
         for name, items in area.by_list().items():
             of_lists.setdefault(name, []).extend(items)
     wanted = {name for area in mapped for name in area.wanted}
-    described = {name: _area(said, name, items, wanted=name in wanted) for name, items in of_lists.items()}
-    for name in sorted((set(lists.areas) | set(received) | set(refusals.areas)) - set(described)):
-        described[name] = _area(said, name, [], wanted=False)
-    for name, found in described.items():
+    touched = wanted.union(lists.areas, refusals.areas)
+    described: dict[str, Area] = {}
+    for name in (*of_lists, *sorted(touched.union(received).difference(of_lists))):
+        items = of_lists.get(name, [])
+        described[name] = found = (
+            _area(said, name, items, wanted=name in wanted) if items or name in touched else _untouched(name)
+        )
         found["received"] = received.get(name, 0)
     for area in mapped:
         if area.spec.brings_linked:
@@ -184,8 +189,6 @@ def _remark(area: Mapped, described: Area) -> None:
 def _area(said: _Said, name: str, items: Sequence[Any], *, wanted: bool) -> Area:
     reading = said.reading
     sent, unsupported = said.lists.areas.get(name), said.refusals.areas.get(name)
-    if sent is None and unsupported is None and not wanted and not items:
-        return _untouched(name)
     # What came along says nothing about what the area was searched for.
     came_along = sum("linked_only" in item for item in items)
     if came_along:

@@ -225,6 +225,8 @@ class AreaTable:
     """The types of resources that items are made of."""
     refers_to: Mapping[str, str] = field(init=False)
     copies: frozenset[str] = field(init=False)
+    _brought: Mapping[str, frozenset[str]] = field(init=False)
+    """The areas that come along with an area, of those that bring any."""
 
     def __post_init__(self) -> None:
         """Work out once what is looked up for every resource."""
@@ -240,6 +242,7 @@ class AreaTable:
             "mapped_kinds": frozenset(_kinds(self.areas)),
             "refers_to": MappingProxyType({k: v for area in self.areas for k, v in area.refers_to.items()}),
             "copies": frozenset().union(*(area.copies for area in self.areas)),
+            "_brought": MappingProxyType(dict(_brought(self.areas))),
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
@@ -275,11 +278,7 @@ class AreaTable:
 
     def brought(self, wanted: Collection[str]) -> set[str]:
         """The names of the areas whose items come along with these; some of these may be among them."""
-        found: set[str] = set()
-        for area in self.areas:
-            if area.name in wanted:
-                found |= {each.name for each in self.areas} if area.brings_linked else area.brings
-        return found
+        return set().union(*(self._brought[name] for name in wanted if name in self._brought))
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,6 +345,12 @@ def _parameters(
     for spec in areas:
         for part in spec.parts:
             yield f"{spec.parameter}.{part}", Parameter(spec.name, part)
+
+
+def _brought(areas: Sequence[AreaSpec[Any, Any]]) -> Iterator[tuple[str, frozenset[str]]]:
+    for area in areas:
+        if brings := frozenset(each.name for each in areas) if area.brings_linked else area.brings:
+            yield area.name, brings
 
 
 def _kinds(areas: Iterable[AreaFacts]) -> dict[str, tuple[tuple[str, IsOfArea | None], ...]]:

@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Callable, Iterable
 from datetime import date
+from functools import partial
 from typing import Final, Literal, NamedTuple
 
 from bridge.fhir import systems
@@ -214,16 +215,7 @@ def _compare(
     """Compare what was asked with every copy of the Patient: what one of them contradicts is a mismatch."""
     differences: list[Difference] = []
 
-    def match(field: Field, wanted: str | None, sent: list[str | None], same: Callable[[str], bool]) -> Match:
-        returned = list(dict.fromkeys(each for each in sent if each is not None))
-        if wanted is None:
-            return "not_checked"
-        if not returned:
-            return "absent"
-        others = [each for each in returned if not same(each)]
-        differences.extend({"field": field, "asked": wanted, "returned": each} for each in others)
-        return "mismatch" if others else "match"
-
+    match = partial(_match, differences)
     names = [_official_name(item) for item in copies]
     born = _iso(asked.birth_date)
     check: DemographicsCheck = {
@@ -271,6 +263,23 @@ def _compare(
     ):
         check["verdict"] = "review"
     return check
+
+
+def _match(
+    differences: list[Difference],
+    field: Field,
+    wanted: str | None,
+    sent: list[str | None],
+    same: Callable[[str], bool],
+) -> Match:
+    if wanted is None:
+        return "not_checked"
+    returned = list(dict.fromkeys(each for each in sent if each is not None))
+    if not returned:
+        return "absent"
+    others = [each for each in returned if not same(each)]
+    differences.extend({"field": field, "asked": wanted, "returned": each} for each in others)
+    return "mismatch" if others else "match"
 
 
 def _number_match(asked: Asked, number: str | None) -> Match:

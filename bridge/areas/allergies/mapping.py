@@ -294,7 +294,8 @@ def _add_details(item: Item, allergy: Allergy) -> None:
         allergy["criticality"] = level
     if (onset := item.date(resource.get("onsetDateTime"), "onsetDateTime")) is not None:
         allergy["onset"] = onset
-    _add_other_onset(item, allergy)
+    if not resource.keys().isdisjoint(_SET_ASIDE):
+        _add_other_onset(item, allergy)
     if (asserted := item.date(resource.get("assertedDate"), "assertedDate")) is not None:
         allergy["asserted_at"] = asserted
     if (last := item.date(resource.get("lastOccurrence"), "lastOccurrence")) is not None:  # CS-091

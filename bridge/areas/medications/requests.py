@@ -110,12 +110,12 @@ def _in_place(item: Item, sent: JsonObject) -> CodedText:
 
 def _named(item: Item, medications: Sequence[JsonObject]) -> CodedText:
     """What the Medications of one id name; where they differ, no drug is stated as a fact."""
+    if len(medications) == 1:
+        return coded_text(item, medications[0].get("code"), "medication", degrade_to=DEGRADED_MEDICATION)
     named = [
         coded_text(item, each.get("code"), "medication", degrade_to=DEGRADED_MEDICATION)
         for each in medications
     ]
-    if len(named) == 1:
-        return named[0]
     if any(each != medications[0] for each in medications):
         item.note("duplicate_id", "medicationReference")
     if all(each == named[0] for each in named):
