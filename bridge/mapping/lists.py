@@ -195,7 +195,8 @@ def read_lists(reading: Reading, rules: ListRules) -> Lists:
         reading.links.in_lists.setdefault(named, []).append(each.received)
     for area in (*lists.areas.values(), *lists.secondary.values()):
         _warn(area)
-    reading.codes_of.update({target: sorted(codes) for target, codes in codes_of.items()})
+    for target, codes in codes_of.items():  # nearly all are in one list
+        reading.codes_of[target] = sorted(codes) if len(codes) > 1 else [*codes]
     return lists
 
 

@@ -67,13 +67,17 @@ class _Courses:
         plans, orders = self._requests()
         self._plans = self._read_plans(plans)
         self._issues = self._read_issues(orders)
-        # Of different ones with one reference the choice does not depend on their order.
-        self._plan_of: dict[str, _Plan] = {}
-        for plan in sorted(self._plans, key=lambda each: each.plan["provenance"]["content_hash"]):
-            self._plan_of.setdefault(plan.plan["provenance"]["source_ref"], plan)
-        self._issue_of: dict[str, _Issue] = {}
-        for issue in sorted(self._issues, key=lambda each: each.issue["provenance"]["content_hash"]):
-            self._issue_of.setdefault(issue.issue["provenance"]["source_ref"], issue)
+        self._plan_of = {each.plan["provenance"]["source_ref"]: each for each in self._plans}
+        self._issue_of = {each.issue["provenance"]["source_ref"]: each for each in self._issues}
+        if reading.index.has_shared_refs:
+            self._choose()
+
+    def _choose(self) -> None:
+        """Of different ones with one reference, take the same whatever their order."""
+        for plan in sorted(self._plans, key=lambda each: _origin(each.plan), reverse=True):
+            self._plan_of[plan.plan["provenance"]["source_ref"]] = plan
+        for issue in sorted(self._issues, key=lambda each: _origin(each.issue), reverse=True):
+            self._issue_of[issue.issue["provenance"]["source_ref"]] = issue
 
     def put_together(self, listed: set[str]) -> list[MedicationCourse]:
         """Statements first; then plans without a statement, then issues without a plan."""
@@ -285,7 +289,7 @@ class _Courses:
                 plan["prior_plan_id"] = ids.get(plan["prior_plan_id"], plan["prior_plan_id"])
 
 
-def _origin(part: MedicationCourse | MedicationIssue) -> tuple[str, str]:
+def _origin(part: MedicationCourse | MedicationPlan | MedicationIssue) -> tuple[str, str]:
     """The reference, and what tells different resources of one reference apart."""
     return part["provenance"]["source_ref"], part["provenance"]["content_hash"]
 

@@ -196,7 +196,9 @@ def read_plan(
         if prior is not None:
             plan["prior_plan_id"] = prior  # the reference, until every plan has its id
     _add_supply(item, plan, dispense)
-    _note_unknown(reading, item, extensions)
+    if not _KNOWN_EXTENSIONS.issuperset(extensions):
+        item.note("unknown_extension", "extension")
+    note_modifiers(reading, item)
     plan["issue_codes"] = item.codes()
     note_set_aside(item, resource, _SET_ASIDE)
     return plan, medication
@@ -237,7 +239,9 @@ def read_issue(reading: Reading, medications: Medications, item: Item) -> tuple[
         dispenser = reading.parties.party(item, dispense["performer"], "dispenseRequest.performer")
         if dispenser is not None:
             issue["dispenser"] = dispenser
-    _note_unknown(reading, item, item.extensions(resource))
+    if "extension" in resource:
+        item.once(_note_unknown, resource["extension"], "extension")
+    note_modifiers(reading, item)
     issue["issue_codes"] = item.codes()
     note_set_aside(item, resource, _SET_ASIDE)
     return issue, medication
@@ -254,10 +258,9 @@ def _add_supply(item: Item, request: MedicationPlan | MedicationIssue, dispense:
         request["dosage"] = dosage
 
 
-def _note_unknown(reading: Reading, item: Item, extensions: dict[str, list[JsonObject]]) -> None:
-    if not _KNOWN_EXTENSIONS.issuperset(extensions):
-        item.note("unknown_extension", "extension")
-    note_modifiers(reading, item)
+def _note_unknown(item: Item, sent: object, path: str) -> None:
+    if not _KNOWN_EXTENSIONS.issuperset(item.extensions({"extension": sent})):
+        item.note("unknown_extension", path)
 
 
 def _requester(reading: Reading, item: Item) -> Party | None:
