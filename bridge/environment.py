@@ -9,15 +9,11 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from pydantic_settings import BaseSettings, EnvSettingsSource
-from pydantic_settings.exceptions import SettingsError
 
 from bridge.errors import Misconfigured
 
-Tree = TypeVar("Tree", bound=BaseSettings)
+Tree = TypeVar("Tree", bound=BaseModel)
 _SANDBOX: Final = "BRIDGE_SANDBOX"
-_NO_VARIABLE: Final = "\0"
-"""How no name of a variable begins."""
 
 
 def read(
@@ -53,7 +49,7 @@ def read(
     return settings
 
 
-def misspelt(tree: type[BaseSettings]) -> Iterator[str]:
+def misspelt(tree: type[BaseModel]) -> Iterator[str]:
     """Variables that are no setting but look like one: what they should set would be left as it is.
 
     Of an unknown group only those near a name are told: platforms set variables of their own
@@ -69,7 +65,7 @@ def misspelt(tree: type[BaseSettings]) -> Iterator[str]:
             yield f"{name}: is no setting"
 
 
-def files_of(settings: BaseSettings, *groups: str) -> dict[str, Path]:
+def files_of(settings: BaseModel, *groups: str) -> dict[str, Path]:
     """The files that settings of these groups name, by variable; what is not set is left out."""
     found = {}
     for group in groups:
@@ -91,7 +87,7 @@ def file_faults(files: Mapping[str, Path]) -> Iterator[str]:
             yield f"{name}: cannot be read ({error.strerror})"
 
 
-def secret(settings: BaseSettings, group: str, name: str) -> str | None:
+def secret(settings: BaseModel, group: str, name: str) -> str | None:
     """A secret of a group, from its variable, else from the file that ``…_FILE`` names; None without both.
 
     White space around it, such as the newline at a file's end, is no part of it.
@@ -116,24 +112,41 @@ def secret(settings: BaseSettings, group: str, name: str) -> str | None:
 
 def _read(tree: type[Tree], malformed: dict[str, str], environ: Mapping[str, str] | None) -> Tree | None:
     """The settings without the malformed variables; None when there are more, which are then among them."""
-    try:
-        source = EnvSettingsSource(tree)
-        given = source.env_vars if environ is None else {name.lower(): text for name, text in environ.items()}
-        source.env_vars = {name: value for name, value in given.items() if name.upper() not in malformed}
-        values = source()
+    texts = os.environ if environ is None else environ
+    given = {name.lower(): text for name, text in texts.items() if name.upper() not in malformed}
+    found = _no_groups(tree, given)
+    if not found:
+        values = _values(tree, given)
         if _SANDBOX in malformed:
             values["sandbox"] = True  # what is missing in the sandbox is missing in any case
-        return tree(_env_prefix=_NO_VARIABLE, **values)
-    except ValidationError as error:
-        found = _faults(error, source.env_vars.keys())
-    except SettingsError as error:
-        found = _no_groups(tree, source.env_vars) or {"": str(error)}
+        try:
+            return tree.model_validate(values)
+        except ValidationError as error:
+            found = _faults(error, given.keys())
     before = len(malformed)
     for name, problem in found.items():
         malformed.setdefault(name, problem)
     if len(malformed) == before:
         raise Misconfigured(*malformed.values())  # nothing more can be left out
     return None
+
+
+def _values(tree: type[BaseModel], given: Mapping[str, str]) -> dict[str, object]:
+    """What is given, by the names of settings; the variable of one wins over the object of its group."""
+    values: dict[str, object] = {}
+    for name in tree.model_fields:
+        variable = f"bridge_{name}"
+        whole = given.get(variable)
+        if not _is_group(tree, name):
+            if whole is not None:
+                values[name] = whole
+            continue
+        start = f"{variable}_"
+        group = {} if whole is None else json.loads(whole)
+        group |= {each.removeprefix(start): text for each, text in given.items() if each.startswith(start)}
+        if group:
+            values[name] = group
+    return values
 
 
 def _faults(error: ValidationError, given: AbstractSet[str]) -> dict[str, str]:
@@ -148,7 +161,7 @@ def _faults(error: ValidationError, given: AbstractSet[str]) -> dict[str, str]:
     return found
 
 
-def _no_groups(tree: type[BaseSettings], given: Mapping[str, str | None]) -> dict[str, str]:
+def _no_groups(tree: type[BaseModel], given: Mapping[str, str]) -> dict[str, str]:
     """Groups of settings that are given as a whole, and as no JSON object."""
     found = {}
     for name in tree.model_fields:
@@ -159,7 +172,7 @@ def _no_groups(tree: type[BaseSettings], given: Mapping[str, str | None]) -> dic
     return found
 
 
-def _names(tree: type[BaseSettings]) -> Iterator[str]:
+def _names(tree: type[BaseModel]) -> Iterator[str]:
     """The variable of every setting."""
     for name, field in tree.model_fields.items():
         group: Any = field.annotation
@@ -169,7 +182,7 @@ def _names(tree: type[BaseSettings]) -> Iterator[str]:
             yield f"BRIDGE_{name}".upper()
 
 
-def _is_group(tree: type[BaseSettings], name: str) -> bool:
+def _is_group(tree: type[BaseModel], name: str) -> bool:
     kind = tree.model_fields[name].annotation
     return isinstance(kind, type) and issubclass(kind, BaseModel)
 

@@ -12,7 +12,6 @@ from typing import Annotated, Literal, Self
 from urllib.parse import parse_qs, urlsplit
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, IPvAnyAddress, SecretStr
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bridge.addresses import WITH_ADDRESSES, each_address, password_of
 from bridge.environment import file_faults, files_of, misspelt, read, secret
@@ -126,7 +125,7 @@ class SpineSettings(_Group):
     key_file: Path | None = None
     crl_file: Path | None = None
     """Revocation list (PEM) of the CA that issues the proxy's certificate; it must be current (SP-053)."""
-    allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = ()
+    allowed_hosts: Annotated[tuple[str, ...], BeforeValidator(_split)] = ()
     """Host names (``host`` or ``*.domain``) a practice's address from SDS may point at."""
     connect_timeout: Annotated[float, Field(gt=0)] = 5.0
     read_timeout: Annotated[float, Field(gt=0)] = 30.0
@@ -154,7 +153,7 @@ class ConsumerSettings(_Group):
     """``iss`` of the token: URL of the consumer's Spine endpoint (SP-064)."""
     supplier_ods: OdsCode | None = None
     """Manufacturer of the consumer system: filters the own-ASID look-up (SP-018)."""
-    organisations: Annotated[tuple[OdsCode, ...], NoDecode, BeforeValidator(_split)] = ()
+    organisations: Annotated[tuple[OdsCode, ...], BeforeValidator(_split)] = ()
     """ODS codes of the organisations whose users may ask through this installation."""
     product: str = "gpconnect-bridge"
     device_id: str | None = None
@@ -358,7 +357,7 @@ class ConsoleSettings(_Group):
     key_file: Path | None = None
     ca_file: Path | None = None
     """The authority that issued the browsers' certificates; set, every browser must show one."""
-    proxies: Annotated[tuple[IPvAnyAddress, ...], NoDecode, BeforeValidator(_split)] = ()
+    proxies: Annotated[tuple[IPvAnyAddress, ...], BeforeValidator(_split)] = ()
     """Addresses of the proxies that end TLS before it; nobody else is answered then."""
     idle_minutes: Annotated[float, Field(gt=0, le=120)] = 15.0
     """A session ends after so long without a request."""
@@ -381,7 +380,7 @@ class ConsoleSettings(_Group):
     """The claim of the ID token that names the user for the audit trail."""
     oidc_roles_claim: str = "roles"
     """The claim that lists what the user may do; dots lead into objects (``realm_access.roles``)."""
-    oidc_roles: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = ()
+    oidc_roles: Annotated[tuple[str, ...], BeforeValidator(_split)] = ()
     """Which value of it gives which role: ``their-value=role``."""
 
 
@@ -417,7 +416,7 @@ class ListenerSettings(_Group):
     """The authority that issued the clients' certificates; set, every client must show one."""
     users_file: Path | None = None
     """Who the users are that messages name: EVN-5, or PV1-7 (`bridge.engine.mllp.users`)."""
-    triggers: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = (
+    triggers: Annotated[tuple[str, ...], BeforeValidator(_split)] = (
         "ADT^A01",
         "ADT^A04",
         "ADT^A05",
@@ -425,11 +424,11 @@ class ListenerSettings(_Group):
         "ADT^A31",
     )
     """Messages (MSH-9) that ask for a record."""
-    areas: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = ("medications", "allergies")
+    areas: Annotated[tuple[str, ...], BeforeValidator(_split)] = ("medications", "allergies")
     """The clinical areas that are asked for, each with its default options."""
     processing_id: Annotated[str, Field(pattern=r"^[PTD]$")] = "P"
     """The only MSH-11 that is taken: a message for training asks nothing of a practice."""
-    nhs_authorities: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = (
+    nhs_authorities: Annotated[tuple[str, ...], BeforeValidator(_split)] = (
         "NHS",
         "2.16.840.1.113883.2.1.4.1",
     )
@@ -445,16 +444,10 @@ class ListenerSettings(_Group):
     """How long the broker may take to hold the request; then the answer is AE, and the sender sends again."""
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Everything the engine can be told. Sections are documented at their classes."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="BRIDGE_",
-        env_nested_delimiter="_",
-        env_nested_max_split=1,
-        extra="ignore",
-        frozen=True,
-    )
+    model_config = ConfigDict(extra="ignore", frozen=True, validate_default=True)
 
     sandbox: bool = False
     """True against the sandbox only: allows http, a missing proxy and known default secrets."""
@@ -471,7 +464,7 @@ class Settings(BaseSettings):
     spine: SpineSettings = SpineSettings()
     consumer: ConsumerSettings = ConsumerSettings()
     events: EventsSettings = EventsSettings()
-    renderings: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = ()
+    renderings: Annotated[tuple[str, ...], BeforeValidator(_split)] = ()
     """Further forms in which every answer is published (`bridge.renderings.table`): ``r4``, ``hl7v2``."""
     r4: R4Settings = R4Settings()
     hl7v2: Hl7v2Settings = Hl7v2Settings()

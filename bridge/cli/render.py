@@ -34,7 +34,7 @@ def render(file: Path, form: str) -> None:
         typer.echo(f"{file}: {error}", err=True)
         raise typer.Exit(Exit.UNREADABLE) from None
     exit_code = Exit.OK
-    for made in rendered(record, form, rendering_options(Settings())):
+    for made in rendered(record, form, rendering_options(Settings.load())):
         if isinstance(made, Rendered):
             sys.stdout.buffer.write(_shown(made))
         else:

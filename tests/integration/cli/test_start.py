@@ -20,7 +20,6 @@ HEAVY = (
     "httpx",
     "isal",
     "nats",
-    "pydantic_settings",
     "rich.console",
     "sqlalchemy",
     "starlette",
