@@ -1,9 +1,7 @@
 """The commands, and how their faults become exit codes."""
 
-import asyncio
 import sys
 from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -99,6 +97,8 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's own form of an option that ends the program
     if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - loads what reads e-mail
+
         typer.echo(f"bridge {version('gpconnect-bridge')}")
         raise typer.Exit
 
@@ -127,6 +127,8 @@ def main() -> None:
     """Entry point of the console script."""
     try:
         app()
+    except SystemExit:
+        raise
     except Misconfigured as fault:
         for problem in fault.problems:
             sys.stderr.write(f"{problem}\n")
@@ -137,8 +139,14 @@ def main() -> None:
     except BridgeError as fault:
         sys.stderr.write(f"{fault}\n")
         sys.exit(_code_of(fault))
-    except (KeyboardInterrupt, asyncio.CancelledError):
+    except _interrupted():
         sys.exit(Exit.OK)
+
+
+def _interrupted() -> tuple[type[BaseException], ...]:
+    import asyncio  # noqa: PLC0415 - takes most of what help takes, and help needs none of it
+
+    return KeyboardInterrupt, asyncio.CancelledError
 
 
 def _code_of(fault: BridgeError) -> Exit:
