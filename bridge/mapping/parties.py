@@ -43,10 +43,9 @@ class Parties:
             return self._party(item, item.one(sent, path), path)
 
     def _party(self, item: Item, found: JsonObject, path: str) -> Party | None:
-        target = item.reference(found, path)
+        target = item.reference(found, path) if "reference" in found else None
         if target is None:
-            display = item.text(found.get("display"), path)
-            return {"kind": "unknown", "name": display} if display else None
+            return _of_words(item, found, path)
         if (known := self._known.get(target)) is not None:
             return known
         resource = self._index.resolve(target)
@@ -137,6 +136,14 @@ class Parties:
         found = self._index.resolve(item.reference(role.resource.get("organization"), "organization"))
         if found is not None and found.kind == "Organization":
             _add_organisation(party, Item(found.resource, found.ref))
+
+
+def _of_words(item: Item, sent: JsonObject, path: str) -> Party | None:
+    """Whoever is named by words alone."""
+    if "display" in sent and "reference" not in sent:
+        item.note("display_only_reference", path)
+    display = item.text(sent.get("display"), path)
+    return {"kind": "unknown", "name": display} if display else None
 
 
 def _add_organisation(party: Party, item: Item) -> None:
