@@ -1,6 +1,5 @@
 """A bundle becomes a record: the story of one mapping, and the account of every resource in it."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, cast
@@ -170,13 +169,12 @@ def _account(reading: Reading, table: AreaTable, mapped: Sequence[Mapped]) -> Ac
             fates.get(id(received.resource)) or usual or _left_over(reading, table, mapped, received)
             for received in found
         ]
-    became = Counter(all_became)
     return {
         "received": len(index.received) + len(index.malformed),
-        "mapped": became["mapped"],
-        "context": became["context"],
-        "not_requested": became["not_requested"],
-        "unmapped": became["unmapped"] + len(index.malformed),
+        "mapped": all_became.count("mapped"),
+        "context": all_became.count("context"),
+        "not_requested": all_became.count("not_requested"),
+        "unmapped": all_became.count("unmapped") + len(index.malformed),
     }
 
 
