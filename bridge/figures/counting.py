@@ -67,7 +67,8 @@ class Histogram:
 
     def observe(self, seconds: float, *labels: str) -> None:
         """It took so long."""
-        self.begin(*labels)
+        if labels not in self._counted:
+            self.begin(*labels)
         self._counted[labels][bisect_left(self._bounds, seconds)] += 1
         self._sums[labels] += seconds
 

@@ -74,7 +74,7 @@ def check(wanted: Wanted, *, today: date, name: Name = as_sent) -> None:
         raise RequestRejected("parameter", "at least one clinical area must be asked for")
     for parameter, parts in wanted.items():
         _check_parts(parameter, parts, today, name)
-    if wanted not in _predefined(today):
+    if not FORBIDDEN.keys().isdisjoint(wanted) and wanted not in _predefined(today):
         _check_combinations(wanted, name)
 
 

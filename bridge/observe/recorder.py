@@ -94,7 +94,7 @@ _broken: set[int] = set()
 
 def record(event: TelemetryEvent) -> None:
     """Report what happened. Never raises, whatever a recorder does."""
-    with contextlib.suppress(Exception):
+    try:
         recorders = _listening(event.severity)
         if not recorders:
             return
@@ -104,6 +104,8 @@ def record(event: TelemetryEvent) -> None:
                 recorder.record(event)
             except Exception as error:  # noqa: BLE001 - who listens must not stop who works
                 _tell_of(recorder, error)
+    except Exception:  # noqa: BLE001, S110 - as above, and there is nobody to tell
+        pass
 
 
 def is_heard(event: type[TelemetryEvent]) -> bool:

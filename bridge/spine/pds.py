@@ -5,10 +5,7 @@ anew, so what a call to a practice rests on is never older than that call (CS-00
 """
 
 import unicodedata
-import uuid
 from dataclasses import field
-from datetime import UTC, datetime
-from hashlib import sha256
 from itertools import chain
 from typing import Any, Final
 
@@ -22,6 +19,7 @@ from bridge.spine.limiter import RateLimiter
 from bridge.spine.oauth import AccessTokens
 from bridge.spine.outcomes import directory_error, outcome_codes
 from bridge.spine.tokens import ODS_SYSTEM
+from bridge.spine.trace_ids import new_trace_id, trace_id_of
 from bridge.values import dataclass
 
 _UNRESTRICTED: Final = "U"
@@ -29,6 +27,7 @@ _OK: Final = 200
 _UNAUTHORISED: Final = 401
 _BIRTH_DATE_PARTS: Final = 2
 _LONGEST_NAME: Final = 1000
+_DAY: Final = len("2026-11-22")
 
 _REFUSALS: Final = {
     (404, "RESOURCE_NOT_FOUND"): FailureCode.PATIENT_NOT_FOUND,  # CS-010
@@ -135,8 +134,8 @@ class Pds:
 def _request_id(request_key: str | None) -> str:
     """A random UUID, or the one of a request: it tells of nothing but that it is the same request."""
     if request_key is None:
-        return str(uuid.uuid4())
-    return str(uuid.UUID(bytes=sha256(f"pds {request_key}".encode()).digest()[:16], version=4))
+        return new_trace_id()
+    return trace_id_of(f"pds {request_key}")
 
 
 def _error(answer: Answer) -> RequestFailed:
@@ -163,7 +162,8 @@ def _traced(patient: dict[str, Any], *, asked: str) -> TracedPatient:
         raise Refused(FailureCode.PATIENT_RESTRICTED, stage="pds")
     if "deceasedDateTime" in patient or patient.get("deceasedBoolean"):
         raise Refused(FailureCode.PATIENT_DECEASED, stage="pds")  # CS-009
-    practice = _current_practice(patient.get("generalPractitioner", []))
+    now = timestamp()
+    practice = _current_practice(patient.get("generalPractitioner", []), now)
     if practice is None:
         raise Refused(FailureCode.PATIENT_NOT_REGISTERED, stage="pds")  # CS-005
     name = _usual_name(patient.get("name", []))
@@ -175,7 +175,7 @@ def _traced(patient: dict[str, Any], *, asked: str) -> TracedPatient:
         birth_date=_text(patient["birthDate"]) if "birthDate" in patient else None,
         gender=_text(patient["gender"]) if "gender" in patient else None,
         practice_ods=practice,
-        traced_at=timestamp(),
+        traced_at=now,
     )
 
 
@@ -190,13 +190,13 @@ def _usual_name(names: list[dict[str, Any]]) -> dict[str, Any]:
     return next(chain(usual, names), {})
 
 
-def _current_practice(practitioners: list[dict[str, Any]]) -> str | None:
-    today = datetime.now(UTC).date().isoformat()
+def _current_practice(practitioners: list[dict[str, Any]], now: str) -> str | None:
+    today = now[:_DAY]
     for practitioner in practitioners:
         identifier = practitioner.get("identifier", {})
         period = identifier.get("period", {})
-        started = period.get("start", "")[:10] <= today
-        ended = "end" in period and period["end"][:10] < today
+        started = period.get("start", "")[:_DAY] <= today
+        ended = "end" in period and period["end"][:_DAY] < today
         if identifier.get("system") == ODS_SYSTEM and started and not ended:
             return _text(identifier["value"])
     return None
