@@ -49,6 +49,11 @@ class WorkerLeases:
         """Every lease that is held now."""
         return [each.lease for each in self._held.values()]
 
+    @property
+    def are_none(self) -> bool:
+        """Whether this worker works on nothing."""
+        return not self._held
+
     def lasts(self, lease: Lease) -> float:
         """Seconds for which a lease surely lasts, by two clocks; none when it is over or was lost."""
         held = self._held.get(lease.holder)

@@ -253,6 +253,7 @@ class Ledger:
             single=True,
             shared=True,
             synced=False,  # they would be published again, under the same ids
+            alone=self._leases.are_none,
         )
 
     async def unpublished(self, *, limit: int = 50) -> list[OwedEvents]:
@@ -401,7 +402,9 @@ class Ledger:
 
         try:
             # A new request that a loss of power takes is handed over again, and was not heard of before.
-            return await self.store.write(both, single=is_new, shared=is_new, synced=not is_new)
+            return await self.store.write(
+                both, single=is_new, shared=is_new, synced=not is_new, alone=self._leases.are_none
+            )
         except (LedgerUnavailable, asyncio.CancelledError):
             self._leases.give_up(holder.name)  # it may have got the lease all the same
             raise

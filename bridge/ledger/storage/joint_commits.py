@@ -43,6 +43,11 @@ class JointCommits:
         self._asked: list[AskedStep] = []
         self._drained: asyncio.Task[None] | None = None
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no commit is under way, and none is asked for."""
+        return self._drained is None or self._drained.done()
+
     async def write(self, step: LedgerStep[T], *, single: bool, synced: bool = True) -> T:
         """Run `step` with others; returns when it is durable. It is kept though its caller is cancelled."""
         ended: asyncio.Future[T] = asyncio.get_running_loop().create_future()

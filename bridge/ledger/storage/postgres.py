@@ -116,6 +116,7 @@ class PostgresStore:
         single: bool = False,
         shared: bool = False,
         synced: bool = True,  # noqa: ARG002 - else an end of the server's process could take it
+        alone: bool = False,  # noqa: ARG002 - a server is waited for, whoever else is there
     ) -> T:
         """Run `step` in a transaction; see `Store`."""
         if shared:

@@ -1,7 +1,9 @@
 """The ledger on SQLite: one machine, one file, one writer at a time.
 
-All steps run in threads of their own, so that the event loop never waits for a disk. Steps that are asked
-for while a commit is under way share the next one: many requests, one fsync.
+Steps run in threads of their own, so that nobody waits for a disk who has something else to do. Steps that
+are asked for while a commit is under way share the next one: many requests, one fsync. A step that need not
+be on the disk, asked for when the worker has no other request in hand, runs at once in the event loop: to
+wake a thread, and to be woken by it, costs more than that.
 """
 
 import asyncio
@@ -13,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import URL, Connection, NullPool, create_engine, event
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -58,12 +60,13 @@ class SqliteStore:
             },
         )
         self._busy_seconds = busy_seconds
+        self._busy_ms = int(busy_seconds * 1000)
         event.listen(self._engine, "connect", self._prepare)
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="ledger-write")
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="ledger-read")
         self._writer: Connection | None = None
         self._reader: Connection | None = None
-        self._synchronous = "FULL"
+        self._set = _Pragmas("FULL", self._busy_ms)
         """Of the writer, unless that is a new one: then it is this or more."""
         self._commits = JointCommits(self._share)
 
@@ -101,8 +104,14 @@ class SqliteStore:
         single: bool = False,
         shared: bool = False,  # noqa: ARG002 - all are
         synced: bool = True,
+        alone: bool = False,
     ) -> T:
         """Run `step` in a transaction; see `Store`."""
+        if alone and not synced and self._writer is not None and self._commits.is_idle:
+            [result] = self._commit([step], synced=False, patient=False)
+            if not _is_busy(result.error):
+                value: T = _value_of(result)
+                return value
         return await self._commits.write(step, single=single, synced=synced)
 
     async def write_patiently(self, step: LedgerStep[T]) -> T:
@@ -112,9 +121,7 @@ class SqliteStore:
     async def read(self, step: LedgerStep[T]) -> T:
         """Run `step` on a snapshot; see `Store`."""
         result = await asyncio.get_running_loop().run_in_executor(self._reading, self._look, step)
-        if result.error:
-            raise result.error
-        answer: T = result.value
+        answer: T = _value_of(result)
         return answer
 
     async def give_back_space(self) -> None:
@@ -138,13 +145,20 @@ class SqliteStore:
         steps, synced = [one.step for one in asked], any(one.synced for one in asked)
         return await asyncio.get_running_loop().run_in_executor(self._writing, self._commit, steps, synced)
 
-    # What follows runs in the threads.
+    # What follows runs in the threads; `_commit` also where a step runs at once.
 
-    def _commit(self, steps: Sequence[LedgerStep[Any]], synced: bool) -> list[StepResult]:  # noqa: FBT001 - of a thread
+    def _commit(
+        self,
+        steps: Sequence[LedgerStep[Any]],
+        synced: bool,  # noqa: FBT001 - of a thread
+        patient: bool = True,  # noqa: FBT001, FBT002 - of a thread
+    ) -> list[StepResult]:
         try:
             if self._writer is None:
                 self._writer = self._engine.connect()
-            self._sync(self._writer, "FULL" if synced else "NORMAL")
+            self._set_up(
+                self._writer, _Pragmas("FULL" if synced else "NORMAL", self._busy_ms if patient else 0)
+            )
             with _transaction(self._writer, "BEGIN IMMEDIATE"), group_commit(self._writer):
                 return [StepResult(step(self._writer)) for step in steps]
         except Exception as error:  # noqa: BLE001 - handed to whoever asked for the step
@@ -154,13 +168,15 @@ class SqliteStore:
         # One of them is at fault, and all were rolled back: each for itself, then.
         return [result for step in steps for result in self._commit([step], synced)]
 
-    def _sync(self, writer: Connection, wanted: str) -> None:
+    def _set_up(self, writer: Connection, wanted: "_Pragmas") -> None:
         # What comes before a synced commit in the log is on the disk with it.
-        if self._synchronous != wanted:
+        if self._set != wanted:
             driver = writer.connection.driver_connection
             assert isinstance(driver, sqlite3.Connection)
-            driver.execute(f"PRAGMA synchronous = {wanted}")
-            self._synchronous = wanted
+            driver.execute(f"PRAGMA synchronous = {wanted.synchronous}")
+            if self._set.busy_timeout != wanted.busy_timeout:
+                driver.execute(f"PRAGMA busy_timeout = {wanted.busy_timeout}")
+            self._set = wanted
 
     def _look(self, step: LedgerStep[Any]) -> StepResult:
         try:
@@ -206,6 +222,23 @@ class SqliteStore:
         if self._writer is not None:
             self._writer.close()
         self._engine.dispose()
+
+
+class _Pragmas(NamedTuple):
+    """How a connection commits: whether it waits for the disk; how many ms for somebody else who writes."""
+
+    synchronous: str
+    busy_timeout: int
+
+
+def _value_of(result: StepResult) -> Any:
+    if result.error:
+        raise result.error
+    return result.value
+
+
+def _is_busy(error: Exception | None) -> bool:
+    return isinstance(error, LedgerUnavailable) and error.reason.startswith("SQLITE_BUSY")
 
 
 def _free_pages(connection: sqlite3.Connection) -> int:

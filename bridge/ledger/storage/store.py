@@ -68,7 +68,13 @@ class Store(Protocol):
         """
 
     async def write(
-        self, step: LedgerStep[T], *, single: bool = False, shared: bool = False, synced: bool = True
+        self,
+        step: LedgerStep[T],
+        *,
+        single: bool = False,
+        shared: bool = False,
+        synced: bool = True,
+        alone: bool = False,
     ) -> T:
         """Run `step` in a transaction; returns when that is durable.
 
@@ -79,6 +85,8 @@ class Store(Protocol):
                 nobody as a rule.
             synced: a loss of power may not take it. Otherwise that may, but no end of the process: for what a
                 redelivery makes good. A server's commits are all synced.
+            alone: the worker has no other request in hand, and one that comes meanwhile waits for this step
+                anyway: it may hold up the event loop, where it is not `synced`.
 
         Raises:
             LedgerUnavailable: the database cannot do it now; unless it was asked to commit, nothing is kept.
