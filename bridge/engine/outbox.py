@@ -6,7 +6,6 @@ operator took out of its queue.
 """
 
 import asyncio
-from typing import Final
 
 from bridge.bus.port import Publisher, PublishesSeveral, Unpublishable
 from bridge.engine.journal.requests import OutboxJournal
@@ -22,11 +21,9 @@ from bridge.observe.vocabulary.requests import (
     OwedNotPublished,
     OwedUnreadable,
 )
-from bridge.renderings.table import RENDERINGS
+from bridge.renderings.table import topics_of_forms
 
 _INTERVAL = 30.0
-_FORMS: Final = frozenset(topic for rendering in RENDERINGS.values() for topic in rendering.topics)
-"""Topics of further forms."""
 
 
 async def pay_owed(outbox: OutboxJournal, bus: Publisher) -> None:
@@ -67,7 +64,7 @@ async def publish(owed: OwedEvents, outbox: OutboxJournal, bus: Publisher) -> No
                     out.append(event.id)
                     continue
                 record(EventUnpublishable(fault.topic, fault.reason))
-                if event.topic not in _FORMS:
+                if event.topic not in topics_of_forms():
                     raise fault
                 first = first or fault
     if out:

@@ -95,6 +95,10 @@ class Renderer:
     options: RenderingOptions = field(default_factory=RenderingOptions)
     largest: int | None = None
 
+    def __post_init__(self) -> None:
+        for name in self.always:
+            self.renderings[name]  # loaded now, and not while the first answer waits
+
     def compares(self, incoming: IncomingRequest, events: Sequence[Event]) -> bool:
         """Whether any form of these events is made with what is kept of the answers before."""
         kinds = frozenset(event.kind for event in events)
@@ -174,11 +178,8 @@ class Renderer:
         """The forms of events of these kinds, in the order of their table."""
         request = incoming.request
         names = {*self.always, *(request.renderings if isinstance(request, RecordRequest) else ())}
-        return [
-            spec
-            for name, spec in self.renderings.items()
-            if name in names and not spec.reads.isdisjoint(kinds)
-        ]
+        wanted = [self.renderings[name] for name in self.renderings if name in names]
+        return [spec for spec in wanted if not spec.reads.isdisjoint(kinds)]
 
     def _form(self, spec: RenderingSpec, answer: WholeAnswer, ids: set[str]) -> _Form:
         """What one form makes of an answer, and what is told of that.

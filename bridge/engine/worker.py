@@ -170,6 +170,7 @@ async def run_worker(settings: Settings, pipelines: Sequence[Pipeline]) -> None:
     """
     check(settings)
     open_file_limit()
+    gc.set_threshold(_YOUNG)
     stopping, lost = asyncio.Event(), asyncio.Event()
     serving: Worker | None = None
     starting = asyncio.current_task()
@@ -201,7 +202,6 @@ async def run_worker(settings: Settings, pipelines: Sequence[Pipeline]) -> None:
         serving = worker
         queues = {each.name: each.queue(settings.bus.prefix) for each in pipelines}
         figures.watch(_sources(settings, worker, bus, queues))
-        gc.set_threshold(_YOUNG)
         gc.freeze()  # what was loaded by now stays until the end
         await stopping.wait()
         traces.stop_by(loop.time() + settings.stop_grace)

@@ -123,3 +123,23 @@ def test_the_shell_completes_commands():
     environment = {"_BRIDGE_COMPLETE": "complete_bash", "COMP_WORDS": "bridge a", "COMP_CWORD": "1"}
     done = subprocess.run([program], capture_output=True, text=True, check=False, env=environment)
     assert sorted(done.stdout.split()) == ["assurance", "asyncapi", "audit"]
+
+
+def test_a_worker_loads_the_forms_that_its_site_has_chosen_and_no_other():
+    script = (
+        "import sys\n"
+        "import bridge.cli.run\n"
+        "from bridge.contracts.envelope import EventStyle\n"
+        "from bridge.engine.rendering import Renderer\n"
+        "from bridge.renderings.table import RENDERINGS\n"
+        "def loaded():\n"
+        "    print(*sorted({name.split('.')[2] for name in sys.modules if name.startswith('bridge.renderings.')}))\n"
+        "loaded()\n"
+        "Renderer(EventStyle('a', 'b', None), RENDERINGS, ['changes'])\n"
+        "loaded()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    at_start, chosen = (set(line.split()) for line in done.stdout.splitlines())
+    assert not at_start & {"changes", "fhir_r4", "hl7v2"}
+    assert chosen - at_start == {"changes"}
