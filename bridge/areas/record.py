@@ -162,19 +162,18 @@ def _account(reading: Reading, table: AreaTable, mapped: Sequence[Mapped]) -> Ac
     fates |= dict.fromkeys(reading.aside, "unmapped") | dict.fromkeys(reading.mapped, "mapped")
     kinds = {kind for area in mapped for kind in area.spec.kinds}
     uses = _CONTEXT.union(*(area.spec.uses for area in mapped))
-    all_became: list[str] = []
+    became = {"mapped": 0, "context": 0, "not_requested": 0, "unmapped": len(index.malformed)}
     for kind, found in index.by_kind.items():
         usual = _usual_fate(kind, table, kinds, uses)
-        all_became += [
-            fates.get(id(received.resource)) or usual or _left_over(reading, table, mapped, received)
-            for received in found
-        ]
+        for received in found:
+            fate = fates.get(id(received.resource)) or usual
+            became[fate or _left_over(reading, table, mapped, received)] += 1
     return {
         "received": len(index.received) + len(index.malformed),
-        "mapped": all_became.count("mapped"),
-        "context": all_became.count("context"),
-        "not_requested": all_became.count("not_requested"),
-        "unmapped": all_became.count("unmapped") + len(index.malformed),
+        "mapped": became["mapped"],
+        "context": became["context"],
+        "not_requested": became["not_requested"],
+        "unmapped": became["unmapped"],
     }
 
 
