@@ -1,6 +1,7 @@
 """One delivery as the runner sees it: what could be read of it, and under which ids it is known."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import MAXYEAR, UTC, datetime
 from typing import Any, Self
@@ -18,6 +19,7 @@ from bridge.engine.outcomes import EngineFault
 from bridge.engine.patient_keys import PatientKeys
 from bridge.errors import FailureCode, RequestRejected
 from bridge.ledger import Opening, RequesterFacts, request_key
+from bridge.ledger.storage.store import LedgerStep
 from bridge.observe.trace_context import (
     TRACEPARENT,
     TRACESTATE,
@@ -97,15 +99,15 @@ class IncomingRequest:
         """Whether it was read, and asks for nothing that changes anything at a practice."""
         return self.request is not None and self.operation is not None and self.operation.changes_nothing
 
-    @property
-    def facts(self) -> Facts:
-        """What the journal is told of who asked about whom."""
+    def facts(self, answers: Sequence[LedgerStep[None]] = ()) -> Facts:
+        """What the journal is told of who asked about whom, and of what practices answered."""
         request = self.request
         return Facts(
             opening=self.opening,
             event=self.operation.accepts if self.operation else _UNKNOWN,
             person=request.requested_by if request else None,
             nhs_number=request.patient.nhs_number if request else None,
+            answers=answers,
         )
 
     def as_conflicting(self) -> Self:

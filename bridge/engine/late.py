@@ -63,7 +63,7 @@ async def open_again(
     while True:
         try:
             is_owed = await journal.requests.came_late(
-                lease, incoming.facts, late.intent, result=late.result, reopening=reopening
+                lease, incoming.facts(), late.intent, result=late.result, reopening=reopening
             )
         except (LedgerUnavailable, AuditBroken) as fault:
             # Nobody else knows of it: it is not let go of before it is written down.

@@ -17,13 +17,21 @@ class MemoryBudget:
     def __init__(self, room: int = _ROOM) -> None:
         self._room = room
         self._taken = 0
+        self._waiting = 0
         self._changed = asyncio.Condition()
 
     async def take(self, size: int) -> None:
         """Wait for room, and take it."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: not self._taken or self._taken + size <= self._room)
+        if not self._waiting and self._has_room(size):
             self._taken += size
+            return
+        self._waiting += 1
+        try:
+            async with self._changed:
+                await self._changed.wait_for(lambda: self._has_room(size))
+                self._taken += size
+        finally:
+            self._waiting -= 1
 
     def enlarge(self, size: int) -> None:
         """Take more without waiting."""
@@ -31,9 +39,13 @@ class MemoryBudget:
 
     async def free(self, size: int) -> None:
         """Give room back."""
-        async with self._changed:
-            self._taken -= size
-            self._changed.notify_all()
+        self._taken -= size
+        if self._waiting:
+            async with self._changed:
+                self._changed.notify_all()
+
+    def _has_room(self, size: int) -> bool:
+        return not self._taken or self._taken + size <= self._room
 
 
 class Reservation:

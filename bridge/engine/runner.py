@@ -326,7 +326,7 @@ class Runner:
                 pause, code = outcome.disposition.seconds, outcome.disposition.reason
                 await self._journal.requests.wait(
                     lease,
-                    replace(incoming.facts, answers=attempt.answers),
+                    incoming.facts(attempt.answers),
                     seconds=pause,
                     code=code,
                     is_counted=code != UNDER_WAY,
@@ -353,7 +353,7 @@ class Runner:
             try:
                 await self._journal.requests.finish(
                     attempt.lease,
-                    replace(incoming.facts, answers=attempt.answers),
+                    incoming.facts(attempt.answers),
                     state=outcome.state,
                     code=outcome.code,
                     events=outcome.events,
@@ -366,7 +366,7 @@ class Runner:
                 outcome = await outcome.again()
             else:
                 # Publishing may take long: the answer itself is not held on to.
-                return replace(outcome, base=None, again=None)
+                return outcome if outcome.again is None else replace(outcome, base=None, again=None)
 
     def _follow_up(
         self, incoming: IncomingRequest, outcome: RequestOutcome, check_at: datetime | None

@@ -20,7 +20,7 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Status, StatusCode, Tracer
 
 from bridge.errors import RequestFailed, RequestRejected
-from bridge.observe.recorder import WITHHELD, is_heard, record
+from bridge.observe.recorder import WITHHELD, record
 from bridge.observe.redaction import redact
 from bridge.observe.trace_context import current_trace, in_trace, written_trace
 from bridge.observe.vocabulary.requests import StageEnded, TimedStage
@@ -206,17 +206,19 @@ def _said(broker: str, topic: str, name: str, size: int, correlation_id: str | N
     }
 
 
-@contextmanager
-def timed(stage: TimedStage) -> Iterator[None]:
-    """Time a stage of a request (`StageEnded`), without a span of its own."""
-    if not is_heard(StageEnded):
-        yield
-        return
-    started = time.perf_counter()
-    try:
-        yield
-    finally:
-        record(StageEnded(stage, round((time.perf_counter() - started) * 1000, 1)))
+class timed:  # noqa: N801 - used as a function; as a generator it would cost twice as much, five times a request
+    """Times a stage of a request (`StageEnded`), without a span of its own."""
+
+    __slots__ = ("_stage", "_started")
+
+    def __init__(self, stage: TimedStage) -> None:
+        self._stage: TimedStage = stage
+
+    def __enter__(self) -> None:
+        self._started = time.perf_counter()
+
+    def __exit__(self, *_error: object) -> None:
+        record(StageEnded(self._stage, round((time.perf_counter() - self._started) * 1000, 1)))
 
 
 @contextmanager
