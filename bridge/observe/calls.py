@@ -1,8 +1,9 @@
 """Which calls were made for the request at hand: heard where they are made, read by the journal."""
 
 import contextlib
+import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from bridge.observe.recorder import recording
 from bridge.observe.vocabulary.base import TelemetryEvent
@@ -40,7 +41,7 @@ class _CallNotes:
 
     def record(self, event: TelemetryEvent) -> None:
         if isinstance(event, UpstreamCall):
-            started_at = datetime.now(UTC) - timedelta(milliseconds=event.duration_ms)
+            started_at = datetime.fromtimestamp(time.time() - event.duration_ms / 1000, UTC)
             self.notes.append(
                 CallNote(
                     event.upstream,
