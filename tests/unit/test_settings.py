@@ -324,3 +324,21 @@ def test_a_group_as_one_object_is_taken_or_told(environment, monkeypatch):
     told = everything_wrong()
     assert told.keys() == {"BRIDGE_BUS_CONCURRENCY", "BRIDGE_LOG", "BRIDGE_PDS_URL"}
     assert told["BRIDGE_LOG"] == "is no JSON object; its settings are BRIDGE_LOG_…"
+
+
+def test_the_variable_of_one_setting_wins_over_the_object_of_its_group(environment, monkeypatch):
+    monkeypatch.setenv("BRIDGE_BUS", '{"concurrency": 7, "prefix": "of-the-object"}')
+    monkeypatch.setenv("BRIDGE_BUS_CONCURRENCY", "9")
+    bus = Settings.load(check=Settings.check).bus
+    assert (bus.concurrency, bus.prefix) == (9, "of-the-object")
+
+
+def test_names_of_variables_may_be_written_small(environment, monkeypatch):
+    monkeypatch.setenv("bridge_bus_concurrency", "9")
+    assert Settings.load(check=Settings.check).bus.concurrency == 9
+
+
+@pytest.mark.parametrize("given", ["[1]", "7", "null", "{", ""])
+def test_a_group_that_is_no_object_is_told(environment, monkeypatch, given):
+    monkeypatch.setenv("BRIDGE_BUS", given)
+    assert everything_wrong() == {"BRIDGE_BUS": "is no JSON object; its settings are BRIDGE_BUS_…"}
