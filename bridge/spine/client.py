@@ -5,7 +5,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cache, partial
 from importlib.metadata import version
+from pathlib import Path
 from typing import Final, Literal, NamedTuple, Self, TypeVar
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from bridge.credentials.reload import Reloaded
 from bridge.credentials.tls import CertificateFact
@@ -17,7 +22,6 @@ from bridge.spine.http import Limits, Upstream
 from bridge.spine.limiter import RateLimiter
 from bridge.spine.oauth import AccessTokens
 from bridge.spine.pds import Pds
-from bridge.spine.private_key import private_key
 from bridge.spine.proxy import Proxy
 from bridge.spine.sds import Sds
 from bridge.spine.tls import (
@@ -138,7 +142,7 @@ def _pds(upstream: Upstream, settings: Settings) -> Pds:
         upstream,
         token_url=_needed(settings.pds.token_url, "BRIDGE_PDS_TOKEN_URL"),
         client_id=_needed(settings.pds.client_id, "BRIDGE_PDS_CLIENT_ID"),
-        key=Reloaded("pds_key", [key_file], partial(private_key, key_file)),
+        key=Reloaded("pds_key", [key_file], partial(_private_key, key_file)),
         key_id=_needed(settings.pds.key_id, "BRIDGE_PDS_KEY_ID"),
     )
     return Pds(
@@ -222,6 +226,16 @@ def _issuer(settings: Settings) -> TokenIssuer:
         product=consumer.product,
         version=version(_DISTRIBUTION),
     )
+
+
+def _private_key(file: Path) -> RSAPrivateKey:
+    try:
+        key = load_pem_private_key(file.read_bytes(), password=None)
+    except (ValueError, TypeError, OSError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, RSAPrivateKey):
+        raise Misconfigured("BRIDGE_PDS_KEY_FILE: is not an RSA private key in PEM without a password")
+    return key
 
 
 def _needed(value: _T | None, name: str) -> _T:
