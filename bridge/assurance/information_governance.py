@@ -6,6 +6,7 @@ settings. The rest is the template.
 
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Final, Literal, get_args
@@ -16,7 +17,6 @@ from pydantic.fields import FieldInfo
 from bridge.assurance.pack import PackFacts, PackPart, PartSummary
 from bridge.assurance.pages import Pages
 from bridge.settings import Settings
-from bridge.values import dataclass
 
 StoredKind = Literal["sealed", "pseudonym", "staff", "words", "link", "place", "proof", "fact"]
 KINDS: Final[tuple[StoredKind, ...]] = get_args(StoredKind)

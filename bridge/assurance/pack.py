@@ -1,13 +1,13 @@
 """The frame of the pack: its facts, its parts, and the page that leads to them."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
 from bridge.assurance.pages import Pages
-from bridge.values import dataclass
 
 FAILED: Final = "FAILED"
 """Stands before each line of what forbids a release."""
