@@ -196,7 +196,8 @@ def test_a_patient_is_looked_for_by_a_number_that_is_in_no_page_and_in_the_trail
     found = vera.post("/requests/patient", data={"token": token(vera), "nhs_number": PATIENT.nhs_number})
     assert site.requests["completed"].partition(" ")[2] in found.text
     assert site.requests["failed"].partition(" ")[2] not in found.text
-    assert not holds_nhs_number(re.sub(r'name="(patient_key|token)" value="[^"]*"', "", found.text))
+    # Its own number in any grouping: a duration after a time of day may look like a number of anybody's.
+    assert PATIENT.nhs_number not in re.sub(r"[\s-]", "", found.text)
     assert any(each["event"] == "requests.listed" for each in site.run(site.trail()))
     refused = vera.post("/requests", data={"token": token(vera), "reference": PATIENT.nhs_number})
     assert refused.status_code == 409
