@@ -6,6 +6,7 @@ It writes the messages of `pipelines/examples`, with the patients, days and ids 
 import asyncio
 import copy
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -58,15 +59,19 @@ def sealed(
     return given
 
 
-def adjacent(slots: list[Json]) -> tuple[Json, Json]:
-    """Two offers that make one appointment."""
+def pairs(slots: list[Json]) -> Iterator[tuple[Json, Json]]:
+    """Every two offers that make one appointment; there may be none when much is booked."""
     offers = [slot["offer"] for slot in slots]
     by_schedule = sorted(offers, key=lambda offer: (offer["schedule_id"], offer["start"]))
     alike = ("schedule_id", "delivery_channel", "service_type")
     for one, other in pairwise(by_schedule):
         if one["end"] == other["start"] and all(one[name] == other[name] for name in alike):
-            return one, other
-    raise AssertionError("no two slots follow each other")
+            yield one, other
+
+
+def adjacent(slots: list[Json]) -> tuple[Json, Json]:
+    """Two offers that make one appointment."""
+    return next(pairs(slots))
 
 
 class Reception:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.support.reception import Json, Reception, adjacent, day, example, ref_of
+from tests.support.reception import Json, Reception, day, example, pairs, ref_of
 
 PRACTICES = ("A99001", "A99002")
 _DAYS_AHEAD = 28
@@ -115,9 +115,13 @@ class Person:
         for _ in range(self._chance.randint(1, 3)):
             ahead = self._chance.randint(1, _DAYS_AHEAD)
             slots = await self._offers.on(practice, ahead, self.nhs_number)
+            while not slots:  # a bank holiday, or a day that is full
+                ahead = ahead % _DAYS_AHEAD + 1
+                slots = await self._offers.on(practice, ahead, self.nhs_number)
             first = self._chance.randrange(len(slots))
-            if self._chance.random() < 0.25:
-                choices.append(list(adjacent(slots[first:] + slots)))
+            two = list(pairs(slots))
+            if two and self._chance.random() < 0.25:
+                choices.append(list(self._chance.choice(two)))
             else:
                 choices.append([slots[first]["offer"]])
         return choices
