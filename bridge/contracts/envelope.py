@@ -10,7 +10,7 @@ Binary mode has no standard on AMQP 0-9-1. Accepted header prefixes: ``cloudEven
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
 from typing import Annotated, Any, Literal, TypeVar
@@ -30,7 +30,7 @@ from pydantic import (
 from bridge.contracts.decoding import MAX_BYTES, json_object
 from bridge.contracts.requests import GpConnectRequest
 from bridge.errors import RequestRejected
-from bridge.record.dates import rfc3339_now
+from bridge.record.dates import rfc3339
 from bridge.record.nhs_number import holds_nhs_number, nhs_number_of, plain_nhs_number
 from bridge.record.sections import SECTIONS
 from bridge.values import dataclass
@@ -286,7 +286,7 @@ def event_attributes(
         "source": style.source,
         "type": f"{style.type_prefix}.{kind}",
         "subject": subject,
-        "time": rfc3339_now(),
+        "time": rfc3339(datetime.now(UTC)),
         "datacontenttype": media_type,
     }
     if style.schema_base and media_type == JSON:

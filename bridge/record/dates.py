@@ -6,8 +6,6 @@ from datetime import UTC, date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-import orjson
-
 from bridge.record.common import PartialDate, Precision
 
 # The offset is also sent without its colon.
@@ -97,10 +95,3 @@ def days(when: PartialDate) -> tuple[date, date] | None:
 def rfc3339(moment: datetime) -> str:
     """A moment in UTC with milliseconds, as every message writes it: ``2026-11-22T09:00:01.250Z``."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def rfc3339_now() -> str:
-    """This moment, as `rfc3339` writes it, in a third of the time."""
-    moment = datetime.now(UTC)
-    seconds = orjson.dumps(moment, option=orjson.OPT_OMIT_MICROSECONDS)[1:20].decode()
-    return f"{seconds}.{moment.microsecond // 1000:03d}Z"

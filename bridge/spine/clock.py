@@ -4,10 +4,11 @@ import statistics
 import time
 from collections import deque
 from collections.abc import Callable
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from bridge.record.dates import rfc3339_now
+from bridge.record.dates import rfc3339
 
 _SAMPLES: Final = 9
 _SAMPLE_EVERY: Final = 10.0
@@ -18,7 +19,7 @@ _MIDDLE: Final = 0.5
 
 def timestamp() -> str:
     """Now, in UTC, as RFC 3339 with milliseconds: ``2026-11-22T09:00:01.250Z``."""
-    return rfc3339_now()
+    return rfc3339(datetime.now(UTC))
 
 
 class ClockSkew:

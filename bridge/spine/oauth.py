@@ -1,6 +1,7 @@
 """Access tokens for the national APIs: OAuth2 client credentials with a signed assertion (RFC 7523)."""
 
 import time
+import uuid
 from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlencode
@@ -13,7 +14,6 @@ from bridge.spine.http import Answer, Upstream
 from bridge.spine.outcomes import directory_error
 from bridge.spine.single_flight import SingleFlight
 from bridge.spine.tokens import signed
-from bridge.spine.trace_ids import new_trace_id
 
 _ASSERTION_LIFETIME: Final = 300
 _EARLY: Final = 30.0
@@ -68,7 +68,7 @@ class AccessTokens:
         return self._token
 
     async def _fetch(self) -> None:
-        trace_id = new_trace_id()
+        trace_id = str(uuid.uuid4())
         started = time.monotonic()
         answer = await self._upstream.call(
             "POST",
@@ -96,7 +96,7 @@ class AccessTokens:
             "iss": self._client_id,
             "sub": self._client_id,
             "aud": self._token_url,
-            "jti": new_trace_id(),
+            "jti": str(uuid.uuid4()),
             "exp": int(time.time()) + _ASSERTION_LIFETIME,
         }
         return signed(claims, self._key(), key_id=self._key_id)

@@ -5,7 +5,9 @@ anew, so what a call to a practice rests on is never older than that call (CS-00
 """
 
 import unicodedata
+import uuid
 from dataclasses import field
+from hashlib import sha256
 from itertools import chain
 from typing import Any, Final
 
@@ -19,7 +21,6 @@ from bridge.spine.limiter import RateLimiter
 from bridge.spine.oauth import AccessTokens
 from bridge.spine.outcomes import directory_error, outcome_codes
 from bridge.spine.tokens import ODS_SYSTEM
-from bridge.spine.trace_ids import new_trace_id, trace_id_of
 from bridge.values import dataclass
 
 _UNRESTRICTED: Final = "U"
@@ -134,8 +135,8 @@ class Pds:
 def _request_id(request_key: str | None) -> str:
     """A random UUID, or the one of a request: it tells of nothing but that it is the same request."""
     if request_key is None:
-        return new_trace_id()
-    return trace_id_of(f"pds {request_key}")
+        return str(uuid.uuid4())
+    return str(uuid.UUID(bytes=sha256(f"pds {request_key}".encode()).digest()[:16], version=4))
 
 
 def _error(answer: Answer) -> RequestFailed:

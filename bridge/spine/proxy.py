@@ -2,6 +2,7 @@
 
 import re
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
@@ -16,7 +17,6 @@ from bridge.spine.interactions import FhirVersion, Interaction
 from bridge.spine.limiter import RateLimiter
 from bridge.spine.sds import PracticeEndpoint
 from bridge.spine.tokens import TokenIssuer, organisation_record, patient_record
-from bridge.spine.trace_ids import new_trace_id
 from bridge.values import dataclass
 
 MEDIA_TYPES: Final[Mapping[FhirVersion, str]] = MappingProxyType(
@@ -131,7 +131,7 @@ class Proxy:
             url = f"{self._url}/{url}"
         if self._limiter is not None:
             await self._limiter.start()
-        trace_id = new_trace_id()
+        trace_id = str(uuid.uuid4())
         headers = {
             "Accept": MEDIA_TYPES[interaction.fhir],
             "Authorization": f"Bearer {self._token(practice, interaction, sender.requested_by, nhs_number)}",

@@ -4,6 +4,7 @@ FHIR R4. Endpoint is the MHS record, Device the AS record; the party key joins t
 """
 
 import re
+import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from datetime import UTC, datetime
@@ -20,7 +21,6 @@ from bridge.spine.limiter import RateLimiter
 from bridge.spine.outcomes import directory_error
 from bridge.spine.single_flight import SingleFlight
 from bridge.spine.tokens import ODS_SYSTEM
-from bridge.spine.trace_ids import new_trace_id
 from bridge.spine.ttl_cache import TtlCache
 from bridge.values import dataclass
 
@@ -236,7 +236,7 @@ class Sds:
         search = _query(ods, interaction.id, party_key, manufacturer)
         if self._limiter is not None:
             await self._limiter.start()
-        correlation_id = new_trace_id()
+        correlation_id = str(uuid.uuid4())
         answer = await self._upstream.call(
             "GET",
             f"{self._url}/{resource}?{search}",

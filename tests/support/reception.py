@@ -71,7 +71,9 @@ def pairs(slots: list[Json]) -> Iterator[tuple[Json, Json]]:
 
 def adjacent(slots: list[Json]) -> tuple[Json, Json]:
     """Two offers that make one appointment."""
-    return next(pairs(slots))
+    for pair in pairs(slots):
+        return pair
+    raise AssertionError("no two slots follow each other")
 
 
 class Reception:

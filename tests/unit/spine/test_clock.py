@@ -1,10 +1,8 @@
-from datetime import UTC, datetime
 from email.utils import formatdate
 
 import pytest
 
-from bridge.record.dates import rfc3339
-from bridge.spine.clock import ClockSkew, timestamp
+from bridge.spine.clock import ClockSkew
 
 NOW = 1_790_000_000.5
 
@@ -72,12 +70,3 @@ def test_a_date_that_is_none_says_nothing(date: str | None):
     skew.hear(date)
 
     assert skew.seconds() is None
-
-
-def test_now_is_written_as_every_other_moment_is():
-    for _ in range(2000):
-        before, told, after = rfc3339(datetime.now(UTC)), timestamp(), rfc3339(datetime.now(UTC))
-
-        assert len(told) == len(before)
-        assert before <= told <= after
-        assert rfc3339(datetime.fromisoformat(told)) == told
