@@ -48,10 +48,9 @@ class Reception:
         assert found is not None
         return found.id
 
-    async def free(self, ods: str = MAIN, *, days: int = 4, **more: Any) -> FreeSlots:
-        now = datetime.now(UTC)
-        window = Window(now, now + timedelta(days=days))
-        answers = await self.practice(ods).search_slots(window, **more)
+    async def free(self, ods: str = MAIN, *, days: int = 4, by: str = HOSPITAL.ods, **more: Any) -> FreeSlots:
+        window = Window(tomorrow(), tomorrow() + timedelta(days=days))
+        answers = await self.practice(ods, by=by).search_slots(window, **more)
         search = SlotSearch(
             practice_ods_code=ods,
             window_start=window.start.isoformat(),
@@ -80,6 +79,11 @@ class Reception:
     def calls(self, operation: str) -> int:
         """How often the practice saw an operation."""
         return sum(str(call.interaction).endswith(operation) for call in self.sandbox.calls.of("practice"))
+
+
+def tomorrow() -> datetime:
+    """When whole days begin: what is left of this one depends on the hour at which a test runs."""
+    return datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
 
 
 def adjacent(offers: Sequence[Offer]) -> Iterator[tuple[Offer, Offer]]:

@@ -8,7 +8,7 @@ from bridge.contracts.appointments import Offer
 from bridge.errors import AppointmentRefused
 from bridge.gpconnect import Window
 from bridge.sandbox import BY_NAME, FaultKind, InjectedFault
-from tests.integration.gpconnect.reception import MAIN, PATIENT, Reception, adjacent
+from tests.integration.gpconnect.reception import MAIN, PATIENT, Reception, adjacent, tomorrow
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -36,8 +36,7 @@ async def refusal(awaitable) -> str:
 async def test_a_long_window_finds_what_the_book_has_and_nothing_twice(reception: Reception):
     found = await reception.free(days=40)
 
-    now = datetime.now(UTC)
-    expected = reception.diary().free(now, now + timedelta(days=40), None, "RZZ01")
+    expected = reception.diary().free(tomorrow(), tomorrow() + timedelta(days=40), None, "RZZ01")
     assert [slot["offer"]["slot_id"] for slot in found["slots"]] == [
         slot.id for slot in sorted(expected, key=lambda slot: (slot.start, slot.id))
     ]

@@ -78,7 +78,9 @@ async def test_a_slot_that_another_took_is_neither_ours_nor_free(reception: Rece
 
 
 async def test_the_same_slot_booked_for_the_patient_by_another_organisation_is_not_ours(reception: Reception):
-    booking = await reception.booking()
+    ours = {offer.slot_id: offer for offer in await reception.offers()}
+    offered = (offer.slot_id for offer in await reception.offers(by=COMMUNITY.ods))
+    booking = await reception.booking(slots=[next(ours[slot] for slot in offered if slot in ours)])
     theirs = replace(booking, organisation=Organisation(ods_code=COMMUNITY.ods, name=COMMUNITY.name))
     await reception.practice(by=COMMUNITY.ods).book(theirs)
 
