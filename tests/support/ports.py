@@ -17,6 +17,27 @@ def _share() -> range:
     return range(_LOWEST + number * size, _LOWEST + (number + 1) * size)
 
 
+class _Round:
+    """Goes round the share of this process, from anywhere: what was given comes up again last of all.
+
+    A server with three ports asks for them one after the other and listens later: taken at random, two would
+    be the same in one of some hundred servers.
+    """
+
+    def __init__(self) -> None:
+        self._share = _share()
+        self._next = secrets.randbelow(len(self._share))
+
+    def take(self, count: int) -> range:
+        """So many ports in a row, free or not."""
+        first = self._next if self._next + count <= len(self._share) else 0
+        self._next = first + count
+        return self._share[first : self._next]
+
+
+_round = _Round()
+
+
 def free_port() -> int:
     """A port of this machine where nobody listens."""
     return free_ports(1)
@@ -24,11 +45,10 @@ def free_port() -> int:
 
 def free_ports(count: int) -> int:
     """The first of so many ports in a row where nobody listens."""
-    share = _share()
     while True:
-        first = share[secrets.randbelow(len(share) - count)]
-        if all(_is_free(port) for port in range(first, first + count)):
-            return first
+        ports = _round.take(count)
+        if all(_is_free(port) for port in ports):
+            return ports[0]
 
 
 def _is_free(port: int) -> bool:
