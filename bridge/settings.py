@@ -39,7 +39,8 @@ _OF_A_WRITER = ("read-write", "primary", "any")
 
 
 class _Group(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Its validator is a part of that of `Settings`: one of its own is made where a group is read by itself.
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 _HeaderText = Annotated[str, Field(max_length=180, pattern=r"^[\x20-\x7e]*$")]
@@ -457,32 +458,33 @@ class Settings(BaseModel):
     stop_grace: Annotated[float, Field(gt=0)] = 60.0
     """Seconds that in-flight requests get to finish after SIGTERM."""
 
-    bus: BusSettings = BusSettings()
-    pds: PdsSettings = PdsSettings()
-    sds: SdsSettings = SdsSettings()
-    ssp: SspSettings = SspSettings()
-    spine: SpineSettings = SpineSettings()
-    consumer: ConsumerSettings = ConsumerSettings()
-    events: EventsSettings = EventsSettings()
+    # Groups in which nothing is set. They are not validated: that would make a validator of each.
+    bus: BusSettings = BusSettings.model_construct()
+    pds: PdsSettings = PdsSettings.model_construct()
+    sds: SdsSettings = SdsSettings.model_construct()
+    ssp: SspSettings = SspSettings.model_construct()
+    spine: SpineSettings = SpineSettings.model_construct()
+    consumer: ConsumerSettings = ConsumerSettings.model_construct()
+    events: EventsSettings = EventsSettings.model_construct()
     renderings: Annotated[tuple[str, ...], BeforeValidator(_split)] = ()
     """Further forms in which every answer is published (`bridge.renderings.table`): ``r4``, ``hl7v2``."""
-    r4: R4Settings = R4Settings()
-    hl7v2: Hl7v2Settings = Hl7v2Settings()
-    claims: ClaimsSettings = ClaimsSettings()
-    documents: DocumentsSettings = DocumentsSettings()
-    scan: ScanSettings = ScanSettings()
-    patient: PatientSettings = PatientSettings()
-    vault: VaultSettings = VaultSettings()
-    audit: AuditSettings = AuditSettings()
-    offers: OffersSettings = OffersSettings()
-    retry: RetrySettings = RetrySettings()
-    ledger: LedgerSettings = LedgerSettings()
-    log: LogSettings = LogSettings()
-    health: HealthSettings = HealthSettings()
-    metrics: MetricsSettings = MetricsSettings()
-    console: ConsoleSettings = ConsoleSettings()
-    mllp: MllpSettings = MllpSettings()
-    listener: ListenerSettings = ListenerSettings()
+    r4: R4Settings = R4Settings.model_construct()
+    hl7v2: Hl7v2Settings = Hl7v2Settings.model_construct()
+    claims: ClaimsSettings = ClaimsSettings.model_construct()
+    documents: DocumentsSettings = DocumentsSettings.model_construct()
+    scan: ScanSettings = ScanSettings.model_construct()
+    patient: PatientSettings = PatientSettings.model_construct()
+    vault: VaultSettings = VaultSettings.model_construct()
+    audit: AuditSettings = AuditSettings.model_construct()
+    offers: OffersSettings = OffersSettings.model_construct()
+    retry: RetrySettings = RetrySettings.model_construct()
+    ledger: LedgerSettings = LedgerSettings.model_construct()
+    log: LogSettings = LogSettings.model_construct()
+    health: HealthSettings = HealthSettings.model_construct()
+    metrics: MetricsSettings = MetricsSettings.model_construct()
+    console: ConsoleSettings = ConsoleSettings.model_construct()
+    mllp: MllpSettings = MllpSettings.model_construct()
+    listener: ListenerSettings = ListenerSettings.model_construct()
 
     @classmethod
     def load(

@@ -1,13 +1,14 @@
 """The buses of this installation: each is found by the scheme of its URL, and loaded when it is used."""
 
 from collections.abc import Callable
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from inspect import Parameter, signature
 from typing import Final, cast
 
 from bridge.bus.access import Access
 from bridge.bus.port import Bus, BusFactory, SignedBusFactory
 from bridge.errors import Misconfigured
+from bridge.installed import offered
 
 ENTRY_POINTS: Final = "gpconnect_bridge.buses"
 """The group; the name of an entry point in it is a URL scheme, and what it names is a `BusFactory`."""
@@ -20,7 +21,7 @@ def bus_for(url: str) -> BusFactory:
         Misconfigured: no installed package has a bus for its scheme, or two have.
     """
     known: dict[str, EntryPoint] = {}
-    for point in entry_points(group=ENTRY_POINTS):
+    for point in offered(ENTRY_POINTS):
         if point.name in known:
             raise Misconfigured(f"two installed packages have a bus for {point.name}://")
         known[point.name] = point

@@ -1,6 +1,7 @@
 """The commands, and how their faults become exit codes."""
 
 import gc
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -131,6 +132,8 @@ def common(
 def main() -> None:
     """Entry point of the console script."""
     gc.set_threshold(_YOUNG)
+    # Pydantic would look through every package that is installed for plugins, and nothing here uses any.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         app()
     except SystemExit:

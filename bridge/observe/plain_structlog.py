@@ -1,7 +1,8 @@
-"""structlog, without the library that it would draw errors with.
+"""structlog, without the libraries that it would draw errors and colours with.
 
-Where `rich` is at hand structlog loads it, which is 5 MB of a worker, and nobody here draws with it. That no
-values of variables are shown, whoever loaded it, is seen to in `bridge.observe.logs`.
+Where they are at hand structlog loads them. `rich` alone is 5 MB of a worker, and nobody here draws with any
+of them; colours on Unix need none. That no values of variables are shown, whoever loaded them, is seen to in
+`bridge.observe.logs`.
 """
 
 import sys
@@ -12,16 +13,15 @@ __all__ = ["structlog"]
 
 
 @contextmanager
-def _as_if_not_installed(library: str) -> Iterator[None]:
-    if library in sys.modules:
-        yield
-        return
-    sys.modules[library] = None  # type: ignore[assignment]  # how Python is told that there is none
+def _as_if_not_installed(*libraries: str) -> Iterator[None]:
+    hidden = [each for each in libraries if each not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # how Python is told that there is none
     try:
         yield
     finally:
-        del sys.modules[library]
+        for each in hidden:
+            del sys.modules[each]
 
 
-with _as_if_not_installed("rich"):
+with _as_if_not_installed("rich", "better_exceptions", "colorama"):
     import structlog

@@ -1,9 +1,9 @@
 """How the pipelines of an installation are found: by entry point, so that a site ships its own."""
 
 from collections.abc import Sequence
-from importlib.metadata import entry_points
 
 from bridge.errors import Misconfigured
+from bridge.installed import offered
 from bridge.pipelines.declaration import Pipeline
 
 ENTRY_POINTS = "gpconnect_bridge.pipelines"
@@ -20,7 +20,7 @@ def installed_pipelines(only: Sequence[str] = ()) -> list[Pipeline]:
     """
     found: dict[str, Pipeline] = {}
     takers: dict[str, str] = {}
-    for point in entry_points(group=ENTRY_POINTS):
+    for point in offered(ENTRY_POINTS):
         declared: Pipeline = point.load()
         if declared.name in found:
             raise Misconfigured(f"two installed pipelines are named {declared.name!r}")

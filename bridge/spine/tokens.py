@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA512
@@ -185,9 +186,20 @@ def signed(claims: Mapping[str, Any], key: RSAPrivateKey, *, key_id: str) -> str
     return f"{told}.{_base64url(key.sign(told.encode(), PKCS1v15(), SHA512()))}"
 
 
+def is_sound(key: RSAPrivateKey) -> bool:
+    """Whether what this key signs is what its public half, which the national APIs know, verifies."""
+    try:
+        signature = key.sign(_TRIAL, PKCS1v15(), SHA512())
+        key.public_key().verify(signature, _TRIAL, PKCS1v15(), SHA512())
+    except (InvalidSignature, ValueError):  # the latter: its numbers are none that can be reckoned with
+        return False
+    return True
+
+
 def _base64url(content: bytes) -> str:
     # `urlsafe_b64encode` looks up every byte for two that hardly ever stand in what is text.
     return b64encode(content).rstrip(b"=").replace(b"+", b"-").replace(b"/", b"_").decode()
 
 
+_TRIAL: Final = b"trial"
 _HEADER: Final = _base64url(b'{"alg":"none","typ":"JWT"}')

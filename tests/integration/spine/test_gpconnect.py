@@ -5,9 +5,17 @@ import hashlib
 import logging
 import uuid
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateNumbers, RSAPublicNumbers
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from bridge.errors import FailureCode, Misconfigured, Refused, ResponseInvalid, Unavailable
 from bridge.gpconnect import GpConnect
@@ -215,6 +223,24 @@ async def test_a_key_that_is_no_key_is_named(world: World, tmp_path: Path):
     (tmp_path / "key.pem").write_text("not a key")
     pds = world.settings.pds.model_copy(update={"key_file": tmp_path / "key.pem"})
     with pytest.raises(Misconfigured, match="BRIDGE_PDS_KEY_FILE"):
+        async with Spine.open(world.settings.model_copy(update={"pds": pds})):
+            pass
+
+
+async def test_a_key_whose_halves_do_not_belong_together_is_named(world: World, tmp_path: Path):
+    assert world.settings.pds.key_file is not None
+    key: Any = load_pem_private_key(world.settings.pds.key_file.read_bytes(), password=None)
+    numbers = key.private_numbers()
+    other = RSAPublicNumbers(numbers.public_numbers.e + 2, numbers.public_numbers.n)
+    parts = {name: getattr(numbers, name) for name in ("p", "q", "d", "dmp1", "dmq1", "iqmp")}
+    damaged = RSAPrivateNumbers(public_numbers=other, **parts).private_key(
+        unsafe_skip_rsa_key_validation=True
+    )
+    (tmp_path / "key.pem").write_bytes(
+        damaged.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )
+    pds = world.settings.pds.model_copy(update={"key_file": tmp_path / "key.pem"})
+    with pytest.raises(Misconfigured, match="BRIDGE_PDS_KEY_FILE: the key is damaged"):
         async with Spine.open(world.settings.model_copy(update={"pds": pds})):
             pass
 
