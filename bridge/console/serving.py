@@ -13,7 +13,8 @@ from bridge.console.listening import check, listening
 from bridge.console.site import open_site
 from bridge.console.templating import templates
 from bridge.credentials.tls import TlsFiles
-from bridge.engine.http.serving import PortLimits, serving
+from bridge.engine.http.gate import PortLimits
+from bridge.engine.http.serving import serving
 from bridge.errors import Misconfigured
 from bridge.observe import record
 from bridge.observe.vocabulary.console import ConsoleServed

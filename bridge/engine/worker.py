@@ -14,12 +14,12 @@ from bridge.credentials.faults import access_faults
 from bridge.credentials.known import known_certificates
 from bridge.engine.context import Services
 from bridge.engine.documents import DocumentServices
-from bridge.engine.http.claims import claims_endpoint
 from bridge.engine.http.consumers import claims_faults
+from bridge.engine.http.gate import open_file_limit
 from bridge.engine.http.health import health_endpoints
-from bridge.engine.http.serving import open_file_limit
 from bridge.engine.in_doubt import check_in_doubt
 from bridge.engine.journal import Journal
+from bridge.engine.journal.claim_checks import ClaimCheckJournal
 from bridge.engine.journal.opening import open_journal
 from bridge.engine.kill_switch import KillSwitch
 from bridge.engine.memory_budget import MemoryBudget
@@ -39,7 +39,7 @@ from bridge.observe.vocabulary.process import SecretsExposed, WorkerStarted, Wor
 from bridge.pipelines.declaration import Pipeline
 from bridge.renderings.rendering import RenderingSpec
 from bridge.renderings.table import RENDERINGS
-from bridge.settings import Settings
+from bridge.settings import ClaimsSettings, Settings
 from bridge.spine import Spine
 from bridge.tasks import end
 from bridge.traces import trace_faults, tracing
@@ -99,7 +99,7 @@ async def consuming(
     async with (
         Spine.open(settings) as spine,
         open_journal(settings) as journal,
-        claims_endpoint(settings.claims, journal.claim_checks),
+        _claims(settings.claims, journal.claim_checks),
     ):
         site_key = settings.patient_key or ""
         offers = Offers(
@@ -139,6 +139,19 @@ async def consuming(
             await end(*chores)
             await bus.stop(grace=settings.stop_grace)
             record(WorkerStopped())
+
+
+@asynccontextmanager
+async def _claims(settings: ClaimsSettings, journal: ClaimCheckJournal) -> AsyncIterator[None]:
+    """Serve the data of large events while the block runs, where claim checks are used."""
+    if settings.url is None:
+        yield
+        return
+    # Loads a web framework and its server.
+    from bridge.engine.http.claims import claims_endpoint  # noqa: PLC0415
+
+    async with claims_endpoint(settings, journal):
+        yield
 
 
 def check(settings: Settings, renderings: Mapping[str, RenderingSpec] = RENDERINGS) -> None:

@@ -2,13 +2,11 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from http import HTTPStatus
 
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+import orjson
 
-from bridge.engine.http.serving import serving
+from bridge.engine.http.probes import Shown, answering
 from bridge.figures import Figures
 from bridge.figures.table import CONTENT_TYPE
 from bridge.settings import HealthSettings
@@ -30,18 +28,22 @@ async def health_endpoints(
         yield
         return
 
-    async def livez(_request: Request) -> JSONResponse:
-        return JSONResponse({"live": True})
+    async def livez() -> Shown:
+        return _json({"live": True})
 
-    async def readyz(_request: Request) -> JSONResponse:
+    async def readyz() -> Shown:
         parts = await readiness()
         is_ready = all(parts.values())
-        return JSONResponse({"ready": is_ready, **parts}, status_code=200 if is_ready else 503)
+        status = HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE
+        return _json({"ready": is_ready, **parts}, status)
 
-    async def metrics(_request: Request) -> Response:
-        return Response(await figures.text(), headers={"Content-Type": CONTENT_TYPE})
+    async def metrics() -> Shown:
+        return Shown(HTTPStatus.OK, await figures.text(), CONTENT_TYPE)
 
-    routes = [Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", metrics)]
-    app = Starlette(routes=routes)
-    async with serving(app, host=settings.host, port=settings.port):
+    paths = {b"/livez": livez, b"/readyz": readyz, b"/metrics": metrics}
+    async with answering(paths, host=settings.host, port=settings.port):
         yield
+
+
+def _json(told: Mapping[str, bool], status: HTTPStatus = HTTPStatus.OK) -> Shown:
+    return Shown(status, orjson.dumps(told), "application/json")

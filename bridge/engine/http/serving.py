@@ -1,20 +1,10 @@
-"""HTTP endpoints of a worker, served beside its work, which whoever opens connections cannot stop.
-
-Anybody who reaches the port may open connections, before any token is asked for. So a port has a bound of
-its own, an eighth of the files that a process may have open and a hundred at most: when it is reached, the
-connection that was opened first makes room for the next one. One that asks nothing is closed after a while,
-and none stays for ever. What is left of the files is the reserve that work has, for its calls and its broker.
-"""
+"""A web application, served beside the work of this process: claims, and the console."""
 
 import asyncio
 import contextlib
-import resource
 import socket
 import ssl
-import time
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator
 from typing import Final
 
 import uvicorn
@@ -23,47 +13,15 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bridge.credentials.reload import Reloaded
 from bridge.credentials.tls import TlsFiles
-from bridge.observe import record
-from bridge.observe.vocabulary.process import PortFull
+from bridge.engine.http.gate import USUAL, Gate, PortLimits, listener
 from bridge.tasks import end
 
-_BACKLOG: Final = 64
-"""Connections that are accepted in one go, and so over the bound for a moment; never more than the bound."""
-_SHARE: Final = 8
-"""Of so many files that a process may have open a port takes one; twice that for a moment, see `_BACKLOG`."""
-_MOST_FILES: Final = 65_536
-_ACCEPT_PAUSE: Final = 1.0
-"""Seconds after a lack of files in which nobody is let in."""
 _LOOK_EVERY: Final = 1.0
 """Seconds between two looks at the files of the certificate."""
-_TELL_EVERY: Final = 60.0
-"""Seconds between two log lines about a port that is full."""
-
-
-@dataclass(frozen=True, slots=True)
-class PortLimits:
-    """What those who connect may take.
-
-    Attributes:
-        connections: open at a time, TLS handshakes included; fewer where the process may have few files.
-        silence: seconds until a connection must have asked for something, whole.
-        lifetime: seconds after which a connection is closed whatever it does; a large event takes a while.
-    """
-
-    connections: int = 100
-    silence: float = 10.0
-    lifetime: float = 300.0
-
-    def most(self) -> int:
-        """Connections at a time that leave the work of this process enough files."""
-        files, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        if files == resource.RLIM_INFINITY:
-            return self.connections
-        return max(1, min(self.connections, files // _SHARE))
 
 
 class _PortServer(uvicorn.Server):
-    """HTTP on what a `_Door` lets in; leaves the signals to the worker, which stops in its own order."""
+    """HTTP on what a `Gate` lets in; leaves the signals to the worker, which stops in its own order."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 - uvicorn's own
         self.servers = []
@@ -72,103 +30,6 @@ class _PortServer(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-
-class _Door:
-    """Lets connections in, and closes that which was opened first when there are too many, whatever it said.
-
-    Not left to the event loop: libuv's shows a connection over TLS to nobody before the handshake is over.
-
-    Args:
-        listener: bound.
-        most: connections open at a time.
-        protocol: of each.
-        tls: None: in plain text.
-        silence: seconds for the handshake.
-    """
-
-    def __init__(
-        self,
-        listener: socket.socket,
-        most: int,
-        protocol: Callable[[], asyncio.Protocol],
-        tls: ssl.SSLContext | None,
-        silence: float,
-    ) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._listener = listener
-        self._most = most
-        self._protocol = protocol
-        self._tls = tls
-        self._handshake = None if tls is None else silence
-        self._opened: deque[socket.socket] = deque()
-        self._entering: set[asyncio.Task[None]] = set()
-        self._told_at = -_TELL_EVERY
-        self._again: asyncio.TimerHandle | None = None
-        listener.setblocking(False)  # noqa: FBT003 - positional only
-        listener.listen(min(_BACKLOG, most))
-        self._open()
-
-    async def close(self) -> None:
-        """Let nobody in any more."""
-        if self._again is not None:
-            self._again.cancel()
-        self._loop.remove_reader(self._listener)
-        self._listener.close()
-        await end(*self._entering)
-
-    def _open(self) -> None:
-        self._loop.add_reader(self._listener, self._accept)
-
-    def _accept(self) -> None:
-        for _ in range(min(_BACKLOG, self._most)):
-            try:
-                connection, _peer = self._listener.accept()
-            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-                return
-            except OSError as error:  # no file is left, or no memory: one who waits is asked in later
-                self._loop.remove_reader(self._listener)
-                self._again = self._loop.call_later(_ACCEPT_PAUSE, self._open)
-                told = {"message": "socket.accept() out of system resource", "exception": error}
-                self._loop.call_exception_handler(told)
-                return
-            connection.setblocking(False)  # noqa: FBT003 - positional only
-            self._make_room()
-            self._opened.append(connection)
-            entering = self._loop.create_task(self._enter(connection))
-            self._entering.add(entering)
-            entering.add_done_callback(self._entering.discard)
-
-    def _make_room(self) -> None:
-        self._opened = deque(each for each in self._opened if each.fileno() >= 0)
-        while len(self._opened) >= self._most:
-            with contextlib.suppress(OSError):
-                self._opened.popleft().shutdown(socket.SHUT_RDWR)
-            if time.monotonic() - self._told_at >= _TELL_EVERY:
-                self._told_at = time.monotonic()
-                record(PortFull(self._listener.getsockname()[1], self._most))
-
-    async def _enter(self, connection: socket.socket) -> None:
-        try:
-            await self._loop.connect_accepted_socket(
-                self._protocol, connection, ssl=self._tls, ssl_handshake_timeout=self._handshake
-            )
-        except OSError:  # gone, or no TLS that both know
-            connection.close()
-
-
-def _listener(host: str, port: int) -> socket.socket:
-    (family, kind, protocol, _name, address), *_ = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )
-    listener = socket.socket(family, kind, protocol)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(address)
-    except OSError:
-        listener.close()
-        raise
-    return listener
 
 
 def _protocol(limits: PortLimits) -> type[H11Protocol]:
@@ -203,7 +64,7 @@ async def serving(
     host: str,
     port: int,
     tls: TlsFiles | None = None,
-    limits: PortLimits = PortLimits(),
+    limits: PortLimits = USUAL,
 ) -> AsyncIterator[None]:
     """Serve `app` while the block runs, over TLS when there is a certificate, which may be replaced.
 
@@ -230,14 +91,14 @@ async def serving(
     def protocol() -> asyncio.Protocol:
         return bounded(config=config, server_state=server.server_state, app_state={})
 
-    door = _Door(_listener(host, port), limits.most(), protocol, config.ssl, limits.silence)
+    gate = Gate(listener(host, port), limits.most(), protocol, config.ssl, limits.silence)
     task = asyncio.create_task(server.serve())
     chores = [asyncio.create_task(_renew(secured))] if secured else []
     try:
         yield
     finally:
         await end(*chores)
-        await door.close()
+        await gate.close()
         server.should_exit = True
         await task
 
@@ -246,11 +107,3 @@ async def _renew(secured: Reloaded[ssl.SSLContext]) -> None:
     while True:
         await asyncio.sleep(_LOOK_EVERY)
         secured()
-
-
-def open_file_limit() -> None:
-    """Let this process have as many files open as it may: each call and connection of the broker is one."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
-    if soft != resource.RLIM_INFINITY and soft < most:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

@@ -26,6 +26,26 @@ HEAVY = (
     "uvicorn",
 )
 
+NOT_OF_A_WORKER = {
+    "alembic",
+    "anyio",
+    "asyncpg",
+    "better_exceptions",
+    "click",
+    "colorama",
+    "fastapi",
+    "faststream",
+    "h11",
+    "httpx",
+    "jinja2",
+    "jwt",
+    "nats",
+    "rich",
+    "starlette",
+    "uvicorn",
+}
+"""What a migration, claim checks, the console, another bus or another database need, and what nobody does."""
+
 
 def bridge(*words, **environment):
     script = (
@@ -143,3 +163,16 @@ def test_a_worker_loads_the_forms_that_its_site_has_chosen_and_no_other():
     at_start, chosen = (set(line.split()) for line in done.stdout.splitlines())
     assert not at_start & {"changes", "fhir_r4", "hl7v2"}
     assert chosen - at_start == {"changes"}
+
+
+def test_a_worker_loads_nothing_of_what_few_need():
+    script = (
+        "import sys\n"
+        "import bridge.bus.rabbit.bus, bridge.cli.run\n"
+        "from bridge.pipelines.installed import installed_pipelines\n"
+        "installed_pipelines()\n"
+        "print(*{name.partition('.')[0] for name in sys.modules})\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert set(done.stdout.split()) & NOT_OF_A_WORKER == set()

@@ -14,7 +14,8 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from bridge.credentials.tls import TlsFiles
-from bridge.engine.http.serving import PortLimits, open_file_limit, serving
+from bridge.engine.http.gate import PortLimits, open_file_limit
+from bridge.engine.http.serving import serving
 from tests.support.certificates import Authority
 from tests.support.ports import free_port
 
