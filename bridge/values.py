@@ -1,7 +1,8 @@
 """Dataclasses that are quick to make: a worker makes some four hundred of them when it starts.
 
 `dataclasses` writes six methods of a frozen class as text and compiles each, which was a fifth of a start.
-Here it writes ``__init__`` alone, and what compares, hashes and shows an object is the same function for all.
+Here ``__init__`` alone is written, when the first object is made, for of most classes a worker never makes
+one; and what compares, hashes and shows an object is the same function for all.
 That nothing is set anew in a frozen one the type checker sees to, for which this is `dataclasses.dataclass`
 itself; at run time nobody looks, so an object is made in less time as well.
 """
@@ -22,7 +23,10 @@ else:
 
         def make(written: type) -> type:
             own = vars(written)
-            made = dataclasses.dataclass(repr=False, eq=False, **options)(written)
+            written.__doc__ = written.__doc__ or written.__name__  # not its signature: that takes long
+            made = dataclasses.dataclass(init=False, repr=False, eq=False, **options)(written)
+            if "__init__" not in own:
+                made.__init__ = _written_when_called(made)
             if "__repr__" not in own:
                 made.__repr__ = _shown
             if eq:
@@ -30,6 +34,42 @@ else:
             return made
 
         return make
+
+
+def _written_when_called(made: Any) -> Callable[..., None]:
+    """An ``__init__`` that puts the one of these very fields in its place."""
+
+    def __init__(self: object, *given: Any, **named: Any) -> None:  # noqa: N807 - what it stands for
+        made.__init__ = _init(made)
+        made.__init__(self, *given, **named)
+
+    return __init__
+
+
+def _init(made: Any) -> Callable[..., None]:
+    """What `dataclasses` would write."""
+    names: dict[str, Any] = {"missing": dataclasses.MISSING}
+    by_place, by_name, lines = ["self"], ["*"], []
+    for each in dataclasses.fields(made):
+        if not each.init:
+            continue  # is set by `__post_init__`
+        parameter = value = each.name
+        if each.default is not dataclasses.MISSING:
+            names[f"default_{each.name}"] = each.default
+            parameter += f"=default_{each.name}"
+        elif each.default_factory is not dataclasses.MISSING:
+            names[f"make_{each.name}"] = each.default_factory
+            parameter += "=missing"
+            value = f"make_{each.name}() if {each.name} is missing else {each.name}"
+        (by_name if each.kw_only else by_place).append(parameter)
+        lines.append(f"self.{each.name} = {value}")
+    if hasattr(made, "__post_init__"):
+        lines.append("self.__post_init__()")
+    parameters = by_place + (by_name if len(by_name) > 1 else [])
+    exec(f"def __init__({', '.join(parameters)}):\n " + "\n ".join(lines or ["pass"]), names)  # noqa: S102 - as there
+    written: Callable[..., None] = names["__init__"]
+    written.__qualname__ = f"{made.__qualname__}.__init__"
+    return written
 
 
 def _compare(made: Any, *, own_equality: bool, own_hash: object, hashed: bool) -> None:

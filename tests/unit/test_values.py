@@ -68,6 +68,29 @@ def classes(dataclass: Any) -> dict[str, Any]:
             if not self.name:
                 raise ValueError("a name is needed")
 
+    @dataclass(slots=True)
+    class Reckoned:
+        name: str = "a"
+        length: int = field(init=False)
+
+        def __post_init__(self) -> None:
+            self.length = len(self.name)
+
+    @dataclass(frozen=True, slots=True)
+    class OfAnother(More):
+        third: list[int] = field(default_factory=list, kw_only=True, compare=False)
+        fourth: int = 4
+
+    class Undecorated(One):
+        pass
+
+    @dataclass(slots=True)
+    class WithItsOwn:
+        name: str
+
+        def __init__(self) -> None:
+            self.name = "its own"
+
     return {name: made for name, made in locals().items() if name != "dataclass"}
 
 
@@ -88,6 +111,12 @@ ARGUMENTS: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
     ("ItsOwn", ("a",), {}),
     ("Written", ("a",), {}),
     ("Written", ("A",), {}),
+    ("Reckoned", (), {}),
+    ("Reckoned", ("abc",), {}),
+    ("OfAnother", ("a",), {}),
+    ("OfAnother", ("a", 2, 3), {"third": [1]}),
+    ("Undecorated", ("a",), {}),
+    ("WithItsOwn", (), {}),
 ]
 
 
@@ -134,10 +163,38 @@ def test_one_that_compares_by_identity_is_equal_to_itself_alone():
 @pytest.mark.parametrize("name", QUICK)
 def test_fields_places_and_matching_are_the_same(name: str):
     def facts(of: Any) -> tuple[Any, ...]:
-        return [each.name for each in dataclasses.fields(of)], of.__slots__, of.__match_args__, of.__doc__
+        return [each.name for each in dataclasses.fields(of)], of.__slots__, of.__match_args__
 
     assert facts(QUICK[name]) == facts(USUAL[name])
     assert not hasattr(QUICK[name], "__dict__") or "__dict__" not in QUICK[name].__slots__
+
+
+def test_they_are_described_as_they_are_written_or_by_their_names():
+    assert QUICK["Nothing"].__doc__ == "Has no field."
+    assert QUICK["One"].__doc__ == "One"
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "named"),
+    [
+        ("One", (), {}),
+        ("One", ("a", "b"), {}),
+        ("One", (), {"nme": "a"}),
+        ("ByName", (1,), {}),
+        ("Reckoned", ("a", 1), {}),
+    ],
+)
+def test_none_is_made_of_other_arguments(name: str, given: tuple[Any, ...], named: dict[str, Any]):
+    told = []
+    for classes_ in (QUICK, USUAL):
+        with pytest.raises(TypeError) as refused:
+            classes_[name](*given, **named)
+        told.append(str(refused.value).replace("classes.<locals>.", ""))
+    assert told[0] == told[1]
+
+
+def test_each_object_has_what_is_made_for_it_anew():
+    assert QUICK["Several"]("a", "b").found is not QUICK["Several"]("a", "b").found
 
 
 def test_they_are_copied_changed_and_taken_apart():
