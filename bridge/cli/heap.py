@@ -9,18 +9,21 @@ from typing import Final
 _TRIM_THRESHOLD: Final = -1
 _MMAP_THRESHOLD: Final = -3
 """``M_TRIM_THRESHOLD`` and ``M_MMAP_THRESHOLD`` of mallopt(3)."""
-_LARGE: Final = 128 * 1024
-"""Bytes: what glibc begins with."""
-_SPARE: Final = 2 * 1024 * 1024
+_LARGE: Final = 256 * 1024
+"""Bytes: what a read asks for, of TLS on libuv's loop and of any socket on Python's own."""
+_SPARE: Final = 4 * 1024 * 1024
 """Bytes: more than a request has free and asks for again, in the loop and in the ledger's thread."""
 
 
 def keep_large_blocks_apart() -> None:
-    """Have each block of 128 KiB or more go back to the system as soon as it is free.
+    """Have each block of 256 KiB or more go back to the system as soon as it is free.
 
-    Every read from a socket asks for 256 KiB and keeps what came. glibc maps such a block by itself, but
-    takes the next from its heap once it saw one freed, and what stays behind leaves a hole: a worker grew by
-    3 KB with each request, 60 MB with 20,000. Without glibc nothing is done.
+    Many a read asks for that much and keeps what came. glibc maps such a block by itself, but takes the next
+    from its heap once it saw one freed, and what stays behind leaves a hole: a worker grew by 3 KB with each
+    request, 60 MB with 20,000. Without glibc nothing is done.
+
+    Smaller ones, such as most records and events, come from the heap: of one that is mapped, each page is a
+    fault, a twentieth of what a record of 242 KB costs.
 
     Told this, glibc no longer learns either how much to keep at the end of the heap. It would give back all
     but 128 KiB and get it anew, page by page, for the next request: a fiftieth of a worker's time, and once a

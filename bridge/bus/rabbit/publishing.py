@@ -202,11 +202,12 @@ def frames(number: int, most: int, exchange: str, parcel: Parcel) -> bytes:
         exchange: by its name.
         parcel: the message.
     """
-    body = parcel.body
-    parts = [(FRAME_BODY, body[start : start + most]) for start in range(0, len(body), most)]
+    body = memoryview(parcel.body)  # whose parts are no copies
     header = _HEADER.pack(_OF_BASIC, len(body)) + parcel.properties
-    pieces = [_method(exchange, parcel.key, number)]
-    for kind, content in [(FRAME_HEADER, header), *parts]:
+    parts: list[tuple[int, bytes | memoryview]] = [(FRAME_HEADER, header)]
+    parts += [(FRAME_BODY, body[start : start + most]) for start in range(0, len(body), most)]
+    pieces: list[bytes | memoryview] = [_method(exchange, parcel.key, number)]
+    for kind, content in parts:
         pieces += (_FRAME.pack(kind, number, len(content)), content, FRAME_END_CHAR)
     return b"".join(pieces)
 

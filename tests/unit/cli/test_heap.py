@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-BLOCK = 200_000
+BLOCK = 256 * 1024
 PROGRAM = f"""
 import ctypes
 from bridge.cli.heap import keep_large_blocks_apart
@@ -40,7 +40,7 @@ def test_what_is_free_at_the_end_of_the_heap_is_used_again_and_not_given_back():
         "import resource\nfrom threading import Thread\n"
         "from bridge.cli.heap import keep_large_blocks_apart\n"
         "keep_large_blocks_apart()\n"
-        "def work():\n    [bytes(100_000) for _ in range(8)]\n"
+        "def work():\n    [b'x' * 200_000 for _ in range(8)]\n"
         "def faults():\n    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
         "def look():\n    work()\n    before = faults()\n"
         "    for _ in range(20):\n        work()\n"
