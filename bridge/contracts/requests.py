@@ -44,7 +44,9 @@ class Model(BaseModel):
     What stands below a field is its description in the schemas (`bridge.contracts.schemas`).
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # The validator of a request is made when the first one comes: there are a dozen kinds, and one within
+    # another would be made twice.
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Patient(Model):

@@ -12,7 +12,6 @@ from bridge.contracts.care_record import CareRecordRequest
 from bridge.contracts.document_events import RetrievedDocument
 from bridge.contracts.documents import DocumentRequest, DocumentsRequest
 from bridge.contracts.requests import GpConnectRequest
-from bridge.engine.care_record import Retrieval
 from bridge.engine.documents import DocumentServices, DocumentsOfPatient
 from bridge.engine.journal import Journal
 from bridge.engine.kill_switch import KillSwitch
@@ -187,6 +186,9 @@ class RequestContext:
 
     async def care_record(self, patient: TracedPatient, request: CareRecordRequest) -> CareRecord:
         """Ask for sections, keep the answers, and make them safe to show."""
+        # What makes a practice's pages safe to show takes a while to load, and many workers never show one.
+        from bridge.engine.care_record import Retrieval  # noqa: PLC0415
+
         retrieval = Retrieval(
             gpconnect=self._services.gpconnect,
             answers=self._services.journal.answers,

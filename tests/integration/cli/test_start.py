@@ -40,11 +40,12 @@ NOT_OF_A_WORKER = {
     "jinja2",
     "jwt",
     "nats",
+    "nh3",
     "rich",
     "starlette",
     "uvicorn",
 }
-"""What a migration, claim checks, the console, another bus or another database need, and what nobody does."""
+"""What a migration, claim checks, a practice's pages, the console, another bus or another database need, and what nobody does."""
 
 
 def bridge(*words, **environment):
