@@ -93,7 +93,10 @@ async def test_the_search_for_requests_in_doubt_that_are_due_reads_open_requests
     site = Site(ledger.store, tmp_path / "keys")
     await ledger.store.write(_many_that_ended)
     plan = await plan_of(ledger.store, site.is_sqlite, lambda: ledger.due_for_check("structured_record"))
-    assert "ix_requests_open" in plan, plan
+    # SQLite takes those in doubt of a pipeline alone, which are open too.
+    assert re.search(
+        r"ix_requests_open|ix_requests_unsuccessful_pipeline \(pipeline=\? AND state=\?\)", plan
+    ), plan
 
 
 async def test_what_is_unfinished_is_counted_from_what_is_unfinished_alone(ledger, tmp_path):

@@ -75,6 +75,17 @@ async def test_indexes_of_some_rows_hold_no_others(empty: Settings):
     assert " WHERE " not in made["ix_requests_pipeline"]
 
 
+async def test_sqlite_makes_no_table_to_see_which_indexes_a_request_belongs_to(tmp_path: Path):
+    """It makes one for each list of three constants or more, and throws it away, whenever a row is changed."""
+
+    def made_anew(connection: Connection) -> int:
+        ending = connection.exec_driver_sql("EXPLAIN UPDATE requests SET state = 'completed' WHERE id = 1")
+        return sum(row.opcode == "OpenEphemeral" for row in ending)
+
+    async with open_store(Settings(state_dir=tmp_path)) as store:
+        assert await store.read(made_anew) <= 1  # of the check of the states
+
+
 async def test_migrations_make_the_tables_that_the_code_uses(empty: Settings):
     async with open_store(empty) as store:
         assert await store.read(differences) == []
