@@ -1,22 +1,17 @@
 """Counters and histograms of one worker: a dictionary each, which is made into series when somebody asks.
 
-Those of the library take a lock and three calls for each number; a request counts some fifty. Here all is
-counted in the thread of the event loop, where events are recorded, so no lock is needed.
+Those of Prometheus's own library take a lock and three calls for each number; a request counts some fifty.
+Here all is counted in the thread of the event loop, where events are recorded, so no lock is needed.
 """
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
+from math import inf
 from typing import Final
 
-from prometheus_client import Metric
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
-from prometheus_client.utils import floatToGoString
-
-from bridge.figures.table import FIGURES, PREFIX
-
-Labels = tuple[str, ...]
-"""Values of the labels of one series, in the order of `FIGURES`."""
+from bridge.figures.table import FIGURES
+from bridge.figures.text import Family, Labels, Sample
 
 
 class Counter:
@@ -35,13 +30,9 @@ class Counter:
         """It happened; with 0 times there is a series, before there is anything to count."""
         self._counted[labels] = self._counted.get(labels, 0.0) + times
 
-    def metric(self) -> Metric:
+    def told(self) -> Family:
         """All its series as they are now."""
-        figure = FIGURES[self._name]
-        family = CounterMetricFamily(PREFIX + self._name, figure.says, labels=figure.labels)
-        for labels, value in self._counted.items():
-            family.add_metric(labels, value)
-        return family
+        return Family(self._name, [Sample(*each) for each in self._counted.items()])
 
 
 class Histogram:
@@ -54,15 +45,14 @@ class Histogram:
 
     def __init__(self, name: str, bounds: Sequence[float]) -> None:
         self._name: Final = name
-        self._bounds: Final = tuple(bounds)
-        self._names: Final = tuple(map(floatToGoString, (*bounds, float("inf"))))
+        self._bounds: Final = (*bounds, inf)
         self._counted: dict[Labels, list[int]] = {}
         self._sums: dict[Labels, float] = {}
 
     def begin(self, *labels: str) -> None:
         """Have a series, before there is anything to observe."""
         if labels not in self._counted:
-            self._counted[labels] = [0] * len(self._names)
+            self._counted[labels] = [0] * len(self._bounds)
             self._sums[labels] = 0.0
 
     def observe(self, seconds: float, *labels: str) -> None:
@@ -72,14 +62,17 @@ class Histogram:
         self._counted[labels][bisect_left(self._bounds, seconds)] += 1
         self._sums[labels] += seconds
 
-    def metric(self) -> Metric:
+    def told(self) -> Family:
         """All its series as they are now."""
-        figure = FIGURES[self._name]
-        family = HistogramMetricFamily(PREFIX + self._name, figure.says, labels=figure.labels)
+        samples: list[Sample] = []
         for labels, counted in self._counted.items():
-            up_to = map(float, accumulate(counted))
-            family.add_metric(labels, list(zip(self._names, up_to, strict=True)), self._sums[labels])
-        return family
+            up_to = list(accumulate(counted))
+            samples += (
+                Sample(labels, count, "_bucket", bound)
+                for bound, count in zip(self._bounds, up_to, strict=True)
+            )
+            samples += Sample(labels, up_to[-1], "_count"), Sample(labels, self._sums[labels], "_sum")
+        return Family(self._name, samples)
 
 
 def counters() -> Mapping[str, Counter]:

@@ -11,13 +11,10 @@ from functools import partial
 from importlib.metadata import version
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Metric, generate_latest
-from prometheus_client.core import GaugeMetricFamily
-
 from bridge.figures.look import Look
 from bridge.figures.recorder import Counts
 from bridge.figures.sources import BusSeen, LedgerSeen, Sources, look_at_bus, look_at_ledger
-from bridge.figures.table import FIGURES, PREFIX
+from bridge.figures.text import Family, Labels, gauge, written
 from bridge.ledger import OpenRequests
 from bridge.observe import record
 from bridge.observe.vocabulary.base import TelemetryEvent
@@ -27,7 +24,7 @@ from bridge.tasks import end
 
 _DISTRIBUTION: Final = "gpconnect-bridge"
 _NONE_OPEN: Final = OpenRequests(0, 0, None)
-_Values = Mapping[tuple[str, ...], float]
+_Values = Mapping[Labels, float]
 
 
 class Figures:
@@ -65,89 +62,67 @@ class Figures:
 
     async def text(self) -> bytes:
         """Every figure in Prometheus's text format. Takes a few seconds at most, whatever is away."""
-        metrics = [*self._counts.metrics(), _gauge("build_info", {(version(_DISTRIBUTION),): 1})]
+        told = [*self._counts.told(), gauge("build_info", {(version(_DISTRIBUTION),): 1})]
         sources = self._sources
         if sources is None or self._bus is None or self._ledger is None:
-            metrics.append(_gauge("bus_up", {(): 0}))
+            told.append(gauge("bus_up", {(): 0}))
         else:
             bus, ledger = await asyncio.gather(self._bus(), self._ledger())
-            metrics += _of_bus(sources, bus)
-            metrics += _of_ledger(sources, ledger)
-            metrics += self._of_worker(sources)
-        registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Collected(metrics))
-        return generate_latest(registry)
+            told += _of_bus(sources, bus)
+            told += _of_ledger(sources, ledger)
+            told += self._of_worker(sources)
+        return written(told)
 
-    def _of_worker(self, sources: Sources) -> Iterator[Metric]:
+    def _of_worker(self, sources: Sources) -> Iterator[Family]:
         yield self._circuits(sources.bulkheads())
         expiries: _Values = {(fact.setting,): fact.expires_at.timestamp() for fact in sources.certificates()}
-        yield _gauge("certificate_expiry_timestamp_seconds", expiries)
+        yield gauge("certificate_expiry_timestamp_seconds", expiries)
         if (skew := sources.clock_skew()) is not None:
-            yield _gauge("clock_skew_seconds", {(): skew})
-        yield _gauge("consumers_expected", {(): len(sources.queues)})
+            yield gauge("clock_skew_seconds", {(): skew})
+        yield gauge("consumers_expected", {(): len(sources.queues)})
         stopped = [sources.retries_stopped(pipeline) for pipeline in sources.queues]
-        yield _gauge("retries_stopped", {(): any(stopped)})
+        yield gauge("retries_stopped", {(): any(stopped)})
 
-    def _circuits(self, bulkheads: Iterable[BulkheadFacts]) -> Metric:
+    def _circuits(self, bulkheads: Iterable[BulkheadFacts]) -> Family:
         """How many circuits are open: of a national service one at most, of practices any number."""
-        values: dict[tuple[str, ...], float] = {} if self._by_practice else {("practice",): 0.0}
+        values: dict[Labels, float] = {} if self._by_practice else {("practice",): 0.0}
         for facts in bulkheads:
             labels = (facts.upstream, facts.where or "") if self._by_practice else (facts.upstream,)
             values[labels] = values.get(labels, 0.0) + (facts.circuit is not Circuit.CLOSED)
-        return _gauge("circuit_open", values)
+        return gauge("circuit_open", values)
 
 
-class _Collected:
-    """What `CollectorRegistry` asks for metrics."""
-
-    def __init__(self, metrics: Iterable[Metric]) -> None:
-        self._metrics = metrics
-
-    def collect(self) -> Iterable[Metric]:
-        return self._metrics
-
-
-def _of_bus(sources: Sources, seen: BusSeen | None) -> Iterator[Metric]:
-    yield _gauge("bus_up", {(): seen is not None})
+def _of_bus(sources: Sources, seen: BusSeen | None) -> Iterator[Family]:
+    yield gauge("bus_up", {(): seen is not None})
     if seen is None:
         return
-    yield _gauge("consumers_present", {(): sum(seen.attended.values())})
+    yield gauge("consumers_present", {(): sum(seen.attended.values())})
     depths = [(pipeline, seen.depths[pipeline]) for pipeline in sources.queues if pipeline in seen.depths]
-    yield _gauge("waiting", {(pipeline,): depth.ready + depth.waiting for pipeline, depth in depths})
-    yield _gauge("dead", {(pipeline,): depth.dead for pipeline, depth in depths})
+    yield gauge("waiting", {(pipeline,): depth.ready + depth.waiting for pipeline, depth in depths})
+    yield gauge("dead", {(pipeline,): depth.dead for pipeline, depth in depths})
 
 
-def _of_ledger(sources: Sources, seen: LedgerSeen | None) -> Iterator[Metric]:
-    yield _gauge("ledger_up", {(): seen is not None and seen.is_up})
+def _of_ledger(sources: Sources, seen: LedgerSeen | None) -> Iterator[Family]:
+    yield gauge("ledger_up", {(): seen is not None and seen.is_up})
     if seen is None or not seen.is_up:
         return
-    yield _gauge("audit_ok", {(): seen.is_trail_sound})
+    yield gauge("audit_ok", {(): seen.is_trail_sound})
     if (found := seen.unfinished) is None:
         return
     now = datetime.now(UTC)
     # Those of other workers too: the ledger is theirs as well.
     found_open = dict.fromkeys(sources.queues, _NONE_OPEN) | dict(found.requests)
-    yield _gauge("in_flight", {(name,): each.in_flight for name, each in found_open.items()})
+    yield gauge("in_flight", {(name,): each.in_flight for name, each in found_open.items()})
     ages: _Values = {(name,): _age(each.oldest, now) for name, each in found_open.items()}
-    yield _gauge("oldest_waiting_seconds", ages)
-    yield _gauge("requests_in_doubt", {(): found.in_doubt})
-    yield _gauge("oldest_doubt_seconds", {(): _age(found.oldest_in_doubt, now)})
-    yield _gauge("events_owed", {(): found.events_owed})
-    yield _gauge("oldest_event_owed_seconds", {(): _age(found.oldest_owed, now)})
+    yield gauge("oldest_waiting_seconds", ages)
+    yield gauge("requests_in_doubt", {(): found.in_doubt})
+    yield gauge("oldest_doubt_seconds", {(): _age(found.oldest_in_doubt, now)})
+    yield gauge("events_owed", {(): found.events_owed})
+    yield gauge("oldest_event_owed_seconds", {(): _age(found.oldest_owed, now)})
 
 
 def _age(since: datetime | None, now: datetime) -> float:
     return 0.0 if since is None else max(0.0, (now - since).total_seconds())
-
-
-def _gauge(name: str, values: _Values) -> Metric:
-    figure = FIGURES[name]
-    # A label that is switched off is not there at all.
-    labels = figure.labels[: max(map(len, values), default=len(figure.labels))]
-    metric = GaugeMetricFamily(PREFIX + name, figure.says, labels=labels)
-    for told, value in values.items():
-        metric.add_metric(told, float(value))
-    return metric
 
 
 def _not_read(source: str, error: Exception) -> None:

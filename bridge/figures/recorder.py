@@ -3,8 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from prometheus_client import Metric
-
 from bridge.bus.port import QueueSpec
 from bridge.figures.counting import Histogram, counters
 from bridge.figures.labels import (
@@ -18,6 +16,7 @@ from bridge.figures.labels import (
     Few,
 )
 from bridge.figures.table import AGE_BUCKETS, BUCKETS, STAGE_BUCKETS
+from bridge.figures.text import Family
 from bridge.observe import pipeline_at_hand
 from bridge.observe.vocabulary.base import TelemetryEvent
 from bridge.observe.vocabulary.bus import MessageDead, OneByOneBegun, StoredMessagesLost
@@ -71,10 +70,10 @@ class Counts:
         if count is not None:
             count(event)
 
-    def metrics(self) -> Iterator[Metric]:
+    def told(self) -> Iterator[Family]:
         """What was counted, for one answer."""
-        yield from (counter.metric() for counter in self._counters.values())
-        yield from (histogram.metric() for histogram in self._histograms.values())
+        yield from (counter.told() for counter in self._counters.values())
+        yield from (histogram.told() for histogram in self._histograms.values())
 
     def _handled(self, event: RequestHandled) -> None:
         pipeline = self._pipeline()

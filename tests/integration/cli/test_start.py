@@ -41,6 +41,7 @@ NOT_OF_A_WORKER = {
     "jwt",
     "nats",
     "nh3",
+    "prometheus_client",
     "rich",
     "starlette",
     "uvicorn",

@@ -94,8 +94,8 @@ def test_what_a_collector_refuses_is_counted_when_the_next_span_ends(collector):
 
 def lost(counts: Counts) -> dict[str, float]:
     return {
-        sample.labels["reason"]: sample.value
-        for metric in counts.metrics()
-        for sample in metric.samples
-        if sample.name == "bridge_spans_lost_total"
+        sample.labels[0]: sample.value
+        for family in counts.told()
+        for sample in family.samples
+        if family.name == "spans_lost_total"
     }
