@@ -12,7 +12,6 @@ import resource
 import socket
 import ssl
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -84,7 +83,7 @@ class Gate:
         self._protocol = protocol
         self._tls = tls
         self._handshake = None if tls is None else silence
-        self._opened: deque[socket.socket] = deque()
+        self._opened: dict[socket.socket, asyncio.Transport | None] = {}
         self._entering: set[asyncio.Task[None]] = set()
         self._told_at = -_TELL_EVERY
         self._again: asyncio.TimerHandle | None = None
@@ -117,25 +116,33 @@ class Gate:
                 return
             connection.setblocking(False)  # noqa: FBT003 - positional only
             self._make_room()
-            self._opened.append(connection)
+            self._opened[connection] = None
             entering = self._loop.create_task(self._enter(connection))
             self._entering.add(entering)
             entering.add_done_callback(self._entering.discard)
 
     def _make_room(self) -> None:
-        self._opened = deque(each for each in self._opened if each.fileno() >= 0)
+        self._opened = {each: made for each, made in self._opened.items() if each.fileno() >= 0}
         while len(self._opened) >= self._most:
+            first = next(iter(self._opened))
+            transport = self._opened.pop(first)
             with contextlib.suppress(OSError):
-                self._opened.popleft().shutdown(socket.SHUT_RDWR)
+                first.shutdown(socket.SHUT_RDWR)
+            if transport is not None:
+                transport.abort()  # one that reads nothing while its answer is made sees no other end
             if time.monotonic() - self._told_at >= _TELL_EVERY:
                 self._told_at = time.monotonic()
                 record(PortFull(self._listener.getsockname()[1], self._most))
 
     async def _enter(self, connection: socket.socket) -> None:
         try:
-            await self._loop.connect_accepted_socket(
+            transport, _protocol = await self._loop.connect_accepted_socket(
                 self._protocol, connection, ssl=self._tls, ssl_handshake_timeout=self._handshake
             )
+            if connection in self._opened:
+                self._opened[connection] = transport
+            else:
+                transport.abort()  # it has made room meanwhile
         except OSError:  # gone, or no TLS that both know
             connection.close()
 

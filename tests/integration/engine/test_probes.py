@@ -136,6 +136,31 @@ async def test_connections_without_a_word_keep_nobody_out():
             writer.transport.abort()
 
 
+async def test_no_more_answers_than_connections_are_made_at_a_time():
+    port, asked, running = free_port(), asyncio.Event(), 0
+
+    async def never() -> Shown:
+        nonlocal running
+        running += 1
+        asked.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            running -= 1
+        raise AssertionError
+
+    async with answering({b"/never": never}, host="127.0.0.1", port=port, limits=PortLimits(connections=5)):
+        waiting = []
+        for _ in range(20):
+            asked.clear()
+            waiting.append(asyncio.create_task(said(port, b"GET /never HTTP/1.1\r\nHost: x\r\n\r\n")))
+            await asked.wait()
+        async with asyncio.timeout(10):
+            while running > 5:
+                await asyncio.sleep(0.01)
+    await asyncio.gather(*waiting, return_exceptions=True)
+
+
 async def test_the_end_waits_for_nobody():
     port, asked = free_port(), asyncio.Event()
 
