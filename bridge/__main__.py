@@ -1,5 +1,15 @@
-"""``python -m bridge``: the same as the `bridge` command."""
+"""The `bridge` command, and ``python -m bridge``: the same."""
 
-from bridge.cli import main
+import gc
 
-main()
+
+def main() -> None:
+    """Run it; what is loaded on the way to a command stays, so nobody looks for cycles among it."""
+    gc.disable()  # until the command is known: `bridge.cli.app.common`
+    from bridge.cli import main as run  # noqa: PLC0415 - loads what takes an option apart
+
+    run()
+
+
+if __name__ == "__main__":
+    main()

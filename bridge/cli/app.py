@@ -123,6 +123,8 @@ def common(
 ) -> None:
     """Settings come from BRIDGE_* variables; a variable that is set wins over the file."""
     del show_version
+    gc.set_threshold(_YOUNG)
+    gc.enable()
     if env_file is not None:
         from dotenv import load_dotenv  # noqa: PLC0415 - few need it, and it loads much
 
@@ -130,8 +132,7 @@ def common(
 
 
 def main() -> None:
-    """Entry point of the console script."""
-    gc.set_threshold(_YOUNG)
+    """Run the command that the arguments name; its faults become exit codes."""
     # Pydantic would look through every package that is installed for plugins, and nothing here uses any.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:

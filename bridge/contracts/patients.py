@@ -40,6 +40,9 @@ class Communication(Model):
     interpreter_required: bool
 
 
+# Defaults in which nothing is set are not validated here: their validators are made with the first request.
+
+
 class RegistrationDetails(Model):
     """What a practice is told of a patient whom it is to register as temporary.
 
@@ -49,7 +52,7 @@ class RegistrationDetails(Model):
 
     home_address: PostalAddress | None = None
     temporary_address: PostalAddress | None = None
-    phones: Phones = Phones()
+    phones: Phones = Phones.model_construct()
     email: Email | None = None
     communication: Communication | None = None
 
@@ -66,4 +69,4 @@ class PatientRegisterRequest(GpConnectRequest):
 
     practice_ods_code: OdsCode
     """Where the appointment is to be; seldom the practice where the patient is registered."""
-    details: RegistrationDetails = RegistrationDetails()
+    details: RegistrationDetails = RegistrationDetails.model_construct()
