@@ -26,7 +26,7 @@ else:
             written.__doc__ = written.__doc__ or written.__name__  # not its signature: that takes long
             made = dataclasses.dataclass(init=False, repr=False, eq=False, **options)(written)
             if "__init__" not in own:
-                made.__init__ = _written_when_called(made)
+                made.__init__ = _Init(made)
             if "__repr__" not in own:
                 made.__repr__ = _shown
             if eq:
@@ -36,38 +36,43 @@ else:
         return make
 
 
-def _written_when_called(made: Any) -> Callable[..., None]:
-    """An ``__init__`` that puts the one of these very fields in its place."""
+class _Init:
+    """Stands for the ``__init__`` of a class until somebody asks for it, which is then in its place."""
 
-    def __init__(self: object, *given: Any, **named: Any) -> None:  # noqa: N807 - what it stands for
-        made.__init__ = _init(made)
-        made.__init__(self, *given, **named)
+    def __init__(self, made: Any) -> None:
+        self._made = made
 
-    return __init__
+    def __get__(self, it: object, owner: type | None = None) -> Any:
+        written = self._made.__init__ = _init(self._made)
+        return written.__get__(it, owner)
 
 
-def _init(made: Any) -> Callable[..., None]:
-    """What `dataclasses` would write."""
-    names: dict[str, Any] = {"missing": dataclasses.MISSING}
+def _init(made: Any) -> Any:
+    """What `dataclasses` would write; an `InitVar` it would take as well, and no class here has any."""
+    names: dict[str, Any] = {"__name__": made.__module__, "__missing__": dataclasses.MISSING}
     by_place, by_name, lines = ["self"], ["*"], []
     for each in dataclasses.fields(made):
-        if not each.init:
-            continue  # is set by `__post_init__`
         parameter = value = each.name
         if each.default is not dataclasses.MISSING:
-            names[f"default_{each.name}"] = each.default
-            parameter += f"=default_{each.name}"
+            default = f"__default_{each.name}__"  # as no field is named
+            names[default] = each.default
+            parameter += f"={default}"
+            value = each.name if each.init else default
         elif each.default_factory is not dataclasses.MISSING:
-            names[f"make_{each.name}"] = each.default_factory
-            parameter += "=missing"
-            value = f"make_{each.name}() if {each.name} is missing else {each.name}"
-        (by_name if each.kw_only else by_place).append(parameter)
+            make = f"__make_{each.name}__"
+            names[make] = each.default_factory
+            parameter += "=__missing__"
+            value = f"{make}() if {each.name} is __missing__ else {each.name}" if each.init else f"{make}()"
+        elif not each.init:
+            continue  # is set by `__post_init__`
+        if each.init:
+            (by_name if each.kw_only else by_place).append(parameter)
         lines.append(f"self.{each.name} = {value}")
     if hasattr(made, "__post_init__"):
         lines.append("self.__post_init__()")
     parameters = by_place + (by_name if len(by_name) > 1 else [])
     exec(f"def __init__({', '.join(parameters)}):\n " + "\n ".join(lines or ["pass"]), names)  # noqa: S102 - as there
-    written: Callable[..., None] = names["__init__"]
+    written = names["__init__"]
     written.__qualname__ = f"{made.__qualname__}.__init__"
     return written
 

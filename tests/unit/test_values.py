@@ -2,12 +2,16 @@
 
 import copy
 import dataclasses
+import inspect
 import pickle
 from dataclasses import field
+from importlib import import_module
+from pkgutil import walk_packages
 from typing import Any, Generic, TypeVar
 
 import pytest
 
+import bridge
 from bridge import values
 
 _T = TypeVar("_T")
@@ -85,6 +89,20 @@ def classes(dataclass: Any) -> dict[str, Any]:
         pass
 
     @dataclass(slots=True)
+    class NotAsked:
+        name: str
+        number: int = field(init=False, default=1)
+        found: list[int] = field(init=False, default_factory=list)
+
+    @dataclass(slots=True)
+    class OddlyNamed:
+        found: list[int] = field(default_factory=list)
+        number: int = 1
+        missing: int = 2
+        make_found: int = 3
+        default_number: int = 4
+
+    @dataclass(slots=True)
     class WithItsOwn:
         name: str
 
@@ -117,6 +135,9 @@ ARGUMENTS: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
     ("OfAnother", ("a", 2, 3), {"third": [1]}),
     ("Undecorated", ("a",), {}),
     ("WithItsOwn", (), {}),
+    ("NotAsked", ("a",), {}),
+    ("OddlyNamed", (), {}),
+    ("OddlyNamed", ([1], 2), {"make_found": 5}),
 ]
 
 
@@ -182,6 +203,7 @@ def test_they_are_described_as_they_are_written_or_by_their_names():
         ("One", (), {"nme": "a"}),
         ("ByName", (1,), {}),
         ("Reckoned", ("a", 1), {}),
+        ("NotAsked", ("a",), {"number": 2}),
     ],
 )
 def test_none_is_made_of_other_arguments(name: str, given: tuple[Any, ...], named: dict[str, Any]):
@@ -191,6 +213,61 @@ def test_none_is_made_of_other_arguments(name: str, given: tuple[Any, ...], name
             classes_[name](*given, **named)
         told.append(str(refused.value).replace("classes.<locals>.", ""))
     assert told[0] == told[1]
+
+
+def asked_for(of: Any) -> list[tuple[str, Any, bool]]:
+    """What a class says that its objects are made of."""
+    return [
+        (each.name, each.kind, each.default is inspect.Parameter.empty)
+        for each in inspect.signature(of).parameters.values()
+    ]
+
+
+def test_a_class_tells_what_its_objects_are_made_of_before_there_are_any():
+    quick, usual = classes(values.dataclass), classes(dataclasses.dataclass)
+    assert {name: asked_for(of) for name, of in quick.items()} == {
+        name: asked_for(of) for name, of in usual.items()
+    }
+
+
+def all_quick() -> list[Any]:
+    """Every class of the project whose ``__init__`` is written this way."""
+    names = [each.name for each in walk_packages(bridge.__path__, "bridge.")]
+    runs = ("bridge.__main__", "bridge.ledger.migrations.")  # when it is loaded
+    modules = [import_module(name) for name in names if not name.startswith(runs)]
+    found: set[Any] = {of for module in modules for of in vars(module).values() if isinstance(of, type)}
+    written = [of for of in found if "__dataclass_fields__" in vars(of) and "__init__" in vars(of)]
+    return [of for of in written if "__missing__" in getattr(of.__init__, "__globals__", {})]
+
+
+def as_usual(of: Any) -> Any:
+    """A class with the same fields, made by the standard library."""
+
+    def again(each: dataclasses.Field[Any]) -> Any:
+        if each.default_factory is not dataclasses.MISSING:
+            return field(default_factory=each.default_factory, init=each.init, kw_only=bool(each.kw_only))
+        return field(default=each.default, init=each.init, kw_only=bool(each.kw_only))
+
+    fields = [(each.name, object, again(each)) for each in dataclasses.fields(of)]
+    return dataclasses.make_dataclass(of.__name__, fields)
+
+
+async def test_each_class_of_ours_makes_what_the_standard_library_would():
+    found = all_quick()  # one of them takes the task that it is made in
+    assert len(found) > 200
+    for of in found:
+        usual = as_usual(of)
+        assert asked_for(of) == asked_for(usual), of
+        if hasattr(of, "__post_init__"):
+            continue  # which says what may be given
+        given = {name: object() for name, _kind, is_needed in asked_for(of) if is_needed}
+        by_us, by_them = of(**given), usual(**given)
+        for each in dataclasses.fields(usual):
+            ours, theirs = getattr(by_us, each.name, "unset"), getattr(by_them, each.name, "unset")
+            if each.default_factory is dataclasses.MISSING:
+                assert ours is theirs, (of, each.name)
+            else:
+                assert type(ours) is type(theirs), (of, each.name)
 
 
 def test_each_object_has_what_is_made_for_it_anew():
