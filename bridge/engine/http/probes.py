@@ -75,6 +75,7 @@ class _Visit(asyncio.Protocol):
         self._parser = HttpRequestParser(self)
         self._came = 0
         self._target = b""
+        self._with_body = True
         self._task: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # asyncio's own
@@ -124,7 +125,8 @@ class _Visit(asyncio.Protocol):
         self._task = self._loop.create_task(self._answer(self._target, self._parser.get_method()))
 
     async def _answer(self, target: bytes, method: bytes) -> None:
-        found = self._paths.get(target.partition(b"?")[0])
+        self._with_body = method != b"HEAD"
+        found = self._paths.get(target.partition(b"?")[0].removesuffix(b"/"))
         if found is None:
             self._say(HTTPStatus.NOT_FOUND)
         elif method not in (b"GET", b"HEAD"):
@@ -138,16 +140,17 @@ class _Visit(asyncio.Protocol):
                 )
                 self._say(HTTPStatus.INTERNAL_SERVER_ERROR)
             else:
-                self._write(told, with_body=method == b"GET")
+                self._write(told)
 
     def _say(self, status: HTTPStatus) -> None:
-        self._write(Shown(status, status.phrase.encode(), "text/plain; charset=utf-8"), with_body=True)
+        self._write(Shown(status, status.phrase.encode(), "text/plain; charset=utf-8"))
 
-    def _write(self, told: Shown, *, with_body: bool) -> None:
+    def _write(self, told: Shown) -> None:
+        allowed = "allow: GET, HEAD\r\n" if told.status is HTTPStatus.METHOD_NOT_ALLOWED else ""
         head = (
             f"HTTP/1.1 {told.status.value} {told.status.phrase}\r\ndate: {formatdate(usegmt=True)}\r\n"
             f"content-type: {told.media_type}\r\ncontent-length: {len(told.body)}\r\n"
-            "connection: close\r\n\r\n"
+            f"{allowed}connection: close\r\n\r\n"
         )
-        self._transport.write(head.encode() + (told.body if with_body else b""))
+        self._transport.write(head.encode() + (told.body if self._with_body else b""))
         self._transport.close()

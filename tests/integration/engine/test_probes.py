@@ -55,6 +55,8 @@ async def port():
         (b"HEAD /hello HTTP/1.1\r\nHost: x\r\n\r\n", "200 OK", b""),
         (b"GET /busy HTTP/1.1\r\nHost: x\r\n\r\n", "503 Service Unavailable", b'{"ready":false}'),
         (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "404 Not Found", b"Not Found"),
+        (b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n", "404 Not Found", b""),
+        (b"GET /hello/ HTTP/1.1\r\nHost: x\r\n\r\n", "200 OK", b"hello"),
         (b"GET //hello HTTP/1.1\r\nHost: x\r\n\r\n", "404 Not Found", b"Not Found"),
         (
             b"POST /hello HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}",
@@ -81,6 +83,12 @@ async def test_the_head_tells_length_and_type_and_that_the_connection_ends(port:
     headers = dict(line.split(": ", 1) for line in head.decode().splitlines()[1:])
     assert headers.pop("date").endswith("GMT")
     assert headers == {"content-type": "application/json", "content-length": "15", "connection": "close"}
+
+
+async def test_what_is_refused_says_what_is_not(port: int):
+    answer = await said(port, b"OPTIONS /hello HTTP/1.0\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 405 Method Not Allowed\r\n")
+    assert b"\r\nallow: GET, HEAD\r\n" in answer
 
 
 async def test_a_request_that_comes_in_pieces_is_read_whole(port: int):
