@@ -133,14 +133,14 @@ class _Visit(asyncio.Protocol):
             self._say(HTTPStatus.METHOD_NOT_ALLOWED)
         else:
             try:
-                told = await found()
+                self._write(await found())
             except Exception as error:  # noqa: BLE001 - whoever asks gets an answer, and the log the error
                 self._loop.call_exception_handler(
                     {"message": "a probe cannot be answered", "exception": error}
                 )
                 self._say(HTTPStatus.INTERNAL_SERVER_ERROR)
-            else:
-                self._write(told)
+            finally:
+                self._transport.close()  # also where a driver cancelled what was waited for
 
     def _say(self, status: HTTPStatus) -> None:
         self._write(Shown(status, status.phrase.encode(), "text/plain; charset=utf-8"))

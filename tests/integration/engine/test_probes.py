@@ -127,6 +127,19 @@ async def test_a_fault_of_ours_is_answered_and_told(port: int):
     assert [str(each) for each in told] == ["of our own"]
 
 
+async def test_nobody_waits_for_what_was_cancelled():
+    port = free_port()
+
+    async def cancelled() -> Shown:
+        gone = asyncio.get_running_loop().create_future()
+        gone.cancel()  # as drivers do with what they wait for when a link breaks
+        await gone
+        raise AssertionError
+
+    async with answering({b"/cancelled": cancelled}, host="127.0.0.1", port=port), asyncio.timeout(10):
+        assert await said(port, b"GET /cancelled HTTP/1.1\r\nHost: x\r\n\r\n") == b""
+
+
 @pytest.mark.parametrize("asked", [b"", b"GET /hel", b"GET /hello HTTP/1.1\r\nHost"])
 async def test_who_asks_nothing_whole_is_left(asked: bytes):
     port = free_port()
