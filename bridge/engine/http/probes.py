@@ -146,6 +146,8 @@ class _Visit(asyncio.Protocol):
         self._write(Shown(status, status.phrase.encode(), "text/plain; charset=utf-8"))
 
     def _write(self, told: Shown) -> None:
+        if self._transport.is_closing():
+            return  # libuv's loop takes it for a fault
         allowed = "allow: GET, HEAD\r\n" if told.status is HTTPStatus.METHOD_NOT_ALLOWED else ""
         head = (
             f"HTTP/1.1 {told.status.value} {told.status.phrase}\r\ndate: {formatdate(usegmt=True)}\r\n"

@@ -182,6 +182,24 @@ async def test_no_more_answers_than_connections_are_made_at_a_time():
     await asyncio.gather(*waiting, return_exceptions=True)
 
 
+async def test_an_answer_that_comes_after_the_end_is_no_fault():
+    port, asked, told = free_port(), asyncio.Event(), []
+
+    async def late() -> Shown:
+        asked.set()
+        with contextlib.suppress(asyncio.CancelledError):  # as drivers do that take it for a broken link
+            await asyncio.Event().wait()
+        return await hello()
+
+    async with answering({b"/late": late}, host="127.0.0.1", port=port):
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: told.append(context))
+        waiting = asyncio.create_task(said(port, b"GET /late HTTP/1.1\r\nHost: x\r\n\r\n"))
+        await asked.wait()
+    with contextlib.suppress(ConnectionResetError):
+        assert await waiting == b""
+    assert told == []
+
+
 async def test_the_end_waits_for_nobody():
     port, asked = free_port(), asyncio.Event()
 
