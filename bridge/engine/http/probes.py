@@ -64,7 +64,7 @@ class _Visit(asyncio.Protocol):
     Args:
         paths: that there are.
         limits: of the port.
-        connected: the connections that are open; this one is among them while it is.
+        connected: the connections that are open, or being answered; this one is among them while it is.
     """
 
     def __init__(self, paths: Paths, limits: PortLimits, connected: "set[_Visit]") -> None:
@@ -88,9 +88,10 @@ class _Visit(asyncio.Protocol):
         del exc
         self._silence.cancel()
         self._end.cancel()
-        self._connected.discard(self)
-        if self._task is not None:
-            self._task.cancel()
+        if self._task is None:
+            self._connected.discard(self)
+        else:  # not cut off: a driver in the middle of a question would take that for a broken link
+            self._task.add_done_callback(lambda _task: self._connected.discard(self))
 
     def leave(self) -> asyncio.Task[None] | None:
         """Close the connection now; what was being answered on it, if anything."""

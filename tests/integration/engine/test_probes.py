@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 from http import HTTPStatus
 
 import pytest
@@ -157,28 +158,32 @@ async def test_connections_without_a_word_keep_nobody_out():
             writer.transport.abort()
 
 
-async def test_no_more_answers_than_connections_are_made_at_a_time():
-    port, asked, running = free_port(), asyncio.Event(), 0
+async def test_connections_whose_answer_takes_long_take_no_more_than_their_share():
+    def files() -> int:
+        return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - only how many
+
+    port, asked, cut_off = free_port(), asyncio.Event(), []
 
     async def never() -> Shown:
-        nonlocal running
-        running += 1
         asked.set()
         try:
             await asyncio.Event().wait()
-        finally:
-            running -= 1
+        except asyncio.CancelledError:
+            cut_off.append(port)
+            raise
         raise AssertionError
 
     async with answering({b"/never": never}, host="127.0.0.1", port=port, limits=PortLimits(connections=5)):
-        waiting = []
+        before, waiting = files(), []
         for _ in range(20):
             asked.clear()
             waiting.append(asyncio.create_task(said(port, b"GET /never HTTP/1.1\r\nHost: x\r\n\r\n")))
             await asked.wait()
         async with asyncio.timeout(10):
-            while running > 5:
+            while files() > before + 15:  # both ends of five, and a few of the loop
                 await asyncio.sleep(0.01)
+        assert cut_off == []
+    assert len(cut_off) == 20
     await asyncio.gather(*waiting, return_exceptions=True)
 
 
