@@ -1,4 +1,5 @@
 import pytest
+from pydantic import BaseModel
 
 from bridge.errors import Misconfigured
 from bridge.settings import KNOWN_DEFAULTS, Settings
@@ -342,3 +343,12 @@ def test_names_of_variables_may_be_written_small(environment, monkeypatch):
 def test_a_group_that_is_no_object_is_told(environment, monkeypatch, given):
     monkeypatch.setenv("BRIDGE_BUS", given)
     assert everything_wrong() == {"BRIDGE_BUS": "is no JSON object; its settings are BRIDGE_BUS_…"}
+
+
+def test_a_group_in_which_nothing_is_set_is_what_validation_would_make_of_it():
+    groups = [each for _, each in Settings() if isinstance(each, BaseModel)]
+    assert len(groups) > 20
+    for group in groups:
+        validated = type(group).model_validate({})
+        assert repr(group) == repr(validated)
+        assert group == validated

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from bridge.areas.requests import RecordRequest
 from bridge.contracts.envelope import Attributes, Incoming, read_envelope
+from bridge.contracts.patients import PatientRegisterRequest, RegistrationDetails
+from bridge.contracts.requests import Model
 from bridge.contracts.schemas import envelope_schema, schema_of
 from bridge.errors import RequestRejected
 from bridge.pipelines.installed import installed_pipelines
@@ -232,3 +234,11 @@ def test_a_user_may_have_long_names_and_no_longer_ones(letter):
         assert list(faults(named(10, 200))) == ["data.requested_by"]
     else:
         assert read(named(10, 200))
+
+
+@pytest.mark.parametrize("model", [PatientRegisterRequest, RegistrationDetails])
+def test_a_default_in_which_nothing_is_set_is_what_validation_would_make_of_it(model):
+    defaults = [field.default for field in model.model_fields.values() if isinstance(field.default, Model)]
+    assert defaults
+    for default in defaults:
+        assert repr(default) == repr(type(default).model_validate({}))
