@@ -39,10 +39,12 @@ class Ran(NamedTuple):
     Attributes:
         rows: that it returned, by column; columns of the type `Instant` as the driver gives them.
         rowcount: how many it changed.
+        added: on SQLite, the id of the row that it added last.
     """
 
     rows: Sequence[Mapping[str, Any]]
     rowcount: int
+    added: int | None = None
 
 
 def run_on_sqlite(connection: Connection, sql: str, values: Sequence[Any]) -> sqlite3.Cursor:
@@ -82,14 +84,15 @@ class Prepared:
         if isinstance(driver, sqlite3.Connection):
             cursor = run_on_sqlite(connection, compiled.sql, compiled.row(values))
             names = [column[0] for column in cursor.description or ()]
-            return Ran([dict(zip(names, row, strict=True)) for row in cursor.fetchall()], cursor.rowcount)
+            rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+            return Ran(rows, cursor.rowcount, cursor.lastrowid)
         kept = connection.info.setdefault(_KEPT, {})
         statement = kept.get(compiled.sql)
         if statement is None:
             statement = kept[compiled.sql] = await_only(driver.prepare(compiled.sql))
-        rows = await_only(statement.fetch(*compiled.row(values)))
+        fetched = await_only(statement.fetch(*compiled.row(values)))
         *_, count = statement.get_statusmsg().split()  # such as ``INSERT 0 3``
-        return Ran([dict(row) for row in rows], int(count))
+        return Ran([dict(row) for row in fetched], int(count))
 
     def _compile(self, connection: Connection, values: Values) -> _Compiled:
         compiled = self._statement.compile(dialect=connection.dialect, column_keys=list(values))

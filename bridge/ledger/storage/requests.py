@@ -38,13 +38,14 @@ _CLOCK_JUMP = 10
 """A lease that ends more than this many times its length ahead was written before the clock was set back."""
 
 
-_OPEN = ByDialect(
-    lambda dialect: Prepared(
-        dialect.insert(requests)
-        .on_conflict_do_nothing(index_elements=["request_key"])
-        .returning(requests.c.id)
-    )
-)
+def _opening(dialect: Any) -> Prepared:
+    new = dialect.insert(requests).on_conflict_do_nothing(index_elements=["request_key"])
+    # SQLite's driver tells the id by itself. To return it, SQLite makes a table for it, and copies every page
+    # that it is about to change.
+    return Prepared(new if dialect.dialect.name == "sqlite" else new.returning(requests.c.id))
+
+
+_OPEN = ByDialect(_opening)
 # Made once: SQLAlchemy then compiles each of them once.
 _ADD_ATTEMPT = insert(attempts)
 _LOSSES = (
@@ -183,9 +184,11 @@ class Holder:
 
 def open_new(connection: Connection, opening: Opening, holder: Holder) -> Started | None:
     """Take a request up that the ledger has never seen; None when it has. One statement."""
-    for new in _OPEN[connection.dialect.name].run(connection, _opened(opening, holder)).rows:
-        return Started(Lease(opening.request_key, new["id"], holder.name, 1, 1, opening.attempt, holder.now))
-    return None
+    ran = _OPEN[connection.dialect.name].run(connection, _opened(opening, holder))
+    if ran.rowcount == 0:
+        return None
+    row = ran.added if ran.added is not None else ran.rows[0]["id"]
+    return Started(Lease(opening.request_key, row, holder.name, 1, 1, opening.attempt, holder.now))
 
 
 def open_again(connection: Connection, opening: Opening, holder: Holder, sealer: Sealer) -> BeginResult:
@@ -422,7 +425,6 @@ def _event_row(row: int, start: int, number: int, event: StoredEvent) -> dict[st
         "topic": event.topic,
         "content_type": event.content_type,
         "size": len(event.body),
-        "published_at": None,
     }
 
 
