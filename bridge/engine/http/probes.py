@@ -54,8 +54,9 @@ async def answering(paths: Paths, *, host: str, port: int, limits: PortLimits = 
     try:
         yield
     finally:
-        await gate.close()
-        await end(*[task for each in connected if (task := each.leave()) is not None])
+        answers = [task for each in connected if (task := each.leave()) is not None]
+        await gate.close()  # after that: of one that just came, libuv's loop would not say that it is closed
+        await end(*answers)
 
 
 class _Visit(asyncio.Protocol):
