@@ -3,9 +3,10 @@
 import asyncio
 import gc
 import signal
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from bridge.bus import open_bus
 from bridge.bus.administered import have_queues
@@ -174,6 +175,17 @@ def check(settings: Settings, renderings: Mapping[str, RenderingSpec] = RENDERIN
     settings.check(also=[*of_access, *of_keys, *of_renderings, *claims_faults(settings.claims), *of_traces])
 
 
+async def _readiness(serving: Callable[[], Worker | None]) -> dict[str, bool]:
+    asked = serving()
+    if asked is not None:
+        try:
+            return await asked.readiness()
+        except Exception:
+            if serving() is asked:
+                raise
+    return {"started": False}  # or it stops: what was asked may be closed by now
+
+
 async def run_worker(settings: Settings, pipelines: Sequence[Pipeline]) -> None:
     """Run until SIGTERM or SIGINT, then stop in order: take nothing new, finish what is in flight.
 
@@ -197,9 +209,6 @@ async def run_worker(settings: Settings, pipelines: Sequence[Pipeline]) -> None:
         lost.set()
         stopping.set()
 
-    async def readiness() -> dict[str, bool]:
-        return await serving.readiness() if serving else {"started": False}
-
     if settings.exposed_secrets and not settings.sandbox:
         record(SecretsExposed(settings.exposed_secrets))
     loop = asyncio.get_running_loop()
@@ -208,7 +217,7 @@ async def run_worker(settings: Settings, pipelines: Sequence[Pipeline]) -> None:
     async with (
         _counting(settings) as figures,
         tracing() as traces,
-        health_endpoints(settings.health, readiness, figures),
+        health_endpoints(settings.health, partial(_readiness, lambda: serving), figures),
         open_bus(settings, on_lost=on_lost) as bus,
         consuming(settings, pipelines, bus) as worker,
     ):

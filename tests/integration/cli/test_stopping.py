@@ -1,7 +1,12 @@
 """SIGTERM while requests are on their way: what is in flight is finished, the rest is the next worker's."""
 
 import asyncio
+import http.client
 import json
+import time
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -51,3 +56,27 @@ async def test_sigterm_finishes_what_is_in_flight_and_loses_nothing(environment,
         for events in outcomes:
             assert len(events) == 3
             assert events[-1][0] == "record.completed.v1"
+
+
+def told_until_it_is_gone(port):
+    """What a worker answers to whoever asks again and again whether it is ready."""
+    told = set()
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=10) as answer:
+                told.add(answer.status)
+        except urllib.error.HTTPError as error:
+            told.add(error.code)
+        except (OSError, http.client.HTTPException):
+            return told
+
+
+@pytest.mark.nats
+def test_whoever_asks_while_a_worker_stops_is_told_that_it_is_not_ready(environment, tmp_path):
+    with worker(environment, output=tmp_path / "worker.log") as started, ThreadPoolExecutor(8) as threads:
+        asking = [threads.submit(told_until_it_is_gone, started.health_port) for _ in range(8)]
+        time.sleep(0.5)
+        assert started.stop() == 0
+        assert set().union(*(each.result() for each in asking)) <= {200, 503}
+    levels = {json.loads(line)["level"] for line in started.output.read_text().splitlines()}
+    assert "error" not in levels
