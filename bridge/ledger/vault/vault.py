@@ -69,11 +69,14 @@ answers = Table(
 answer_bodies = Table(
     "answer_bodies",
     metadata,
-    Column("sha256", Text, nullable=False, index=True),
+    Column("sha256", Text, nullable=False),
     Column("expires_at", Instant, nullable=False, index=True),
     Column("sealed", LargeBinary, nullable=False),
 )
-"""Of answers that are kept, by the hash and the end of each; on PostgreSQL a part holds those of a month."""
+"""Of answers that are kept, by the hash and the end of each; on PostgreSQL a part holds those of a month.
+
+A body is found by its end, which few share: for an index of hashes each answer would write a page of its own.
+"""
 
 claims = Table(
     "claims",
@@ -366,7 +369,7 @@ class Vault:
         dropped = await partitions.drop_over(self._store, {"answer_bodies": now, "claim_parts": now})
         await self._delete_over(claim_parts, claim_parts.c.id, now)
         return PrunedBodies(
-            answers=await self._delete_over(answer_bodies, answer_bodies.c.sha256, now)
+            answers=await self._delete_over(answer_bodies, answer_bodies.c.expires_at, now)
             + await self._drop_bodies(answers, now),
             claims=await self._drop_bodies(claims, now),
             metadata=await self._forget(answers, answers.c.received_at, facts_before, now)
