@@ -4,9 +4,13 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Column, Connection, Index, text
+from sqlalchemy import Column, Connection, Index, TextClause, text
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
 
 T = TypeVar("T")
+WordsByDialect = Mapping[str, str]
+"""SQL of a condition by the name of the dialect."""
 _WHERE: Final = "where"
 
 
@@ -30,8 +34,27 @@ DIALECTS: Final = ByDialect[Any](lambda dialect: dialect)
 """The modules themselves."""
 
 
+class Stated(TextClause):
+    """A condition in a statement, to the letter as a partial index has it in that database.
+
+    Args:
+        words: what it is in each.
+    """
+
+    inherit_cache = True
+
+    def __init__(self, words: WordsByDialect) -> None:
+        super().__init__("; ".join(words.values()))  # which statements are told apart by
+        self.words = words
+
+
+@compiles(Stated)
+def _in_its_words(stated: Stated, compiler: SQLCompiler, **_: Any) -> str:
+    return stated.words[compiler.dialect.name]
+
+
 def partial_index(
-    name: str, where: str | Mapping[str, str], *columns: Column[Any] | str, unique: bool = False
+    name: str, where: str | WordsByDialect, *columns: Column[Any] | str, unique: bool = False
 ) -> Index:
     """An index of the rows that meet a condition, in SQL of both databases or of each by its name.
 

@@ -19,21 +19,34 @@ from sqlalchemy import (
     text,
 )
 
-from bridge.ledger.storage.dialects import partial_index
+from bridge.ledger.storage.dialects import Stated, WordsByDialect, partial_index
 from bridge.ledger.storage.durations import index_slow
 from bridge.ledger.storage.metadata import Id, Instant, metadata
 
-# Two to a list: of three, SQLite makes a table whenever a row is added or changed, for each index that has
-# such a condition. In brackets, because statements join them to others.
-_OPEN = "(state IN ('in_flight', 'waiting') OR state = 'in_doubt')"
+
+def _state_is_one_of(first: str, second: str, third: str) -> WordsByDialect:
+    """In a list; on SQLite two to a list.
+
+    Of three SQLite makes a table whenever a row is added or changed, for each index that has such a
+    condition. PostgreSQL makes none; told in two parts, it took another index, and one page of requests took
+    thirty times as long among a million.
+    """
+    return {
+        # In brackets, because statements join it to others.
+        "sqlite": f"(state IN ('{first}', '{second}') OR state = '{third}')",
+        "postgresql": f"state IN ('{first}', '{second}', '{third}')",
+    }
+
+
+_OPEN = _state_is_one_of("in_flight", "waiting", "in_doubt")
 _IN_LINE = "turn_key IS NOT NULL AND state IN ('in_flight', 'waiting')"
-_UNSUCCESSFUL = "(state IN ('failed', 'rejected') OR state = 'in_doubt')"
+_UNSUCCESSFUL = _state_is_one_of("failed", "rejected", "in_doubt")
 _RETRIED = "waits > 0"
 _IS_DEAD = "dead_letter IS NOT NULL AND state IN ('completed', 'failed')"
 
-IS_OPEN: Final = text(_OPEN)
+IS_OPEN: Final = Stated(_OPEN)
 """For statements about open requests: SQLite uses their index only where its very condition stands."""
-IS_UNSUCCESSFUL: Final = text(_UNSUCCESSFUL)
+IS_UNSUCCESSFUL: Final = Stated(_UNSUCCESSFUL)
 """The same for those that ended without success."""
 IS_RETRIED: Final = text(_RETRIED)
 """The same for those that needed more than one try, or are to have another."""
