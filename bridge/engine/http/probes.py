@@ -5,7 +5,7 @@ A platform and Prometheus ask no more than that; a framework and its server were
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Final, NamedTuple
@@ -148,13 +148,13 @@ class _Visit(asyncio.Protocol):
         self._write(Shown(status, status.phrase.encode(), "text/plain; charset=utf-8"))
 
     def _write(self, told: Shown) -> None:
-        if self._transport.is_closing():
-            return  # libuv's loop takes it for a fault
         allowed = "allow: GET, HEAD\r\n" if told.status is HTTPStatus.METHOD_NOT_ALLOWED else ""
         head = (
             f"HTTP/1.1 {told.status.value} {told.status.phrase}\r\ndate: {formatdate(usegmt=True)}\r\n"
             f"content-type: {told.media_type}\r\ncontent-length: {len(told.body)}\r\n"
             f"{allowed}connection: close\r\n\r\n"
         )
-        self._transport.write(head.encode() + (told.body if self._with_body else b""))
+        # Libuv's loop raises where the connection is closed, and may have said until then that it is open.
+        with suppress(RuntimeError):
+            self._transport.write(head.encode() + (told.body if self._with_body else b""))
         self._transport.close()
