@@ -109,12 +109,14 @@ class PostgresSessions:
         if not isinstance(error, OSError) and _rolled_back(session):
             self._idle.append(session)
             return
-        # Whatever is wrong with it is wrong with all.
-        for each in (session, *self._idle):
+        # Whatever is wrong with it is wrong with all. They are taken at once: to discard one waits, and
+        # meanwhile another session may fail, and would find them closed, or end well and be kept.
+        left = [session, *self._idle]
+        self._idle.clear()
+        for each in left:
             if not each.invalidated:
                 _driver(each).terminate()
             _discard(each)
-        self._idle.clear()
 
     def _close_idle(self) -> None:
         while self._idle:
