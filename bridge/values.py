@@ -1,7 +1,7 @@
 """Dataclasses that are quick to make: a worker makes some four hundred of them when it starts.
 
 `dataclasses` writes six methods of a frozen class as text and compiles each, which was a fifth of a start.
-Here ``__init__`` alone is written, when the first object is made, for of most classes a worker never makes
+Here it writes ``__init__`` alone, when the first object is made, for of most classes a worker never makes
 one; and what compares, hashes and shows an object is the same function for all.
 That nothing is set anew in a frozen one the type checker sees to, for which this is `dataclasses.dataclass`
 itself; at run time nobody looks, so an object is made in less time as well.
@@ -48,31 +48,25 @@ class _Init:
 
 
 def _init(made: Any) -> Any:
-    """What `dataclasses` would write; an `InitVar` it would take as well, and no class here has any."""
-    names: dict[str, Any] = {"__name__": made.__module__, "__missing__": dataclasses.MISSING}
-    by_place, by_name, lines = ["self"], ["*"], []
-    for each in dataclasses.fields(made):
-        parameter = value = each.name
-        if each.default is not dataclasses.MISSING:
-            default = f"__default_{each.name}__"  # as no field is named
-            names[default] = each.default
-            parameter += f"={default}"
-            value = each.name if each.init else default
-        elif each.default_factory is not dataclasses.MISSING:
-            make = f"__make_{each.name}__"
-            names[make] = each.default_factory
-            parameter += "=__missing__"
-            value = f"{make}() if {each.name} is __missing__ else {each.name}" if each.init else f"{make}()"
-        elif not each.init:
-            continue  # is set by `__post_init__`
-        if each.init:
-            (by_name if each.kw_only else by_place).append(parameter)
-        lines.append(f"self.{each.name} = {value}")
-    if hasattr(made, "__post_init__"):
-        lines.append("self.__post_init__()")
-    parameters = by_place + (by_name if len(by_name) > 1 else [])
-    exec(f"def __init__({', '.join(parameters)}):\n " + "\n ".join(lines or ["pass"]), names)  # noqa: S102 - as there
-    written = names["__init__"]
+    """As `dataclasses` writes it for a class of the same fields that nothing is known of besides."""
+    fields = [
+        (
+            each.name,
+            each.type,
+            dataclasses.field(
+                default=each.default,
+                default_factory=each.default_factory,
+                init=each.init,
+                kw_only=each.kw_only,
+            ),
+        )
+        for each in dataclasses.fields(made)
+    ]
+    last = {"__post_init__": made.__post_init__} if hasattr(made, "__post_init__") else {}
+    twin = dataclasses.make_dataclass(
+        made.__name__, fields, namespace=last, repr=False, eq=False, slots="__slots__" in vars(made)
+    )
+    written: Any = vars(twin)["__init__"]
     written.__qualname__ = f"{made.__qualname__}.__init__"
     return written
 

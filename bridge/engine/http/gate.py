@@ -13,12 +13,12 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from bridge.observe import record
 from bridge.observe.vocabulary.process import PortFull
 from bridge.tasks import end
+from bridge.values import dataclass
 
 _BACKLOG: Final = 64
 """Connections that are accepted in one go, and so over the bound for a moment; never more than the bound."""
