@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import signal
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -17,7 +17,7 @@ from bridge.engine.context import Services
 from bridge.engine.documents import DocumentServices
 from bridge.engine.http.consumers import claims_faults
 from bridge.engine.http.gate import open_file_limit
-from bridge.engine.http.health import health_endpoints
+from bridge.engine.http.health import Readiness, health_endpoints, ready_while
 from bridge.engine.in_doubt import check_in_doubt
 from bridge.engine.journal import Journal
 from bridge.engine.journal.claim_checks import ClaimCheckJournal
@@ -175,17 +175,6 @@ def check(settings: Settings, renderings: Mapping[str, RenderingSpec] = RENDERIN
     settings.check(also=[*of_access, *of_keys, *of_renderings, *claims_faults(settings.claims), *of_traces])
 
 
-async def _readiness(serving: Callable[[], Worker | None]) -> dict[str, bool]:
-    asked = serving()
-    if asked is not None:
-        try:
-            return await asked.readiness()
-        except Exception:
-            if serving() is asked:
-                raise
-    return {"started": False}  # or it stops: what was asked may be closed by now
-
-
 async def run_worker(settings: Settings, pipelines: Sequence[Pipeline]) -> None:
     """Run until SIGTERM or SIGINT, then stop in order: take nothing new, finish what is in flight.
 
@@ -197,7 +186,7 @@ async def run_worker(settings: Settings, pipelines: Sequence[Pipeline]) -> None:
     open_file_limit()
     gc.set_threshold(_YOUNG)
     stopping, lost = asyncio.Event(), asyncio.Event()
-    serving: Worker | None = None
+    serving: Readiness | None = None
     starting = asyncio.current_task()
 
     def stop() -> None:
@@ -217,11 +206,11 @@ async def run_worker(settings: Settings, pipelines: Sequence[Pipeline]) -> None:
     async with (
         _counting(settings) as figures,
         tracing() as traces,
-        health_endpoints(settings.health, partial(_readiness, lambda: serving), figures),
+        health_endpoints(settings.health, partial(ready_while, lambda: serving), figures),
         open_bus(settings, on_lost=on_lost) as bus,
         consuming(settings, pipelines, bus) as worker,
     ):
-        serving = worker
+        serving = worker.readiness
         queues = {each.name: each.queue(settings.bus.prefix) for each in pipelines}
         figures.watch(_sources(settings, worker, bus, queues))
         gc.freeze()  # what was loaded by now stays until the end

@@ -11,11 +11,14 @@ from bridge.figures import Figures
 from bridge.figures.table import CONTENT_TYPE
 from bridge.settings import HealthSettings
 
+Readiness = Callable[[], Awaitable[Mapping[str, bool]]]
+"""Asks each thing that a process needs whether it is there."""
+
 
 @contextlib.asynccontextmanager
 async def health_endpoints(
     settings: HealthSettings,
-    readiness: Callable[[], Awaitable[Mapping[str, bool]]],
+    readiness: Readiness,
     figures: Figures,
 ) -> AsyncIterator[None]:
     """Serve the three endpoints while the block runs; nothing when no port is set.
@@ -43,6 +46,22 @@ async def health_endpoints(
     paths = {b"/livez": livez, b"/readyz": readyz, b"/metrics": metrics}
     async with answering(paths, host=settings.host, port=settings.port):
         yield
+
+
+async def ready_while(serving: Callable[[], Readiness | None]) -> Mapping[str, bool]:
+    """What a process says of itself that starts, serves and stops while it is asked.
+
+    Args:
+        serving: how it is asked while it serves; None before that, and from its stop on.
+    """
+    asked = serving()
+    if asked is not None:
+        try:
+            return await asked()
+        except Exception:
+            if serving() is asked:
+                raise
+    return {"started": False}  # or it stops: what was asked may be closed by now
 
 
 def _json(told: Mapping[str, bool], status: HTTPStatus = HTTPStatus.OK) -> Shown:

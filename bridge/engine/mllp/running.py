@@ -14,7 +14,7 @@ from bridge.bus.port import Bus
 from bridge.contracts.envelope import EventStyle
 from bridge.credentials.known import known_certificates
 from bridge.credentials.reload import Reloaded
-from bridge.engine.http.health import health_endpoints
+from bridge.engine.http.health import Readiness, health_endpoints, ready_while
 from bridge.engine.journal.opening import open_journal
 from bridge.engine.mllp.answering import RequestsBus, TriggerAnswers
 from bridge.engine.mllp.delivery import Hl7v2Delivery
@@ -128,7 +128,7 @@ class _Process:
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _is_lost: bool = False
     _is_serving: bool = False
-    _readiness: Callable[[], Awaitable[Mapping[str, bool]]] | None = None
+    _readiness: Readiness | None = None
     _starting: "asyncio.Task[object] | None" = field(default_factory=asyncio.current_task)
 
     @asynccontextmanager
@@ -146,9 +146,9 @@ class _Process:
             self._starting.cancel()  # the broker is away, or slow: nothing is in flight yet
 
     async def readiness(self) -> Mapping[str, bool]:
-        return await self._readiness() if self._readiness else {"started": False}
+        return await ready_while(lambda: self._readiness)
 
-    async def run(self, readiness: Callable[[], Awaitable[Mapping[str, bool]]]) -> None:
+    async def run(self, readiness: Readiness) -> None:
         """Wait for the end.
 
         Raises:
@@ -180,9 +180,7 @@ async def _process(settings: Settings) -> AsyncIterator[_Process]:
             await process.figures.end()
 
 
-def _readiness(
-    bus: Bus, ledger: Callable[[], Awaitable[Mapping[str, bool]]] | None = None
-) -> Callable[[], Awaitable[Mapping[str, bool]]]:
+def _readiness(bus: Bus, ledger: Callable[[], Awaitable[Mapping[str, bool]]] | None = None) -> Readiness:
     async def ready() -> Mapping[str, bool]:
         return {"bus": await bus.ready(), **(await ledger() if ledger else {})}
 

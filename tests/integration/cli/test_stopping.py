@@ -13,8 +13,10 @@ import pytest
 from bridge.bus import open_bus
 from bridge.sandbox import BY_NAME
 from bridge.settings import Settings
+from tests.support import mllp
 from tests.support.hospital import hospital_on
-from tests.support.processes import worker
+from tests.support.ports import free_port
+from tests.support.processes import child, wait_until_ready, worker
 from tests.support.requests import cloud_event, record_request
 
 REQUESTS = 5
@@ -59,7 +61,7 @@ async def test_sigterm_finishes_what_is_in_flight_and_loses_nothing(environment,
 
 
 def told_until_it_is_gone(port):
-    """What a worker answers to whoever asks again and again whether it is ready."""
+    """What a process answers to whoever asks again and again whether it is ready."""
     told = set()
     while True:
         try:
@@ -72,11 +74,24 @@ def told_until_it_is_gone(port):
 
 
 @pytest.mark.nats
-def test_whoever_asks_while_a_worker_stops_is_told_that_it_is_not_ready(environment, tmp_path):
-    with worker(environment, output=tmp_path / "worker.log") as started, ThreadPoolExecutor(8) as threads:
-        asking = [threads.submit(told_until_it_is_gone, started.health_port) for _ in range(8)]
+@pytest.mark.parametrize("arguments", [["run"], ["mllp", "send"], ["mllp", "listen"]], ids=" ".join)
+def test_whoever_asks_while_a_process_stops_is_told_that_it_is_not_ready(environment, tmp_path, arguments):
+    told = {
+        "BRIDGE_HEALTH_PORT": str(port := free_port()),
+        "BRIDGE_LOG_FORMAT": "json",
+        "BRIDGE_MLLP_PEER": f"mllp://127.0.0.1:{free_port()}",
+        "BRIDGE_LISTENER_PORT": str(free_port()),
+        "BRIDGE_LISTENER_USERS_FILE": mllp.environment(tmp_path)["BRIDGE_LISTENER_USERS_FILE"],
+    }
+    log = tmp_path / "log"
+    with (
+        child("bridge", arguments, environment=environment | told, output=log) as started,
+        ThreadPoolExecutor(8) as threads,
+    ):
+        wait_until_ready(started, port)
+        asking = [threads.submit(told_until_it_is_gone, port) for _ in range(8)]
         time.sleep(0.5)
         assert started.stop() == 0
         assert set().union(*(each.result() for each in asking)) <= {200, 503}
-    levels = {json.loads(line)["level"] for line in started.output.read_text().splitlines()}
+    levels = {json.loads(line)["level"] for line in log.read_text().splitlines()}
     assert "error" not in levels
