@@ -117,6 +117,17 @@ class _Channel(RobustChannel):
         finally:
             self._prefetch_count = wanted
 
+    async def _on_close(self, closing: asyncio.Future[Any]) -> BaseException | None:
+        try:
+            return await super()._on_close(closing)
+        except Exception as error:
+            transport = self._connection.transport
+            if transport is not None and not transport.connection.is_closed:
+                raise
+            # It was to be opened again by itself, and the connection is gone as well, which opens it when it
+            # is there again. The driver would log an error for each channel.
+            return error
+
 
 class _Connection(_ToAnyNode, RobustConnection):
     CHANNEL_CLASS = _Channel
@@ -130,7 +141,8 @@ class _Connection(_ToAnyNode, RobustConnection):
         await super()._on_connected()
 
     async def _on_connection_close(self, closing: asyncio.Future[Any]) -> None:
-        self.caution.ended(None if closing.cancelled() else closing.exception())
+        if not self.close_called:
+            self.caution.ended(None if closing.cancelled() else closing.exception())
         await super()._on_connection_close(closing)
 
     async def connect(self, timeout: TimeoutType = None) -> None:  # noqa: ASYNC109 - the driver's own
