@@ -191,7 +191,7 @@ async def run_worker(settings: Settings, pipelines: Sequence[Pipeline]) -> None:
 
     def stop() -> None:
         stopping.set()
-        if serving is None and starting is not None:
+        if starting is not None:
             starting.cancel()  # the broker is away, or slow: nothing is in flight yet
 
     def on_lost() -> None:
@@ -210,7 +210,7 @@ async def run_worker(settings: Settings, pipelines: Sequence[Pipeline]) -> None:
         open_bus(settings, on_lost=on_lost) as bus,
         consuming(settings, pipelines, bus) as worker,
     ):
-        serving = worker.readiness
+        serving, starting = worker.readiness, None  # from here on it stops in order, however often it is told
         queues = {each.name: each.queue(settings.bus.prefix) for each in pipelines}
         figures.watch(_sources(settings, worker, bus, queues))
         gc.freeze()  # what was loaded by now stays until the end

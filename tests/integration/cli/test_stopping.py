@@ -3,6 +3,7 @@
 import asyncio
 import http.client
 import json
+import signal
 import time
 import urllib.error
 import urllib.request
@@ -58,6 +59,32 @@ async def test_sigterm_finishes_what_is_in_flight_and_loses_nothing(environment,
         for events in outcomes:
             assert len(events) == 3
             assert events[-1][0] == "record.completed.v1"
+
+
+def stops(port):
+    """Whether a worker says that it takes nothing new any more."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=10):
+            return False
+    except urllib.error.HTTPError:
+        return True
+
+
+@pytest.mark.nats
+@pytest.mark.parametrize("again", [signal.SIGTERM, signal.SIGINT])
+async def test_who_is_told_twice_stops_as_if_told_once(environment, tmp_path, monkeypatch, again):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    async with open_bus(Settings.load()) as bus, hospital_on(bus) as hospital:
+        with worker(environment, output=tmp_path / "worker.log") as told:
+            asked = await hospital.ask(cloud_event(record_request(BY_NAME["slow"].nhs_number)))
+            await asyncio.to_thread(told.wait_for, '"upstream":"sds"')
+            told.process.send_signal(signal.SIGTERM)
+            while not await asyncio.to_thread(stops, told.health_port):
+                pass
+            told.process.send_signal(again)
+            assert await asyncio.to_thread(told.stop) == 0
+        assert handled(told.output) == [asked]
 
 
 def told_until_it_is_gone(port):
