@@ -172,10 +172,12 @@ class BrokerBus(Bus, ABC):
     @final
     async def stop(self, *, grace: float) -> None:
         """Take nothing new, finish what is in flight within `grace` seconds, disconnect."""
+        until = time.monotonic() + grace
         await self._watchdog.stop()
-        await self._stop_receiving()
+        await self._stop_receiving()  # which takes a while where the broker is silent
+        left = max(0.0, until - time.monotonic())
         runners = [consumer.runner for consumer in self._consumers.values()]
-        cancelled = await asyncio.gather(*(runner.drain(grace) for runner in runners))
+        cancelled = await asyncio.gather(*(runner.drain(left) for runner in runners))
         if sum(cancelled):
             record(StoppedWithWorkUnfinished(sum(cancelled)))
         self._consumers.clear()

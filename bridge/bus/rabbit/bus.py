@@ -6,7 +6,7 @@ Queues are declared on a channel of their own, so that a refused declaration clo
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import partial
 
 from aio_pika import Message
@@ -39,7 +39,7 @@ from bridge.bus.port import (
     Unroutable,
 )
 from bridge.bus.rabbit.caution import Caution
-from bridge.bus.rabbit.connection import BrokerLink, connect_apart
+from bridge.bus.rabbit.connection import FAREWELL, BrokerLink, connect_apart
 from bridge.bus.rabbit.dead_letters import RabbitHeldDeadLetter, dead_letters_in
 from bridge.bus.rabbit.exchanges import Exchanges
 from bridge.bus.rabbit.headers import read_strictly, reading_leniently
@@ -325,16 +325,11 @@ class RabbitBus(BrokerBus):
             # A consumer that is cancelled makes room for the next, who would then get what comes after the
             # messages that are in hand here. Those go back in order when the connection ends.
             return
-        for tag, queue in self._taken_from.items():
-            with contextlib.suppress(*_GONE):  # the link is gone, and the consumer with it
-                if not queue.channel.is_closed:
-                    await asyncio.wait_for(queue.cancel(tag), CALL_TIMEOUT)
+        takers = self._taken_from.items()
+        await _say(*(queue.cancel(tag) for tag, queue in takers if not queue.channel.is_closed))
 
     async def _disconnect(self) -> None:
-        with contextlib.suppress(*_GONE):
-            if self._has_turn:
-                await asyncio.wait_for((await self._link.connect()).close(), CALL_TIMEOUT)
-            await asyncio.wait_for(self._link.end(), CALL_TIMEOUT)
+        await _say(self._link.end())
 
     def _delay_queue(self, queue: QueueSpec, seconds: float) -> str:
         return self._topology.delay_queue(queue, seconds)
@@ -404,6 +399,17 @@ class RabbitBus(BrokerBus):
         idle = runner.busy < runner.concurrency and runner.taken == before and not consumer.queue.in_order
         # Of a queue in order another process may have the turn: then nothing is handed to this one.
         return bool(found.consumer_count) and not (found.message_count and idle)
+
+
+async def _say(*farewells: Coroutine[object, object, object]) -> None:
+    """What is said to a broker at the end, all at once, whether it listens or is gone.
+
+    Each is a task of its own: the driver cancels whoever waits on a link that ends.
+    """
+    said = [asyncio.create_task(farewell) for farewell in farewells]
+    if said:
+        await asyncio.wait(said, timeout=FAREWELL)
+    await end(*said)
 
 
 def _unpublishable(parcel: Parcel, fault: Exception) -> Unpublishable:

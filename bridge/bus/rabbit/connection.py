@@ -22,7 +22,7 @@ from bridge.bus.rabbit.signing_in import SigningIn
 
 _PAUSE: Final = 1.0
 """Seconds between two tries to connect again."""
-_FAREWELL: Final = 5.0
+FAREWELL: Final = 5.0
 """Seconds to say goodbye to a broker that may not listen any more."""
 
 
@@ -65,11 +65,10 @@ class BrokerLink:
         return True
 
     async def end(self) -> None:
-        """Close it for good."""
+        """Close it for good; whoever calls bounds the time."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            async with asyncio.timeout(_FAREWELL):
-                await connection.close()
+            await connection.close()
 
 
 async def connect_apart(
@@ -149,6 +148,6 @@ class _Connection(_ToAnyNode, RobustConnection):
         try:
             await super().connect(timeout)
         except BaseException:  # cancellation above all
-            async with asyncio.timeout(_FAREWELL):
+            async with asyncio.timeout(FAREWELL):
                 await self.close()
             raise
