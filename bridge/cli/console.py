@@ -9,8 +9,8 @@ from typing import Final
 
 import typer
 
-from bridge.cli.heap import keep_large_blocks_apart
 from bridge.errors import Misconfigured
+from bridge.heap import keep_large_blocks_apart
 from bridge.observe import configure_logging
 from bridge.settings import Settings
 

@@ -6,10 +6,10 @@ from collections.abc import Coroutine
 import typer
 
 from bridge.cli.exits import Exit
-from bridge.cli.heap import keep_large_blocks_apart
 from bridge.engine.mllp.running import run_listener, run_sender
 from bridge.engine.mllp.starting import check_listener, check_sender
 from bridge.engine.worker import ConsumerLostError
+from bridge.heap import keep_large_blocks_apart
 from bridge.observe import configure_logging
 from bridge.settings import Settings
 

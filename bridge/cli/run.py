@@ -6,8 +6,8 @@ import typer
 import uvloop
 
 from bridge.cli.exits import Exit
-from bridge.cli.heap import keep_large_blocks_apart, loading
 from bridge.engine.worker import ConsumerLostError, check, run_worker
+from bridge.heap import keep_large_blocks_apart, loading
 from bridge.observe import configure_logging
 from bridge.pipelines.installed import installed_pipelines
 from bridge.settings import Settings

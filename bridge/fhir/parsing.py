@@ -10,6 +10,7 @@ from typing import Any, Final
 import orjson
 
 from bridge.fhir.digits import keep_digits
+from bridge.heap import large_blocks_from_heap
 from bridge.values import dataclass
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
@@ -47,11 +48,12 @@ def parse(body: bytes) -> Parsed:
         orjson.JSONDecodeError: it is not JSON, or not UTF-8, even so.
     """
     written = keep_digits(body)
-    try:
-        content, issues = loads(written)
-    except orjson.JSONDecodeError:
-        # A fault has its place in what was sent, not in what was made of it.
-        content, issues = loads(body)
+    with large_blocks_from_heap():
+        try:
+            content, issues = loads(written)
+        except orjson.JSONDecodeError:
+            # A fault has its place in what was sent, not in what was made of it.
+            content, issues = loads(body)
     # From the end is the quicker way to look for a name that hardly ever is there.
     may_hold = any(body.rfind(name) >= 0 for name in _MODIFIERS) or _holds_escaped_letters(body)
     return Parsed(content, issues, may_hold)

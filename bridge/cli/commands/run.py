@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from bridge.cli.heap import loading
+from bridge.heap import loading
 
 
 def run(

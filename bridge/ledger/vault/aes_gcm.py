@@ -33,7 +33,7 @@ _WORTH_COMPRESSING: Final = 256
 _LEVEL: Final = 1
 _WORK_SPACE: Final = igzip_lib.MEM_LEVEL_SMALL
 """Under 128 KiB. Its usual one makes nothing smaller, and is a block that a worker has of the system, page by
-page, and gives back at once (`bridge.cli.heap`): that took longer than to compress."""
+page, and gives back at once (`bridge.heap`): that took longer than to compress."""
 _NOT_UNPACKED: Final = cast("type[Exception]", isal_zlib.error)
 """The library's own error, which is no `zlib.error`; its types say that it is an exception, not a class."""
 

@@ -3,7 +3,7 @@
 import contextlib
 import ctypes
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 _TRIM_THRESHOLD: Final = -1
@@ -11,8 +11,13 @@ _MMAP_THRESHOLD: Final = -3
 """``M_TRIM_THRESHOLD`` and ``M_MMAP_THRESHOLD`` of mallopt(3)."""
 _LARGE: Final = 256 * 1024
 """Bytes: what a read asks for, of TLS on libuv's loop and of any socket on Python's own."""
-_SPARE: Final = 4 * 1024 * 1024
+_MOMENTARY: Final = 4 * 1024 * 1024
+"""Bytes that may be taken from the heap for a moment: to parse 350 KB."""
+_SPARE: Final = 2 * _MOMENTARY
 """Bytes: more than a request has free and asks for again, in the loop and in the ledger's thread."""
+
+_mallopt: Callable[[int, int], int] | None = None
+"""mallopt(3), once large blocks are kept apart."""
 
 
 def keep_large_blocks_apart() -> None:
@@ -29,10 +34,29 @@ def keep_large_blocks_apart() -> None:
     but 128 KiB and get it anew, page by page, for the next request: a fiftieth of a worker's time, and once a
     sixth, by what else is in the heap. So it is told that as well.
     """
+    global _mallopt  # noqa: PLW0603 - it is the heap of the process
     with contextlib.suppress(AttributeError, OSError, TypeError):
-        library = ctypes.CDLL(None)
-        library.mallopt(_MMAP_THRESHOLD, _LARGE)
-        library.mallopt(_TRIM_THRESHOLD, _SPARE)
+        mallopt = ctypes.PyDLL(None).mallopt
+        mallopt(_MMAP_THRESHOLD, _LARGE)
+        mallopt(_TRIM_THRESHOLD, _SPARE)
+        _mallopt = mallopt
+
+
+@contextlib.contextmanager
+def large_blocks_from_heap() -> Iterator[None]:
+    """Around what takes a large block for a moment and leaves no hole: it comes from the heap all the same.
+
+    To parse a text, orjson asks for a block of twelve times its size, writes to a fifth of it and gives it
+    back before it returns. Were it mapped, each page written to would be a fault: a third of the parsing.
+    """
+    if _mallopt is None:
+        yield
+        return
+    _mallopt(_MMAP_THRESHOLD, _MOMENTARY)
+    try:
+        yield
+    finally:
+        _mallopt(_MMAP_THRESHOLD, _LARGE)
 
 
 @contextlib.contextmanager
