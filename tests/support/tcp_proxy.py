@@ -77,6 +77,12 @@ class TcpProxy:
         for writer in tuple(self._writers):
             writer.transport.abort()
 
+    async def cut_in_turn(self) -> None:
+        """Reset one link after the other, each in a turn of the loop, as the ends of a server's links arrive."""
+        for writer in tuple(self._writers):
+            writer.transport.abort()
+            await asyncio.sleep(0)
+
     def silence(self) -> None:
         """Half-open: the links of this moment stay up, and nothing passes any more; new ones work."""
         for valve in self._valves:
