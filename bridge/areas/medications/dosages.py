@@ -1,6 +1,8 @@
 """Dosages, and what is to be supplied."""
 
 import re
+from collections.abc import Sequence
+from typing import Any, NotRequired, TypedDict
 
 from bridge.areas.medications.model import Dosage
 from bridge.fhir.digits import with_digits
@@ -8,6 +10,15 @@ from bridge.fhir.read import Item, JsonObject, extension_value
 from bridge.mapping.values import iso_day, simple_quantity
 from bridge.record.common import Quantity
 from bridge.record.nesting import is_nested_deeper
+
+
+class Supply(TypedDict):
+    """What is supplied with each issue, and how to take it; to be taken over, and never changed."""
+
+    quantity: NotRequired[Quantity]
+    supply_duration: NotRequired[Quantity]
+    dosage: NotRequired[Dosage]
+
 
 _FLAGS = re.IGNORECASE | re.DOTALL
 _NOT_RECORDED = frozenset({"no information available", "not recorded"})
@@ -65,15 +76,8 @@ def _absent_reason(item: Item, sent: object, path: str) -> str | None:
     return None
 
 
-def one_dosage(item: Item, sent: object, path: str) -> Dosage | None:
-    """The dosage of a plan or issue. Several are steps of one: their words are joined, line by line."""
-    if sent is None:
-        return None
-    found = item.once(_one_dosage, sent, path)
-    return found.copy() if found is not None else None  # it may inherit what its parent says
-
-
 def _one_dosage(item: Item, sent: object, path: str) -> Dosage | None:
+    """The dosage of a plan or issue. Several are steps of one: their words are joined, line by line."""
     found = dosages(item, sent, path)
     if len(found) < 2:  # noqa: PLR2004 - one or none
         return found[0] if found else None
@@ -118,25 +122,39 @@ def without_change_warning(text: str) -> str:
     return (text[: found.start()] if found else text).strip()
 
 
-def quantity(item: Item, dispense: JsonObject) -> Quantity | None:
+def supply(item: Item, dispense: JsonObject) -> Supply:
+    """What is supplied with each issue, and how it is taken; as most of a plan say the same, all at once."""
+    sent = (
+        dispense.get("quantity"),
+        dispense.get("extension"),
+        dispense.get("expectedSupplyDuration"),
+        item.resource.get("dosageInstruction"),
+    )
+    return item.once(_supply, sent, "dispenseRequest")
+
+
+def _supply(item: Item, sent: Sequence[Any], path: str) -> Supply:
+    amount, extension, duration, instructions = sent
+    result: Supply = {}
+    if found := _quantity(item, amount, extension, f"{path}.quantity"):
+        result["quantity"] = found
+    if found := _duration(item, duration, f"{path}.expectedSupplyDuration"):
+        result["supply_duration"] = found
+    if (dosage := _one_dosage(item, instructions, "dosageInstruction")) is not None:
+        result["dosage"] = dosage
+    return result
+
+
+def _quantity(item: Item, sent: object, extension: object, path: str) -> Quantity:
     """What is to be supplied. There is no default: a quantity that was not sent is not known.
 
     Up to 1.6.1 the text beside a number is its unit; from 1.6.2 a text stands alone and holds both.
-    Suppliers put the text on the quantity or on the dispense request.
+    Suppliers put the text on the quantity or on the dispense request, whose `extension` is given.
     """
-    path = "dispenseRequest.quantity"
-    result = item.once(_quantity, dispense.get("quantity"), path)
-    if "extension" in dispense:
-        result = result.copy()
-        _add_text(item, result, dispense, path)
-    return result or None
-
-
-def _quantity(item: Item, sent: object, path: str) -> Quantity:
     holder = item.one(sent, path)
     result = simple_quantity(item, holder, path)
-    if "extension" in holder:
-        _add_text(item, result, holder, path)
+    for each in (holder, {"extension": extension}):
+        _add_text(item, result, each, path)
     return result
 
 
@@ -149,13 +167,6 @@ def _add_text(item: Item, quantity: Quantity, holder: JsonObject, path: str) -> 
                 quantity["unit"] = text
 
 
-def supply_duration(item: Item, dispense: JsonObject) -> Quantity | None:
-    """Days' supply of each issue."""
-    if "expectedSupplyDuration" not in dispense:
-        return None
-    path = "dispenseRequest.expectedSupplyDuration"
-    return item.once(_duration, dispense["expectedSupplyDuration"], path) or None
-
-
 def _duration(item: Item, sent: object, path: str) -> Quantity:
+    """Days' supply of each issue."""
     return simple_quantity(item, item.one(sent, path), path)

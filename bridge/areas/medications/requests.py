@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from bridge.areas.medications.dosages import one_dosage, quantity, supply_duration
+from bridge.areas.medications.dosages import supply
 from bridge.areas.medications.model import (
     MedicationIssue,
     MedicationPlan,
@@ -250,12 +250,13 @@ def read_issue(reading: Reading, medications: Medications, item: Item) -> tuple[
 def _add_supply(item: Item, request: MedicationPlan | MedicationIssue, dispense: JsonObject) -> None:
     if (authored := item.date(item.resource.get("authoredOn"), "authoredOn")) is not None:
         request["authored_at"] = authored
-    if (amount := quantity(item, dispense)) is not None:
-        request["quantity"] = amount
-    if (duration := supply_duration(item, dispense)) is not None:
-        request["supply_duration"] = duration
-    if (dosage := one_dosage(item, item.resource.get("dosageInstruction"), "dosageInstruction")) is not None:
-        request["dosage"] = dosage
+    known = supply(item, dispense)
+    if "quantity" in known:
+        request["quantity"] = known["quantity"]
+    if "supply_duration" in known:
+        request["supply_duration"] = known["supply_duration"]
+    if "dosage" in known:
+        request["dosage"] = known["dosage"].copy()  # it may inherit what its parent says
 
 
 def _note_unknown(item: Item, sent: object, path: str) -> None:
