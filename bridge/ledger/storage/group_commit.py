@@ -16,8 +16,9 @@ from sqlalchemy import Connection, Insert, LargeBinary, Table, Update, text
 from bridge.ledger.storage.dialects import DIALECTS
 from bridge.ledger.storage.prepared import Prepared, Values, run_on_sqlite
 
-_AT_ONCE: Final = 32
-"""Rows per statement on SQLite: bounds how many there are of these, each prepared once and kept."""
+_ROWS: Final = (32, 24, 16, 12, 8, 6, 4, 3, 2, 1)
+"""Of a statement on SQLite, which keeps a kilobyte for each row of each one that was ever run. A request has
+three events and four calls: what a few requests add to a table takes one statement, or two."""
 _KEY: Final = "bridge.group_commit"
 
 
@@ -118,10 +119,9 @@ def _write_each(connection: Connection, rows: _RowsLeft, changes: Collection[Las
 
 
 def _portions(rows: Sequence[Values]) -> Iterator[Sequence[Values]]:
-    """By powers of two: SQLite keeps a kilobyte for each row of each statement that was ever run."""
     first = 0
     while left := len(rows) - first:
-        count = min(_AT_ONCE, 1 << (left.bit_length() - 1))
+        count = next(count for count in _ROWS if count <= left)
         yield rows[first : first + count]
         first += count
 
@@ -130,8 +130,10 @@ def _portions(rows: Sequence[Values]) -> Iterator[Sequence[Values]]:
 def _rows_on_sqlite(kind: _KindOfRow, count: int) -> str:
     columns = ", ".join(f'"{name}"' for name in kind.columns)
     rows = ", ".join([f"({', '.join('?' * len(kind.columns))})"] * count)
-    skipping = " ON CONFLICT DO NOTHING" if kind.skip_known else ""
-    return f'INSERT INTO "{kind.table.name}" ({columns}) VALUES {rows}{skipping}'  # noqa: S608 - names of our own
+    # A row that fails undoes the whole transaction. To be able to undo the statement alone, SQLite would copy
+    # every page that it is about to change, and soon into a file of its own.
+    insert, skipping = ("INSERT", " ON CONFLICT DO NOTHING") if kind.skip_known else ("INSERT OR FAIL", "")
+    return f'{insert} INTO "{kind.table.name}" ({columns}) VALUES {rows}{skipping}'
 
 
 def _write_in_one(connection: Connection, rows: _RowsLeft, changes: Collection[LastChange]) -> None:

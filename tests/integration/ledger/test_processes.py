@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TextIO, cast
 
+import pytest
 from sqlalchemy import Connection, text
 
 from bridge.ledger import Ended, Ledger, open_ledger
@@ -21,8 +22,8 @@ ROOT = Path(__file__).parents[3]
 
 
 @contextlib.contextmanager
-def worker(settings: Settings, *arguments: object) -> Iterator[subprocess.Popen[str]]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")}
+def worker(settings: Settings, *arguments: object, **more: str) -> Iterator[subprocess.Popen[str]]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")} | more
     environment["BRIDGE_STATE_DIR"] = str(settings.state_dir)
     if settings.ledger.url:
         environment["BRIDGE_LEDGER_URL"] = settings.ledger.url
@@ -56,6 +57,16 @@ def test_each_request_goes_to_exactly_one_worker(settings: Settings):
     assert claims == {f"started {number}": 1 for number in range(40)} | {
         f"running {number}": 2 for number in range(40)
     }
+
+
+@pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
+def test_nothing_of_what_requests_write_goes_to_a_temporary_file(settings: Settings, tmp_path: Path):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    untouched = temporary.stat().st_mtime_ns
+    with worker(settings, "crowd", 600, SQLITE_TMPDIR=str(temporary)) as busy:
+        assert output(busy).readline() == "ended 600\n"
+    assert temporary.stat().st_mtime_ns == untouched
 
 
 def kill_in_the_middle(settings: Settings, first: int, steps: int) -> dict[int, str]:
