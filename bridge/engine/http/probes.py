@@ -9,14 +9,21 @@ from contextlib import asynccontextmanager, suppress
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Final, NamedTuple
+from urllib.parse import unquote_to_bytes
 
-from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+from httptools import (
+    HttpParserError,
+    HttpParserInvalidURLError,
+    HttpParserUpgrade,
+    HttpRequestParser,
+    parse_url,
+)
 
 from bridge.engine.http.gate import USUAL, Gate, PortLimits, listener
 from bridge.tasks import end
 
 _MOST_ASKED: Final = 16 * 1024
-"""Bytes of a request, its headers included."""
+"""Bytes of a request, its head and its body."""
 
 
 class Shown(NamedTuple):
@@ -76,6 +83,8 @@ class _Visit(asyncio.Protocol):
         self._parser = HttpRequestParser(self)
         self._came = 0
         self._target = b""
+        self._head_is_read = False
+        self._asks_leave = False
         self._with_body = True
         self._task: asyncio.Task[None] | None = None
 
@@ -112,11 +121,25 @@ class _Visit(asyncio.Protocol):
                 self._say(HTTPStatus.BAD_REQUEST)
         else:
             if self._task is None and self._came > _MOST_ASKED:
-                self._say(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+                self._say(
+                    HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+                    if self._head_is_read
+                    else HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+                )
 
     def on_url(self, part: bytes) -> None:
         """A part of the request's target, as the parser found it."""
         self._target += part
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One of the request's headers."""
+        self._asks_leave |= (name.lower(), value.lower()) == (b"expect", b"100-continue")
+
+    def on_headers_complete(self) -> None:
+        """The head is read. Who asks for leave to send a body gets its answer now: no body changes it."""
+        self._head_is_read = True
+        if self._asks_leave:
+            self.on_message_complete()
 
     def on_message_complete(self) -> None:
         """The request is whole; another one on this connection is neither read nor answered."""
@@ -128,7 +151,7 @@ class _Visit(asyncio.Protocol):
 
     async def _answer(self, target: bytes, method: bytes) -> None:
         self._with_body = method != b"HEAD"
-        found = self._paths.get(target.partition(b"?")[0].removesuffix(b"/"))
+        found = self._paths.get(_path(target))
         if found is None:
             self._say(HTTPStatus.NOT_FOUND)
         elif method not in (b"GET", b"HEAD"):
@@ -158,3 +181,12 @@ class _Visit(asyncio.Protocol):
         with suppress(RuntimeError):
             self._transport.write(head.encode() + (told.body if self._with_body else b""))
         self._transport.close()
+
+
+def _path(target: bytes) -> bytes:
+    """Of a request's target, however it is written; empty where it has none, as ``*``."""
+    try:
+        path = parse_url(target).path or b""
+    except HttpParserInvalidURLError:
+        return b""
+    return unquote_to_bytes(path).removesuffix(b"/")

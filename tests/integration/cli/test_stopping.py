@@ -87,12 +87,13 @@ async def test_who_is_told_twice_stops_as_if_told_once(environment, tmp_path, mo
         assert handled(told.output) == [asked]
 
 
-def told_until_it_is_gone(port):
-    """What a process answers to whoever asks again and again whether it is ready."""
+def told_until_it_is_gone(port, path):
+    """What a process answers to whoever asks again and again."""
     told = set()
     while True:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=10) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+                answer.read()
                 told.add(answer.status)
         except urllib.error.HTTPError as error:
             told.add(error.code)
@@ -116,7 +117,7 @@ def test_whoever_asks_while_a_process_stops_is_told_that_it_is_not_ready(environ
         ThreadPoolExecutor(8) as threads,
     ):
         wait_until_ready(started, port)
-        asking = [threads.submit(told_until_it_is_gone, port) for _ in range(8)]
+        asking = [threads.submit(told_until_it_is_gone, port, path) for path in ("/readyz", "/metrics") * 4]
         time.sleep(0.5)
         assert started.stop() == 0
         assert set().union(*(each.result() for each in asking)) <= {200, 503}

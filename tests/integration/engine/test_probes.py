@@ -59,6 +59,12 @@ async def port():
         (b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n", "404 Not Found", b""),
         (b"GET /hello/ HTTP/1.1\r\nHost: x\r\n\r\n", "200 OK", b"hello"),
         (b"GET //hello HTTP/1.1\r\nHost: x\r\n\r\n", "404 Not Found", b"Not Found"),
+        (b"GET /%68el%6Co HTTP/1.1\r\nHost: x\r\n\r\n", "200 OK", b"hello"),
+        (b"GET /hello%2 HTTP/1.1\r\nHost: x\r\n\r\n", "404 Not Found", b"Not Found"),
+        (b"GET http://x:80/hello?verbose=1 HTTP/1.1\r\nHost: x\r\n\r\n", "200 OK", b"hello"),
+        (b"GET http://x HTTP/1.1\r\nHost: x\r\n\r\n", "404 Not Found", b"Not Found"),
+        (b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", "404 Not Found", b"Not Found"),
+        (b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n", "404 Not Found", b"Not Found"),
         (
             b"POST /hello HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}",
             "405 Method Not Allowed",
@@ -106,8 +112,24 @@ async def test_one_request_is_answered_and_none_after_it(port: int, after: bytes
     assert answer.count(b"HTTP/1.1") == 1
 
 
-@pytest.mark.parametrize("start", [b"GET /", b"GET /hello HTTP/1.1\r\nX: "], ids=["target", "header"])
-async def test_a_request_without_an_end_is_refused(port: int, start: bytes):
+@pytest.mark.parametrize(("method", "status"), [(b"POST", b"405"), (b"GET", b"200")])
+async def test_who_asks_for_leave_to_send_a_body_gets_the_answer_in_its_place(
+    port: int, method: bytes, status: bytes
+):
+    head = b" /hello HTTP/1.1\r\nHost: x\r\nexpect: 100-Continue\r\nContent-Length: 9\r\n\r\n"
+    assert (await said(port, method + head)).startswith(b"HTTP/1.1 " + status)
+
+
+@pytest.mark.parametrize(
+    ("start", "status"),
+    [
+        (b"GET /", b"431 Request Header Fields Too Large"),
+        (b"GET /hello HTTP/1.1\r\nX: ", b"431 Request Header Fields Too Large"),
+        (b"POST /hello HTTP/1.1\r\nContent-Length: 99999\r\n\r\n", b"413 Request Entity Too Large"),
+    ],
+    ids=["target", "header", "body"],
+)
+async def test_a_request_without_an_end_is_refused(port: int, start: bytes, status: bytes):
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     told = b""
     with contextlib.suppress(ConnectionError):  # what it did not read any more ends a connection hard
@@ -117,7 +139,7 @@ async def test_a_request_without_an_end_is_refused(port: int, start: bytes):
             await writer.drain()
             with contextlib.suppress(TimeoutError):
                 told = await asyncio.wait_for(reader.read(100), 0.01)
-        assert b"431 Request Header Fields Too Large" in told
+        assert status in told
     writer.close()
 
 
