@@ -54,13 +54,16 @@ class Item:
         dates: dict[str, PartialDate] | None = None,
         known: dict[Any, Any] | None = None,
     ) -> None:
-        """Read `resource`; `dates` and `known` hold what was read of the same answer before."""
+        """Read `resource`; `dates` and `known` hold what was read of the same answer before.
+
+        Without them nothing is looked up that is read `once`: within one resource little is said twice.
+        """
         self.resource = resource
         self.ref = ref
         self.notes: list[tuple[str, str | None]] = []
         self.aside: tuple[tuple[str, str | None], ...] = ()
         self._dates = {} if dates is None else dates
-        self._known: dict[Any, Any] = {} if known is None else known
+        self._known = known
 
     def note(self, code: str, path: str | None = None) -> None:
         """Remember an issue of this resource."""
@@ -75,6 +78,8 @@ class Item:
 
         It is one object for all, never to be changed. What was noted of it is noted for each.
         """
+        if self._known is None:
+            return read(self, sent, path, *more)
         try:
             key = (read, orjson.dumps(sent), path, more)
         except TypeError:  # nested so deeply that it cannot be written
