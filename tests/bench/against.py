@@ -1,8 +1,7 @@
 """``make bench-against BUILD=…``: another commit of this repository and the build at hand, side by side.
 
-Both workers run at the same time on one broker, each with exchanges, a ledger and a folder of its own, and
-call the same stubs. They get their portions of requests in turns, so whatever else the machine does
-disturbs both alike. What is compared is CPU time of the worker's process, system time included.
+Each worker has exchanges, a ledger and a folder of its own; they call the same stubs, and take turns (see
+`tests.bench.side_by_side`).
 """
 
 import argparse
@@ -12,29 +11,25 @@ import json
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
-
-import aio_pika
+from typing import Final
 
 from tests.bench import parts
 from tests.bench.fifty_practices import nhs_numbers
 from tests.bench.record_sizes import SIZES
+from tests.bench.side_by_side import Ask, Side, run_in_turns
 from tests.support.outside import ENVIRONMENT
 from tests.support.ports import free_port
 from tests.support.postgres import PostgresNode, fresh_database
-from tests.support.processes import Child, child, wait_until_ready
-from tests.support.requests import cloud_event, record_request
+from tests.support.processes import child, wait_until_ready
+from tests.support.requests import record_request
 
 _ROOT: Final = Path(__file__).parents[2]
 _BUILDS: Final = _ROOT / ".bench" / "builds"
 _RECORD: Final = "record.requested.v1"
-_WARM_UP: Final = 60
 _LEDGERS: Final = ("sqlite", "postgresql")
-_POLL: Final = 0.01
 _START: Final = 300.0
 
 
@@ -72,36 +67,6 @@ def build_of(commit: str) -> Build:
 
 def _run(*command: str) -> str:
     return subprocess.run(command, cwd=_ROOT, check=True, capture_output=True, text=True).stdout
-
-
-@dataclass(slots=True)
-class Side:
-    """A running worker of one build."""
-
-    build: Build
-    prefix: str
-    child: Child
-    cpu: list[float] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
-
-    def cpu_ms(self) -> float:
-        """User and system time of all its threads so far, to the microsecond."""
-        return time.clock_gettime((~self.child.process.pid << 3) | 2) * 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """What is asked again and again.
-
-    Attributes:
-        key: the routing key, which names the pipeline.
-        data: of the request.
-        name: for the table.
-    """
-
-    key: str
-    data: Mapping[str, Any]
-    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,68 +128,7 @@ def _side(
         fresh=True,
     ) as started:
         wait_until_ready(started, port, within=_START)
-        yield Side(build, which, started)
-
-
-async def _portion(channel: Any, side: Side, ask: Ask, count: int, events: int) -> float:
-    """Ask so many times; seconds until all is told. `events` of a request; 0: until nothing more comes."""
-    queue = f"against.{side.prefix}"
-    started = time.monotonic()
-    exchange = await channel.get_exchange(f"{side.prefix}.requests", ensure=False)
-    for _ in range(count):
-        event = cloud_event(dict(ask.data), type=f"uk.nhs.gpconnect.{ask.key}")
-        message = aio_pika.Message(
-            json.dumps(event).encode(),
-            message_id=event["id"],
-            content_type="application/cloudevents+json",
-            delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
-        )
-        await exchange.publish(message, ask.key)
-    while (found := await _held(channel, queue)) < count * events:
-        if time.monotonic() - started > 120:
-            raise AssertionError(
-                f"{found} of {count * events} events:\n{side.child.output.read_text()[-2000:]}"
-            )
-        await asyncio.sleep(_POLL)
-    seconds = time.monotonic() - started
-    await (await channel.declare_queue(queue, passive=True)).purge()
-    return seconds
-
-
-async def _held(channel: Any, queue: str) -> int:
-    count: int | None = (await channel.declare_queue(queue, passive=True)).declaration_result.message_count
-    return count or 0
-
-
-async def _events_of(channel: Any, side: Side, ask: Ask) -> int:
-    """How many events there are to one request."""
-    await _portion(channel, side, ask, 1, 1)
-    await asyncio.sleep(1)
-    await (await channel.declare_queue(f"against.{side.prefix}", passive=True)).purge()
-    await _portion(channel, side, ask, 1, 0)
-    await asyncio.sleep(2)
-    return await _held(channel, f"against.{side.prefix}")
-
-
-async def _compare(url: str, sides: Sequence[Side], ask: Ask, rounds: int, count: int) -> None:
-    async with await aio_pika.connect(url) as connection:
-        channel = await connection.channel()
-        events = []
-        for side in sides:
-            queue = await channel.declare_queue(f"against.{side.prefix}", durable=True)
-            await queue.bind(f"{side.prefix}.events", "#")
-            events.append(await _events_of(channel, side, ask))
-            await queue.purge()
-            await _portion(channel, side, ask, _WARM_UP, events[-1])
-            side.cpu, side.seconds = [], []
-        for turn in range(rounds):
-            order = (0, 1) if turn % 2 else (1, 0)
-            for number in order:
-                side = sides[number]
-                before = side.cpu_ms()
-                side.seconds.append(await _portion(channel, side, ask, count, events[number]))
-                await asyncio.sleep(0.05)  # what a request leaves to do after its last event
-                side.cpu.append((side.cpu_ms() - before) / count)
+        yield Side(which, started)
 
 
 def _row(ledger: str, ask: Ask, in_flight: int, old: Side, new: Side) -> Row:
@@ -233,7 +137,7 @@ def _row(ledger: str, ask: Ask, in_flight: int, old: Side, new: Side) -> Row:
         ask.name,
         in_flight,
         (statistics.median(old.cpu), statistics.median(new.cpu)),
-        [ours / theirs for theirs, ours in zip(old.cpu, new.cpu, strict=True)],
+        new.cpu_ratios(old),
         (statistics.median(old.seconds), statistics.median(new.seconds)),
         [ours / theirs for theirs, ours in zip(old.seconds, new.seconds, strict=True)],
         (old.child.peak_memory_mb(), new.child.peak_memory_mb()),
@@ -290,7 +194,10 @@ def main(arguments: Sequence[str]) -> int:
                         _side(new, "now", directory, settings, other) as second,
                     ):
                         for ask in asks:
-                            asyncio.run(_compare(url, (first, second), ask, options.rounds, options.count))
+                            turns = run_in_turns(
+                                url, (first, second), ask, rounds=options.rounds, count=options.count
+                            )
+                            asyncio.run(turns)
                             print(_row(name, ask, in_flight, first, second), flush=True)
     return 0
 

@@ -11,7 +11,7 @@ import httpx
 import orjson
 
 
-async def main(url: str, ready: Path, nhs_number: str) -> None:
+async def main(url: str, prefix: str, ready: Path, nhs_number: str) -> None:
     body = json.dumps(
         {
             "resourceType": "Parameters",
@@ -35,9 +35,11 @@ async def main(url: str, ready: Path, nhs_number: str) -> None:
     publishing = await connection.channel(on_return_raises=True)
     consuming = await connection.channel()
     await consuming.set_qos(prefetch_count=50)
-    events = await publishing.get_exchange("gpconnect.events")
-    requests = await consuming.declare_exchange("gpconnect.requests", "topic", durable=True)
-    queue = await consuming.declare_queue("bench.bare", durable=True, arguments={"x-queue-type": "quorum"})
+    events = await publishing.declare_exchange(f"{prefix}.events", "topic", durable=True)
+    requests = await consuming.declare_exchange(f"{prefix}.requests", "topic", durable=True)
+    queue = await consuming.declare_queue(
+        f"{prefix}.bare", durable=True, arguments={"x-queue-type": "quorum"}
+    )
     await queue.bind(requests, "record.requested.v1")
     async with httpx.AsyncClient(trust_env=False) as client:
 
@@ -65,4 +67,4 @@ async def main(url: str, ready: Path, nhs_number: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], Path(sys.argv[2]), sys.argv[3]))
+    asyncio.run(main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), sys.argv[4]))

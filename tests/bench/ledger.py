@@ -1,6 +1,7 @@
 """What keeping the books costs: CPU of a request's steps in the ledger, as a share of a whole request's CPU."""
 
 import asyncio
+import statistics
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,11 +11,15 @@ from bridge.ledger.keys import KeyFile, create_ring
 from bridge.ledger.vault.aes_gcm import AesGcmSealer
 from bridge.sandbox import BY_NAME
 from bridge.settings import LedgerSettings, Settings
-from tests.bench import parts, worker_cpu
+from tests.bench import parts
 from tests.bench.result import Result
+from tests.bench.side_by_side import Ask, run_in_turns
+from tests.bench.worker_cpu import worker_side
 from tests.support.postgres import PostgresNode, fresh_database
+from tests.support.requests import record_request
 
 _REQUESTS = 500
+_PORTIONS = 5
 _IN_FLIGHT = 30
 _GOAL = 0.20
 _EVENTS = ("medications.published.v1", "allergies.published.v1", "request.completed.v1")
@@ -43,14 +48,14 @@ def _result(name: str, ledger: float, request: float) -> Result:
 
 def _request_ms(directory: Path) -> float:
     """CPU of a whole worker on RabbitMQ, per request."""
-    number = BY_NAME["typical_size"].nhs_number
+    ask = Ask("record.requested.v1", record_request(BY_NAME["typical_size"].nhs_number), "typical size")
     with (
         parts.rabbit(directory) as url,
         parts.sandbox(directory, strict=False, keep_calls=False) as environment,
+        worker_side(directory, url, environment, "worker") as side,
     ):
-        asyncio.run(parts.declare_consumer_side(url))
-        cost: float = worker_cpu._worker(directory, url, environment, number)
-        return cost
+        asyncio.run(run_in_turns(url, [side], ask, rounds=_PORTIONS, count=_REQUESTS // _PORTIONS))
+    return statistics.median(side.cpu)
 
 
 def _ledger_ms(settings: Settings) -> float:
