@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from nats.aio.client import Client
+from nats.aio.client import Client, Srv
 
 from bridge.bus.access import Access
 from bridge.bus.nats.creds import Creds
@@ -126,6 +126,12 @@ class ReadingClient(Client):
         # that is closed, of which asyncio's loop says nothing, but libuv's raises in the midst of the end.
         self._pending, self._pending_data_size = [], 0
         await super()._close(status, do_cbs)
+
+    async def _connect_to_server(self, s: Srv) -> None:
+        # One that ended in its handshake, as of a server that stops, nats-py 2.16 forgets without closing it.
+        if self._transport is not None:
+            self._transport.close()  # type: ignore[no-untyped-call]
+        await super()._connect_to_server(s)
 
     async def _process_info(self, info: dict[str, Any], *of_first: Any, **named: Any) -> None:
         if self._secured:
