@@ -43,23 +43,26 @@ _TOKEN = re.compile(r"Bearer (?P<token>[\x21-\x7e]{16,256})", re.ASCII)
 
 @asynccontextmanager
 async def claims_endpoint(settings: ClaimsSettings, journal: ClaimCheckJournal) -> AsyncIterator[None]:
-    """Serve ``GET /claims/{id}`` while the block runs; nothing when claim checks are not used.
+    """Serve ``GET /claims/{id}`` while the block runs.
 
     200 with the data; 401 without a known token; 404 when there is no such claim, or not any more; 503 when
     the ledger cannot say, or the opening cannot be noted.
 
+    Args:
+        settings: of a worker that uses claim checks and may start.
+        journal: keeps the data.
+
     Raises:
         Misconfigured: the consumers' file, or one of the certificate's, cannot be read.
     """
-    if settings.url is None or settings.consumers_file is None or settings.port is None:
-        yield
-        return
-    file = settings.consumers_file
+    file, port = settings.consumers_file, settings.port
+    assert file is not None, "a worker with claim checks does not start without a file of consumers"
+    assert port is not None, "nor without a port"
     endpoint = _Endpoint(journal, Reloaded("claims_consumers", [file], partial(read_consumers, file)))
     app = Starlette(routes=[Route("/claims/{claim_id}", endpoint.hand_out, methods=["GET"])])
     tls = TlsFiles.of("BRIDGE_CLAIMS", settings)
-    async with serving(app, host=settings.host, port=settings.port, tls=tls):
-        record(ClaimsServed(settings.port))
+    async with serving(app, host=settings.host, port=port, tls=tls):
+        record(ClaimsServed(port))
         yield
 
 
