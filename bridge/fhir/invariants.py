@@ -34,7 +34,7 @@ def broken_domain_rules(resource: FhirElement) -> Iterator[str]:
         yield "dom-1: a contained resource has no narrative"
     if any("contained" in each for each in contained):
         yield "dom-2: a contained resource contains no other"
-    if contained and any(each.get("id") not in local for each in contained):
+    if any(not isinstance(name := each.get("id"), str) or name not in local for each in contained):
         yield "dom-3: a contained resource is referred to from the resource"
     if any({"versionId", "lastUpdated"} & set(_dict(each, "meta")) for each in contained):
         yield "dom-4: a contained resource has no meta.versionId and no meta.lastUpdated"

@@ -12,6 +12,8 @@ Path = tuple[str | int, ...]
 
 _WRITABLE = 200
 """Levels: orjson writes no more than 254; what is deeper has tests of its own."""
+_STRETCHED = 1_000_000
+"""Characters, of a text that is stretched again and again: of some thousand million more orjson ends the process."""
 
 # Whatever orjson can have read: no lone surrogates, integers of 64 bits.
 TEXTS = st.text(max_size=12) | st.sampled_from(
@@ -65,7 +67,8 @@ def _instead_of(draw: st.DrawFn, part: Any, other: Any) -> Any:
                 part = draw(st.sampled_from([[part], {"extension": [part]}, {"text": part}]))
             return part
         case "stretched" if isinstance(part, str):
-            return (part or "x") * draw(st.sampled_from([2, 300, 20_000]))
+            times = draw(st.sampled_from([2, 300, 20_000]))
+            return (part or "x") * min(times, max(1, _STRETCHED // max(1, len(part))))
         case _:
             return {} if isinstance(part, dict) else [] if isinstance(part, list) else None
 

@@ -134,6 +134,7 @@ def test_one_wrong_element_is_found_where_it_stands(element: str, value: Any) ->
         ({**b.plan(), "intent": "wish"}, "intent"),
         (b.record_list("886921000000105", "AllergyIntolerance/a1", emptyReason={"text": "x"}), "lst-1"),
         (b.patient("p9", contained=[b.organisation("o9")]), "dom-3"),
+        (b.patient("p9", contained=[{**b.organisation("o9"), "id": {"value": "o9"}}]), "dom-3"),
         (
             {
                 "resourceType": "Appointment",
