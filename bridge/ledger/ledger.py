@@ -55,8 +55,8 @@ from bridge.settings import LedgerSettings
 
 T = TypeVar("T")
 
-_WORTH_A_THREAD: Final = 64 * 1024
-"""Bytes of bodies: sealing more than this would hold up the event loop."""
+_WORTH_A_THREAD: Final = 512 * 1024
+"""Bytes of bodies: sealing more than this would hold up the event loop, and less costs less than a thread."""
 
 
 class Ledger:
