@@ -46,7 +46,7 @@ from bridge.ledger.model import (
     StoredEvent,
 )
 from bridge.ledger.oversight import Oversight
-from bridge.ledger.storage import in_doubt, intents, late, patient_order, requests
+from bridge.ledger.storage import in_doubt, intents, late, patient_order, publications, requests
 from bridge.ledger.storage.bodies import SealedEvent, seal_events, seal_message, seal_result
 from bridge.ledger.storage.store import LedgerStep, Store
 from bridge.ledger.vault.bases import SealedBase, keep_base, seal_base
@@ -249,7 +249,7 @@ class Ledger:
         """Note that the broker holds these events: they are not owed any more."""
         now = self._clock()
         await self.store.write(
-            lambda connection: requests.published(connection, request_key, event_ids, now),
+            lambda connection: publications.published(connection, request_key, event_ids, now),
             single=True,
             shared=True,
             synced=False,  # they would be published again, under the same ids

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, Text, bindparam, func, insert, null, select, update
@@ -129,21 +128,6 @@ _EVENTS: Select[Any] = (
     .order_by(events.c.start, events.c.number)
 )
 _UNPUBLISHED: Select[Any] = _EVENTS.where(events.c.published_at.is_(null()))
-
-
-@lru_cache(maxsize=32)
-def _publish(count: int) -> Prepared:
-    """Mark so many events of a request; a list of any length would be written anew for every request."""
-    return Prepared(
-        update(events)
-        .where(
-            events.c.request_id
-            == select(requests.c.id).where(requests.c.request_key == bindparam("key")).scalar_subquery(),
-            events.c.event_id.in_([bindparam(f"id_{number}") for number in range(count)]),
-            events.c.published_at.is_(null()),
-        )
-        .values(published_at=bindparam("now"))
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,12 +257,6 @@ def renew(connection: Connection, leases: Sequence[Lease], until: datetime) -> C
     """Set the end of these leases, as far as they are still held; the holders of those that are."""
     held = {"rows": [lease.row for lease in leases], "holders": [lease.holder for lease in leases]}
     return connection.scalars(_RENEW, held | {"until": until}).all()
-
-
-def published(connection: Connection, key: str, ids: Collection[str], now: datetime) -> None:
-    """Note that the broker holds these events."""
-    named = {f"id_{number}": each for number, each in enumerate(ids)}
-    _publish(len(named)).run(connection, {"key": key, "now": now, **named})
 
 
 def unpublished(

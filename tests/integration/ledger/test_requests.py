@@ -285,6 +285,20 @@ async def test_requests_that_end_together_have_their_own_events_and_calls(ledger
         assert [list(attempt.calls) for attempt in history.attempts] == [made[number]]
 
 
+async def test_of_requests_published_together_each_owes_what_was_not_published_of_itself(ledger: Ledger):
+    same = events(1, 3)  # under the same ids, which a derived id never is
+    for number in range(12):
+        claim = started(await ledger.begin(opening(number)))
+        await ledger.finish(claim.lease, state="completed", code=None, events=same)
+    out = [[event.id for event in same[: number % 4]] for number in range(12)]
+    await asyncio.gather(
+        *(ledger.published(opening(number).request_key, out[number]) for number in range(12))
+    )
+    for number in range(12):
+        again = await ledger.begin(opening(number))
+        assert again == Ended("completed", None, same[number % 4 :])
+
+
 @pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
 async def test_a_repeat_at_the_moment_of_the_end_is_told_what_is_owed(ledger: Ledger):
     in_line = opening(turn_key="one after another")
