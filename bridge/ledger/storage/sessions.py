@@ -5,7 +5,7 @@ a worker more than the statements of a request.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, NullPool
@@ -17,6 +17,8 @@ from bridge.ledger.storage.store import LedgerStep
 
 T = TypeVar("T")
 
+_FAREWELL: Final = 2.0
+"""Seconds that a server has to see a session off."""
 _PATIENTLY: Final = "SET LOCAL lock_timeout = 0"
 SHARED: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
 WRITING: Final = f"{SHARED}; {_PATIENTLY}"
@@ -46,6 +48,7 @@ class PostgresSessions:
         self._room = asyncio.Semaphore(most)
         self._idle: list[Connection] = []
         self._making: set[asyncio.Future[Connection]] = set()
+        self._leaving: set[asyncio.Future[None]] = set()
 
     async def run(self, step: LedgerStep[T], begin: str | None) -> T:
         """Run `step` in a transaction that begins so; without one, each of its statements is its own.
@@ -63,9 +66,13 @@ class PostgresSessions:
             self._room.release()
 
     async def close(self) -> None:
-        """Close those that nobody uses."""
-        await asyncio.gather(*self._making, return_exceptions=True)
-        await greenlet_spawn(self._close_idle)
+        """Close those that nobody uses, at a server that is silent too."""
+        await asyncio.gather(*self._making, *self._leaving, return_exceptions=True)
+        idle, self._idle = self._idle, []
+        farewells = (_driver(each).close(timeout=_FAREWELL) for each in idle)
+        await asyncio.gather(*farewells, return_exceptions=True)
+        for each in idle:
+            await greenlet_spawn(each.close)
 
     def _take(self) -> Connection | None:
         while self._idle:
@@ -104,7 +111,7 @@ class PostgresSessions:
     def _failed(self, session: Connection, error: BaseException) -> None:
         """Go on with a session after an error; one of which it is not known how it stands is left."""
         if not isinstance(error, Exception):  # cancelled, perhaps while it commits: the server is told so
-            _discard(session)
+            self._leave([session])
             return
         if not isinstance(error, OSError) and _rolled_back(session):
             self._idle.append(session)
@@ -116,11 +123,14 @@ class PostgresSessions:
         for each in left:
             if not each.invalidated:
                 _driver(each).terminate()
-            _discard(each)
+        self._leave(left)
 
-    def _close_idle(self) -> None:
-        while self._idle:
-            self._idle.pop().close()
+    def _leave(self, sessions: Sequence[Connection]) -> None:
+        """Discard each of them, to the end, though whoever waits for it is cancelled."""
+        leaving = asyncio.ensure_future(greenlet_spawn(_discard_all, sessions))
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)
+        await_only(asyncio.shield(leaving))
 
 
 def _transaction(session: Connection, step: LedgerStep[T], begin: str | None) -> T:
@@ -143,6 +153,11 @@ def _rolled_back(session: Connection) -> bool:
     except Exception:  # noqa: BLE001 - whatever it was, the first error is told
         return False
     return True
+
+
+def _discard_all(sessions: Sequence[Connection]) -> None:
+    for each in sessions:
+        _discard(each)
 
 
 def _discard(session: Connection) -> None:

@@ -1,8 +1,11 @@
 """The sessions of a ledger on PostgreSQL: what becomes of them when the server is lost."""
 
 import asyncio
+import gc
+import logging
 from pathlib import Path
 
+import pytest
 from sqlalchemy import Connection, text
 
 from bridge.ledger import LedgerUnavailable
@@ -47,3 +50,38 @@ async def test_each_of_those_that_fail_about_the_same_time_tells_of_the_outage(
             ends = await asyncio.gather(*running, return_exceptions=True)
             assert [type(end) for end in ends] == [LedgerUnavailable] * BUSY
             await store.read(count_asleep)  # there are new ones
+
+
+@pytest.mark.parametrize("turns", range(1, 40, 3))
+async def test_what_is_left_is_closed_though_whoever_leaves_it_is_cancelled(
+    postgres_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, turns: int
+) -> None:
+    async with TcpProxy(postgres_url) as proxy:
+        settings = Settings(state_dir=tmp_path, ledger=LedgerSettings(url=proxy.url))
+        async with open_store(settings) as store:
+            await asyncio.gather(*(store.read(sleeping(0.1)) for _ in range(BUSY + IDLE)))
+            running = [asyncio.create_task(store.read(sleeping(60))) for _ in range(BUSY)]
+            await until(lambda: are_asleep(store, BUSY))
+            proxy.cut()
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+        gc.collect()
+    assert _errors(caplog) == []
+
+
+async def test_sessions_on_a_server_that_is_silent_are_closed_without_its_answer(
+    postgres_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with TcpProxy(postgres_url) as proxy:
+        settings = Settings(state_dir=tmp_path, ledger=LedgerSettings(url=proxy.url))
+        async with open_store(settings) as store:
+            await asyncio.gather(*(store.read(sleeping(0.1)) for _ in range(BUSY)))
+            proxy.silence()
+    assert _errors(caplog) == []
+
+
+def _errors(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
