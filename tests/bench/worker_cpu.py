@@ -22,8 +22,8 @@ from tests.bench.side_by_side import Ask, Side, median_ratio, run_in_turns
 from tests.support.processes import child, worker
 from tests.support.requests import record_request
 
-_ROUNDS = 15
-_REQUESTS = 150
+_ROUNDS = 9
+_REQUESTS = 400
 _GOAL = 2.0
 _BOOKS = 0.15
 _FIGURES = 0.03
