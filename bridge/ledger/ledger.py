@@ -20,7 +20,7 @@ import asyncio
 import contextlib
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
@@ -50,13 +50,10 @@ from bridge.ledger.storage import in_doubt, intents, late, patient_order, public
 from bridge.ledger.storage.bodies import SealedEvent, seal_events, seal_message, seal_result
 from bridge.ledger.storage.store import LedgerStep, Store
 from bridge.ledger.vault.bases import SealedBase, keep_base, seal_base
-from bridge.ledger.vault.sealing import Sealer
+from bridge.ledger.vault.sealing import SEALED_IN_THE_LOOP, Sealer
 from bridge.settings import LedgerSettings
 
 T = TypeVar("T")
-
-_WORTH_A_THREAD: Final = 512 * 1024
-"""Bytes of bodies: sealing more than this would hold up the event loop, and less costs less than a thread."""
 
 
 class Ledger:
@@ -410,12 +407,12 @@ class Ledger:
             raise
 
     async def _seal(self, key: str, events: Sequence[StoredEvent]) -> list[SealedEvent]:
-        if sum(len(event.body) for event in events) > _WORTH_A_THREAD:
+        if sum(len(event.body) for event in events) > SEALED_IN_THE_LOOP:
             return await asyncio.to_thread(seal_events, self.sealer, key, events)
         return seal_events(self.sealer, key, events)
 
     async def _sealed_base(self, base: NewBase | None) -> SealedBase | None:
-        if base is not None and len(base.body) > _WORTH_A_THREAD:
+        if base is not None and len(base.body) > SEALED_IN_THE_LOOP:
             return await asyncio.to_thread(seal_base, self.sealer, base)
         return None if base is None else seal_base(self.sealer, base)
 

@@ -39,13 +39,10 @@ from bridge.ledger.storage.dialects import partial_index
 from bridge.ledger.storage.group_commit import add_rows
 from bridge.ledger.storage.metadata import Id, Instant, metadata
 from bridge.ledger.storage.store import LedgerStep, Store
-from bridge.ledger.vault.sealing import Sealer
+from bridge.ledger.vault.sealing import SEALED_IN_THE_LOOP, Sealer
 from bridge.values import dataclass
 
 _KEPT = "sealed IS NOT NULL"
-_SEALED_AWAY: Final = 512 * 1024
-"""Bytes from which compressing and sealing goes to a thread, so that no other request waits for it. Less of a
-record takes 0.13 ms at most, a fortieth of mapping it; there a thread would cost more than it spares."""
 _OPENED_AWAY: Final = 64 * 1024
 """Bytes from which a sealed value is opened in a thread: what was compressed may be many times as long."""
 _PRUNED_AT_ONCE: Final = 200
@@ -404,7 +401,7 @@ class Vault:
         return total
 
     async def _seal(self, body: bytes, aad: bytes) -> bytes:
-        if len(body) < _SEALED_AWAY:
+        if len(body) <= SEALED_IN_THE_LOOP:
             return self._sealer.seal(body, aad)
         return await asyncio.to_thread(self._sealer.seal, body, aad)
 
